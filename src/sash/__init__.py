@@ -1,0 +1,1 @@
+"""sash: a memory for Claude chatbots."""

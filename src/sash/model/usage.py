@@ -1,0 +1,82 @@
+"""What one API call used, in tokens, as the API reports it.
+
+`Usage` is frozen and holds plain integers; absent or null fields count as 0. The prompt's size is the
+sum of three fields, never `input_tokens` alone (facts: docs "Prompt caching", usage arithmetic).
+It knows nothing of prices: see `sash.model.cards`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one request: `fresh` (behind the last marker), `read` from the cache, written to it, and `output`."""
+
+    fresh: int = 0
+    read: int = 0
+    write_5m: int = 0
+    write_1h: int = 0
+    output: int = 0
+    thinking: int = 0
+    """The part of `output` that was thinking; billed, and often not visible."""
+
+    @property
+    def write(self) -> int:
+        """Tokens written to the cache, both lifetimes."""
+        return self.write_5m + self.write_1h
+
+    @property
+    def prompt(self) -> int:
+        """The exact size of the prompt: fresh + read + written."""
+        return self.fresh + self.read + self.write_5m + self.write_1h
+
+    @property
+    def cached_share(self) -> float:
+        """The share of the prompt that was read from the cache, 0 to 1."""
+        return self.read / self.prompt if self.prompt else 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            fresh=self.fresh + other.fresh,
+            read=self.read + other.read,
+            write_5m=self.write_5m + other.write_5m,
+            write_1h=self.write_1h + other.write_1h,
+            output=self.output + other.output,
+            thinking=self.thinking + other.thinking,
+        )
+
+    @classmethod
+    def from_wire(cls, usage: Mapping[str, Any]) -> Usage:
+        """Read one entry of the API's usage (the top level, or one of `iterations`).
+
+        Writes without the 5 min / 1 h split (older replies, stream deltas) count as 5 min.
+        """
+        written = usage.get("cache_creation_input_tokens") or 0
+        split = usage.get("cache_creation") or {}
+        write_1h = split.get("ephemeral_1h_input_tokens") or 0
+        write_5m = split.get("ephemeral_5m_input_tokens") if split else written
+        details = usage.get("output_tokens_details") or {}
+        return cls(
+            fresh=usage.get("input_tokens") or 0,
+            read=usage.get("cache_read_input_tokens") or 0,
+            write_5m=max(write_5m or 0, written - write_1h),
+            write_1h=write_1h,
+            output=usage.get("output_tokens") or 0,
+            thinking=details.get("thinking_tokens") or 0,
+        )
+
+    @classmethod
+    def billed(cls, usage: Mapping[str, Any]) -> Usage:
+        """What is paid for: the sum over `iterations` where present (the top level leaves compaction out)."""
+        iterations = usage.get("iterations") or []
+        return sum((cls.from_wire(entry) for entry in iterations), cls()) if iterations else cls.from_wire(usage)
+
+    @classmethod
+    def of_prompt(cls, usage: Mapping[str, Any]) -> Usage:
+        """What the conversation's own request used: the last `message` iteration where present."""
+        messages = [entry for entry in usage.get("iterations") or [] if entry.get("type") == "message"]
+        return cls.from_wire(messages[-1]) if messages else cls.from_wire(usage)
