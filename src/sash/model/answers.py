@@ -1,0 +1,47 @@
+"""What comes back from Claude, as values: a whole answer, or one event of a stream.
+
+`message` is the SDK's own object, passed through to the caller untouched; the library itself reads the
+plain fields only, so that no other layer needs the SDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sash.model.blocks import Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One reply. `stop_reason` None: it ended early (the SDK raises nothing when a stream just stops)."""
+
+    id: str
+    model: str
+    blocks: Sequence[Block]
+    stop_reason: str | None
+    usage: Mapping[str, Any]
+    """as the API gave it; read it with `Usage`"""
+    message: Any = None
+    request_id: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """stop_details, diagnostics, input_transformations, where present"""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event of the SDK's stream helper, and the text it adds (empty for other events)."""
+
+    event: Any
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """A request ready to leave: the exact body, and what the call needs beside it."""
+
+    body: Mapping[str, Any]
+    betas: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None

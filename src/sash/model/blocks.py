@@ -1,0 +1,126 @@
+"""Content: what a caller passes, made into the list of plain JSON blocks that is recorded and sent.
+
+`as_blocks` accepts what the SDK accepts (a string, dicts, SDK objects) and always gives a list of
+blocks, so that a moving cache marker never changes a form. `dumps` is the exact JSON text that goes on
+the wire: compact, UTF-8 unescaped, keys in the order given (the order matters to the prompt cache).
+What a request may hold as a whole is not judged here: see `sash.planning.rules`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sash.errors import InvalidContent
+
+Block = dict[str, Any]
+Content = str | Sequence[Any]
+
+
+def dumps(value: Any) -> str:
+    """JSON text as the SDK puts it on the wire. Raises InvalidContent for what JSON cannot hold."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidContent(f"content cannot be written as JSON: {error}", problem=str(error)) from error
+
+
+def text_block(text: str) -> Block:
+    """One text block."""
+    return {"type": "text", "text": text}
+
+
+def as_blocks(content: Content) -> list[Block]:
+    """Normalise message content to plain blocks (copies; the caller's objects stay untouched).
+
+    Raises InvalidContent for empty content, for text that is only whitespace, and for what is no block.
+    """
+    if isinstance(content, str):
+        blocks = [text_block(content)]
+    elif isinstance(content, Iterable) and not isinstance(content, Mapping | bytes):
+        blocks = [plain(block) for block in content]
+    else:
+        raise InvalidContent(
+            f"content is a string or a list of blocks, not {type(content).__name__}", problem="content-type"
+        )
+    for index, block in enumerate(blocks):
+        _reject_malformed(block, index)
+    if not any(_says_something(block) for block in blocks):
+        raise InvalidContent("the message is empty: give it text, an image or another block", problem="empty-message")
+    return blocks
+
+
+def plain(value: Any) -> Any:
+    """A JSON-able deep copy of SDK objects, dicts and lists: unset fields stay out, key order stays as given."""
+    if isinstance(value, str):
+        _reject_surrogates(value)
+        return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if hasattr(value, "to_dict"):
+        # The SDK's own objects: `to_dict` leaves unset fields out; `model_dump` would add nulls the API refuses.
+        return plain(value.to_dict())
+    if isinstance(value, Mapping):
+        return {_key(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | set | frozenset):
+        return [plain(item) for item in value]
+    raise InvalidContent(
+        f"{type(value).__name__} cannot be sent as JSON: {value!r:.80}; pass str, numbers, lists, dicts or SDK objects",
+        problem="not-json",
+    )
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise InvalidContent(f"JSON keys are strings, not {key!r}", problem="not-json")
+    return key
+
+
+def _reject_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidContent(
+            f"text holds half a surrogate pair at position {error.start}, which UTF-8 cannot carry; "
+            "decode it with errors='replace' first",
+            problem="surrogate",
+        ) from error
+
+
+def _reject_malformed(block: Any, index: int) -> None:
+    if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+        raise InvalidContent(
+            f"block {index} is no content block: {block!r:.80}; a block is a dict with a 'type'", problem="block"
+        )
+    if block["type"] == "text" and not isinstance(block.get("text"), str):
+        raise InvalidContent(f"text block {index} has no text: {block!r:.80}", problem="block")
+
+
+def _says_something(block: Block) -> bool:
+    return block["type"] != "text" or bool(block["text"].strip())
+
+
+def without_empty_text(blocks: Sequence[Block]) -> list[Block]:
+    """Drop empty text blocks, which the API refuses for ever after once they are in a history."""
+    return [block for block in blocks if block.get("type") != "text" or block.get("text")]
+
+
+def readable(blocks: Sequence[Block]) -> str:
+    """The text of blocks as a person would search and read it: text, tool inputs and results; no binary data."""
+    return "\n".join(filter(None, (_readable_block(block) for block in blocks)))
+
+
+def _readable_block(block: Block) -> str:
+    kind = block.get("type")
+    if kind == "text":
+        return str(block.get("text") or "")
+    if kind in ("tool_use", "server_tool_use"):
+        return f"[{block.get('name')}] {dumps(block.get('input'))}"
+    if kind == "tool_result":
+        content = block.get("content")
+        return content if isinstance(content, str) else readable(content or [])
+    if kind in ("image", "document"):
+        title = block.get("title")
+        return f"[{kind}{': ' + title if title else ''}]"
+    return ""

@@ -1,0 +1,102 @@
+"""Epochs and requests: what a view is made of, and what one request sent.
+
+Together with the turns these values rebuild any past request byte for byte. Frozen; tokens and unix
+seconds throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sash.model.cards import Ttl
+from sash.model.preamble import Preamble
+from sash.model.usage import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """The life of a view between two cuts. `id` 0: not recorded yet."""
+
+    id: int = 0
+    model: str
+    preamble: Preamble
+    start: int
+    """seq of the first turn in the view (pins apart)"""
+    base: int
+    """seq of the newest turn when it began: up to here thinking is stripped, behind it is sent verbatim"""
+    pins: tuple[int, ...] = ()
+    """first seqs of the exchanges before `start` that stand in front, whole and without thinking"""
+    strategy: str = ""
+    """the repr of the strategy that made it"""
+    reason: str = ""
+    """why it began, in words"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """A `cache_control` marker: in `tools` or `system` at index `block`, or on block `block` of the turn `seq`."""
+
+    place: Literal["tools", "system", "turn"]
+    block: int
+    ttl: Ttl
+    seq: int = 0
+    role: str = ""
+    """what it is for: preamble, previous tail, new tail, base; or "hand" """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What one request sent beyond its epoch and turns, enough to rebuild it."""
+
+    model: str
+    max_tokens: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """body fields, in the order they were sent"""
+    betas: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    markers: tuple[Marker, ...] = ()
+    last: int
+    """seq of the newest turn sent"""
+    left_out: tuple[int, ...] = ()
+    """seqs between the epoch's start and `last` that were withdrawn when it was sent"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the planner expects a request to use: tokens, and dollars of the prompt (the reply is not foreseen)."""
+
+    prompt: int
+    upper: int
+    read: int
+    write: int
+    fresh: int
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One row of the request log."""
+
+    id: int
+    number: int
+    """counts the requests of a conversation from 1"""
+    branch: int
+    epoch: int
+    turn: int
+    """id of the newest turn sent"""
+    reply: int | None
+    state: Literal["sent", "answered", "failed", "interrupted"]
+    at: float
+    sent: Sent
+    expected: Expected
+    usage: Usage | None
+    cost: float | None
+    latency: float | None
+    stop_reason: str | None
+    message_id: str | None
+    error: str | None
+    why: Mapping[str, Any] = field(default_factory=dict)
+    """the decision, as `plan.why` had it"""
+    body_hash: str = ""

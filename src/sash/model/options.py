@@ -1,0 +1,68 @@
+"""Request options: everything of a request that is neither its preamble nor its messages.
+
+Names are those of the SDK's `messages.create` (GA and beta); a misspelt one is an error before anything
+is sent. Which values are legal together is the business of `sash.planning.rules`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from sash.errors import InvalidOption
+from sash.model.blocks import plain
+
+BODY = (
+    "cache_control", "container", "diagnostics", "inference_geo", "metadata", "output_config", "service_tier",
+    "speed", "stop_sequences", "thinking", "tool_choice", "user_profile_id", "workspace_id",
+)  # fmt: skip
+"""Fields that go into the body of any request."""
+
+BETA = ("billing_policy", "context_management", "fallback_credit_token", "fallbacks", "mcp_servers")
+"""Fields that need a beta header (`betas=[...]`)."""
+
+CALL = ("betas", "extra_headers", "extra_query", "extra_body", "timeout")
+"""Options of the call, not of the body."""
+
+LASTING = ("thinking", "output_config")
+"""Given to one `send`, these stay in force for the next ones (DESIGN: leaving them out must not lose the cache)."""
+
+OURS = {
+    "messages": "sash assembles the messages itself; pass the new turn as content",
+    "stream": "call chat.stream(...) instead of send(..., stream=True)",
+    "thread": "server threads are not supported: the record is sash's own",
+    "compaction": "compaction on demand is a strategy, not an option of a send",
+    "temperature": "the API takes no sampling parameters since version 2026-10-21",
+    "top_p": "the API takes no sampling parameters since version 2026-10-21",
+    "top_k": "the API takes no sampling parameters since version 2026-10-21",
+}
+
+
+def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as plain JSON values (call options as given).
+
+    Raises InvalidOption for a name the SDK does not take, with the nearest that it does, and for beta
+    fields without `betas`.
+    """
+    checked: dict[str, Any] = {}
+    for name, value in options.items():
+        _reject_unknown(name, value)
+        if value is not None:
+            checked[name] = value if name in CALL else plain(value)
+    beta = [name for name in BETA if name in checked]
+    if beta and not checked.get("betas"):
+        raise InvalidOption(
+            f"{beta[0]!r} is a beta field; pass its header too: betas=[...]", option=beta[0], value=checked[beta[0]]
+        )
+    return checked
+
+
+def _reject_unknown(name: str, value: Any) -> None:
+    if name in OURS:
+        raise InvalidOption(f"option {name!r} cannot be given: {OURS[name]}", option=name, value=value)
+    known = (*BODY, *BETA, *CALL, "tools", "system", "model", "max_tokens")
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+        raise InvalidOption(f"unknown option {name!r}; {hint}", option=name, value=value)

@@ -1,0 +1,106 @@
+"""Turns and exchanges: one API message as recorded, and the unit that trimming moves.
+
+An exchange is a plain user turn and all that follows up to the next plain user turn; a cut falls only
+between exchanges. Turns are frozen; their content is the exact JSON text that was or will be sent.
+`seq` counts the turns along a branch from 1; a fork goes on counting where it left its parent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from sash.model.blocks import Block, readable
+
+Role = Literal["user", "assistant", "system"]
+State = Literal["answered", "pending", "interrupted", "withdrawn"]
+"""answered; pending (429, 5xx, timeout, crash: `retry()` sends it, a new `send` keeps it in front);
+interrupted (a reply cut short); withdrawn (refused or rejected: in the record, not in the view)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A turn about to be recorded: its role and the JSON text of its blocks."""
+
+    role: Role
+    content: str
+    origin: int | None = None
+    """The id of the turn that this one repeats (`regenerate`) or replaces (`edit`)."""
+    at: float | None = None
+    """When it was said, in unix seconds; None: when it is recorded (imports know better)."""
+    speaker: str | None = None
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The content, parsed. Treat it as read-only."""
+        blocks: list[Block] = json.loads(self.content)
+        return blocks
+
+    @property
+    def plain(self) -> bool:
+        """Whether it opens an exchange: a user turn that carries no tool result."""
+        return self.role == "user" and not any(block.get("type") == "tool_result" for block in self.blocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One turn of the record."""
+
+    id: int
+    branch: int
+    seq: int
+    role: Role
+    plain: bool
+    state: State
+    content: str
+    at: float
+    origin: int | None = None
+    speaker: str | None = None
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The content, parsed. Treat it as read-only."""
+        blocks: list[Block] = json.loads(self.content)
+        return blocks
+
+    @property
+    def text(self) -> str:
+        """What a person would read of it."""
+        return readable(self.blocks)
+
+    @property
+    def opens(self) -> bool:
+        """Whether an exchange begins here."""
+        return self.plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A run of whole turns that trimming keeps or drops together. Sizes are tokens."""
+
+    first: int
+    """seq of its plain user turn"""
+    last: int
+    """seq of its last turn so far"""
+    tokens: int
+    upper: int
+    """Tokens that it will not exceed, at the counter's stated coverage."""
+    requests: int = 1
+    """API requests it took so far (a tool run reads its prefix once for each)."""
+    at: float = 0.0
+    """When its user turn was said, in unix seconds."""
+    open: bool = False
+    """Its last assistant turn has tool calls without results: no cut may fall before it closes."""
+
+
+def by_exchange(turns: Iterable[Turn]) -> list[list[Turn]]:
+    """Group turns by exchange, in order. Turns before the first plain user turn form a group of their own."""
+    groups: list[list[Turn]] = []
+    for turn in turns:
+        if turn.opens or not groups:
+            groups.append([])
+        groups[-1].append(turn)
+    return groups

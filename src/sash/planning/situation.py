@@ -1,0 +1,169 @@
+"""What a strategy sees and what it answers.
+
+A `Situation` is everything a decision may rest on, as values: the exchanges that could be sent, where
+the present view starts, sizes with upper bounds, the budget, the model's card, the state of the cache.
+A `Decision` is the index of the first exchange to send, and the reason. Sizes are tokens, times unix
+seconds. It knows no text and no API: whether a request is legal is judged elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Protocol
+
+from sash.model.cards import ModelCard, Ttl
+from sash.model.turns import Exchange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Tokens as estimated, and the bound they will not pass at the stated coverage."""
+
+    tokens: int = 0
+    upper: int = 0
+
+    def __add__(self, other: Size) -> Size:
+        return Size(tokens=self.tokens + other.tokens, upper=self.upper + other.upper)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gaps:
+    """What is known of the time between plain user requests, start to start (decayed counts), here and elsewhere."""
+
+    within_5m: float = 0.0
+    within_1h: float = 0.0
+    total: float = 0.0
+    here: float = 0.0
+    """How many of `total` come from this conversation itself; the rest is the prior from the database's others."""
+
+    def chance(self, ttl: Ttl) -> float:
+        """The chance that the next plain user request starts within `ttl`; with nothing known, one half."""
+        hits = self.within_5m if ttl == "5m" else self.within_1h
+        return (hits + 1.0) / (self.total + 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warmth:
+    """What the cache is believed to hold. Times are unix seconds at which an entry ends; 0: nothing."""
+
+    preamble_until: float = 0.0
+    preamble_ttl: Ttl = "5m"
+    tail_until: float = 0.0
+    tail_ttl: Ttl = "5m"
+    tail_tokens: int = 0
+    """size of the prefix up to the last written tail of the present epoch"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """The next request, before it is decided. `exchanges` is oldest first; the last one holds the newest turn."""
+
+    exchanges: tuple[Exchange, ...]
+    start: int | None
+    """index at which the present view starts; None: there is no view yet"""
+    forced: str = ""
+    """why a new epoch must begin whatever the strategy says (system, tools or model changed); "" if it need not"""
+    fixed: Size
+    """preamble, summary and frames: sent whatever is decided"""
+    stay: Size | None = None
+    """the prompt if the view just grows: the last exact total plus what was added; None without a view"""
+    pinned: frozenset[int] = frozenset()
+    """indices of pinned exchanges: sent in front when they lie before the start"""
+    budget: int
+    keep: int
+    max_tokens: int
+    card: ModelCard
+    now: float
+    warmth: Warmth = field(default_factory=Warmth)
+    gaps: Gaps = field(default_factory=Gaps)
+    learned: Mapping[str, Any] = field(default_factory=dict)
+    """what a strategy stored earlier for this conversation (plain JSON values)"""
+
+    @property
+    def limit(self) -> int:
+        """The most prompt tokens this request may have: the budget, and room for the reply in the window."""
+        return min(self.budget, self.card.window - self.max_tokens)
+
+    @property
+    def newest(self) -> int:
+        """Index of the exchange that holds the newest turn."""
+        return len(self.exchanges) - 1
+
+    @cached_property
+    def _suffixes(self) -> tuple[list[int], list[int]]:
+        """Tokens and upper bounds of exchanges[i:], for every i."""
+        tokens = list(accumulate((e.tokens for e in reversed(self.exchanges)), initial=0))[::-1]
+        uppers = list(accumulate((e.upper for e in reversed(self.exchanges)), initial=0))[::-1]
+        return tokens, uppers
+
+    def kept(self, start: int) -> int:
+        """Verbatim tokens of the exchanges from `start` on."""
+        return self._suffixes[0][start]
+
+    def prompt(self, start: int) -> Size:
+        """The whole prompt if the view starts at exchange `start`."""
+        if start == self.start and self.stay is not None and not self.forced:
+            return self.stay
+        tokens, uppers = self._suffixes
+        pins = [self.exchanges[i] for i in self.pinned if i < start]
+        return self.fixed + Size(
+            tokens=tokens[start] + sum(e.tokens for e in pins), upper=uppers[start] + sum(e.upper for e in pins)
+        )
+
+    def fits(self, start: int) -> bool:
+        """Whether the upper bound of the prompt stays within the limit."""
+        return self.prompt(start).upper <= self.limit
+
+    def shortest(self, keep: int) -> int:
+        """The latest start that still holds `keep` tokens and fits; the newest exchange at the latest."""
+        for start in range(self.newest, -1, -1):
+            if self.kept(start) >= keep:
+                return self.fitting(start)
+        return self.fitting(0)
+
+    def fitting(self, start: int) -> int:
+        """The earliest start from `start` on that fits; the newest exchange if none does."""
+        return next((i for i in range(start, self.newest) if self.fits(i)), self.newest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Which cache lifetimes to ask for; None: no marker there."""
+
+    preamble: Ttl | None = "5m"
+    base: Ttl | None = None
+    """at the start of the epoch's stable part, where its lifetime is longer than the tail's"""
+    tail: Ttl | None = "5m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to send: the exchanges from index `start` on. Staying means `start` equals the situation's."""
+
+    start: int
+    rule: str
+    """one word or two: first, stay, must, pays, free, slide, forced"""
+    reason: str
+    """one sentence with its numbers"""
+    marks: Marks | None = None
+    """None: the conversation's own setting"""
+    rejected: str = ""
+    """the alternative that was not taken, with its price"""
+    learned: Mapping[str, Any] | None = None
+    """what to store for the next decision; None: unchanged"""
+
+
+class Strategy(Protocol):
+    """A frozen value with one method; its repr is its row label in reports."""
+
+    def decide(self, situation: Situation) -> Decision:
+        """Choose the start. Pure: no I/O, clock or randomness."""
+        ...
+
+
+def too_large(situation: Situation) -> bool:
+    """Whether not even the newest exchange alone fits, by its estimate (not only by its bound)."""
+    return situation.prompt(situation.newest).tokens > situation.limit

@@ -1,0 +1,19 @@
+"""The yardstick: send all there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sash.planning.situation import Decision, Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """Every exchange, up to the model's window; the budget is ignored, and beyond the window nothing fits."""
+
+    ignores_budget = True
+
+    def decide(self, situation: Situation) -> Decision:
+        """Start at the first exchange, always."""
+        rule = "first" if situation.start is None else "stay"
+        return Decision(start=0, rule=rule, reason=f"everything: all {len(situation.exchanges)} exchanges are sent")

@@ -1,0 +1,44 @@
+"""The classic: at every request the newest turns that fit. Simple, and dear: each slide rewrites the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sash.errors import InvalidOption
+from sash.planning.situation import Decision, Situation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlidingWindow:
+    """Keep the newest `tokens` of exchanges (default: what the budget allows), or the newest `turns` user turns."""
+
+    tokens: int | None = None
+    turns: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None and self.turns is not None:
+            raise InvalidOption("SlidingWindow takes tokens= or turns=, not both", option="turns", value=self.turns)
+        for name, value in (("tokens", self.tokens), ("turns", self.turns)):
+            if value is not None and value < 1:
+                raise InvalidOption(f"SlidingWindow({name}={value}) keeps nothing; use at least 1", option=name, value=value)
+
+    def decide(self, situation: Situation) -> Decision:
+        """Move the start as far as the size demands, never back."""
+        before = situation.start or 0
+        start = situation.fitting(max(before, self._start(situation)))
+        if situation.start is None:
+            return Decision(start=start, rule="first", reason="the first request")
+        if start == situation.start:
+            return Decision(start=start, rule="stay", reason="nothing has to leave yet")
+        return Decision(start=start, rule="slide", reason=f"{start - before} oldest exchanges slide out ({self._what()})")
+
+    def _start(self, situation: Situation) -> int:
+        if self.turns is not None:
+            return max(0, len(situation.exchanges) - self.turns)
+        most = self.tokens if self.tokens is not None else situation.limit
+        return next((i for i in range(situation.newest) if situation.kept(i) <= most), situation.newest)
+
+    def _what(self) -> str:
+        if self.turns is not None:
+            return f"window of {self.turns} exchanges"
+        return f"window of {self.tokens} tokens" if self.tokens is not None else "window of the budget"
