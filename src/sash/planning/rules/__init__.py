@@ -1,0 +1,119 @@
+"""The rules of the Messages API: every request passes through `check_request` before it leaves.
+
+One small function per rule, in tables; its name in `RULES` is stable and part of the interface. Judged is
+the form of one request under API version 2026-10-21 (a later one may add fields: with `betas`, unknown
+ones pass; unknown block types always do). Not judged, since one request does not show it: the token count
+against the window, whether thinking still has its prefix, rights and existence of models and files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sash.model.cards import TABLE, ModelCard, base_name
+from sash.model.cards import card as card_of
+from sash.planning.rules import caching, media, parameters, thinking, tools, turns
+from sash.planning.rules.blocks import has_thinking, is_plain_user, open_calls, sendable, strip_thinking
+from sash.planning.rules.body import Body, Finding, as_mapping, items, read
+from sash.planning.rules.caching import MAX_MARKERS, markable, markable_tool
+from sash.planning.rules.parameters import count_params
+
+__all__ = [
+    "MAX_MARKERS",
+    "RULES",
+    "VERSION",
+    "Problem",
+    "check_request",
+    "count_params",
+    "has_thinking",
+    "is_plain_user",
+    "markable",
+    "markable_tool",
+    "open_calls",
+    "sendable",
+    "strip_thinking",
+]
+
+VERSION = "2026-10-21"
+"""The API version judged by default, the one that the SDK sends."""
+
+Rule = Callable[[Body], Iterator[Finding]]
+
+RULES: dict[str, Rule] = {
+    **parameters.RULES,
+    **turns.RULES,
+    **tools.RULES,
+    **thinking.RULES,
+    **caching.RULES,
+    **media.RULES,
+}
+"""Every rule by its id, in the order in which problems are reported."""
+
+LENIENT = ModelCard(
+    id="this model",
+    window=10**9,
+    max_output=10**9,
+    prices=(),
+    cache_minimum=0,
+    system_turns=True,
+    prefill=True,
+    thinking_default=False,
+    thinking_modes=(),
+)
+"""Judges a model that is not in the table: nothing that any model takes is held against it."""
+
+CALL_OPTIONS = ("betas", "extra_body", "extra_headers", "extra_query", "timeout")
+"""Arguments of the SDK's call that never reach the body as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing the API would refuse."""
+
+    rule: str
+    """the rule's id, a key of `RULES`; stable"""
+    path: str
+    """where in the request, as the API writes it: "messages.3.content.0"; "" is the whole request"""
+    message: str
+    """what is wrong, with which value, and what to do"""
+
+
+def check_request(
+    params: Mapping[str, Any],
+    *,
+    betas: Collection[str] = (),
+    card: ModelCard | None = None,
+    version: str = VERSION,
+) -> list[Problem]:
+    """What the API would refuse in a request; an empty list means that it may leave.
+
+    `params` is what `messages.create` takes, SDK objects and call options (`betas`, `extra_body`,
+    `extra_headers`) included. `card` defaults to the model's own; an unknown model is judged leniently.
+    `version` is the date in the `anthropic-version` header. Raises nothing, whatever `params` holds.
+    """
+    body = _read(params, betas=betas, card=card, version=version)
+    return [
+        Problem(rule=name, path=path, message=message) for name, rule in RULES.items() for path, message in rule(body)
+    ]
+
+
+def _read(params: Mapping[str, Any], *, betas: Collection[str], card: ModelCard | None, version: str) -> Body:
+    """Lay the SDK's call options onto the body, as the SDK would before sending."""
+    sent = {name: value for name, value in params.items() if name not in CALL_OPTIONS}
+    sent |= as_mapping(params.get("extra_body")) or {}
+    headers = {str(key).lower(): str(value) for key, value in (as_mapping(params.get("extra_headers")) or {}).items()}
+    named = {beta.strip() for beta in headers.get("anthropic-beta", "").split(",")} - {""}
+    return read(
+        sent,
+        card=card or _card(sent.get("model")),
+        betas={*betas, *map(str, items(params.get("betas"))), *named},
+        version=headers.get("anthropic-version", version),
+    )
+
+
+def _card(model: object) -> ModelCard:
+    if not isinstance(model, str) or not model:
+        return LENIENT
+    return card_of(model) if base_name(model) in TABLE else replace(LENIENT, id=model)

@@ -1,0 +1,61 @@
+"""Questions about single turns that a planner asks while it builds a view: pure, no request needed.
+
+They work on plain blocks as recorded (`sash.model.blocks`). What they return is legal in itself; whether
+a whole request is, `check_request` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sash.planning.rules.caching import blank
+from sash.planning.rules.thinking import THINKING
+
+Blocks = Sequence[Mapping[str, Any]]
+
+
+def is_plain_user(role: str, blocks: Blocks) -> bool:
+    """Whether a turn opens an exchange: the user's, without any tool result."""
+    return role == "user" and not any(block.get("type") == "tool_result" for block in blocks)
+
+
+def open_calls(assistant: Blocks, following: Blocks) -> tuple[str, ...]:
+    """The ids of the calls in an assistant turn that the blocks of the user turn after it leave unanswered."""
+    answered = {block.get("tool_use_id") for block in following if block.get("type") == "tool_result"}
+    calls = (str(block.get("id")) for block in assistant if block.get("type") == "tool_use")
+    return tuple(call for call in calls if call not in answered)
+
+
+def has_thinking(blocks: Blocks) -> bool:
+    """Whether any block is thinking, redacted or not."""
+    return any(block.get("type") in THINKING for block in blocks)
+
+
+def strip_thinking(blocks: Blocks) -> tuple[Mapping[str, Any], ...]:
+    """The blocks without thinking; () when nothing that says something is left, so that the turn must go too."""
+    return _saying([block for block in blocks if block.get("type") not in THINKING])
+
+
+def sendable(blocks: Blocks, interrupted: bool = False) -> tuple[Mapping[str, Any], ...]:
+    """A reply as it may be sent back: without empty text, and not ending in thinking. () when nothing is left.
+
+    Of an interrupted reply only text is kept, without its citations: half a call, half a thought or a
+    signature that never came cannot be sent, and a citation may point into a search that is gone.
+    """
+    if interrupted:
+        return _saying([_bare(block) for block in blocks if block.get("type") == "text" and block.get("text")])
+    kept = [block for block in blocks if not blank(block)]
+    while kept and kept[-1].get("type") in THINKING:
+        kept.pop()
+    return _saying(kept)
+
+
+def _bare(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"type": "text", "text": block["text"]} if "citations" in block else block
+
+
+def _saying(blocks: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """The blocks, or none of them when there is only white space."""
+    says = any(block.get("type") != "text" or str(block.get("text") or "").strip() for block in blocks)
+    return tuple(blocks) if says else ()

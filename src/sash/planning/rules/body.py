@@ -1,0 +1,193 @@
+"""A request body, read once so that every rule can be a few lines: each block with its path and role.
+
+Reading never fails: what has no legal shape is noted in `Body.malformed` and left out of the rest, so that
+the rules only meet well-formed blocks. Consecutive messages of one role are one `Run`, as the API merges
+them. This module knows no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sash.model.cards import ModelCard
+
+Finding = tuple[str, str]
+"""A path into the body, and what is wrong there."""
+
+NESTING = ("tool_result", "search_result", "document")
+"""Kinds of block that hold blocks of their own (server tool results hold what only the server makes)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """One block (or tool definition) and where it stands."""
+
+    path: str
+    role: str
+    block: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The block's type; a tool definition without one is a custom tool."""
+        return str(self.block.get("type") or "custom")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message as sent; `fields` are all its keys."""
+
+    path: str
+    role: str
+    spots: tuple[Spot, ...]
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Consecutive messages of one role: one turn in the eyes of the API."""
+
+    path: str
+    role: str
+    spots: tuple[Spot, ...]
+
+    def of(self, *kinds: str) -> list[Spot]:
+        """Its blocks of these types, in order."""
+        return [spot for spot in self.spots if spot.kind in kinds]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """All that the rules look at."""
+
+    params: Mapping[str, Any]
+    card: ModelCard
+    betas: frozenset[str]
+    version: str
+    tools: tuple[Spot, ...]
+    system: tuple[Spot, ...]
+    messages: tuple[Message, ...]
+    runs: tuple[Run, ...]
+    malformed: tuple[Finding, ...]
+
+    def since(self, version: str) -> bool:
+        """Whether the rules of that API version are in force (versions are ISO dates)."""
+        return self.version >= version
+
+    def beta(self, *families: str) -> bool:
+        """Whether a beta of one of these families is asked for."""
+        return any(beta.startswith(families) for beta in self.betas)
+
+    def option(self, name: str) -> Mapping[str, Any]:
+        """A parameter that is an object; empty when absent or of another type (`parameter-type` says so)."""
+        value = as_mapping(self.params.get(name))
+        return value if value is not None else {}
+
+    @property
+    def blocks(self) -> Iterator[Spot]:
+        """Every block of the messages, inner blocks before the block that holds them (the render order)."""
+        for message in self.messages:
+            for spot in message.spots:
+                yield from unfold(spot)
+
+    @property
+    def continues_thread(self) -> bool:
+        """The server holds what came before: the body is a continuation, not a whole conversation."""
+        return self.option("thread").get("type") == "continue"
+
+
+def read(params: Mapping[str, Any], *, card: ModelCard, betas: Collection[str], version: str) -> Body:
+    """Read `params`; never raises on odd content."""
+    malformed: list[Finding] = []
+    tools = _spots(params.get("tools"), "tools", "tools", malformed)
+    system = _content(params.get("system"), "system", "system", malformed)
+    messages = tuple(_messages(params.get("messages"), malformed))
+    return Body(
+        params=params,
+        card=card,
+        betas=frozenset(betas),
+        version=version,
+        tools=tools,
+        system=system,
+        messages=messages,
+        runs=tuple(_runs(messages)),
+        malformed=tuple(malformed),
+    )
+
+
+def as_mapping(value: Any) -> Mapping[str, Any] | None:
+    """A dict, or an SDK object as one; None for anything else."""
+    if isinstance(value, Mapping):
+        return value
+    made = value.to_dict() if hasattr(value, "to_dict") else None
+    return made if isinstance(made, Mapping) else None
+
+
+def items(value: Any) -> list[Any]:
+    """The elements of a list-like value; none for anything else."""
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        return list(value)
+    return []
+
+
+def unfold(spot: Spot) -> Iterator[Spot]:
+    """The blocks inside a block, then the block itself."""
+    if spot.kind in NESTING:
+        for path, block in _inner(spot):
+            yield from unfold(Spot(path=path, role=spot.role, block=block))
+    yield spot
+
+
+def _inner(spot: Spot) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    holder, path = spot.block, f"{spot.path}.content"
+    if spot.kind == "document":
+        holder, path = as_mapping(spot.block.get("source")) or {}, f"{spot.path}.source.content"
+    for index, item in enumerate(items(holder.get("content"))):
+        block = as_mapping(item)
+        if block is not None:
+            yield f"{path}.{index}", block
+
+
+def _messages(value: Any, malformed: list[Finding]) -> Iterator[Message]:
+    for index, item in enumerate(items(value)):
+        path = f"messages.{index}"
+        fields = as_mapping(item)
+        if fields is None:
+            malformed.append((path, f"a message is an object with role and content, not {item!r:.60}"))
+            continue
+        role = str(fields.get("role"))
+        spots = _content(fields.get("content"), role, f"{path}.content", malformed)
+        yield Message(path=path, role=role, spots=spots, fields=fields)
+
+
+def _content(value: Any, role: str, path: str, malformed: list[Finding]) -> tuple[Spot, ...]:
+    if isinstance(value, str):
+        # A string is one text block; an empty `system` string is the same as none.
+        text = {"type": "text", "text": value}
+        return (Spot(path=path, role=role, block=text),) if value or path != "system" else ()
+    return _spots(value, role, path, malformed)
+
+
+def _spots(value: Any, role: str, path: str, malformed: list[Finding]) -> tuple[Spot, ...]:
+    found = []
+    for index, item in enumerate(items(value)):
+        block = as_mapping(item)
+        if block is None or not (role == "tools" or isinstance(block.get("type"), str)):
+            malformed.append((f"{path}.{index}", f"expected an object with a 'type', not {item!r:.60}"))
+        else:
+            found.append(Spot(path=f"{path}.{index}", role=role, block=block))
+    if value is not None and not isinstance(value, str) and not _listlike(value):
+        malformed.append((path, f"expected {'a list' if role == 'tools' else 'text or a list of blocks'}"))
+    return tuple(found)
+
+
+def _listlike(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, bytes | Mapping)
+
+
+def _runs(messages: Iterable[Message]) -> Iterator[Run]:
+    for role, group in groupby(messages, key=lambda message: message.role):
+        run = list(group)
+        yield Run(path=run[0].path, role=role, spots=tuple(spot for message in run for spot in message.spots))

@@ -1,0 +1,207 @@
+"""Rules about tools: every call answered at once, results first, definitions present, the choice allowed.
+
+Source: "Handle tool calls", "Handling stop reasons", "Tool use overview" and the models' "What's new"
+pages. Whether a call's input fits its schema is not judged: the model wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from sash.planning.rules.body import Body, Finding, Run, Spot, as_mapping
+from sash.planning.rules.turns import is_server_result
+
+SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
+WAIT = "send tool results only, or the paused assistant turn as it is, or drop the call"
+CHOICES = ("auto", "any", "tool", "none")
+FORCED = ("any", "tool")
+ID = re.compile(r"[a-zA-Z0-9_-]+")
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+
+
+def tool_unanswered(body: Body) -> Iterator[Finding]:
+    """Every tool call is answered in the very next user turn."""
+    for index, run in enumerate(body.runs):
+        after = body.runs[index + 1] if index + 1 < len(body.runs) else None
+        answered = _answers(after)
+        for call in run.of("tool_use") if run.role == "assistant" else ():
+            if call.block.get("id") not in answered:
+                yield call.path, f"tool call {call.block.get('id')!r} has no tool_result in the next user turn; add one"
+
+
+def tool_orphan(body: Body) -> Iterator[Finding]:
+    """Every tool result answers a call of the assistant turn right before it."""
+    for index, run in enumerate(body.runs):
+        if index == 0 and body.continues_thread:
+            continue
+        calls = _calls(body.runs[index - 1]) if index else set()
+        for result in run.of("tool_result"):
+            if result.block.get("tool_use_id") not in calls:
+                wanted = result.block.get("tool_use_id")
+                yield (
+                    result.path,
+                    f"a tool_result for {wanted!r}, not called by the turn before; keep both or drop both",
+                )
+
+
+def _calls(run: Run) -> set[object]:
+    return {spot.block.get("id") for spot in run.of("tool_use")} if run.role == "assistant" else set()
+
+
+def _answers(run: Run | None) -> set[object]:
+    return {spot.block.get("tool_use_id") for spot in run.of("tool_result")} if run and run.role == "user" else set()
+
+
+def tool_result_first(body: Body) -> Iterator[Finding]:
+    """In a user turn all tool results stand before anything else."""
+    for run in body.runs:
+        other: Spot | None = None
+        for spot in run.spots if run.role == "user" else ():
+            if spot.kind != "tool_result":
+                other = other or spot
+            elif other is not None:
+                yield spot.path, f"a tool_result after the {other.kind} block at {other.path}; put all results first"
+
+
+def tool_result_twice(body: Body) -> Iterator[Finding]:
+    """A call has one result."""
+    for run in body.runs:
+        yield from _repeated(run.of("tool_result"), "tool_use_id", "a second tool_result for {!r}; keep one")
+
+
+def tool_id_twice(body: Body) -> Iterator[Finding]:
+    """The calls of one assistant turn have ids of their own (the API takes a repeated id in a later turn)."""
+    for run in body.runs:
+        yield from _repeated(run.of("tool_use", *SERVER_CALLS), "id", "tool call id {!r} is used twice in one turn")
+
+
+def _repeated(spots: list[Spot], key: str, text: str) -> Iterator[Finding]:
+    seen = set()
+    for spot in spots:
+        value = str(spot.block.get(key))
+        if value in seen:
+            yield spot.path, text.format(value)
+        seen.add(value)
+
+
+def tool_call_shape(body: Body) -> Iterator[Finding]:
+    """A call has an id of letters, digits, _ and -, a name, and an object as input."""
+    for run in body.runs:
+        for spot in run.of("tool_use", *SERVER_CALLS):
+            if not _matches(ID, spot.block.get("id")):
+                yield spot.path, f"tool call id {spot.block.get('id')!r:.80}; use letters, digits, _ and - only"
+            if not isinstance(spot.block.get("name"), str) or not spot.block["name"]:
+                yield spot.path, "a tool call without a name"
+            if as_mapping(spot.block.get("input")) is None:
+                yield spot.path, "a tool call's input is an object; a call cut short by max_tokens cannot be sent back"
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def server_result_orphan(body: Body) -> Iterator[Finding]:
+    """The result of a server's tool stands after its call."""
+    called: set[object] = set()
+    for spot in (spot for message in body.messages for spot in message.spots):
+        if spot.kind in SERVER_CALLS:
+            called.add(spot.block.get("id"))
+        elif is_server_result(spot.kind) and spot.block.get("tool_use_id") not in called:
+            wanted = spot.block.get("tool_use_id")
+            yield spot.path, f"a {spot.kind} for {wanted!r} without the call before it; keep both or drop both"
+
+
+def server_call_open(body: Body) -> Iterator[Finding]:
+    """While a server's tool is still running, user turns hold the results of client tools and nothing else."""
+    waiting: dict[object, Spot] = {}
+    for run in body.runs:
+        for spot in run.spots:
+            if spot.kind in SERVER_CALLS:
+                waiting[spot.block.get("id")] = spot
+            elif is_server_result(spot.kind):
+                waiting.pop(spot.block.get("tool_use_id"), None)
+            elif waiting and run.role == "user" and spot.kind != "tool_result":
+                call = next(iter(waiting.values()))
+                yield (
+                    spot.path,
+                    f"a {spot.kind} block before the result of the server's tool call at {call.path}; {WAIT}",
+                )
+                break
+
+
+def tools_missing(body: Body) -> Iterator[Finding]:
+    """`tools` stays in the request while the history holds tool calls and results."""
+    if body.tools or body.continues_thread or body.params.get("mcp_servers"):
+        return
+    used = [spot for run in body.runs for spot in run.of("tool_use", "tool_result")]
+    if used:
+        yield "tools", f"no tools, but a {used[0].kind} block at {used[0].path}; keep tools and set tool_choice none"
+
+
+def tool_definition(body: Body) -> Iterator[Finding]:
+    """A tool of one's own has a name and an object schema; all names differ."""
+    for spot in body.tools:
+        if spot.kind != "custom":
+            continue
+        if not _matches(NAME, spot.block.get("name")):
+            yield spot.path, f"tool name {spot.block.get('name')!r:.80}; use 1 to 128 letters, digits, _ and -"
+        schema = as_mapping(spot.block.get("input_schema"))
+        if schema is None or schema.get("type") != "object":
+            yield spot.path, "a tool needs an input_schema of type 'object'"
+    names = Counter(str(spot.block["name"]) for spot in body.tools if "name" in spot.block)
+    for name, count in names.items():
+        if count > 1:
+            yield "tools", f"{count} tools are named {name!r}; names must be unique"
+
+
+def tool_choice_value(body: Body) -> Iterator[Finding]:
+    """auto, any, none, or one tool by name; a forced choice needs tools to choose from."""
+    choice = body.option("tool_choice")
+    if not choice:
+        return
+    kind = choice.get("type")
+    if kind not in CHOICES:
+        yield "tool_choice.type", f"tool_choice is one of {', '.join(CHOICES)}, not {kind!r}"
+    if kind in FORCED and not (body.tools or body.params.get("mcp_servers") or body.continues_thread):
+        yield "tool_choice", f"tool_choice {kind} without tools; give tools or leave it out"
+    if kind == "tool" and not _offered(body, choice.get("name")):
+        yield "tool_choice.name", f"tool_choice names {choice.get('name')!r}, which is not among the tools"
+
+
+def _offered(body: Body, name: object) -> bool:
+    """Toolsets, MCP servers and tools added on the way offer names that `tools` does not list."""
+    listed = [spot.block.get("name") for spot in body.tools]
+    added = any(spot.kind == "tool_addition" for spot in body.blocks)
+    return name in listed or None in listed or added or body.continues_thread
+
+
+def tool_choice_forced(body: Body) -> Iterator[Finding]:
+    """Some models refuse a forced choice; manual thinking excludes it on all."""
+    kind = body.option("tool_choice").get("type")
+    if kind not in FORCED:
+        return
+    if not body.card.forced_tools:
+        yield (
+            "tool_choice",
+            f"{body.card.id} takes no forced tool_choice ({kind}); use auto and ask for the tool in text",
+        )
+    elif body.option("thinking").get("type") == "enabled":
+        yield "tool_choice", f"tool_choice {kind} while thinking is enabled; use auto, or turn thinking off"
+
+
+RULES = {
+    "tool-unanswered": tool_unanswered,
+    "tool-orphan": tool_orphan,
+    "tool-result-first": tool_result_first,
+    "tool-result-twice": tool_result_twice,
+    "tool-id-twice": tool_id_twice,
+    "tool-call-shape": tool_call_shape,
+    "server-result-orphan": server_result_orphan,
+    "server-call-open": server_call_open,
+    "tools-missing": tools_missing,
+    "tool-definition": tool_definition,
+    "tool-choice-value": tool_choice_value,
+    "tool-choice-forced": tool_choice_forced,
+}
