@@ -91,7 +91,7 @@ def check_request(
 
     `params` is what `messages.create` takes, SDK objects and call options (`betas`, `extra_body`,
     `extra_headers`) included. `card` defaults to the model's own; an unknown model is judged leniently.
-    `version` is the date in the `anthropic-version` header. Raises nothing, whatever `params` holds.
+    `version` is the date in the `anthropic-version` header. Raises nothing, whatever JSON `params` holds.
     """
     body = _read(params, betas=betas, card=card, version=version)
     return [
@@ -108,7 +108,7 @@ def _read(params: Mapping[str, Any], *, betas: Collection[str], card: ModelCard 
     return read(
         sent,
         card=card or _card(sent.get("model")),
-        betas={*betas, *map(str, items(params.get("betas"))), *named},
+        betas={*([betas] if isinstance(betas, str) else betas), *map(str, items(params.get("betas"))), *named},
         version=headers.get("anthropic-version", version),
     )
 

@@ -6,13 +6,13 @@ a whole request is, `check_request` says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from sash.model.blocks import Block
 from sash.planning.rules.caching import blank
 from sash.planning.rules.thinking import THINKING
 
-Blocks = Sequence[Mapping[str, Any]]
+Blocks = Sequence[Block]
 
 
 def is_plain_user(role: str, blocks: Blocks) -> bool:
@@ -32,12 +32,12 @@ def has_thinking(blocks: Blocks) -> bool:
     return any(block.get("type") in THINKING for block in blocks)
 
 
-def strip_thinking(blocks: Blocks) -> tuple[Mapping[str, Any], ...]:
+def strip_thinking(blocks: Blocks) -> tuple[Block, ...]:
     """The blocks without thinking; () when nothing that says something is left, so that the turn must go too."""
     return _saying([block for block in blocks if block.get("type") not in THINKING])
 
 
-def sendable(blocks: Blocks, interrupted: bool = False) -> tuple[Mapping[str, Any], ...]:
+def sendable(blocks: Blocks, interrupted: bool = False) -> tuple[Block, ...]:
     """A reply as it may be sent back: without empty text, and not ending in thinking. () when nothing is left.
 
     Of an interrupted reply only text is kept, without its citations: half a call, half a thought or a
@@ -51,11 +51,11 @@ def sendable(blocks: Blocks, interrupted: bool = False) -> tuple[Mapping[str, An
     return _saying(kept)
 
 
-def _bare(block: Mapping[str, Any]) -> Mapping[str, Any]:
+def _bare(block: Block) -> Block:
     return {"type": "text", "text": block["text"]} if "citations" in block else block
 
 
-def _saying(blocks: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+def _saying(blocks: list[Block]) -> tuple[Block, ...]:
     """The blocks, or none of them when there is only white space."""
     says = any(block.get("type") != "text" or str(block.get("text") or "").strip() for block in blocks)
     return tuple(blocks) if says else ()

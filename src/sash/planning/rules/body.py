@@ -7,7 +7,7 @@ them. This module knows no rule.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -20,6 +20,9 @@ Finding = tuple[str, str]
 NESTING = ("tool_result", "search_result", "document")
 """Kinds of block that hold blocks of their own (server tool results hold what only the server makes)."""
 
+DEPTH = 4
+"""How deep they are looked into; legal ones nest three deep (a result, a document in it, an image in that)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
@@ -27,12 +30,14 @@ class Spot:
 
     path: str
     role: str
+    kind: str
+    """The block's type; a tool definition without one is a custom tool."""
     block: Mapping[str, Any]
 
-    @property
-    def kind(self) -> str:
-        """The block's type; a tool definition without one is a custom tool."""
-        return str(self.block.get("type") or "custom")
+
+def spot_of(path: str, role: str, block: Mapping[str, Any]) -> Spot:
+    """A block with its place."""
+    return Spot(path=path, role=role, kind=str(block.get("type") or "custom"), block=block)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,8 @@ class Body:
     system: tuple[Spot, ...]
     messages: tuple[Message, ...]
     runs: tuple[Run, ...]
+    blocks: tuple[Spot, ...]
+    """Every block of the messages, inner blocks before the block that holds them (the render order)."""
     malformed: tuple[Finding, ...]
 
     def since(self, version: str) -> bool:
@@ -84,13 +91,6 @@ class Body:
         """A parameter that is an object; empty when absent or of another type (`parameter-type` says so)."""
         value = as_mapping(self.params.get(name))
         return value if value is not None else {}
-
-    @property
-    def blocks(self) -> Iterator[Spot]:
-        """Every block of the messages, inner blocks before the block that holds them (the render order)."""
-        for message in self.messages:
-            for spot in message.spots:
-                yield from unfold(spot)
 
     @property
     def continues_thread(self) -> bool:
@@ -113,6 +113,7 @@ def read(params: Mapping[str, Any], *, card: ModelCard, betas: Collection[str], 
         system=system,
         messages=messages,
         runs=tuple(_runs(messages)),
+        blocks=tuple(inner for message in messages for spot in message.spots for inner in unfold(spot)),
         malformed=tuple(malformed),
     )
 
@@ -125,18 +126,16 @@ def as_mapping(value: Any) -> Mapping[str, Any] | None:
     return made if isinstance(made, Mapping) else None
 
 
-def items(value: Any) -> list[Any]:
-    """The elements of a list-like value; none for anything else."""
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
-        return list(value)
-    return []
+def items(value: Any) -> Sequence[Any]:
+    """The elements of a list or tuple; none for anything else (an iterator could be read but once)."""
+    return value if isinstance(value, list | tuple) else ()
 
 
-def unfold(spot: Spot) -> Iterator[Spot]:
+def unfold(spot: Spot, depth: int = DEPTH) -> Iterator[Spot]:
     """The blocks inside a block, then the block itself."""
-    if spot.kind in NESTING:
+    if spot.kind in NESTING and depth:
         for path, block in _inner(spot):
-            yield from unfold(Spot(path=path, role=spot.role, block=block))
+            yield from unfold(spot_of(path, spot.role, block), depth - 1)
     yield spot
 
 
@@ -166,7 +165,7 @@ def _content(value: Any, role: str, path: str, malformed: list[Finding]) -> tupl
     if isinstance(value, str):
         # A string is one text block; an empty `system` string is the same as none.
         text = {"type": "text", "text": value}
-        return (Spot(path=path, role=role, block=text),) if value or path != "system" else ()
+        return (spot_of(path, role, text),) if value or path != "system" else ()
     return _spots(value, role, path, malformed)
 
 
@@ -177,14 +176,10 @@ def _spots(value: Any, role: str, path: str, malformed: list[Finding]) -> tuple[
         if block is None or not (role == "tools" or isinstance(block.get("type"), str)):
             malformed.append((f"{path}.{index}", f"expected an object with a 'type', not {item!r:.60}"))
         else:
-            found.append(Spot(path=f"{path}.{index}", role=role, block=block))
-    if value is not None and not isinstance(value, str) and not _listlike(value):
-        malformed.append((path, f"expected {'a list' if role == 'tools' else 'text or a list of blocks'}"))
+            found.append(spot_of(f"{path}.{index}", role, block))
+    if value is not None and not isinstance(value, list | tuple):
+        malformed.append((path, f"expected {'a list' if role == 'tools' else 'text or a list'}, not {value!r:.60}"))
     return tuple(found)
-
-
-def _listlike(value: Any) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, bytes | Mapping)
 
 
 def _runs(messages: Iterable[Message]) -> Iterator[Run]:

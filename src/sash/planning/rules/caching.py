@@ -39,8 +39,8 @@ class Mark(NamedTuple):
     @property
     def ttl(self) -> Any:
         """Its lifetime; 5 minutes unless it says otherwise."""
-        control = as_mapping(self.control) or {}
-        return control.get("ttl") or "5m"
+        ttl = (as_mapping(self.control) or {}).get("ttl")
+        return "5m" if ttl is None else ttl
 
 
 def markable(block: Mapping[str, Any]) -> bool:
@@ -100,7 +100,7 @@ def marker_value(body: Body) -> Iterator[Finding]:
         control = as_mapping(mark.control)
         if control is None or control.get("type") != "ephemeral":
             yield mark.path, f'cache_control is {{"type": "ephemeral"}} with an optional ttl, not {mark.control!r:.60}'
-        elif mark.ttl not in TTL_SECONDS:
+        elif mark.ttl not in list(TTL_SECONDS):
             yield mark.path, f"cache_control ttl is {' or '.join(TTL_SECONDS)}, not {mark.ttl!r}"
 
 

@@ -69,9 +69,12 @@ def image_pixels(body: Body) -> Iterator[Finding]:
 
 def body_size(body: Body) -> Iterator[Finding]:
     """32 MB of JSON."""
-    size = len(
-        json.dumps(body.params, ensure_ascii=False, separators=(",", ":"), default=_opaque).encode(errors="replace")
-    )
+    try:
+        text = json.dumps(body.params, ensure_ascii=False, separators=(",", ":"), default=_opaque)
+    except (TypeError, ValueError, RecursionError) as error:
+        yield "", f"the request cannot be written as JSON: {error}"
+        return
+    size = len(text.encode(errors="replace"))
     if size > MAX_BODY:
         yield "", f"the request is {size} bytes; at most {MAX_BODY}: use the Files API or fewer images"
 
@@ -93,8 +96,8 @@ def _source(spot: Spot) -> Mapping[str, Any]:
 def _filled(source: Mapping[str, Any]) -> bool:
     """Whether the source points at something; source types of later versions pass."""
     needed = {"base64": "data", "text": "data", "content": "content", "url": "url", "file": "file_id"}
-    kind = source.get("type")
-    return bool(kind) and (kind not in needed or bool(source.get(needed[str(kind)])))
+    kind = str(source.get("type") or "")
+    return bool(kind) and (kind not in needed or bool(source.get(needed[kind])))
 
 
 def _data(spot: Spot) -> str:

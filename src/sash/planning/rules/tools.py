@@ -15,43 +15,38 @@ from sash.planning.rules.turns import is_server_result
 
 SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
 WAIT = "send tool results only, or the paused assistant turn as it is, or drop the call"
+BOTH = "keep both or drop both"
 CHOICES = ("auto", "any", "tool", "none")
 FORCED = ("any", "tool")
 ID = re.compile(r"[a-zA-Z0-9_-]+")
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
 
+def call_id(spot: Spot) -> str:
+    """The id that pairs a call with its result, seen from either side."""
+    return str(spot.block.get("tool_use_id" if spot.kind.endswith("tool_result") else "id"))
+
+
 def tool_unanswered(body: Body) -> Iterator[Finding]:
     """Every tool call is answered in the very next user turn."""
-    for index, run in enumerate(body.runs):
-        after = body.runs[index + 1] if index + 1 < len(body.runs) else None
-        answered = _answers(after)
+    for run, after in zip(body.runs, [*body.runs[1:], None], strict=True):
+        answered = _ids(after, "user", "tool_result")
         for call in run.of("tool_use") if run.role == "assistant" else ():
-            if call.block.get("id") not in answered:
-                yield call.path, f"tool call {call.block.get('id')!r} has no tool_result in the next user turn; add one"
+            if call_id(call) not in answered:
+                yield call.path, f"tool call {call_id(call)!r} has no tool_result in the next user turn; add one"
 
 
 def tool_orphan(body: Body) -> Iterator[Finding]:
     """Every tool result answers a call of the assistant turn right before it."""
-    for index, run in enumerate(body.runs):
-        if index == 0 and body.continues_thread:
-            continue
-        calls = _calls(body.runs[index - 1]) if index else set()
-        for result in run.of("tool_result"):
-            if result.block.get("tool_use_id") not in calls:
-                wanted = result.block.get("tool_use_id")
-                yield (
-                    result.path,
-                    f"a tool_result for {wanted!r}, not called by the turn before; keep both or drop both",
-                )
+    for before, run in zip([None, *body.runs[:-1]], body.runs, strict=True):
+        calls = _ids(before, "assistant", "tool_use")
+        for result in run.of("tool_result") if before or not body.continues_thread else ():
+            if call_id(result) not in calls:
+                yield result.path, f"tool_result {call_id(result)!r} without its call in the turn before; {BOTH}"
 
 
-def _calls(run: Run) -> set[object]:
-    return {spot.block.get("id") for spot in run.of("tool_use")} if run.role == "assistant" else set()
-
-
-def _answers(run: Run | None) -> set[object]:
-    return {spot.block.get("tool_use_id") for spot in run.of("tool_result")} if run and run.role == "user" else set()
+def _ids(run: Run | None, role: str, kind: str) -> set[str]:
+    return {call_id(spot) for spot in run.of(kind)} if run and run.role == role else set()
 
 
 def tool_result_first(body: Body) -> Iterator[Finding]:
@@ -68,22 +63,21 @@ def tool_result_first(body: Body) -> Iterator[Finding]:
 def tool_result_twice(body: Body) -> Iterator[Finding]:
     """A call has one result."""
     for run in body.runs:
-        yield from _repeated(run.of("tool_result"), "tool_use_id", "a second tool_result for {!r}; keep one")
+        yield from _repeated(run.of("tool_result"), "a second tool_result for {!r}; keep one")
 
 
 def tool_id_twice(body: Body) -> Iterator[Finding]:
     """The calls of one assistant turn have ids of their own (the API takes a repeated id in a later turn)."""
     for run in body.runs:
-        yield from _repeated(run.of("tool_use", *SERVER_CALLS), "id", "tool call id {!r} is used twice in one turn")
+        yield from _repeated(run.of("tool_use", *SERVER_CALLS), "tool call id {!r} is used twice in one turn")
 
 
-def _repeated(spots: list[Spot], key: str, text: str) -> Iterator[Finding]:
-    seen = set()
+def _repeated(spots: list[Spot], text: str) -> Iterator[Finding]:
+    seen: set[str] = set()
     for spot in spots:
-        value = str(spot.block.get(key))
-        if value in seen:
-            yield spot.path, text.format(value)
-        seen.add(value)
+        if call_id(spot) in seen:
+            yield spot.path, text.format(call_id(spot))
+        seen.add(call_id(spot))
 
 
 def tool_call_shape(body: Body) -> Iterator[Finding]:
@@ -104,31 +98,27 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
 
 def server_result_orphan(body: Body) -> Iterator[Finding]:
     """The result of a server's tool stands after its call."""
-    called: set[object] = set()
+    called: set[str] = set()
     for spot in (spot for message in body.messages for spot in message.spots):
         if spot.kind in SERVER_CALLS:
-            called.add(spot.block.get("id"))
-        elif is_server_result(spot.kind) and spot.block.get("tool_use_id") not in called:
-            wanted = spot.block.get("tool_use_id")
-            yield spot.path, f"a {spot.kind} for {wanted!r} without the call before it; keep both or drop both"
+            called.add(call_id(spot))
+        elif is_server_result(spot.kind) and call_id(spot) not in called and not body.continues_thread:
+            yield spot.path, f"a {spot.kind} for {call_id(spot)!r} without the call before it; {BOTH}"
 
 
 def server_call_open(body: Body) -> Iterator[Finding]:
     """While a server's tool is still running, user turns hold the results of client tools and nothing else."""
-    waiting: dict[object, Spot] = {}
+    waiting: dict[str, Spot] = {}
     for run in body.runs:
+        other = [spot for spot in run.spots if spot.kind != "tool_result"]
+        if waiting and run.role == "user" and other:
+            call = next(iter(waiting.values()))
+            yield other[0].path, f"a {other[0].kind} block before the result of the server call at {call.path}; {WAIT}"
         for spot in run.spots:
             if spot.kind in SERVER_CALLS:
-                waiting[spot.block.get("id")] = spot
+                waiting[call_id(spot)] = spot
             elif is_server_result(spot.kind):
-                waiting.pop(spot.block.get("tool_use_id"), None)
-            elif waiting and run.role == "user" and spot.kind != "tool_result":
-                call = next(iter(waiting.values()))
-                yield (
-                    spot.path,
-                    f"a {spot.kind} block before the result of the server's tool call at {call.path}; {WAIT}",
-                )
-                break
+                waiting.pop(call_id(spot), None)
 
 
 def tools_missing(body: Body) -> Iterator[Finding]:

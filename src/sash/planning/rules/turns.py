@@ -150,7 +150,7 @@ def _admits_system(run: Run) -> bool:
 
 
 def is_server_result(kind: str) -> bool:
-    """Whether a block type is the result of a tool that the server ran."""
+    """Whether a block type is the result of a tool that the server ran (`web_search_tool_result`, ...)."""
     return kind.endswith("_tool_result")
 
 
