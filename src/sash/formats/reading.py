@@ -1,0 +1,153 @@
+"""The border between bytes and values: decoding, JSON with line numbers, and fields that know their place.
+
+`Field` walks foreign JSON and fails with InvalidImport that names path, line and field, so that parsers
+hold no checks of their own. Lines end at "\\n" alone: JSON strings may hold U+2028 and its kin.
+It knows no format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sash.errors import InvalidImport
+
+
+def invalid(path: str, problem: str, *, line: int | None = None, field: str = "") -> InvalidImport:
+    """The error to raise: what is wrong, in which file, line and field."""
+    where = path + (f", line {line}" if line else "") + (f", field {field}" if field else "")
+    return InvalidImport(f"{where}: {problem}", path=path, line=line, field=field or None)
+
+
+def decode(data: bytes, path: str) -> str:
+    """UTF-8 text (a byte order mark is dropped). Raises InvalidImport for other encodings and for nothing at all."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problem = f"not UTF-8 (byte {data[error.start]:#04x}); convert it first, e.g. iconv -f latin1 -t utf-8"
+        raise invalid(path, problem, line=line) from error
+    if not text.strip():
+        raise invalid(path, "the file is empty")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value inside foreign JSON that knows where it stands."""
+
+    value: Any
+    path: str
+    line: int | None = None
+    name: str = ""
+
+    def fail(self, problem: str) -> InvalidImport:
+        """The error to raise about this value."""
+        return invalid(self.path, problem, line=self.line, field=self.name)
+
+    def has(self, key: str) -> bool:
+        """Whether it is an object with this key, and not null there."""
+        return isinstance(self.value, dict) and self.value.get(key) is not None
+
+    def __getitem__(self, key: str) -> Field:
+        if not isinstance(self.value, dict):
+            raise self.fail(f"an object with {key!r} is expected, not {_kind(self.value)}")
+        if self.value.get(key) is None:
+            raise self.fail(f"{key!r} is missing")
+        return Field(self.value[key], self.path, self.line, f"{self.name}.{key}".lstrip("."))
+
+    def each(self) -> Iterator[Field]:
+        """The members of a list."""
+        if not isinstance(self.value, list):
+            raise self.fail(f"a list is expected, not {_kind(self.value)}")
+        for index, member in enumerate(self.value):
+            yield Field(member, self.path, self.line, f"{self.name}[{index}]")
+
+    def text(self) -> str:
+        """Itself, a string."""
+        if not isinstance(self.value, str):
+            raise self.fail(f"text is expected, not {_kind(self.value)}")
+        return self.value
+
+    def object(self) -> dict[str, Any]:
+        """Itself, an object."""
+        if not isinstance(self.value, dict):
+            raise self.fail(f"an object is expected, not {_kind(self.value)}")
+        return self.value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The bare value at `key`, or `default` where absent or null."""
+        return self.value[key] if self.has(key) else default
+
+    def time(self) -> float:
+        """Itself, an ISO 8601 time (UTC unless it says otherwise) or a number, in unix seconds."""
+        if isinstance(self.value, int | float) and not isinstance(self.value, bool):
+            return float(self.value)
+        try:
+            moment = datetime.fromisoformat(self.text())
+        except ValueError as error:
+            raise self.fail(f"no ISO 8601 time: {self.value!r:.60}") from error
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+    def moment(self, pattern: str) -> float:
+        """Itself, a time written after a `strptime` pattern without a zone, read as UTC, in unix seconds."""
+        try:
+            return datetime.strptime(self.text(), pattern).replace(tzinfo=UTC).timestamp()
+        except ValueError as error:
+            raise self.fail(f"no time of the form {pattern!r}: {self.value!r:.60}") from error
+
+
+def document(text: str, path: str) -> Field:
+    """The one JSON value that is the whole text. Raises InvalidImport that names the line of the fault."""
+    try:
+        return Field(_loads(text), path)
+    except json.JSONDecodeError as error:
+        raise invalid(path, f"no JSON: {error.msg} (column {error.colno})", line=error.lineno) from error
+    except (ValueError, RecursionError) as error:
+        raise invalid(path, f"no usable JSON: {error}") from error
+
+
+def lines(text: str, path: str) -> list[Field]:
+    """One JSON value a line; blank lines are skipped. Raises InvalidImport that names the line of the fault."""
+    return [_line(line, path, number) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def _line(line: str, path: str, number: int) -> Field:
+    try:
+        return Field(_loads(line), path, number)
+    except json.JSONDecodeError as error:
+        problem = f"no JSON: {error.msg} (column {error.colno} of {len(line)}); the line may be cut short"
+        raise invalid(path, problem, line=number) from error
+    except (ValueError, RecursionError) as error:
+        raise invalid(path, f"no usable JSON: {error}", line=number) from error
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_constant=_reject_constant)
+
+
+def _reject_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")  # Python reads NaN and Infinity; the API does not
+
+
+def values(text: str, path: str) -> list[Field]:
+    """The JSON values of a text that is one document, or one value a line."""
+    first, _, rest = text.strip().partition("\n")
+    return lines(text, path) if rest.strip() and _whole(first) else [document(text, path)]
+
+
+def _whole(line: str) -> bool:
+    try:
+        _loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _kind(value: Any) -> str:
+    return {dict: "an object", list: "a list", str: "text", bool: "true/false", type(None): "null"}.get(
+        type(value), "a number"
+    )
