@@ -29,7 +29,7 @@ def call_id(spot: Spot) -> str:
 
 def tool_unanswered(body: Body) -> Iterator[Finding]:
     """Every tool call is answered in the very next user turn."""
-    for run, after in zip(body.runs, [*body.runs[1:], None], strict=True):
+    for run, after in zip(body.runs, (*body.runs[1:], None), strict=False):
         answered = _ids(after, "user", "tool_result")
         for call in run.of("tool_use") if run.role == "assistant" else ():
             if call_id(call) not in answered:
@@ -38,7 +38,7 @@ def tool_unanswered(body: Body) -> Iterator[Finding]:
 
 def tool_orphan(body: Body) -> Iterator[Finding]:
     """Every tool result answers a call of the assistant turn right before it."""
-    for before, run in zip([None, *body.runs[:-1]], body.runs, strict=True):
+    for before, run in zip((None, *body.runs), body.runs, strict=False):
         calls = _ids(before, "assistant", "tool_use")
         for result in run.of("tool_result") if before or not body.continues_thread else ():
             if call_id(result) not in calls:

@@ -182,9 +182,9 @@ def prefill(body: Body) -> Iterator[Finding]:
 
 
 def _paused(body: Body) -> bool:
-    """A turn cut by `pause_turn` is sent again as it is: it holds the server's tool calls."""
-    kinds = {spot.kind for spot in body.runs[-1].spots}
-    return bool(kinds & {"server_tool_use", "mcp_tool_use"}) or any(map(is_server_result, kinds))
+    """A turn cut by `pause_turn` is sent again as it is: it ends in a call of a server's tool, or its result."""
+    kinds = [spot.kind for spot in body.runs[-1].spots]
+    return bool(kinds) and (kinds[-1] in ("server_tool_use", "mcp_tool_use") or is_server_result(kinds[-1]))
 
 
 def _trailing_whitespace(last: Message) -> Iterator[Finding]:
