@@ -55,6 +55,9 @@ class Warmth:
     tail_ttl: Ttl = "5m"
     tail_tokens: int = 0
     """size of the prefix up to the last written tail of the present epoch"""
+    base_until: float = 0.0
+    base_tokens: int = 0
+    """size of the prefix up to the last tail of the present epoch that was written for 1 h: the base"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +138,7 @@ class Marks:
 
     preamble: Ttl | None = "5m"
     base: Ttl | None = None
-    """at the start of the epoch's stable part, where its lifetime is longer than the tail's"""
+    """on the last tail of the epoch that was written for 1 h (at the cut, as a rule), where the tail now lives shorter"""
     tail: Ttl | None = "5m"
 
 

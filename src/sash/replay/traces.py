@@ -1,0 +1,304 @@
+"""Traces: when requests came and how many tokens each added, without any text.
+
+A trace is a tuple of `Call`s, one per API request; times are seconds from request start to request
+start, sizes are the tokens a request adds to the prompt (the reply before it included). Readers take
+JSON lines, a list of times and sizes, or an imported conversation; `regimes` makes synthetic ones from
+a seed. It knows no prices and no strategy.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+from sash.errors import InvalidImport, InvalidOption
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: seconds since the previous request's start, tokens it adds, whether an exchange begins here."""
+
+    gap_s: float
+    tokens: int
+    exchange: bool = True
+
+    def __post_init__(self) -> None:
+        problem = _problem(self.gap_s, self.tokens, self.exchange)
+        if problem:
+            raise InvalidOption(problem, option="call", value=(self.gap_s, self.tokens, self.exchange))
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _problem(gap_s: object, tokens: object, exchange: object) -> str:
+    """What is wrong with a call, with the remedy; "" if nothing is."""
+    if not _number(gap_s):
+        return f"gap_s is {gap_s!r}, not a number: give the seconds since the previous request's start"
+    if gap_s < 0:  # type: ignore[operator]
+        return f"gap_s is {gap_s!r}: time runs backwards; sort the requests by their start, or give 0"
+    if not isinstance(tokens, int) or isinstance(tokens, bool):
+        return f"tokens is {tokens!r}, not a whole number: give the tokens that this request adds to the prompt"
+    if tokens < 1:
+        return f"tokens is {tokens}: every request adds at least one token; leave the line out or count it again"
+    if not isinstance(exchange, bool):
+        return f"exchange is {exchange!r}: use true (a plain user turn) or false (inside a tool run)"
+    return ""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A named run of calls. The first call opens an exchange whatever it says, as nothing stands before it."""
+
+    name: str
+    calls: tuple[Call, ...]
+
+    def __post_init__(self) -> None:
+        if not self.calls:
+            raise InvalidOption(f"the trace {self.name!r} holds no request", option="calls", value=())
+
+    @cached_property
+    def times(self) -> tuple[float, ...]:
+        """When each request starts, in seconds after the first."""
+        return tuple(accumulate((call.gap_s for call in self.calls[1:]), initial=0.0))
+
+    @cached_property
+    def opens(self) -> tuple[int, ...]:
+        """Indices of the calls at which an exchange begins."""
+        return tuple(i for i, call in enumerate(self.calls) if call.exchange or i == 0)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the whole conversation."""
+        return sum(call.tokens for call in self.calls)
+
+    def oversized(self, budget: int) -> tuple[int, ...]:
+        """Indices of the exchanges that alone pass `budget` tokens."""
+        ends = (*self.opens[1:], len(self.calls))
+        sizes = (sum(call.tokens for call in self.calls[a:b]) for a, b in zip(self.opens, ends, strict=True))
+        return tuple(i for i, size in enumerate(sizes) if size > budget)
+
+    def dumps(self) -> str:
+        """The trace as JSON lines."""
+        return "".join(_line(call) for call in self.calls)
+
+
+def _line(call: Call) -> str:
+    fields: dict[str, Any] = {"gap_s": call.gap_s, "tokens": call.tokens}
+    return json.dumps(fields if call.exchange else {**fields, "exchange": False}) + "\n"
+
+
+def loads(text: str, *, name: str = "trace") -> Trace:
+    """Read JSON lines. Raises InvalidImport, naming the line and the remedy."""
+    calls = tuple(_call(line, number, name) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+    if not calls:
+        raise InvalidImport(f"{name}: no request in it; give one JSON object a line", path=name, line=0)
+    return Trace(name, calls)
+
+
+def load(path: str | Path) -> Trace:
+    """Read a bare trace from a file. Raises InvalidImport."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidImport(f"{path}: cannot be read as UTF-8 text ({error})", path=str(path), line=0) from error
+    return loads(text, name=path.stem)
+
+
+def _call(line: str, number: int, name: str) -> Call:
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        raise _bad(name, number, f"not JSON ({error}); write one object a line") from error
+    if not isinstance(fields, dict):
+        raise _bad(name, number, 'not an object; write {"gap_s": 41.0, "tokens": 350}')
+    missing = [key for key in ("gap_s", "tokens") if key not in fields]
+    if missing:
+        raise _bad(name, number, f"{' and '.join(missing)} missing; every line has gap_s and tokens")
+    exchange = fields.get("exchange", True)
+    problem = _problem(fields["gap_s"], fields["tokens"], exchange)
+    if problem:
+        raise _bad(name, number, problem)
+    return Call(float(fields["gap_s"]), fields["tokens"], exchange)
+
+
+def _bad(name: str, number: int, what: str) -> InvalidImport:
+    return InvalidImport(f"{name}, line {number}: {what}", path=name, line=number)
+
+
+def from_times(rows: Iterable[tuple[float, int, bool]], *, name: str) -> Trace:
+    """A trace from (unix seconds, tokens added, exchange begins). Raises InvalidImport if times run backwards."""
+    rows = list(rows)
+    for number, (before, after) in enumerate(pairwise(rows), 2):
+        if after[0] < before[0]:
+            what = f"its time {after[0]} lies before the request above it ({before[0]}); sort the requests by time"
+            raise _bad(name, number, what)
+    gaps = [0.0, *(after[0] - before[0] for before, after in pairwise(rows))]
+    calls = []
+    for number, (gap, (_, tokens, exchange)) in enumerate(zip(gaps, rows, strict=True), 1):
+        problem = _problem(gap, tokens, exchange)
+        if problem:
+            raise _bad(name, number, problem)
+        calls.append(Call(gap, tokens, exchange))
+    return Trace(name, tuple(calls))
+
+
+# Synthetic traffic. Each regime draws its own parameters from the seed, so that another seed is another
+# user, not only another run of dice.
+
+
+def regimes() -> tuple[str, ...]:
+    """The names that `synthetic` knows."""
+    return tuple(_REGIMES)
+
+
+def synthetic(regime: str, seed: int, *, exchanges: int = 600) -> Trace:
+    """Made-up traffic: equal arguments give the equal trace. Raises InvalidOption for an unknown regime."""
+    if regime not in _REGIMES:
+        raise InvalidOption(f"unknown regime {regime!r}; known are {', '.join(_REGIMES)}", option="regime", value=regime)
+    if exchanges < 1:
+        raise InvalidOption(f"exchanges={exchanges}; use at least 1", option="exchanges", value=exchanges)
+    dice = random.Random(f"{regime}/{seed}")
+    calls = _REGIMES[regime](dice)
+    taken: list[Call] = []
+    opened = 0
+    for call in calls:
+        opened += call.exchange
+        if opened > exchanges:
+            break
+        taken.append(call)
+    return Trace(f"{regime}/{seed}", tuple(taken))
+
+
+def _sizes(dice: random.Random, *, spread: float = 0.6) -> Callable[[], int]:
+    """A source of exchange sizes: log-normal around this user's own median."""
+    median = math.exp(dice.uniform(math.log(150), math.log(900)))
+    return lambda: max(8, min(20_000, round(dice.lognormvariate(math.log(median), spread))))
+
+
+def _around(dice: random.Random, median: float, spread: float) -> float:
+    return round(dice.lognormvariate(math.log(median), spread), 2)
+
+
+def _between(dice: random.Random, low: float, high: float) -> float:
+    """Log-uniform."""
+    return math.exp(dice.uniform(math.log(low), math.log(high)))
+
+
+def _chatty(dice: random.Random) -> Iterator[Call]:
+    size, median, spread = _sizes(dice), _between(dice, 20, 110), dice.uniform(0.5, 0.9)
+    while True:
+        yield Call(_around(dice, median, spread), size())
+
+
+def _fast(dice: random.Random) -> Iterator[Call]:
+    size, median = _sizes(dice, spread=0.4), _between(dice, 5, 25)
+    while True:
+        yield Call(_around(dice, median, 0.5), size())
+
+
+def _mixed(dice: random.Random) -> Iterator[Call]:
+    size, pause, night = _sizes(dice), dice.uniform(0.08, 0.35), dice.uniform(0.01, 0.08)
+    while True:
+        roll = dice.random()
+        if roll < night:
+            gap = _between(dice, HOUR, DAY)
+        elif roll < night + pause:
+            gap = _between(dice, 300, HOUR)
+        else:
+            gap = _around(dice, 60, 0.7)
+        yield Call(round(gap, 2), size())
+
+
+def _slow(dice: random.Random) -> Iterator[Call]:
+    size, median, spread = _sizes(dice), _between(dice, 15 * 60, 3 * HOUR), dice.uniform(0.7, 1.3)
+    while True:
+        yield Call(_around(dice, median, spread), size())
+
+
+def _office(dice: random.Random) -> Iterator[Call]:
+    """Nine to five with a lunch break, evenings and weekends off."""
+    size, median, spread = _sizes(dice), _between(dice, 60, 420), dice.uniform(0.6, 1.0)
+    clock = before = 9 * HOUR
+    while True:
+        clock += _around(dice, median, spread)
+        clock = _working(dice, clock)
+        yield Call(round(clock - before, 2), size())
+        before = clock
+
+
+def _working(dice: random.Random, clock: float) -> float:
+    """The next moment of work from `clock` on; the clock starts on a Monday at midnight."""
+    day, hour = divmod(clock, DAY)
+    if hour > 17 * HOUR:
+        day, hour = day + 1, 9 * HOUR + dice.uniform(0, HOUR)
+    elif 12 * HOUR < hour < 13 * HOUR:
+        hour = 13 * HOUR + dice.uniform(0, 900)
+    while day % 7 > 4:
+        day += 1
+    return day * DAY + hour
+
+
+def _bursty(dice: random.Random) -> Iterator[Call]:
+    size, length, pause = _sizes(dice), _between(dice, 3, 25), _between(dice, 20 * 60, 10 * HOUR)
+    while True:
+        yield Call(_around(dice, pause, 0.8), size())
+        while dice.random() > 1 / length:
+            yield Call(_around(dice, 45, 0.6), size())
+
+
+def _drifting(dice: random.Random) -> Iterator[Call]:
+    """Pace and sizes change for good, now smoothly and now at once."""
+    while True:
+        stay, size = round(_between(dice, 40, 160)), _sizes(dice)
+        pace, drift = _between(dice, 20, 2 * HOUR), dice.uniform(-0.02, 0.02)
+        for step in range(stay):
+            yield Call(_around(dice, pace * math.exp(drift * step), 0.7), size())
+
+
+def _heavy(dice: random.Random) -> Iterator[Call]:
+    """Pareto gaps and sizes: no typical pause, no typical length."""
+    shape, least, bulk, small = dice.uniform(0.6, 1.1), _between(dice, 8, 60), dice.uniform(1.1, 1.8), _between(dice, 60, 250)
+    while True:
+        gap = min(7 * DAY, least * dice.paretovariate(shape))
+        yield Call(round(gap, 2), min(12_000, round(small * dice.paretovariate(bulk))))
+
+
+def _tools(dice: random.Random) -> Iterator[Call]:
+    """An agent: each exchange is a run of tool calls, a few seconds apart."""
+    user, result = _sizes(dice, spread=0.5), _sizes(dice, spread=0.9)
+    length, median = _between(dice, 2, 8), _between(dice, 60, 900)
+    while True:
+        yield Call(_around(dice, median, 0.9), user())
+        while dice.random() > 1 / length:
+            yield Call(_around(dice, 12, 0.8), result(), exchange=False)
+
+
+_REGIMES: Mapping[str, Callable[[random.Random], Iterator[Call]]] = {
+    "fast": _fast,
+    "chatty": _chatty,
+    "office": _office,
+    "mixed": _mixed,
+    "slow": _slow,
+    "bursty": _bursty,
+    "drifting": _drifting,
+    "heavy": _heavy,
+    "tools": _tools,
+}
+
+
+def many(names: Sequence[str], seeds: Iterable[int], *, exchanges: int = 600) -> list[Trace]:
+    """Every regime of `names` with every seed."""
+    return [synthetic(name, seed, exchanges=exchanges) for seed in seeds for name in names]
