@@ -11,6 +11,7 @@ import pytest
 
 from sash.model.cards import card
 from sash.planning.rules import MAX_MARKERS, RULES, check_request, count_params
+from sash.planning.rules.media import pixels
 
 TOOL = {"name": "lookup", "description": "Find an order", "input_schema": {"type": "object"}}
 MARK = {"type": "ephemeral"}
@@ -586,6 +587,18 @@ def test_automatic_caching_meets_an_explicit_marker() -> None:
     assert broken(longer) == [("marker-clash", "cache_control")]
 
 
+def test_the_automatic_marker_walks_back_to_a_block_that_takes_it() -> None:
+    """It lands before thinking, and on no deferred tool; landing on a marked block it takes no fifth slot."""
+    four = [text(str(index), cache_control=MARK) for index in range(4)]
+    behind = ask(user(*four), reply(thought(), thought()), cache_control=MARK, compaction={"type": "summarize"})
+    rules = [rule for rule, _ in broken(behind, betas=["compact-2026-09-04"])]
+    assert rules == ["thinking-last"]
+    only_deferred = {"tools": [{**TOOL, "defer_loading": True}], "cache_control": HOUR}
+    assert broken({**ask(user(thought())), **only_deferred}) == [
+        ("block-role", "messages.0.content.0"),
+    ]
+
+
 @pytest.mark.parametrize("control", [{"type": "ephemeral", "ttl": "2h"}, {"type": "forever"}, {}, True, {"ttl": "5m"}])
 def test_marker_values(control: Any) -> None:
     """ephemeral is the only type, 5m and 1h are the only lifetimes."""
@@ -648,6 +661,9 @@ def test_a_compaction_request_samples_nothing() -> None:
     assert broken({**request, "stop_sequences": ["END"]}, betas=["compact-2026-09-04"]) == [
         ("compaction-request", "stop_sequences")
     ]
+    for length, found in ((16_384, []), (16_385, [("compaction-request", "compaction.instructions")])):
+        longer = {**request, "compaction": {"type": "summarize", "instructions": "x" * length}}
+        assert broken(longer, betas=["compact-2026-09-04"]) == found
 
 
 def test_context_edits() -> None:
@@ -694,7 +710,17 @@ def webp(width: int, height: int) -> str:
     return base64.b64encode(b"RIFF\x00\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00" + size).decode()
 
 
-@pytest.mark.parametrize("make", [png, gif, jpeg, webp])
+def lossless(width: int, height: int) -> str:
+    bits = struct.pack("<I", (width - 1) | (height - 1) << 14)
+    return base64.b64encode(b"RIFF\x00\x00\x00\x00WEBPVP8L\x00\x00\x00\x00/" + bits).decode()
+
+
+def lossy(width: int, height: int) -> str:
+    frame = b"\x00\x00\x00\x9d\x01\x2a" + struct.pack("<HH", width, height)
+    return base64.b64encode(b"RIFF\x00\x00\x00\x00WEBPVP8 \x00\x00\x00\x00" + frame).decode()
+
+
+@pytest.mark.parametrize("make", [png, gif, jpeg, webp, lossless, lossy])
 def test_pixels_are_read_from_the_data(make: Any) -> None:
     """8,000 pixels a side; in company of more than 20 images, 2,000."""
     assert broken(ask(user(image(make(8000, 10))))) == []
@@ -723,7 +749,23 @@ def test_image_source() -> None:
 
 def test_image_bytes() -> None:
     """10 MB of base64 an image."""
-    assert broken(ask(user(image("A" * (10 * 1024 * 1024 + 4))))) == [("image-bytes", "messages.0.content.0")]
+    limit = 10 * 1024 * 1024
+    assert broken(ask(user(image("A" * limit)))) == []
+    assert broken(ask(user(image("A" * (limit + 1))))) == [("image-bytes", "messages.0.content.0")]
+
+
+def test_images_inside_documents_and_results_are_seen() -> None:
+    """An image in a document's blocks, in a tool result, is judged at its own path."""
+    inner = {"type": "document", "source": {"type": "content", "content": [text(), image(media="image/tiff")]}}
+    request = ask(user(), reply(call()), user(result(content=[inner])))
+    path = "messages.2.content.0.content.0.source.content.1"
+    assert broken(request) == [("image-source", path)]
+
+
+@pytest.mark.parametrize("data", ["", "****", "iVBORw0KGgo=", "/9j/", "UklGRgAA"])
+def test_unreadable_images_are_not_guessed_at(data: str) -> None:
+    """Where the size cannot be read, none is held against the image."""
+    assert pixels(data) is None
 
 
 def test_document_source() -> None:
