@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import struct
 from dataclasses import replace
 from typing import Any
@@ -202,7 +203,7 @@ def test_parameter_types(name: str, value: Any) -> None:
 
 def test_max_tokens_is_bounded_by_the_model_not_by_the_sdk() -> None:
     """The model's maximum is the limit; the SDK's own limit for calls without streaming is no rule."""
-    assert broken(ask(max_tokens=64_000)) == []
+    assert broken(ask(max_tokens=128_000)) == []
     assert broken(ask(max_tokens=128_001)) == [("max-tokens", "max_tokens")]
     assert broken(ask(max_tokens=128_001), betas=["output-300k-2026-03-24"]) == []
     assert broken(ask(max_tokens=-1)) == [("max-tokens", "max_tokens")]
@@ -225,7 +226,10 @@ def test_count_params_leaves_out_what_count_tokens_refuses() -> None:
 
 def test_body_size() -> None:
     """A body of more than 32 MB is refused, and one that is no JSON is named."""
-    assert broken(ask(user(text("x" * (32 * 1024 * 1024))))) == [("body-size", "")]
+    rest = len(json.dumps(ask(user(text(""))), separators=(",", ":")))
+    assert broken(ask(user(text("x" * (32 * 1024 * 1024 - rest))))) == []
+    assert broken(ask(user(text("x" * (32 * 1024 * 1024 - rest + 1))))) == [("body-size", "")]
+    assert broken(ask(user(text("好" * (11 * 1024 * 1024))))) == [("body-size", "")]
     assert broken(ask(metadata={"user_id": {1, 2}})) == []  # written as text, as an open file would be
     assert ("body-size", "") in broken(ask(metadata={("a", "b"): 1}))
 
@@ -247,6 +251,15 @@ def test_roles() -> None:
 def test_a_whole_reply_is_no_message() -> None:
     """A reply replayed with its id and usage is refused: a message has role and content only."""
     assert broken(ask(user(), {**reply(), "id": "msg_1", "usage": {}}, user())) == [("message-fields", "messages.1")]
+
+
+def test_a_system_turn_has_more_fields_in_beta() -> None:
+    """clear_at and output_config need a beta; with it, output_config may stand without content."""
+    effort = {"role": "system", "content": [], "output_config": {"effort": "low"}}
+    assert broken(ask(user(), effort), betas=["mid-conversation-output-config-2026-07-01"]) == []
+    assert broken(ask(user(), {**instruct(), "clear_at": "never"})) == [("message-fields", "messages.1")]
+    said = {**effort, "role": "user"}
+    assert broken(ask(said), betas=["new-2027"]) == [("empty-message", "messages.0.content")]
 
 
 def test_shapes_that_are_no_content() -> None:
@@ -458,6 +471,8 @@ def test_tool_choice_names_a_tool() -> None:
     assert broken(ask(tool_choice={"type": "any"}, **old)) == [("tool-choice-value", "tool_choice")]
     named = {"tool_choice": {"type": "tool", "name": "refund"}, "tools": [TOOL]}
     assert broken(ask(**named, **old)) == [("tool-choice-value", "tool_choice.name")]
+    added = ask(user(), instruct({"type": "tool_addition", "tool": {}}), **named, model="claude-opus-5")
+    assert broken(added, betas=["mid-conversation-tool-changes-2026-07-01"]) == []
     assert broken(ask(tool_choice={"type": "required"}, tools=[TOOL])) == [("tool-choice-value", "tool_choice.type")]
 
 

@@ -21,8 +21,6 @@ ASSISTANT_ONLY = frozenset({"tool_use", "thinking", "redacted_thinking", "server
 USER_ONLY = frozenset({"tool_result"})
 SYSTEM_KINDS = frozenset({"text", "tool_addition", "tool_removal"})
 MESSAGE_FIELDS = frozenset({"role", "content"})
-SYSTEM_FIELDS = frozenset({"clear_at", "output_config"})
-"""Fields of a system message in beta."""
 
 
 def malformed(body: Body) -> Iterator[Finding]:
@@ -50,8 +48,6 @@ def message_fields(body: Body) -> Iterator[Finding]:
     """A message has a role and content; a whole reply (id, usage, ...) is not one, and betas may add fields."""
     for message in body.messages:
         extra = set(message.fields) - MESSAGE_FIELDS
-        if message.role == "system":
-            extra -= SYSTEM_FIELDS
         if extra and not body.betas:
             yield message.path, f"a message has role and content only; leave out {', '.join(sorted(map(str, extra)))}"
 
