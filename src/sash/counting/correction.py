@@ -1,0 +1,146 @@
+"""What usage taught about one model on one base: recursive least squares with forgetting, as a plain value.
+
+`learn` takes a measure and the exact tokens it turned out to be, and gives the next state. On `ctok` only
+the additive constants are learned (frames, tools, results, images): its text counts are right already; on
+the other bases the factors of the classes too. Every factor and constant is clamped around its prior, a
+surprise counts for three standard deviations at most, and what an observation does not contain is neither
+updated nor forgotten. Storing the state is somebody else's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sash.counting.bounds import KEPT, Cell, scale
+from sash.counting.classes import CLASSES
+from sash.counting.constants import UNIT_NAMES, Cost, Unit
+from sash.counting.measure import Measure
+
+FORGETTING = 0.995
+"""Weight of an observation after the next one: half is forgotten after 140."""
+_FACTOR_PRIOR = 0.08
+_FACTOR_RANGE = (0.6, 1.7)
+_SURPRISE = 3.0
+_NOISE = {"ctok": 0.004, "tiktoken": 0.05, "features": 0.07}
+"""How far the base's text counts are usually off, as a share."""
+_NOISE_TOKENS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What was learned: `values` (part -> factor or constant), their `spread`, and residual `cells` of whole turns."""
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    spread: tuple[tuple[float, ...], ...] = ()
+    """Covariance over `_names`, row by row; empty before the first lesson."""
+    residuals: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """The latest residuals by cell ("turn", "endpoint"), oldest first."""
+    lessons: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """A plain value for a store; `from_json` reads it back."""
+        return {
+            "values": dict(self.values),
+            "spread": [list(row) for row in self.spread],
+            "residuals": {name: list(values) for name, values in self.residuals.items()},
+            "lessons": self.lessons,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Correction:
+        """Read what `as_json` wrote; a state of another shape (an older version's) starts afresh."""
+        spread = tuple(tuple(row) for row in value.get("spread", ()))
+        if len(spread) not in (0, len(_NAMES)):
+            return cls()
+        residuals = {name: tuple(values) for name, values in value.get("residuals", {}).items()}
+        return cls(values=dict(value.get("values", {})), spread=spread, residuals=residuals,
+                   lessons=value.get("lessons", 0))  # fmt: skip
+
+    def value(self, name: str, prior: float) -> float:
+        """The factor of a class or the constant of a unit, as learned so far."""
+        return self.values.get(name, prior)
+
+    def cell(self, name: str) -> Cell:
+        """The residuals of whole turns ("turn") or of the endpoint ("endpoint") seen so far."""
+        return Cell.of(self.residuals.get(name, ()))
+
+    def learn(self, measure: Measure, exact: int, *, base: str, units: Mapping[Unit, Cost]) -> Correction:
+        """The state after one clean difference: `measure` turned out to be `exact` tokens."""
+        priors = _priors(units)
+        known = {name: self.value(name, priors[name].tokens) for name in _NAMES}
+        estimate = measure.fixed + sum(known[name] * amount for name, amount in measure.parts.items())
+        seen = self.observe("turn", estimate, exact)
+        active = {name: n for name, n in measure.parts.items() if n and (base != "ctok" or name not in CLASSES)}
+        if not active:
+            return seen
+        noise = (_NOISE_TOKENS + measure.slack + _NOISE[base] * estimate) ** 2
+        values, spread = _update(known, self.spread or _start(priors), active, exact - estimate, noise)
+        clamped = {name: priors[name].clamp(value) for name, value in values.items()}
+        return replace(seen, values=clamped, spread=spread, lessons=self.lessons + 1)
+
+    def observe(self, cell: str, estimate: float, exact: int) -> Correction:
+        """Remember how far off an estimate was, without learning from it."""
+        residual = round((exact - estimate) / scale(max(0.0, estimate)), 5)
+        kept = (*self.residuals.get(cell, ()), residual)[-KEPT:]
+        return replace(self, residuals={**self.residuals, cell: kept})
+
+
+_NAMES: tuple[str, ...] = (*CLASSES, *UNIT_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prior:
+    tokens: float
+    deviation: float
+    low: float
+    high: float
+
+    def clamp(self, value: float) -> float:
+        return round(min(max(value, self.low), self.high), 4)
+
+
+def _priors(units: Mapping[Unit, Cost]) -> dict[str, _Prior]:
+    low, high = _FACTOR_RANGE
+    priors = {name: _Prior(1.0, _FACTOR_PRIOR, low, high) for name in map(str, CLASSES)}
+    for name, cost in units.items():
+        reach = max(40.0, 4 * cost.spread)
+        priors[name] = _Prior(
+            cost.tokens, max(1.0, cost.spread / 2), max(0.0, cost.tokens - reach), cost.tokens + reach
+        )
+    return priors
+
+
+def _start(priors: Mapping[str, _Prior]) -> tuple[tuple[float, ...], ...]:
+    variances = [priors[name].deviation ** 2 for name in _NAMES]
+    return tuple(tuple(v if i == j else 0.0 for j in range(len(_NAMES))) for i, v in enumerate(variances))
+
+
+def _update(
+    known: Mapping[str, float],
+    spread: tuple[tuple[float, ...], ...],
+    active: Mapping[str, float],
+    surprise: float,
+    noise: float,
+) -> tuple[dict[str, float], tuple[tuple[float, ...], ...]]:
+    """One step of recursive least squares over the parts that were present."""
+    np = _load_numpy()
+    x = np.array([active.get(name, 0.0) for name in _NAMES])
+    # Forget only what was excited: elsewhere the covariance would grow without end.
+    widen = np.where(x > 0, FORGETTING**-0.5, 1.0)
+    p = np.array(spread) * widen[:, None] * widen[None, :]
+    gain = p @ x
+    variance = float(x @ gain) + noise
+    limit = _SURPRISE * variance**0.5
+    step = gain * (min(max(surprise, -limit), limit) / variance)
+    p = p - np.outer(gain, gain) / variance
+    values = {name: known[name] + float(delta) for name, delta in zip(_NAMES, step, strict=True)}
+    return values, tuple(tuple(round(float(value), 8) for value in row) for row in (p + p.T) / 2)
+
+
+def _load_numpy() -> Any:
+    """The one place that imports numpy here: only when something is learned."""
+    import numpy  # noqa: PLC0415
+
+    return numpy

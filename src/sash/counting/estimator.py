@@ -1,0 +1,213 @@
+"""From content to a `Count`: the estimate and its upper bound, for one model, offline.
+
+`Estimator.message(role, blocks)` counts a turn with its frame, `.preamble(...)` what stands before the
+messages, `.text(s)` a bare text. Each has a twin that gives the `Measure`, which is kept with a turn so
+that later lessons apply without tokenizing again: `.count(measure)`. The bound holds at `coverage` for
+each count; bounds of a sum add up, which is cautious. It does not know what the API injects unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil, floor
+from typing import Any
+
+from sash.counting.bases import Base, base
+from sash.counting.bounds import ENOUGH, MARGIN, Cell, quantiles, scale
+from sash.counting.classes import CLASSES
+from sash.counting.constants import units
+from sash.counting.correction import Correction
+from sash.counting.measure import NOTHING, Block, Blocks, Measure, Reader, some, total
+from sash.counting.weights import VOCABULARY, fitted
+from sash.errors import InvalidOption, UnknownModel
+from sash.model.cards import Generation, ModelCard, card
+from sash.model.counts import Count
+
+COVERAGE = 0.995
+NEWEST: Generation = "v5"
+_UNKNOWN_MODEL = 0.15
+"""Share added to the bound for a model nobody described: it is counted as the newest generation."""
+_ENDPOINT = 0.02
+"""Bound of the endpoint's answers before any was seen next to usage: no error bound is published."""
+
+
+class Estimator:
+    """Counts for one model. Cheap to build: the tokenizer is loaded at the first count and shared.
+
+    `base` is auto, ctok, tiktoken or features; `correction` is what was learned for this model on this base.
+    Raises InvalidOption for a base that is not at hand, or a coverage outside (0, 1).
+    """
+
+    def __init__(
+        self,
+        generation: Generation = NEWEST,
+        *,
+        base: str = "auto",
+        correction: Correction | None = None,
+        coverage: float = COVERAGE,
+        model: str | None = None,
+        image_tier: str = "high",
+        doubt: float = 0.0,
+    ) -> None:
+        if not 0 < coverage < 1:
+            raise InvalidOption(f"coverage={coverage!r}: choose between 0 and 1", option="coverage", value=coverage)
+        self.generation = generation
+        self.model = model
+        self.correction = correction or Correction()
+        self.coverage = coverage
+        self._asked = base
+        self._units = units(model, generation)
+        self._tier = image_tier
+        self._doubt = doubt
+        self._reader: Reader | None = None
+        self._text_quantiles: Mapping[str, float] = {}
+
+    @classmethod
+    def for_model(
+        cls,
+        model: str | ModelCard,
+        *,
+        base: str = "auto",
+        correction: Correction | None = None,
+        coverage: float = COVERAGE,
+    ) -> Estimator:
+        """The estimator for a model id or card; an unknown id counts as the newest generation, with a wider bound."""
+        found = model if isinstance(model, ModelCard) else _card(model)
+        name = model if isinstance(model, str) else model.id
+        return cls(
+            found.generation if found else NEWEST,
+            base=base,
+            correction=correction,
+            coverage=coverage,
+            model=name,
+            image_tier=found.image_tier if found else "high",
+            doubt=0.0 if found else _UNKNOWN_MODEL,
+        )
+
+    @property
+    def base(self) -> str:
+        """Provenance: the base, the generation, and whether the model is a guess; e.g. "ctok/v5"."""
+        return f"{self._base.name}/{self.generation}{' (unknown model)' if self._doubt else ''}"
+
+    @property
+    def characters(self) -> int:
+        """Characters given to the tokenizer so far, by this object."""
+        return self._reader.characters if self._reader else 0
+
+    def text(self, text: str) -> Count:
+        """The tokens of a bare text, without any frame."""
+        return self.count(self.measure_text(text))
+
+    def message(self, role: str, blocks: Blocks) -> Count:
+        """The tokens that one turn adds to a prompt, its frame included."""
+        return self.count(self.measure_message(role, blocks))
+
+    def preamble(
+        self,
+        system: Blocks = (),
+        tools: Sequence[Block] = (),
+        tool_choice: Block | None = None,
+        *,
+        thinking: Block | None = None,
+        output_config: Block | None = None,
+    ) -> Count:
+        """The tokens before the messages: system, tools with the prompt the API adds for them, the request's frame."""
+        return self.count(self.measure_preamble(system, tools, tool_choice, thinking, output_config))
+
+    def measure_text(self, text: str) -> Measure:
+        """What `text` counts, kept for later."""
+        return self._blocks.text(text)
+
+    def measure_message(self, role: str, blocks: Blocks) -> Measure:
+        """What `message` counts, kept for later."""
+        return self._blocks.message(role, blocks)
+
+    def measure_preamble(
+        self,
+        system: Blocks = (),
+        tools: Sequence[Block] = (),
+        tool_choice: Block | None = None,
+        thinking: Block | None = None,
+        output_config: Block | None = None,
+    ) -> Measure:
+        """What `preamble` counts, kept for later."""
+        parts = [some("request"), self._blocks.tools(tools, tool_choice)]
+        parts += [self._blocks.block(block) for block in _system(system)]
+        if (thinking or {}).get("type") in ("enabled", "adaptive"):
+            parts.append(some("thinking config"))
+        if schema := (output_config or {}).get("format"):
+            parts.append(some("format") + self._blocks.json(schema))
+        return total(parts)
+
+    def count(self, measure: Measure) -> Count:
+        """The estimate for a measure, with what is known now, and its bound."""
+        tokens = self._tokens(measure)
+        upper = tokens + measure.slack + max(self._doubtful(measure), self._seen(tokens)) + self._doubt * tokens
+        rounded = max(0, floor(tokens + 0.5))
+        return Count(rounded, max(rounded, ceil(upper)), "estimate", self.base)
+
+    def learned(self, measure: Measure, exact: int) -> Correction:
+        """The correction after a clean difference: `measure` turned out to be `exact` tokens. Store it, and pass it on."""
+        return self.correction.learn(measure, exact, base=self._base.name, units=self._units)
+
+    def endpoint(self, answer: int) -> Count:
+        """An answer of the counting endpoint as a count with its bound."""
+        learned = self.correction.cell("endpoint")
+        share = learned.quantile(self.coverage) if learned.seen >= ENOUGH else _ENDPOINT
+        return Count(answer, answer + ceil(share * scale(answer)), "endpoint", self.base)
+
+    def checked(self, answer: int, exact: int) -> Correction:
+        """The correction after usage (`exact`) confirmed or corrected an endpoint's `answer` for the same request."""
+        return self.correction.observe("endpoint", answer, exact)
+
+    @property
+    def _base(self) -> Base:
+        return base(self.generation, self._asked)
+
+    @property
+    def _blocks(self) -> Reader:
+        if self._reader is None:
+            self._reader = Reader(self._base, image_tier=self._tier)
+        return self._reader
+
+    def _tokens(self, measure: Measure) -> float:
+        value = self.correction.value
+        classes = sum(value(name, 1.0) * measure.parts.get(name, 0.0) for name in CLASSES)
+        fixed = sum(value(name, cost.tokens) * measure.parts.get(name, 0.0) for name, cost in self._units.items())
+        return measure.fixed + classes + fixed
+
+    def _doubtful(self, measure: Measure) -> float:
+        """How far text and units may be off, from what was seen when the coefficients were fitted."""
+        shares = self._shares
+        text = sum(shares[name] * scale(measure.parts[name]) for name in CLASSES if measure.parts.get(name))
+        fixed = sum(cost.spread * measure.parts.get(name, 0.0) for name, cost in self._units.items())
+        return text + fixed
+
+    def _seen(self, tokens: float) -> float:
+        """How far whole turns of this model were off, once enough of them were seen."""
+        turns = self.correction.cell("turn")
+        return turns.quantile(self.coverage) * scale(tokens) if turns.seen >= ENOUGH else 0.0
+
+    @property
+    def _shares(self) -> Mapping[str, float]:
+        if not self._text_quantiles:
+            stored = fitted()["residuals"][VOCABULARY[self.generation]][self._base.name]
+            cells = {name: Cell(cell["seen"], tuple(cell["largest"])) for name, cell in stored.items()}
+            found = quantiles(cells, self.coverage)
+            rest = max(found.values(), default=0.0) * MARGIN
+            self._text_quantiles = {name: found.get(name, rest) for name in CLASSES}
+        return self._text_quantiles
+
+
+def _card(model: str) -> ModelCard | None:
+    try:
+        return card(model)
+    except UnknownModel:
+        return None
+
+
+def _system(system: Blocks) -> Sequence[Mapping[str, Any]]:
+    return [{"type": "text", "text": system}] if isinstance(system, str) else system
+
+
+__all__ = ["COVERAGE", "NOTHING", "Estimator"]
