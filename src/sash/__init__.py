@@ -1,1 +1,43 @@
-"""sash: a memory for Claude chatbots."""
+"""sash: a memory for Claude chatbots.
+
+Every turn kept in SQLite; every request within its token budget, legal, and close to the least it could
+cost. Start at `Conversation`; the parts behind it are in `sash.planning`, `sash.flows` and `sash.stores`.
+"""
+
+from sash import errors, simulator
+from sash.conversation import AsyncConversation, Conversation
+from sash.conversation import open_store as open  # noqa: A004 - `sash.open(path)` is how people say it
+from sash.errors import SashError
+from sash.model.cards import ModelCard, card
+from sash.model.counts import Count
+from sash.model.replies import Reply
+from sash.model.turns import Turn
+from sash.planning.plan import Plan
+from sash.planning.rules import check_request
+from sash.planning.situation import Marks
+from sash.planning.strategies import Everything, SlidingWindow, SteppedWindow
+from sash.stores import MemoryStore, SqliteStore
+
+__all__ = [
+    "AsyncConversation",
+    "Conversation",
+    "Count",
+    "Everything",
+    "Marks",
+    "MemoryStore",
+    "ModelCard",
+    "Plan",
+    "Reply",
+    "SashError",
+    "SlidingWindow",
+    "SqliteStore",
+    "SteppedWindow",
+    "Turn",
+    "card",
+    "check_request",
+    "errors",
+    "open",
+    "simulator",
+]
+
+__version__ = "0.1.0"

@@ -2,7 +2,7 @@
 
     SashError
     ├── CallerError                  yours: nothing was sent, nothing was written
-    │   ├── InvalidContent           a message the API would refuse (empty, orphaned tool result, two system prompts, ...)
+    │   ├── InvalidContent           a message the API would refuse (empty, orphaned result, two system prompts, ...)
     │   ├── InvalidOption            an unknown, misspelt or contradictory option or setting
     │   ├── UnknownModel             no model card, and none was given
     │   ├── BudgetExceeded           nothing legal fits; names the largest part and the missing tokens
@@ -16,7 +16,7 @@
     ├── RemoteError                  Claude's side; the user's turn is recorded, `state` says how
     │   ├── RequestRejected          400, 413: the turn is withdrawn, the conversation goes on without it
     │   ├── AccessDenied             401, 402, 403, 404: the turn is pending; mend the key or model, then ``retry()``
-    │   ├── Unavailable              429, 5xx, timeouts, lost connections: the turn is pending; ``retry()`` sends it again
+    │   ├── Unavailable              429, 5xx, timeouts, lost connections: the turn is pending; ``retry()`` sends it
     │   └── ReplyInterrupted         the stream ended early: what had come is recorded as interrupted
     └── StoreError                   the database's side
         ├── ForeignDatabase          a file that is no SQLite database, or not one of sash's

@@ -1,0 +1,1 @@
+"""The only place that talks to the anthropic SDK (the simulator's client apart): requests out, answers in."""

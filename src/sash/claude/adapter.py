@@ -1,0 +1,88 @@
+"""Performs the steps that need Claude, over a sync or an async client of the SDK.
+
+The two classes differ in `await` alone; everything else is in `translate`. A stream handle is the SDK's
+own stream object. Raises RemoteError for whatever the far side does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sash.claude import translate
+from sash.claude.clients import reject_unsupported
+from sash.errors import NotSupported
+from sash.flows.steps import CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
+from sash.model.answers import Answer
+
+
+class Claude:
+    """Over an `Anthropic` client."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def perform(self, step: Step[Any]) -> Any:
+        """Do one step."""
+        try:
+            match step:
+                case Send():
+                    create = _messages(self.client, step.wire.betas).create
+                    return translate.answer(create(**translate.call_arguments(step.wire)))
+                case OpenStream():
+                    open_stream = _messages(self.client, step.wire.betas).stream
+                    return open_stream(**translate.call_arguments(step.wire)).__enter__()
+                case NextEvent():
+                    raw = next(step.handle, None)
+                    return None if raw is None else translate.event(raw)
+                case Snapshot():
+                    return _snapshot(step.handle)
+                case CloseStream():
+                    return step.handle.close()
+                case CountTokens():
+                    count = _messages(self.client, step.betas).count_tokens
+                    return count(**translate.count_arguments(step.params, step.betas)).input_tokens
+        except translate.error_types() as error:
+            raise translate.remote_error(error) from error
+        raise NotSupported(f"no way to perform {type(step).__name__}", feature=type(step).__name__)
+
+
+class AsyncClaude:
+    """Over an `AsyncAnthropic` client."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    async def perform(self, step: Step[Any]) -> Any:
+        """Do one step."""
+        try:
+            match step:
+                case Send():
+                    create = _messages(self.client, step.wire.betas).create
+                    return translate.answer(await create(**translate.call_arguments(step.wire)))
+                case OpenStream():
+                    open_stream = _messages(self.client, step.wire.betas).stream
+                    return await open_stream(**translate.call_arguments(step.wire)).__aenter__()
+                case NextEvent():
+                    raw = await anext(step.handle, None)
+                    return None if raw is None else translate.event(raw)
+                case Snapshot():
+                    return _snapshot(step.handle)
+                case CloseStream():
+                    return await step.handle.close()
+                case CountTokens():
+                    count = _messages(self.client, step.betas).count_tokens
+                    return (await count(**translate.count_arguments(step.params, step.betas))).input_tokens
+        except translate.error_types() as error:
+            raise translate.remote_error(error) from error
+        raise NotSupported(f"no way to perform {type(step).__name__}", feature=type(step).__name__)
+
+
+def _messages(client: Any, betas: tuple[str, ...]) -> Any:
+    reject_unsupported(client, betas)
+    return client.beta.messages if betas else client.messages
+
+
+def _snapshot(stream: Any) -> Answer | None:
+    """What a stream has brought so far; None before its first event."""
+    message = stream._current_snapshot_or_none()
+    return None if message is None else translate.answer(message)

@@ -1,0 +1,82 @@
+"""Which client a conversation talks through: the caller's, one from the environment, or the simulator.
+
+Raises InvalidOption or AccessDenied-to-be as early as can be: before anything is written. Keys are never
+read into our own objects, printed or logged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sash import simulator
+from sash.claude.loading import _load_anthropic
+from sash.errors import InvalidOption, NotSupported
+
+
+def sync_client(client: Any) -> Any:
+    """An `Anthropic`-like client. None: from the environment; "simulator": a simulator of its own."""
+    if client is None:
+        return _from_environment(_load_anthropic().Anthropic)
+    if client == "simulator":
+        return simulator.client()
+    _reject_stranger(client)
+    if _is_async(client):
+        raise InvalidOption(
+            f"{type(client).__name__} is asynchronous; use AsyncConversation, or pass its synchronous twin",
+            option="client",
+            value=client,
+        )
+    return client
+
+
+def async_client(client: Any) -> Any:
+    """The same for `AsyncAnthropic`."""
+    if client is None:
+        return _from_environment(_load_anthropic().AsyncAnthropic)
+    if client == "simulator":
+        return simulator.async_client()
+    _reject_stranger(client)
+    if not _is_async(client):
+        raise InvalidOption(
+            f"{type(client).__name__} is synchronous; use Conversation, or pass its Async twin",
+            option="client",
+            value=client,
+        )
+    return client
+
+
+def _from_environment(make: Any) -> Any:
+    client = make()
+    known = (client.api_key, client.auth_token, getattr(client, "credentials", None), client.default_headers)
+    if not any(known[:3]) and not _authorised(known[3]):
+        raise InvalidOption(
+            "no key for Claude: set ANTHROPIC_API_KEY, pass client=anthropic.Anthropic(...), "
+            'or try without a key: client="simulator"',
+            option="client",
+            value=None,
+        )
+    return client
+
+
+def _authorised(headers: Any) -> bool:
+    return any(str(name).lower() in ("authorization", "x-api-key") and bool(headers[name]) for name in headers)
+
+
+def _reject_stranger(client: Any) -> None:
+    if not hasattr(client, "messages") or not hasattr(client.messages, "create"):
+        raise InvalidOption(
+            f'client is an anthropic client, "simulator" or None, not {client!r:.60}', option="client", value=client
+        )
+
+
+def _is_async(client: Any) -> bool:
+    return isinstance(client, _load_anthropic().AsyncAPIClient)
+
+
+def reject_unsupported(client: Any, betas: tuple[str, ...]) -> None:
+    """Raise NotSupported where the platform's client lacks what the request needs."""
+    if betas and not hasattr(client, "beta"):
+        raise NotSupported(
+            f"{type(client).__name__} has no beta features (asked for {', '.join(betas)}); leave betas out",
+            feature="betas",
+        )

@@ -1,0 +1,19 @@
+"""The one loader of the SDK: importing it takes most of a second, so `import sash` does without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _load_anthropic() -> Any:
+    """The anthropic package, imported at the first request."""
+    import anthropic
+
+    return anthropic
+
+
+def _load_httpx2() -> Any:
+    """The SDK's HTTP library, for its errors in the middle of a stream."""
+    import httpx2
+
+    return httpx2

@@ -1,0 +1,126 @@
+"""Between the SDK's objects and our values: arguments, answers, errors. No I/O.
+
+Replies are taken in their `to_dict` form (`model_dump` would add nulls that the API refuses when they
+come back). Errors of the SDK become RemoteErrors with the facts a caller can act on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sash.claude.loading import _load_anthropic, _load_httpx2
+from sash.errors import AccessDenied, RemoteError, RequestRejected, Unavailable
+from sash.model.answers import Answer, StreamEvent, Wire
+from sash.model.options import BETA, BODY
+
+_GA = {"model", "max_tokens", "messages", "system", "tools", *BODY}
+_COUNTED = {"model", "messages", "system", "tools", "cache_control", "output_config", "speed", "thinking",
+            "tool_choice", "user_profile_id", "workspace_id"}  # fmt: skip
+_EXTRAS = ("stop_details", "diagnostics", "input_transformations", "context_management", "container")
+
+
+def call_arguments(wire: Wire) -> dict[str, Any]:
+    """Keyword arguments of `messages.create`; what its signature lacks goes through `extra_body`."""
+    known = _GA | set(BETA) if wire.betas else _GA
+    arguments: dict[str, Any] = {name: value for name, value in wire.body.items() if name in known}
+    extra = {name: value for name, value in wire.body.items() if name not in known}
+    if extra:
+        arguments["extra_body"] = extra
+    return arguments | _call_options(wire.betas, wire.headers, wire.timeout)
+
+
+def count_arguments(params: Mapping[str, Any], betas: tuple[str, ...]) -> dict[str, Any]:
+    """Keyword arguments of `messages.count_tokens`; `params` holds only what the endpoint takes."""
+    known = _COUNTED | set(BETA) if betas else _COUNTED
+    return {name: value for name, value in params.items() if name in known} | _call_options(betas, {}, None)
+
+
+def _call_options(betas: tuple[str, ...], headers: Mapping[str, str], timeout: float | None) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if betas:
+        options["betas"] = list(betas)
+    if headers:
+        options["extra_headers"] = dict(headers)
+    if timeout is not None:
+        options["timeout"] = timeout
+    return options
+
+
+def answer(message: Any) -> Answer:
+    """A message of the SDK, whole or a stream's snapshot, as our value."""
+    plain = message.to_dict()
+    return Answer(
+        id=message.id,
+        model=message.model,
+        blocks=[_bare(block) for block in plain.get("content") or []],
+        stop_reason=message.stop_reason,
+        usage=plain.get("usage") or {},
+        message=message,
+        request_id=getattr(message, "_request_id", None),
+        extra={name: plain[name] for name in _EXTRAS if plain.get(name)},
+    )
+
+
+def _bare(block: dict[str, Any]) -> dict[str, Any]:
+    """Without what the SDK's stream helper adds of its own."""
+    return {key: value for key, value in block.items() if key not in ("parsed_output", "__json_buf")}
+
+
+def event(raw: Any) -> StreamEvent:
+    """A stream helper's event, with the text it adds."""
+    return StreamEvent(raw, raw.text if raw.type == "text" else "")
+
+
+def error_types() -> tuple[type[Exception], ...]:
+    """What the SDK may raise for the far side's sake; anything else is a bug and passes through."""
+    # A truncated event is a bare JSONDecodeError and a dropped connection an httpx2 error, inside a stream.
+    return (_load_anthropic().APIError, _load_httpx2().HTTPError, json.JSONDecodeError)
+
+
+def remote_error(error: Exception) -> RemoteError:
+    """The SDK's error as ours, with status, kind, request id and what to do."""
+    sdk = _load_anthropic()
+    if not isinstance(error, sdk.APIStatusError):
+        return Unavailable(
+            f"no reply came ({type(error).__name__}); the turn is recorded as pending, retry() sends it again",
+            status=None,
+            kind=type(error).__name__,
+            request_id=None,
+            retry_after=None,
+            detail=str(error),
+        )
+    status, kind = error.status_code, error.type
+    facts = {
+        "status": status,
+        "kind": kind,
+        "request_id": error.request_id,
+        "error_code": getattr(error, "error_code", None),
+        "retry_after": _retry_after(error),
+        "detail": _detail(error),
+    }
+    if status in (400, 413, 422):
+        return RequestRejected(f"Claude refused the request ({status} {kind}): {facts['detail']}", **facts)
+    if status in (401, 402, 403, 404):
+        return AccessDenied(
+            f"no access ({status} {kind}): {facts['detail']}; mend key, plan or model, then retry()", **facts
+        )
+    return Unavailable(
+        f"Claude is not available now ({status} {kind}): {facts['detail']}; the turn is pending, retry() sends it",
+        **facts,
+    )
+
+
+def _detail(error: Any) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("error") if isinstance(body.get("error"), dict) else {}
+    return str((inner or {}).get("message") or getattr(error, "message", error))
+
+
+def _retry_after(error: Any) -> float | None:
+    value = error.response.headers.get("retry-after")
+    try:
+        return float(value) if value else None
+    except ValueError:
+        return None

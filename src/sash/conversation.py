@@ -1,0 +1,627 @@
+"""The object people build on: `Conversation`, and `AsyncConversation`, the same with `await`.
+
+Each method starts a flow (`sash.flows`) and drives it (`sash.drive`); what both share is in `_Talk`, which
+turns arguments into settings and does no I/O. Plain anthropic-SDK objects go in and out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from sash import inspect
+from sash.claude.adapter import AsyncClaude, Claude
+from sash.claude.clients import async_client, sync_client
+from sash.counting.estimator import Estimator
+from sash.drive import AsyncRun, Performer, Run, drive, drive_async
+from sash.errors import ConversationClosed, InvalidContent, InvalidOption, SashError
+from sash.flows import branch, steps
+from sash.flows.branch import PastRequest
+from sash.flows.prepare import Chat, Prepared, prepare
+from sash.flows.send import send
+from sash.flows.steps import Flow, Head
+from sash.model.blocks import as_blocks, dumps, plain
+from sash.model.cards import ModelCard, Ttl
+from sash.model.cards import card as card_of
+from sash.model.options import BETA, BODY, check_options
+from sash.model.preamble import Preamble, preamble
+from sash.model.replies import Reply
+from sash.model.turns import Draft, Turn
+from sash.planning.plan import Plan, Settings
+from sash.planning.situation import Marks, Strategy
+from sash.planning.strategies import SteppedWindow
+from sash.stores import MemoryStore, SqliteStore, Store
+from sash.stores.port import UsageRow
+from sash.streaming import AsyncReplyStream, ReplyStream
+from sash.turnstile import Turnstile, busy
+
+R = TypeVar("R")
+
+DEFAULT_MODEL = "claude-sonnet-5-5"
+DEFAULT_BUDGET = 32_000
+DEFAULT_MAX_TOKENS = 8_192
+
+
+def open_store(store: str | Path | Store | None) -> Store:
+    """A store: the file at a path, a store object as it is, or None for one in memory."""
+    if store is None:
+        return MemoryStore()
+    return SqliteStore(store) if isinstance(store, str | Path) else store
+
+
+class _Talk:
+    """What both conversations share: the settings in force, and flows made from arguments. No I/O."""
+
+    def __init__(
+        self,
+        store: str | Path | Store | None = None,
+        *,
+        id: str | None = None,
+        model: str | None = None,
+        system: str | Sequence[Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        budget: int = DEFAULT_BUDGET,
+        keep: int | None = None,
+        strategy: Strategy | None = None,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        cache: Ttl | Marks | None = "5m",
+        namespace: str = "",
+        counter: Literal["auto", "ctok", "tiktoken", "features"] = "auto",
+        endpoint: bool = True,
+        busy: Literal["wait", "error"] = "wait",
+        card: ModelCard | None = None,
+        **options: Any,
+    ) -> None:
+        _check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
+        _check_choice("busy", busy, ("wait", "error"))
+        self.id = id if id is not None else uuid.uuid4().hex
+        if not isinstance(self.id, str) or not self.id:
+            raise InvalidOption(f"id is a non-empty string, not {id!r}", option="id", value=id)
+        self.namespace = namespace
+        self.budget = budget
+        self.keep = keep if keep is not None else budget // 4
+        self.strategy: Strategy = strategy or SteppedWindow()
+        self.max_tokens = max_tokens
+        self._marks = _marks(cache)
+        self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
+        self._card = card or (card_of(model) if model else None)
+        self._given_card = card
+        self._preamble = preamble(system, tools)
+        self._preamble_given = (system is not None, tools is not None)
+        self._options = check_options(options)
+        self._counters: dict[str, Estimator] = {}
+        self._key: int | None = None
+        self._closed = False
+        self._owns_store = store is None or isinstance(store, str | Path)
+        _check_markers(self._preamble, self._options)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"{name}(id={self.id!r}, model={self.model!r}, budget={self.budget}, strategy={self.strategy!r})"
+
+    @property
+    def model(self) -> str:
+        """The model's id in force."""
+        return self.card.id
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the model in force: window, prices, features."""
+        return self._card or card_of(DEFAULT_MODEL)
+
+    # ---- from arguments to settings -------------------------------------------------------------
+
+    def _opened(self, head: Head) -> None:
+        """Take over what the record says of settings that were not given."""
+        self._key = head.conversation
+        if head.epoch is None:
+            return
+        if self._card is None:
+            self._card = card_of(head.epoch.model)
+        has_system, has_tools = self._preamble_given
+        self._preamble = Preamble(
+            system=self._preamble.system if has_system else head.epoch.preamble.system,
+            tools=self._preamble.tools if has_tools else head.epoch.preamble.tools,
+        )
+
+    def _chat(self) -> Chat:
+        assert self._key is not None  # every flow begins behind _open
+        return Chat(conversation=self._key, id=self.id, counter=self._counter(), endpoint=self._endpoint)
+
+    def _counter(self) -> Estimator:
+        model = self.model
+        if model not in self._counters:
+            self._counters[model] = Estimator.for_model(self.card, base=self._base)
+        return self._counters[model]
+
+    def _settings(
+        self,
+        *,
+        model: str | None = None,
+        system: str | Sequence[Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        max_tokens: int | None = None,
+        **options: Any,
+    ) -> tuple[Settings, Callable[[], None]]:
+        """Settings for one request, and what makes the lasting ones last once it may be sent."""
+        card = self._card_for(model)
+        checked = {**self._options, **check_options(options)}
+        parts = preamble(system, tools)
+        now = Preamble(system=parts.system or self._preamble.system, tools=parts.tools or self._preamble.tools)
+        if tools is not None and not list(tools) and now.tools:
+            checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
+        _check_markers(now, checked)
+        most = self.max_tokens if max_tokens is None else max_tokens
+        _check_numbers(max_tokens=most)
+        settings = Settings(
+            card=card,
+            preamble=now,
+            strategy=self.strategy,
+            budget=self.budget,
+            keep=self.keep,
+            max_tokens=min(most, card.max_output) if max_tokens is None else most,
+            marks=self._marks,
+            options=_body_options(checked),
+            betas=tuple(checked.get("betas") or ()),
+            headers=dict(checked.get("extra_headers") or {}),
+        )
+        return settings, lambda: self._keep_lasting(card, now, options)
+
+    def _card_for(self, model: str | None) -> ModelCard:
+        return self.card if model is None or model == self.model else card_of(model)
+
+    def _keep_lasting(self, card: ModelCard, now: Preamble, options: Mapping[str, Any]) -> None:
+        """Model, system, tools, thinking and effort stay in force for the next sends."""
+        self._card, self._preamble = card, now
+        if options.get("thinking") is not None:
+            self._options["thinking"] = plain(options["thinking"])
+        effort = (plain(options.get("output_config")) or {}).get("effort")
+        if effort is not None:
+            self._options["output_config"] = {**self._options.get("output_config", {}), "effort": effort}
+
+    def _drafts(self, content: Any, speaker: str | None = None) -> tuple[Draft, ...]:
+        """A user turn from what the SDK takes as content, or from a whole user message."""
+        if isinstance(content, Mapping) and "role" in content:
+            if content["role"] != "user":
+                raise InvalidContent(
+                    f"a send says what the user says; a message of role {content['role']!r} cannot be sent. "
+                    "Use system= for the system prompt",
+                    problem="role",
+                )
+            content = content.get("content")
+        return (Draft(role="user", content=dumps(as_blocks(content)), speaker=speaker),)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ConversationClosed(f"conversation {self.id!r} is closed; open it again", conversation=self.id)
+
+    def _open_flow(self) -> Flow[Head]:
+        return (yield from steps.OpenConversation(namespace=self.namespace, id=self.id))
+
+    def _send_flow(self, content: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> Flow[Reply]:
+        """A send from arguments to reply. Lasting options last as soon as the request may be sent."""
+        timeout = arguments.get("timeout", self._options.get("timeout"))
+        settings, keep_lasting = self._settings(**{k: v for k, v in arguments.items() if k != "timeout"})
+        drafts = self._drafts(content)
+        return self._lasting(send(self._chat(), drafts, settings, stream=stream, timeout=timeout), keep_lasting)
+
+    def _lasting(self, flow: Flow[Reply], keep: Callable[[], None]) -> Flow[Reply]:
+        try:
+            reply = yield from flow
+        except SashError as error:
+            if not isinstance(error, InvalidContent | InvalidOption):
+                keep()
+            raise
+        keep()
+        return reply
+
+    def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
+        settings, _ = self._settings(**arguments)
+        chat = Chat(conversation=self._chat().conversation, id=self.id, counter=self._counter(), endpoint=False)
+        return prepare(chat, self._drafts(content), settings)
+
+    def _again_flow(self, make: Callable[[Chat, Settings], Flow[Reply]], arguments: Mapping[str, Any]) -> Flow[Reply]:
+        settings, keep_lasting = self._settings(**arguments)
+        return self._lasting(make(self._chat(), settings), keep_lasting)
+
+    def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
+        drafts = tuple(_draft(message) for message in messages)
+        head = yield from steps.ReadHead(conversation=self._chat().conversation)
+        now = yield from steps.Now()
+        return (yield from steps.AppendTurns(conversation=head.conversation, head=head.seq, turns=drafts, at=now))
+
+    def _fork_settings(self, id: str | None) -> dict[str, Any]:
+        return {
+            "id": id or f"{self.id}-{uuid.uuid4().hex[:8]}",
+            "namespace": self.namespace,
+            "budget": self.budget,
+            "keep": self.keep,
+            "strategy": self.strategy,
+            "max_tokens": self.max_tokens,
+            "cache": self._marks,
+            "counter": self._base,
+            "endpoint": self._endpoint,
+            "busy": "wait" if self._wait else "error",
+            "card": self._card,
+            **self._options,
+        }
+
+
+class Conversation(_Talk):
+    """A conversation with a memory, kept in a SQLite file (or any store).
+
+    `store`: a path, a store, or None for memory. `id`: names the conversation in it; None makes one up.
+    `model`, `system`, `tools`: as the SDK takes them; not given, they are what the record says was last in
+    force. `budget`: the most prompt tokens of a request; `keep`: the recent tokens that always stay verbatim
+    (default budget / 4). `strategy`: a window strategy. `cache`: lifetime of the markers, or `Marks`, or None.
+    `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
+    request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
+    Further options are those of `messages.create` and apply to every send.
+
+    Raises CallerErrors for what cannot work, StoreErrors for a file that cannot be opened.
+    """
+
+    def __init__(self, store: str | Path | Store | None = None, **settings: Any) -> None:
+        self._client = settings.pop("client", None)
+        super().__init__(store, **settings)
+        self._store = open_store(store)
+        self._claude: Claude | None = None
+        self._turnstile = Turnstile(self.id, wait=self._wait)
+        try:
+            self._opened(drive(self._open_flow(), self._performer()))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the conversation, and its store where it opened that itself."""
+        self._closed = True
+        if self._owns_store:
+            self._store.close()
+
+    # ---- talking --------------------------------------------------------------------------------
+
+    def send(self, content: Any, **options: Any) -> Reply:
+        """Say something and wait for the reply.
+
+        `content`: a string, SDK blocks, or a user message. `options`: those of `messages.create`, plus
+        `model`, `system`, `tools`, `max_tokens` (in force from then on, as are thinking and effort).
+        Raises CallerErrors before anything is sent or written, RemoteErrors with the turn safe in the record.
+        """
+        return self._alone(lambda: self._send_flow(content, options))
+
+    def stream(self, content: Any, **options: Any) -> ReplyStream:
+        """Say something and get the reply as it comes: `with chat.stream("...") as s: for text in s: ...`."""
+
+        def start() -> Run:
+            self._require_open()
+            self._turnstile.enter()
+            try:
+                return Run(self._send_flow(content, options, stream=True), self._talker())
+            except BaseException:
+                self._turnstile.leave()
+                raise
+
+        return ReplyStream(start, self._turnstile.leave)
+
+    def retry(self, **options: Any) -> Reply:
+        """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
+        return self._alone(lambda: self._again_flow(branch.retry, options))
+
+    def regenerate(self, **options: Any) -> Reply:
+        """Ask the newest question again, on a branch of its own; the first answer stays in the record."""
+        return self._alone(lambda: self._again_flow(branch.regenerate, options))
+
+    def edit(self, turn: Turn | int, content: Any, **options: Any) -> Reply:
+        """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
+        drafts = self._drafts(content)
+        return self._alone(
+            lambda: self._again_flow(lambda chat, s: branch.edit(chat, _turn_id(turn), drafts, s), options)
+        )
+
+    def plan(self, content: Any, **options: Any) -> Plan:
+        """What would the request look like? Asks Claude nothing, writes nothing."""
+        prepared: Prepared = self._do(lambda: self._plan_flow(content, options))
+        return prepared.plan
+
+    # ---- looking back ---------------------------------------------------------------------------
+
+    def history(self, *, limit: int | None = None, after: int = 0) -> list[Turn]:
+        """The turns of the present branch after seq `after`, oldest first; `limit` takes the newest ones."""
+        step = steps.ReadTurns(conversation=self._chat().conversation, after=after, limit=limit, newest=True)
+        return list(self._do(step.__iter__))
+
+    def request(self, number: int) -> PastRequest:
+        """A past request rebuilt from the record, byte for byte. Raises NotFound."""
+        return self._do(lambda: branch.past_request(self._chat(), number))
+
+    def usage(self) -> UsageRow:
+        """Tokens and dollars of this conversation so far."""
+        self._require_open()
+        return _sum(self._store.usage(by=(), namespace=self.namespace, conversation=self.id))
+
+    def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> Conversation:
+        """A new conversation that shares the past up to the reply `at` (default: the newest)."""
+        settings = self._fork_settings(id)
+        where = None if at is None else _turn_id(at)
+        self._do(lambda: branch.fork(self._chat(), where, settings["id"]))
+        return Conversation(self._store, client=self._client, **settings)
+
+    def pin(self, turn: Turn | int, *, pinned: bool = True) -> None:
+        """Keep the exchange that holds `turn` in every request, from the next cut on at the latest."""
+        key = self._chat().conversation
+        self._do(lambda: steps.SetPin(conversation=key, turn=_turn_id(turn), pinned=pinned).__iter__())
+
+    def withdraw(self) -> int:
+        """Take pending turns out of the view for good; they stay in the record. How many there were."""
+        return self._alone(lambda: steps.Withdraw(conversation=self._chat().conversation).__iter__(), talk=False)
+
+    def extend(self, messages: Iterable[Any]) -> Sequence[Turn]:
+        """Record messages that were said elsewhere (`MessageParam`s or `Draft`s), without sending anything."""
+        return self._alone(lambda: self._extend_flow(messages), talk=False)
+
+    def describe(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+        """Give the conversation a title, or app metadata."""
+        self._require_open()
+        self._store.describe(self.id, namespace=self.namespace, title=title, metadata=metadata)
+
+    def _repr_html_(self) -> str:
+        return inspect.conversation_html(self)
+
+    # ---- driving --------------------------------------------------------------------------------
+
+    def _performer(self) -> Performer:
+        return Performer(self._store, self._claude)
+
+    def _talker(self) -> Performer:
+        """A performer with a client; made late, so that looking at a conversation needs no key."""
+        if self._claude is None:
+            self._client = sync_client(self._client)
+            self._claude = Claude(self._client)
+        return self._performer()
+
+    def _do(self, flow: Callable[[], Flow[R]]) -> R:
+        self._require_open()
+        return drive(flow(), self._performer())
+
+    def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True) -> R:
+        """Drive a flow that appends: one at a time."""
+        self._require_open()
+        performer = self._talker() if talk else self._performer()
+        self._turnstile.enter()
+        try:
+            return drive(flow(), performer)
+        finally:
+            self._turnstile.leave()
+
+
+class AsyncConversation(_Talk):
+    """The same as `Conversation`, with `await`; the store works in a thread, off the event loop.
+
+    Nothing is opened before the first `await`. Use it as `async with AsyncConversation(...) as chat`.
+    """
+
+    def __init__(self, store: str | Path | Store | None = None, **settings: Any) -> None:
+        self._client = settings.pop("client", None)
+        super().__init__(store, **settings)
+        self._where = store
+        self._store: Store | None = None
+        self._claude: AsyncClaude | None = None
+        self._lock = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._holder: Any = None
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the conversation, and its store where it opened that itself."""
+        self._closed = True
+        if self._owns_store and self._store is not None:
+            await asyncio.to_thread(self._store.close)
+
+    # ---- talking --------------------------------------------------------------------------------
+
+    async def send(self, content: Any, **options: Any) -> Reply:
+        """Say something and wait for the reply. See `Conversation.send`."""
+        return await self._alone(lambda: self._send_flow(content, options))
+
+    def stream(self, content: Any, **options: Any) -> AsyncReplyStream:
+        """Say something and get the reply as it comes: `async with chat.stream("...") as s: async for text in s`."""
+
+        async def start() -> AsyncRun:
+            await self._open()
+            self._make_client()
+            await self._enter()
+            try:
+                return AsyncRun(self._send_flow(content, options, stream=True), self._performer().perform_async)
+            except BaseException:
+                self._leave()
+                raise
+
+        return AsyncReplyStream(start, self._leave)
+
+    async def retry(self, **options: Any) -> Reply:
+        """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
+        return await self._alone(lambda: self._again_flow(branch.retry, options))
+
+    async def regenerate(self, **options: Any) -> Reply:
+        """Ask the newest question again, on a branch of its own; the first answer stays in the record."""
+        return await self._alone(lambda: self._again_flow(branch.regenerate, options))
+
+    async def edit(self, turn: Turn | int, content: Any, **options: Any) -> Reply:
+        """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
+        drafts = self._drafts(content)
+        return await self._alone(
+            lambda: self._again_flow(lambda chat, s: branch.edit(chat, _turn_id(turn), drafts, s), options)
+        )
+
+    async def plan(self, content: Any, **options: Any) -> Plan:
+        """What would the request look like? Asks Claude nothing, writes nothing."""
+        prepared: Prepared = await self._do(lambda: self._plan_flow(content, options))
+        return prepared.plan
+
+    # ---- looking back ---------------------------------------------------------------------------
+
+    async def history(self, *, limit: int | None = None, after: int = 0) -> list[Turn]:
+        """The turns of the present branch after seq `after`, oldest first; `limit` takes the newest ones."""
+        found: Sequence[Turn] = await self._do(
+            lambda: steps.ReadTurns(
+                conversation=self._chat().conversation, after=after, limit=limit, newest=True
+            ).__iter__()
+        )
+        return list(found)
+
+    async def request(self, number: int) -> PastRequest:
+        """A past request rebuilt from the record, byte for byte. Raises NotFound."""
+        return await self._do(lambda: branch.past_request(self._chat(), number))
+
+    async def usage(self) -> UsageRow:
+        """Tokens and dollars of this conversation so far."""
+        store = await self._open()
+        return _sum(await asyncio.to_thread(store.usage, by=(), namespace=self.namespace, conversation=self.id))
+
+    async def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> AsyncConversation:
+        """A new conversation that shares the past up to the reply `at` (default: the newest)."""
+        settings = self._fork_settings(id)
+        where = None if at is None else _turn_id(at)
+        await self._do(lambda: branch.fork(self._chat(), where, settings["id"]))
+        return AsyncConversation(self._store, client=self._client, **settings)
+
+    async def pin(self, turn: Turn | int, *, pinned: bool = True) -> None:
+        """Keep the exchange that holds `turn` in every request, from the next cut on at the latest."""
+        await self._do(
+            lambda: steps.SetPin(conversation=self._chat().conversation, turn=_turn_id(turn), pinned=pinned).__iter__()
+        )
+
+    async def withdraw(self) -> int:
+        """Take pending turns out of the view for good; they stay in the record. How many there were."""
+        return await self._alone(lambda: steps.Withdraw(conversation=self._chat().conversation).__iter__(), talk=False)
+
+    async def extend(self, messages: Iterable[Any]) -> Sequence[Turn]:
+        """Record messages that were said elsewhere (`MessageParam`s or `Draft`s), without sending anything."""
+        return await self._alone(lambda: self._extend_flow(messages), talk=False)
+
+    async def describe(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+        """Give the conversation a title, or app metadata."""
+        store = await self._open()
+        await asyncio.to_thread(store.describe, self.id, namespace=self.namespace, title=title, metadata=metadata)
+
+    # ---- driving --------------------------------------------------------------------------------
+
+    async def _open(self) -> Store:
+        """Open store and conversation, once."""
+        self._require_open()
+        async with self._opening:
+            if self._store is None:
+                self._store = await asyncio.to_thread(open_store, self._where)
+            if self._key is None:
+                self._opened(await drive_async(self._open_flow(), self._performer().perform_async))
+        return self._store
+
+    def _performer(self) -> Performer:
+        return Performer(self._store, self._claude)
+
+    def _make_client(self) -> None:
+        if self._claude is None:
+            self._client = async_client(self._client)
+            self._claude = AsyncClaude(self._client)
+
+    async def _do(self, flow: Callable[[], Flow[R]]) -> R:
+        await self._open()
+        return await drive_async(flow(), self._performer().perform_async)
+
+    async def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True) -> R:
+        await self._open()
+        if talk:
+            self._make_client()
+        await self._enter()
+        try:
+            return await drive_async(flow(), self._performer().perform_async)
+        finally:
+            self._leave()
+
+    async def _enter(self) -> None:
+        if self._lock.locked() and (not self._wait or self._holder is asyncio.current_task()):
+            raise busy(self.id)
+        await self._lock.acquire()
+        self._holder = asyncio.current_task()
+
+    def _leave(self) -> None:
+        self._holder = None
+        self._lock.release()
+
+
+def _check_numbers(**numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < (0 if name == "keep" else 1):
+            raise InvalidOption(f"{name}={value!r}: give a whole number of tokens above 0", option=name, value=value)
+    budget, keep = numbers.get("budget"), numbers.get("keep")
+    if budget is not None and keep is not None and keep > budget:
+        raise InvalidOption(f"keep={keep} cannot be more than budget={budget}", option="keep", value=keep)
+
+
+def _check_choice(name: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InvalidOption(f"{name}={value!r}: choose one of {', '.join(known)}", option=name, value=value)
+
+
+def _check_markers(now: Preamble, options: Mapping[str, Any]) -> None:
+    by_hand = now.markers + ("cache_control" in options)
+    if by_hand > 4:
+        raise InvalidOption(
+            f"{by_hand} cache markers placed by hand; the API takes at most 4, and sash needs one or two of them",
+            option="cache_control",
+            value=by_hand,
+        )
+
+
+def _marks(cache: Ttl | Marks | None) -> Marks:
+    if isinstance(cache, Marks):
+        return cache
+    _check_choice("cache", cache if cache is not None else "5m", ("5m", "1h"))
+    return Marks(preamble=cache, tail=cache)
+
+
+def _body_options(checked: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that go into the body, in a fixed order: the same options give the same bytes."""
+    body = {name: checked[name] for name in (*BODY, *BETA) if name in checked}
+    return {**body, **(checked.get("extra_body") or {})}
+
+
+def _draft(message: Any) -> Draft:
+    if isinstance(message, Draft):
+        return message
+    found = plain(message)
+    if not isinstance(found, dict) or found.get("role") not in ("user", "assistant"):
+        raise InvalidContent(f"not a user or assistant message: {message!r:.80}", problem="role")
+    return Draft(role=found["role"], content=dumps(as_blocks(found.get("content") or "")))
+
+
+def _turn_id(turn: Turn | int) -> int:
+    return turn.id if isinstance(turn, Turn) else turn
+
+
+def _sum(rows: Sequence[UsageRow]) -> UsageRow:
+    empty = UsageRow(group=(), requests=0, fresh=0, read=0, written=0, output=0, dollars=0.0)
+    return rows[0] if rows else empty

@@ -1,0 +1,112 @@
+"""Other roads: fork, edit, regenerate, retry, and rebuilding a past request. The past is shared, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sash.errors import CallerError, InvalidOption, NothingToRetry
+from sash.flows.prepare import Chat, body_hash
+from sash.flows.send import send
+from sash.flows.steps import Flow, Head, NewBranch, ReadHead, ReadRequest, ReadTurn, ReadTurns, SetBranch
+from sash.model.epochs import Epoch, Request
+from sash.model.replies import Reply
+from sash.model.turns import Draft, Turn
+from sash.planning.plan import Settings
+from sash.planning.view import body
+
+PAGE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastRequest:
+    """A request as it was sent, rebuilt from the record."""
+
+    request: Request
+    epoch: Epoch = field(repr=False)
+    turns: Sequence[Turn] = field(repr=False)
+    body: Mapping[str, Any] = field(repr=False)
+    intact: bool
+    """whether the rebuilt body is the one that was sent, byte for byte (redaction leaves a gap)"""
+
+    @property
+    def number(self) -> int:
+        """Counts the conversation's requests from 1."""
+        return self.request.number
+
+
+def past_request(chat: Chat, number: int) -> Flow[PastRequest]:
+    """Rebuild request `number`. Raises NotFound."""
+    request, epoch, turns = yield from ReadRequest(conversation=chat.conversation, number=number)
+    rebuilt = body(epoch, turns, request.sent)
+    return PastRequest(
+        request=request, epoch=epoch, turns=turns, body=rebuilt, intact=body_hash(rebuilt) == request.body_hash
+    )
+
+
+def fork(chat: Chat, at: int | None, as_id: str) -> Flow[Head]:
+    """A new conversation that shares everything up to the reply with the turn id `at` (None: the newest turn)."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    turn = head.turn
+    if at is not None:
+        turn = yield from ReadTurn(conversation=chat.conversation, turn=at)
+    if turn is not None and (turn.role == "user" or turn.state == "withdrawn"):
+        raise InvalidOption(
+            f"a fork begins after a reply, but turn {turn.id} is {turn.state}, by the {turn.role}; "
+            "fork at a reply, or use edit() to say something else in its place",
+            option="at",
+            value=turn.id,
+        )
+    seq = turn.seq if turn else 0
+    return (yield from NewBranch(conversation=chat.conversation, seq=seq, reason="fork", as_id=as_id))
+
+
+def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings) -> Flow[Reply]:
+    """Say `drafts` in the place of a user turn; what followed it stays on the branch it is on."""
+    turn = yield from ReadTurn(conversation=chat.conversation, turn=turn_id)
+    if not turn.plain:
+        raise InvalidOption(
+            f"turn {turn_id} is no plain user turn, so nothing can be said in its place; edit the user turn before it",
+            option="turn",
+            value=turn_id,
+        )
+    return (yield from _instead(chat, turn, drafts, settings, "edit"))
+
+
+def regenerate(chat: Chat, settings: Settings) -> Flow[Reply]:
+    """Ask the newest question again on a branch of its own."""
+    question = yield from _newest_question(chat)
+    draft = Draft(role="user", content=question.content, origin=question.id, speaker=question.speaker)
+    return (yield from _instead(chat, question, (draft,), settings, "regenerate"))
+
+
+def retry(chat: Chat, settings: Settings) -> Flow[Reply]:
+    """Send what is pending again; after a reply cut short, ask again on a branch of its own."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    if head.turn is not None and head.turn.state == "interrupted":
+        return (yield from regenerate(chat, settings))
+    return (yield from send(chat, (), settings))
+
+
+def _newest_question(chat: Chat) -> Flow[Turn]:
+    head = yield from ReadHead(conversation=chat.conversation)
+    after = head.seq
+    while after > 0:
+        after = max(0, after - PAGE)
+        page = yield from ReadTurns(conversation=chat.conversation, after=after, limit=PAGE)
+        plain = [turn for turn in page if turn.plain and turn.state != "withdrawn"]
+        if plain:
+            return plain[-1]
+    raise NothingToRetry(f"conversation {chat.id!r} has no question to ask again", conversation=chat.id)
+
+
+def _instead(chat: Chat, turn: Turn, drafts: Sequence[Draft], settings: Settings, reason: Any) -> Flow[Reply]:
+    """Branch off before `turn` and send; back to where we were if that cannot even be planned."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    yield from NewBranch(conversation=chat.conversation, seq=turn.seq - 1, reason=reason)
+    try:
+        return (yield from send(chat, drafts, settings))
+    except CallerError:
+        yield from SetBranch(conversation=chat.conversation, branch=head.branch)
+        raise

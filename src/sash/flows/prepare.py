@@ -1,0 +1,233 @@
+"""From new content to a plan that may be sent: read, size, plan, count exactly where it matters, judge.
+
+Nothing is written here; `chat.plan(...)` is this flow alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sash.errors import BudgetExceeded, InvalidContent, NothingToRetry, RemoteError
+from sash.flows.remember import Counter, Sized, remember, size
+from sash.flows.steps import CountTokens, Flow, Now, ReadWindow
+from sash.model.blocks import dumps
+from sash.model.counts import Count
+from sash.model.epochs import Marker
+from sash.model.turns import Draft, Turn
+from sash.planning.plan import Memory, Plan, Settings, make_plan
+from sash.planning.rules import check_request, count_params, open_calls
+from sash.planning.situation import Decision, Situation
+
+REACH = 6
+"""Characters read back for each token of budget when a view is made anew: more than any text needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """The fixed facts of a conversation object."""
+
+    conversation: int
+    id: str
+    counter: Counter
+    endpoint: bool = True
+    """whether the count-tokens endpoint may be asked"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A plan, and all that recording it takes."""
+
+    plan: Plan
+    drafts: tuple[Draft, ...]
+    new: tuple[Turn, ...]
+    memory: Memory
+    branch: int
+    pending: tuple[int, ...]
+    """ids of turns sent before that no reply has settled yet"""
+    estimated: Mapping[int, Count]
+    preamble_estimated: Count | None
+    body_hash: str
+    at: float
+
+
+def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Prepared]:
+    """Plan the request that sends `drafts` (none: what is pending). Raises CallerErrors; writes nothing."""
+    loaded = yield from ReadWindow(
+        conversation=chat.conversation,
+        model=settings.model,
+        preamble=settings.preamble,
+        reach=0,
+    )
+    if _needs_more(loaded.head.epoch, settings):
+        loaded = yield from ReadWindow(
+            conversation=chat.conversation,
+            model=settings.model,
+            preamble=settings.preamble,
+            reach=None if getattr(settings.strategy, "ignores_budget", False) else REACH * settings.budget,
+        )
+    now = yield from Now()
+    sized = remember(loaded, settings, chat.counter)
+    drafts = (*_answers_to_open_calls(loaded.turns, drafts), *drafts)
+    if not drafts and not _waiting(loaded.turns):
+        raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
+    new = _as_turns(drafts, sized.memory.head, now)
+    hand, new, drafts = _take_markers(new, drafts)
+    settings = replace(settings, hand_markers=hand)
+    counts = {turn.seq: size(turn, chat.counter) for turn in new}
+    plan = make_plan(sized.memory, new, counts, settings, now)
+    if plan.doubt:
+        plan = yield from _settle_doubt(chat, sized, new, counts, settings, plan, now)
+    _reject_illegal(plan, settings)
+    return Prepared(
+        plan=plan,
+        drafts=tuple(drafts),
+        new=new,
+        memory=sized.memory,
+        branch=loaded.head.branch,
+        pending=tuple(turn.id for turn in loaded.turns if turn.state == "pending"),
+        estimated={**sized.estimated, **counts},
+        preamble_estimated=sized.preamble_estimated,
+        body_hash=body_hash(plan.body),
+        at=now,
+    )
+
+
+def body_hash(body: Mapping[str, object]) -> str:
+    """32 hex digits that a rebuilt body must reproduce."""
+    return hashlib.sha256(dumps(body).encode()).hexdigest()[:32]
+
+
+def _needs_more(epoch: object, settings: Settings) -> bool:
+    """Whether turns older than the present view may come (back) in: no view yet, or another strategy's."""
+    return epoch is None or getattr(epoch, "strategy", "") != repr(settings.strategy)
+
+
+def _waiting(turns: Sequence[Turn]) -> bool:
+    return bool(turns) and turns[-1].state == "pending"
+
+
+def _answers_to_open_calls(turns: Sequence[Turn], drafts: Sequence[Draft]) -> tuple[Draft, ...]:
+    """Error results for calls that were never answered, as a turn of their own, when something else is said.
+
+    The next question then stays a plain turn, and the history legal.
+    """
+    calls = open_calls(turns[-1].blocks, ()) if turns and turns[-1].role == "assistant" else ()
+    if not calls or turns[-1].state == "interrupted" or not drafts or not drafts[0].plain:
+        return ()
+    results = [
+        {
+            "type": "tool_result",
+            "tool_use_id": call,
+            "content": "[interrupted: no result was recorded]",
+            "is_error": True,
+        }
+        for call in calls
+    ]
+    return (Draft(role="user", content=dumps(results)),)
+
+
+def _as_turns(drafts: Sequence[Draft], head: int, now: float) -> tuple[Turn, ...]:
+    return tuple(
+        Turn(
+            id=0,
+            branch=0,
+            seq=seq,
+            role=draft.role,
+            plain=draft.plain,
+            state="pending",
+            content=draft.content,
+            at=now,
+        )
+        for seq, draft in enumerate(drafts, head + 1)
+    )
+
+
+def _take_markers(
+    new: Sequence[Turn], drafts: Sequence[Draft]
+) -> tuple[tuple[Marker, ...], tuple[Turn, ...], tuple[Draft, ...]]:
+    """Markers placed by hand belong to this request, not to the record."""
+    hand = tuple(
+        Marker(place="turn", seq=turn.seq, block=index, ttl=block["cache_control"].get("ttl", "5m"), role="hand")
+        for turn in new
+        for index, block in enumerate(turn.blocks)
+        if isinstance(block.get("cache_control"), dict)
+    )
+    if not hand:
+        return (), tuple(new), tuple(drafts)
+    bare = [dumps([{k: v for k, v in b.items() if k != "cache_control"} for b in turn.blocks]) for turn in new]
+    return (
+        hand,
+        tuple(replace(turn, content=content) for turn, content in zip(new, bare, strict=True)),
+        tuple(replace(draft, content=content) for draft, content in zip(drafts, bare, strict=True)),
+    )
+
+
+@dataclass(frozen=True)
+class _Stay:
+    """Keeps the present view: used to have exactly that view counted."""
+
+    inner: object
+
+    def __repr__(self) -> str:
+        return repr(self.inner)
+
+    def decide(self, situation: Situation) -> Decision:
+        return Decision(start=situation.start or 0, rule="stay", reason="")
+
+
+def _settle_doubt(
+    chat: Chat,
+    sized: Sized,
+    new: tuple[Turn, ...],
+    counts: Mapping[int, Count],
+    settings: Settings,
+    plan: Plan,
+    now: float,
+) -> Flow[Plan]:
+    """Have the endpoint count what the bound cannot decide. Where it does not answer, the bound decides."""
+    memory, situation = sized.memory, plan.situation
+    stay = situation.prompt(situation.start) if situation.start is not None and not situation.forced else None
+    if chat.endpoint and stay is not None and stay.tokens <= situation.limit < stay.upper:
+        staying = make_plan(memory, new, counts, replace(settings, strategy=_Stay(settings.strategy)), now)
+        exact = yield from _count(staying, settings)
+        if exact is not None:
+            memory = replace(memory, anchor=exact, anchor_seq=staying.sent.last)
+            plan = make_plan(memory, new, counts, settings, now)
+    if plan.prompt.upper > plan.situation.limit:
+        exact = (yield from _count(plan, settings)) if chat.endpoint else None
+        if exact is None or exact.tokens > plan.situation.limit:
+            raise _over(plan, exact or plan.prompt)
+        plan = replace(plan, prompt=exact)
+    return replace(plan, doubt=False)
+
+
+def _count(plan: Plan, settings: Settings) -> Flow[Count | None]:
+    try:
+        tokens = yield from CountTokens(params=count_params(plan.body), betas=settings.betas)
+    except RemoteError:
+        return None  # a count that fails must not fail the send
+    return Count(tokens, tokens, "endpoint")
+
+
+def _over(plan: Plan, size: Count) -> BudgetExceeded:
+    limit = plan.situation.limit
+    return BudgetExceeded(
+        f"the request may need {size.upper:,} tokens ({size.source}), {size.upper - limit:,} more than the "
+        f"{limit:,} allowed; raise the budget or shorten the newest message",
+        budget=limit,
+        needed=size.upper,
+        missing=size.upper - limit,
+        largest="the newest exchange",
+    )
+
+
+def _reject_illegal(plan: Plan, settings: Settings) -> None:
+    problems = check_request(plan.body, betas=settings.betas, card=settings.card)
+    if problems:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InvalidContent(
+            f"{first.path}: {first.message}{more}. Nothing was sent", problem=first.rule, problems=problems
+        )

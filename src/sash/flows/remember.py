@@ -1,0 +1,147 @@
+"""From what the store holds to what the planner needs: sizes, anchors, cache state, gaps.
+
+Every turn's size is taken from the record where it is known, and estimated once where it is not. The
+last request's usage is the anchor: the next prompt is that, its reply, and what was appended since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sash.flows.steps import LastRequest, Loaded
+from sash.model.blocks import Block
+from sash.model.cards import TTL_SECONDS, ModelCard
+from sash.model.counts import Count
+from sash.model.epochs import Marker
+from sash.model.preamble import Preamble
+from sash.model.turns import Turn
+from sash.planning.plan import Memory, Settings
+from sash.planning.rules import sendable, strip_thinking
+from sash.planning.situation import Gaps, Warmth
+
+DECAY = 0.93
+"""Weight of a gap against the one after it."""
+PRIOR = 4.0
+"""How many gaps of one's own the experience of all other conversations is worth."""
+REPLY_MARGIN = 16
+"""Tokens by which a reply may weigh more as input than `output_tokens` says: its frame, and a little room."""
+
+
+class Counter(Protocol):
+    """What sizes are asked of."""
+
+    def message(self, role: str, blocks: Sequence[Block]) -> Count: ...
+    def preamble(
+        self, system: Sequence[Block], tools: Sequence[Block], tool_choice: Mapping[str, Any] | None
+    ) -> Count: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sized:
+    """A memory, and the sizes that had to be estimated for it (by seq), to be stored."""
+
+    memory: Memory
+    estimated: Mapping[int, Count]
+    preamble_estimated: Count | None
+
+
+def remember(loaded: Loaded, settings: Settings, counter: Counter) -> Sized:
+    """Build the planner's memory of a conversation."""
+    turns = (*loaded.pinned, *loaded.turns)
+    estimated = {turn.seq: size(turn, counter) for turn in turns if turn.id not in loaded.counts}
+    counts = {turn.seq: loaded.counts[turn.id] for turn in turns if turn.id in loaded.counts} | estimated
+    preamble = loaded.preamble_count
+    fixed = preamble or preamble_size(settings.preamble, settings, counter)
+    last = _clean(loaded, settings)
+    anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)
+    memory = Memory(
+        head=loaded.head.seq,
+        epoch=loaded.head.epoch,
+        turns=loaded.turns,
+        pinned=loaded.pinned,
+        pins=loaded.pins,
+        withdrawn=loaded.withdrawn,
+        counts=counts,
+        fixed=fixed,
+        anchor=anchor,
+        anchor_seq=anchor_seq,
+        tail=_tail(last) if last else None,
+        warmth=_warmth(loaded, last),
+        gaps=gaps(loaded),
+        learned=loaded.learned,
+    )
+    return Sized(memory=memory, estimated=estimated, preamble_estimated=None if preamble else fixed)
+
+
+def size(turn: Turn, counter: Counter) -> Count:
+    """What a turn weighs in a view after a cut: its sent form without thinking."""
+    blocks = strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
+    return counter.message(turn.role, blocks) if blocks else Count(0, 0, "estimate")
+
+
+def preamble_size(preamble: Preamble, settings: Settings, counter: Counter) -> Count:
+    """Estimate tools, system and what the API adds for them."""
+    return counter.preamble(preamble.system_blocks, preamble.tool_list, settings.options.get("tool_choice"))
+
+
+def _clean(loaded: Loaded, settings: Settings) -> LastRequest | None:
+    """The last request, if what it sent is still the beginning of what would be sent."""
+    last, epoch = loaded.last, loaded.head.epoch
+    if last is None or epoch is None or epoch.model != settings.model or epoch.preamble != settings.preamble:
+        return None
+    gone = tuple(seq for seq in loaded.withdrawn if epoch.start <= seq <= last.sent.last)
+    return last if gone == last.sent.left_out else None
+
+
+def _anchor(last: LastRequest, loaded: Loaded, counts: Mapping[int, Count], card: ModelCard) -> tuple[Count, int]:
+    """The exact size of the last prompt plus its reply, and the seq up to which that counts."""
+    prompt = Count.exact(last.usage.prompt)
+    reply = next((turn for turn in loaded.turns if turn.seq == last.sent.last + 1), None)
+    if reply is None or reply.role != "assistant":
+        return prompt, last.sent.last
+    if reply.state == "interrupted":
+        return prompt + counts[reply.seq], reply.seq
+    dropped = last.usage.thinking if card.thinking_kept == "last" else 0
+    tokens = last.usage.output - dropped
+    return prompt + Count(tokens, last.usage.output + REPLY_MARGIN, "usage"), reply.seq
+
+
+def _tail(last: LastRequest) -> Marker | None:
+    """The marker on the newest turn that the last request wrote an entry at."""
+    on_turns = [marker for marker in last.sent.markers if marker.place == "turn"]
+    return on_turns[-1] if on_turns and last.usage.read + last.usage.write else None
+
+
+def _warmth(loaded: Loaded, last: LastRequest | None) -> Warmth:
+    until = 0.0
+    if loaded.preamble_at is not None:
+        until = loaded.preamble_at + TTL_SECONDS[loaded.preamble_ttl]
+    tail = _tail(last) if last else None
+    if last is None or tail is None:
+        return Warmth(preamble_until=until, preamble_ttl=loaded.preamble_ttl)
+    return Warmth(
+        preamble_until=until,
+        preamble_ttl=loaded.preamble_ttl,
+        tail_until=last.at + TTL_SECONDS[tail.ttl],
+        tail_ttl=tail.ttl,
+        tail_tokens=last.usage.read + last.usage.write,
+    )
+
+
+def gaps(loaded: Loaded) -> Gaps:
+    """This conversation's gaps, the newest weighing most, over a prior from the database's others."""
+    within_5m = within_1h = total = 0.0
+    for gap in loaded.gaps:
+        within_5m = within_5m * DECAY + (gap <= TTL_SECONDS["5m"])
+        within_1h = within_1h * DECAY + (gap <= TTL_SECONDS["1h"])
+        total = total * DECAY + 1.0
+    others_5m, others_1h, others = loaded.other_gaps
+    weight = min(1.0, PRIOR / others) if others else 0.0
+    return Gaps(
+        within_5m=within_5m + weight * others_5m,
+        within_1h=within_1h + weight * others_1h,
+        total=total + weight * others,
+        here=total,
+    )

@@ -1,0 +1,221 @@
+"""One request from plan to recorded reply, streamed or not, whatever goes wrong on the way.
+
+The order of events: plan; record the user's turn, epoch and request in one transaction; send; record
+reply and usage in another. A failure in between leaves a legal record: the turn is pending (or withdrawn
+when the request itself was refused), a reply cut short is kept as interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
+from sash.flows.prepare import Chat, Prepared, prepare
+from sash.flows.remember import REPLY_MARGIN
+from sash.flows.steps import (
+    Abandoned,
+    BeginRequest,
+    Begun,
+    CloseStream,
+    Emit,
+    FailRequest,
+    FinishRequest,
+    Flow,
+    NextEvent,
+    Now,
+    OpenStream,
+    Send,
+    Snapshot,
+)
+from sash.model.answers import Answer, Wire
+from sash.model.blocks import dumps, without_empty_text
+from sash.model.counts import Count
+from sash.model.replies import Reply
+from sash.model.turns import Draft, State
+from sash.model.usage import Usage
+from sash.planning.plan import Settings
+from sash.planning.rules import has_thinking
+
+STREAM_ABOVE = 21_333
+"""max_tokens above which the SDK refuses to wait for a reply without streaming (600 s at 128,000 tokens an hour)."""
+
+
+def send(
+    chat: Chat, drafts: Sequence[Draft], settings: Settings, *, stream: bool = False, timeout: float | None = None
+) -> Flow[Reply]:
+    """Send `drafts` (none: what is pending) and return the recorded reply; with `stream`, emit events meanwhile."""
+    prepared = yield from prepare(chat, drafts, settings)
+    plan = prepared.plan
+    begun = yield from _begin(chat, prepared)
+    wire = Wire(body=plan.body, betas=settings.betas, headers=settings.headers, timeout=timeout)
+    try:
+        if stream or (settings.max_tokens > STREAM_ABOVE and timeout is None):
+            answer = yield from _streamed(wire, emit=stream)
+        else:
+            answer = yield from Send(wire=wire)
+    except _Cut as cut:
+        yield from _finish(prepared, begun, cut.partial, settings, error=type(cut.error).__name__)
+        raise _interrupted(cut, begun) from cut.error
+    except GeneratorExit:
+        raise  # nobody drives this flow any more; the turn is recorded as pending
+    except BaseException as error:  # cancelled, Ctrl-C, a bug: the record must say so before it goes on its way
+        yield from _fail(prepared, begun, error)
+        raise
+    return (yield from _finish(prepared, begun, answer, settings))
+
+
+def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:
+    plan = prepared.plan
+    begun = yield from BeginRequest(
+        conversation=chat.conversation,
+        branch=prepared.branch,
+        head=prepared.memory.head,
+        turns=prepared.drafts,
+        epoch=plan.epoch,
+        sent=plan.sent,
+        expected=plan.expected,
+        why=plan.why,
+        body_hash=prepared.body_hash,
+        at=prepared.at,
+        plain=plan.turns[-1].plain,
+        counts=prepared.estimated,
+        preamble_count=prepared.preamble_estimated,
+        learned=plan.decision.learned,
+    )
+    return begun
+
+
+class _Cut(Exception):
+    """A stream ended early with something to keep. Never leaves this module."""
+
+    def __init__(self, partial: Answer, error: BaseException | None) -> None:
+        super().__init__("the stream ended early")
+        self.partial, self.error = partial, error
+
+
+def _streamed(wire: Wire, *, emit: bool) -> Flow[Answer]:
+    """Receive a stream to its end. Raises _Cut when it ends early but left something worth keeping."""
+    handle = yield from OpenStream(wire=wire)
+    failure: BaseException | None = None
+    try:
+        while (event := (yield from NextEvent(handle=handle))) is not None:
+            if emit:
+                yield from Emit(event=event)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - far side, caller leaving, cancellation: keep what has come
+        failure = error
+    partial = yield from Snapshot(handle=handle)
+    yield from CloseStream(handle=handle)
+    complete = partial is not None and partial.stop_reason is not None
+    if complete and isinstance(failure, (type(None), Exception, Abandoned)):
+        return partial  # all of it had come; only the farewell is missing
+    if partial is not None and partial.blocks:
+        raise _Cut(partial, failure)
+    if failure is not None:
+        raise failure
+    raise Unavailable(
+        "the stream ended before anything came; the turn is recorded as pending, retry() sends it again",
+        status=200, kind="stream_ended", request_id=None, retry_after=None,
+    )  # fmt: skip
+
+
+def _interrupted(cut: _Cut, begun: Begun) -> BaseException:
+    """What the caller gets for a reply cut short: their own cancellation, or ReplyInterrupted."""
+    if cut.error is not None and not isinstance(cut.error, Exception):
+        return cut.error
+    text = "".join(str(b.get("text") or "") for b in cut.partial.blocks if b.get("type") == "text")
+    return ReplyInterrupted(
+        f"the reply broke off after {len(text)} characters; what had come is recorded as interrupted. "
+        "Send on, or retry() to ask again",
+        status=getattr(cut.error, "status", None) if isinstance(cut.error, RemoteError) else 200,
+        kind=getattr(cut.error, "kind", "stream_ended") if isinstance(cut.error, RemoteError) else "stream_ended",
+        request_id=cut.partial.request_id,
+        state="interrupted",
+        number=begun.number,
+        partial=text,
+    )
+
+
+def _fail(prepared: Prepared, begun: Begun, error: BaseException) -> Flow[None]:
+    """Record a request without a reply; a refused request takes its turns (or all that were pending) along."""
+    refused = isinstance(error, RequestRejected)
+    new = tuple(turn.id for turn in begun.turns)
+    withdraw = (new or prepared.pending) if refused else ()
+    now = yield from Now()
+    kind = getattr(error, "kind", None) if isinstance(error, RemoteError) else None
+    yield from FailRequest(
+        request=begun.request,
+        withdraw=withdraw,
+        error=f"{type(error).__name__}: {kind}" if kind else type(error).__name__,
+        request_id=error.request_id if isinstance(error, RemoteError) else None,
+        at=now,
+    )
+    if isinstance(error, RemoteError):
+        turn = (*prepared.pending, *new)[-1]
+        error.facts.update(turn=turn, state="withdrawn" if refused else "pending", number=begun.number)
+
+
+def _finish(
+    prepared: Prepared, begun: Begun, answer: Answer, settings: Settings, error: str | None = None
+) -> Flow[Reply]:
+    usage = Usage.of_prompt(answer.usage)
+    billed = Usage.billed(answer.usage)
+    cost = settings.card.cost(billed) if settings.card.prices else None
+    state = _state(answer)
+    blocks = without_empty_text(answer.blocks)
+    draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
+    new = tuple(turn.id for turn in begun.turns)
+    now = yield from Now()
+    try:
+        turn = yield from FinishRequest(
+            request=begun.request,
+            reply=draft,
+            state=state,
+            settle=new if state == "withdrawn" else (*prepared.pending, *new),
+            settled="withdrawn" if state == "withdrawn" else "answered",
+            usage=usage,
+            usage_json=answer.usage,
+            cost=cost,
+            stop_reason=answer.stop_reason,
+            message_id=answer.id,
+            request_id=answer.request_id,
+            error=error,
+            at=now,
+            model=settings.model,
+            reply_count=_reply_count(answer, usage, state),
+            extra=answer.extra,
+        )
+    except StoreError as lost:
+        lost.facts.update(answer=answer)  # it was paid for: the caller must not lose it to a full disk
+        raise
+    return Reply(
+        blocks=blocks,
+        stop_reason=answer.stop_reason,
+        usage=billed,
+        cost=cost,
+        latency=now - prepared.at,
+        turn=turn,
+        number=begun.number,
+        plan=prepared.plan,
+        message=answer.message,
+        request_id=answer.request_id,
+    )
+
+
+def _state(answer: Answer) -> State:
+    """answered; interrupted where it ended early or in the middle of a tool call; withdrawn for a refusal."""
+    if answer.stop_reason == "refusal":
+        return "withdrawn"
+    cut_call = bool(answer.blocks) and answer.blocks[-1].get("type") == "tool_use"
+    if answer.stop_reason is None or (answer.stop_reason == "max_tokens" and cut_call):
+        return "interrupted"
+    return "answered"
+
+
+def _reply_count(answer: Answer, usage: Usage, state: State) -> Count | None:
+    """What the reply weighs without its thinking, where usage tells; else it is estimated when next read."""
+    if state != "answered" or (has_thinking(answer.blocks) and not usage.thinking):
+        return None
+    tokens = usage.output - usage.thinking
+    return Count(tokens, tokens + REPLY_MARGIN, "usage")

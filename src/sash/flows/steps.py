@@ -1,0 +1,345 @@
+"""The vocabulary of I/O: everything a flow may ask of the outside, as frozen values.
+
+A flow is a generator that yields steps and is sent their results; `result = yield from Step(...)` is
+typed. A store step names the method of the store that performs it; the other steps are performed by the
+Claude adapter or the driver. Flows know nothing of SQL, sockets, threads or clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
+
+from sash.model.answers import Answer, StreamEvent, Wire
+from sash.model.cards import Ttl
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Expected, Request, Sent
+from sash.model.preamble import Preamble
+from sash.model.turns import Draft, State, Turn
+from sash.model.usage import Usage
+
+R = TypeVar("R")
+Flow = Generator["Step[Any]", Any, R]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Generic[R]):
+    """One piece of I/O with a result of type R."""
+
+    def __iter__(self) -> Generator[Step[R], R, R]:
+        return cast(R, (yield self))
+
+
+class Abandoned(BaseException):
+    """The caller left a stream before its end; thrown into the flow like a cancellation."""
+
+
+# ---- the clock, the model, the caller -------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now(Step[float]):
+    """The time, in unix seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Send(Step[Answer]):
+    """Send a request and wait for the whole reply. Raises RemoteError."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenStream(Step[Any]):
+    """Send a request and open its stream; the result is a handle. Raises RemoteError."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextEvent(Step[StreamEvent | None]):
+    """The next event, or None at the end. Raises RemoteError."""
+
+    handle: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Step[Answer | None]):
+    """What has come so far, as an answer (None: not even its beginning). Asks nothing of the network."""
+
+    handle: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseStream(Step[None]):
+    """Close a stream, finished or not."""
+
+    handle: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emit(Step[None]):
+    """Hand an event to the caller."""
+
+    event: StreamEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountTokens(Step[int]):
+    """Ask the count-tokens endpoint. Raises RemoteError."""
+
+    params: Mapping[str, Any]
+    betas: tuple[str, ...] = ()
+
+
+# ---- the record -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreStep(Step[R]):
+    """A step that the store's method of the name `method` performs, with the step itself as argument."""
+
+    method: ClassVar[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Where a conversation stands."""
+
+    conversation: int
+    branch: int
+    seq: int
+    """of the newest turn, 0 when there is none"""
+    turn: Turn | None
+    """the newest turn"""
+    epoch: Epoch | None
+    requests: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastRequest:
+    """The last request of an epoch that ended in a reply: the anchor of counting and caching."""
+
+    at: float
+    sent: Sent
+    usage: Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a window is planned from, as the store holds it. `counts` is by turn id."""
+
+    head: Head
+    turns: tuple[Turn, ...]
+    """from the start asked for, withdrawn ones left out"""
+    withdrawn: tuple[int, ...]
+    pinned: tuple[Turn, ...]
+    pins: frozenset[int]
+    counts: Mapping[int, Count]
+    preamble_count: Count | None
+    last: LastRequest | None
+    preamble_at: float | None
+    """start of the newest request of any conversation with this preamble and model"""
+    preamble_ttl: Ttl
+    gaps: tuple[float, ...]
+    """this conversation's newest gaps between plain user requests, start to start, newest last"""
+    other_gaps: tuple[float, float, float]
+    """over the namespace's other conversations: within 5 min, within 1 h, all"""
+    learned: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenConversation(StoreStep[Head]):
+    """Find a conversation, or create it. Raises NotFound when it must exist and does not."""
+
+    method: ClassVar[str] = "open_conversation"
+    namespace: str
+    id: str
+    create: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadHead(StoreStep[Head]):
+    """Where the conversation stands now; cheap."""
+
+    method: ClassVar[str] = "read_head"
+    conversation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadWindow(StoreStep[Loaded]):
+    """Read what the next request may be made of: O(view), never O(history)."""
+
+    method: ClassVar[str] = "read_window"
+    conversation: int
+    model: str
+    preamble: Preamble | None
+    """None: the one of the present epoch"""
+    reach: int | None = 0
+    """also reach back beyond the epoch's start, over at least this many characters; None: to the beginning"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """What `BeginRequest` recorded."""
+
+    turns: tuple[Turn, ...]
+    epoch: Epoch
+    request: int
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeginRequest(StoreStep[Begun]):
+    """Record the new turns, the epoch if it is new, and the request, in one transaction, before it is sent.
+
+    Raises Conflict when the branch's newest turn is not `head` any more; nothing is written then.
+    """
+
+    method: ClassVar[str] = "begin_request"
+    conversation: int
+    branch: int
+    head: int
+    turns: tuple[Draft, ...]
+    epoch: Epoch
+    sent: Sent
+    expected: Expected
+    why: Mapping[str, Any]
+    body_hash: str
+    at: float
+    plain: bool
+    """whether the newest turn sent opens an exchange (its gap then teaches the planner)"""
+    counts: Mapping[int, Count] = field(default_factory=dict)
+    """by seq: sizes estimated for this request, stored so that nothing is tokenised twice"""
+    preamble_count: Count | None = None
+    learned: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishRequest(StoreStep[Turn | None]):
+    """Record reply, usage and cost in one transaction; the result is the reply's turn.
+
+    When another writer appended meanwhile, the reply is kept on a branch of its own and Conflict is raised.
+    """
+
+    method: ClassVar[str] = "finish_request"
+    request: int
+    reply: Draft | None
+    state: State
+    """of the reply: answered or interrupted; withdrawn for a refusal"""
+    settle: tuple[int, ...]
+    """ids of the turns that this reply settles ..."""
+    settled: State
+    """... and the state they are in now: answered, or withdrawn for a refusal"""
+    usage: Usage | None
+    usage_json: Mapping[str, Any]
+    cost: float | None
+    stop_reason: str | None
+    message_id: str | None
+    request_id: str | None
+    error: str | None = None
+    at: float
+    model: str
+    counts: Mapping[int, Count] = field(default_factory=dict)
+    """by seq: exact sizes that this usage tells"""
+    reply_count: Count | None = None
+    preamble_count: Count | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailRequest(StoreStep[None]):
+    """Record that a request ended without a reply, and take the turns that caused it out of the view."""
+
+    method: ClassVar[str] = "fail_request"
+    request: int
+    withdraw: tuple[int, ...] = ()
+    """ids of turns; all others stay pending"""
+    error: str
+    request_id: str | None
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewBranch(StoreStep[Head]):
+    """Branch off after the turn `seq`: as the present branch of the same conversation, or of a new one.
+
+    The past is shared, not copied. Raises NotFound for a turn that is not on the branch, and InvalidOption
+    when the new conversation exists already.
+    """
+
+    method: ClassVar[str] = "new_branch"
+    conversation: int
+    seq: int
+    reason: Literal["fork", "edit", "regenerate"]
+    as_id: str | None = None
+    """the id of the new conversation; None: stay in this one"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTurns(StoreStep[Sequence[Turn]]):
+    """Turns of the present branch from seq `after` on (exclusive), oldest first, withdrawn ones included."""
+
+    method: ClassVar[str] = "read_turns"
+    conversation: int
+    after: int = 0
+    limit: int | None = None
+    newest: bool = False
+    """count `limit` from the end"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTurn(StoreStep[Turn]):
+    """One turn by its id. Raises NotFound."""
+
+    method: ClassVar[str] = "read_turn"
+    conversation: int
+    turn: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadRequest(StoreStep[tuple[Request, Epoch, Sequence[Turn]]]):
+    """One request by its number, with its epoch and the turns it sent. Raises NotFound."""
+
+    method: ClassVar[str] = "read_request"
+    conversation: int
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetBranch(StoreStep[None]):
+    """Go back to another branch of the same conversation."""
+
+    method: ClassVar[str] = "set_branch"
+    conversation: int
+    branch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdraw(StoreStep[int]):
+    """Take all pending turns out of the view; they stay in the record. The result is how many there were."""
+
+    method: ClassVar[str] = "withdraw"
+    conversation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppendTurns(StoreStep[Sequence[Turn]]):
+    """Record turns that were said elsewhere (imports), in one transaction. Raises Conflict."""
+
+    method: ClassVar[str] = "append_turns"
+    conversation: int
+    head: int
+    turns: tuple[Draft, ...]
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetPin(StoreStep[None]):
+    """Pin the exchange that holds a turn, or unpin it."""
+
+    method: ClassVar[str] = "set_pin"
+    conversation: int
+    turn: int
+    pinned: bool

@@ -1,0 +1,116 @@
+"""Where the cache markers of a request stand: at most four, the longer lifetime first.
+
+Slots by priority: new tail; the previous written tail that is still in the view (a marker on it reads
+it however many blocks were added since, where the server's lookback of 20 blocks would miss it);
+preamble; epoch base where its lifetime is longer than the tail's. Never on thinking or empty blocks,
+nothing below the model's cacheable minimum ("Prompt caching" docs). Sizes are tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sash.model.cards import ModelCard, Ttl
+from sash.model.epochs import Epoch, Marker
+from sash.planning.rules import markable
+from sash.planning.situation import Marks
+from sash.planning.view import Message
+
+MOST = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What is free: slots not taken by hand, and the sizes that markers must not undercut."""
+
+    slots: int
+    preamble: int
+    prompt: int
+
+
+def place(
+    epoch: Epoch,
+    numbered: Sequence[tuple[int, Message]],
+    *,
+    marks: Marks,
+    previous: Marker | None,
+    card: ModelCard,
+    room: Room,
+) -> tuple[Marker, ...]:
+    """Choose the markers, in the order in which they stand in the request."""
+    big_enough = room.prompt >= card.cache_minimum
+    tail = _tail(numbered, marks.tail) if marks.tail and big_enough else None
+    wanted = [
+        tail,
+        _still_there(numbered, previous, marks.tail) if big_enough else None,
+        _preamble(epoch, marks.preamble) if marks.preamble and room.preamble >= card.cache_minimum else None,
+        _base(epoch, numbered, marks) if big_enough else None,
+    ]
+    chosen: list[Marker] = []
+    for marker in wanted:
+        if marker is not None and len(chosen) < room.slots and not _same_place(marker, chosen):
+            chosen.append(marker)
+    return _longest_first(_in_order(chosen, numbered))
+
+
+def _tail(numbered: Sequence[tuple[int, Message]], ttl: Ttl | None) -> Marker | None:
+    seq, sent = numbered[-1]
+    return _on(seq, sent, ttl or "5m", "new tail")
+
+
+def _on(seq: int, sent: Message, ttl: Ttl, role: str) -> Marker | None:
+    for index in range(len(sent["content"]) - 1, -1, -1):
+        if markable(sent["content"][index]):
+            return Marker(place="turn", seq=seq, block=index, ttl=ttl, role=role)
+    return None
+
+
+def _still_there(numbered: Sequence[tuple[int, Message]], previous: Marker | None, tail: Ttl | None) -> Marker | None:
+    """The tail written last, if its very block is still sent."""
+    if previous is None:
+        return None
+    for seq, sent in reversed(numbered):
+        if seq == previous.seq:
+            there = previous.block < len(sent["content"]) and markable(sent["content"][previous.block])
+            return replace(previous, ttl=tail or previous.ttl, role="previous tail") if there else None
+        if seq < previous.seq:
+            return None
+    return None
+
+
+def _preamble(epoch: Epoch, ttl: Ttl) -> Marker | None:
+    for place, blocks in (("system", epoch.preamble.system_blocks), ("tools", epoch.preamble.tool_list)):
+        for index in range(len(blocks) - 1, -1, -1):
+            if not blocks[index].get("defer_loading") and "cache_control" not in blocks[index]:
+                return Marker(place=place, block=index, ttl=ttl, role="preamble")  # type: ignore[arg-type]
+    return None
+
+
+def _base(epoch: Epoch, numbered: Sequence[tuple[int, Message]], marks: Marks) -> Marker | None:
+    """The end of what was kept at the cut, where it is to live longer than the tail."""
+    if marks.base is None or marks.base == marks.tail:
+        return None
+    kept = [(seq, sent) for seq, sent in numbered if seq <= epoch.base]
+    return _on(*kept[-1], marks.base, "base") if kept else None
+
+
+def _same_place(marker: Marker, others: Sequence[Marker]) -> bool:
+    return any((m.place, m.seq, m.block) == (marker.place, marker.seq, marker.block) for m in others)
+
+
+def _in_order(markers: Sequence[Marker], numbered: Sequence[tuple[int, Message]]) -> list[Marker]:
+    """Render order: tools, system, then messages as they stand (pins come before younger turns)."""
+    levels = {"tools": 0, "system": 1, "turn": 2}
+    position = {seq: index for index, (seq, _) in enumerate(numbered)}
+    return sorted(markers, key=lambda m: (levels[m.place], position.get(m.seq, -1), m.block))
+
+
+def _longest_first(markers: Sequence[Marker]) -> tuple[Marker, ...]:
+    """Lengthen earlier markers where a later one is longer: 1 h must come before 5 min."""
+    longest: Ttl = "5m"
+    raised: list[Marker] = []
+    for marker in reversed(markers):
+        longest = "1h" if "1h" in (longest, marker.ttl) else "5m"
+        raised.append(replace(marker, ttl=longest))
+    return tuple(reversed(raised))

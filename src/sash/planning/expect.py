@@ -1,0 +1,60 @@
+"""What a request is expected to read, write and pay anew, and what the prompt will cost.
+
+Follows the billing positions of the "Prompt caching" docs: A = the furthest marker whose entry is alive,
+B = the last 1 h marker behind it, C = the last marker; read = A, 1 h write = B - A, 5 min write = C - B,
+the rest at the base price. The reply is not foreseen. Tokens and dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sash.model.cards import ModelCard
+from sash.model.epochs import Expected, Marker
+from sash.model.usage import Usage
+from sash.planning.situation import Size, Warmth
+
+
+def expect(
+    prompt: Size,
+    markers: Sequence[Marker],
+    *,
+    preamble: int,
+    base: int,
+    warmth: Warmth,
+    same_epoch: bool,
+    now: float,
+    card: ModelCard,
+) -> Expected:
+    """Predict one request. `preamble` and `base` are the prefix sizes at those markers."""
+    ends = [(marker, _end(marker, prompt.tokens, preamble, base, warmth)) for marker in markers]
+    ends = [(marker, end) for marker, end in ends if end >= card.cache_minimum]
+    read = max((end for marker, end in ends if _alive(marker, warmth, same_epoch, now)), default=0)
+    last = max((end for _, end in ends), default=0)
+    last_1h = max((end for marker, end in ends if marker.ttl == "1h"), default=0)
+    write_1h = max(0, last_1h - read)
+    usage = Usage(
+        read=read,
+        write_1h=write_1h,
+        write_5m=max(0, last - read - write_1h),
+        fresh=max(0, prompt.tokens - max(last, read)),
+    )
+    dollars = card.price(usage.prompt).of(usage) if card.prices else 0.0
+    return Expected(
+        prompt=prompt.tokens, upper=prompt.upper, read=read, write=usage.write, fresh=usage.fresh, dollars=dollars
+    )
+
+
+def _end(marker: Marker, prompt: int, preamble: int, base: int, warmth: Warmth) -> int:
+    """Size of the prefix that ends at the marker."""
+    if marker.place != "turn":
+        return min(preamble, prompt)
+    if marker.role == "previous tail":
+        return min(warmth.tail_tokens, prompt)
+    return min(base, prompt) if marker.role == "base" else prompt
+
+
+def _alive(marker: Marker, warmth: Warmth, same_epoch: bool, now: float) -> bool:
+    if marker.role == "preamble":
+        return warmth.preamble_until > now
+    return marker.role == "previous tail" and same_epoch and warmth.tail_until > now

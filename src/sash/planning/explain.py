@@ -1,0 +1,94 @@
+"""A plan in words, as JSON values for the record, and as a strip for notebooks.
+
+Reads a plan, decides nothing. Tokens with their provenance, dollars with their parts. No message text
+goes into `why` or `text`: they are stored and may be logged.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sash.planning.plan import Plan
+
+
+def text(plan: Plan) -> str:
+    """The plan in a few lines."""
+    return "\n".join(filter(None, (_what(plan), _why(plan), _size(plan), _cache(plan), _rejected(plan), *plan.notes)))
+
+
+def _what(plan: Plan) -> str:
+    situation, decision = plan.situation, plan.decision
+    shown = len(situation.exchanges) - decision.start
+    first = situation.exchanges[decision.start].first
+    pins = f" and {len(plan.epoch.pins)} pinned" if plan.epoch.pins else ""
+    left = f"; {first - 1} older turns stay in the record" if first > 1 else "; nothing is left out"
+    return f"Sends {len(plan.numbered)} messages: {shown} exchanges{pins} ({plan.kept:,} tokens verbatim){left}."
+
+
+def _why(plan: Plan) -> str:
+    kind = "a new epoch begins" if plan.cut else "the view grows at its end"
+    return f"Rule '{plan.decision.rule}': {kind}, because {plan.epoch.reason if plan.cut else plan.decision.reason}."
+
+
+def _size(plan: Plan) -> str:
+    count, limit = plan.prompt, plan.situation.limit
+    source = {
+        "usage": "the last request's exact size plus an estimate of what is new",
+        "endpoint": "counted by the API",
+        "estimate": "estimated",
+    }[count.source]
+    return f"Prompt {count.tokens:,} tokens, at most {count.upper:,} ({source}), of {limit:,} allowed."
+
+
+def _cache(plan: Plan) -> str:
+    expected = plan.expected
+    marked = ", ".join(f"{marker.role} {marker.ttl}" for marker in plan.sent.markers) or "no markers"
+    dollars = f"${expected.dollars:.6f}" if plan.situation.card.prices else "unknown (no prices for this model)"
+    return (
+        f"Expected: {expected.read:,} read from the cache, {expected.write:,} written, {expected.fresh:,} fresh; "
+        f"prompt {dollars}. Markers: {marked}."
+    )
+
+
+def _rejected(plan: Plan) -> str:
+    return f"Not taken: {plan.decision.rejected}." if plan.decision.rejected else ""
+
+
+def why(plan: Plan) -> dict[str, Any]:
+    """The decision as plain JSON values."""
+    return {
+        "rule": plan.decision.rule,
+        "reason": plan.epoch.reason if plan.cut else plan.decision.reason,
+        "rejected": plan.decision.rejected,
+        "strategy": plan.epoch.strategy,
+        "cut": plan.cut,
+        "budget": plan.situation.budget,
+        "keep": plan.situation.keep,
+        "kept": plan.kept,
+        "source": plan.prompt.source,
+        "notes": list(plan.notes),
+    }
+
+
+def strip(plan: Plan) -> str:
+    """The window as a strip of blocks in proportion to their tokens, cached ones dark."""
+    parts = [("preamble", plan.situation.fixed.tokens)]
+    parts += [(f"turns {e.first}-{e.last}", e.tokens) for e in plan.situation.exchanges[plan.decision.start :]]
+    return _bar(parts, plan.expected.read) + f"<pre style='white-space:pre-wrap'>{escape(plan.explain())}</pre>"
+
+
+def _bar(parts: list[tuple[str, int]], read: int) -> str:
+    total = sum(tokens for _, tokens in parts) or 1
+    cells, position = [], 0
+    for name, tokens in parts:
+        position += tokens
+        color = "#8d6e63" if name == "preamble" else "#90caf9"
+        shade = "brightness(.75)" if position <= read else "none"
+        title = f"{name}: {tokens:,} tokens, {'read from the cache' if position <= read else 'written or fresh'}"
+        cells.append(
+            f"<div title='{escape(title)}' style='flex:{max(tokens, total // 400)};background:{color};"
+            f"filter:{shade};border-right:1px solid #fff'></div>"
+        )
+    return f"<div style='display:flex;height:24px;width:100%'>{''.join(cells)}</div>"

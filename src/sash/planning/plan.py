@@ -1,0 +1,360 @@
+"""The plan of one request: what is sent, with which markers, what it should cost, and why.
+
+`make_plan` is pure: the remembered window, the new turns, their counts, the settings and the time go in;
+a `Plan` comes out. It asks the strategy, sees to it that the answer is one a request can be made of
+(cuts between exchanges, the newest exchange whole, pins in front), places the markers and predicts the
+bill. Legality of the finished body is judged by `sash.planning.rules` when the flow sends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from sash.errors import BudgetExceeded, InvalidOption
+from sash.model.cards import ModelCard
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Expected, Marker, Sent
+from sash.model.preamble import Preamble
+from sash.model.turns import Exchange, Turn, by_exchange
+from sash.planning import explain
+from sash.planning.breakpoints import MOST, Room, place
+from sash.planning.expect import expect
+from sash.planning.rules import open_calls
+from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
+from sash.planning.view import Message, assemble, messages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the caller chose for this request."""
+
+    card: ModelCard
+    preamble: Preamble
+    strategy: Strategy
+    budget: int
+    keep: int
+    max_tokens: int
+    marks: Marks = field(default_factory=Marks)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    betas: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    hand_markers: tuple[Marker, ...] = ()
+    """markers that the caller put on the new turn's blocks"""
+
+    @property
+    def model(self) -> str:
+        """The model's id, as it is sent."""
+        return self.card.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What the record says that the next request may be made of. Turns are in order and never withdrawn ones."""
+
+    head: int = 0
+    """seq of the newest turn of the branch, withdrawn ones included"""
+    epoch: Epoch | None = None
+    turns: tuple[Turn, ...] = ()
+    """from the epoch's start on, or from further back where another strategy may reach for more"""
+    pinned: tuple[Turn, ...] = ()
+    """turns before `turns` of the exchanges that are pinned now, or stand in front of the present epoch"""
+    pins: frozenset[int] = frozenset()
+    """first seqs of all pinned exchanges"""
+    withdrawn: tuple[int, ...] = ()
+    """seqs since the first of `turns` that were withdrawn"""
+    counts: Mapping[int, Count] = field(default_factory=dict)
+    """by seq"""
+    fixed: Count
+    """the preamble and what every request carries"""
+    anchor: Count | None = None
+    """exact size of the last request of this epoch ..."""
+    anchor_seq: int = 0
+    """... which sent the turns up to this seq"""
+    tail: Marker | None = None
+    """the tail marker of the last request of this epoch"""
+    warmth: Warmth = field(default_factory=Warmth)
+    gaps: Gaps = field(default_factory=Gaps)
+    learned: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The decision for one request. Nothing has been sent or written; `body` is what would be."""
+
+    epoch: Epoch
+    cut: bool
+    """whether a new epoch begins with this request"""
+    turns: tuple[Turn, ...]
+    """everything that is sent after the preamble, oldest first; the new turns have id 0"""
+    numbered: tuple[tuple[int, Message], ...] = field(repr=False)
+    sent: Sent
+    prompt: Count
+    expected: Expected
+    decision: Decision
+    situation: Situation = field(repr=False)
+    doubt: bool = False
+    """the budget lies between the estimate and its upper bound, so an exact count could change the decision"""
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The exact request body."""
+        return assemble(self.epoch, self.numbered, self.sent)
+
+    @property
+    def kept(self) -> int:
+        """Tokens of exchanges that are sent verbatim."""
+        return self.situation.kept(self.decision.start)
+
+    @property
+    def why(self) -> dict[str, Any]:
+        """The decision as plain JSON values, for the record."""
+        return explain.why(self)
+
+    def explain(self) -> str:
+        """A few lines in plain words: what is sent, what is not and why, tokens, dollars, the road not taken."""
+        return explain.text(self)
+
+    def _repr_html_(self) -> str:
+        return explain.strip(self)
+
+
+def make_plan(memory: Memory, new: Sequence[Turn], counts: Mapping[int, Count], settings: Settings, now: float) -> Plan:
+    """Plan the request that sends `new` (seqs following the head) after what `memory` holds.
+
+    Raises BudgetExceeded when nothing legal fits, naming the largest part and the missing tokens.
+    """
+    turns = (*memory.turns, *new)
+    known = {**memory.counts, **counts}
+    groups = by_exchange(turns)
+    if groups and not groups[0][0].opens:
+        groups = groups[1:]  # imported turns before the first user turn: a request cannot begin with them
+    situation = _situation(memory, groups, known, settings, now)
+    decision = settings.strategy.decide(situation)
+    _reject_bad_start(decision, situation, settings.strategy)
+    _reject_too_large(situation, decision, settings)
+    return _carry_out(memory, groups, situation, decision, settings, now)
+
+
+def _situation(
+    memory: Memory,
+    groups: Sequence[Sequence[Turn]],
+    known: Mapping[int, Count],
+    settings: Settings,
+    now: float,
+) -> Situation:
+    exchanges = tuple(_exchange(group, known) for group in groups)
+    epoch = memory.epoch
+    start = None
+    if epoch is not None:
+        start = next((i for i, e in enumerate(exchanges) if e.first >= epoch.start), len(exchanges) - 1)
+    pins_in_front = _sum(
+        known[t.seq] for group in by_exchange(memory.pinned) if group[0].seq in memory.pins for t in group
+    )
+    stay = None
+    if epoch is not None and memory.anchor is not None:
+        added = [known[t.seq] for group in groups for t in group if t.seq > memory.anchor_seq]
+        stay = _size(memory.anchor) + _sum(added)
+    return Situation(
+        exchanges=exchanges,
+        start=start,
+        forced=_forced(epoch, settings),
+        fixed=_size(memory.fixed) + pins_in_front,
+        stay=stay,
+        pinned=frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins),
+        budget=settings.card.window if getattr(settings.strategy, "ignores_budget", False) else settings.budget,
+        keep=settings.keep,
+        max_tokens=settings.max_tokens,
+        card=settings.card,
+        now=now,
+        warmth=memory.warmth,
+        gaps=memory.gaps,
+        learned=memory.learned,
+    )
+
+
+def _exchange(group: Sequence[Turn], known: Mapping[int, Count]) -> Exchange:
+    counts = [known[turn.seq] for turn in group]
+    replies = [turn for turn in group if turn.role == "assistant"]
+    return Exchange(
+        first=group[0].seq,
+        last=group[-1].seq,
+        tokens=sum(c.tokens for c in counts),
+        upper=sum(c.upper for c in counts),
+        requests=max(1, len(replies)),
+        at=group[0].at,
+        open=bool(replies) and group[-1].role == "assistant" and bool(open_calls(group[-1].blocks, ())),
+    )
+
+
+def _size(count: Count) -> Size:
+    return Size(tokens=count.tokens, upper=count.upper)
+
+
+def _sum(counts: Any) -> Size:
+    return sum(map(_size, counts), Size())
+
+
+def _forced(epoch: Epoch | None, settings: Settings) -> str:
+    """Why a new epoch must begin: any of these changes the prefix, or who reads it."""
+    if epoch is None:
+        return ""
+    if epoch.model != settings.model:
+        return f"the model changed from {epoch.model} to {settings.model}"
+    if epoch.preamble.tools != settings.preamble.tools:
+        return "the tools changed"
+    return "the system prompt changed" if epoch.preamble.system != settings.preamble.system else ""
+
+
+def _reject_bad_start(decision: Decision, situation: Situation, strategy: Strategy) -> None:
+    if not 0 <= decision.start <= situation.newest:
+        raise InvalidOption(
+            f"strategy {strategy!r} chose exchange {decision.start} of {situation.newest + 1}; "
+            "it must return the index of an exchange, the newest at the latest",
+            option="strategy",
+            value=strategy,
+        )
+
+
+def _reject_too_large(situation: Situation, decision: Decision, settings: Settings) -> None:
+    """Nothing legal fits when even the estimate (not only its bound) of the chosen prompt passes the limit."""
+    size = situation.prompt(decision.start)
+    if size.tokens <= situation.limit:
+        return
+    preamble = situation.fixed.tokens
+    newest = situation.exchanges[-1].tokens
+    largest = "the preamble (system, tools, pins)" if preamble >= newest else "the newest exchange"
+    if situation.budget >= settings.card.window:
+        what = f"the {settings.model} window of {settings.card.window:,} less max_tokens={settings.max_tokens:,}"
+    else:
+        what = f"the budget of {situation.budget:,}"
+    raise BudgetExceeded(
+        f"the request needs about {size.tokens:,} tokens, {size.tokens - situation.limit:,} more than {what} allows; "
+        f"the largest part is {largest} with about {max(preamble, newest):,}. Raise the budget, or shorten that part",
+        budget=situation.limit,
+        needed=size.tokens,
+        missing=size.tokens - situation.limit,
+        largest=largest,
+    )
+
+
+def _carry_out(
+    memory: Memory,
+    groups: Sequence[Sequence[Turn]],
+    situation: Situation,
+    decision: Decision,
+    settings: Settings,
+    now: float,
+) -> Plan:
+    cut = _is_cut(memory, situation, decision)
+    pins = _pins_in_front(memory, situation, decision) if cut or memory.epoch is None else memory.epoch.pins
+    epoch = _new_epoch(memory, situation, decision, settings, pins) if cut or memory.epoch is None else memory.epoch
+    turns = _view_turns(memory, groups, decision, pins)
+    numbered = tuple(messages(turns, epoch))
+    prompt = situation.prompt(decision.start) if not cut else _fresh_prompt(situation, decision)
+    markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut)
+    sent = Sent(
+        model=settings.model,
+        max_tokens=settings.max_tokens,
+        options=settings.options,
+        betas=settings.betas,
+        headers=settings.headers,
+        markers=markers,
+        last=turns[-1].seq,
+        left_out=tuple(seq for seq in memory.withdrawn if seq >= epoch.start),
+    )
+    expected = expect(
+        prompt,
+        markers,
+        preamble=memory.fixed.tokens,
+        base=_base_size(situation, epoch, decision),
+        warmth=memory.warmth,
+        same_epoch=not cut,
+        now=now,
+        card=settings.card,
+    )
+    exact_so_far = not cut and memory.anchor is not None
+    return Plan(
+        epoch=epoch,
+        cut=cut,
+        turns=turns,
+        numbered=numbered,
+        sent=sent,
+        prompt=Count(tokens=prompt.tokens, upper=prompt.upper, source="usage" if exact_so_far else "estimate"),
+        expected=expected,
+        decision=decision,
+        situation=situation,
+        doubt=_doubt(situation, decision),
+    )
+
+
+def _is_cut(memory: Memory, situation: Situation, decision: Decision) -> bool:
+    return memory.epoch is None or bool(situation.forced) or decision.start != situation.start
+
+
+def _pins_in_front(memory: Memory, situation: Situation, decision: Decision) -> tuple[int, ...]:
+    older = {turn.seq for turn in memory.pinned if turn.opens} & memory.pins
+    here = {situation.exchanges[i].first for i in situation.pinned if i < decision.start}
+    return tuple(sorted(older | here))
+
+
+def _new_epoch(
+    memory: Memory, situation: Situation, decision: Decision, settings: Settings, pins: tuple[int, ...]
+) -> Epoch:
+    reason = "; ".join(filter(None, (situation.forced, decision.reason)))
+    return Epoch(
+        model=settings.model,
+        preamble=settings.preamble,
+        start=situation.exchanges[decision.start].first,
+        base=memory.head,
+        pins=pins,
+        strategy=repr(settings.strategy),
+        reason=reason,
+    )
+
+
+def _view_turns(
+    memory: Memory, groups: Sequence[Sequence[Turn]], decision: Decision, pins: tuple[int, ...]
+) -> tuple[Turn, ...]:
+    older = (*by_exchange(memory.pinned), *groups[: decision.start])
+    in_front = [turn for group in older if group[0].seq in pins for turn in group]
+    return (*in_front, *(turn for group in groups[decision.start :] for turn in group))
+
+
+def _fresh_prompt(situation: Situation, decision: Decision) -> Size:
+    """The prompt of a cut: the sum of its parts, since the last total belongs to another view."""
+    return replace(situation, stay=None).prompt(decision.start)
+
+
+def _markers(
+    memory: Memory,
+    settings: Settings,
+    decision: Decision,
+    epoch: Epoch,
+    numbered: Sequence[tuple[int, Message]],
+    prompt: Size,
+    cut: bool,
+) -> tuple[Marker, ...]:
+    by_hand = len(settings.hand_markers) + settings.preamble.markers + ("cache_control" in settings.options)
+    room = Room(slots=MOST - by_hand, preamble=memory.fixed.tokens, prompt=prompt.tokens)
+    marks = decision.marks or settings.marks
+    if by_hand and marks.tail and ("cache_control" in settings.options or settings.hand_markers):
+        marks = replace(marks, tail=None)  # the caller marks the tail; two lifetimes on one block are refused
+    chosen = place(epoch, numbered, marks=marks, previous=None if cut else memory.tail, card=settings.card, room=room)
+    return (*chosen, *settings.hand_markers)
+
+
+def _base_size(situation: Situation, epoch: Epoch, decision: Decision) -> int:
+    kept = [e.tokens for e in situation.exchanges[decision.start :] if e.last <= epoch.base]
+    return situation.fixed.tokens + sum(kept)
+
+
+def _doubt(situation: Situation, decision: Decision) -> bool:
+    """Whether the limit lies within the error of the size that decided."""
+    sizes = [situation.prompt(decision.start)]
+    if decision.rule == "must" and situation.start is not None:
+        sizes.append(situation.prompt(situation.start))
+    return any(size.tokens <= situation.limit < size.upper for size in sizes)

@@ -1,0 +1,81 @@
+"""The view: how recorded turns become the messages of a request.
+
+`message` gives the sent form of one turn within an epoch, always the same; `body` puts a request
+together, for sending and for rebuilding alike. Pure and stateless: the same epoch, turns and `Sent`
+give the same body byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sash.model.blocks import Block
+from sash.model.epochs import Epoch, Marker, Sent
+from sash.model.turns import Turn
+from sash.planning.rules import sendable, strip_thinking
+
+Message = dict[str, Any]
+
+
+def message(turn: Turn, epoch: Epoch) -> Message | None:
+    """The sent form of `turn`, or None where nothing of it can be sent (an empty or cut-off reply)."""
+    blocks = sendable(turn.blocks, interrupted=turn.state == "interrupted")
+    if turn.seq <= epoch.base:
+        blocks = strip_thinking(blocks)
+    return {"role": turn.role, "content": list(blocks)} if blocks else None
+
+
+def messages(turns: Iterable[Turn], epoch: Epoch) -> list[tuple[int, Message]]:
+    """The messages of a view, each with the seq of its turn."""
+    return [(turn.seq, sent) for turn in turns if (sent := message(turn, epoch)) is not None]
+
+
+def body(epoch: Epoch, turns: Sequence[Turn], sent: Sent) -> dict[str, Any]:
+    """The whole request body, markers in place."""
+    return assemble(epoch, messages(turns, epoch), sent)
+
+
+def assemble(epoch: Epoch, numbered: Sequence[tuple[int, Message]], sent: Sent) -> dict[str, Any]:
+    """The request body of messages already made."""
+    request: dict[str, Any] = {"model": sent.model, "max_tokens": sent.max_tokens}
+    if epoch.preamble.tools:
+        request["tools"] = _marked(epoch.preamble.tool_list, sent.markers, "tools")
+    if epoch.preamble.system:
+        request["system"] = _marked(epoch.preamble.system_blocks, sent.markers, "system")
+    request["messages"] = _mark_messages(numbered, sent.markers)
+    request.update(sent.options)
+    return request
+
+
+def _marked(blocks: Sequence[Block], markers: Iterable[Marker], place: str) -> list[Block]:
+    marked = list(blocks)
+    for marker in markers:
+        if marker.place == place:
+            marked[marker.block] = with_marker(marked[marker.block], marker)
+    return marked
+
+
+def _mark_messages(numbered: Sequence[tuple[int, Message]], markers: Iterable[Marker]) -> list[Message]:
+    by_seq: dict[int, list[Marker]] = {}
+    for marker in markers:
+        if marker.place == "turn":
+            by_seq.setdefault(marker.seq, []).append(marker)
+    return [_mark_message(sent, by_seq[seq]) if seq in by_seq else sent for seq, sent in numbered]
+
+
+def _mark_message(sent: Message, markers: Iterable[Marker]) -> Message:
+    content = list(sent["content"])
+    for marker in markers:
+        content[marker.block] = with_marker(content[marker.block], marker)
+    return {**sent, "content": content}
+
+
+def with_marker(block: Mapping[str, Any], marker: Marker) -> Block:
+    """A copy of `block` that carries the marker; everything else as it was."""
+    return {**block, "cache_control": {"type": "ephemeral", "ttl": marker.ttl}}
+
+
+def without_markers(blocks: Sequence[Block]) -> list[Block]:
+    """Copies without hand-placed markers (they belong to one request, not to the record)."""
+    return [{key: value for key, value in block.items() if key != "cache_control"} for block in blocks]

@@ -1,0 +1,7 @@
+"""Where the record lives: the port, SQLite (the default), and memory. Each store is held to one contract suite."""
+
+from sash.stores.memory import MemoryStore
+from sash.stores.port import Store
+from sash.stores.sqlite import SqliteStore
+
+__all__ = ["MemoryStore", "SqliteStore", "Store"]

@@ -1,0 +1,171 @@
+"""One SQLite connection: opened safely, shared between threads behind a lock, writing in short transactions.
+
+WAL, `BEGIN IMMEDIATE`, foreign keys on, file mode 0600, every commit on disk (`synchronous=FULL`). A busy
+database is tried again with jitter for `PATIENCE` seconds in all: a short wait each time, so that
+several writers do not form a convoy. Knows nothing of sash's tables but how to recognise its files.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from sash.errors import ConversationClosed, ForeignDatabase, NewerSchema, StoreUnavailable
+from sash.stores.schema import APPLICATION_ID, migrations
+
+BUSY_SECONDS = 0.25
+PATIENCE = 10.0
+
+
+class Connection:
+    """An open database with the present schema. Raises ForeignDatabase, NewerSchema, StoreUnavailable."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._lock = threading.RLock()
+        self._closed = False
+        self._sqlite = self._connect()
+        try:
+            self._prepare()
+        except BaseException:
+            self._sqlite.close()
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.path != ":memory:":
+            self._create_private()
+        try:
+            return sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
+
+    def _create_private(self) -> None:
+        """Create the file readable by its owner alone; chats are nobody else's business."""
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise StoreUnavailable(
+                f"cannot open {self.path!r}: {error.strerror}; check the folder and its permissions", path=self.path
+            ) from error
+
+    def _prepare(self) -> None:
+        with self._lock, self._translated():
+            self._reject_foreign()
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                self._patiently(f"PRAGMA {pragma}")
+            db = Database(self._sqlite)
+            self._reject_newer(db)
+            if migrations.pending(db):
+                self._migrate(db)
+            self._sqlite.row_factory = sqlite3.Row
+
+    def _reject_foreign(self) -> None:
+        try:
+            tables = self._sqlite.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            application = self._sqlite.execute("PRAGMA application_id").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            raise ForeignDatabase(
+                f"{self.path!r} is no SQLite database ({error}); name another file", path=self.path
+            ) from error
+        if tables and application != APPLICATION_ID:
+            raise ForeignDatabase(
+                f"{self.path!r} is a SQLite database that sash did not make; name another file, "
+                "nothing in it was touched",
+                path=self.path,
+            )
+
+    def _reject_newer(self, db: Database) -> None:
+        known = {migration.name for migration in migrations.pending(db)}
+        applied = {migration.name for migration in migrations.applied(db)}
+        names = {migration.name for migration in migrations._migrations}
+        newer = sorted(applied - names - known)
+        if newer:
+            raise NewerSchema(
+                f"{self.path!r} was written by a newer sash (it knows {', '.join(newer)}); upgrade sash to open it",
+                path=self.path,
+                found=newer,
+            )
+
+    def _migrate(self, db: Database) -> None:
+        """Under the write lock, so that two processes opening a new file do not both create it."""
+        self._patiently("BEGIN IMMEDIATE")
+        try:
+            self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            migrations.apply(db)
+            self._sqlite.execute("COMMIT")
+        except BaseException:
+            self._sqlite.rollback()
+            raise
+
+    def close(self) -> None:
+        """Close; a second time does nothing."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._sqlite.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A consistent snapshot for several reads."""
+        with self._locked(), self._translated():
+            self._patiently("BEGIN")
+            try:
+                yield self._sqlite
+            finally:
+                self._sqlite.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        with self._locked(), self._translated():
+            self._patiently("BEGIN IMMEDIATE")
+            try:
+                yield self._sqlite
+                self._patiently("COMMIT")
+            except BaseException:
+                self._sqlite.rollback()
+                raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise ConversationClosed(f"the store {self.path!r} is closed; open it again", conversation=None)
+            yield
+
+    def _patiently(self, statement: str) -> None:
+        """Run a statement, waiting for other writers with jitter."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._sqlite.execute(statement)
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.005, 0.05))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
+        remedy = "another program holds it; try again" if _is_busy(error) else "check its permissions and the disk"
+        return StoreUnavailable(f"{self.path!r}: {error}; {remedy}. Nothing of this step was written", path=self.path)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

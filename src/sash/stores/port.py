@@ -1,0 +1,115 @@
+"""The port: what a store must do. One method for each store step, taking the step itself.
+
+Every method is one transaction: it happens whole or not at all, and raises only StoreError and the
+CallerErrors named with its step. Methods may be called from any thread. `reports` are read-only
+questions about many conversations, for people and the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sash.flows import steps
+from sash.model.epochs import Epoch, Request
+from sash.model.turns import Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationInfo:
+    """One row of a listing. Times are unix seconds."""
+
+    id: str
+    namespace: str
+    title: str | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    created_at: float
+    updated_at: float
+    turns: int
+    requests: int
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One search result: where it is, and the words around the match."""
+
+    conversation: str
+    turn: int
+    seq: int
+    role: str
+    at: float
+    snippet: str
+    score: float
+    """bm25 of SQLite's FTS5: the smaller the better"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """Usage summed over a group of requests. Tokens and dollars."""
+
+    group: tuple[str, ...]
+    requests: int
+    fresh: int
+    read: int
+    written: int
+    output: int
+    dollars: float
+
+    @property
+    def prompt(self) -> int:
+        """All prompt tokens."""
+        return self.fresh + self.read + self.written
+
+    @property
+    def cached_share(self) -> float:
+        """The share of the prompt read from the cache, 0 to 1."""
+        return self.read / self.prompt if self.prompt else 0.0
+
+
+class Store(Protocol):
+    """Where the record lives."""
+
+    def open_conversation(self, step: steps.OpenConversation) -> steps.Head: ...
+    def read_head(self, step: steps.ReadHead) -> steps.Head: ...
+    def read_window(self, step: steps.ReadWindow) -> steps.Loaded: ...
+    def begin_request(self, step: steps.BeginRequest) -> steps.Begun: ...
+    def finish_request(self, step: steps.FinishRequest) -> Turn | None: ...
+    def fail_request(self, step: steps.FailRequest) -> None: ...
+    def new_branch(self, step: steps.NewBranch) -> steps.Head: ...
+    def read_turns(self, step: steps.ReadTurns) -> Sequence[Turn]: ...
+    def read_turn(self, step: steps.ReadTurn) -> Turn: ...
+    def read_request(self, step: steps.ReadRequest) -> tuple[Request, Epoch, Sequence[Turn]]: ...
+    def set_branch(self, step: steps.SetBranch) -> None: ...
+    def withdraw(self, step: steps.Withdraw) -> int: ...
+    def append_turns(self, step: steps.AppendTurns) -> Sequence[Turn]: ...
+    def set_pin(self, step: steps.SetPin) -> None: ...
+
+    def conversations(
+        self, *, namespace: str = "", limit: int = 50, before: float | None = None
+    ) -> Sequence[ConversationInfo]:
+        """Conversations, the newest used first; `before` (an `updated_at`) pages on."""
+        ...
+
+    def describe(
+        self, id: str, *, namespace: str = "", title: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> ConversationInfo:
+        """Set title and app metadata (None: leave as it is). Raises NotFound."""
+        ...
+
+    def search(
+        self, query: str, *, namespace: str = "", conversation: str | None = None, limit: int = 20
+    ) -> Sequence[Hit]:
+        """Full-text search over all turns; words are matched as words whatever signs they hold."""
+        ...
+
+    def usage(
+        self, *, by: Sequence[str] = ("day", "model"), namespace: str = "", conversation: str | None = None
+    ) -> Sequence[UsageRow]:
+        """Tokens and dollars grouped by any of day, model, conversation."""
+        ...
+
+    def close(self) -> None:
+        """Close it; further calls raise ConversationClosed."""
+        ...

@@ -1,0 +1,139 @@
+"""Read-only questions about many conversations: listing, search, usage. For people and the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sash.errors import InvalidOption, NotFound
+from sash.model.blocks import dumps
+from sash.stores.connection import Connection
+from sash.stores.port import ConversationInfo, Hit, UsageRow
+
+_LISTING = """SELECT c.*, (SELECT count(*) FROM turns t WHERE t.conversation_id = c.id) AS turns,
+    (SELECT total(r.cost) FROM requests r WHERE r.conversation_id = c.id) AS dollars FROM conversations c"""
+
+_GROUPS = {
+    "day": "date(r.at, 'unixepoch')",
+    "model": "r.model",
+    "conversation": "c.name",
+}
+
+
+class Reports:
+    """The reporting half of the SQLite store."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def conversations(
+        self, *, namespace: str = "", limit: int = 50, before: float | None = None
+    ) -> Sequence[ConversationInfo]:
+        """The newest used first; pass the last one's `updated_at` as `before` for the next page."""
+        with self._connection.reading() as db:
+            found = db.execute(
+                f"{_LISTING} WHERE c.namespace = ? AND (?2 IS NULL OR c.updated_at < ?2) "
+                "ORDER BY c.updated_at DESC, c.id DESC LIMIT ?3",
+                (namespace, before, limit),
+            )
+            return [_info(row) for row in found]
+
+    def describe(
+        self, id: str, *, namespace: str = "", title: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> ConversationInfo:
+        """Set title and app metadata; None leaves a field as it is. Raises NotFound."""
+        with self._connection.writing() as db:
+            db.execute(
+                "UPDATE conversations SET title = coalesce(?, title), metadata = coalesce(?, metadata) "
+                "WHERE namespace = ? AND name = ?",
+                (title, None if metadata is None else dumps(dict(metadata)), namespace, id),
+            )
+            row = db.execute(f"{_LISTING} WHERE c.namespace = ? AND c.name = ?", (namespace, id)).fetchone()
+        if row is None:
+            raise NotFound(f"no conversation {id!r} in {self._connection.path!r}", kind="conversation", key=id)
+        return _info(row)
+
+    def search(
+        self, query: str, *, namespace: str = "", conversation: str | None = None, limit: int = 20
+    ) -> Sequence[Hit]:
+        """Turns that hold all words of `query`, the best first. Signs and operators are taken as text."""
+        words = match_words(query)
+        if not words:
+            return []
+        with self._connection.reading() as db:
+            found = db.execute(
+                "SELECT c.name, t.id, t.seq, t.role, t.at, bm25(turns_fts) AS score, "
+                "snippet(turns_fts, 0, '[', ']', ' ... ', 16) AS snippet FROM turns_fts "
+                "JOIN turns t ON t.id = turns_fts.rowid JOIN conversations c ON c.id = t.conversation_id "
+                "WHERE turns_fts MATCH ?1 AND c.namespace = ?2 AND (?3 IS NULL OR c.name = ?3) "
+                "ORDER BY score LIMIT ?4",
+                (words, namespace, conversation, limit),
+            )
+            return [_hit(row) for row in found]
+
+    def usage(
+        self, *, by: Sequence[str] = ("day", "model"), namespace: str = "", conversation: str | None = None
+    ) -> Sequence[UsageRow]:
+        """Sums over answered requests. Raises InvalidOption for an unknown group."""
+        for name in by:
+            if name not in _GROUPS:
+                raise InvalidOption(
+                    f"cannot group usage by {name!r}; groups are {', '.join(_GROUPS)}", option="by", value=name
+                )
+        groups = ", ".join(_GROUPS[name] for name in by) or "'all'"
+        with self._connection.reading() as db:
+            found = db.execute(
+                f"SELECT count(*), total(r.fresh), total(r.read), total(r.write_5m + r.write_1h), total(r.output), "
+                f"total(r.cost), {groups} FROM requests r JOIN conversations c ON c.id = r.conversation_id "
+                "WHERE r.usage IS NOT NULL AND c.namespace = ?1 AND (?2 IS NULL OR c.name = ?2) "
+                f"GROUP BY {groups} ORDER BY {groups}",
+                (namespace, conversation),
+            )
+            return [_usage_row(row) for row in found if row[0]]
+
+
+def match_words(query: str) -> str:
+    """An FTS5 expression that asks for every word of `query` as plain text; "" when it holds none."""
+    return " ".join(f'"{word}"' for word in re.findall(r"\w+", query))
+
+
+def _info(row: sqlite3.Row) -> ConversationInfo:
+    return ConversationInfo(
+        id=row["name"],
+        namespace=row["namespace"],
+        title=row["title"],
+        metadata=json.loads(row["metadata"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        turns=row["turns"],
+        requests=row["requests"],
+        dollars=row["dollars"],
+    )
+
+
+def _hit(row: sqlite3.Row) -> Hit:
+    return Hit(
+        conversation=row["name"],
+        turn=row["id"],
+        seq=row["seq"],
+        role=row["role"],
+        at=row["at"],
+        snippet=row["snippet"],
+        score=row["score"],
+    )
+
+
+def _usage_row(row: sqlite3.Row) -> UsageRow:
+    requests, fresh, read, written, output, dollars, *group = tuple(row)
+    return UsageRow(
+        group=tuple(map(str, group)),
+        requests=requests,
+        fresh=int(fresh),
+        read=int(read),
+        written=int(written),
+        output=int(output),
+        dollars=dollars,
+    )

@@ -1,0 +1,163 @@
+"""Rows to values and back: the one place that knows both the columns and the classes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sash.flows.steps import BeginRequest, LastRequest
+from sash.model.blocks import dumps
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Expected, Marker, Request, Sent
+from sash.model.preamble import Preamble
+from sash.model.turns import Turn
+from sash.model.usage import Usage
+
+
+def turn(row: sqlite3.Row) -> Turn:
+    """A row of `turns`."""
+    return Turn(
+        id=row["id"],
+        branch=row["branch_id"],
+        seq=row["seq"],
+        role=row["role"],
+        plain=bool(row["plain"]),
+        state=row["state"],
+        content=row["content"],
+        at=row["at"],
+        origin=row["origin_id"],
+        speaker=row["speaker"],
+    )
+
+
+def epoch(row: sqlite3.Row) -> Epoch:
+    """A row of `epochs` joined with its preamble (columns `system`, `tools`)."""
+    return Epoch(
+        id=row["id"],
+        model=row["model"],
+        preamble=Preamble(system=row["system"], tools=row["tools"]),
+        start=row["start_seq"],
+        base=row["base_seq"],
+        pins=tuple(json.loads(row["pins"])),
+        strategy=row["strategy"],
+        reason=row["reason"],
+    )
+
+
+def count(row: sqlite3.Row) -> Count | None:
+    """The columns of a count, or None where the outer join found none."""
+    return None if row["tokens"] is None else Count(row["tokens"], row["upper"], row["source"], row["base"])
+
+
+def sent(row: sqlite3.Row) -> Sent:
+    """What a row of `requests` says was sent."""
+    return Sent(
+        model=row["model"],
+        max_tokens=row["max_tokens"],
+        options=json.loads(row["options"]),
+        betas=tuple(json.loads(row["betas"])),
+        headers=json.loads(row["headers"]),
+        markers=tuple(Marker(**marker) for marker in json.loads(row["markers"])),
+        last=row["last_seq"],
+        left_out=tuple(json.loads(row["left_out"])),
+    )
+
+
+def usage(row: sqlite3.Row) -> Usage | None:
+    """The usage columns of a request, or None before its reply."""
+    if row["usage"] is None:
+        return None
+    return Usage(
+        fresh=row["fresh"],
+        read=row["read"],
+        write_5m=row["write_5m"],
+        write_1h=row["write_1h"],
+        output=row["output"],
+        thinking=row["thinking"],
+    )
+
+
+def last_request(row: sqlite3.Row) -> LastRequest:
+    """A row of `requests` that has its usage."""
+    return LastRequest(at=row["at"], sent=sent(row), usage=usage(row) or Usage())
+
+
+def request(row: sqlite3.Row) -> Request:
+    """A row of `requests`."""
+    return Request(
+        id=row["id"],
+        number=row["number"],
+        branch=row["branch_id"],
+        epoch=row["epoch_id"],
+        turn=row["turn_id"],
+        reply=row["reply_id"],
+        state=row["state"],
+        at=row["at"],
+        sent=sent(row),
+        expected=Expected(
+            prompt=row["expected_prompt"],
+            upper=row["expected_upper"],
+            read=row["expected_read"],
+            write=row["expected_write"],
+            fresh=row["expected_fresh"],
+            dollars=row["expected_cost"],
+        ),
+        usage=usage(row),
+        cost=row["cost"],
+        latency=row["latency"],
+        stop_reason=row["stop_reason"],
+        message_id=row["message_id"],
+        error=row["error"],
+        why=json.loads(row["why"]),
+        body_hash=row["body_hash"],
+    )
+
+
+def request_columns(step: BeginRequest) -> dict[str, Any]:
+    """The columns of a request about to be sent, ids apart."""
+    expected = step.expected
+    return {
+        "state": "sent",
+        "plain": int(step.plain),
+        "at": step.at,
+        "model": step.sent.model,
+        "max_tokens": step.sent.max_tokens,
+        "options": dumps(step.sent.options),
+        "betas": dumps(list(step.sent.betas)),
+        "headers": dumps(dict(step.sent.headers)),
+        "markers": dumps([asdict(marker) for marker in step.sent.markers]),
+        "last_seq": step.sent.last,
+        "left_out": dumps(list(step.sent.left_out)),
+        "body_hash": step.body_hash,
+        "why": dumps(step.why),
+        "expected_prompt": expected.prompt,
+        "expected_upper": expected.upper,
+        "expected_read": expected.read,
+        "expected_write": expected.write,
+        "expected_fresh": expected.fresh,
+        "expected_cost": expected.dollars,
+    }
+
+
+def usage_columns(used: Usage | None, as_sent: Mapping[str, Any]) -> dict[str, Any]:
+    """The usage columns of a request that was answered."""
+    if used is None:
+        return {}
+    return {**asdict(used), "usage": dumps(dict(as_sent))}
+
+
+def insert(db: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> int:
+    """Insert one row; its id. Names come from this package alone, values are bound."""
+    names = ", ".join(columns)
+    marks = ", ".join("?" * len(columns))
+    cursor = db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))
+    return int(cursor.lastrowid or 0)
+
+
+def update(db: sqlite3.Connection, table: str, key: int, columns: Mapping[str, Any]) -> None:
+    """Update one row by its id."""
+    pairs = ", ".join(f"{name} = ?" for name in columns)
+    db.execute(f"UPDATE {table} SET {pairs} WHERE id = ?", (*columns.values(), key))

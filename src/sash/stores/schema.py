@@ -1,0 +1,195 @@
+"""The tables, as numbered migrations: append a function, never change one.
+
+A person can read the file with any SQLite tool: times are unix seconds (REAL), sizes tokens, costs
+dollars, content the exact JSON text that was sent. Views answer the usual questions.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
+
+migrations = Migrations("sash")
+
+
+@migrations()
+def m001_record(db: Database) -> None:
+    """Conversations, branches, turns with full-text search, epochs, requests, counts."""
+    for statement in _RECORD:
+        db.execute(statement)
+    db["turns"].enable_fts(["text"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")
+
+
+@migrations()
+def m002_views(db: Database) -> None:
+    """What did yesterday cost; which requests missed the cache; cost by conversation."""
+    for statement in _VIEWS:
+        db.execute(statement)
+
+
+_RECORD = (
+    """CREATE TABLE preambles (
+        id INTEGER PRIMARY KEY,
+        hash TEXT NOT NULL UNIQUE,
+        system TEXT NOT NULL,
+        tools TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE conversations (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        title TEXT,
+        metadata TEXT NOT NULL DEFAULT '{}',
+        created_at REAL NOT NULL,
+        updated_at REAL NOT NULL,
+        branch_id INTEGER,
+        requests INTEGER NOT NULL DEFAULT 0,
+        learned TEXT NOT NULL DEFAULT '{}',
+        UNIQUE (namespace, name)
+    ) STRICT""",
+    """CREATE TABLE branches (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        parent_id INTEGER REFERENCES branches (id),
+        fork_seq INTEGER NOT NULL DEFAULT 0,
+        epoch_id INTEGER REFERENCES epochs (id),
+        reason TEXT NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE turns (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        branch_id INTEGER NOT NULL REFERENCES branches (id),
+        seq INTEGER NOT NULL,
+        role TEXT NOT NULL CHECK (role IN ('user', 'assistant', 'system')),
+        plain INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('answered', 'pending', 'interrupted', 'withdrawn')),
+        at REAL NOT NULL,
+        speaker TEXT,
+        text TEXT NOT NULL,
+        content TEXT NOT NULL,
+        origin_id INTEGER REFERENCES turns (id),
+        UNIQUE (branch_id, seq)
+    ) STRICT""",
+    "CREATE INDEX turns_exchanges ON turns (branch_id, seq) WHERE plain",
+    """CREATE TABLE epochs (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        branch_id INTEGER NOT NULL REFERENCES branches (id),
+        model TEXT NOT NULL,
+        preamble_id INTEGER NOT NULL REFERENCES preambles (id),
+        start_seq INTEGER NOT NULL,
+        base_seq INTEGER NOT NULL,
+        pins TEXT NOT NULL,
+        strategy TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE requests (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        number INTEGER NOT NULL,
+        branch_id INTEGER NOT NULL REFERENCES branches (id),
+        epoch_id INTEGER NOT NULL REFERENCES epochs (id),
+        preamble_id INTEGER NOT NULL REFERENCES preambles (id),
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        reply_id INTEGER REFERENCES turns (id),
+        state TEXT NOT NULL CHECK (state IN ('sent', 'answered', 'failed', 'interrupted')),
+        plain INTEGER NOT NULL,
+        at REAL NOT NULL,
+        latency REAL,
+        model TEXT NOT NULL,
+        max_tokens INTEGER NOT NULL,
+        options TEXT NOT NULL,
+        betas TEXT NOT NULL,
+        headers TEXT NOT NULL,
+        markers TEXT NOT NULL,
+        last_seq INTEGER NOT NULL,
+        left_out TEXT NOT NULL,
+        body_hash TEXT NOT NULL,
+        why TEXT NOT NULL,
+        expected_prompt INTEGER NOT NULL,
+        expected_upper INTEGER NOT NULL,
+        expected_read INTEGER NOT NULL,
+        expected_write INTEGER NOT NULL,
+        expected_fresh INTEGER NOT NULL,
+        expected_cost REAL NOT NULL,
+        fresh INTEGER,
+        read INTEGER,
+        write_5m INTEGER,
+        write_1h INTEGER,
+        output INTEGER,
+        thinking INTEGER,
+        usage TEXT,
+        cost REAL,
+        stop_reason TEXT,
+        message_id TEXT,
+        request_id TEXT,
+        error TEXT,
+        extra TEXT NOT NULL DEFAULT '{}',
+        UNIQUE (conversation_id, number)
+    ) STRICT""",
+    "CREATE INDEX requests_epoch ON requests (epoch_id, id)",
+    "CREATE INDEX requests_preamble ON requests (preamble_id, model, at)",
+    "CREATE INDEX requests_plain ON requests (conversation_id, id) WHERE plain",
+    "CREATE INDEX requests_at ON requests (at)",
+    """CREATE TABLE counts (
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        model TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        upper INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        base TEXT NOT NULL,
+        PRIMARY KEY (turn_id, model)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE preamble_counts (
+        preamble_id INTEGER NOT NULL REFERENCES preambles (id),
+        model TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        upper INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        base TEXT NOT NULL,
+        PRIMARY KEY (preamble_id, model)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE gaps (
+        namespace TEXT NOT NULL,
+        conversation_id INTEGER NOT NULL,
+        within_5m REAL NOT NULL,
+        within_1h REAL NOT NULL,
+        total REAL NOT NULL,
+        PRIMARY KEY (namespace, conversation_id)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE pins (
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        seq INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        PRIMARY KEY (conversation_id, seq)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+_VIEWS = (
+    """CREATE VIEW cost_by_day AS
+        SELECT date(at, 'unixepoch') AS day, model, count(*) AS requests,
+            sum(fresh + read + write_5m + write_1h) AS prompt_tokens, sum(output) AS output_tokens,
+            round(1.0 * sum(read) / sum(fresh + read + write_5m + write_1h), 4) AS cached_share,
+            round(sum(cost), 6) AS dollars
+        FROM requests WHERE usage IS NOT NULL GROUP BY day, model ORDER BY day, model""",
+    """CREATE VIEW cost_by_conversation AS
+        SELECT c.namespace, c.name AS conversation, r.model, count(*) AS requests,
+            sum(r.fresh + r.read + r.write_5m + r.write_1h) AS prompt_tokens, sum(r.output) AS output_tokens,
+            round(1.0 * sum(r.read) / sum(r.fresh + r.read + r.write_5m + r.write_1h), 4) AS cached_share,
+            round(sum(r.cost), 6) AS dollars
+        FROM requests r JOIN conversations c ON c.id = r.conversation_id
+        WHERE r.usage IS NOT NULL GROUP BY c.id, r.model ORDER BY dollars DESC""",
+    """CREATE VIEW cache_misses AS
+        SELECT c.namespace, c.name AS conversation, r.number, datetime(r.at, 'unixepoch') AS sent_at, r.model,
+            r.expected_read, r.read, r.expected_read - r.read AS missed_tokens,
+            json_extract(r.why, '$.rule') AS rule
+        FROM requests r JOIN conversations c ON c.id = r.conversation_id
+        WHERE r.usage IS NOT NULL AND r.read < 0.98 * r.expected_read ORDER BY r.id""",
+    """CREATE VIEW readable_turns AS
+        SELECT c.namespace, c.name AS conversation, t.branch_id AS branch, t.seq, t.role, t.state,
+            datetime(t.at, 'unixepoch') AS said_at, t.text
+        FROM turns t JOIN conversations c ON c.id = t.conversation_id ORDER BY t.branch_id, t.seq""",
+)
