@@ -31,6 +31,8 @@ from sash.counting.bounds import Cell, scale
 from sash.counting.classes import CLASSES, content_class
 from sash.counting.weights import VOCABULARY
 
+Matrix = np.ndarray[Any, Any]
+
 FRAGMENT = 150
 LONGEST_TEXT = 12_000
 """Characters of one text that are fitted on: no text outweighs the others."""
@@ -70,9 +72,8 @@ def main() -> None:
 
 def read_truth(path: Path) -> list[dict[str, Any]]:
     """The recorded texts, in order."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        return [json.loads(line) for line in lines if line.strip()]
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line) for line in raw.decode("utf-8").split("\n") if line.strip()]
 
 
 def exactness(rows: Sequence[dict[str, Any]], vocabulary: str) -> str:
@@ -94,11 +95,14 @@ def fit_vocabulary(rows: Sequence[dict[str, Any]], vocabulary: str, fitted: dict
     for name, width in (("features", words.WIDTH), ("tiktoken", words.WIDTH + EXTRA)):
         folds = solve(features[:, :width], samples)
         entry[name] = packed(folds[-1])
-        predicted = np.array(
-            [max(0.0, float(x[:width] @ folds[s.fold])) for s, x in zip(checks, check_features, strict=True)]
-        )
+        predicted = guesses(checks, check_features[:, :width], folds)
         residuals[name] = cells(checks, predicted)
         errors[name] = summary(checks, predicted)
+
+
+def guesses(samples: Sequence[Sample], features: Matrix, folds: Sequence[Matrix]) -> Matrix:
+    """Each sample predicted by the solution that did not see its text."""
+    return np.array([max(0.0, float(x @ folds[s.fold])) for s, x in zip(samples, features, strict=True)])
 
 
 def fragments(rows: Sequence[dict[str, Any]], vocabulary: str) -> Iterator[Sample]:
@@ -133,7 +137,7 @@ def _piece(piece: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
     return tuple(found), tuple(map(float, found.values()))
 
 
-def row_of(text: str) -> np.ndarray[Any, Any]:
+def row_of(text: str) -> Matrix:
     """The features of a text and what cl100k's count adds."""
     row = np.zeros(words.WIDTH + EXTRA, dtype=np.float32)
     cut = words.pieces(text)
@@ -146,7 +150,7 @@ def row_of(text: str) -> np.ndarray[Any, Any]:
     return row
 
 
-def solve(features: np.ndarray[Any, Any], samples: Sequence[Sample]) -> list[np.ndarray[Any, Any]]:
+def solve(features: Matrix, samples: Sequence[Sample]) -> list[Matrix]:
     """Ridge regression of relative errors: one solution without each fold, and one with everything."""
     tokens = np.array([sample.tokens for sample in samples])
     folds = np.array([sample.fold for sample in samples])
@@ -170,14 +174,14 @@ def solve(features: np.ndarray[Any, Any], samples: Sequence[Sample]) -> list[np.
     return solutions
 
 
-def packed(solution: np.ndarray[Any, Any]) -> dict[str, Any]:
+def packed(solution: Matrix) -> dict[str, Any]:
     """As `sash.counting.weights` reads it."""
     values = solution[: words.WIDTH].astype("<f2").tobytes()
     return {"values": b64encode(values).decode("ascii"), "extra": [round(float(x), 6) for x in solution[words.WIDTH :]]}
 
 
 def held_out_texts(rows: Sequence[dict[str, Any]], vocabulary: str) -> Iterator[Sample]:
-    """Texts of several lengths to be predicted by the fold that did not see them; whole ones with their recorded count."""
+    """Texts of several lengths, to be predicted by the fold that did not see them; whole ones as recorded."""
     base = Ctok(vocabulary)  # type: ignore[arg-type]
     chance = random.Random(7)
     for number, row in enumerate(rows):
@@ -191,7 +195,7 @@ def held_out_texts(rows: Sequence[dict[str, Any]], vocabulary: str) -> Iterator[
                 yield Sample(text=part, tokens=base.count(part), fold=fold)
 
 
-def ctok_residuals(rows: Sequence[dict[str, Any]], vocabulary: str) -> tuple[list[Sample], np.ndarray[Any, Any]]:
+def ctok_residuals(rows: Sequence[dict[str, Any]], vocabulary: str) -> tuple[list[Sample], Matrix]:
     """ctok against the recorded counts of every generation that shares the vocabulary."""
     samples, predicted = [], []
     for generation, shared in VOCABULARY.items():
@@ -205,7 +209,7 @@ def ctok_residuals(rows: Sequence[dict[str, Any]], vocabulary: str) -> tuple[lis
     return samples, np.array(predicted)
 
 
-def cells(samples: Sequence[Sample], predicted: np.ndarray[Any, Any]) -> dict[str, Any]:
+def cells(samples: Sequence[Sample], predicted: Matrix) -> dict[str, Any]:
     """Residuals by class of content, as `sash.counting.bounds` reads them."""
     found: dict[str, list[float]] = {name: [] for name in CLASSES}
     for sample, guess in zip(samples, predicted, strict=True):
@@ -214,7 +218,7 @@ def cells(samples: Sequence[Sample], predicted: np.ndarray[Any, Any]) -> dict[st
     return {name: {"seen": cell.seen, "largest": cell.largest} for name, cell in made.items()}
 
 
-def summary(samples: Sequence[Sample], predicted: np.ndarray[Any, Any]) -> dict[str, Any]:
+def summary(samples: Sequence[Sample], predicted: Matrix) -> dict[str, Any]:
     """Median, p90 and p99 of the relative error of whole texts, by kind."""
     report = {}
     for kind in sorted({sample.kind for sample in samples if sample.kind}):

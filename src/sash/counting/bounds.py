@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 
 ENOUGH = 200
 MARGIN = 1.5
@@ -31,13 +31,13 @@ class Cell:
         ordered = sorted(residuals)
         return cls(len(ordered), tuple(round(value, 5) for value in ordered[-KEPT:]))
 
-    def quantile(self, coverage: float) -> float:
-        """The finite-sample quantile; beyond the largest residual, `MARGIN` times that one. Never below 0."""
+    def quantile(self, coverage: float, *, margin: float = MARGIN) -> float:
+        """The finite-sample quantile; beyond the largest residual, `margin` times that one. Never below 0."""
         if not self.largest:
             return 0.0
         rank = ceil((self.seen + 1) * coverage)
         if rank > self.seen:
-            return max(0.0, self.largest[-1]) * MARGIN
+            return max(0.0, self.largest[-1]) * margin
         place = rank - 1 - (self.seen - len(self.largest))
         return max(0.0, self.largest[max(0, place)])
 
@@ -59,4 +59,4 @@ def merged(cells: Sequence[Cell]) -> Cell:
 
 def scale(tokens: float) -> float:
     """What a residual is divided by: short texts are off by some tokens, long ones by some percent."""
-    return tokens + 3.0 * tokens**0.5 + 1.0
+    return tokens + 3.0 * sqrt(tokens) + 1.0

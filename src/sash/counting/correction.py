@@ -2,18 +2,19 @@
 
 `learn` takes a measure and the exact tokens it turned out to be, and gives the next state. On `ctok` only
 the additive constants are learned (frames, tools, results, images): its text counts are right already; on
-the other bases the factors of the classes too. Every factor and constant is clamped around its prior, a
-surprise counts for three standard deviations at most, and what an observation does not contain is neither
-updated nor forgotten. Storing the state is somebody else's work.
+the other bases the factors of the classes too. Every factor and constant is clamped around its prior,
+surprises beyond two standard deviations count the less the larger they are, and what an observation does
+not contain is neither updated nor forgotten. Storing the state is somebody else's work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import sqrt
 from typing import Any
 
-from sash.counting.bounds import KEPT, Cell, scale
+from sash.counting.bounds import KEPT, Cell
 from sash.counting.classes import CLASSES
 from sash.counting.constants import UNIT_NAMES, Cost, Unit
 from sash.counting.measure import Measure
@@ -22,7 +23,9 @@ FORGETTING = 0.995
 """Weight of an observation after the next one: half is forgotten after 140."""
 _FACTOR_PRIOR = 0.08
 _FACTOR_RANGE = (0.6, 1.7)
-_SURPRISE = 3.0
+_SURPRISE = 2.0
+UNSEEN = 5_000
+"""Tokens beyond twice the estimate that no counting error explains: something else was sent, nothing is learned."""
 _NOISE = {"ctok": 0.004, "tiktoken": 0.05, "features": 0.07}
 """How far the base's text counts are usually off, as a share."""
 _NOISE_TOKENS = 3.0
@@ -36,7 +39,7 @@ class Correction:
     spread: tuple[tuple[float, ...], ...] = ()
     """Covariance over `_names`, row by row; empty before the first lesson."""
     residuals: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """The latest residuals by cell ("turn", "endpoint"), oldest first."""
+    """The latest residuals by cell, oldest first: tokens above the bound ("turn"), share of the answer ("endpoint")."""
     lessons: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -66,12 +69,17 @@ class Correction:
         """The residuals of whole turns ("turn") or of the endpoint ("endpoint") seen so far."""
         return Cell.of(self.residuals.get(name, ()))
 
-    def learn(self, measure: Measure, exact: int, *, base: str, units: Mapping[Unit, Cost]) -> Correction:
-        """The state after one clean difference: `measure` turned out to be `exact` tokens."""
+    def learn(self, measure: Measure, exact: int, upper: float, *, base: str, units: Mapping[Unit, Cost]) -> Correction:
+        """The state after one clean difference: `measure` turned out to be `exact` tokens, `upper` was its bound.
+
+        `upper` is the bound before anything learned about whole turns, so that their excess can be learned.
+        """
         priors = _priors(units)
         known = {name: self.value(name, priors[name].tokens) for name in _NAMES}
         estimate = measure.fixed + sum(known[name] * amount for name, amount in measure.parts.items())
-        seen = self.observe("turn", estimate, exact)
+        if exact > 2 * estimate + UNSEEN:
+            return self
+        seen = self.observe("turn", exact - upper)
         active = {name: n for name, n in measure.parts.items() if n and (base != "ctok" or name not in CLASSES)}
         if not active:
             return seen
@@ -80,10 +88,9 @@ class Correction:
         clamped = {name: priors[name].clamp(value) for name, value in values.items()}
         return replace(seen, values=clamped, spread=spread, lessons=self.lessons + 1)
 
-    def observe(self, cell: str, estimate: float, exact: int) -> Correction:
-        """Remember how far off an estimate was, without learning from it."""
-        residual = round((exact - estimate) / scale(max(0.0, estimate)), 5)
-        kept = (*self.residuals.get(cell, ()), residual)[-KEPT:]
+    def observe(self, cell: str, residual: float) -> Correction:
+        """Remember how far off something was, without learning from it."""
+        kept = (*self.residuals.get(cell, ()), round(residual, 3))[-KEPT:]
         return replace(self, residuals={**self.residuals, cell: kept})
 
 
@@ -105,10 +112,8 @@ def _priors(units: Mapping[Unit, Cost]) -> dict[str, _Prior]:
     low, high = _FACTOR_RANGE
     priors = {name: _Prior(1.0, _FACTOR_PRIOR, low, high) for name in map(str, CLASSES)}
     for name, cost in units.items():
-        reach = max(40.0, 4 * cost.spread)
-        priors[name] = _Prior(
-            cost.tokens, max(1.0, cost.spread / 2), max(0.0, cost.tokens - reach), cost.tokens + reach
-        )
+        mean, reach = cost.tokens, max(40.0, 4 * cost.spread)
+        priors[name] = _Prior(mean, max(1.0, cost.spread / 2), max(0.0, mean - reach), mean + reach)
     return priors
 
 
@@ -132,15 +137,19 @@ def _update(
     p = np.array(spread) * widen[:, None] * widen[None, :]
     gain = p @ x
     variance = float(x @ gain) + noise
-    limit = _SURPRISE * variance**0.5
-    step = gain * (min(max(surprise, -limit), limit) / variance)
+    step = gain * (_believed(surprise, _SURPRISE * sqrt(variance)) / variance)
     p = p - np.outer(gain, gain) / variance
     values = {name: known[name] + float(delta) for name, delta in zip(_NAMES, step, strict=True)}
     return values, tuple(tuple(round(float(value), 8) for value in row) for row in (p + p.T) / 2)
 
 
+def _believed(surprise: float, limit: float) -> float:
+    """A surprise beyond the limit counts the less, the larger it is: something unseen came in."""
+    return surprise if abs(surprise) <= limit else limit * limit / surprise
+
+
 def _load_numpy() -> Any:
     """The one place that imports numpy here: only when something is learned."""
-    import numpy  # noqa: PLC0415
+    import numpy as np
 
-    return numpy
+    return np

@@ -27,6 +27,7 @@ COVERAGE = 0.995
 NEWEST: Generation = "v5"
 _UNKNOWN_MODEL = 0.15
 """Share added to the bound for a model nobody described: it is counted as the newest generation."""
+_FEW = 20
 _ENDPOINT = 0.02
 """Bound of the endpoint's answers before any was seen next to usage: no error bound is published."""
 
@@ -141,24 +142,24 @@ class Estimator:
 
     def count(self, measure: Measure) -> Count:
         """The estimate for a measure, with what is known now, and its bound."""
-        tokens = self._tokens(measure)
-        upper = tokens + measure.slack + max(self._doubtful(measure), self._seen(tokens)) + self._doubt * tokens
-        rounded = max(0, floor(tokens + 0.5))
-        return Count(rounded, max(rounded, ceil(upper)), "estimate", self.base)
+        tokens = max(0, floor(self._tokens(measure) + 0.5))
+        upper = ceil(self._upper(measure) + self._excess(measure))
+        return Count(tokens, max(tokens, upper), "estimate", self.base)
 
     def learned(self, measure: Measure, exact: int) -> Correction:
-        """The correction after a clean difference: `measure` turned out to be `exact` tokens. Store it, and pass it on."""
-        return self.correction.learn(measure, exact, base=self._base.name, units=self._units)
+        """The correction after a clean difference: `measure` turned out to be `exact` tokens. Storing it is yours."""
+        upper = self._upper(measure)
+        return self.correction.learn(measure, exact, upper, base=self._base.name, units=self._units)
 
     def endpoint(self, answer: int) -> Count:
         """An answer of the counting endpoint as a count with its bound."""
         learned = self.correction.cell("endpoint")
         share = learned.quantile(self.coverage) if learned.seen >= ENOUGH else _ENDPOINT
-        return Count(answer, answer + ceil(share * scale(answer)), "endpoint", self.base)
+        return Count(answer, answer + ceil(share * answer) + 1, "endpoint", self.base)
 
     def checked(self, answer: int, exact: int) -> Correction:
         """The correction after usage (`exact`) confirmed or corrected an endpoint's `answer` for the same request."""
-        return self.correction.observe("endpoint", answer, exact)
+        return self.correction.observe("endpoint", (exact - answer) / max(1, answer))
 
     @property
     def _base(self) -> Base:
@@ -183,10 +184,19 @@ class Estimator:
         fixed = sum(cost.spread * measure.parts.get(name, 0.0) for name, cost in self._units.items())
         return text + fixed
 
-    def _seen(self, tokens: float) -> float:
-        """How far whole turns of this model were off, once enough of them were seen."""
+    def _upper(self, measure: Measure) -> float:
+        """The bound from what is known of texts and units alone."""
+        tokens = self._tokens(measure)
+        return tokens + measure.slack + self._doubtful(measure) + self._doubt * tokens
+
+    def _excess(self, measure: Measure) -> float:
+        """Tokens by which whole turns of this model passed that bound (an application may inject text unseen).
+
+        Nothing below `_FEW` of them; with fewer than the coverage needs, the largest one seen.
+        """
         turns = self.correction.cell("turn")
-        return turns.quantile(self.coverage) * scale(tokens) if turns.seen >= ENOUGH else 0.0
+        framed = any(measure.parts.get(frame) for frame in ("user", "system turn"))
+        return turns.quantile(self.coverage, margin=1.0) if framed and turns.seen >= _FEW else 0.0
 
     @property
     def _shares(self) -> Mapping[str, float]:

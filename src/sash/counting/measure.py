@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Any
 
 from sash.counting import media
@@ -178,10 +178,10 @@ class Reader:
         return some("document") + about + inside
 
     def _unread(self, source: Block) -> float:
-        """Slack for a document whose pages cannot be counted: a page holds 2 KB at the very least, or it is far away."""
+        """Slack for a document whose pages cannot be counted: about a page per 2 KB, fewer in larger files."""
         data = source.get("data")
         size = len(data) * 0.75 if isinstance(data, str) else 200_000
-        return 4_600 * max(1.0, size / 2_000) ** 0.5
+        return 4_600 * sqrt(max(1.0, size / 2_000))
 
     def _thinking(self, block: Block) -> Measure:
         """Visible thinking is text; a block with a signature alone is bounded by the signature's length."""
@@ -229,7 +229,7 @@ class Reader:
 
 
 def _cuts(text: str) -> list[tuple[int, int]]:
-    """Where to cut a text for the tokenizer: at most `CHUNK` characters, at the end of a line or word where there is one."""
+    """Where to cut a text for the tokenizer: at most `CHUNK` characters, at a line or word end where there is one."""
     if len(text) <= CHUNK:
         return [(0, len(text))]
     cuts, start = [], 0

@@ -42,9 +42,16 @@ WIDTH = len(_NAMES) + HASHED
 """Length of a feature vector."""
 
 
+# What Claude's tokenizers never see: controls and private use are dropped, NUL is a space, a lone
+# surrogate cannot be sent at all and stands as U+FFFD. (ctok's normalization, measured on the endpoint.)
+_DROPPED = re.compile("[\x01-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def pieces(text: str) -> list[str]:
-    """The text in runs of one kind of character; joined, they are the text again."""
-    return _PIECE.findall(text)
+    """The text in runs of one kind of character; joined, they are the text again, as a tokenizer sees it."""
+    seen = _SURROGATE.sub("\ufffd", _DROPPED.sub("", text)).replace("\0", " ")
+    return _PIECE.findall(seen)
 
 
 def kind(piece: str) -> int:
