@@ -7,6 +7,7 @@ turns arguments into settings and does no I/O. Plain anthropic-SDK objects go in
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -74,6 +75,7 @@ class _Talk:
         endpoint: bool = True,
         busy: Literal["wait", "error"] = "wait",
         card: ModelCard | None = None,
+        clock: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
         _check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
@@ -88,6 +90,7 @@ class _Talk:
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
+        self._clock = clock
         self._card = card or (card_of(model) if model else None)
         self._given_card = card
         self._preamble = preamble(system, tools)
@@ -247,6 +250,7 @@ class _Talk:
             "endpoint": self._endpoint,
             "busy": "wait" if self._wait else "error",
             "card": self._card,
+            "clock": self._clock,
             **self._options,
         }
 
@@ -383,7 +387,7 @@ class Conversation(_Talk):
     # ---- driving --------------------------------------------------------------------------------
 
     def _performer(self) -> Performer:
-        return Performer(self._store, self._claude)
+        return Performer(self._store, self._claude, self._clock)
 
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
@@ -538,7 +542,7 @@ class AsyncConversation(_Talk):
         return self._store
 
     def _performer(self) -> Performer:
-        return Performer(self._store, self._claude)
+        return Performer(self._store, self._claude, self._clock)
 
     def _make_client(self) -> None:
         if self._claude is None:
