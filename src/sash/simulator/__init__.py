@@ -1,0 +1,79 @@
+"""A Claude of our own: the Messages API, in process or on loopback, precise enough to bill.
+
+    from sash.simulator import Simulator
+
+    sim = Simulator()
+    client = sim.client()               # the unmodified SDK; sim.async_client(); with sim.serve() as url
+    client.messages.create(model="claude-sonnet-5-5", max_tokens=100, messages=[...])
+    sim.clock.advance(301)              # the 5 minute cache is gone
+    sim.log[-1].usage, sim.cost         # what it used, what it cost
+
+Prompt caching, limits, refusals and faults follow the documentation of November 2026; what that leaves unsaid
+is a switch with a cautious default. Replies are extractive: what is not in the prompt, it cannot answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sash.simulator.cache import CacheBlock, CacheRules, CacheUse, PromptCache
+from sash.simulator.checks import CheckRules
+from sash.simulator.clock import Clock
+from sash.simulator.core import Attempt, Simulator
+from sash.simulator.faults import (
+    BillingError,
+    ConnectionLost,
+    CutStream,
+    Fault,
+    HttpError,
+    Overloaded,
+    PromptTooLong,
+    RateLimited,
+    Refusal,
+    ServerError,
+    SpendLimitReached,
+    Stopped,
+    Timeout,
+)
+from sash.simulator.limits import Limits
+from sash.simulator.prompt import PromptRules
+from sash.simulator.replies import Reply
+
+__all__ = [
+    "Attempt",
+    "BillingError",
+    "CacheBlock",
+    "CacheRules",
+    "CacheUse",
+    "CheckRules",
+    "Clock",
+    "ConnectionLost",
+    "CutStream",
+    "Fault",
+    "HttpError",
+    "Limits",
+    "Overloaded",
+    "PromptCache",
+    "PromptRules",
+    "PromptTooLong",
+    "RateLimited",
+    "Refusal",
+    "Reply",
+    "ServerError",
+    "Simulator",
+    "SpendLimitReached",
+    "Stopped",
+    "Timeout",
+    "async_client",
+    "client",
+]
+
+
+def client(**options: Any) -> Any:
+    """An `anthropic.Anthropic` on a simulator of its own; `options` are the SDK's."""
+    return Simulator().client(**options)
+
+
+def async_client(**options: Any) -> Any:
+    """An `anthropic.AsyncAnthropic` on a simulator of its own; `options` are the SDK's."""
+    return Simulator().async_client(**options)

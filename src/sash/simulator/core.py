@@ -1,0 +1,617 @@
+"""The simulator itself: one organization's Claude, from an HTTP call to an answer. No transport, no sockets.
+
+`Simulator.handle` routes a call, checks it, renders the prompt, looks the cache up, writes a reply, bills it and
+logs the attempt. All time comes from `clock`. Client, async client and loopback server hang on it as methods.
+A further endpoint is a line in `_ROUTES` and a method that returns an `Answer`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sash.errors import InvalidOption
+from sash.model.cards import TABLE, ModelCard, base_name, card
+from sash.model.usage import Usage
+from sash.simulator import checks, editing, models, wire
+from sash.simulator.cache import CacheRules, Lookup, PromptCache
+from sash.simulator.checks import CheckRules
+from sash.simulator.client import async_client_of, client_of
+from sash.simulator.clock import Clock
+from sash.simulator.diagnosis import Diagnoser, Fingerprint
+from sash.simulator.faults import (
+    MESSAGES,
+    ConnectionLost,
+    CutStream,
+    Fault,
+    FaultScript,
+    HttpError,
+    Overloaded,
+    Timeout,
+)
+from sash.simulator.limits import Limiter, Limits, Refused, Tier
+from sash.simulator.prompt import Prompt, PromptRules, render
+from sash.simulator.replies import Reply, reply_to, thought_about
+from sash.simulator.server import Serving
+from sash.simulator.shapes import Problem
+from sash.simulator.thinking import Judgement, judge, without
+from sash.simulator.tokens import Tokenizer, tokenizer_for
+from sash.simulator.wire import Answer, Break, Call, Pause, Piece, Silence
+from sash.simulator.writing import Writer, Written
+
+COUNT_TOKENS = "/v1/messages/count_tokens"
+Body = Mapping[str, Any]
+Scripted = str | Sequence[Mapping[str, Any]] | Reply | None
+Script = Callable[[Body], Scripted]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One line of the log: what came in, and what went out."""
+
+    number: int
+    time: float
+    """Seconds since the epoch, at the request's start."""
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    """Lower-case names; credentials are left out."""
+    betas: tuple[str, ...]
+    body: Any
+    """The JSON body; None where there was none."""
+    workspace: str
+    request_id: str
+    status: int | None
+    """None: no response at all."""
+    message_id: str | None = None
+    usage: Usage | None = None
+    cost: float = 0.0
+    """Dollars."""
+    stop_reason: str | None = None
+    error: str | None = None
+    """The error's message."""
+    fault: Fault | None = None
+
+
+class _Denied(Exception):
+    """Control flow inside `handle`: the request is answered with an error."""
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem.message)
+        self.problem, self.headers = problem, dict(headers or {})
+
+
+@dataclass(slots=True, kw_only=True)
+class _Context:
+    """What is known of a call while it is worked on."""
+
+    call: Call
+    number: int
+    started: float
+    workspace: str
+    body: Any = None
+    fault: Fault | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def request_id(self) -> str:
+        return f"req_sim{self.number:020d}"
+
+    @property
+    def betas(self) -> tuple[str, ...]:
+        named = self.call.headers.get("anthropic-beta", "")
+        return tuple(beta.strip() for beta in named.split(",") if beta.strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A request that will be served."""
+
+    body: Body
+    card: ModelCard
+    tokenizer: Tokenizer
+    prompt: Prompt
+    judged: Judgement
+    edited: editing.Edited
+    betas: frozenset[str]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Simulator:
+    """A local Claude, precise enough to bill. Every option has the default of a new account without limits."""
+
+    clock: Clock = field(default_factory=Clock)
+    tokenizer: Tokenizer | None = None
+    """Counts tokens of text for every model; None: the built-in rule of each model's generation."""
+    cards: Mapping[str, ModelCard] = field(default_factory=dict)
+    """Further models, or other facts of known ones, by id."""
+    cache_rules: CacheRules = field(default_factory=CacheRules)
+    prompt_rules: PromptRules = field(default_factory=PromptRules)
+    check_rules: CheckRules = field(default_factory=CheckRules)
+    limits: Limits | Tier | None = None
+    """Rate limits, or a tier's name; None: none, and no headers."""
+    keys: Mapping[str, str] | Iterable[str] | None = None
+    """API keys, with the workspace of each where it is a mapping; None: any key or none will do."""
+    workspace: str = "wrkspc_simulated"
+    organization: str = "org_simulated"
+    new_account: bool = True
+    """Accounts created since 2026-08-31 have the binding of thinking enforced unasked ("Preserved thinking")."""
+    accept_foreign_thinking: bool = False
+    """Signatures recorded from the real API pass unchecked; else they are invalid."""
+    thinking: bool | Callable[[Body], str] = True
+    """Whether replies think where request and model do; or a function from body to thought."""
+    count_error: float = 0.0
+    """count_tokens is off by up to this share (deterministic per prompt): the real one is an estimate."""
+    first_event_after: float = 0.0
+    """Seconds until a reply begins."""
+    seconds_per_token: float = 0.0
+    """Seconds for each output token."""
+    bill_refusals: bool = True
+
+    log: list[Attempt] = field(default_factory=list, init=False)
+    cache: PromptCache = field(init=False)
+    faults: FaultScript = field(default_factory=FaultScript, init=False)
+    _script: Script | list[Scripted] | None = field(default=None, init=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
+    _messages_made: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
+    _tools_called: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
+    _diagnoser: Diagnoser = field(default_factory=Diagnoser, init=False)
+    _limiter: Limiter | None = field(init=False)
+    _workspaces: dict[str, str] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count_error < 1:
+            raise InvalidOption("count_error is a share from 0 to 1", option="count_error", value=self.count_error)
+        self.cache = PromptCache(self.cache_rules)
+        self._limiter = Limiter(self.limits) if self.limits is not None else None
+        self._workspaces = _workspaces(self.keys, self.workspace)
+
+    def __repr__(self) -> str:
+        return f"<Simulator: {len(self.log)} requests, ${self.cost:.4f}, {self.clock!r}>"
+
+    # ---- for whoever uses it
+
+    @property
+    def cost(self) -> float:
+        """Dollars spent so far."""
+        return sum(attempt.cost for attempt in self.log)
+
+    @property
+    def messages(self) -> list[Attempt]:
+        """The attempts on /v1/messages."""
+        return [attempt for attempt in self.log if attempt.path == MESSAGES]
+
+    def client(self, **options: Any) -> Any:
+        """An `anthropic.Anthropic` that talks to this simulator in process; `options` are the SDK's."""
+        return client_of(self, self.clock, options)
+
+    def async_client(self, **options: Any) -> Any:
+        """An `anthropic.AsyncAnthropic` that talks to this simulator in process; `options` are the SDK's."""
+        return async_client_of(self, self.clock, options)
+
+    def serve(self, port: int = 0) -> Serving:
+        """A server on loopback, running until closed: `with sim.serve() as url`. Port 0 takes a free one."""
+        return Serving(self, self.clock, port)
+
+    def script(self, replies: Script | Iterable[Scripted]) -> None:
+        """What to reply from now on: one after the other, or what a function of the body returns.
+
+        A reply is text, a list of blocks, a `Reply`, or None for the simulator's own. After the last one of a
+        list the simulator answers by itself again.
+        """
+        with self._lock:
+            self._script = replies if callable(replies) else list(replies)
+
+    def fail_next(
+        self, fault: Fault, *, times: int = 1, when: Callable[[Body], bool] | None = None, path: str = MESSAGES
+    ) -> None:
+        """The next `times` attempts on `path` (of those whose body fits `when`) meet this fault."""
+        with self._lock:
+            self.faults.fail_next(fault, times=times, when=when, path=path)
+
+    def fail_at(self, number: int, fault: Fault, *, path: str = MESSAGES) -> None:
+        """The `number`-th attempt on `path` since the beginning (1 is the first) meets this fault."""
+        with self._lock:
+            self.faults.fail_at(number, fault, path=path)
+
+    def storm(self, rate: float, faults: Sequence[Fault] = (), *, seed: int = 0) -> None:
+        """From now on a share `rate` of the attempts on /v1/messages fails, with one of `faults` (529 by default)."""
+        with self._lock:
+            self.faults.storm(rate, faults, seed=seed)
+
+    def calm(self) -> None:
+        """No more faults, planned or by chance."""
+        with self._lock:
+            self.faults.calm()
+
+    def revoke(self, key: str) -> None:
+        """An API key that is refused (401) from now on. Raises InvalidOption where `keys` were not given or lack it."""
+        if self._workspaces is None or key not in self._workspaces:
+            raise InvalidOption("only a key given as keys= can be revoked", option="key", value="***")
+        del self._workspaces[key]
+
+    def check(self, body: Body, *, betas: Sequence[str] = (), version: str = checks.VERSION) -> list[str]:
+        """The judge: every reason for which this request would be refused; empty when it would pass."""
+        known = self._card(str(body.get("model")))
+        if known is None:
+            return [f"model: {body.get('model')} is not known"]
+        found = checks.problems(body, known, betas=betas, version=version, rules=self.check_rules)
+        if not found:
+            try:
+                self._rendered(body, known, frozenset(betas))
+            except _Denied as denied:
+                found = [denied.problem]
+        return [str(problem) for problem in found]
+
+    def count(self, body: Body, *, betas: Sequence[str] = ()) -> int:
+        """The prompt tokens a body (of create or count_tokens) is billed for. Raises InvalidOption when refused."""
+        known = self._card(str(body.get("model")))
+        if known is None:
+            raise InvalidOption(f"unknown model {body.get('model')!r}", option="model", value=body.get("model"))
+        try:
+            return self._rendered(body, known, frozenset(betas)).prompt.total
+        except _Denied as denied:
+            raise InvalidOption(str(denied), option="body", value=denied.problem.rule) from None
+
+    # ---- one call
+
+    def handle(self, call: Call) -> Answer | Silence:
+        """Answer one HTTP request. Safe to call from several threads."""
+        with self._lock:
+            context = _Context(
+                call=call, number=next(self._numbers), started=self.clock.now(), workspace=self.workspace
+            )
+            try:
+                return self._route(context)
+            except _Denied as denied:
+                return self._error(context, denied.problem, denied.headers)
+
+    def _route(self, context: _Context) -> Answer | Silence:
+        self._authenticate(context)
+        handler = _ROUTES.get((context.call.method, context.call.path))
+        if handler is None and context.call.method == "GET" and context.call.path.startswith("/v1/models/"):
+            handler = Simulator._model
+        if handler is None:
+            raise _Denied(Problem(rule="route", message="Not found", status=404, kind="not_found_error"))
+        return handler(self, context)
+
+    def _authenticate(self, context: _Context) -> None:
+        if self._workspaces is None:
+            return
+        bearer = context.call.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        workspace = self._workspaces.get(bearer or context.call.headers.get("x-api-key", ""))
+        if workspace is None:
+            message = "invalid API key" if bearer else "missing API key: send `Authorization: Bearer <key>`"
+            raise _Denied(Problem(rule="key", message=message, status=401, kind="authentication_error"))
+        context.workspace = workspace
+
+    def _error(self, context: _Context, problem: Problem, headers: Mapping[str, str] | None = None) -> Answer:
+        self._record(context, status=problem.status, error=problem.message)
+        body = wire.problem_body(problem, context.request_id)
+        return self._json(context, problem.status, body, headers)
+
+    def _json(
+        self, context: _Context, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        named = self._headers(context, "application/json") | dict(headers or {})
+        return Answer(status=status, headers=named, body=wire.dumps(body))
+
+    def _headers(self, context: _Context, content_type: str) -> dict[str, str]:
+        return {
+            "content-type": content_type,
+            "request-id": context.request_id,
+            "anthropic-organization-id": self.organization,
+            "anthropic-workspace-id": context.workspace,
+            **context.headers,
+        }
+
+    def _record(self, context: _Context, *, status: int | None, **facts: Any) -> None:
+        hidden = ("authorization", "x-api-key")
+        self.log.append(
+            Attempt(
+                number=context.number,
+                time=context.started,
+                method=context.call.method,
+                path=context.call.path,
+                headers={name: value for name, value in context.call.headers.items() if name not in hidden},
+                betas=context.betas,
+                body=context.body,
+                workspace=context.workspace,
+                request_id=context.request_id,
+                status=status,
+                fault=context.fault,
+                **facts,
+            )
+        )
+
+    # ---- models
+
+    def _list_models(self, context: _Context) -> Answer:
+        query = dict(parse_qsl(context.call.query))
+        if not (query.get("limit") or "20").isdigit():
+            raise _Denied(Problem(rule="option", message="limit: Input should be a valid integer"))
+        self._record(context, status=200)
+        return self._json(context, 200, models.page_body(self._known_cards(), query))
+
+    def _model(self, context: _Context) -> Answer:
+        known = self._served(context.call.path.removeprefix("/v1/models/"))
+        self._record(context, status=200)
+        return self._json(context, 200, models.model_body(known))
+
+    def _known_cards(self) -> list[ModelCard]:
+        return list((TABLE | dict(self.cards)).values())
+
+    def _card(self, model: str) -> ModelCard | None:
+        if model in self.cards:
+            return self.cards[model]
+        if not model.startswith("claude-") or base_name(model) not in TABLE:
+            return None
+        known = card(model)
+        today = date.fromtimestamp(self.clock.now())
+        return None if known.retires and today >= date.fromisoformat(known.retires) else known
+
+    def _served(self, model: str) -> ModelCard:
+        """The card of a model, or 404."""
+        known = self._card(model)
+        if known is None:
+            raise _Denied(Problem(rule="model", message=f"model: {model}", status=404, kind="not_found_error"))
+        return known
+
+    # ---- count_tokens
+
+    def _count_tokens(self, context: _Context) -> Answer | Silence:
+        self._parse(context)
+        context.fault = self.faults.draw(COUNT_TOKENS, _mapping(context.body))
+        if (early := self._stopped_before_work(context)) is not None:
+            return early
+        prepared = self._prepare(context, counting=True)
+        if self._limiter and (over := self._limiter.take_count(prepared.card.id, context.started)):
+            raise _limited(over)
+        self._record(context, status=200)
+        found: dict[str, Any] = {"input_tokens": _off_by(prepared.prompt, self.count_error)}
+        if prepared.edited.before is not None:
+            found["context_management"] = {"original_input_tokens": prepared.edited.before}
+        return self._json(context, 200, found)
+
+    # ---- messages
+
+    def _messages(self, context: _Context) -> Answer | Silence:
+        self._parse(context)
+        context.fault = self.faults.draw(MESSAGES, _mapping(context.body))
+        if (early := self._stopped_before_work(context)) is not None:
+            return early
+        prepared = self._prepare(context, counting=False)
+        lookup = self._look_up(context, prepared)
+        self._limit(context, prepared, lookup)
+        written = self._write(prepared, context.fault)
+        return self._deliver(context, prepared, lookup, written)
+
+    def _parse(self, context: _Context) -> None:
+        too_large = checks.size_problem(len(context.call.body))
+        if too_large is not None:
+            raise _Denied(too_large)
+        parsed = checks.parse_json(context.call.body)
+        if isinstance(parsed, Problem):
+            raise _Denied(parsed)
+        context.body = parsed
+
+    def _stopped_before_work(self, context: _Context) -> Answer | Silence | None:
+        """What a fault answers by itself, before the request is looked at."""
+        fault = context.fault
+        if isinstance(fault, CutStream) and not _mapping(context.body).get("stream"):
+            fault = ConnectionLost() if fault.how == "lost" else Overloaded()
+        if isinstance(fault, HttpError):
+            problem = Problem(
+                rule="fault", message=fault.message, status=fault.status, kind=fault.wire_kind(), code=fault.code
+            )
+            return self._error(context, problem, fault.headers())
+        if isinstance(fault, Timeout | ConnectionLost) and not fault.billed:
+            self._record(context, status=None)
+            return Silence("timeout" if isinstance(fault, Timeout) else "lost")
+        return None
+
+    def _prepare(self, context: _Context, *, counting: bool) -> _Prepared:
+        body, version = context.body, context.call.headers.get("anthropic-version", "")
+        if version not in checks.VERSIONS:
+            message = f"anthropic-version: {version or 'header is required'}"
+            raise _Denied(Problem(rule="version", message=f"{message}; known are {', '.join(checks.VERSIONS)}"))
+        model = _mapping(body).get("model")
+        known = self._served(model) if isinstance(model, str) else next(iter(TABLE.values()))
+        found = checks.problems(
+            body, known, betas=context.betas, version=version, counting=counting, rules=self.check_rules
+        )
+        if found:
+            raise _Denied(found[0])
+        return self._rendered(body, known, frozenset(context.betas))
+
+    def _rendered(self, body: Body, known: ModelCard, betas: frozenset[str]) -> _Prepared:
+        """Judge the thinking, edit, render, and see that it fits. Raises _Denied."""
+        judged = judge(
+            body,
+            known,
+            organization=self.organization,
+            new_account=self.new_account,
+            accept_foreign=self.accept_foreign_thinking,
+        )
+        if judged.problems:
+            raise _Denied(judged.problems[0])
+        if missing := editing.unsupported(body):
+            message = f"context_management: the simulator does not offer {', '.join(missing)}"
+            raise _Denied(Problem(rule="not_simulated", message=message))
+        tokenizer = self.tokenizer or tokenizer_for(known)
+        edited = editing.edit(without(body, judged.dropped), lambda part: self._render(part, known, tokenizer).total)
+        prompt = self._render(edited.body, known, tokenizer)
+        if prompt.total > known.window:
+            message = f"prompt is too long: {prompt.total} tokens > {known.window} maximum"
+            raise _Denied(Problem(rule="window", message=message))
+        return _Prepared(
+            body=body, card=known, tokenizer=tokenizer, prompt=prompt, judged=judged, edited=edited, betas=betas
+        )
+
+    def _render(self, body: Body, known: ModelCard, tokenizer: Tokenizer) -> Prompt:
+        return render(body, known, tokenizer=tokenizer, rules=self.prompt_rules)
+
+    def _look_up(self, context: _Context, prepared: _Prepared) -> Lookup:
+        prompt = prepared.prompt
+        return self.cache.look_up(
+            prompt.keys,
+            prompt.ends,
+            prompt.markers,
+            total=prompt.total,
+            now=context.started,
+            scope=(context.workspace, prepared.card.id),
+            minimum=prepared.card.cache_minimum,
+        )
+
+    def _limit(self, context: _Context, prepared: _Prepared, lookup: Lookup) -> None:
+        if self._limiter is None:
+            return
+        countable = lookup.use.fresh + lookup.use.write_5m + lookup.use.write_1h
+        over = self._limiter.take(prepared.card.id, tokens=countable, now=context.started)
+        context.headers |= self._limiter.headers(prepared.card.id, context.started)
+        if over is not None:
+            raise _limited(over)
+
+    def _write(self, prepared: _Prepared, fault: Fault | None) -> Written:
+        thinker = self.thinking if callable(self.thinking) else thought_about if self.thinking else None
+        writer = Writer(
+            body=prepared.body,
+            card=prepared.card,
+            tokenizer=prepared.tokenizer,
+            judged=prepared.judged,
+            organization=self.organization,
+            betas=prepared.betas,
+            room=prepared.card.window - prepared.prompt.total,
+            names=self._tools_called,
+            thinker=thinker,
+        )
+        return writer.write(self._reply(prepared.edited.body), fault)
+
+    def _reply(self, body: Body) -> Reply:
+        scripted: Scripted = None
+        if callable(self._script):
+            scripted = self._script(body)
+        elif self._script:
+            scripted = self._script.pop(0)
+        if scripted is None:
+            return reply_to(body)
+        return scripted if isinstance(scripted, Reply) else Reply(content=scripted)
+
+    def _deliver(self, context: _Context, prepared: _Prepared, lookup: Lookup, written: Written) -> Answer | Silence:
+        usage = replace(lookup.use.usage(written.output), thinking=written.thinking)
+        message_id = f"msg_sim{next(self._messages_made):020d}"
+        message = self._message(context, prepared, written, usage, message_id)
+        if self._limiter is not None:
+            self._limiter.spend_output(prepared.card.id, usage.output, context.started)
+        silent = isinstance(context.fault, Timeout | ConnectionLost)
+        free = written.stop_reason == "refusal" and not self.bill_refusals
+        self._record(
+            context,
+            status=None if silent else 200,
+            message_id=message_id,
+            usage=usage,
+            cost=0.0 if free or not prepared.card.prices else prepared.card.cost(usage),
+            stop_reason=written.stop_reason,
+        )
+        late = self._late_fields(prepared)
+        if prepared.body.get("stream") and not silent:
+            return self._streamed(context, lookup, written, message, late)
+        self.cache.commit(lookup, now=context.started + self.first_event_after)
+        if silent:
+            return Silence("timeout" if isinstance(context.fault, Timeout) else "lost")
+        answer = self._json(context, 200, message | late)
+        return replace(answer, pause=self.first_event_after + self._duration(written))
+
+    def _message(
+        self, context: _Context, prepared: _Prepared, written: Written, usage: Usage, message_id: str
+    ) -> dict[str, Any]:
+        extra: dict[str, Any] = {}
+        sent = Fingerprint(workspace=context.workspace, model=prepared.card.id, prompt=prepared.prompt)
+        if (asked := prepared.body.get("diagnostics")) is not None:
+            extra["diagnostics"] = self._diagnoser.explain(asked.get("previous_message_id"), sent)
+        self._diagnoser.remember(message_id, sent)
+        if checks.BINDING_BETA in prepared.betas:
+            extra["input_transformations"] = [drop.wire() for drop in prepared.judged.dropped] or None
+        thought = checks.thinking_mode(prepared.body, prepared.card) != "disabled"
+        return wire.message_body(
+            message_id=message_id,
+            model=prepared.card.id,
+            content=written.content,
+            stop_reason=written.stop_reason,
+            stop_sequence=written.stop_sequence,
+            stop_details=written.stop_details,
+            usage=wire.usage_body(usage, thinking=thought),
+            extra=extra,
+        )
+
+    def _late_fields(self, prepared: _Prepared) -> dict[str, Any]:
+        if prepared.body.get("context_management") is None:
+            return {}
+        return {"context_management": {"applied_edits": list(prepared.edited.applied)}}
+
+    def _duration(self, written: Written) -> float:
+        return written.seconds + self.seconds_per_token * written.output
+
+    def _streamed(self, context: _Context, lookup: Lookup, written: Written, message: Body, late: Body) -> Answer:
+        events = list(wire.stream_events(message, late))
+        pace = self._duration(written) / max(1, len(events) - 1)
+        pieces = self._pieces(lookup, events, pace, context.fault)
+        return Answer(status=200, headers=self._headers(context, "text/event-stream; charset=utf-8"), pieces=pieces)
+
+    def _pieces(self, lookup: Lookup, events: Sequence[Body], pace: float, fault: Fault | None) -> Iterator[Piece]:
+        """The stream: what it wrote to the cache can be read once its first event is out."""
+        cut = fault if isinstance(fault, CutStream) else None
+        yield Pause(self.first_event_after)
+        for number, change in enumerate(events):
+            if cut is not None and number >= cut.events:
+                yield from _cut_off(cut)
+                return
+            if number == 0:
+                with self._lock:
+                    self.cache.commit(lookup, now=self.clock.now())
+            elif pace:
+                yield Pause(pace)
+            yield wire.event(change)
+
+
+_ROUTES: dict[tuple[str, str], Callable[[Simulator, _Context], Answer | Silence]] = {
+    ("POST", MESSAGES): Simulator._messages,
+    ("POST", COUNT_TOKENS): Simulator._count_tokens,
+    ("GET", "/v1/models"): Simulator._list_models,
+}
+
+
+def _cut_off(cut: CutStream) -> Iterator[Piece]:
+    if cut.how == "error":
+        yield wire.event({"type": "error", "error": {"type": cut.kind, "message": cut.message}})
+    elif cut.how == "lost":
+        yield Break()
+
+
+def _limited(over: Refused) -> _Denied:
+    problem = Problem(rule="limits", message=over.message, status=429, kind="rate_limit_error")
+    return _Denied(problem, {"retry-after": f"{over.retry_after:g}"})
+
+
+def _mapping(body: Any) -> Body:
+    return body if isinstance(body, Mapping) else {}
+
+
+def _workspaces(keys: Mapping[str, str] | Iterable[str] | None, workspace: str) -> dict[str, str] | None:
+    if keys is None:
+        return None
+    return dict(keys) if isinstance(keys, Mapping) else dict.fromkeys(keys, workspace)
+
+
+def _off_by(prompt: Prompt, share: float) -> int:
+    """The prompt's size, off by at most `share`, always the same for the same prompt."""
+    if not share or not prompt.keys:
+        return prompt.total
+    chance = int.from_bytes(prompt.keys[-1][:4], "big") / 0xFFFFFFFF * 2 - 1
+    return round(prompt.total * (1 + share * chance))
