@@ -6,6 +6,7 @@ read into our own objects, printed or logged.
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from typing import Any
 
 from sash import simulator
@@ -70,7 +71,7 @@ def _reject_stranger(client: Any) -> None:
 
 
 def _is_async(client: Any) -> bool:
-    return isinstance(client, _load_anthropic().AsyncAPIClient)
+    return iscoroutinefunction(client.messages.create)
 
 
 def reject_unsupported(client: Any, betas: tuple[str, ...]) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from sash.errors import ConversationClosed, ForeignDatabase, NewerSchema, StoreUnavailable
-from sash.stores.schema import APPLICATION_ID, migrations
+from sash.stores.schema import APPLICATION_ID, SCHEMA, migrations
 
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
@@ -61,16 +61,26 @@ class Connection:
             self._reject_foreign()
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._patiently(f"PRAGMA {pragma}")
-            db = Database(self._sqlite)
-            self._reject_newer(db)
-            if migrations.pending(db):
-                self._migrate(db)
+            if self._pragma("user_version") != SCHEMA:  # the file's header saves asking for each migration
+                self._bring_up_to_date(Database(self._sqlite))
             self._sqlite.row_factory = sqlite3.Row
+
+    def _bring_up_to_date(self, db: Database) -> None:
+        self._reject_newer(db)
+        if migrations.pending(db):
+            self._migrate(db)
+
+    def _pragma(self, name: str) -> int:
+        return int(self._sqlite.execute(f"PRAGMA {name}").fetchone()[0])
+
+    def foreign_changes(self) -> int:
+        """A number that changes when another connection has written to the file. Ask inside a transaction."""
+        return self._pragma("data_version")
 
     def _reject_foreign(self) -> None:
         try:
             tables = self._sqlite.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            application = self._sqlite.execute("PRAGMA application_id").fetchone()[0]
+            application = self._pragma("application_id")
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
@@ -102,6 +112,7 @@ class Connection:
         try:
             self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             migrations.apply(db)
+            self._sqlite.execute(f"PRAGMA user_version = {SCHEMA}")
             self._sqlite.execute("COMMIT")
         except BaseException:
             self._sqlite.rollback()

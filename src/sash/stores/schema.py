@@ -193,3 +193,6 @@ _VIEWS = (
             datetime(t.at, 'unixepoch') AS said_at, t.text
         FROM turns t JOIN conversations c ON c.id = t.conversation_id ORDER BY t.branch_id, t.seq""",
 )
+
+SCHEMA = 2
+"""How many migrations there are: stands in the file's header once they are applied. A test holds it true."""

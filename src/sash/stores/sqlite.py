@@ -6,27 +6,26 @@ up to the fork instead of copying them. Every write checks that nobody else appe
 
 from __future__ import annotations
 
-import itertools
-import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sash.errors import Conflict, InvalidOption, NotFound
 from sash.flows import steps
 from sash.model.blocks import dumps, readable
-from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
 from sash.stores import rows
 from sash.stores.connection import Connection
+from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
+from sash.stores.windows import Windows
 
-GAPS_READ = 64
 _EPOCH = "SELECT e.*, p.system, p.tools FROM epochs e JOIN preambles p ON p.id = e.preamble_id WHERE e.id = ?"
 
 
@@ -38,7 +37,8 @@ class SqliteStore(Reports):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(Connection(path))
-        self._lineages: dict[int, tuple[tuple[int, int, int], ...]] = {}
+        self._lines = Lines()
+        self._windows = Windows(self._lines)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
@@ -52,6 +52,17 @@ class SqliteStore(Reports):
         """Close the file; further calls raise ConversationClosed."""
         self._connection.close()
 
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction; one that fails takes with it what was remembered while it ran."""
+        try:
+            with self._connection.writing() as db:
+                yield db
+        except BaseException:
+            self._lines.forget()
+            self._windows.forget()
+            raise
+
     # ---- where a conversation stands ------------------------------------------------------------
 
     def open_conversation(self, step: steps.OpenConversation) -> steps.Head:
@@ -63,7 +74,7 @@ class SqliteStore(Reports):
                 return self._head(db, found["id"])
         if not step.create:
             raise NotFound(f"no conversation {step.id!r} in {self.path!r}", kind="conversation", key=step.id)
-        with self._connection.writing() as db:
+        with self._writing() as db:
             found = db.execute(find, (step.namespace, step.id)).fetchone()
             return self._head(db, found["id"] if found else self._create(db, step.namespace, step.id))
 
@@ -86,7 +97,7 @@ class SqliteStore(Reports):
             "JOIN branches b ON b.id = c.branch_id WHERE c.id = ?",
             (conversation,),
         ).fetchone()
-        newest = self._newest(db, row["branch_id"])
+        newest = self._lines.newest(db, row["branch_id"])
         epoch = db.execute(_EPOCH, (row["epoch_id"],)).fetchone() if row["epoch_id"] else None
         return steps.Head(
             conversation=conversation,
@@ -97,210 +108,24 @@ class SqliteStore(Reports):
             requests=row["requests"],
         )
 
-    def _newest(self, db: sqlite3.Connection, branch: int) -> Turn | None:
-        for segment, low, high in reversed(self._lineage(db, branch)):
-            row = db.execute(
-                "SELECT * FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT 1",
-                (segment, low, high),
-            ).fetchone()
-            if row:
-                return rows.turn(row)
-        return None
-
-    def _lineage(self, db: sqlite3.Connection, branch: int) -> tuple[tuple[int, int, int], ...]:
-        """The branch as segments (branch, first seq, last seq), oldest first. Never changes once made."""
-        if branch not in self._lineages:
-            segments: list[tuple[int, int, int]] = []
-            at: int | None = branch
-            high = 2**62
-            while at is not None:
-                row = db.execute("SELECT parent_id, fork_seq FROM branches WHERE id = ?", (at,)).fetchone()
-                segments.append((at, row["fork_seq"] + 1, high))
-                at, high = row["parent_id"], min(high, row["fork_seq"])
-            self._lineages[branch] = tuple(s for s in reversed(segments) if s[1] <= s[2])
-        return self._lineages[branch]
-
-    # ---- the window -----------------------------------------------------------------------------
-
     def read_window(self, step: steps.ReadWindow) -> steps.Loaded:
         """All that the next request is planned from, in one snapshot."""
         with self._connection.reading() as db:
             head = self._head(db, step.conversation)
-            preamble = step.preamble or (head.epoch.preamble if head.epoch else Preamble())
-            first = self._first_to_read(db, head, step.reach)
-            turns, withdrawn, counts = self._window_turns(db, head.branch, first, head.seq, step.model)
-            pins = self._pins(db, step.conversation)
-            in_front = sorted({*pins, *(head.epoch.pins if head.epoch else ())})
-            pinned = self._pinned_turns(db, head.branch, [p for p in in_front if p < first], step.model, counts)
-            at, ttl = self._preamble_use(db, preamble, step.model)
-            return steps.Loaded(
-                head=head,
-                turns=tuple(turns),
-                withdrawn=tuple(withdrawn),
-                pinned=tuple(pinned),
-                pins=frozenset(pins),
-                counts=counts,
-                preamble_count=self._preamble_count(db, preamble, step.model),
-                last=self._last_request(db, head),
-                preamble_at=at,
-                preamble_ttl=ttl,
-                gaps=self._gaps(db, step.conversation),
-                other_gaps=self._other_gaps(db, step.conversation),
-                learned=json.loads(
-                    db.execute("SELECT learned FROM conversations WHERE id = ?", (step.conversation,)).fetchone()[0]
-                ),
-            )
-
-    def _first_to_read(self, db: sqlite3.Connection, head: steps.Head, reach: int | None) -> int:
-        """seq of the first turn of the window."""
-        start = head.epoch.start if head.epoch else head.seq + 1
-        if reach is None:
-            return 1
-        return min(start, self._reach_back(db, head, reach)) if reach else max(1, start)
-
-    def _reach_back(self, db: sqlite3.Connection, head: steps.Head, characters: int) -> int:
-        """seq of the exchange that begins at least `characters` of content before the end."""
-        left = characters
-        for segment, low, high in reversed(self._lineage(db, head.branch)):
-            for row in db.execute(
-                "SELECT seq, plain, length(content) AS size FROM turns "
-                "WHERE branch_id = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC",
-                (segment, low, high),
-            ):
-                left -= row["size"]
-                if left <= 0 and row["plain"]:
-                    return int(row["seq"])
-        return 1
-
-    def _window_turns(
-        self, db: sqlite3.Connection, branch: int, first: int, last: int, model: str
-    ) -> tuple[list[Turn], list[int], dict[int, Count]]:
-        turns: list[Turn] = []
-        withdrawn: list[int] = []
-        counts: dict[int, Count] = {}
-        for row in self._rows(db, branch, first, last, model):
-            if row["state"] == "withdrawn":
-                withdrawn.append(row["seq"])
-                continue
-            turns.append(rows.turn(row))
-            if (count := rows.count(row)) is not None:
-                counts[row["id"]] = count
-        return turns, withdrawn, counts
-
-    def _rows(
-        self, db: sqlite3.Connection, branch: int, first: int, last: int, model: str = ""
-    ) -> Iterator[sqlite3.Row]:
-        for segment, low, high in self._lineage(db, branch):
-            if low <= last and high >= first:
-                yield from db.execute(
-                    "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
-                    "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? "
-                    "WHERE t.branch_id = ? AND t.seq BETWEEN ? AND ? ORDER BY t.seq",
-                    (model, segment, max(low, first), min(high, last)),
-                )
-
-    def _pins(self, db: sqlite3.Connection, conversation: int) -> list[int]:
-        found = db.execute("SELECT seq FROM pins WHERE conversation_id = ? ORDER BY seq", (conversation,))
-        return [row["seq"] for row in found]
-
-    def _pinned_turns(
-        self, db: sqlite3.Connection, branch: int, firsts: Sequence[int], model: str, counts: dict[int, Count]
-    ) -> list[Turn]:
-        turns: list[Turn] = []
-        for first in firsts:
-            exchange, _, known = self._window_turns(db, branch, first, self._exchange_end(db, branch, first), model)
-            turns += exchange
-            counts |= known
-        return turns
-
-    def _exchange_end(self, db: sqlite3.Connection, branch: int, first: int) -> int:
-        """seq of the last turn of the exchange that begins at `first`."""
-        for segment, low, high in self._lineage(db, branch):
-            row = db.execute(
-                "SELECT min(seq) AS next FROM turns WHERE branch_id = ? AND plain AND seq BETWEEN ? AND ?",
-                (segment, max(low, first + 1), high),
-            ).fetchone()
-            if row["next"] is not None:
-                return int(row["next"]) - 1
-        newest = self._newest(db, branch)
-        return newest.seq if newest else first
-
-    def _exchange_start(self, db: sqlite3.Connection, branch: int, seq: int) -> int:
-        """seq of the plain user turn of the exchange that holds the turn `seq`."""
-        for segment, low, high in reversed(self._lineage(db, branch)):
-            row = db.execute(
-                "SELECT max(seq) AS first FROM turns WHERE branch_id = ? AND plain AND seq BETWEEN ? AND ?",
-                (segment, low, min(seq, high)),
-            ).fetchone()
-            if row["first"] is not None:
-                return int(row["first"])
-        return seq
-
-    def _last_request(self, db: sqlite3.Connection, head: steps.Head) -> steps.LastRequest | None:
-        """The newest answered request of this epoch whose turns all lie on this branch."""
-        if head.epoch is None:
-            return None
-        spans = {segment: high for segment, _, high in self._lineage(db, head.branch)}
-        for row in db.execute(
-            "SELECT * FROM requests WHERE epoch_id = ? AND usage IS NOT NULL ORDER BY id DESC", (head.epoch.id,)
-        ):
-            if row["last_seq"] <= spans.get(row["branch_id"], -1):
-                return rows.last_request(row)
-        return None
-
-    def _preamble_id(self, db: sqlite3.Connection, preamble: Preamble) -> int | None:
-        row = db.execute("SELECT id FROM preambles WHERE hash = ?", (preamble.hash,)).fetchone()
-        return row["id"] if row else None
-
-    def _preamble_count(self, db: sqlite3.Connection, preamble: Preamble, model: str) -> Count | None:
-        row = db.execute(
-            "SELECT tokens, upper, source, base FROM preamble_counts n JOIN preambles p ON p.id = n.preamble_id "
-            "WHERE p.hash = ? AND n.model = ?",
-            (preamble.hash, model),
-        ).fetchone()
-        return rows.count(row) if row else None
-
-    def _preamble_use(self, db: sqlite3.Connection, preamble: Preamble, model: str) -> tuple[float | None, Ttl]:
-        """When any conversation last sent this preamble with a marker on it, and the lifetime it asked for."""
-        row = db.execute(
-            "SELECT r.at, r.markers FROM requests r JOIN preambles p ON p.id = r.preamble_id "
-            "WHERE p.hash = ? AND r.model = ? AND r.usage IS NOT NULL ORDER BY r.at DESC LIMIT 1",
-            (preamble.hash, model),
-        ).fetchone()
-        marked = [m["ttl"] for m in json.loads(row["markers"]) if m["role"] == "preamble"] if row else []
-        return (row["at"], marked[0]) if marked else (None, "5m")
-
-    def _gaps(self, db: sqlite3.Connection, conversation: int) -> tuple[float, ...]:
-        found = db.execute(
-            "SELECT at FROM requests WHERE conversation_id = ? AND plain ORDER BY id DESC LIMIT ?",
-            (conversation, GAPS_READ + 1),
-        )
-        times = [row["at"] for row in found][::-1]
-        return tuple(max(0.0, later - earlier) for earlier, later in itertools.pairwise(times))
-
-    def _other_gaps(self, db: sqlite3.Connection, conversation: int) -> tuple[float, float, float]:
-        """The namespace's sums less this conversation's own."""
-        row = db.execute(
-            "SELECT total(g.within_5m * s.sign) AS m, total(g.within_1h * s.sign) AS h, total(g.total * s.sign) AS n "
-            "FROM conversations c JOIN (SELECT 1 AS sign UNION ALL SELECT -1) s JOIN gaps g "
-            "ON g.namespace = c.namespace AND g.conversation_id = CASE s.sign WHEN 1 THEN 0 ELSE c.id END "
-            "WHERE c.id = ?",
-            (conversation,),
-        ).fetchone()
-        return row["m"], row["h"], row["n"]
+            return self._windows.read(db, step, head, self._connection.foreign_changes)
 
     # ---- one request ----------------------------------------------------------------------------
 
     def begin_request(self, step: steps.BeginRequest) -> steps.Begun:
         """Everything about a request that must be durable before it leaves."""
-        with self._connection.writing() as db:
+        with self._writing() as db:
             self._reject_conflict(db, step.conversation, step.branch, step.head)
             turns = self._append(db, step.conversation, step.branch, step.head, step.turns, "pending", step.at)
             preamble = self._keep_preamble(db, step.epoch.preamble)
             epoch = step.epoch if step.epoch.id else self._new_epoch(db, step, preamble)
             self._learn_gap(db, step)
             number = self._next_number(db, step)
-            newest = turns[-1] if turns else self._newest(db, step.branch)
+            newest = turns[-1] if turns else self._lines.newest(db, step.branch)
             assert newest is not None  # a request without turns cannot be planned
             request = rows.insert(
                 db,
@@ -321,7 +146,7 @@ class SqliteStore(Reports):
 
     def _reject_conflict(self, db: sqlite3.Connection, conversation: int, branch: int, head: int) -> None:
         now = db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()["branch_id"]
-        newest = self._newest(db, now)
+        newest = self._lines.newest(db, now)
         if now != branch or (newest.seq if newest else 0) != head:
             raise Conflict(
                 f"another writer appended first: the newest turn is number {newest.seq if newest else 0} "
@@ -361,9 +186,9 @@ class SqliteStore(Reports):
         return appended
 
     def _keep_preamble(self, db: sqlite3.Connection, preamble: Preamble) -> int:
-        known = self._preamble_id(db, preamble)
+        known = db.execute("SELECT id FROM preambles WHERE hash = ?", (preamble.hash,)).fetchone()
         if known is not None:
-            return known
+            return int(known["id"])
         columns = {"hash": preamble.hash, "system": preamble.system, "tools": preamble.tools}
         return rows.insert(db, "preambles", columns)
 
@@ -413,7 +238,7 @@ class SqliteStore(Reports):
     def _keep_counts(self, db: sqlite3.Connection, branch: int, model: str, counts: Mapping[int, Count]) -> None:
         """Store counts by seq. An exact one is never replaced by a weaker one."""
         for seq, count in counts.items():
-            row = next(iter(self._rows(db, branch, seq, seq)), None)
+            row = next(iter(self._lines.rows(db, branch, seq, seq)), None)
             if row is not None:
                 self._keep_count(db, row["id"], model, count)
 
@@ -438,7 +263,7 @@ class SqliteStore(Reports):
         """Reply, usage and request row together. A reply that lost the race is kept on a branch of its own."""
         conflict: Conflict | None = None
         reply: Turn | None = None
-        with self._connection.writing() as db:
+        with self._writing() as db:
             row = db.execute("SELECT * FROM requests WHERE id = ?", (step.request,)).fetchone()
             branch = row["branch_id"]
             try:
@@ -495,7 +320,7 @@ class SqliteStore(Reports):
 
     def fail_request(self, step: steps.FailRequest) -> None:
         """No reply: say why, and take out what caused it."""
-        with self._connection.writing() as db:
+        with self._writing() as db:
             row = db.execute("SELECT at FROM requests WHERE id = ?", (step.request,)).fetchone()
             self._settle(db, step.withdraw, "withdrawn")
             outcome = {
@@ -510,7 +335,7 @@ class SqliteStore(Reports):
 
     def new_branch(self, step: steps.NewBranch) -> steps.Head:
         """Share the past up to `seq`; its epoch goes along where the branch still holds its start."""
-        with self._connection.writing() as db:
+        with self._writing() as db:
             head = self._head(db, step.conversation)
             if not 0 <= step.seq <= head.seq:
                 raise NotFound(f"no turn {step.seq} to branch off; the newest is {head.seq}", kind="turn", key=step.seq)
@@ -548,7 +373,7 @@ class SqliteStore(Reports):
 
     def _epoch_at(self, db: sqlite3.Connection, head: steps.Head, seq: int) -> int | None:
         """The epoch in force when the turn `seq` was the newest: that of the last request up to it."""
-        for segment, _, high in reversed(self._lineage(db, head.branch)):
+        for segment, _, high in reversed(self._lines.segments(db, head.branch)):
             row = db.execute(
                 "SELECT epoch_id FROM requests WHERE branch_id = ? AND last_seq <= ? AND usage IS NOT NULL "
                 "ORDER BY id DESC LIMIT 1",
@@ -560,12 +385,12 @@ class SqliteStore(Reports):
 
     def set_branch(self, step: steps.SetBranch) -> None:
         """Make another branch of the conversation the present one."""
-        with self._connection.writing() as db:
+        with self._writing() as db:
             rows.update(db, "conversations", step.conversation, {"branch_id": step.branch})
 
     def withdraw(self, step: steps.Withdraw) -> int:
         """Take what waits for an answer out of the view."""
-        with self._connection.writing() as db:
+        with self._writing() as db:
             branch = self._head(db, step.conversation).branch
             return db.execute(
                 "UPDATE turns SET state = 'withdrawn' WHERE branch_id = ? AND state = 'pending'", (branch,)
@@ -573,7 +398,7 @@ class SqliteStore(Reports):
 
     def append_turns(self, step: steps.AppendTurns) -> Sequence[Turn]:
         """Record what was said elsewhere."""
-        with self._connection.writing() as db:
+        with self._writing() as db:
             branch = self._head(db, step.conversation).branch
             self._reject_conflict(db, step.conversation, branch, step.head)
             rows.update(db, "conversations", step.conversation, {"updated_at": step.at})
@@ -581,9 +406,9 @@ class SqliteStore(Reports):
 
     def set_pin(self, step: steps.SetPin) -> None:
         """Pin or unpin the exchange that holds the turn."""
-        with self._connection.writing() as db:
+        with self._writing() as db:
             found = self._on_branch(db, step.conversation, step.turn)
-            first = self._exchange_start(db, self._head(db, step.conversation).branch, found.seq)
+            first = self._lines.exchange_start(db, self._head(db, step.conversation).branch, found.seq)
             if step.pinned:
                 db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (step.conversation, first, time.time()))
             else:
@@ -599,7 +424,7 @@ class SqliteStore(Reports):
             if step.limit is not None:
                 first = max(first, last - step.limit + 1) if step.newest else first
                 last = min(last, first + step.limit - 1)
-            return [rows.turn(row) for row in self._rows(db, head.branch, first, last)]
+            return [rows.turn(row) for row in self._lines.rows(db, head.branch, first, last)]
 
     def read_turn(self, step: steps.ReadTurn) -> Turn:
         """One turn of the present branch."""
@@ -609,7 +434,7 @@ class SqliteStore(Reports):
     def _on_branch(self, db: sqlite3.Connection, conversation: int, turn: int) -> Turn:
         row = db.execute("SELECT * FROM turns WHERE id = ?", (turn,)).fetchone()
         branch = self._head(db, conversation).branch
-        spans = {segment: (low, high) for segment, low, high in self._lineage(db, branch)}
+        spans = {segment: (low, high) for segment, low, high in self._lines.segments(db, branch)}
         low, high = spans.get(row["branch_id"], (1, 0)) if row else (1, 0)
         if row is None or not low <= row["seq"] <= high:
             raise NotFound(f"no turn with id {turn} in this conversation's branch", kind="turn", key=turn)
@@ -628,11 +453,11 @@ class SqliteStore(Reports):
             turns = [
                 turn
                 for first in epoch.pins
-                for turn in self._sent_turns(db, request, first, self._exchange_end(db, request.branch, first))
+                for turn in self._sent_turns(db, request, first, self._lines.exchange_end(db, request.branch, first))
                 if turn.state != "withdrawn"
             ]
             return request, epoch, [*turns, *self._sent_turns(db, request, epoch.start, request.sent.last)]
 
     def _sent_turns(self, db: sqlite3.Connection, request: Request, first: int, last: int) -> list[Turn]:
-        found = self._rows(db, request.branch, first, last)
+        found = self._lines.rows(db, request.branch, first, last)
         return [rows.turn(row) for row in found if row["seq"] not in request.sent.left_out]

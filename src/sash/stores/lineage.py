@@ -1,0 +1,101 @@
+"""Branches as lines of turns: a branch shares its parent's turns up to the fork instead of copying them.
+
+A branch is read as segments (branch, first seq, last seq); every question costs O(segments) index
+lookups plus the rows asked for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from sash.model.turns import Turn
+from sash.stores import rows
+
+Segment = tuple[int, int, int]
+END = 2**62
+
+
+class Lines:
+    """Finds turns along branches. Remembers segments, which never change once a branch is made."""
+
+    def __init__(self) -> None:
+        self._segments: dict[int, tuple[Segment, ...]] = {}
+
+    def forget(self) -> None:
+        """After a transaction that was rolled back: the ids it gave out may be given again."""
+        self._segments.clear()
+
+    def segments(self, db: sqlite3.Connection, branch: int) -> tuple[Segment, ...]:
+        """The segments of a branch, oldest first."""
+        if branch not in self._segments:
+            found: list[Segment] = []
+            at: int | None = branch
+            high = END
+            while at is not None:
+                row = db.execute("SELECT parent_id, fork_seq FROM branches WHERE id = ?", (at,)).fetchone()
+                found.append((at, row["fork_seq"] + 1, high))
+                at, high = row["parent_id"], min(high, row["fork_seq"])
+            self._segments[branch] = tuple(s for s in reversed(found) if s[1] <= s[2])
+        return self._segments[branch]
+
+    def newest(self, db: sqlite3.Connection, branch: int) -> Turn | None:
+        """The newest turn of a branch."""
+        for segment, low, high in reversed(self.segments(db, branch)):
+            row = db.execute(
+                "SELECT * FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT 1",
+                (segment, low, high),
+            ).fetchone()
+            if row:
+                return rows.turn(row)
+        return None
+
+    def rows(
+        self, db: sqlite3.Connection, branch: int, first: int, last: int, model: str = ""
+    ) -> Iterator[sqlite3.Row]:
+        """Turns from seq `first` to `last`, each with its count for `model` where there is one."""
+        for segment, low, high in self.segments(db, branch):
+            if low <= last and high >= first:
+                yield from db.execute(
+                    "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
+                    "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? "
+                    "WHERE t.branch_id = ? AND t.seq BETWEEN ? AND ? ORDER BY t.seq",
+                    (model, segment, max(low, first), min(high, last)),
+                )
+
+    def exchange_end(self, db: sqlite3.Connection, branch: int, first: int) -> int:
+        """seq of the last turn of the exchange that begins at `first`."""
+        for segment, low, high in self.segments(db, branch):
+            row = db.execute(
+                "SELECT min(seq) AS next FROM turns WHERE branch_id = ? AND plain AND seq BETWEEN ? AND ?",
+                (segment, max(low, first + 1), high),
+            ).fetchone()
+            if row["next"] is not None:
+                return int(row["next"]) - 1
+        newest = self.newest(db, branch)
+        return newest.seq if newest else first
+
+    def exchange_start(self, db: sqlite3.Connection, branch: int, seq: int) -> int:
+        """seq of the plain user turn of the exchange that holds the turn `seq`."""
+        for segment, low, high in reversed(self.segments(db, branch)):
+            row = db.execute(
+                "SELECT max(seq) AS first FROM turns WHERE branch_id = ? AND plain AND seq BETWEEN ? AND ?",
+                (segment, low, min(seq, high)),
+            ).fetchone()
+            if row["first"] is not None:
+                return int(row["first"])
+        return seq
+
+    def reach_back(self, db: sqlite3.Connection, branch: int, last: int, characters: int) -> int:
+        """seq of the exchange that begins at least `characters` of content before the turn `last`."""
+        left = characters
+        for segment, low, high in reversed(self.segments(db, branch)):
+            for row in db.execute(
+                "SELECT seq, plain, length(content) AS size FROM turns "
+                "WHERE branch_id = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC",
+                (segment, low, min(high, last)),
+            ):
+                left -= row["size"]
+                if left <= 0 and row["plain"]:
+                    return int(row["seq"])
+        return 1

@@ -1,0 +1,188 @@
+"""Reading the window: what the next request is planned from, in O(view), and in O(what is new) when warm.
+
+A window that was read stays in memory with its parsed turns; the next reading fetches only the newest
+turns again, as long as no other connection has written to the file. Settled turns never change, so this
+cannot go stale (deleting and redacting must call `forget`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from sash.flows import steps
+from sash.model.cards import Ttl
+from sash.model.counts import Count
+from sash.model.preamble import Preamble
+from sash.model.turns import Turn
+from sash.stores import rows
+from sash.stores.lineage import Lines
+
+GAPS_READ = 64
+UNSETTLED = 8
+"""Newest turns that are always read again: their state or their count may still change."""
+
+
+@dataclass(kw_only=True)
+class _Kept:
+    """The window of one conversation as it was last read."""
+
+    changes: int
+    branch: int
+    model: str
+    first: int
+    turns: list[Turn] = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)
+    counts: dict[int, Count] = field(default_factory=dict)
+
+    def cut_to(self, first: int, last: int) -> None:
+        """Leave only the seqs from `first` to `last`."""
+        self.first = first
+        self.turns = [turn for turn in self.turns if first <= turn.seq <= last]
+        self.withdrawn = [seq for seq in self.withdrawn if first <= seq <= last]
+
+
+class Windows:
+    """Reads windows over one connection."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._kept: dict[int, _Kept] = {}
+
+    def forget(self) -> None:
+        """Read everything anew next time."""
+        self._kept.clear()
+
+    def read(
+        self,
+        db: sqlite3.Connection,
+        step: steps.ReadWindow,
+        head: steps.Head,
+        changes: Callable[[], int],
+    ) -> steps.Loaded:
+        """The window of a conversation that stands at `head`; `changes` tells of other writers."""
+        preamble = step.preamble or (head.epoch.preamble if head.epoch else Preamble())
+        first = self._first(db, head, step.reach)
+        kept = self._turns(db, step, head, first, changes())
+        counts = dict(kept.counts)
+        pins = [r["seq"] for r in db.execute("SELECT seq FROM pins WHERE conversation_id = ?", (step.conversation,))]
+        in_front = {*pins, *(head.epoch.pins if head.epoch else ())}
+        pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), step.model, counts)
+        at, ttl = _preamble_use(db, preamble, step.model)
+        return steps.Loaded(
+            head=head,
+            turns=tuple(kept.turns),
+            withdrawn=tuple(kept.withdrawn),
+            pinned=tuple(pinned),
+            pins=frozenset(pins),
+            counts=counts,
+            preamble_count=_preamble_count(db, preamble, step.model),
+            last=self._last_request(db, head),
+            preamble_at=at,
+            preamble_ttl=ttl,
+            gaps=_gaps(db, step.conversation),
+            other_gaps=_other_gaps(db, step.conversation),
+            learned=_learned(db, step.conversation),
+        )
+
+    def _first(self, db: sqlite3.Connection, head: steps.Head, reach: int | None) -> int:
+        """seq of the first turn of the window."""
+        start = head.epoch.start if head.epoch else head.seq + 1
+        if reach is None:
+            return 1
+        return min(start, self._lines.reach_back(db, head.branch, head.seq, reach)) if reach else max(1, start)
+
+    def _turns(
+        self, db: sqlite3.Connection, step: steps.ReadWindow, head: steps.Head, first: int, changes: int
+    ) -> _Kept:
+        kept = self._kept.get(step.conversation)
+        fits = kept is not None and (kept.changes, kept.branch, kept.model) == (changes, head.branch, step.model)
+        if kept is None or not fits or kept.first > first:
+            kept = _Kept(changes=changes, branch=head.branch, model=step.model, first=first)
+        newest = max((turn.seq for turn in kept.turns[-1:]), default=first - 1)
+        kept.cut_to(first, newest - UNSETTLED)
+        known = max(first - 1, newest - UNSETTLED)
+        self._read_into(kept, db, known + 1, head.seq)
+        self._kept[step.conversation] = kept
+        return kept
+
+    def _read_into(self, kept: _Kept, db: sqlite3.Connection, first: int, last: int) -> None:
+        for row in self._lines.rows(db, kept.branch, first, last, kept.model):
+            if row["state"] == "withdrawn":
+                kept.withdrawn.append(row["seq"])
+                continue
+            kept.turns.append(rows.turn(row))
+            if (count := rows.count(row)) is not None:
+                kept.counts[row["id"]] = count
+
+    def _pinned(
+        self, db: sqlite3.Connection, branch: int, firsts: Sequence[int], model: str, counts: dict[int, Count]
+    ) -> list[Turn]:
+        found = _Kept(changes=0, branch=branch, model=model, first=0)
+        for first in firsts:
+            self._read_into(found, db, first, self._lines.exchange_end(db, branch, first))
+        counts |= found.counts
+        return found.turns
+
+    def _last_request(self, db: sqlite3.Connection, head: steps.Head) -> steps.LastRequest | None:
+        """The newest answered request of this epoch whose turns all lie on this branch."""
+        if head.epoch is None:
+            return None
+        spans = {segment: high for segment, _, high in self._lines.segments(db, head.branch)}
+        for row in db.execute(
+            "SELECT * FROM requests WHERE epoch_id = ? AND usage IS NOT NULL ORDER BY id DESC", (head.epoch.id,)
+        ):
+            if row["last_seq"] <= spans.get(row["branch_id"], -1):
+                return rows.last_request(row)
+        return None
+
+
+def _preamble_count(db: sqlite3.Connection, preamble: Preamble, model: str) -> Count | None:
+    row = db.execute(
+        "SELECT tokens, upper, source, base FROM preamble_counts n JOIN preambles p ON p.id = n.preamble_id "
+        "WHERE p.hash = ? AND n.model = ?",
+        (preamble.hash, model),
+    ).fetchone()
+    return rows.count(row) if row else None
+
+
+def _preamble_use(db: sqlite3.Connection, preamble: Preamble, model: str) -> tuple[float | None, Ttl]:
+    """When any conversation last sent this preamble with a marker on it, and the lifetime it asked for."""
+    row = db.execute(
+        "SELECT r.at, r.markers FROM requests r JOIN preambles p ON p.id = r.preamble_id "
+        "WHERE p.hash = ? AND r.model = ? AND r.usage IS NOT NULL ORDER BY r.at DESC LIMIT 1",
+        (preamble.hash, model),
+    ).fetchone()
+    marked = [m["ttl"] for m in json.loads(row["markers"]) if m["role"] == "preamble"] if row else []
+    return (row["at"], marked[0]) if marked else (None, "5m")
+
+
+def _gaps(db: sqlite3.Connection, conversation: int) -> tuple[float, ...]:
+    """The newest gaps between plain requests, start to start, newest last."""
+    found = db.execute(
+        "SELECT at FROM requests WHERE conversation_id = ? AND plain ORDER BY id DESC LIMIT ?",
+        (conversation, GAPS_READ + 1),
+    )
+    times = [row["at"] for row in found][::-1]
+    return tuple(max(0.0, later - earlier) for earlier, later in pairwise(times))
+
+
+def _other_gaps(db: sqlite3.Connection, conversation: int) -> tuple[float, float, float]:
+    """The namespace's sums less this conversation's own."""
+    row = db.execute(
+        "SELECT total(g.within_5m * s.sign) AS m, total(g.within_1h * s.sign) AS h, total(g.total * s.sign) AS n "
+        "FROM conversations c JOIN (SELECT 1 AS sign UNION ALL SELECT -1) s JOIN gaps g "
+        "ON g.namespace = c.namespace AND g.conversation_id = CASE s.sign WHEN 1 THEN 0 ELSE c.id END "
+        "WHERE c.id = ?",
+        (conversation,),
+    ).fetchone()
+    return row["m"], row["h"], row["n"]
+
+
+def _learned(db: sqlite3.Connection, conversation: int) -> dict[str, object]:
+    row = db.execute("SELECT learned FROM conversations WHERE id = ?", (conversation,)).fetchone()
+    learned: dict[str, object] = json.loads(row["learned"])
+    return learned
