@@ -10,6 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -23,6 +24,7 @@ from sash.errors import ConversationClosed, InvalidContent, InvalidOption, SashE
 from sash.flows import branch, steps
 from sash.flows.branch import PastRequest
 from sash.flows.prepare import Chat, Prepared, prepare
+from sash.flows.remember import Sizes
 from sash.flows.send import send
 from sash.flows.steps import Flow, Head
 from sash.model.blocks import as_blocks, dumps, plain
@@ -35,6 +37,7 @@ from sash.model.turns import Draft, Turn
 from sash.planning.plan import Plan, Settings
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies import SteppedWindow
+from sash.planning.view import Forms
 from sash.stores import MemoryStore, SqliteStore, Store
 from sash.stores.port import UsageRow
 from sash.streaming import AsyncReplyStream, ReplyStream
@@ -96,6 +99,8 @@ class _Talk:
         self._preamble = preamble(system, tools)
         self._preamble_given = (system is not None, tools is not None)
         self._options = check_options(options)
+        self._forms = Forms()
+        self._sizes: Sizes = {}
         self._counters: dict[str, Estimator] = {}
         self._key: int | None = None
         self._closed = False
@@ -133,7 +138,14 @@ class _Talk:
 
     def _chat(self) -> Chat:
         assert self._key is not None  # every flow begins behind _open
-        return Chat(conversation=self._key, id=self.id, counter=self._counter(), endpoint=self._endpoint)
+        return Chat(
+            conversation=self._key,
+            id=self.id,
+            counter=self._counter(),
+            endpoint=self._endpoint,
+            forms=self._forms,
+            sizes=self._sizes,
+        )
 
     def _counter(self) -> Estimator:
         model = self.model
@@ -224,7 +236,7 @@ class _Talk:
 
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
         settings, _ = self._settings(**arguments)
-        chat = Chat(conversation=self._chat().conversation, id=self.id, counter=self._counter(), endpoint=False)
+        chat = replace(self._chat(), endpoint=False)
         return prepare(chat, self._drafts(content), settings)
 
     def _again_flow(self, make: Callable[[Chat, Settings], Flow[Reply]], arguments: Mapping[str, Any]) -> Flow[Reply]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sash.errors import BudgetExceeded, InvalidContent, NothingToRetry, RemoteError
-from sash.flows.remember import Counter, Sized, remember, size
+from sash.flows.remember import Counter, Sized, Sizes, remember, size
 from sash.flows.steps import CountTokens, Flow, Now, ReadWindow
 from sash.model.blocks import dumps
 from sash.model.counts import Count
@@ -19,9 +19,14 @@ from sash.model.turns import Draft, Turn
 from sash.planning.plan import Memory, Plan, Settings, make_plan
 from sash.planning.rules import check_request, count_params, open_calls
 from sash.planning.situation import Decision, Situation
+from sash.planning.view import Forms
 
 REACH = 6
 """Characters read back for each token of budget when a view is made anew: more than any text needs."""
+HEAVY = 2_000_000
+"""Characters of content above which every request is judged whole: limits on its size come near."""
+MANY = 10_000
+"""Turns above which it is, for the limit on messages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,10 @@ class Chat:
     counter: Counter
     endpoint: bool = True
     """whether the count-tokens endpoint may be asked"""
+    forms: Forms = field(default_factory=Forms)
+    """sent forms, remembered from request to request"""
+    sizes: Sizes = field(default_factory=dict)
+    """estimates of turns, remembered until they are stored"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +57,6 @@ class Prepared:
     """ids of turns sent before that no reply has settled yet"""
     estimated: Mapping[int, Count]
     preamble_estimated: Count | None
-    body_hash: str
     at: float
 
 
@@ -68,7 +76,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
             reach=None if getattr(settings.strategy, "ignores_budget", False) else REACH * settings.budget,
         )
     now = yield from Now()
-    sized = remember(loaded, settings, chat.counter)
+    sized = remember(loaded, settings, chat.counter, chat.sizes)
     drafts = (*_answers_to_open_calls(loaded.turns, drafts), *drafts)
     if not drafts and not _waiting(loaded.turns):
         raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
@@ -76,7 +84,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     hand, new, drafts = _take_markers(new, drafts)
     settings = replace(settings, hand_markers=hand)
     counts = {turn.seq: size(turn, chat.counter) for turn in new}
-    plan = make_plan(sized.memory, new, counts, settings, now)
+    plan = make_plan(sized.memory, new, counts, settings, now, chat.forms)
     if plan.doubt:
         plan = yield from _settle_doubt(chat, sized, new, counts, settings, plan, now)
     _reject_illegal(plan, settings)
@@ -89,7 +97,6 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         pending=tuple(turn.id for turn in loaded.turns if turn.state == "pending"),
         estimated={**sized.estimated, **counts},
         preamble_estimated=sized.preamble_estimated,
-        body_hash=body_hash(plan.body),
         at=now,
     )
 
@@ -224,10 +231,31 @@ def _over(plan: Plan, size: Count) -> BudgetExceeded:
 
 
 def _reject_illegal(plan: Plan, settings: Settings) -> None:
-    problems = check_request(plan.body, betas=settings.betas, card=settings.card)
+    problems = check_request(_to_judge(plan), betas=settings.betas, card=settings.card)
     if problems:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InvalidContent(
             f"{first.path}: {first.message}{more}. Nothing was sent", problem=first.rule, problems=problems
         )
+
+
+def _to_judge(plan: Plan) -> dict[str, object]:
+    """The body, or what of it has not been judged before.
+
+    Where the view only grew, its older exchanges passed with an earlier request; no rule spans exchanges but
+    the limits on bytes, images and messages, so a long or illustrated view is judged whole.
+    """
+    body = plan.body
+    marked = [marker.seq for marker in plan.sent.markers if marker.place == "turn"]
+    starts = [turn.seq for turn in plan.turns if turn.opens]
+    recent = [seq for seq in starts if seq <= min(marked, default=plan.sent.last)][-1:] or starts[:1]
+    if plan.cut or not recent or _heavy(plan) or recent[0] > starts[-min(2, len(starts))]:
+        return body
+    skipped = sum(seq < recent[0] for seq, _ in plan.numbered)
+    return {**body, "messages": body["messages"][skipped:]}
+
+
+def _heavy(plan: Plan) -> bool:
+    size = sum(len(turn.content) for turn in plan.turns)
+    return size > HEAVY or len(plan.turns) > MANY or any('"source":' in turn.content for turn in plan.turns)

@@ -47,10 +47,18 @@ class Sized:
     preamble_estimated: Count | None
 
 
-def remember(loaded: Loaded, settings: Settings, counter: Counter) -> Sized:
-    """Build the planner's memory of a conversation."""
+Sizes = dict[tuple[str, int, str], Count]
+"""Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""
+
+
+def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Sized:
+    """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there."""
     turns = (*loaded.pinned, *loaded.turns)
-    estimated = {turn.seq: size(turn, counter) for turn in turns if turn.id not in loaded.counts}
+    estimated: dict[int, Count] = {}
+    for turn in turns:
+        if turn.id not in loaded.counts:
+            key = (settings.model, turn.id, turn.state)
+            estimated[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter)
     counts = {turn.seq: loaded.counts[turn.id] for turn in turns if turn.id in loaded.counts} | estimated
     preamble = loaded.preamble_count
     fixed = preamble or preamble_size(settings.preamble, settings, counter)

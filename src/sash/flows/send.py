@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
-from sash.flows.prepare import Chat, Prepared, prepare
+from sash.flows.prepare import Chat, Prepared, body_hash, prepare
 from sash.flows.remember import REPLY_MARGIN
 from sash.flows.steps import (
     Abandoned,
@@ -75,7 +75,7 @@ def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:
         sent=plan.sent,
         expected=plan.expected,
         why=plan.why,
-        body_hash=prepared.body_hash,
+        body_hash=body_hash(plan.body),
         at=prepared.at,
         plain=plan.turns[-1].plain,
         counts=prepared.estimated,

@@ -24,7 +24,7 @@ from sash.planning.breakpoints import MOST, Room, place
 from sash.planning.expect import expect
 from sash.planning.rules import open_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
-from sash.planning.view import Message, assemble, messages
+from sash.planning.view import Forms, Message, assemble, messages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +122,17 @@ class Plan:
         return explain.strip(self)
 
 
-def make_plan(memory: Memory, new: Sequence[Turn], counts: Mapping[int, Count], settings: Settings, now: float) -> Plan:
+def make_plan(
+    memory: Memory,
+    new: Sequence[Turn],
+    counts: Mapping[int, Count],
+    settings: Settings,
+    now: float,
+    forms: Forms | None = None,
+) -> Plan:
     """Plan the request that sends `new` (seqs following the head) after what `memory` holds.
 
+    `forms` remembers sent forms from plan to plan; it changes nothing but the time it takes.
     Raises BudgetExceeded when nothing legal fits, naming the largest part and the missing tokens.
     """
     turns = (*memory.turns, *new)
@@ -136,7 +144,7 @@ def make_plan(memory: Memory, new: Sequence[Turn], counts: Mapping[int, Count], 
     decision = settings.strategy.decide(situation)
     _reject_bad_start(decision, situation, settings.strategy)
     _reject_too_large(situation, decision, settings)
-    return _carry_out(memory, groups, situation, decision, settings, now)
+    return _carry_out(memory, groups, situation, decision, settings, now, forms)
 
 
 def _situation(
@@ -146,7 +154,7 @@ def _situation(
     settings: Settings,
     now: float,
 ) -> Situation:
-    exchanges = tuple(_exchange(group, known) for group in groups)
+    exchanges = tuple(_exchange(group, known, newest=group is groups[-1]) for group in groups)
     epoch = memory.epoch
     start = None
     if epoch is not None:
@@ -176,18 +184,27 @@ def _situation(
     )
 
 
-def _exchange(group: Sequence[Turn], known: Mapping[int, Count]) -> Exchange:
-    counts = [known[turn.seq] for turn in group]
-    replies = [turn for turn in group if turn.role == "assistant"]
+def _exchange(group: Sequence[Turn], known: Mapping[int, Count], *, newest: bool) -> Exchange:
+    tokens = upper = replies = 0
+    for turn in group:  # one pass: this runs for every exchange of every plan
+        count = known[turn.seq]
+        tokens += count.tokens
+        upper += count.upper
+        replies += turn.role == "assistant"
     return Exchange(
         first=group[0].seq,
         last=group[-1].seq,
-        tokens=sum(c.tokens for c in counts),
-        upper=sum(c.upper for c in counts),
-        requests=max(1, len(replies)),
+        tokens=tokens,
+        upper=upper,
+        requests=max(1, replies),
         at=group[0].at,
-        open=bool(replies) and group[-1].role == "assistant" and bool(open_calls(group[-1].blocks, ())),
+        open=newest and _in_tool_run(group),
     )
+
+
+def _in_tool_run(group: Sequence[Turn]) -> bool:
+    """Whether the exchange goes on: its newest turn carries tool results, or calls without any."""
+    return not group[-1].plain if group[-1].role == "user" else bool(open_calls(group[-1].blocks, ()))
 
 
 def _size(count: Count) -> Size:
@@ -248,12 +265,13 @@ def _carry_out(
     decision: Decision,
     settings: Settings,
     now: float,
+    forms: Forms | None,
 ) -> Plan:
     cut = _is_cut(memory, situation, decision)
     pins = _pins_in_front(memory, situation, decision) if cut or memory.epoch is None else memory.epoch.pins
     epoch = _new_epoch(memory, situation, decision, settings, pins) if cut or memory.epoch is None else memory.epoch
     turns = _view_turns(memory, groups, decision, pins)
-    numbered = tuple(messages(turns, epoch))
+    numbered = tuple(messages(turns, epoch, forms))
     prompt = situation.prompt(decision.start) if not cut else _fresh_prompt(situation, decision)
     markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut)
     sent = Sent(

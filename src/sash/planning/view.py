@@ -26,9 +26,30 @@ def message(turn: Turn, epoch: Epoch) -> Message | None:
     return {"role": turn.role, "content": list(blocks)} if blocks else None
 
 
-def messages(turns: Iterable[Turn], epoch: Epoch) -> list[tuple[int, Message]]:
+class Forms:
+    """Sent forms already made, by turn: a recorded turn's form never changes within an epoch."""
+
+    MOST = 20_000
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, str, bool], Message | None] = {}
+
+    def message(self, turn: Turn, epoch: Epoch) -> Message | None:
+        """`message`, remembered for turns that are in the record. Treat it as read-only."""
+        if not turn.id:
+            return message(turn, epoch)
+        key = (turn.id, turn.state, turn.seq <= epoch.base)
+        if key not in self._made:
+            if len(self._made) >= self.MOST:
+                self._made.clear()
+            self._made[key] = message(turn, epoch)
+        return self._made[key]
+
+
+def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) -> list[tuple[int, Message]]:
     """The messages of a view, each with the seq of its turn."""
-    return [(turn.seq, sent) for turn in turns if (sent := message(turn, epoch)) is not None]
+    make = message if forms is None else forms.message
+    return [(turn.seq, sent) for turn in turns if (sent := make(turn, epoch)) is not None]
 
 
 def body(epoch: Epoch, turns: Sequence[Turn], sent: Sent) -> dict[str, Any]:

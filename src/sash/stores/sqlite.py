@@ -24,7 +24,7 @@ from sash.stores import rows
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
-from sash.stores.windows import Windows
+from sash.stores.windows import UNSETTLED, Windows
 
 _EPOCH = "SELECT e.*, p.system, p.tools FROM epochs e JOIN preambles p ON p.id = e.preamble_id WHERE e.id = ?"
 
@@ -237,6 +237,8 @@ class SqliteStore(Reports):
 
     def _keep_counts(self, db: sqlite3.Connection, branch: int, model: str, counts: Mapping[int, Count]) -> None:
         """Store counts by seq. An exact one is never replaced by a weaker one."""
+        if counts and min(counts) <= max(counts) - UNSETTLED:
+            self._windows.forget()  # it holds older turns without these counts
         for seq, count in counts.items():
             row = next(iter(self._lines.rows(db, branch, seq, seq)), None)
             if row is not None:
