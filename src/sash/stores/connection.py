@@ -15,12 +15,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from sqlite_utils import Database
+from typing import Any
 
 from sash.errors import ConversationClosed, ForeignDatabase, NewerSchema, StoreUnavailable
-from sash.stores.schema import APPLICATION_ID, SCHEMA, migrations
 
+APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
+SCHEMA = 2
+"""How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
 
@@ -62,13 +63,15 @@ class Connection:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._patiently(f"PRAGMA {pragma}")
             if self._pragma("user_version") != SCHEMA:  # the file's header saves asking for each migration
-                self._bring_up_to_date(Database(self._sqlite))
+                self._bring_up_to_date()
             self._sqlite.row_factory = sqlite3.Row
 
-    def _bring_up_to_date(self, db: Database) -> None:
-        self._reject_newer(db)
-        if migrations.pending(db):
-            self._migrate(db)
+    def _bring_up_to_date(self) -> None:
+        steps = _load_migrations()
+        db = steps.Database(self._sqlite)
+        self._reject_newer(steps.migrations, db)
+        if steps.migrations.pending(db):
+            self._migrate(steps.migrations, db)
 
     def _pragma(self, name: str) -> int:
         return int(self._sqlite.execute(f"PRAGMA {name}").fetchone()[0])
@@ -94,11 +97,9 @@ class Connection:
                 path=self.path,
             )
 
-    def _reject_newer(self, db: Database) -> None:
-        known = {migration.name for migration in migrations.pending(db)}
+    def _reject_newer(self, migrations: Any, db: Any) -> None:
         applied = {migration.name for migration in migrations.applied(db)}
-        names = {migration.name for migration in migrations._migrations}
-        newer = sorted(applied - names - known)
+        newer = sorted(applied - {migration.name for migration in migrations._migrations})
         if newer:
             raise NewerSchema(
                 f"{self.path!r} was written by a newer sash (it knows {', '.join(newer)}); upgrade sash to open it",
@@ -106,7 +107,7 @@ class Connection:
                 found=newer,
             )
 
-    def _migrate(self, db: Database) -> None:
+    def _migrate(self, migrations: Any, db: Any) -> None:
         """Under the write lock, so that two processes opening a new file do not both create it."""
         self._patiently("BEGIN IMMEDIATE")
         try:
@@ -176,6 +177,13 @@ class Connection:
     def _unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
         remedy = "another program holds it; try again" if _is_busy(error) else "check its permissions and the disk"
         return StoreUnavailable(f"{self.path!r}: {error}; {remedy}. Nothing of this step was written", path=self.path)
+
+
+def _load_migrations() -> Any:
+    """The one place that imports sqlite-utils: only a file that is not up to date needs it."""
+    from sash.stores import migrations
+
+    return migrations
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
