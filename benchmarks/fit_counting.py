@@ -27,7 +27,7 @@ import numpy as np
 
 from sash.counting import words
 from sash.counting.bases import Ctok, _load_tiktoken, vocabulary_features
-from sash.counting.bounds import Cell, scale
+from sash.counting.bounds import Cell, quantiles, scale
 from sash.counting.classes import CLASSES, content_class
 from sash.counting.weights import VOCABULARY
 
@@ -98,6 +98,7 @@ def fit_vocabulary(rows: Sequence[dict[str, Any]], vocabulary: str, fitted: dict
         predicted = guesses(checks, check_features[:, :width], folds)
         residuals[name] = cells(checks, predicted)
         errors[name] = summary(checks, predicted)
+        errors[name]["coverage"] = coverage(checks, predicted)
 
 
 def guesses(samples: Sequence[Sample], features: Matrix, folds: Sequence[Matrix]) -> Matrix:
@@ -215,7 +216,9 @@ def cells(samples: Sequence[Sample], predicted: Matrix) -> dict[str, Any]:
     for sample, guess in zip(samples, predicted, strict=True):
         found[content_class(sample.text)].append((sample.tokens - guess) / scale(guess))
     made = {name: Cell.of(residuals) for name, residuals in found.items()}
-    return {name: {"seen": cell.seen, "largest": cell.largest} for name, cell in made.items()}
+    return {
+        name: {"seen": cell.seen, "largest": [round(value, 5) for value in cell.largest]} for name, cell in made.items()
+    }
 
 
 def summary(samples: Sequence[Sample], predicted: Matrix) -> dict[str, Any]:
@@ -227,6 +230,22 @@ def summary(samples: Sequence[Sample], predicted: Matrix) -> dict[str, Any]:
         median, p90, p99 = (round(float(value), 4) for value in np.percentile(errors, [50, 90, 99]))
         report[kind] = {"n": len(errors), "median": median, "p90": p90, "p99": p99}
     return report
+
+
+def coverage(samples: Sequence[Sample], predicted: Matrix, wanted: float = 0.995) -> dict[str, Any]:
+    """How often the bound holds on each fold, with residuals of the other folds only: whole texts by kind, and all."""
+    held: dict[str, list[bool]] = {"all": [], **{sample.kind: [] for sample in samples if sample.kind}}
+    for fold in range(FOLDS):
+        known = [(s, g) for s, g in zip(samples, predicted, strict=True) if s.fold != fold]
+        stored = cells([s for s, _ in known], np.array([g for _, g in known]))
+        shares = quantiles({name: Cell(c["seen"], c["largest"]) for name, c in stored.items()}, wanted)
+        for sample, guess in zip(samples, predicted, strict=True):
+            if sample.fold == fold:
+                fits = bool(sample.tokens <= guess + shares[content_class(sample.text)] * scale(guess))
+                held["all"].append(fits)
+                if sample.kind:
+                    held[sample.kind].append(fits)
+    return {name: {"n": len(fits), "held": round(sum(fits) / len(fits), 5)} for name, fits in held.items()}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from math import ceil, sqrt
 
 ENOUGH = 200
 MARGIN = 1.5
+CLUSTERED = 1.1
+"""On the quantiles of several cells: pieces of one text, and texts of one language, err alike, so that the
+residuals are fewer than they seem."""
 KEPT = 400
 """Largest residuals kept per cell, in files and in what is learned online."""
 
@@ -29,7 +32,7 @@ class Cell:
     def of(cls, residuals: Iterable[float]) -> Cell:
         """The cell of these residuals."""
         ordered = sorted(residuals)
-        return cls(len(ordered), tuple(round(value, 5) for value in ordered[-KEPT:]))
+        return cls(len(ordered), tuple(ordered[-KEPT:]))
 
     def quantile(self, coverage: float, *, margin: float = MARGIN) -> float:
         """The finite-sample quantile; beyond the largest residual, `margin` times that one. Never below 0."""
@@ -43,12 +46,10 @@ class Cell:
 
 
 def quantiles(cells: Mapping[str, Cell], coverage: float) -> dict[str, float]:
-    """Each cell's quantile at `coverage`; small cells take the pooled one times `MARGIN`."""
+    """Each cell's quantile at `coverage`, times `CLUSTERED`; small cells take the pooled one times `MARGIN`."""
     pooled = merged(list(cells.values())).quantile(coverage) * MARGIN
-    return {
-        name: cell.quantile(coverage) if cell.seen >= ENOUGH else max(pooled, cell.quantile(coverage))
-        for name, cell in cells.items()
-    }
+    own = {name: cell.quantile(coverage) * CLUSTERED for name, cell in cells.items()}
+    return {name: own[name] if cell.seen >= ENOUGH else max(pooled, own[name]) for name, cell in cells.items()}
 
 
 def merged(cells: Sequence[Cell]) -> Cell:

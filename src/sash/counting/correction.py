@@ -90,7 +90,7 @@ class Correction:
 
     def observe(self, cell: str, residual: float) -> Correction:
         """Remember how far off something was, without learning from it."""
-        kept = (*self.residuals.get(cell, ()), round(residual, 3))[-KEPT:]
+        kept = (*self.residuals.get(cell, ()), round(residual, 6))[-KEPT:]
         return replace(self, residuals={**self.residuals, cell: kept})
 
 

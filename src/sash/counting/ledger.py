@@ -71,6 +71,10 @@ class Difference:
     tokens: int
 
 
+PARTIAL = 0.8
+"""Share of the visible content below which `output_tokens` cannot be the whole reply."""
+
+
 def difference(earlier: Anchor, later: Anchor) -> Difference | None:
     """The exact size of what was appended between two requests; None where their totals do not tell.
 
@@ -89,14 +93,23 @@ def predict(anchor: Anchor, appended: Sequence[Count]) -> Count:
     return sum(appended, Count.exact(anchor.total))
 
 
-def reply_count(usage: Usage, *, thinking_kept: Literal["all", "last"] = "all", open_tools: bool = False) -> Count:
+def reply_count(
+    usage: Usage,
+    visible: Count | None = None,
+    *,
+    thinking_kept: Literal["all", "last"] = "all",
+    open_tools: bool = False,
+) -> Count:
     """What a reply will add to the next prompt, known from its own usage before anything is estimated.
 
     Thinking stays on models that keep all of it, and on the others while a tool exchange is open
-    ("Thinking", which earlier blocks stay in the context). Visible text is no measure of it.
+    ("Thinking", which earlier blocks stay in the context). `visible`, the estimate of the reply's blocks,
+    stands where `output_tokens` falls far below it: that is the first event of a stream, not a total.
     """
     stays = thinking_kept == "all" or open_tools
     tokens = max(0, usage.output - (0 if stays else usage.thinking))
+    if visible is not None and tokens < PARTIAL * visible.tokens:
+        return visible
     return Count(tokens, tokens + REPLY_SLACK, "usage")
 
 

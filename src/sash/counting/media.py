@@ -12,7 +12,7 @@ import zlib
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping
-from math import ceil, sqrt
+from math import ceil
 from typing import Any
 
 from sash.counting.constants import IMAGE_TIERS, PATCH
@@ -97,15 +97,17 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], tuple[int, int] | None]], ...] = 
 def patches(width: int, height: int, tier: str) -> int:
     """Tokens of an image: its patches of 28 by 28 pixels after scaling down to the tier's edge and cap."""
     edge, cap = IMAGE_TIERS[tier]
-    scale = min(1.0, edge / max(width, height))
-    tokens = _patches(width * scale, height * scale)
-    if tokens <= cap:
-        return tokens
-    return min(cap, _patches(width * scale * sqrt(cap / tokens), height * scale * sqrt(cap / tokens)))
+    low, high = 0.0, min(1.0, edge / max(width, height))
+    if _patches(width * high, height * high) <= cap:
+        return _patches(width * high, height * high)
+    for _ in range(40):  # the largest scale that stays within the cap: patches only grow with it
+        middle = (low + high) / 2
+        low, high = (middle, high) if _patches(width * middle, height * middle) <= cap else (low, middle)
+    return _patches(width * low, height * low)
 
 
 def _patches(width: float, height: float) -> int:
-    return ceil(round(width, 6) / PATCH) * ceil(round(height, 6) / PATCH)
+    return max(1, ceil(round(width, 6) / PATCH)) * max(1, ceil(round(height, 6) / PATCH))
 
 
 _PAGE = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")

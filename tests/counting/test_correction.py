@@ -1,0 +1,101 @@
+"""Laws of learning from usage."""
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sash.counting.classes import CLASSES
+from sash.counting.constants import units
+from sash.counting.correction import Correction
+from sash.counting.estimator import Estimator
+from sash.counting.measure import Measure, some
+
+
+def taught(measure: Measure, exact: int, times: int, base: str = "features") -> Correction:
+    """The correction after the same lesson several times."""
+    state = Correction()
+    for _ in range(times):
+        state = state.learn(measure, exact, exact, base=base, units=units(None, "v5"))
+    return state
+
+
+def test_a_changed_constant_is_learned() -> None:
+    """When the tool prompt grew by 100 tokens, lessons bring the estimate there, however wrong the table is."""
+    estimator = Estimator.for_model("claude-opus-4-8", base="features")
+    measure = estimator.measure_preamble("Be brief.", [{"name": "a", "input_schema": {"type": "object"}}])
+    real = estimator.count(measure).tokens + 100
+    for _ in range(60):
+        estimator.correction = estimator.learned(measure, real)
+    assert abs(estimator.count(measure).tokens - real) <= 10
+
+
+def test_a_class_that_runs_high_is_learned_where_the_base_is_no_claude_tokenizer() -> None:
+    """On features, code that always costs 10% more raises the factor of code, and of nothing else."""
+    state = taught(some("code", 2_000), 2_200, 60)
+    assert 1.08 < state.value("code", 1.0) < 1.12
+    assert state.value("prose", 1.0) == 1.0
+
+
+def test_ctok_keeps_its_text_counts() -> None:
+    """On ctok only constants are learned: a surprise in text moves no factor."""
+    state = taught(some("code", 2_000) + some("user"), 2_200, 60, base="ctok")
+    assert all(state.value(name, 1.0) == 1.0 for name in CLASSES)
+    assert state.value("user", 3.0) != 3.0
+
+
+def test_nothing_is_learned_about_what_was_not_there() -> None:
+    """Without excitation neither value nor certainty changes."""
+    state = taught(some("user", 1), 9, 200)
+    names = [*CLASSES, *units(None, "v5")]
+    rows = {name: state.spread[i][i] for i, name in enumerate(names)}
+    fresh = taught(some("user", 1), 9, 1)
+    assert rows["image"] == fresh.spread[names.index("image")][names.index("image")]
+    assert state.value("image", -1) == units(None, "v5")["image"].tokens
+
+
+def test_an_unseen_injection_teaches_nothing() -> None:
+    """A turn that cost 20,000 tokens more than it could is no lesson: something else was sent."""
+    assert taught(some("prose", 100), 20_000, 3) == Correction()
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.dictionaries(st.sampled_from(["prose", "code", "user", "tool use"]), st.floats(0, 3000)),
+                          st.integers(1, 8000)), max_size=25))  # fmt: skip
+def test_learned_values_stay_clamped(lessons: list[tuple[dict[str, float], int]]) -> None:
+    """Whatever usage says, factors stay between 0.6 and 1.7 and constants near their priors; the state is JSON."""
+    state, table = Correction(), units(None, "v5")
+    for parts, exact in lessons:
+        state = state.learn(Measure(parts=parts), exact, exact, base="tiktoken", units=table)
+    for name, value in state.values.items():
+        if name in CLASSES:
+            assert 0.6 <= value <= 1.7
+        else:
+            cost = table[name]  # type: ignore[index]
+            assert abs(value - cost.tokens) <= max(40.0, 4 * cost.spread) + 1e-3
+    assert Correction.from_json(json.loads(json.dumps(state.as_json()))) == state
+
+
+def test_a_state_of_another_shape_starts_afresh() -> None:
+    """State written by a version that knew other parts is dropped, not misread."""
+    assert Correction.from_json({"values": {}, "spread": [[1.0]], "residuals": {}, "lessons": 4}) == Correction()
+
+
+def test_turns_that_pass_their_bound_widen_it() -> None:
+    """Where an application injects text unseen, the bound of later turns covers what was seen so far."""
+    estimator = Estimator("v5", base="features")
+    measure = estimator.measure_message("user", "hello there")
+    before = estimator.count(measure).upper
+    for n in range(60):
+        estimator.correction = estimator.learned(measure, 8 + 500 * (n % 10 == 0))
+    assert estimator.count(measure).upper >= before + 400
+
+
+def test_the_endpoint_gets_a_bound_of_its_own() -> None:
+    """Two percent at first; what usage confirmed 200 times and more makes it small."""
+    estimator = Estimator("v5", base="features")
+    assert estimator.endpoint(10_000).upper == 10_201
+    for _ in range(250):
+        estimator.correction = estimator.checked(10_000, 10_003)
+    assert 10_003 <= estimator.endpoint(10_000).upper < 10_010
+    assert estimator.endpoint(10_000).source == "endpoint"
