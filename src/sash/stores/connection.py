@@ -12,6 +12,7 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,10 +35,11 @@ class Connection:
         self._lock = threading.RLock()
         self._closed = False
         self._sqlite = self._connect()
+        self._closing = weakref.finalize(self, self._sqlite.close)  # also for an object nobody closes
         try:
             self._prepare()
         except BaseException:
-            self._sqlite.close()
+            self._closing()
             raise
 
     def _connect(self) -> sqlite3.Connection:
@@ -124,7 +126,7 @@ class Connection:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._sqlite.close()
+                self._closing()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -1,0 +1,40 @@
+"""The documents run: README snippets in order, and every notebook from its first cell to its last."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from sash.simulator import Simulator
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def snippets(document: str) -> list[str]:
+    """The python blocks of a document, in order."""
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_readme_snippets_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every python block of the README runs as it stands, the first one against a server where Claude would be."""
+    monkeypatch.chdir(tmp_path)
+    with Simulator().serve() as url:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+        namespace: dict[str, object] = {"__name__": "readme"}
+        for snippet in snippets("README.md"):
+            exec(compile(snippet, "README.md", "exec"), namespace)
+        namespace["chat"].close()  # type: ignore[attr-defined]
+    assert len(snippets("README.md")) >= 6
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs(notebook: Path) -> None:
+    """Every cell of the notebook runs on the simulator, without a key."""
+    content = nbformat.read(notebook, as_version=4)
+    NotebookClient(content, timeout=120, kernel_name="python3").execute()
