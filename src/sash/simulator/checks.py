@@ -382,7 +382,7 @@ def _marker_form(at: str, control: Any) -> Iterator[Problem]:
     if not isinstance(control, Mapping) or control.get("type") != "ephemeral":
         yield Problem(rule="marker", message=f"{at}.cache_control.type: Input should be 'ephemeral'")
         return
-    if control.get("ttl", "5m") not in TTL_SECONDS:
+    if str(control.get("ttl", "5m")) not in TTL_SECONDS:
         yield Problem(rule="marker", message=f"{at}.cache_control.ttl: Input should be '5m' or '1h'")
     for name in control:
         if name not in ("type", "ttl"):
@@ -467,7 +467,9 @@ def _thinking_fields(request: _Request, kind: str) -> Iterator[Problem]:
         if name not in fields:
             yield Problem(rule="thinking", message=f"thinking.{kind}.{name}: Extra inputs are not permitted")
     binding = request.thinking.get("block_binding") or {}
-    if binding.get("prefix_mismatch_behavior") not in (None, "error", "drop_block"):
+    if not isinstance(binding, Mapping):
+        yield Problem(rule="thinking", message="thinking.block_binding: Input should be a valid dictionary")
+    elif binding.get("prefix_mismatch_behavior") not in (None, "error", "drop_block"):
         yield Problem(
             rule="thinking",
             message="thinking.block_binding.prefix_mismatch_behavior: Input should be 'error' or 'drop_block'",
@@ -513,6 +515,18 @@ def efforts_of(card: ModelCard) -> tuple[str, ...]:
     if base_name(card.id) == "claude-opus-4-5":
         return EFFORTS[:3]
     return tuple(level for level in EFFORTS if level != "xhigh") if card.generation == "v3" else EFFORTS
+
+
+_FAST = {"claude-opus-5-5": None, "claude-opus-5": "fast-mode-2026-02-01", "claude-opus-4-8": "fast-mode-2026-02-01"}
+
+
+def _speed(request: _Request) -> Iterator[Problem]:
+    """Fast mode: general on Opus 5.5, a preview behind a header on two others ("Fast mode")."""
+    if request.body.get("speed") != "fast":
+        return
+    name = base_name(request.card.id)
+    if name not in _FAST or not (_FAST[name] is None or _FAST[name] in request.betas):
+        yield Problem(rule="speed", message=f"speed: {request.card.id} does not support 'fast'")
 
 
 def _format(request: _Request) -> Iterator[Problem]:
@@ -585,12 +599,41 @@ def _context_management(request: _Request) -> Iterator[Problem]:
             yield Problem(
                 rule="context_management", message=f"context_management.{name}: Extra inputs are not permitted"
             )
+    if not isinstance(managed.get("edits") or [], list):
+        yield Problem(rule="context_management", message="context_management.edits: Input should be a valid list")
+        return
     for index, edit in enumerate(managed.get("edits") or []):
         at = f"context_management.edits.{index}"
         if not isinstance(edit, Mapping) or edit.get("type") not in _EDITS:
             yield Problem(rule="context_management", message=f"{at}.type: Input should be one of {', '.join(_EDITS)}")
         elif edit["type"] == "clear_thinking_20251015" and index > 0:
             yield Problem(rule="context_management", message=f"{at}: clear_thinking_20251015 must be the first edit")
+        elif edit["type"] == "clear_tool_uses_20250919":
+            yield from _clearing(edit, at)
+
+
+_AMOUNTS = {"trigger": ("input_tokens", "tool_uses"), "keep": ("tool_uses",), "clear_at_least": ("input_tokens",)}
+
+
+def _clearing(edit: JsonObject, at: str) -> Iterator[Problem]:
+    """The fields of a clear_tool_uses_20250919 edit ("Context editing")."""
+    for name, value in edit.items():
+        if name in _AMOUNTS and value is not None:
+            fits = isinstance(value, Mapping) and value.get("type") in _AMOUNTS[name]
+            if not fits or not isinstance(value.get("value"), int) or value["value"] < 0:
+                yield Problem(
+                    rule="context_management",
+                    message=f"{at}.{name}: Input should have a type ({' or '.join(_AMOUNTS[name])}) and a whole value",
+                )
+        elif name in ("exclude_tools", "clear_tool_inputs") and value is not None:
+            if not _names(value) and not (name == "clear_tool_inputs" and isinstance(value, bool)):
+                yield Problem(rule="context_management", message=f"{at}.{name}: Input should be a list of tool names")
+        elif name not in ("type", *_AMOUNTS, "exclude_tools", "clear_tool_inputs"):
+            yield Problem(rule="context_management", message=f"{at}.{name}: Extra inputs are not permitted")
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _metadata(request: _Request) -> Iterator[Problem]:
@@ -603,9 +646,9 @@ def _metadata(request: _Request) -> Iterator[Problem]:
 
 
 _RULES = (
-    _sampling, _output_limit, _metadata, _prewarm, _tool_definitions, _tool_choice, _thinking_config, _effort, _format,
-    _context_management, _first_message, _white_space, _version_rules, _system_turns, _markers, _tools_needed, _pairs,
-    _open_exchange, _prefill, _images,
+    _sampling, _output_limit, _metadata, _prewarm, _tool_definitions, _tool_choice, _thinking_config, _effort, _speed,
+    _format, _context_management, _first_message, _white_space, _version_rules, _system_turns, _markers,
+    _tools_needed, _pairs, _open_exchange, _prefill, _images,
 )  # fmt: skip
 
 

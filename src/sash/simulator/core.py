@@ -11,7 +11,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,6 +19,7 @@ from sash.errors import InvalidOption
 from sash.model.cards import TABLE, ModelCard, base_name, card
 from sash.model.usage import Usage
 from sash.simulator import checks, editing, models, wire
+from sash.simulator.billing import dollars
 from sash.simulator.cache import CacheRules, Lookup, PromptCache
 from sash.simulator.checks import CheckRules
 from sash.simulator.client import async_client_of, client_of
@@ -353,7 +354,7 @@ class Simulator:
         if not model.startswith("claude-") or base_name(model) not in TABLE:
             return None
         known = card(model)
-        today = date.fromtimestamp(self.clock.now())
+        today = datetime.fromtimestamp(self.clock.now(), UTC).date()
         return None if known.retires and today >= date.fromisoformat(known.retires) else known
 
     def _served(self, model: str) -> ModelCard:
@@ -516,7 +517,7 @@ class Simulator:
             status=None if silent else 200,
             message_id=message_id,
             usage=usage,
-            cost=0.0 if free or not prepared.card.prices else prepared.card.cost(usage),
+            cost=0.0 if free else dollars(usage, prepared.card, prepared.body),
             stop_reason=written.stop_reason,
         )
         late = self._late_fields(prepared)
@@ -546,7 +547,7 @@ class Simulator:
             stop_reason=written.stop_reason,
             stop_sequence=written.stop_sequence,
             stop_details=written.stop_details,
-            usage=wire.usage_body(usage, thinking=thought),
+            usage=wire.usage_body(usage, prepared.body, thinking=thought),
             extra=extra,
         )
 

@@ -45,7 +45,7 @@ class Prompt:
     levels: Mapping[str, bytes]
     """A digest of each level's content and settings, to explain cache misses."""
     messages: tuple[bytes, ...]
-    """A digest of each message."""
+    """A digest of everything up to and with each message."""
 
 
 class Chain:
@@ -62,20 +62,21 @@ class Chain:
 
     def fold(self, role: str, block: Block) -> bytes:
         """Add a block, and return the digest of the whole prefix. Thinking does not enter `bare`."""
-        content = _digest(canonical(block))
+        content = content_digest(block)
         head = b"" if role == self._role else role.encode()
-        self.full = _digest(self.full, head, content)
+        self.full = _chained(self.full, head, content)
         if block.get("type") not in THINKING:
-            self.bare = _digest(self.bare, head, content)
+            self.bare = _chained(self.bare, head, content)
             self._role = role
         return self.full
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def canonical(value: Any, *, keep_order: bool = False) -> bytes:
     """The JSON that the model would be shown: without markers and nulls, a block's own fields in a fixed order."""
-    return json.dumps(_plain(value, keep_order), ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    return _encode(_plain(value, keep_order)).encode("utf-8", "surrogatepass")
 
 
 def _plain(value: Any, keep_order: bool) -> Any:
@@ -96,6 +97,16 @@ def _digest(*parts: bytes) -> bytes:
     for part in parts:
         state.update(len(part).to_bytes(4, "big") + part)
     return state.digest()
+
+
+def _chained(before: bytes, head: bytes, content: bytes) -> bytes:
+    """A digest of three parts, the outer two of fixed length (or empty)."""
+    return hashlib.blake2b(before + content + head, digest_size=16).digest()
+
+
+def content_digest(block: Block) -> bytes:
+    """A digest of what a block shows the model."""
+    return hashlib.blake2b(canonical(block), digest_size=16).digest()
 
 
 def blocks_of(content: str | Sequence[Block]) -> Sequence[Block]:
@@ -192,7 +203,7 @@ class _Rendering:
                 size = block_tokens(block, self.card, self.tokenizer) + frame + extra
                 self._add(role, block, size, salt)
                 frame = extra = 0
-            digests.append(_digest(role.encode(), *(canonical(block) for block in blocks_of(message["content"]))))
+            digests.append(self.chain.full)
         return digests
 
     def _add(self, role: str, block: Block, size: int, salt: bytes) -> None:

@@ -170,7 +170,7 @@ def text_of(block: Block) -> str:
     return "\n".join(text_of(part) for part in content or () if isinstance(part, Mapping))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def _split(text: str) -> tuple[tuple[str, frozenset[str]], ...]:
     """The sentences of a text with their telling words; tags and blank lines fall away."""
     found = []
@@ -294,15 +294,26 @@ def _names(text: str, tool: str) -> bool:
 
 def fill_input(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     """A tool's input from a text: `name: value` or `name value` where it is said, else the first fitting thing."""
-    properties = schema.get("properties") or {}
-    required = schema.get("required") or list(properties)
+    properties = _properties(schema)
+    required = schema.get("required")
+    required = required if isinstance(required, list) else list(properties)
     return {name: _argument(name, kind, text) for name, kind in properties.items() if name in required}
+
+
+def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = schema.get("properties")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _options(schema: Mapping[str, Any], name: str) -> list[Any]:
+    found = schema.get(name)
+    return found if isinstance(found, list) else []
 
 
 def _argument(name: str, schema: Any, text: str) -> Any:
     schema = schema if isinstance(schema, Mapping) else {}
-    if schema.get("enum"):
-        return next((option for option in schema["enum"] if str(option).lower() in text.lower()), schema["enum"][0])
+    if options := _options(schema, "enum"):
+        return next((option for option in options if str(option).lower() in text.lower()), options[0])
     kind = schema.get("type", "string")
     spoken = re.escape(name).replace("_", "[ _-]")
     said = re.search(rf"\b{spoken}\b\s*(?:is|=|:|of|number|no\.?|#)?\s*[\"'“]?([\w.@:/+-]*\w)", text, re.I)
@@ -338,20 +349,20 @@ class _Filler:
     def value(self, schema: Any) -> Any:
         schema = schema if isinstance(schema, Mapping) else {}
         for choice in ("anyOf", "oneOf", "allOf"):
-            if schema.get(choice):
-                return self.value(schema[choice][0])
+            if options := _options(schema, choice):
+                return self.value(options[0])
         if "const" in schema:
             return schema["const"]
-        if schema.get("enum"):
-            return schema["enum"][0]
+        if options := _options(schema, "enum"):
+            return options[0]
         kind = schema.get("type")
         if isinstance(kind, list):
-            kind = kind[0]
+            kind = next(iter(kind), None)
         return self._typed(kind, schema)
 
     def _typed(self, kind: Any, schema: Mapping[str, Any]) -> Any:
         if kind == "object" or "properties" in schema:
-            return {name: self.value(part) for name, part in (schema.get("properties") or {}).items()}
+            return {name: self.value(part) for name, part in _properties(schema).items()}
         if kind == "array":
             most = min(len(self._left) or 0, 4)
             return [self.value(schema.get("items")) for _ in range(most)]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import select
 import socket
+import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -70,7 +72,9 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no error of ours; the thread simply ends."""
+        """A client that hung up is no error of ours; anything else is shown."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
         """Wake the threads that wait for idle clients."""
@@ -131,14 +135,26 @@ class _Requests(BaseHTTPRequestHandler):
 
     def _call(self) -> Call:
         target = urlsplit(self.path)
-        length = int(self.headers.get("content-length") or 0)
         return Call(
             method=self.command,
             path=target.path,
             query=target.query,
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(length) if length else b"",
+            body=self._body(),
         )
+
+    def _body(self) -> bytes:
+        if "chunked" in self.headers.get("transfer-encoding", "").lower():
+            return b"".join(self._chunks())
+        length = self.headers.get("content-length", "0")
+        return self.rfile.read(int(length)) if length.isdigit() else b""
+
+    def _chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            """Trailing headers are of no use here."""
 
     def _send_whole(self, answer: Answer) -> None:
         self._send_head(answer, "content-length", str(len(answer.body)))

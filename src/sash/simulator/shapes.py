@@ -93,6 +93,8 @@ BLOCKS: dict[str, _Shape] = {
 }
 IN_TOOL_RESULT = frozenset({"text", "image", "document", "search_result", "tool_reference", "browser_state"})
 SERVER_RESULTS = frozenset(kind for kind in BLOCKS if kind.endswith("_tool_result"))
+SERVER_TOOLS = ("advisor_", "bash_", "browser_", "code_execution_", "computer_", "mcp_toolset", "memory_",
+                "text_editor_", "tool_search_tool_", "web_fetch_", "web_search_")  # fmt: skip
 _SYSTEM_MESSAGE_BETAS = {
     "output_config": "mid-conversation-output-config-2026-07-01",
     "clear_at": "mid-conversation-system-clear-at-2026-08-21",
@@ -223,31 +225,44 @@ def _block(block: Any, role: str, at: str, betas: frozenset[str]) -> Iterator[Pr
 def _fields(block: JsonObject, shape: _Shape, at: str) -> Iterator[Problem]:
     for name in sorted(shape.required - set(block)):
         yield Problem(rule="missing_field", message=f"{at}.{name}: Field required")
-    for name in block:
-        if name != "type" and name not in shape.required and name not in shape.optional:
+    for name, value in block.items():
+        optional = name in shape.optional
+        if name != "type" and name not in shape.required and not optional:
             yield Problem(rule="unknown_field", message=f"{at}.{name}: Extra inputs are not permitted")
+        elif name in _TYPES and not isinstance(value, _TYPES[name]) and not (optional and value is None):
+            yield Problem(rule="field_type", message=f"{at}.{name}: Input should be a valid {_named(_TYPES[name])}")
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(
+        ("text", "thinking", "signature", "data", "id", "name", "tool_use_id", "file_id", "title", "context"), (str,)
+    ),
+    **dict.fromkeys(("input", "cache_control", "tool", "caller"), (dict,)),
+    "citations": (dict, list),
+    "is_error": (bool,),
+    "tools": (list,),
+}
+_NAMES: dict[type, str] = {str: "string", dict: "dictionary", list: "list", bool: "boolean", int: "integer"}
+
+
+def _named(types: tuple[type, ...]) -> str:
+    return " or ".join(_NAMES[kind] for kind in types)
 
 
 def _contents(block: JsonObject, at: str) -> Iterator[Problem]:
     kind = block["type"]
     if kind == "text":
         yield from _text(block, at)
-    elif kind in ("image", "document"):
+    elif kind in _SOURCES:
         yield from _source(block.get("source"), kind, at)
     elif kind == "tool_result":
-        yield from _tool_result(block, at)
-    elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
-        yield from _tool_use(block, at)
-    elif kind == "thinking":
-        yield from _strings(block, ("thinking", "signature"), at)
-    elif kind == "redacted_thinking":
-        yield from _strings(block, ("data",), at)
-
-
-def _strings(block: JsonObject, names: tuple[str, ...], at: str) -> Iterator[Problem]:
-    for name in names:
-        if name in block and not isinstance(block[name], str):
-            yield Problem(rule="field_type", message=f"{at}.{name}: Input should be a valid string")
+        yield from _parts(block.get("content"), IN_TOOL_RESULT, f"{at}.content")
+    elif kind == "search_result":
+        yield from _parts(block.get("content"), frozenset({"text"}), f"{at}.content")
+    elif kind == "compaction" and not isinstance(block.get("content"), str | None):
+        yield Problem(rule="field_type", message=f"{at}.content: Input should be a valid string")
+    elif "content" in block and not isinstance(block["content"], str | list | dict | None):
+        yield Problem(rule="field_type", message=f"{at}.content: Input should be a valid string, list or dictionary")
 
 
 def _text(block: JsonObject, at: str) -> Iterator[Problem]:
@@ -265,35 +280,32 @@ def _source(source: Any, kind: str, at: str) -> Iterator[Problem]:
     if fields is None:
         yield Problem(rule="source", message=f"{at}.source: Input should be one of {', '.join(_SOURCES[kind])}")
         return
-    for name in sorted(fields - set(source)):
-        yield Problem(rule="missing_field", message=f"{at}.source.{name}: Field required")
-    if kind in _MEDIA and source["type"] == "base64" and source.get("media_type") not in _MEDIA[kind]:
-        yield Problem(
-            rule="source", message=f"{at}.source.base64.media_type: Input should be {', '.join(sorted(_MEDIA[kind]))}"
-        )
+    for name in sorted(fields):
+        if name == "content" and source.get(name) is not None:
+            yield from _parts(source[name], frozenset({"text", "image"}), f"{at}.source.content")
+        elif not isinstance(source.get(name), str):
+            yield Problem(rule="source", message=f"{at}.source.{name}: Input should be a valid string")
+    media = source.get("media_type")
+    if kind in _MEDIA and source["type"] == "base64" and str(media) not in _MEDIA[kind]:
+        known = ", ".join(sorted(_MEDIA[kind]))
+        yield Problem(rule="source", message=f"{at}.source.base64.media_type: Input should be {known}")
 
 
-def _tool_result(block: JsonObject, at: str) -> Iterator[Problem]:
-    yield from _strings(block, ("tool_use_id",), at)
-    content = block.get("content")
+def _parts(content: Any, kinds: frozenset[str], at: str) -> Iterator[Problem]:
+    """Blocks inside a block."""
     if content is None or isinstance(content, str):
         return
     if not isinstance(content, list):
-        yield Problem(rule="field_type", message=f"{at}.content: Input should be a valid string or list")
+        yield Problem(rule="field_type", message=f"{at}: Input should be a valid string or list")
         return
     for index, part in enumerate(content):
-        inner = f"{at}.content.{index}"
-        if not isinstance(part, Mapping) or part.get("type") not in IN_TOOL_RESULT:
+        inner = f"{at}.{index}"
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if not isinstance(kind, str) or kind not in kinds:
             yield Problem(rule="block_type", message=f"{inner}: Input tag does not match any of the expected tags")
-        elif part["type"] in BLOCKS:
-            yield from _fields(part, BLOCKS[part["type"]], f"{inner}.{part['type']}")
-            yield from _contents(part, f"{inner}.{part['type']}")
-
-
-def _tool_use(block: JsonObject, at: str) -> Iterator[Problem]:
-    yield from _strings(block, ("id", "name"), at)
-    if "input" in block and not isinstance(block["input"], Mapping):
-        yield Problem(rule="field_type", message=f"{at}.input: Input should be a valid dictionary")
+        elif kind in BLOCKS:
+            yield from _fields(part, BLOCKS[kind], f"{inner}.{kind}")
+            yield from _contents(part, f"{inner}.{kind}")
 
 
 def _tools(tools: Any) -> Iterator[Problem]:
@@ -308,6 +320,13 @@ def _tools(tools: Any) -> Iterator[Problem]:
             yield Problem(rule="tools", message=f"{at}: Input should be a valid dictionary")
         elif (tool.get("type") or "custom") == "custom":
             yield from _custom_tool(tool, f"{at}.custom")
+        elif not str(tool["type"]).startswith(SERVER_TOOLS):
+            yield Problem(
+                rule="tools",
+                message=f"{at}: Input tag {tool['type']!r} found using 'type' does not match any of the expected tags",
+            )
+        elif not isinstance(tool.get("cache_control"), dict | None):
+            yield Problem(rule="field_type", message=f"{at}.cache_control: Input should be a valid dictionary")
 
 
 def _custom_tool(tool: JsonObject, at: str) -> Iterator[Problem]:
@@ -317,18 +336,38 @@ def _custom_tool(tool: JsonObject, at: str) -> Iterator[Problem]:
     for name in tool:
         if name not in _TOOL_FIELDS:
             yield Problem(rule="unknown_field", message=f"{at}.{name}: Extra inputs are not permitted")
+    for name, types in (("name", str), ("description", str | None), ("cache_control", dict | None)):
+        if name in tool and not isinstance(tool[name], types):
+            yield Problem(rule="field_type", message=f"{at}.{name}: Input has the wrong type")
     schema = tool.get("input_schema")
     if "input_schema" in tool and not (isinstance(schema, Mapping) and schema.get("type") == "object"):
         yield Problem(rule="tools", message=f"{at}.input_schema.type: Input should be 'object'")
 
 
-_OBJECTS = ("thinking", "output_config", "tool_choice", "metadata", "diagnostics", "context_management")
+_OBJECTS = (
+    "cache_control",
+    "thinking",
+    "output_config",
+    "tool_choice",
+    "metadata",
+    "diagnostics",
+    "context_management",
+)
+
+_STRINGS = (
+    ("cache_control", "ttl"), ("thinking", "type"), ("thinking", "display"), ("output_config", "effort"),
+    ("tool_choice", "type"), ("tool_choice", "name"), ("metadata", "user_id"), ("diagnostics", "previous_message_id"),
+)  # fmt: skip
 
 
 def _options(body: JsonObject) -> Iterator[Problem]:
     for name in _OBJECTS:
         if body.get(name) is not None and not isinstance(body[name], Mapping):
             yield Problem(rule="field_type", message=f"{name}: Input should be a valid dictionary")
+    for outer, inner in _STRINGS:
+        value = body[outer].get(inner) if isinstance(body.get(outer), Mapping) else None
+        if value is not None and not isinstance(value, str):
+            yield Problem(rule="field_type", message=f"{outer}.{inner}: Input should be a valid string")
     stops = body.get("stop_sequences")
     if stops is not None and not (isinstance(stops, list) and all(isinstance(stop, str) for stop in stops)):
         yield Problem(rule="field_type", message="stop_sequences: Input should be a list of strings")

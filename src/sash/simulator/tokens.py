@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import math
 import re
 import struct
 from collections.abc import Callable
-from functools import lru_cache
 
 from sash.model.cards import Generation, ModelCard
 
@@ -55,11 +55,24 @@ UNSEEN_IMAGE = (1092, 1092)
 """Pixels assumed of an image whose bytes are elsewhere (a URL, a file id)."""
 
 
-@lru_cache(maxsize=20_000)
+_MEMO_SIZE = 100_000
+_memo: dict[tuple[Generation, bytes], int] = {}
+
+
 def count_text(text: str, generation: Generation) -> int:
-    """Tokens of a text, at least 1 for any text that is not empty."""
+    """Tokens of a text, at least 1 for any text that is not empty. Remembered by digest."""
     if not text:
         return 0
+    key = generation, hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    size = _memo.get(key)
+    if size is None:
+        if len(_memo) >= _MEMO_SIZE:
+            _memo.clear()
+        size = _memo[key] = _count(text, generation)
+    return size
+
+
+def _count(text: str, generation: Generation) -> int:
     weights = WEIGHTS[generation]
     words = _CLASSES["word"].findall(text)
     total = weights["word"] * len(words) + weights["letter"] * sum(map(len, words))

@@ -96,8 +96,8 @@ def problem_body(problem: Problem, request_id: str) -> dict[str, Any]:
     )
 
 
-def usage_body(usage: Usage, *, thinking: bool) -> dict[str, Any]:
-    """Usage as JSON replies carry it."""
+def usage_body(usage: Usage, request: Mapping[str, Any], *, thinking: bool) -> dict[str, Any]:
+    """Usage as JSON replies carry it; geography and speed as they were asked for."""
     body: dict[str, Any] = {
         "input_tokens": usage.fresh,
         "cache_creation_input_tokens": usage.write,
@@ -105,8 +105,10 @@ def usage_body(usage: Usage, *, thinking: bool) -> dict[str, Any]:
         "cache_creation": {"ephemeral_5m_input_tokens": usage.write_5m, "ephemeral_1h_input_tokens": usage.write_1h},
         "output_tokens": usage.output,
         "service_tier": "standard",
-        "inference_geo": "global",
+        "inference_geo": request.get("inference_geo") or "global",
     }
+    if request.get("speed"):
+        body["speed"] = request["speed"]
     if thinking:
         body["output_tokens_details"] = {"thinking_tokens": usage.thinking}
     return body
