@@ -145,15 +145,21 @@ _TIERS = {"high": (2_576, 4_784), "standard": (1_568, 1_568)}
 
 def image_tokens(size: tuple[int, int], card: ModelCard) -> int:
     """Tokens of an image of (width, height) pixels: a patch of 28 x 28 each, after scaling down ("Vision" docs)."""
-    edge, cap = _TIERS[card.image_tier]
+    edge, most = _TIERS[card.image_tier]
     width, height = max(1, size[0]), max(1, size[1])
     scale = min(1.0, edge / max(width, height))
-    patches = _patches(width * scale, height * scale)
-    return min(patches, cap)
+    if _patches(width, height, scale) <= most:
+        return _patches(width, height, scale)
+    low, high = 0.0, scale
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _patches(width, height, middle) <= most else (low, middle)
+    return _patches(width, height, low)
 
 
-def _patches(width: float, height: float) -> int:
-    return math.ceil(round(width, 6) / 28) * math.ceil(round(height, 6) / 28)
+def _patches(width: int, height: int, scale: float) -> int:
+    across, down = (math.ceil(round(edge * scale / 28, 6)) for edge in (width, height))
+    return max(1, across) * max(1, down)
 
 
 def image_size(data: str) -> tuple[int, int] | None:
