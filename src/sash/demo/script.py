@@ -35,7 +35,8 @@ ASKED_CATEGORIES = ("multi-hop", "temporal", "open", "single-hop")
 
 _WORD = re.compile(r"\w+")
 _EMPTY_WORDS = frozenset(
-    "a an and at by for from had has he her his in is it its of on or she that the their they to was were with".split()
+    ("a", "an", "and", "at", "by", "for", "from", "had", "has", "he", "her", "his", "in", "is", "it", "its")
+    + ("of", "on", "or", "she", "that", "the", "their", "they", "to", "was", "were", "with")
 )
 
 
@@ -49,7 +50,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Probe:
     """Something to ask at the end. `answers`: one of them must occur in a right reply, word by word.
 
     With `words`, the score is the share of the first answer's words that occur.
@@ -79,7 +80,7 @@ class Script:
     title: str
     system: str | Sequence[Block]
     lines: tuple[Line, ...]
-    facts: tuple[Fact, ...]
+    probes: tuple[Probe, ...]
     tools: tuple[Block, ...] = ()
     note: str = ""
     """what a reader should know of how the source was taken"""
@@ -92,23 +93,23 @@ class Script:
     def shortened(self, turns: int) -> Script:
         """The first `turns` turns, and the questions that these can answer."""
         lines = self.lines[: max(1, turns // 2)]
-        facts = tuple(fact for fact in self.facts if all(at < len(lines) for at in fact.lines))
-        return replace(self, lines=lines, facts=facts)
+        probes = tuple(probe for probe in self.probes if all(at < len(lines) for at in probe.lines))
+        return replace(self, lines=lines, probes=probes)
 
 
 def shipped() -> Script:
     """The conversation that ships with sash."""
     turns, facts = demo.load()
     lines = [
-        Line(said=[text_block(said.text)], reply=[text_block(reply.text)], gap=said.gap_s)
+        Line(said=[text_block(said.text)], reply=[text_block(reply.text)], gap=said.gap_s or 0.0)
         for said, reply in zip(turns[::2], turns[1::2], strict=True)
     ]
     return Script(
         title="the mill house (ships with sash)",
         system=SHIPPED_SYSTEM,
         lines=tuple(lines),
-        facts=tuple(
-            Fact(
+        probes=tuple(
+            Probe(
                 id=fact.id,
                 kind=fact.kind,
                 question=fact.question,
@@ -131,12 +132,14 @@ def from_file(path: str | Path, *, questions: int = 40) -> Script:
         raise InvalidImport(f"{path}: the first conversation has no turns to play", path=str(path), line=None)
     groups = list(_groups(turns))
     where = {turn.id: at for at, group in enumerate(groups) for turn in group if turn.id is not None}
-    facts = [_fact(number, question, where) for number, question in enumerate(found.questions, 1) if _askable(question)]
+    probes = [
+        _probe(number, question, where) for number, question in enumerate(found.questions, 1) if _askable(question)
+    ]
     return Script(
         title=f"{Path(path).name}: {found.title or found.id}",
         system=found.system or _system(found),
         lines=tuple(_lines(groups)),
-        facts=_sample(facts, questions),
+        probes=_sample(probes, questions),
         tools=found.tools_called,
         note=_note(found, len(groups)),
     )
@@ -192,8 +195,8 @@ def _askable(question: Question) -> bool:
     return bool(question.answer) and question.category in ("", *ASKED_CATEGORIES)
 
 
-def _fact(number: int, question: Question, where: dict[str, int]) -> Fact:
-    return Fact(
+def _probe(number: int, question: Question, where: dict[str, int]) -> Probe:
+    return Probe(
         id=f"q{number}",
         kind=question.category,
         question=question.text,
@@ -203,10 +206,10 @@ def _fact(number: int, question: Question, where: dict[str, int]) -> Fact:
     )
 
 
-def _sample(facts: Sequence[Fact], most: int) -> tuple[Fact, ...]:
+def _sample(probes: Sequence[Probe], most: int) -> tuple[Probe, ...]:
     """The same sample every time, in the order of the file."""
-    chosen = random.Random(len(facts)).sample(range(len(facts)), min(most, len(facts)))
-    return tuple(facts[at] for at in sorted(chosen))
+    chosen = random.Random(len(probes)).sample(range(len(probes)), min(most, len(probes)))
+    return tuple(probes[at] for at in sorted(chosen))
 
 
 def _words(text: str) -> frozenset[str]:

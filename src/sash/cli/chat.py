@@ -1,0 +1,239 @@
+"""`sash chat`: a conversation in the terminal, streamed, with a line on what each reply cost.
+
+The loop reads lines, says them, and takes commands that begin with a slash. Ctrl-C during a reply keeps the
+chat; what had come is recorded. Errors of a send are shown and the chat goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from sash.claude.clients import sync_client
+from sash.cli.common import console as make_console
+from sash.cli.common import dollars, one_line, percent, printable, say_error, window_options
+from sash.conversation import DEFAULT_BUDGET, Conversation
+from sash.errors import InvalidOption, NotFound, RemoteError, SashError
+from sash.flows.steps import OpenConversation
+from sash.model.replies import Reply
+from sash.planning.situation import Strategy
+from sash.simulator import Clock, Simulator
+from sash.stores import SqliteStore
+
+with contextlib.suppress(ImportError):  # line editing and history where the platform has it
+    import readline  # noqa: F401
+
+PACE = 0.01
+"""Seconds for each token of the simulator's replies, so that they stream as Claude's do."""
+SHOWN = 10
+"""Turns that `/history` shows."""
+GO_ON = "Go on."
+"""What `/plan` supposes you say."""
+
+
+@click.command()
+@click.argument("database", default="chats.db", type=click.Path(dir_okay=False))
+@click.option("--id", "id", help="The conversation to go on with, or to begin [default: a new one, named by the time]")
+@click.option("--system", help="The system prompt.")
+@window_options(budget=DEFAULT_BUDGET)
+@click.option("--simulator", is_flag=True, help="Talk to the built-in simulator: no key, no cost.")
+def chat(
+    database: str,
+    id: str | None,
+    system: str | None,
+    model: str | None,
+    budget: int,
+    keep: int | None,
+    strategy: Strategy | None,
+    simulator: bool,
+) -> None:
+    """Talk to Claude. Every turn is kept in DATABASE (default: chats.db)."""
+    client = _client(simulator)
+    store = SqliteStore(database)
+    try:
+        conversation = Conversation(
+            store,
+            id=id or time.strftime("%Y-%m-%d-%H%M%S"),
+            model=model,
+            budget=budget,
+            keep=keep,
+            strategy=strategy,
+            client=client,
+            **{**_imported(store, id), **({"system": system} if system else {})},
+        )
+        Talk(conversation, database, make_console()).run()
+    finally:
+        store.close()
+
+
+def _client(simulator: bool) -> Any:
+    if simulator:
+        return Simulator(clock=Clock(wall=True), seconds_per_token=PACE).client()
+    try:
+        return sync_client(None)
+    except InvalidOption as error:
+        raise InvalidOption(
+            "no key for Claude: set ANTHROPIC_API_KEY, or try without one: sash chat --simulator",
+            option="client",
+            value=None,
+        ) from error
+
+
+def _imported(store: SqliteStore, id: str | None) -> dict[str, Any]:
+    """System prompt and tools that came with an imported conversation, until a request has recorded them."""
+    if id is None:
+        return {}
+    try:
+        head = store.open_conversation(OpenConversation(namespace="", id=id, create=False))
+    except NotFound:
+        return {}
+    metadata = {} if head.epoch else store.describe(id).metadata
+    return {name: metadata[name] for name in ("system", "tools") if name in metadata}
+
+
+class Talk:
+    """The loop: a conversation, and what has been typed to it."""
+
+    def __init__(self, conversation: Conversation, database: str, console: Console) -> None:
+        self.chat, self.console, self.database = conversation, console, database
+        self.going = True
+        self.commands: dict[str, tuple[Callable[[str], None], str]] = {
+            "/plan": (self._plan, "[TEXT]  what the next request would look like; sends nothing"),
+            "/usage": (self._usage, "what this conversation has used so far"),
+            "/history": (self._history, f"[N]  the newest turns (default {SHOWN})"),
+            "/fork": (self._fork, "[N]  go on in a copy that ends with reply N (default: the newest)"),
+            "/retry": (self._retry, "send a turn that got no answer again, or ask again after a reply cut short"),
+            "/pin": (self._pin, "[N]  keep the exchange of turn N in every request (default: the newest)"),
+            "/help": (self._help, "this list"),
+            "/quit": (self._quit, "leave; so does Ctrl-D"),
+        }
+
+    def run(self) -> None:
+        """Read and answer until the end of input or /quit."""
+        if sys.stdin.isatty():
+            self._dim(f"{self.chat.model}, conversation {self.chat.id} in {self.database}. /help lists the commands.")
+        while self.going:
+            try:
+                line = input("you> " if sys.stdin.isatty() else "").strip()
+            except EOFError:
+                break
+            except KeyboardInterrupt:
+                self.console.print()
+                self._dim("Ctrl-D or /quit leaves.")
+                continue
+            self._take(line)
+        self._dim(f"Kept. Go on with: sash chat {self.database} --id {self.chat.id}")
+
+    def _take(self, line: str) -> None:
+        """One line: a command, or something to say."""
+        name, _, rest = line.partition(" ")
+        try:
+            if name in self.commands:
+                self.commands[name][0](rest.strip())
+            elif name.startswith("/"):
+                say_error(f"no command {name}; /help lists them")
+            elif line:
+                self._say(line)
+        except SashError as error:
+            say_error(str(error) + self._remedy(error))
+        except KeyboardInterrupt:
+            self.console.print()
+            self._dim("Stopped; what had come is recorded. Go on, or /retry to ask again.")
+
+    def _remedy(self, error: SashError) -> str:
+        pending = isinstance(error, RemoteError) and error.facts.get("state") == "pending"
+        return " Your message is recorded: /retry sends it again." if pending else ""
+
+    # ---- saying ---------------------------------------------------------------------------------
+
+    def _say(self, text: str) -> None:
+        with self.chat.stream(text) as stream:
+            for piece in stream:
+                self._print_piece(piece)
+        self._print_end(stream.reply)
+
+    def _retry(self, _: str) -> None:
+        reply = self.chat.retry()
+        self._print_piece(reply.text)
+        self._print_end(reply)
+
+    def _print_piece(self, text: str) -> None:
+        click.echo(printable(text), nl=False)
+        sys.stdout.flush()
+
+    def _print_end(self, reply: Reply) -> None:
+        self.console.print()
+        if reply.stop_reason not in ("end_turn", "stop_sequence"):
+            self._dim(f"The reply ended with {reply.stop_reason}.")
+        self._dim(self._status(reply))
+
+    def _status(self, reply: Reply) -> str:
+        cost = f"{dollars(reply.cost)} this reply, {dollars(self.chat.usage().dollars)} in all"
+        cut = " · the window was cut" if reply.plan.cut and reply.number > 1 else ""
+        return (
+            f"{reply.usage.prompt:,} prompt tokens of {self.chat.budget:,} · "
+            f"{percent(reply.usage.cached_share)} from the cache · {cost}{cut}"
+        )
+
+    # ---- commands -------------------------------------------------------------------------------
+
+    def _plan(self, text: str) -> None:
+        self._dim(f"If you now said {text or GO_ON!r}:")
+        self.console.print(escape(self.chat.plan(text or GO_ON).explain()))
+
+    def _usage(self, _: str) -> None:
+        used = self.chat.usage()
+        self.console.print(
+            f"{used.requests} requests: {used.prompt:,} prompt tokens ({used.read:,} read from the cache, "
+            f"{used.written:,} written, {used.fresh:,} fresh), {percent(used.cached_share)} cached; "
+            f"{used.output:,} tokens of replies; {dollars(used.dollars)}"
+        )
+
+    def _history(self, rest: str) -> None:
+        for turn in self.chat.history(limit=_number(rest, SHOWN)):
+            state = "" if turn.state == "answered" else f" ({turn.state})"
+            who = f"{turn.seq:>4} {turn.role}{state}"
+            self.console.print(f"[bold]{who}[/]  {escape(one_line(turn.text, 200))}", soft_wrap=True)
+
+    def _fork(self, rest: str) -> None:
+        fork = self.chat.fork(self._turn(rest).id if rest else None)
+        self.chat = fork
+        self._dim(f"You are now in the fork {fork.id}; the conversation it came from stays as it is.")
+
+    def _pin(self, rest: str) -> None:
+        turn = self._turn(rest)
+        self.chat.pin(turn)
+        self._dim(f"The exchange of turn {turn.seq} stays in every request from the next cut on at the latest.")
+
+    def _turn(self, rest: str) -> Any:
+        """The turn with the number given; without one, the newest."""
+        number = _number(rest, 0)
+        found = self.chat.history(after=number - 1) if number else self.chat.history(limit=1)
+        if not found or (number and found[0].seq != number):
+            raise NotFound("no such turn; /history shows their numbers", kind="turn", key=rest)
+        return found[0]
+
+    def _help(self, _: str) -> None:
+        for name, (_command, what) in self.commands.items():
+            self.console.print(f"[bold]{name:9}[/]{escape(what)}", soft_wrap=True)
+
+    def _quit(self, _: str) -> None:
+        self.going = False
+
+    def _dim(self, text: str) -> None:
+        self.console.print(f"[dim]{escape(text)}[/]", soft_wrap=True)
+
+
+def _number(text: str, default: int) -> int:
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise InvalidOption(f"{text!r} is no number of a turn", option="number", value=text)
+    return int(text)

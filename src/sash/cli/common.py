@@ -1,0 +1,132 @@
+"""What the commands share: how errors look, how numbers look, the options of a conversation.
+
+Text of models and of files is shown without its control characters: it must not steer the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import IO, Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from sash.cli.strategy import StrategyType
+from sash.errors import InvalidOption, SashError
+from sash.stores import SqliteStore
+
+PIPED_WIDTH = 120
+"""Columns where the output is no terminal and COLUMNS does not say."""
+
+DATABASE = click.Path(exists=True, dir_okay=False)
+"""A database that must be there already."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Fault(click.ClickException):
+    """An error of sash, as one red line."""
+
+    def __init__(self, error: SashError) -> None:
+        super().__init__(" ".join(str(error).split()))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line on stderr."""
+        say_error(self.message, file)
+
+
+class UsageFault(Fault):
+    """The same for an option that cannot be."""
+
+    exit_code = 2
+
+
+class SashGroup(click.Group):
+    """A group whose commands never end in a traceback of sash's own errors."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; sash's errors become faults."""
+        try:
+            return super().invoke(ctx)
+        except SashError as error:
+            raise (UsageFault if isinstance(error, InvalidOption) else Fault)(error) from error
+
+
+def say_error(message: str, file: IO[Any] | None = None) -> None:
+    """One red line on stderr."""
+    console = Console(file=file or sys.stderr, soft_wrap=True, highlight=False)
+    console.print(Text(f"error: {printable(message)}", style="red"))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal, or wide enough for our tables where there is none."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = PIPED_WIDTH
+    return made
+
+
+def printable(text: str) -> str:
+    """Without control characters, apart from line ends and tabs."""
+    return "".join(sign for sign in text if (sign >= " " and not "\x7f" <= sign <= "\x9f") or sign in "\n\t")
+
+
+def one_line(text: str, most: int) -> str:
+    """At most `most` characters in one line."""
+    flat = " ".join(printable(text).split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+def dollars(amount: float | None) -> str:
+    """Dollars with as many digits as they need."""
+    if amount is None:
+        return "unknown"
+    return f"${amount:,.2f}" if amount >= 100 else f"${amount:.4f}"
+
+
+def percent(share: float | None) -> str:
+    """A share from 0 to 1."""
+    return "–" if share is None else f"{share:.0%}"
+
+
+def moment(at: float) -> str:
+    """A time, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def open_database(path: str) -> SqliteStore:
+    """The store in a file. Raises StoreErrors."""
+    return SqliteStore(path)
+
+
+def window_options(*, budget: int) -> Callable[[F], F]:
+    """--model, --budget, --keep and --strategy."""
+    options = (
+        click.option("--model", metavar="NAME", help="The model to talk to."),
+        click.option(
+            "--budget",
+            type=click.IntRange(min=1),
+            default=budget,
+            show_default=True,
+            help="The most prompt tokens of a request.",
+        ),
+        click.option(
+            "--keep", type=click.IntRange(min=0), help="Recent tokens always sent whole [default: budget / 4]"
+        ),
+        click.option(
+            "--strategy",
+            type=StrategyType(),
+            help='What leaves the window, and when: "SteppedWindow(keep=2000, high=8000)", "SlidingWindow(turns=10)".',
+        ),
+    )
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add

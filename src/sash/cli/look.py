@@ -1,0 +1,210 @@
+"""`sash show`, `sash search`, `sash usage`: what a database holds. They change nothing and need no key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sash.cli.common import DATABASE, console, dollars, moment, one_line, open_database, percent, printable
+from sash.conversation import DEFAULT_MODEL
+from sash.errors import InvalidOption
+from sash.flows.steps import Head, OpenConversation, ReadRequest, ReadTurns
+from sash.inspect.html import render
+from sash.model.epochs import Epoch, Request
+from sash.model.turns import Turn
+from sash.stores import Store
+from sash.stores.port import Hit, UsageRow
+
+LISTED = 50
+TURNS = 20
+GROUPS = ("day", "model", "conversation")
+
+
+@click.command()
+@click.argument("database", type=DATABASE)
+@click.argument("id", required=False)
+@click.option(
+    "--limit", type=click.IntRange(min=1), help=f"Newest conversations [{LISTED}], or turns [{TURNS}], shown."
+)
+@click.option("--full", is_flag=True, help="Show turns whole.")
+@click.option("--html", type=click.File("w", encoding="utf-8", atomic=True), help="Write the window as an HTML page.")
+def show(database: str, id: str | None, limit: int | None, full: bool, html: IO[str] | None) -> None:
+    """List the conversations of DATABASE, or show the one named ID."""
+    with closing(open_database(database)) as store:
+        if id is None:
+            if html is not None:
+                raise InvalidOption(
+                    "--html shows one conversation; name it: sash show DB ID", option="html", value=None
+                )
+            _show_list(store, limit or LISTED)
+            return
+        head = _head(store, id)
+        if html is not None:
+            html.write(_page(store, head, id))
+        _show_one(store, head, id, limit or TURNS, full)
+
+
+def _head(store: Store, id: str) -> Head:
+    return store.open_conversation(OpenConversation(namespace="", id=id, create=False))
+
+
+def _show_list(store: Store, limit: int) -> None:
+    out, found = console(), store.conversations(limit=limit)
+    if not found:
+        out.print("no conversations yet")
+        return
+    table = Table("id", "title", "turns", "requests", "cost", "last used (UTC)")
+    for name in ("turns", "requests", "cost"):
+        _right(table, name)
+    for info in found:
+        table.add_row(
+            Text(info.id, overflow="fold"),
+            Text(one_line(info.title or "", 60)),
+            f"{info.turns:,}",
+            f"{info.requests:,}",
+            dollars(info.dollars),
+            moment(info.updated_at),
+        )
+    out.print(table)
+
+
+def _show_one(store: Store, head: Head, id: str, limit: int, full: bool) -> None:
+    out, info = console(), store.describe(id)
+    title = f" ({one_line(info.title, 80)})" if info.title else ""
+    out.print(Text(f"{id}{title}", style="bold"))
+    out.print(Text(f"{head.seq:,} turns, {head.requests:,} requests, {dollars(info.dollars)}; times in UTC"))
+    _show_turns(out, store.read_turns(ReadTurns(conversation=head.conversation, limit=limit, newest=True)), head, full)
+    numbers = range(max(1, head.requests - limit + 1), head.requests + 1)
+    found = [store.read_request(ReadRequest(conversation=head.conversation, number=n))[:2] for n in numbers]
+    if found:
+        _show_epochs(out, found)
+        _show_plan(out, found[-1][0])
+
+
+def _show_turns(out: Console, turns: Sequence[Turn], head: Head, full: bool) -> None:
+    start = head.epoch.start if head.epoch else None
+    table = Table("turn", "role", "state", "when", "text", show_lines=full)
+    _right(table, "turn")
+    for turn in turns:
+        text = printable(turn.text) if full else one_line(turn.text, 160)
+        outside = start is not None and turn.seq < start
+        table.add_row(
+            str(turn.seq), turn.role, turn.state, moment(turn.at), Text(text), style="dim" if outside else None
+        )
+    out.print(table)
+    if start is not None and start > 1:
+        out.print(f"The view begins at turn {start}; what came before is in the record only.")
+
+
+def _show_epochs(out: Console, found: Sequence[tuple[Request, Epoch]]) -> None:
+    table = Table("requests", "from turn", "model", "strategy", "began because", title="epochs", title_justify="left")
+    for epoch in {epoch.id: epoch for _, epoch in found}.values():
+        numbers = [request.number for request, its in found if its.id == epoch.id]
+        table.add_row(
+            f"{numbers[0]}–{numbers[-1]}", str(epoch.start), epoch.model, Text(epoch.strategy), Text(epoch.reason)
+        )
+    out.print(table)
+
+
+def _show_plan(out: Console, request: Request) -> None:
+    why, expected, used = request.why, request.expected, request.usage
+    lines = [
+        f"Last request: number {request.number}, {request.state}, {moment(request.at)}, {request.sent.model}.",
+        f"Rule '{why.get('rule')}': {why.get('reason')}.",
+        f"Expected {expected.prompt:,} prompt tokens, at most {expected.upper:,} of a budget of {why.get('budget'):,}.",
+        f"Of these {expected.read:,} read from the cache, {expected.write:,} written, {expected.fresh:,} fresh.",
+    ]
+    if used is not None:
+        lines.append(
+            f"Used {used.prompt:,} prompt tokens: {used.read:,} read, {used.write:,} written, {used.fresh:,} fresh; "
+            f"{used.output:,} of reply; {dollars(request.cost)}."
+        )
+    if request.error:
+        lines.append(f"It failed: {request.error}.")
+    out.print(Text("\n".join(lines)))
+
+
+def _page(store: Store, head: Head, id: str) -> str:
+    model = head.epoch.model if head.epoch else DEFAULT_MODEL
+    window = render(store, head.conversation, id, model)
+    return f"<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>sash</title>\n<body>{window}</body></html>\n"
+
+
+@click.command()
+@click.argument("database", type=DATABASE)
+@click.argument("query")
+@click.option("--id", "id", help="Search this conversation only.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Hits shown.")
+def search(database: str, query: str, id: str | None, limit: int) -> None:
+    """Find turns that hold all words of QUERY, the best first."""
+    with closing(open_database(database)) as store:
+        hits = store.search(query, conversation=id, limit=limit)
+    out = console()
+    for hit in hits:
+        out.print(_hit(hit), soft_wrap=True)
+    if not hits:
+        out.print("nothing found; all words of the query must occur in one turn")
+
+
+def _hit(hit: Hit) -> Text:
+    line = Text(f"{hit.conversation} turn {hit.seq}, {hit.role}, {moment(hit.at)}  ", style="dim")
+    line.append(one_line(hit.snippet, 400), style="not dim")
+    line.highlight_regex(r"\[[^\[\]]*\]", "bold not dim")
+    return line
+
+
+@click.command()
+@click.argument("database", type=DATABASE)
+@click.option("--by", default="day,model", show_default=True, help=f"Groups, with commas: {', '.join(GROUPS)}.")
+@click.option("--id", "id", help="This conversation only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def usage(database: str, by: str, id: str | None, as_json: bool) -> None:
+    """What requests used and cost: tokens, share read from the cache, dollars."""
+    groups = [name.strip() for name in by.split(",") if name.strip()]
+    with closing(open_database(database)) as store:
+        rows = store.usage(by=groups, conversation=id)
+    if as_json:
+        click.echo(json.dumps([_as_json(groups, row) for row in rows], indent=1, ensure_ascii=False))
+    else:
+        console().print(_usage_table(groups, rows))
+
+
+def _as_json(groups: Sequence[str], row: UsageRow) -> dict[str, object]:
+    facts = asdict(row)
+    del facts["group"]
+    named = zip(groups, row.group, strict=False)  # without groups, the one row is called "all"
+    return {**dict(named), **facts, "cached_share": row.cached_share}
+
+
+def _usage_table(groups: Sequence[str], rows: Sequence[UsageRow]) -> Table:
+    table = Table(*(groups or ["all"]), show_footer=len(rows) > 1)
+    sums = [sum(getattr(row, name) for row in rows) for name in ("requests", "prompt", "read", "written", "output")]
+    prompt, read = sums[1], sums[2]
+    footers = [f"{total:,}" for total in sums]
+    footers += [percent(read / prompt if prompt else 0.0), dollars(sum(row.dollars for row in rows))]
+    names = ("requests", "prompt", "read", "written", "output", "cached", "cost")
+    for name, footer in zip(names, footers, strict=True):
+        table.add_column(name, footer=footer, justify="right")
+    for row in rows:
+        numbers = (row.requests, row.prompt, row.read, row.written, row.output)
+        table.add_row(
+            *(Text(name) for name in row.group),
+            *(f"{number:,}" for number in numbers),
+            percent(row.cached_share),
+            dollars(row.dollars),
+        )
+    return table
+
+
+def _right(table: Table, name: str) -> None:
+    for column in table.columns:
+        if column.header == name:
+            column.justify = "right"

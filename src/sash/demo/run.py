@@ -1,0 +1,230 @@
+"""The demo: a script played through a real `Conversation` on the simulator, then asked what it still knows.
+
+`Player` is one strategy's run: `play` says all lines, `ask` puts each question on a fork of its own, so that
+asking changes nothing. Clock and simulator belong to the run: time passes as the script's gaps say, in no
+time. Dollars are the simulator's bill for the lines alone. It draws nothing: see `sash.cli.demo`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sash.conversation import DEFAULT_MODEL, Conversation
+from sash.demo.script import Line, Probe, Script
+from sash.model.replies import Reply
+from sash.model.usage import Usage
+from sash.planning.situation import Strategy
+from sash.simulator import Simulator
+from sash.stores import MemoryStore, Store
+
+MAX_TOKENS = 1_024
+"""Room for a reply; the recorded ones are far shorter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What a run has used so far. Dollars as billed."""
+
+    lines: int = 0
+    usage: Usage = field(default_factory=Usage)
+    dollars: float = 0.0
+    cuts: int = 0
+    largest: int = 0
+    """tokens of the largest prompt"""
+
+    @property
+    def mean_prompt(self) -> float:
+        """Prompt tokens per request."""
+        return self.usage.prompt / self.lines if self.lines else 0.0
+
+    def after(self, reply: Reply) -> Totals:
+        """The totals with one more reply. The first epoch is no cut."""
+        return Totals(
+            lines=self.lines + 1,
+            usage=self.usage + reply.usage,
+            dollars=self.dollars + (reply.cost or 0.0),
+            cuts=self.cuts + (reply.plan.cut and self.lines > 0),
+            largest=max(self.largest, reply.usage.prompt),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The run just after a reply."""
+
+    line: Line
+    reply: Reply
+    totals: Totals
+    clock: float
+    """unix seconds, by the run's own clock"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """A question, the reply to it, and whether what it asks for was still sent."""
+
+    probe: Probe
+    reply: str
+    in_view: bool | None
+    """whether a turn that tells it was in the request; None: the source does not say which does"""
+
+    @property
+    def score(self) -> float:
+        """How much of the answer the reply holds, from 0 to 1."""
+        return self.probe.score(self.reply)
+
+
+class Player:
+    """One run of a script under one strategy (None: the default one)."""
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        budget: int,
+        keep: int | None = None,
+        strategy: Strategy | None = None,
+        model: str = DEFAULT_MODEL,
+        store: Store | None = None,
+        id: str = "demo",
+    ) -> None:
+        self.script = script
+        self.totals = Totals()
+        self.recalled: list[Recalled] = []
+        self.simulator = Simulator(thinking=False)
+        self.store = store or MemoryStore()
+        self.chat = Conversation(
+            self.store,
+            id=id,
+            model=model,
+            system=script.system,
+            tools=script.tools or None,
+            budget=budget,
+            keep=keep,
+            strategy=strategy,
+            max_tokens=MAX_TOKENS,
+            client=self.simulator.client(),
+            clock=self.simulator.clock.now,
+        )
+
+    @property
+    def name(self) -> str:
+        """The strategy's row label."""
+        return repr(self.chat.strategy)
+
+    def play(self) -> Iterator[Moment]:
+        """Say every line and have the recorded reply said back; a moment after each."""
+        self.simulator.script([list(line.reply) or None for line in self.script.lines])
+        for line in self.script.lines:
+            self.simulator.clock.advance(line.gap)
+            reply = self.chat.send(line.said)
+            self.totals = self.totals.after(reply)
+            yield Moment(line=line, reply=reply, totals=self.totals, clock=self.simulator.clock.now())
+
+    def ask(self) -> Iterator[Recalled]:
+        """Ask every question on a fork of its own; the simulator answers from what it is sent, and nothing else."""
+        self.simulator.script([])
+        for probe in self.script.probes:
+            reply = self.chat.fork(id=f"{self.chat.id}: {probe.id}").send(probe.question)
+            found = Recalled(probe=probe, reply=reply.text, in_view=_in_view(probe, reply))
+            self.recalled.append(found)
+            yield found
+
+    def close(self) -> None:
+        """Close the conversation, and the store where it was made here."""
+        self.chat.close()
+
+
+def _in_view(probe: Probe, reply: Reply) -> bool | None:
+    """Whether all lines that tell the answer were sent; line n is the turns 2n+1 and 2n+2 of the record."""
+    if not probe.lines:
+        return None
+    sent = {turn.seq for turn in reply.plan.turns}
+    return all({2 * at + 1, 2 * at + 2} <= sent for at in probe.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One strategy in the table at the end."""
+
+    strategy: str
+    totals: Totals
+    times: float | None
+    """dollars, as a multiple of the first row's"""
+    in_view: float | None
+    """share of the questions whose answer was still sent"""
+    answered: float | None
+    """mean score of the answers"""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for `--json`."""
+        usage = self.totals.usage
+        return {
+            "strategy": self.strategy,
+            "requests": self.totals.lines,
+            "dollars": self.totals.dollars,
+            "times": self.times,
+            "fresh": usage.fresh,
+            "read": usage.read,
+            "written": usage.write,
+            "output": usage.output,
+            "cached_share": usage.cached_share,
+            "cuts": self.totals.cuts,
+            "mean_prompt": self.totals.mean_prompt,
+            "largest_prompt": self.totals.largest,
+            "in_view": self.in_view,
+            "answered": self.answered,
+        }
+
+
+def table(players: Sequence[Player]) -> list[Row]:
+    """A row for each run; the first one is what the others are compared with."""
+    ours = players[0].totals.dollars
+    return [
+        Row(
+            strategy=player.name,
+            totals=player.totals,
+            times=player.totals.dollars / ours if ours else None,
+            in_view=_mean([float(found.in_view) for found in player.recalled if found.in_view is not None]),
+            answered=_mean([found.score for found in player.recalled]),
+        )
+        for player in players
+    ]
+
+
+def to_json(script: Script, players: Sequence[Player], settings: dict[str, Any]) -> str:
+    """Everything a run showed, as JSON."""
+    return json.dumps(
+        {
+            "title": script.title,
+            "turns": script.turns,
+            **settings,
+            "strategies": [row.to_json() for row in table(players)],
+            "questions": [
+                {
+                    "id": probe.id,
+                    "kind": probe.kind,
+                    "question": probe.question,
+                    "answer": probe.answers[0],
+                    "found": {
+                        player.name: {
+                            "in_view": player.recalled[at].in_view,
+                            "score": player.recalled[at].score,
+                            "reply": player.recalled[at].reply,
+                        }
+                        for player in players
+                    },
+                }
+                for at, probe in enumerate(script.probes)
+            ],
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
