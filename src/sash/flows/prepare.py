@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from sash.counting.ledger import Anchor
 from sash.errors import BudgetExceeded, InvalidContent, NothingToRetry, RemoteError
 from sash.flows.remember import Counter, Sized, Sizes, remember, size
 from sash.flows.steps import CountTokens, Flow, Now, ReadWindow
@@ -57,6 +58,7 @@ class Prepared:
     """ids of turns sent before that no reply has settled yet"""
     estimated: Mapping[int, Count]
     preamble_estimated: Count | None
+    anchor: Anchor | None
     at: float
 
 
@@ -97,6 +99,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         pending=tuple(turn.id for turn in loaded.turns if turn.state == "pending"),
         estimated={**sized.estimated, **counts},
         preamble_estimated=sized.preamble_estimated,
+        anchor=sized.anchor,
         at=now,
     )
 

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sash.counting.ledger import REPLY_SLACK, Anchor
 from sash.flows.steps import LastRequest, Loaded
 from sash.model.blocks import Block
 from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import Count
 from sash.model.epochs import Marker
 from sash.model.preamble import Preamble
-from sash.model.turns import Turn
+from sash.model.turns import Turn, by_exchange
 from sash.planning.plan import Memory, Settings
 from sash.planning.rules import sendable, strip_thinking
 from sash.planning.situation import Gaps, Warmth
@@ -25,8 +26,6 @@ DECAY = 0.93
 """Weight of a gap against the one after it."""
 PRIOR = 4.0
 """How many gaps of one's own the experience of all other conversations is worth."""
-REPLY_MARGIN = 16
-"""Tokens by which a reply may weigh more as input than `output_tokens` says: its frame, and a little room."""
 
 
 class Counter(Protocol):
@@ -45,6 +44,8 @@ class Sized:
     memory: Memory
     estimated: Mapping[int, Count]
     preamble_estimated: Count | None
+    anchor: Anchor | None
+    """the last request, if what it sent is still the beginning of what will be sent"""
 
 
 Sizes = dict[tuple[str, int, str], Count]
@@ -80,7 +81,12 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         gaps=gaps(loaded),
         learned=loaded.learned,
     )
-    return Sized(memory=memory, estimated=estimated, preamble_estimated=None if preamble else fixed)
+    return Sized(
+        memory=memory,
+        estimated=estimated,
+        preamble_estimated=None if preamble else fixed,
+        anchor=_measured(last, memory) if last else None,
+    )
 
 
 def size(turn: Turn, counter: Counter) -> Count:
@@ -113,7 +119,17 @@ def _anchor(last: LastRequest, loaded: Loaded, counts: Mapping[int, Count], card
         return prompt + counts[reply.seq], reply.seq
     dropped = last.usage.thinking if card.thinking_kept == "last" else 0
     tokens = last.usage.output - dropped
-    return prompt + Count(tokens, last.usage.output + REPLY_MARGIN, "usage"), reply.seq
+    return prompt + Count(tokens, last.usage.output + REPLY_SLACK, "usage"), reply.seq
+
+
+def _measured(last: LastRequest, memory: Memory) -> Anchor | None:
+    """The last request as the ledger sees it: its total, and the turns that made it up."""
+    epoch = memory.epoch
+    if epoch is None:
+        return None
+    in_front = [t.seq for group in by_exchange(memory.pinned) if group[0].seq in epoch.pins for t in group]
+    sent = [t.seq for t in memory.turns if epoch.start <= t.seq <= last.sent.last]
+    return Anchor.from_wire(last.wire, turns=(*in_front, *sent), epoch=epoch.id, model=epoch.model)
 
 
 def _tail(last: LastRequest) -> Marker | None:

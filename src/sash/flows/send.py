@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sash.counting.ledger import REPLY_SLACK
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
+from sash.flows.learn import learn
 from sash.flows.prepare import Chat, Prepared, body_hash, prepare
-from sash.flows.remember import REPLY_MARGIN
 from sash.flows.steps import (
     Abandoned,
     BeginRequest,
@@ -166,6 +167,7 @@ def _finish(
     blocks = without_empty_text(answer.blocks)
     draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
     new = tuple(turn.id for turn in begun.turns)
+    lessons = learn(prepared, begun, answer)
     now = yield from Now()
     try:
         turn = yield from FinishRequest(
@@ -183,6 +185,8 @@ def _finish(
             error=error,
             at=now,
             model=settings.model,
+            counts=lessons.turns,
+            preamble_count=lessons.preamble,
             reply_count=_reply_count(answer, usage, state),
             extra=answer.extra,
         )
@@ -218,4 +222,4 @@ def _reply_count(answer: Answer, usage: Usage, state: State) -> Count | None:
     if state != "answered" or (has_thinking(answer.blocks) and not usage.thinking):
         return None
     tokens = usage.output - usage.thinking
-    return Count(tokens, tokens + REPLY_MARGIN, "usage")
+    return Count(tokens, tokens + REPLY_SLACK, "usage")

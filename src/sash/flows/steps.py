@@ -124,6 +124,8 @@ class LastRequest:
     at: float
     sent: Sent
     usage: Usage
+    wire: Mapping[str, Any] = field(default_factory=dict)
+    """usage as the API gave it"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ def usage(row: sqlite3.Row) -> Usage | None:
 
 def last_request(row: sqlite3.Row) -> LastRequest:
     """A row of `requests` that has its usage."""
-    return LastRequest(at=row["at"], sent=sent(row), usage=usage(row) or Usage())
+    return LastRequest(at=row["at"], sent=sent(row), usage=usage(row) or Usage(), wire=json.loads(row["usage"]))
 
 
 def request(row: sqlite3.Row) -> Request:

@@ -1,0 +1,76 @@
+"""What a reply's usage teaches about sizes: exact totals, and by their differences exact turns and preambles.
+
+Pure arithmetic between two requests (see `sash.counting.ledger`); what is learned is stored with the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sash.counting.ledger import Anchor, Difference, difference, settle
+from sash.flows.prepare import Prepared
+from sash.flows.steps import Begun
+from sash.model.answers import Answer
+from sash.model.counts import ZERO, Count
+from sash.planning.rules import has_thinking
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """Sizes that usage told: turns by seq, and the preamble."""
+
+    turns: Mapping[int, Count] = field(default_factory=dict)
+    preamble: Count | None = None
+
+
+def learn(prepared: Prepared, begun: Begun, answer: Answer) -> Lessons:
+    """Compare this request's total with the last one's; nothing is learned where they do not tell."""
+    now = _anchor(prepared, begun, answer)
+    if not now.clean or now.total == 0:
+        return Lessons()
+    if prepared.plan.cut:
+        return Lessons(preamble=_preamble(prepared, now))
+    told = difference(prepared.anchor, now) if prepared.anchor else None
+    if told is None:
+        return Lessons()
+    known = {**prepared.memory.counts, **prepared.estimated}
+    by_seq = {turn.seq: turn for turn in prepared.plan.turns}
+    slack = 0
+    if any(has_thinking(by_seq[int(seq)].blocks) for seq in told.turns):
+        told, slack = _behind_the_reply(prepared, now)
+    if told is None:
+        return Lessons()
+    settled = settle(told, known).items()
+    return Lessons(turns={int(seq): replace(count, upper=count.upper + slack) for seq, count in settled})
+
+
+def _behind_the_reply(prepared: Prepared, now: Anchor) -> tuple[Difference | None, int]:
+    """What came after the last reply, whose thinking is in the total but is not its size after a cut."""
+    memory = prepared.memory
+    newer = tuple(int(seq) for seq in now.turns if int(seq) > memory.anchor_seq)
+    tokens = now.total - (memory.anchor.tokens if memory.anchor else 0)
+    if memory.anchor is None or tokens <= 0 or not newer:
+        return None, 0
+    return Difference(turns=newer, tokens=tokens), memory.anchor.margin
+
+
+def _anchor(prepared: Prepared, begun: Begun, answer: Answer) -> Anchor:
+    return Anchor.from_wire(
+        answer.usage,
+        turns=tuple(turn.seq for turn in prepared.plan.turns),
+        epoch=begun.epoch.id,
+        model=prepared.plan.sent.model,
+        context_edited=bool(answer.extra.get("context_management")),
+        thinking_dropped=bool(answer.extra.get("input_transformations")),
+    )
+
+
+def _preamble(prepared: Prepared, now: Anchor) -> Count | None:
+    """The first total of an epoch, less its turns: the preamble, as sure as those are."""
+    known = {**prepared.memory.counts, **prepared.estimated}
+    turns = sum((known[turn.seq] for turn in prepared.plan.turns), ZERO)
+    tokens = now.total - turns.tokens
+    if tokens <= 0 or turns.margin >= prepared.memory.fixed.margin:
+        return None
+    return Count(tokens, min(now.total, tokens + turns.margin), "usage", turns.base)
