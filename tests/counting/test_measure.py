@@ -141,6 +141,17 @@ def test_a_signature_alone_is_bounded() -> None:
     assert long.upper > 2 * short.upper > 0
 
 
+def test_thinking_that_a_model_strips_is_doubt_only() -> None:
+    """Where earlier thinking leaves the context it counts nothing, but an open exchange may keep it: the bound does."""
+    said = [{"type": "thinking", "thinking": "let me see " * 40, "signature": "x"}, {"type": "text", "text": "Yes."}]
+    kept, stripped = (
+        Estimator.for_model(model, base="features").message("assistant", said)
+        for model in ("claude-opus-4-6", "claude-sonnet-4-5")
+    )
+    assert stripped.tokens < 12 < 100 < kept.tokens
+    assert stripped.upper > 100
+
+
 def test_markers_cost_nothing() -> None:
     """A cache_control marker does not change a count."""
     plain = {"type": "text", "text": "hello there"}

@@ -52,7 +52,7 @@ _UNITS: dict[Unit, Cost] = {
     "forced tools": Cost(tokens=92, spread=20),
     "tool definition": Cost(tokens=2, spread=8),
     "thinking config": Cost(tokens=29, spread=4),
-    "format": Cost(tokens=150, spread=60),
+    "format": Cost(tokens=115, spread=60),
 }
 UNITS: dict[Generation, dict[Unit, Cost]] = {
     "v3": _UNITS,

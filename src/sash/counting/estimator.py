@@ -48,6 +48,7 @@ class Estimator:
         coverage: float = COVERAGE,
         model: str | None = None,
         image_tier: str = "high",
+        thinking_stays: bool = True,
         doubt: float = 0.0,
     ) -> None:
         if not 0 < coverage < 1:
@@ -59,6 +60,7 @@ class Estimator:
         self._asked = base
         self._units = units(model, generation)
         self._tier = image_tier
+        self._thinking_stays = thinking_stays
         self._doubt = doubt
         self._reader: Reader | None = None
         self._text_quantiles: Mapping[str, float] = {}
@@ -82,6 +84,7 @@ class Estimator:
             coverage=coverage,
             model=name,
             image_tier=found.image_tier if found else "high",
+            thinking_stays=found.thinking_kept == "all" if found else True,
             doubt=0.0 if found else _UNKNOWN_MODEL,
         )
 
@@ -168,7 +171,7 @@ class Estimator:
     @property
     def _blocks(self) -> Reader:
         if self._reader is None:
-            self._reader = Reader(self._base, image_tier=self._tier)
+            self._reader = Reader(self._base, image_tier=self._tier, thinking_stays=self._thinking_stays)
         return self._reader
 
     def _tokens(self, measure: Measure) -> float:

@@ -81,9 +81,10 @@ def some(name: str, amount: float = 1, **more: float) -> Measure:
 class Reader:
     """Measures blocks on one base. `characters` is how many it has tokenized so far."""
 
-    def __init__(self, base: Base, *, image_tier: str) -> None:
+    def __init__(self, base: Base, *, image_tier: str, thinking_stays: bool = True) -> None:
         self._base = base
         self._tier = image_tier
+        self._thinking_stays = thinking_stays
         self.characters = 0
 
     def text(self, text: str, content: ContentClass | None = None) -> Measure:
@@ -187,11 +188,17 @@ class Reader:
         """Visible thinking is text; a block with a signature alone is bounded by the signature's length."""
         shown = self.text(str(block.get("thinking") or ""), "prose")
         hidden = _hidden(str(block.get("signature") or ""))
-        return shown + Measure(slack=hidden) if shown.parts else Measure(fixed=hidden, slack=hidden)
+        return self._stays(shown + Measure(slack=hidden) if shown.parts else Measure(fixed=hidden, slack=hidden))
+
+    def _stays(self, thinking: Measure) -> Measure:
+        """On models that keep the last turn's thinking only, the rest costs nothing; an open exchange keeps its own."""
+        if self._thinking_stays:
+            return thinking
+        return Measure(slack=sum(thinking.parts.values()) + thinking.fixed + thinking.slack)
 
     def _redacted(self, block: Block) -> Measure:
         hidden = _hidden(str(block.get("data") or ""))
-        return Measure(fixed=hidden, slack=hidden)
+        return self._stays(Measure(fixed=hidden, slack=hidden))
 
     def _search_result(self, block: Block) -> Measure:
         about = self.text("\n".join(str(block[key]) for key in ("title", "source") if block.get(key)))
