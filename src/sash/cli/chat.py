@@ -17,11 +17,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from sash.claude.clients import sync_client
+from sash.cli.common import Fault, dollars, find, one_line, percent, printable, say, say_error, turns_of, window_options
 from sash.cli.common import console as make_console
-from sash.cli.common import dollars, one_line, percent, printable, say_error, window_options
 from sash.conversation import DEFAULT_BUDGET, Conversation
 from sash.errors import InvalidOption, NotFound, RemoteError, SashError
-from sash.flows.steps import OpenConversation
 from sash.model.replies import Reply
 from sash.planning.situation import Strategy
 from sash.simulator import Clock, Simulator
@@ -34,6 +33,7 @@ PACE = 0.01
 """Seconds for each token of the simulator's replies, so that they stream as Claude's do."""
 SHOWN = 10
 """Turns that `/history` shows."""
+NO_KEY = "no key for Claude: set ANTHROPIC_API_KEY, or try without one: sash chat --simulator"
 GO_ON = "Go on."
 """What `/plan` supposes you say."""
 
@@ -79,22 +79,13 @@ def _client(simulator: bool) -> Any:
     try:
         return sync_client(None)
     except InvalidOption as error:
-        raise InvalidOption(
-            "no key for Claude: set ANTHROPIC_API_KEY, or try without one: sash chat --simulator",
-            option="client",
-            value=None,
-        ) from error
+        raise Fault(NO_KEY) from error
 
 
 def _imported(store: SqliteStore, id: str | None) -> dict[str, Any]:
     """System prompt and tools that came with an imported conversation, until a request has recorded them."""
-    if id is None:
-        return {}
-    try:
-        head = store.open_conversation(OpenConversation(namespace="", id=id, create=False))
-    except NotFound:
-        return {}
-    metadata = {} if head.epoch else store.describe(id).metadata
+    fresh = id is not None and turns_of(store, id) and find(store, id).epoch is None
+    metadata = store.describe(str(id)).metadata if fresh else {}
     return {name: metadata[name] for name in ("system", "tools") if name in metadata}
 
 
@@ -144,8 +135,7 @@ class Talk:
         except SashError as error:
             say_error(str(error) + self._remedy(error))
         except KeyboardInterrupt:
-            self.console.print()
-            self._dim("Stopped; what had come is recorded. Go on, or /retry to ask again.")
+            self._say_stopped()
 
     def _remedy(self, error: SashError) -> str:
         pending = isinstance(error, RemoteError) and error.facts.get("state") == "pending"
@@ -158,6 +148,16 @@ class Talk:
             for piece in stream:
                 self._print_piece(piece)
         self._print_end(stream.reply)
+
+    def _say_stopped(self) -> None:
+        newest = self.chat.history(limit=1)
+        pending = bool(newest) and newest[0].state == "pending"
+        self.console.print()
+        self._dim(
+            "Stopped before anything came: your message is recorded, /retry sends it again."
+            if pending
+            else "Stopped; what had come is recorded. Go on, or /retry to ask again."
+        )
 
     def _retry(self, _: str) -> None:
         reply = self.chat.retry()
@@ -228,7 +228,7 @@ class Talk:
         self.going = False
 
     def _dim(self, text: str) -> None:
-        self.console.print(f"[dim]{escape(text)}[/]", soft_wrap=True)
+        say(self.console, text, style="dim")
 
 
 def _number(text: str, default: int) -> int:

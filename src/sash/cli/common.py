@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.text import Text
 
 from sash.cli.strategy import StrategyType
-from sash.errors import InvalidOption, SashError
-from sash.stores import SqliteStore
+from sash.errors import InvalidOption, NotFound, SashError
+from sash.flows.steps import Head, OpenConversation
+from sash.stores import SqliteStore, Store
 
 PIPED_WIDTH = 120
 """Columns where the output is no terminal and COLUMNS does not say."""
@@ -31,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Fault(click.ClickException):
     """An error of sash, as one red line."""
 
-    def __init__(self, error: SashError) -> None:
+    def __init__(self, error: SashError | str) -> None:
         super().__init__(" ".join(str(error).split()))
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -60,6 +61,11 @@ def say_error(message: str, file: IO[Any] | None = None) -> None:
     """One red line on stderr."""
     console = Console(file=file or sys.stderr, soft_wrap=True, highlight=False)
     console.print(Text(f"error: {printable(message)}", style="red"))
+
+
+def say(out: Console, text: str, style: str = "") -> None:
+    """One paragraph: wrapped between words in a terminal, one line elsewhere."""
+    out.print(Text(text, style=style), soft_wrap=not out.is_terminal)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -101,6 +107,19 @@ def moment(at: float) -> str:
 def open_database(path: str) -> SqliteStore:
     """The store in a file. Raises StoreErrors."""
     return SqliteStore(path)
+
+
+def find(store: Store, id: str) -> Head:
+    """Where the conversation stands. Raises NotFound."""
+    return store.open_conversation(OpenConversation(namespace="", id=id, create=False))
+
+
+def turns_of(store: Store, id: str) -> int:
+    """How many turns the conversation has; 0 also where there is none."""
+    try:
+        return find(store, id).seq
+    except NotFound:
+        return 0
 
 
 def window_options(*, budget: int) -> Callable[[F], F]:

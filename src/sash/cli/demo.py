@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import console, dollars, moment, one_line, percent, window_options
+from sash.cli.common import console, dollars, moment, one_line, percent, say, turns_of, window_options
+from sash.cli.strategy import label
 from sash.conversation import DEFAULT_MODEL
 from sash.demo.run import Moment, Player, Row, Totals, table, to_json
 from sash.demo.script import Script, from_file, shipped
@@ -32,6 +33,10 @@ FRAME = 0.05
 """Seconds that a line stays on the screen at least; the run itself is faster than one can read."""
 LISTED = 16
 """Questions listed one by one; all of them are in the strips and in --json."""
+CEILING = (
+    "Answered: the share of the answer's words found in the reply. The simulator quotes sentences and neither reasons "
+    "nor reckons dates, so what it answers from everything is the most that any strategy could reach here."
+)
 RIGHT = 0.5
 """Score from which an answer counts as right in the strips."""
 
@@ -61,35 +66,35 @@ def demo(
     script = from_file(data) if data else shipped()
     script = script.shortened(turns) if turns else script
     model = model or DEFAULT_MODEL
+    others = [other for other in (SlidingWindow(), Everything()) if other != strategy]
     players = [
         Player(script, budget=budget, keep=keep, strategy=chosen, model=model, store=store)
-        for chosen, store in ((strategy, _store(db)), (SlidingWindow(), None), (Everything(), None))
+        for chosen, store in ((strategy, _store(db)), *((other, None) for other in others))
     ]
     try:
         _show_title(out, script, players[0])
         _play_live(out, players[0])
         for player in players[1:]:
-            _watch(out, player.play(), len(script.lines), f"the same under {player.name}")
-        for player in players:
-            _watch(out, player.ask(), len(script.probes), f"questions to {player.name}")
+            _watch(out, player.play(), len(script.lines), f"the same under {label(player.name)}")
+        for player in players if script.probes else ():
+            _watch(out, player.ask(), len(script.probes), f"questions to {label(player.name)}")
         if as_json:
             settings = {"model": model, "budget": budget, "keep": players[0].chat.keep}
             click.echo(to_json(script, players, settings))
         else:
             _show_results(out, script, players)
         if db:
-            out.print(f"The record of the first run: sash show {db} demo", markup=False)
+            say(out, f"The record of the first run: sash show {db} demo")
     finally:
         for player in players:
             player.close()
-            player.store.close()
 
 
 def _store(db: str | None) -> Store | None:
     if db is None:
         return None
     store = SqliteStore(db)
-    if any(info.id == "demo" and info.turns for info in store.conversations(limit=1_000_000)):
+    if turns_of(store, "demo"):
         store.close()
         raise InvalidOption(f"{db} holds a demo already; choose another file", option="db", value=db)
     return store
@@ -98,12 +103,13 @@ def _store(db: str | None) -> Store | None:
 def _show_title(out: Console, script: Script, player: Player) -> None:
     out.print(Text(script.title, style="bold"))
     chat = player.chat
-    out.print(
+    text = (
         f"{script.turns} turns and {len(script.probes)} questions; {chat.model} (simulated), at most "
         f"{chat.budget:,} prompt tokens a request, the newest {chat.keep:,} always whole."
     )
+    say(out, text)
     if script.note:
-        out.print(Text(f"({script.note})", style="dim"))
+        say(out, f"({script.note})", style="dim")
 
 
 # ---- the first run, live ----------------------------------------------------------------------------
@@ -124,10 +130,10 @@ def _play_live(out: Console, player: Player) -> None:
 def _play_plain(out: Console, player: Player) -> None:
     lines = len(player.script.lines)
     shown = {max(1, lines * tenth // 10) for tenth in range(1, 11)}
-    out.print(player.name, markup=False)
+    say(out, label(player.name))
     for at in player.play():
         if at.totals.lines in shown:
-            out.print(f"  {_where(at, lines)}; {_window(at)}; {_bill(at.totals)}")
+            say(out, f"  {_where(at, lines)}; {_window(at)}; {_bill(at.totals)}")
 
 
 def _frame(at: Moment, player: Player, width: int) -> Panel:
@@ -141,7 +147,7 @@ def _frame(at: Moment, player: Player, width: int) -> Panel:
         Text(_window(at)),
         Text(_bill(at.totals), style="bold"),
     )
-    return Panel(body, title=player.name, title_align="left", subtitle=_legend(), subtitle_align="left")
+    return Panel(body, title=label(player.name), title_align="left", subtitle=_legend(), subtitle_align="left")
 
 
 def _strip(fixed: int, read: int, prompt: int, limit: int, width: int) -> Text:
@@ -172,14 +178,15 @@ def _window(at: Moment) -> str:
 
 
 def _bill(totals: Totals) -> str:
-    return f"{percent(totals.usage.cached_share)} cached, {dollars(totals.dollars)}, {totals.cuts} cuts so far"
+    cuts = "1 cut" if totals.cuts == 1 else f"{totals.cuts} cuts"
+    return f"{percent(totals.usage.cached_share)} cached, {dollars(totals.dollars)}, {cuts} so far"
 
 
 def _watch(out: Console, steps: Iterable[T], total: int, what: str) -> None:
     """Go through `steps` under a progress bar; where there is no terminal, a line says what was done."""
     if not out.is_terminal:
         _exhaust(steps)
-        out.print(f"{what}: done", markup=False)
+        say(out, f"{what}: done")
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out, transient=True) as progress:
@@ -200,7 +207,9 @@ def _show_results(out: Console, script: Script, players: Sequence[Player]) -> No
     if script.probes:
         out.print(_strips(players))
         out.print(_questions(players))
-    out.print(Text(_verdict(rows), style="bold"))
+        if any(probe.words for probe in script.probes):
+            say(out, CEILING, style="dim")
+    say(out, _verdict(rows), style="bold")
 
 
 def _costs(rows: Sequence[Row]) -> Table:
@@ -209,7 +218,7 @@ def _costs(rows: Sequence[Row]) -> Table:
         made.add_column(name, justify="right")
     for row in rows:
         made.add_row(
-            Text(row.strategy),
+            Text(label(row.strategy)),
             dollars(row.totals.dollars),
             "–" if row.times is None else f"{row.times:.2f}",
             percent(row.totals.usage.cached_share),
@@ -236,7 +245,7 @@ def _strips(players: Sequence[Player]) -> Table:
         for at in _in_order(players):
             right = player.recalled[at].score >= RIGHT
             strip.append("■" if right else "·", style="green" if right else "red")
-        made.add_row(Text(player.name, overflow="ellipsis", no_wrap=True), strip)
+        made.add_row(Text(label(player.name), overflow="ellipsis", no_wrap=True), strip)
     made.add_row("", Text("said first  →  said last     ■ answered  · not", style="dim"))
     return made
 

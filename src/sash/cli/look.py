@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import DATABASE, console, dollars, moment, one_line, open_database, percent, printable
+from sash.cli.common import DATABASE, console, dollars, find, moment, one_line, open_database, percent, printable
 from sash.conversation import DEFAULT_MODEL
 from sash.errors import InvalidOption
-from sash.flows.steps import Head, OpenConversation, ReadRequest, ReadTurns
+from sash.flows.steps import Head, ReadRequest, ReadTurns
 from sash.inspect.html import render
 from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
@@ -46,14 +46,10 @@ def show(database: str, id: str | None, limit: int | None, full: bool, html: IO[
                 )
             _show_list(store, limit or LISTED)
             return
-        head = _head(store, id)
+        head = find(store, id)
         if html is not None:
             html.write(_page(store, head, id))
         _show_one(store, head, id, limit or TURNS, full)
-
-
-def _head(store: Store, id: str) -> Head:
-    return store.open_conversation(OpenConversation(namespace="", id=id, create=False))
 
 
 def _show_list(store: Store, limit: int) -> None:
@@ -109,7 +105,11 @@ def _show_epochs(out: Console, found: Sequence[tuple[Request, Epoch]]) -> None:
     for epoch in {epoch.id: epoch for _, epoch in found}.values():
         numbers = [request.number for request, its in found if its.id == epoch.id]
         table.add_row(
-            f"{numbers[0]}–{numbers[-1]}", str(epoch.start), epoch.model, Text(epoch.strategy), Text(epoch.reason)
+            str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}",
+            str(epoch.start),
+            epoch.model,
+            Text(epoch.strategy),
+            Text(epoch.reason),
         )
     out.print(table)
 

@@ -16,8 +16,8 @@ import click
 from rich.progress import Progress, TaskID
 
 from sash import formats
-from sash.cli.common import DATABASE, console, one_line, open_database
-from sash.errors import InvalidOption, NotFound
+from sash.cli.common import DATABASE, console, find, one_line, open_database, turns_of
+from sash.errors import InvalidOption
 from sash.flows.steps import AppendTurns, Head, OpenConversation, ReadTurns
 from sash.formats import ImportedConversation, ImportedTurn
 from sash.model.blocks import dumps
@@ -38,7 +38,7 @@ PAGE = 500
 def export(database: str, id: str, output: IO[str]) -> None:
     """Write the conversation ID as Anthropic-style JSON messages."""
     with closing(open_database(database)) as store:
-        head = store.open_conversation(OpenConversation(namespace="", id=id, create=False))
+        head = find(store, id)
         turns = list(_read_all(store, head))
         output.write(formats.dump(_exported(store, head, id, turns)) + "\n")
     left_out = sum(turn.state == "withdrawn" for turn in turns)
@@ -127,17 +127,10 @@ def _names(found: Sequence[ImportedConversation], id: str | None) -> list[str]:
 def _reject_taken(store: Store, names: Sequence[str]) -> None:
     """Before anything is written: imports never add to a conversation that has turns."""
     for name in names:
-        if _turns(store, name):
+        if turns_of(store, name):
             raise InvalidOption(
                 f"conversation {name!r} is there already; give the import another --id", option="id", value=name
             )
-
-
-def _turns(store: Store, name: str) -> int:
-    try:
-        return store.open_conversation(OpenConversation(namespace="", id=name, create=False)).seq
-    except NotFound:
-        return 0
 
 
 def _record(

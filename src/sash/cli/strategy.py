@@ -6,6 +6,7 @@ Only the strategies of `sash.planning.strategies` and literals are understood; n
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import click
@@ -17,6 +18,11 @@ from sash.planning.situation import Strategy
 KNOWN: dict[str, Any] = {
     name: found for name in strategies.__all__ if hasattr(found := getattr(strategies, name), "decide")
 }
+
+
+def label(strategy: str) -> str:
+    """The repr of a strategy without the settings that are left open: `SteppedWindow(keep=2000)`."""
+    return re.sub(r"\w+=None(, )?", "", strategy).replace(", )", ")").removesuffix("()")
 
 
 def parse_strategy(text: str) -> Strategy:

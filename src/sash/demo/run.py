@@ -78,7 +78,7 @@ class Recalled:
 
 
 class Player:
-    """One run of a script under one strategy (None: the default one)."""
+    """One run of a script under one strategy (None: the default one). `store` (None: in memory) is closed with it."""
 
     def __init__(
         self,
@@ -134,8 +134,9 @@ class Player:
             yield found
 
     def close(self) -> None:
-        """Close the conversation, and the store where it was made here."""
+        """Close the conversation and its store."""
         self.chat.close()
+        self.store.close()
 
 
 def _in_view(probe: Probe, reply: Reply) -> bool | None:

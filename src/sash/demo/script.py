@@ -30,13 +30,15 @@ ASSUMED_GAP = 60.0
 """Seconds between two lines where the file tells no times, or the same time for a whole session."""
 SPOKEN = ("text", "image", "document", "tool_use", "tool_result")
 """Kinds of blocks that are replayed: thinking is signed for the model that thought it, and stays out."""
-ASKED_CATEGORIES = ("multi-hop", "temporal", "open", "single-hop")
-"""LoCoMo's questions of categories 1 to 4; those of category 5 have no answer in the conversation."""
+UNASKED = ("adversarial", "abstention")
+"""Categories of questions that the conversation does not answer (LoCoMo's category 5, and BEAM's like it)."""
 
 _WORD = re.compile(r"\w+")
 _EMPTY_WORDS = frozenset(
-    ("a", "an", "and", "at", "by", "for", "from", "had", "has", "he", "her", "his", "in", "is", "it", "its")
-    + ("of", "on", "or", "she", "that", "the", "their", "they", "to", "was", "were", "with")
+    re.findall(
+        _WORD,
+        "a an and at by for from had has he her his in is it its of on or she that the their they to was were with",
+    )
 )
 
 
@@ -192,7 +194,7 @@ def _note(found: ImportedConversation, lines: int) -> str:
 
 
 def _askable(question: Question) -> bool:
-    return bool(question.answer) and question.category in ("", *ASKED_CATEGORIES)
+    return bool(question.answer) and question.category not in UNASKED
 
 
 def _probe(number: int, question: Question, where: dict[str, int]) -> Probe:
