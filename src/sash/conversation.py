@@ -18,15 +18,16 @@ from typing import Any, Literal, Self, TypeVar
 from sash import inspect
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client
+from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.drive import AsyncRun, Performer, Run, drive, drive_async
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption, SashError
 from sash.flows import branch, steps
 from sash.flows.branch import PastRequest
-from sash.flows.prepare import Chat, Prepared, prepare
-from sash.flows.remember import Sizes
+from sash.flows.prepare import Prepared, prepare
 from sash.flows.send import send
 from sash.flows.steps import Flow, Head
+from sash.flows.talk import Chat, Sizes
 from sash.model.blocks import as_blocks, dumps, plain
 from sash.model.cards import ModelCard, Ttl
 from sash.model.cards import card as card_of
@@ -101,6 +102,8 @@ class _Talk:
         self._options = check_options(options)
         self._forms = Forms()
         self._sizes: Sizes = {}
+        self._quiet_until = [0.0]
+        self._calibrations: dict[str, Correction] = {}
         self._counters: dict[str, Estimator] = {}
         self._key: int | None = None
         self._closed = False
@@ -136,22 +139,24 @@ class _Talk:
             tools=self._preamble.tools if has_tools else head.epoch.preamble.tools,
         )
 
-    def _chat(self) -> Chat:
+    def _chat(self, card: ModelCard | None = None) -> Chat:
+        """This conversation for a flow that talks to the model of `card` (default: the one in force)."""
         assert self._key is not None  # every flow begins behind _open
         return Chat(
             conversation=self._key,
             id=self.id,
-            counter=self._counter(),
+            counter=self._counter(card or self.card),
             endpoint=self._endpoint,
             forms=self._forms,
             sizes=self._sizes,
+            quiet_until=self._quiet_until,
+            calibrations=self._calibrations,
         )
 
-    def _counter(self) -> Estimator:
-        model = self.model
-        if model not in self._counters:
-            self._counters[model] = Estimator.for_model(self.card, base=self._base)
-        return self._counters[model]
+    def _counter(self, card: ModelCard) -> Estimator:
+        if card.id not in self._counters:
+            self._counters[card.id] = Estimator.for_model(card, base=self._base)
+        return self._counters[card.id]
 
     def _settings(
         self,
@@ -222,7 +227,9 @@ class _Talk:
         timeout = arguments.get("timeout", self._options.get("timeout"))
         settings, keep_lasting = self._settings(**{k: v for k, v in arguments.items() if k != "timeout"})
         drafts = self._drafts(content)
-        return self._lasting(send(self._chat(), drafts, settings, stream=stream, timeout=timeout), keep_lasting)
+        return self._lasting(
+            send(self._chat(settings.card), drafts, settings, stream=stream, timeout=timeout), keep_lasting
+        )
 
     def _lasting(self, flow: Flow[Reply], keep: Callable[[], None]) -> Flow[Reply]:
         try:
@@ -236,12 +243,12 @@ class _Talk:
 
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
         settings, _ = self._settings(**arguments)
-        chat = replace(self._chat(), endpoint=False)
+        chat = replace(self._chat(settings.card), endpoint=False)
         return prepare(chat, self._drafts(content), settings)
 
     def _again_flow(self, make: Callable[[Chat, Settings], Flow[Reply]], arguments: Mapping[str, Any]) -> Flow[Reply]:
         settings, keep_lasting = self._settings(**arguments)
-        return self._lasting(make(self._chat(), settings), keep_lasting)
+        return self._lasting(make(self._chat(settings.card), settings), keep_lasting)
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
         drafts = tuple(_draft(message) for message in messages)

@@ -9,6 +9,7 @@ each count; bounds of a sum add up, which is cautious. It does not know what the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from math import ceil, floor
 from typing import Any
 
@@ -87,6 +88,12 @@ class Estimator:
             thinking_stays=found.thinking_kept == "all" if found else True,
             doubt=0.0 if found else _UNKNOWN_MODEL,
         )
+
+    def corrected(self, correction: Correction) -> Estimator:
+        """The same estimator with another state of learning; they share the count of characters."""
+        twin = copy(self)
+        twin.correction = correction
+        return twin
 
     @property
     def base(self) -> str:

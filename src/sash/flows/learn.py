@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from sash.counting.correction import Correction
 from sash.counting.ledger import Anchor, Difference, difference, settle
+from sash.counting.measure import total
 from sash.flows.prepare import Prepared
 from sash.flows.steps import Begun
 from sash.model.answers import Answer
@@ -22,31 +24,52 @@ class Lessons:
 
     turns: Mapping[int, Count] = field(default_factory=dict)
     preamble: Count | None = None
+    correction: Correction | None = None
+    """the estimator's new state of learning; None: nothing learned"""
 
 
 def learn(prepared: Prepared, begun: Begun, answer: Answer) -> Lessons:
     """Compare this request's total with the last one's; nothing is learned where they do not tell."""
     now = _anchor(prepared, begun, answer)
-    if not now.clean or now.total == 0:
+    if now.total == 0:
+        return Lessons()
+    if prepared.plan.prompt.source == "endpoint":
+        return Lessons(correction=prepared.counter.checked(prepared.plan.prompt.tokens, now.total))
+    if not now.clean:
         return Lessons()
     if prepared.plan.cut:
         return Lessons(preamble=_preamble(prepared, now))
+    return _from_difference(prepared, now)
+
+
+def _from_difference(prepared: Prepared, now: Anchor) -> Lessons:
     told = difference(prepared.anchor, now) if prepared.anchor else None
     if told is None:
         return Lessons()
-    known = {**prepared.memory.counts, **prepared.estimated}
+    newest, slack = _behind_the_reply(prepared, now)
     by_seq = {turn.seq: turn for turn in prepared.plan.turns}
-    slack = 0
     if any(has_thinking(by_seq[int(seq)].blocks) for seq in told.turns):
-        told, slack = _behind_the_reply(prepared, now)
-    if told is None:
-        return Lessons()
-    settled = settle(told, known).items()
-    return Lessons(turns={int(seq): replace(count, upper=count.upper + slack) for seq, count in settled})
+        told = newest  # the whole difference holds the thinking, which a turn loses at the next cut
+    else:
+        slack = 0
+    sizes = {**prepared.memory.counts, **prepared.estimated}
+    known: dict[int | str, Count] = {seq: sizes[seq] for seq in by_seq}
+    settled = settle(told, known).items() if told else ()
+    return Lessons(
+        turns={int(seq): replace(count, upper=count.upper + slack) for seq, count in settled},
+        correction=_correction(prepared, newest),
+    )
+
+
+def _correction(prepared: Prepared, newest: Difference | None) -> Correction | None:
+    """What the new turns, measured for this request, turned out to be."""
+    if newest is None or set(newest.turns) != set(prepared.measures):
+        return None
+    return prepared.counter.learned(total(prepared.measures.values()), newest.tokens)
 
 
 def _behind_the_reply(prepared: Prepared, now: Anchor) -> tuple[Difference | None, int]:
-    """What came after the last reply, whose thinking is in the total but is not its size after a cut."""
+    """What came after the last reply, whose own size its usage told; and how far that may be off, in tokens."""
     memory = prepared.memory
     newer = tuple(int(seq) for seq in now.turns if int(seq) > memory.anchor_seq)
     tokens = now.total - (memory.anchor.tokens if memory.anchor else 0)

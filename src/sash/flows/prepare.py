@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sash.counting.ledger import Anchor
-from sash.errors import BudgetExceeded, InvalidContent, NothingToRetry, RemoteError
-from sash.flows.remember import Counter, Sized, Sizes, remember, size
-from sash.flows.steps import CountTokens, Flow, Now, ReadWindow
+from sash.counting.measure import Measure
+from sash.errors import InvalidContent, NothingToRetry
+from sash.flows.doubt import settle_doubt
+from sash.flows.remember import measure, remember
+from sash.flows.steps import Flow, Now, ReadWindow
+from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Marker
 from sash.model.turns import Draft, Turn
 from sash.planning.plan import Memory, Plan, Settings, make_plan
-from sash.planning.rules import check_request, count_params, open_calls
-from sash.planning.situation import Decision, Situation
-from sash.planning.view import Forms
+from sash.planning.rules import check_request, open_calls
 
 REACH = 6
 """Characters read back for each token of budget when a view is made anew: more than any text needs."""
@@ -28,21 +29,6 @@ HEAVY = 2_000_000
 """Characters of content above which every request is judged whole: limits on its size come near."""
 MANY = 10_000
 """Turns above which it is, for the limit on messages."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chat:
-    """The fixed facts of a conversation object."""
-
-    conversation: int
-    id: str
-    counter: Counter
-    endpoint: bool = True
-    """whether the count-tokens endpoint may be asked"""
-    forms: Forms = field(default_factory=Forms)
-    """sent forms, remembered from request to request"""
-    sizes: Sizes = field(default_factory=dict)
-    """estimates of turns, remembered until they are stored"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +45,10 @@ class Prepared:
     estimated: Mapping[int, Count]
     preamble_estimated: Count | None
     anchor: Anchor | None
+    """the last request of this epoch, where its total still tells"""
+    measures: Mapping[int, Measure]
+    """of the new turns, by seq: what the estimator learns from when their exact size is known"""
+    counter: Counter
     at: float
 
 
@@ -68,16 +58,18 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         conversation=chat.conversation,
         model=settings.model,
         preamble=settings.preamble,
-        reach=0,
+        base=chat.counter.base,
     )
     if _needs_more(loaded.head.epoch, settings):
         loaded = yield from ReadWindow(
             conversation=chat.conversation,
             model=settings.model,
             preamble=settings.preamble,
+            base=chat.counter.base,
             reach=None if getattr(settings.strategy, "ignores_budget", False) else REACH * settings.budget,
         )
     now = yield from Now()
+    chat = chat.calibrated(loaded.calibration)
     sized = remember(loaded, settings, chat.counter, chat.sizes)
     drafts = (*_answers_to_open_calls(loaded.turns, drafts), *drafts)
     if not drafts and not _waiting(loaded.turns):
@@ -85,10 +77,11 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     new = _as_turns(drafts, sized.memory.head, now)
     hand, new, drafts = _take_markers(new, drafts)
     settings = replace(settings, hand_markers=hand)
-    counts = {turn.seq: size(turn, chat.counter) for turn in new}
+    measures = {turn.seq: measure(turn, chat.counter) for turn in new}
+    counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
     plan = make_plan(sized.memory, new, counts, settings, now, chat.forms)
     if plan.doubt:
-        plan = yield from _settle_doubt(chat, sized, new, counts, settings, plan, now)
+        plan = yield from settle_doubt(chat, sized.memory, new, counts, settings, plan, now)
     _reject_illegal(plan, settings)
     return Prepared(
         plan=plan,
@@ -100,6 +93,8 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         estimated={**sized.estimated, **counts},
         preamble_estimated=sized.preamble_estimated,
         anchor=sized.anchor,
+        measures=measures,
+        counter=chat.counter,
         at=now,
     )
 
@@ -171,65 +166,6 @@ def _take_markers(
         hand,
         tuple(replace(turn, content=content) for turn, content in zip(new, bare, strict=True)),
         tuple(replace(draft, content=content) for draft, content in zip(drafts, bare, strict=True)),
-    )
-
-
-@dataclass(frozen=True)
-class _Stay:
-    """Keeps the present view: used to have exactly that view counted."""
-
-    inner: object
-
-    def __repr__(self) -> str:
-        return repr(self.inner)
-
-    def decide(self, situation: Situation) -> Decision:
-        return Decision(start=situation.start or 0, rule="stay", reason="")
-
-
-def _settle_doubt(
-    chat: Chat,
-    sized: Sized,
-    new: tuple[Turn, ...],
-    counts: Mapping[int, Count],
-    settings: Settings,
-    plan: Plan,
-    now: float,
-) -> Flow[Plan]:
-    """Have the endpoint count what the bound cannot decide. Where it does not answer, the bound decides."""
-    memory, situation = sized.memory, plan.situation
-    stay = situation.prompt(situation.start) if situation.start is not None and not situation.forced else None
-    if chat.endpoint and stay is not None and stay.tokens <= situation.limit < stay.upper:
-        staying = make_plan(memory, new, counts, replace(settings, strategy=_Stay(settings.strategy)), now)
-        exact = yield from _count(staying, settings)
-        if exact is not None:
-            memory = replace(memory, anchor=exact, anchor_seq=staying.sent.last)
-            plan = make_plan(memory, new, counts, settings, now)
-    if plan.prompt.upper > plan.situation.limit:
-        exact = (yield from _count(plan, settings)) if chat.endpoint else None
-        if exact is None or exact.tokens > plan.situation.limit:
-            raise _over(plan, exact or plan.prompt)
-        plan = replace(plan, prompt=exact)
-    return replace(plan, doubt=False)
-
-
-def _count(plan: Plan, settings: Settings) -> Flow[Count | None]:
-    try:
-        tokens = yield from CountTokens(params=count_params(plan.body), betas=settings.betas)
-    except RemoteError:
-        return None  # a count that fails must not fail the send
-    return Count(tokens, tokens, "endpoint")
-
-
-def _over(plan: Plan, size: Count) -> BudgetExceeded:
-    limit = plan.situation.limit
-    return BudgetExceeded(
-        f"the request may need {size.upper:,} tokens ({size.source}), {size.upper - limit:,} more than the "
-        f"{limit:,} allowed; raise the budget or shorten the newest message",
-        budget=limit,
-        needed=size.upper,
-        missing=size.upper - limit,
-        largest="the newest exchange",
     )
 
 

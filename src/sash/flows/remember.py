@@ -6,35 +6,26 @@ last request's usage is the anchor: the next prompt is that, its reply, and what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-from sash.counting.ledger import REPLY_SLACK, Anchor
+from sash.counting.ledger import Anchor, reply_count
+from sash.counting.measure import NOTHING, Measure
 from sash.flows.steps import LastRequest, Loaded
-from sash.model.blocks import Block
+from sash.flows.talk import Counter, Sizes
 from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import Count
 from sash.model.epochs import Marker
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn, by_exchange
 from sash.planning.plan import Memory, Settings
-from sash.planning.rules import sendable, strip_thinking
+from sash.planning.rules import open_calls, sendable, strip_thinking
 from sash.planning.situation import Gaps, Warmth
 
 DECAY = 0.93
 """Weight of a gap against the one after it."""
 PRIOR = 4.0
 """How many gaps of one's own the experience of all other conversations is worth."""
-
-
-class Counter(Protocol):
-    """What sizes are asked of."""
-
-    def message(self, role: str, blocks: Sequence[Block]) -> Count: ...
-    def preamble(
-        self, system: Sequence[Block], tools: Sequence[Block], tool_choice: Mapping[str, Any] | None
-    ) -> Count: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +37,6 @@ class Sized:
     preamble_estimated: Count | None
     anchor: Anchor | None
     """the last request, if what it sent is still the beginning of what will be sent"""
-
-
-Sizes = dict[tuple[str, int, str], Count]
-"""Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""
 
 
 def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Sized:
@@ -89,15 +76,27 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     )
 
 
-def size(turn: Turn, counter: Counter) -> Count:
-    """What a turn weighs in a view after a cut: its sent form without thinking."""
+def measure(turn: Turn, counter: Counter) -> Measure:
+    """What a turn holds in a view after a cut: its sent form without thinking."""
     blocks = strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
-    return counter.message(turn.role, blocks) if blocks else Count(0, 0, "estimate")
+    return counter.measure_message(turn.role, blocks) if blocks else NOTHING
+
+
+def size(turn: Turn, counter: Counter) -> Count:
+    """What a turn weighs there."""
+    return counter.count(measure(turn, counter))
 
 
 def preamble_size(preamble: Preamble, settings: Settings, counter: Counter) -> Count:
-    """Estimate tools, system and what the API adds for them."""
-    return counter.preamble(preamble.system_blocks, preamble.tool_list, settings.options.get("tool_choice"))
+    """Estimate tools, system and what the API adds for them and for the options."""
+    options = settings.options
+    return counter.preamble(
+        preamble.system_blocks,
+        preamble.tool_list,
+        options.get("tool_choice"),
+        thinking=options.get("thinking"),
+        output_config=options.get("output_config"),
+    )
 
 
 def _clean(loaded: Loaded, settings: Settings) -> LastRequest | None:
@@ -117,9 +116,8 @@ def _anchor(last: LastRequest, loaded: Loaded, counts: Mapping[int, Count], card
         return prompt, last.sent.last
     if reply.state == "interrupted":
         return prompt + counts[reply.seq], reply.seq
-    dropped = last.usage.thinking if card.thinking_kept == "last" else 0
-    tokens = last.usage.output - dropped
-    return prompt + Count(tokens, last.usage.output + REPLY_SLACK, "usage"), reply.seq
+    running = bool(open_calls(reply.blocks, ()))
+    return prompt + reply_count(last.usage, thinking_kept=card.thinking_kept, open_tools=running), reply.seq
 
 
 def _measured(last: LastRequest, memory: Memory) -> Anchor | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sash.counting.ledger import REPLY_SLACK
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
 from sash.flows.learn import learn
-from sash.flows.prepare import Chat, Prepared, body_hash, prepare
+from sash.flows.prepare import Prepared, body_hash, prepare
 from sash.flows.steps import (
     Abandoned,
     BeginRequest,
@@ -28,6 +28,7 @@ from sash.flows.steps import (
     Send,
     Snapshot,
 )
+from sash.flows.talk import Chat
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import dumps, without_empty_text
 from sash.model.counts import Count
@@ -109,7 +110,7 @@ def _streamed(wire: Wire, *, emit: bool) -> Flow[Answer]:
     partial = yield from Snapshot(handle=handle)
     yield from CloseStream(handle=handle)
     complete = partial is not None and partial.stop_reason is not None
-    if complete and isinstance(failure, (type(None), Exception, Abandoned)):
+    if partial is not None and complete and isinstance(failure, (type(None), Exception, Abandoned)):
         return partial  # all of it had come; only the farewell is missing
     if partial is not None and partial.blocks:
         raise _Cut(partial, failure)
@@ -188,6 +189,8 @@ def _finish(
             counts=lessons.turns,
             preamble_count=lessons.preamble,
             reply_count=_reply_count(answer, usage, state),
+            base=prepared.counter.base,
+            calibration=lessons.correction.as_json() if lessons.correction else None,
             extra=answer.extra,
         )
     except StoreError as lost:

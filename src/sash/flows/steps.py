@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from sash.model.answers import Answer, StreamEvent, Wire
 from sash.model.cards import Ttl
@@ -28,7 +28,7 @@ class Step(Generic[R]):
     """One piece of I/O with a result of type R."""
 
     def __iter__(self) -> Generator[Step[R], R, R]:
-        return cast(R, (yield self))
+        return (yield self)
 
 
 class Abandoned(BaseException):
@@ -149,6 +149,8 @@ class Loaded:
     other_gaps: tuple[float, float, float]
     """over the namespace's other conversations: within 5 min, within 1 h, all"""
     learned: Mapping[str, Any]
+    calibration: str = ""
+    """what usage taught the estimator about this model on this base, as JSON text; "" when nothing yet"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +182,8 @@ class ReadWindow(StoreStep[Loaded]):
     """None: the one of the present epoch"""
     reach: int | None = 0
     """also reach back beyond the epoch's start, over at least this many characters; None: to the beginning"""
+    base: str = ""
+    """the tokenizer base whose calibration is wanted"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +251,9 @@ class FinishRequest(StoreStep[Turn | None]):
     """by seq: exact sizes that this usage tells"""
     reply_count: Count | None = None
     preamble_count: Count | None = None
+    base: str = ""
+    calibration: Mapping[str, Any] | None = None
+    """the estimator's new state of learning for (model, base); None: unchanged"""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

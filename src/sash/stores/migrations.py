@@ -17,7 +17,7 @@ def m001_record(db: Database) -> None:
     """Conversations, branches, turns with full-text search, epochs, requests, counts."""
     for statement in _RECORD:
         db.execute(statement)
-    db["turns"].enable_fts(["text"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")
+    db.table("turns").enable_fts(["text"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")
 
 
 @migrations()
@@ -25,6 +25,15 @@ def m002_views(db: Database) -> None:
     """What did yesterday cost; which requests missed the cache; cost by conversation."""
     for statement in _VIEWS:
         db.execute(statement)
+
+
+@migrations()
+def m003_calibration(db: Database) -> None:
+    """What usage taught the estimator, by model and tokenizer base; shared by all conversations of the file."""
+    db.execute(
+        "CREATE TABLE calibration (model TEXT NOT NULL, base TEXT NOT NULL, state TEXT NOT NULL, "
+        "lessons INTEGER NOT NULL, updated_at REAL NOT NULL, PRIMARY KEY (model, base)) STRICT, WITHOUT ROWID"
+    )
 
 
 _RECORD = (

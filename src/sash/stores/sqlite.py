@@ -283,11 +283,21 @@ class SqliteStore(Reports):
                     self._keep_count(db, reply.id, step.model, step.reply_count)
             self._keep_counts(db, branch, step.model, step.counts)
             self._keep_preamble_count(db, row["preamble_id"], step.model, step.preamble_count)
+            self._keep_calibration(db, step)
             rows.update(db, "requests", step.request, self._outcome(step, row, reply))
         if conflict is not None:
             conflict.facts.update(reply=reply)
             raise conflict
         return reply
+
+    def _keep_calibration(self, db: sqlite3.Connection, step: steps.FinishRequest) -> None:
+        if step.calibration is not None:
+            lessons = step.calibration.get("lessons", 0)
+            db.execute(
+                "INSERT INTO calibration VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state, "
+                "lessons = excluded.lessons, updated_at = excluded.updated_at",
+                (step.model, step.base, dumps(step.calibration), lessons, step.at),
+            )
 
     def _side_branch(self, db: sqlite3.Connection, row: sqlite3.Row, at: float) -> int:
         return rows.insert(

@@ -86,6 +86,7 @@ class Windows:
             gaps=_gaps(db, step.conversation),
             other_gaps=_other_gaps(db, step.conversation),
             learned=_learned(db, step.conversation),
+            calibration=_calibration(db, step.model, step.base),
         )
 
     def _first(self, db: sqlite3.Connection, head: steps.Head, reach: int | None) -> int:
@@ -180,6 +181,11 @@ def _other_gaps(db: sqlite3.Connection, conversation: int) -> tuple[float, float
         (conversation,),
     ).fetchone()
     return row["m"], row["h"], row["n"]
+
+
+def _calibration(db: sqlite3.Connection, model: str, base: str) -> str:
+    row = db.execute("SELECT state FROM calibration WHERE model = ? AND base = ?", (model, base)).fetchone()
+    return str(row["state"]) if row else ""
 
 
 def _learned(db: sqlite3.Connection, conversation: int) -> dict[str, object]:

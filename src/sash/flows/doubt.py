@@ -1,0 +1,92 @@
+"""When the budget lies within the error of an estimate: have the endpoint count, or let the bound decide.
+
+The endpoint is asked at most twice for a request: once whether the present view may stay, once whether what
+was chosen fits. An endpoint that does not answer never fails a send; told to wait, it is left alone as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sash.errors import BudgetExceeded, RemoteError
+from sash.flows.steps import CountTokens, Flow
+from sash.flows.talk import Chat
+from sash.model.counts import Count
+from sash.model.turns import Turn
+from sash.planning.plan import Memory, Plan, Settings, make_plan
+from sash.planning.rules import count_params
+from sash.planning.situation import Decision, Situation
+
+PAUSE = 60.0
+"""Seconds for which a rate-limited endpoint is left alone when it does not say how long."""
+
+
+@dataclass(frozen=True)
+class _Stay:
+    """Keeps the present view: used to have exactly that view counted."""
+
+    inner: object
+
+    def __repr__(self) -> str:
+        return repr(self.inner)
+
+    def decide(self, situation: Situation) -> Decision:
+        return Decision(start=situation.start or 0, rule="stay", reason="")
+
+
+def settle_doubt(
+    chat: Chat,
+    memory: Memory,
+    new: tuple[Turn, ...],
+    counts: Mapping[int, Count],
+    settings: Settings,
+    plan: Plan,
+    now: float,
+) -> Flow[Plan]:
+    """A plan whose size is sure enough. Raises BudgetExceeded where even the chosen view may not fit."""
+    situation = plan.situation
+    stay = situation.prompt(situation.start) if situation.start is not None and not situation.forced else None
+    if stay is not None and stay.tokens <= situation.limit < stay.upper:
+        staying = make_plan(memory, new, counts, replace(settings, strategy=_Stay(settings.strategy)), now)
+        exact = yield from count_body(chat, staying, settings, now)
+        if exact is not None:
+            memory = replace(memory, anchor=exact, anchor_seq=staying.sent.last)
+            plan = make_plan(memory, new, counts, settings, now)
+    if plan.prompt.upper > plan.situation.limit:
+        plan = yield from _sure_to_fit(chat, plan, settings, now)
+    return replace(plan, doubt=False)
+
+
+def _sure_to_fit(chat: Chat, plan: Plan, settings: Settings, now: float) -> Flow[Plan]:
+    """The last word on a plan that may be too large: the endpoint's where it answers, else the bound's."""
+    asked = plan.prompt.source == "endpoint"
+    exact = plan.prompt if asked else (yield from count_body(chat, plan, settings, now))
+    if exact is None or exact.tokens > plan.situation.limit:
+        raise _over(plan, exact or plan.prompt)
+    return replace(plan, prompt=exact)
+
+
+def count_body(chat: Chat, plan: Plan, settings: Settings, now: float) -> Flow[Count | None]:
+    """Ask the endpoint for the size of a plan's body; None where it may not be asked or does not answer."""
+    if not chat.endpoint or now < chat.quiet_until[0]:
+        return None
+    try:
+        tokens = yield from CountTokens(params=count_params(plan.body), betas=settings.betas)
+    except RemoteError as error:
+        if error.status == 429:
+            chat.quiet_until[0] = now + (error.retry_after or PAUSE)
+        return None
+    return chat.counter.endpoint(tokens)
+
+
+def _over(plan: Plan, size: Count) -> BudgetExceeded:
+    limit = plan.situation.limit
+    return BudgetExceeded(
+        f"the request may need {size.upper:,} tokens ({size.source}), {size.upper - limit:,} more than the "
+        f"{limit:,} allowed; raise the budget or shorten the newest message",
+        budget=limit,
+        needed=size.upper,
+        missing=size.upper - limit,
+        largest="the newest exchange",
+    )

@@ -1,0 +1,68 @@
+"""What a conversation object brings to its flows: who it is, how it counts, and what it remembers between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from sash.counting.correction import Correction
+from sash.counting.measure import Measure
+from sash.model.blocks import Block
+from sash.model.counts import Count
+from sash.planning.view import Forms
+
+Sizes = dict[tuple[str, int, str], Count]
+"""Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""
+
+
+class Counter(Protocol):
+    """What sizes are asked of: `sash.counting.estimator.Estimator`, or anything of its shape."""
+
+    @property
+    def base(self) -> str: ...
+    def count(self, measure: Measure) -> Count: ...
+    def measure_message(self, role: str, blocks: Sequence[Block]) -> Measure: ...
+    def preamble(
+        self,
+        system: Sequence[Block] = ...,
+        tools: Sequence[Block] = ...,
+        tool_choice: Block | None = ...,
+        *,
+        thinking: Block | None = ...,
+        output_config: Block | None = ...,
+    ) -> Count: ...
+    def endpoint(self, answer: int) -> Count: ...
+    def corrected(self, correction: Correction) -> Counter: ...
+    def learned(self, measure: Measure, exact: int) -> Correction: ...
+    def checked(self, answer: int, exact: int) -> Correction: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """The fixed facts of a conversation object. Its mutable fields only save work: they decide nothing."""
+
+    conversation: int
+    id: str
+    counter: Counter
+    endpoint: bool = True
+    """whether the count-tokens endpoint may be asked"""
+    forms: Forms = field(default_factory=Forms)
+    """sent forms, remembered from request to request"""
+    sizes: Sizes = field(default_factory=dict)
+    """estimates of turns, remembered until they are stored"""
+    quiet_until: list[float] = field(default_factory=lambda: [0.0])
+    """until when (unix seconds) the endpoint is left alone, after it was rate-limited"""
+    calibrations: dict[str, Correction] = field(default_factory=dict)
+    """the newest state of learning, by the JSON text it was read from"""
+
+    def calibrated(self, state: str) -> Chat:
+        """This chat with its counter corrected by what the record says was learned."""
+        if not state:
+            return self
+        if state not in self.calibrations:
+            self.calibrations.clear()
+            learned: Mapping[str, Any] = json.loads(state)
+            self.calibrations[state] = Correction.from_json(learned)
+        return replace(self, counter=self.counter.corrected(self.calibrations[state]))
