@@ -115,10 +115,10 @@ class Limiter:
         """Take a request of `tokens` countable input tokens out of the buckets, or say why not (nothing is taken)."""
         pool = self._pool(model, now)
         needs: Mapping[Kind, float] = {"requests": 1, "input-tokens": tokens, "output-tokens": 1}
-        for kind in _KINDS:
-            if pool[kind].level < needs[kind]:
-                wait = pool[kind].seconds_until(needs[kind])
-                return Refused(kind=kind, limit=pool[kind].limit, retry_after=max(1, math.ceil(wait)))
+        waits = {kind: pool[kind].seconds_until(needs[kind]) for kind in _KINDS if pool[kind].level < needs[kind]}
+        if waits:
+            kind = max(waits, key=lambda name: waits[name])
+            return Refused(kind=kind, limit=pool[kind].limit, retry_after=max(1, math.ceil(waits[kind])))
         pool["requests"].level -= 1
         pool["input-tokens"].level -= tokens
         return None

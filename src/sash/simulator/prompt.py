@@ -374,7 +374,7 @@ def _pixels(source: Block) -> tuple[int, int]:
 
 def _document_tokens(block: Block, card: ModelCard, tokenizer: Tokenizer) -> int:
     source = block["source"]
-    named = tokenizer(block.get("title") or "") + tokenizer(block.get("context") or "")
+    named = tokens.DOCUMENT + tokenizer(block.get("title") or "") + tokenizer(block.get("context") or "")
     if source.get("type") == "text":
         return named + tokenizer(source["data"])
     if source.get("type") == "content":

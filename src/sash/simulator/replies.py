@@ -288,7 +288,12 @@ def _tool_calls(body: Mapping[str, Any], reading: _Reading) -> list[dict[str, An
 
 
 def _names(text: str, tool: str) -> bool:
-    spoken = re.escape(tool).replace("_", "[ _-]").replace(r"\-", "[ _-]")
+    return _says(text, tool.replace("_", " ").replace("-", " "))
+
+
+def _says(text: str, words: str) -> bool:
+    """Whether the text has these words as words; a blank stands for `_` and `-` too."""
+    spoken = re.escape(words).replace(r"\ ", "[ _-]")
     return re.search(rf"(?<![\w-]){spoken}(?![\w-])", text, re.I) is not None
 
 
@@ -313,7 +318,7 @@ def _options(schema: Mapping[str, Any], name: str) -> list[Any]:
 def _argument(name: str, schema: Any, text: str) -> Any:
     schema = schema if isinstance(schema, Mapping) else {}
     if options := _options(schema, "enum"):
-        return next((option for option in options if str(option).lower() in text.lower()), options[0])
+        return next((option for option in options if _says(text, str(option))), options[0])
     kind = schema.get("type", "string")
     spoken = re.escape(name).replace("_", "[ _-]")
     said = re.search(rf"\b{spoken}\b\s*(?:is|=|:|of|number|no\.?|#)?\s*[\"'“]?([\w.@:/+-]*\w)", text, re.I)

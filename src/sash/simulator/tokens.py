@@ -48,7 +48,9 @@ MERGED = 1
 TOOL_USE = 40
 TOOL_RESULT = 38
 """Around a tool call and its result, beside name, input and content (median of real sessions: 78 a pair)."""
-PDF_PAGE = 2_000
+DOCUMENT = 38
+"""Around a document (seen in recorded usage)."""
+PDF_PAGE = 1_500
 """Text tokens of a PDF page ("PDF support": 1,500 to 3,000), beside its picture."""
 PAGE_SIZE = (816, 1056)
 UNSEEN_IMAGE = (1092, 1092)
@@ -124,12 +126,12 @@ _SERVER_TOOLS = {
     "text_editor_": (700, 700),
     "computer_": (4_500, 4_500),
     "browser_": (6_600, 6_600),
-    "memory_": (1_500, 1_500),
+    "memory_": (1_070, 1_070),
     "web_search_": (1_500, 1_500),
     "web_fetch_": (1_500, 1_500),
     "code_execution_": (2_000, 2_000),
 }
-_OTHER_SERVER_TOOL = 400
+_OTHER_SERVER_TOOL = 200
 
 
 def server_tool(kind: str, generation: Generation) -> int:
