@@ -43,5 +43,7 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def recordings(data: Path) -> list[dict[str, Any]]:
     """Recorded exchanges of /v1/messages with the real API."""
-    found = [entry for path in sorted((data / "api_recordings").glob("*.json")) for entry in json.loads(path.read_text())]
+    found = [
+        entry for path in sorted((data / "api_recordings").glob("*.json")) for entry in json.loads(path.read_text())
+    ]
     return [entry for entry in found if "/v1/messages" in entry["uri"]]

@@ -14,9 +14,7 @@ TOOL = {
     "description": "Tells where an order is.",
     "input_schema": {"type": "object", "properties": {"order": {"type": "integer"}}, "required": ["order"]},
 }
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 def text(words: str, ttl: str | None = None) -> dict[str, Any]:

@@ -18,8 +18,7 @@ def blocks(*parts: Any) -> list[CacheBlock]:
     named = [(*part, f"b{index}")[:3] for index, part in enumerate(parts)]
     keys = accumulate((name for _, _, name in named), lambda before, name: f"{before}/{name}")
     return [
-        CacheBlock(key=key, tokens=tokens, marker=marker)
-        for key, (tokens, marker, _) in zip(keys, named, strict=True)
+        CacheBlock(key=key, tokens=tokens, marker=marker) for key, (tokens, marker, _) in zip(keys, named, strict=True)
     ]
 
 
@@ -190,9 +189,7 @@ def requests(draw: st.DrawFn) -> tuple[list[CacheBlock], float]:
     places = sorted(draw(st.sets(st.integers(0, length - 1), max_size=4)))
     lives = sorted((draw(ttls) for _ in places), reverse=False)  # "1h" sorts before "5m"
     markers = dict(zip(places, lives, strict=True))
-    parts = [
-        (50 + 37 * at % 400, markers.get(at), f"{'x' if at >= fork else 'y'}{at}") for at in range(length)
-    ]
+    parts = [(50 + 37 * at % 400, markers.get(at), f"{'x' if at >= fork else 'y'}{at}") for at in range(length)]
     return blocks(*parts), draw(st.sampled_from([0.0, 1.0, 200.0, 301.0, 3601.0]))
 
 

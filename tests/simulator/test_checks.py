@@ -107,7 +107,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "prefill": (body(user("a"), assistant("b")), "prefill"),
     "prefill with trailing space": (body(user("a"), assistant("b "), model=OLD), "prefill"),
     "prefill while thinking": (
-        body(user("a"), assistant("b"), model=OLD, thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000),
+        body(
+            user("a"), assistant("b"), model=OLD, thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000
+        ),
         "prefill",
     ),
     "call without result": (body(ASKED, assistant(call()), user("well?"), **TOOLS), "pairs"),
@@ -143,7 +145,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         body(user("a"), assistant({**THOUGHT, "cache_control": MARK}, "b"), user("c")),
         "unknown_field",
     ),
-    "thinking off where it is always on": (body(model="claude-opus-5-5", thinking={"type": "disabled"}), "thinking_mode"),
+    "thinking off where it is always on": (
+        body(model="claude-opus-5-5", thinking={"type": "disabled"}),
+        "thinking_mode",
+    ),
     "manual thinking on a new model": (
         body(thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000),
         "thinking_mode",

@@ -39,7 +39,9 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "error", "status", "kind"), ERRORS, ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize(
+    ("fault", "error", "status", "kind"), ERRORS, ids=lambda value: getattr(value, "__name__", None)
+)
 def test_errors_arrive_as_the_sdk_knows_them(
     sim: Simulator, client: anthropic.Anthropic, fault: Any, error: type[Exception], status: int, kind: str
 ) -> None:

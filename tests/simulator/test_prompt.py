@@ -150,7 +150,7 @@ def test_frames_of_the_old_tokenizer() -> None:
 
 
 def test_counts_are_those_of_recorded_requests(recordings: list[dict[str, Any]]) -> None:
-    """Over recorded requests with text and client tools, the median prompt is within 5 % of what was billed, and 85 % within 15 %."""
+    """Over recorded requests with text and client tools, the median is within 5 % of the bill, 85 % within 15 %."""
     ratios = []
     for entry in recordings:
         sent, usage = entry["req"], entry["resp"].get("usage") if isinstance(entry["resp"], dict) else None

@@ -136,7 +136,11 @@ def test_inputs_are_read_from_the_text() -> None:
         "type": "object",
         "properties": {"city": {"type": "string"}, "days": {"type": "number"}, "unit": {"enum": ["C", "F"]}},
     }
-    assert fill_input(schema, "Weather for city: Paris, days 3, in F please") == {"city": "Paris", "days": 3, "unit": "F"}
+    assert fill_input(schema, "Weather for city: Paris, days 3, in F please") == {
+        "city": "Paris",
+        "days": 3,
+        "unit": "F",
+    }
     assert fill_input({"properties": {"q": {"type": "string"}}}, 'Search for "red lamps" now') == {"q": "red lamps"}
 
 
@@ -182,7 +186,7 @@ def test_stop_sequences_cut_replies(sim: Simulator) -> None:
     assert (reply["stop_reason"], reply["stop_sequence"]) == ("stop_sequence", " three")
 
 
-def test_the_window_cuts_replies(sim: Simulator) -> None:
+def test_the_window_cuts_replies() -> None:
     """A prompt that nearly fills the window leaves little room: model_context_window_exceeded."""
     small = Simulator(tokenizer=lambda words: 1000 * len(words.split()))
     small.script(lambda _: Reply(content="word " * 50))

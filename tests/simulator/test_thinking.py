@@ -9,7 +9,7 @@ import pytest
 from sash.simulator import Clock, Reply, Simulator
 from sash.simulator.checks import BINDING_BETA
 
-from .samples import MODEL, OLD, TOOL, assistant, body, post, result, text, user
+from .samples import MODEL, OLD, TOOL, body, post, result, text, user
 
 DROP = {"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
 FREE = "claude-opus-5"
@@ -238,7 +238,9 @@ def test_thinking_modes(sim: Simulator) -> None:
     fields: dict[str, Any] = {"tools": [TOOL], "thinking": {"type": "between_tools"}}
     _, first = post(sim, body(asked, **fields))
     made = first["content"][-1]
-    _, second = post(sim, body(asked, {"role": "assistant", "content": first["content"]}, user(result(made["id"])), **fields))
+    _, second = post(
+        sim, body(asked, {"role": "assistant", "content": first["content"]}, user(result(made["id"])), **fields)
+    )
     assert kinds(first) == ["thinking", "tool_use"] and kinds(second) == ["text"]
     _, none = post(sim, body(model=FREE, thinking={"type": "disabled"}))
     assert kinds(none) == ["text"] and "output_tokens_details" not in none["usage"]
