@@ -24,6 +24,7 @@ from sash.drive import AsyncRun, Performer, Run, drive, drive_async
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption, SashError
 from sash.flows import branch, steps
 from sash.flows.branch import PastRequest
+from sash.flows.count import count
 from sash.flows.prepare import Prepared, prepare
 from sash.flows.send import send
 from sash.flows.steps import Flow, Head
@@ -31,6 +32,7 @@ from sash.flows.talk import Chat, Sizes
 from sash.model.blocks import as_blocks, dumps, plain
 from sash.model.cards import ModelCard, Ttl
 from sash.model.cards import card as card_of
+from sash.model.counts import Count
 from sash.model.options import BETA, BODY, check_options
 from sash.model.preamble import Preamble, preamble
 from sash.model.replies import Reply
@@ -80,6 +82,7 @@ class _Talk:
         busy: Literal["wait", "error"] = "wait",
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
+        create: bool = True,
         **options: Any,
     ) -> None:
         _check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
@@ -95,6 +98,7 @@ class _Talk:
         self._marks = _marks(cache)
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
         self._clock = clock
+        self._create = create
         self._card = card or (card_of(model) if model else None)
         self._given_card = card
         self._preamble = preamble(system, tools)
@@ -220,7 +224,7 @@ class _Talk:
             raise ConversationClosed(f"conversation {self.id!r} is closed; open it again", conversation=self.id)
 
     def _open_flow(self) -> Flow[Head]:
-        return (yield from steps.OpenConversation(namespace=self.namespace, id=self.id))
+        return (yield from steps.OpenConversation(namespace=self.namespace, id=self.id, create=self._create))
 
     def _send_flow(self, content: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> Flow[Reply]:
         """A send from arguments to reply. Lasting options last as soon as the request may be sent."""
@@ -245,6 +249,11 @@ class _Talk:
         settings, _ = self._settings(**arguments)
         chat = replace(self._chat(settings.card), endpoint=False)
         return prepare(chat, self._drafts(content), settings)
+
+    def _count_flow(self, content: Any, exact: bool, arguments: Mapping[str, Any]) -> Flow[Count]:
+        settings, _ = self._settings(**arguments)
+        drafts = () if content is None else self._drafts(content)
+        return count(self._chat(settings.card), drafts, settings, exact=exact)
 
     def _again_flow(self, make: Callable[[Chat, Settings], Flow[Reply]], arguments: Mapping[str, Any]) -> Flow[Reply]:
         settings, keep_lasting = self._settings(**arguments)
@@ -283,7 +292,8 @@ class Conversation(_Talk):
     (default budget / 4). `strategy`: a window strategy. `cache`: lifetime of the markers, or `Marks`, or None.
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
-    Further options are those of `messages.create` and apply to every send.
+    `create=False`: the conversation must exist already. Further options are those of `messages.create` and
+    apply to every send.
 
     Raises CallerErrors for what cannot work, StoreErrors for a file that cannot be opened.
     """
@@ -358,6 +368,15 @@ class Conversation(_Talk):
         """What would the request look like? Asks Claude nothing, writes nothing."""
         prepared: Prepared = self._do(lambda: self._plan_flow(content, options))
         return prepared.plan
+
+    def count(self, content: Any = None, *, exact: bool = False, **options: Any) -> Count:
+        """Tokens of the request that would send `content` (None: of the view as it stands), with provenance.
+
+        `exact` asks the count-tokens endpoint (free, but a request). Nothing is written.
+        """
+        performer = self._talker if exact else self._performer
+        self._require_open()
+        return drive(self._count_flow(content, exact, options), performer())
 
     # ---- looking back ---------------------------------------------------------------------------
 
@@ -501,6 +520,13 @@ class AsyncConversation(_Talk):
         """What would the request look like? Asks Claude nothing, writes nothing."""
         prepared: Prepared = await self._do(lambda: self._plan_flow(content, options))
         return prepared.plan
+
+    async def count(self, content: Any = None, *, exact: bool = False, **options: Any) -> Count:
+        """Tokens of the request that would send `content`, or of the view. See `Conversation.count`."""
+        await self._open()
+        if exact:
+            self._make_client()
+        return await self._do(lambda: self._count_flow(content, exact, options))
 
     # ---- looking back ---------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The command line: `sash chat | show | search | usage | export | import | demo`.
+"""The command line: `sash chat | show | search | usage | count | export | import | demo`.
 
 Each command is a module here; all of them end in the library's public objects. Errors of sash are one red
 line on stderr and exit code 1 (2 for wrong usage), never a traceback.
@@ -11,6 +11,7 @@ import click
 from sash import __version__
 from sash.cli.chat import chat
 from sash.cli.common import SashGroup
+from sash.cli.count import count
 from sash.cli.demo import demo
 from sash.cli.look import search, show, usage
 from sash.cli.move import export, import_
@@ -22,5 +23,5 @@ def main() -> None:
     """A memory for Claude chatbots: every turn kept, every request within its budget, legal and cheap."""
 
 
-for command in (chat, show, search, usage, export, import_, demo):
+for command in (chat, show, search, usage, count, export, import_, demo):
     main.add_command(command)

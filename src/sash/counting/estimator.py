@@ -91,6 +91,7 @@ class Estimator:
 
     def corrected(self, correction: Correction) -> Estimator:
         """The same estimator with another state of learning; they share the count of characters."""
+        self._blocks  # noqa: B018 - made before it is shared
         twin = copy(self)
         twin.correction = correction
         return twin

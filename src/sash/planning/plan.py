@@ -181,6 +181,7 @@ def _situation(
         warmth=memory.warmth,
         gaps=memory.gaps,
         learned=memory.learned,
+        base=known[groups[-1][-1].seq].base or memory.fixed.base,
     )
 
 
@@ -301,7 +302,12 @@ def _carry_out(
         turns=turns,
         numbered=numbered,
         sent=sent,
-        prompt=Count(tokens=prompt.tokens, upper=prompt.upper, source="usage" if exact_so_far else "estimate"),
+        prompt=Count(
+            tokens=prompt.tokens,
+            upper=prompt.upper,
+            source="usage" if exact_so_far else "estimate",
+            base=situation.base,
+        ),
         expected=expected,
         decision=decision,
         situation=situation,

@@ -82,6 +82,8 @@ class Situation:
     now: float
     warmth: Warmth = field(default_factory=Warmth)
     gaps: Gaps = field(default_factory=Gaps)
+    base: str = ""
+    """what the estimates among the sizes rest on"""
     learned: Mapping[str, Any] = field(default_factory=dict)
     """what a strategy stored earlier for this conversation (plain JSON values)"""
 
