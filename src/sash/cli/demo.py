@@ -276,13 +276,16 @@ def _verdict(rows: Sequence[Row]) -> str:
     """One honest sentence."""
     ours, *others = rows
     than = " and ".join(f"{row.times:.2f} times as much under {_short(row)}" for row in others if row.times)
-    if ours.answered is None:
-        return f"What this shows: the same conversation that cost {dollars(ours.totals.dollars)} cost {than}."
+    cost = f"What this shows: the same conversation cost {dollars(ours.totals.dollars)} under {_short(ours)}, {than}"
+    scores = [row.answered for row in rows if row.answered is not None]
+    if not scores:
+        return f"{cost}."
     known = ", ".join(f"{percent(row.answered)} under {_short(row)}" for row in rows)
+    if min(scores) == max(scores):
+        return f"{cost}, and none of them knew more at the end than another ({known})."
     return (
-        f"What this shows: the same conversation cost {dollars(ours.totals.dollars)} under {_short(ours)}, {than}; "
-        f"but a window knows only what it holds: of what was asked at the end, {known} was answered, "
-        "and the rest is safe in the record without being in the request."
+        f"{cost}; but a window knows only what it holds: of what was asked at the end, {known} was answered, "
+        "and what a window left behind is safe in the record without being in the request."
     )
 
 

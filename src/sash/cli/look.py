@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sash.cli.common import DATABASE, console, dollars, find, moment, one_line, open_database, percent, printable
+from sash.cli.strategy import label
 from sash.conversation import DEFAULT_MODEL
 from sash.errors import InvalidOption
 from sash.flows.steps import Head, ReadRequest, ReadTurns
@@ -97,20 +98,15 @@ def _show_turns(out: Console, turns: Sequence[Turn], head: Head, full: bool) -> 
         )
     out.print(table)
     if start is not None and start > 1:
-        out.print(f"The view begins at turn {start}; what came before is in the record only.")
+        out.print(f"The view begins at turn {start}; what came before is in the record only, pinned exchanges apart.")
 
 
 def _show_epochs(out: Console, found: Sequence[tuple[Request, Epoch]]) -> None:
     table = Table("requests", "from turn", "model", "strategy", "began because", title="epochs", title_justify="left")
     for epoch in {epoch.id: epoch for _, epoch in found}.values():
         numbers = [request.number for request, its in found if its.id == epoch.id]
-        table.add_row(
-            str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}",
-            str(epoch.start),
-            epoch.model,
-            Text(epoch.strategy),
-            Text(epoch.reason),
-        )
+        span = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
+        table.add_row(span, str(epoch.start), Text(epoch.model), Text(label(epoch.strategy)), Text(epoch.reason))
     out.print(table)
 
 

@@ -20,8 +20,8 @@ from sash.planning.situation import Strategy
 from sash.simulator import Simulator
 from sash.stores import MemoryStore, Store
 
-MAX_TOKENS = 1_024
-"""Room for a reply; the recorded ones are far shorter."""
+MAX_TOKENS = 20_000
+"""Room for a recorded reply, so that none is cut short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

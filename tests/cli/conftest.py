@@ -1,0 +1,50 @@
+"""A command line to call, and a database with a conversation in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sash import Conversation
+from sash.cli import main
+from sash.simulator import Simulator
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test may reach Claude, whatever the environment or the home directory hold."""
+    for name in [name for name in os.environ if name.startswith("ANTHROPIC_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+@pytest.fixture
+def run() -> Run:
+    """Call `sash` with arguments, and lines typed to it; SystemExit aside, exceptions are the test's failure."""
+
+    def call(*arguments: object, typed: str = "") -> Result:
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=typed)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A file with the conversation "mill": three exchanges about a mill, said on the simulator."""
+    path = tmp_path / "chats.db"
+    with Conversation(path, id="mill", system="You are a builder.", client=Simulator(thinking=False).client()) as chat:
+        chat.send("The roof needs 2,400 slates.")
+        chat.send("The mason [Lacasse] wants 18,450 euros.")
+        chat.send("How many slates does the roof need?")
+        chat.describe(title="The mill house")
+    return path

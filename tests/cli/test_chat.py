@@ -1,0 +1,184 @@
+"""The chat: by lines, and in a terminal of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.conftest import Run
+
+from sash import Conversation
+from sash.simulator import Clock, Overloaded, Simulator
+
+pexpect = pytest.importorskip("pexpect")
+LONG = "the mill has a wheel and the wheel turns in the water of the Lesque " * 6
+
+
+def _chat(run: Run, database: Path, *lines: str, id: str = "a") -> str:
+    result = run("chat", database, "--simulator", "--id", id, typed="".join(f"{line}\n" for line in lines))
+    assert result.exit_code == 0
+    return result.output
+
+
+def _turns(database: Path, id: str = "a") -> list[Any]:
+    with Conversation(database, id=id) as chat:
+        return chat.history()
+
+
+def test_replies_are_streamed_recorded_and_priced(run: Run, tmp_path: Path) -> None:
+    """Each line is answered; a status line tells prompt tokens, budget, cached share and dollars."""
+    output = _chat(run, tmp_path / "a.db", "My order is 1138.", "What is my order?")
+    assert output.count("My order is 1138.") == 2
+    assert "prompt tokens of 32,000" in output
+    assert "from the cache" in output
+    assert "in all" in output
+    assert [turn.role for turn in _turns(tmp_path / "a.db")] == ["user", "assistant"] * 2
+
+
+def test_a_later_chat_goes_on(run: Run, tmp_path: Path) -> None:
+    """The same id in another process run remembers."""
+    _chat(run, tmp_path / "a.db", "My order is 1138.")
+    assert "1138" in _chat(run, tmp_path / "a.db", "What is my order?")
+
+
+def test_plan_sends_nothing(run: Run, tmp_path: Path) -> None:
+    """/plan explains the next request and records nothing."""
+    output = _chat(run, tmp_path / "a.db", "Hello there.", "/plan Tell me more", "/plan")
+    assert "If you now said 'Tell me more'" in output
+    assert "If you now said 'Go on.'" in output
+    assert len(_turns(tmp_path / "a.db")) == 2
+
+
+def test_usage_and_history(run: Run, tmp_path: Path) -> None:
+    """/usage sums the requests; /history lists the newest turns with their numbers."""
+    output = _chat(run, tmp_path / "a.db", "First thing.", "Second thing.", "/usage", "/history 2", "/help")
+    assert "2 requests" in output
+    assert "3 user" in output
+    assert "1 user" not in output
+    assert "/retry" in output
+
+
+def test_fork_leaves_the_original(run: Run, tmp_path: Path) -> None:
+    """After /fork N what is said goes to a copy that ends with reply N."""
+    output = _chat(run, tmp_path / "a.db", "One.", "Two.", "/fork 2", "Three.")
+    fork = output.partition("now in the fork ")[2].partition(";")[0]
+    assert len(_turns(tmp_path / "a.db")) == 4
+    assert [turn.text for turn in _turns(tmp_path / "a.db", fork) if turn.role == "user"] == ["One.", "Three."]
+
+
+def test_pin_keeps_an_exchange(run: Run, tmp_path: Path) -> None:
+    """/pin N keeps the exchange of turn N in the requests that have cut it off."""
+    lines = ["The code is 4907.", "/pin 1", "Note.", "Another.", "And one.", "And two.", "What is the code?"]
+    typed = "".join(f"{line}\n" for line in lines)
+    chosen = ("--id", "a", "--strategy", "SlidingWindow(turns=2)")
+    result = run("chat", tmp_path / "a.db", "--simulator", *chosen, typed=typed)
+    assert "4907" in result.output.rpartition("prompt tokens")[0].rpartition("in all")[2]
+    with Conversation(tmp_path / "a.db", id="a") as chat:
+        assert [turn.seq for turn in chat.request(6).turns] == [1, 2, 9, 10, 11]
+
+
+def test_wrong_commands_are_told_and_the_chat_goes_on(run: Run, tmp_path: Path) -> None:
+    """An unknown command, a wrong number and nothing to retry are one line each; the chat goes on."""
+    output = _chat(run, tmp_path / "a.db", "/dance", "/history x", "/pin 99", "/retry", "Hello.")
+    assert output.count("error: ") == 4
+    assert len(_turns(tmp_path / "a.db")) == 2
+
+
+def test_quit_stops_reading(run: Run, tmp_path: Path) -> None:
+    """Nothing after /quit is said."""
+    _chat(run, tmp_path / "a.db", "/quit", "Hello.")
+    assert _turns(tmp_path / "a.db") == []
+
+
+def test_a_failed_send_is_told_and_retried(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a key the chat talks to the API; when that is overloaded it goes on, and /retry sends the recorded turn."""
+    sim = Simulator(thinking=False, clock=Clock(wall=True))
+    sim.fail_next(Overloaded(should_retry=False))
+    with sim.serve() as url:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+        result = run("chat", tmp_path / "a.db", "--id", "a", typed="The code is 4907.\n/retry\n")
+    assert "/retry sends it again" in result.output
+    assert [turn.state for turn in _turns(tmp_path / "a.db")] == ["answered", "answered"]
+
+
+def test_without_a_key_both_remedies_are_named(run: Run, tmp_path: Path) -> None:
+    """No key and no --simulator: one line that names both remedies, exit code 1, and no database is made."""
+    result = run("chat", tmp_path / "a.db", typed="Hello.\n")
+    assert result.exit_code == 1
+    assert "ANTHROPIC_API_KEY" in result.stderr
+    assert "--simulator" in result.stderr
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_keep_beyond_the_budget_is_a_usage_error(run: Run, tmp_path: Path) -> None:
+    """Settings that contradict each other end with exit code 2."""
+    assert run("chat", tmp_path / "a.db", "--simulator", "--budget", 100, "--keep", 200).exit_code == 2
+
+
+# ---- in a terminal ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Any]:
+    """A chat on the simulator in a pseudo-terminal."""
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "sash.cli", "chat", str(tmp_path / "a.db"), "--simulator", "--id", "a"],
+        encoding="utf-8",
+        timeout=30,
+        dimensions=(40, 200),
+        env={**os.environ, "TERM": "dumb"},
+    )
+    child.expect("you> ")
+    yield child
+    child.close(force=True)
+
+
+def _leave(terminal: Any) -> None:
+    terminal.sendline("/quit")
+    terminal.expect("Kept")
+    terminal.expect(pexpect.EOF)
+
+
+def test_terminal_chat(terminal: Any, tmp_path: Path) -> None:
+    """Typed at a prompt, a question is answered and the next prompt comes."""
+    terminal.sendline("My order is 1138.")
+    terminal.expect("Understood")
+    terminal.expect("you> ")
+    terminal.sendline("What is my order?")
+    terminal.expect("From our conversation: My order is 1138.")
+    terminal.expect("you> ")
+    _leave(terminal)
+    assert len(_turns(tmp_path / "a.db")) == 4
+
+
+def test_ctrl_c_during_a_reply_keeps_the_chat(terminal: Any, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a reply records what had come as interrupted, and the next line is answered."""
+    terminal.sendline(LONG)
+    terminal.expect("Understood. You")
+    terminal.sendintr()
+    terminal.expect("Stopped; what had come is recorded")
+    terminal.expect("you> ")
+    terminal.sendline("What turns in the water?")
+    terminal.expect("this reply")
+    terminal.expect("you> ")
+    _leave(terminal)
+    turns = _turns(tmp_path / "a.db")
+    assert [turn.state for turn in turns] == ["answered", "interrupted", "answered", "answered"]
+    assert "Understood. You".startswith(turns[1].text[:15])
+
+
+def test_ctrl_c_at_the_prompt_keeps_the_chat(terminal: Any) -> None:
+    """Ctrl-C while typing clears the line and says how to leave; Ctrl-D leaves."""
+    terminal.send("half a li")
+    terminal.sendintr()
+    terminal.expect("Ctrl-D or /quit leaves")
+    terminal.expect("you> ")
+    terminal.sendeof()
+    terminal.expect("Kept")
+    terminal.expect(pexpect.EOF)
