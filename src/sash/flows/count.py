@@ -1,0 +1,58 @@
+"""How large is it? The size of the next request, or of the view as it stands, with its provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sash.errors import InvalidOption, RemoteError, Unavailable
+from sash.flows.prepare import prepare
+from sash.flows.remember import remember
+from sash.flows.steps import CountTokens, Flow, ReadWindow
+from sash.flows.talk import Chat
+from sash.model.counts import ZERO, Count
+from sash.model.turns import Draft, by_exchange
+from sash.planning.plan import Memory, Settings
+from sash.planning.rules import count_params
+
+
+def count(chat: Chat, drafts: Sequence[Draft], settings: Settings, *, exact: bool) -> Flow[Count]:
+    """The prompt of a request that sends `drafts`; without any, what the view weighs now. Writes nothing.
+
+    `exact` asks the endpoint. Raises InvalidOption for exact without drafts (a request must end in a user turn),
+    and RemoteErrors of the endpoint.
+    """
+    if not drafts:
+        if exact:
+            raise InvalidOption(
+                "an exact count is one of a request: give the content that would be sent", option="exact", value=True
+            )
+        return (yield from _view(chat, settings))
+    prepared = yield from prepare(replace(chat, endpoint=False), drafts, settings)
+    if not exact:
+        return prepared.plan.prompt
+    try:
+        tokens = yield from CountTokens(params=count_params(prepared.plan.body), betas=settings.betas)
+    except RemoteError as error:
+        raise Unavailable(
+            f"the counting endpoint did not answer ({error}); the estimate is {prepared.plan.prompt.tokens:,} tokens, "
+            f"at most {prepared.plan.prompt.upper:,}",
+            **{**error.facts, "retry_after": error.facts.get("retry_after")},
+        ) from error
+    return chat.counter.endpoint(tokens)
+
+
+def _view(chat: Chat, settings: Settings) -> Flow[Count]:
+    loaded = yield from ReadWindow(
+        conversation=chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
+    )
+    chat = chat.calibrated(loaded.calibration)
+    return _size(remember(loaded, settings, chat.counter, chat.sizes).memory)
+
+
+def _size(memory: Memory) -> Count:
+    if memory.anchor is not None:
+        return sum((memory.counts[t.seq] for t in memory.turns if t.seq > memory.anchor_seq), memory.anchor)
+    pins = memory.epoch.pins if memory.epoch else ()
+    in_front = [turn for group in by_exchange(memory.pinned) if group[0].seq in pins for turn in group]
+    return sum((memory.counts[turn.seq] for turn in (*in_front, *memory.turns)), ZERO) + memory.fixed
