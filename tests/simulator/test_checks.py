@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import random
+import struct
 from typing import Any
 
 import pytest
@@ -228,6 +230,19 @@ def test_too_many_pictures_are_refused() -> None:
     """A model with a window of 200k takes 100 pictures."""
     assert rules(body(user(*[image()] * 100, "x"), model=OLD)) == []
     assert rules(body(user(*[image()] * 101, "x"), model=OLD)) == ["images"]
+
+
+def test_pictures_have_a_greatest_size() -> None:
+    """8,000 pixels at most, 2,000 where there are more than 20 pictures; 600 PDF pages on large windows."""
+    head = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR"
+    sizes = {edge: base64.b64encode(head + struct.pack(">II", edge, 10)).decode() for edge in (2_001, 8_001)}
+    wide = {edge: {**image(), "source": {**image()["source"], "data": data}} for edge, data in sizes.items()}
+    assert rules(body(user(*[wide[2_001]] * 20))) == []
+    assert set(rules(body(user(*[wide[2_001]] * 21)))) == {"images"}
+    assert rules(body(user(wide[8_001]))) == ["images"]
+    pages = base64.b64encode(b"<</Type /Page >>" * 601).decode()
+    source = {"type": "base64", "media_type": "application/pdf", "data": pages}
+    assert rules(body(user({"type": "document", "source": source}))) == ["pdf_pages"]
 
 
 EVERYTHING = body(

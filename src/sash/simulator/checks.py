@@ -18,11 +18,15 @@ from typing import Any
 from sash.model.cards import TTL_SECONDS, ModelCard, base_name
 from sash.simulator.prompt import THINKING, blocks_of, is_markable, walk
 from sash.simulator.shapes import SAMPLING_FIELDS, SERVER_RESULTS, JsonObject, Problem, shape_problems
+from sash.simulator.tokens import image_size, pdf_pages
 
 VERSION = "2026-10-21"
 VERSIONS = ("2023-06-01", VERSION)
 MAX_BYTES = 32 * 1024 * 1024
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
+MAX_IMAGE_EDGE = 8_000
+MANY_IMAGES, MANY_IMAGES_EDGE = 20, 2_000
+"""With more than so many images, none may be longer than so many pixels."""
 MAX_MARKERS = 4
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
@@ -568,23 +572,39 @@ def _open_turns(turns: Sequence[_Turn]) -> Iterator[_Turn]:
             yield turn
 
 
+def _blocks(request: _Request, kind: str) -> list[JsonObject]:
+    """All blocks of a kind, those inside tool results too."""
+    every = (block for message in request.messages for block in walk(blocks_of(message["content"])))
+    return [block for block in every if block.get("type") == kind]
+
+
 def _images(request: _Request) -> Iterator[Problem]:
-    images = [
-        block
-        for message in request.messages
-        for block in walk(blocks_of(message["content"]))
-        if block.get("type") == "image"
-    ]
+    """How many pictures, how large ("Vision", limits)."""
+    images = _blocks(request, "image")
     if len(images) > request.card.max_images:
         yield Problem(
             rule="images", message=f"messages: too many images: {len(images)} > {request.card.max_images} maximum"
         )
+    longest = MANY_IMAGES_EDGE if len(images) > MANY_IMAGES else MAX_IMAGE_EDGE
     for image in images:
         data = image["source"].get("data") or ""
         if len(data) > MAX_IMAGE_BYTES:
             yield Problem(
                 rule="images", message=f"image exceeds 10 MB maximum: {len(data)} bytes > {MAX_IMAGE_BYTES} bytes"
             )
+        elif max(image_size(data) or (0, 0)) > longest:
+            yield Problem(
+                rule="images",
+                message=f"image dimensions exceed max allowed size for {len(images)} images: {longest} pixels",
+            )
+
+
+def _pdfs(request: _Request) -> Iterator[Problem]:
+    """How many PDF pages ("PDF support", limits)."""
+    sources = [block["source"] for block in _blocks(request, "document")]
+    pages = sum(pdf_pages(source["data"]) for source in sources if source.get("type") == "base64")
+    if pages > request.card.max_pdf_pages:
+        yield Problem(rule="pdf_pages", message=f"A maximum of {request.card.max_pdf_pages} PDF pages may be provided.")
 
 
 _EDITS = ("clear_tool_uses_20250919", "clear_thinking_20251015", "compact_20260112")
@@ -648,7 +668,7 @@ def _metadata(request: _Request) -> Iterator[Problem]:
 _RULES = (
     _sampling, _output_limit, _metadata, _prewarm, _tool_definitions, _tool_choice, _thinking_config, _effort, _speed,
     _format, _context_management, _first_message, _white_space, _version_rules, _system_turns, _markers,
-    _tools_needed, _pairs, _open_exchange, _prefill, _images,
+    _tools_needed, _pairs, _open_exchange, _prefill, _images, _pdfs,
 )  # fmt: skip
 
 

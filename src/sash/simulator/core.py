@@ -41,7 +41,7 @@ from sash.simulator.replies import Reply, reply_to, thought_about
 from sash.simulator.server import Serving
 from sash.simulator.shapes import Problem
 from sash.simulator.thinking import Judgement, judge, without
-from sash.simulator.tokens import Tokenizer, tokenizer_for
+from sash.simulator.tokens import Tokenizer, remembering, tokenizer_for
 from sash.simulator.wire import Answer, Break, Call, Pause, Piece, Silence
 from sash.simulator.writing import Writer, Written
 
@@ -165,6 +165,7 @@ class Simulator:
     _diagnoser: Diagnoser = field(default_factory=Diagnoser, init=False)
     _limiter: Limiter | None = field(init=False)
     _workspaces: dict[str, str] | None = field(init=False)
+    _tokenizer: Tokenizer | None = field(init=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.count_error < 1:
@@ -172,6 +173,7 @@ class Simulator:
         self.cache = PromptCache(self.cache_rules)
         self._limiter = Limiter(self.limits) if self.limits is not None else None
         self._workspaces = _workspaces(self.keys, self.workspace)
+        self._tokenizer = remembering(self.tokenizer) if self.tokenizer is not None else None
 
     def __repr__(self) -> str:
         return f"<Simulator: {len(self.log)} requests, ${self.cost:.4f}, {self.clock!r}>"
@@ -239,26 +241,26 @@ class Simulator:
 
     def check(self, body: Body, *, betas: Sequence[str] = (), version: str = checks.VERSION) -> list[str]:
         """The judge: every reason for which this request would be refused; empty when it would pass."""
+        return [str(problem) for problem in self._judged(body, betas, version, counting=False)]
+
+    def count(self, body: Body, *, betas: Sequence[str] = ()) -> int:
+        """The prompt tokens a body (of create or count_tokens) is billed for. Raises InvalidOption when refused."""
+        found = self._judged(body, betas, checks.VERSION, counting="max_tokens" not in body)
+        if found:
+            raise InvalidOption(f"the request would be refused: {found[0]}", option="body", value=found[0].rule)
+        return self._rendered(body, self._served(body["model"]), frozenset(betas)).prompt.total
+
+    def _judged(self, body: Body, betas: Sequence[str], version: str, *, counting: bool) -> list[Problem]:
         known = self._card(str(body.get("model")))
         if known is None:
-            return [f"model: {body.get('model')} is not known"]
-        found = checks.problems(body, known, betas=betas, version=version, rules=self.check_rules)
+            return [Problem(rule="model", message=f"{body.get('model')} is not known", status=404)]
+        found = checks.problems(body, known, betas=betas, version=version, counting=counting, rules=self.check_rules)
         if not found:
             try:
                 self._rendered(body, known, frozenset(betas))
             except _Denied as denied:
-                found = [denied.problem]
-        return [str(problem) for problem in found]
-
-    def count(self, body: Body, *, betas: Sequence[str] = ()) -> int:
-        """The prompt tokens a body (of create or count_tokens) is billed for. Raises InvalidOption when refused."""
-        known = self._card(str(body.get("model")))
-        if known is None:
-            raise InvalidOption(f"unknown model {body.get('model')!r}", option="model", value=body.get("model"))
-        try:
-            return self._rendered(body, known, frozenset(betas)).prompt.total
-        except _Denied as denied:
-            raise InvalidOption(str(denied), option="body", value=denied.problem.rule) from None
+                return [denied.problem]
+        return found
 
     # ---- one call
 
@@ -445,7 +447,7 @@ class Simulator:
         if missing := editing.unsupported(body):
             message = f"context_management: the simulator does not offer {', '.join(missing)}"
             raise _Denied(Problem(rule="not_simulated", message=message))
-        tokenizer = self.tokenizer or tokenizer_for(known)
+        tokenizer = self._tokenizer or tokenizer_for(known)
         edited = editing.edit(without(body, judged.dropped), lambda part: self._render(part, known, tokenizer).total)
         prompt = self._render(edited.body, known, tokenizer)
         if prompt.total > known.window:

@@ -134,14 +134,21 @@ def judge(
     of another make (recorded from the real API) pass unchecked, else they are invalid.
     """
     behaviour = ((body.get("thinking") or {}).get("block_binding") or {}).get("prefix_mismatch_behavior")
-    bound = card.thinking_bound and (card.thinking_bound_for_all or new_account or behaviour is not None)
     judged = Judgement(preamble_chain(body))
-    latest = max((i for i, m in enumerate(body["messages"]) if m["role"] == "assistant"), default=-1)
+    judge = _Judge(
+        judged=judged,
+        card=card,
+        organization=organization,
+        bound=card.thinking_bound and (card.thinking_bound_for_all or new_account or behaviour is not None),
+        drops=behaviour == "drop_block",
+        accept_foreign=accept_foreign,
+        latest=max((i for i, m in enumerate(body["messages"]) if m["role"] == "assistant"), default=-1),
+    )
     for place, role, block in _places(body):
         if block.get("type") == "compaction" and block.get("content"):
             judged.chain, judged.before, judged.previous = preamble_chain(body), 0, "-"
         if block.get("type") in THINKING:
-            _judge_block(judged, block, place, card, organization, bound, behaviour, accept_foreign, latest)
+            judge.see(block, place)
         judged.chain.fold(role, block)
     return judged
 
@@ -152,39 +159,49 @@ def _places(body: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int], str, Blo
             yield (index, position), message["role"], block
 
 
-def _judge_block(
-    judged: Judgement,
-    block: Block,
-    place: tuple[int, int],
-    card: ModelCard,
-    organization: str,
-    bound: bool,
-    behaviour: str | None,
-    accept_foreign: bool,
-    latest: int,
-) -> None:
-    signature = read_signature(block)
-    if signature is None or not is_intact(block):
-        if signature is not None or not accept_foreign:
-            judged.problems.append(_invalid(place, block, altered=signature is not None and place[0] == latest))
-        return
-    reason = _mismatch(signature, judged, card, organization, bound)
-    if reason == "prefix_binding_mismatch" and behaviour != "drop_block":
-        judged.problems.append(_other_conversation(place))
-    elif reason is not None:
-        judged.dropped.append(Dropped(message=place[0], block=place[1], reason=reason))
-    if reason != "model_binding_mismatch":
-        judged.before, judged.previous = judged.before + 1, signature.check
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """Judges the thinking blocks of one request, in their order."""
 
+    judged: Judgement
+    card: ModelCard
+    organization: str
+    bound: bool
+    drops: bool
+    accept_foreign: bool
+    latest: int
+    """The index of the latest assistant message."""
 
-def _mismatch(signature: Signature, judged: Judgement, card: ModelCard, organization: str, bound: bool) -> str | None:
-    if signature.model in _ACCOUNT_BOUND and signature.organization != organization_tag(organization):
-        return "organization_binding_mismatch"
-    if not can_read(card.id, signature.model):
-        return "model_binding_mismatch"
-    moved = signature.prefix != judged.chain.bare.hex()
-    broken = judged.before > signature.before or (judged.before > 0 and judged.previous != signature.previous)
-    return "prefix_binding_mismatch" if bound and (moved or broken) else None
+    def see(self, block: Block, place: tuple[int, int]) -> None:
+        """Judge one block; what came before it is in `judged`."""
+        signature = read_signature(block)
+        if signature is None:
+            if not self.accept_foreign:
+                self.judged.problems.append(_invalid(place, block, altered=False))
+        elif not is_intact(block):
+            self.judged.problems.append(_invalid(place, block, altered=place[0] == self.latest))
+        else:
+            self._weigh(signature, place)
+
+    def _weigh(self, signature: Signature, place: tuple[int, int]) -> None:
+        reason = self._mismatch(signature)
+        if reason == "prefix_binding_mismatch" and not self.drops:
+            self.judged.problems.append(_other_conversation(place))
+        elif reason is not None:
+            self.judged.dropped.append(Dropped(message=place[0], block=place[1], reason=reason))
+        if reason != "model_binding_mismatch":
+            self.judged.before, self.judged.previous = self.judged.before + 1, signature.check
+
+    def _mismatch(self, signature: Signature) -> str | None:
+        """Why the block may not be read, in the API's order of precedence."""
+        if signature.model in _ACCOUNT_BOUND and signature.organization != organization_tag(self.organization):
+            return "organization_binding_mismatch"
+        if not can_read(self.card.id, signature.model):
+            return "model_binding_mismatch"
+        before = self.judged.before
+        moved = signature.prefix != self.judged.chain.bare.hex()
+        broken = before > signature.before or (before > 0 and self.judged.previous != signature.previous)
+        return "prefix_binding_mismatch" if self.bound and (moved or broken) else None
 
 
 def _invalid(place: tuple[int, int], block: Block, *, altered: bool) -> Problem:

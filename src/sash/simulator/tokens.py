@@ -16,6 +16,7 @@ import math
 import re
 import struct
 from collections.abc import Callable
+from functools import partial
 
 from sash.model.cards import Generation, ModelCard
 
@@ -57,24 +58,28 @@ UNSEEN_IMAGE = (1092, 1092)
 """Pixels assumed of an image whose bytes are elsewhere (a URL, a file id)."""
 
 
-_MEMO_SIZE = 100_000
-_memo: dict[tuple[Generation, bytes], int] = {}
+_REMEMBERED = 100_000
 
 
-def count_text(text: str, generation: Generation) -> int:
-    """Tokens of a text, at least 1 for any text that is not empty. Remembered by digest."""
-    if not text:
-        return 0
-    key = generation, hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    size = _memo.get(key)
-    if size is None:
-        if len(_memo) >= _MEMO_SIZE:
-            _memo.clear()
-        size = _memo[key] = _count(text, generation)
-    return size
+def remembering(tokenizer: Tokenizer) -> Tokenizer:
+    """The same counts, each text counted once (remembered by digest: a history is sent again and again)."""
+    sizes: dict[bytes, int] = {}
+
+    def count(text: str) -> int:
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        size = sizes.get(key)
+        if size is None:
+            if len(sizes) >= _REMEMBERED:
+                sizes.clear()
+            size = sizes[key] = tokenizer(text)
+        return size
+
+    return count
 
 
 def _count(text: str, generation: Generation) -> int:
+    if not text:
+        return 0
     weights = WEIGHTS[generation]
     words = _CLASSES["word"].findall(text)
     total = weights["word"] * len(words) + weights["letter"] * sum(map(len, words))
@@ -84,9 +89,19 @@ def _count(text: str, generation: Generation) -> int:
     return max(1, round(total))
 
 
+_BUILT_IN: dict[Generation, Tokenizer] = {
+    generation: remembering(partial(_count, generation=generation)) for generation in WEIGHTS
+}
+
+
+def count_text(text: str, generation: Generation) -> int:
+    """Tokens of a text by the built-in rule, at least 1 for any text that is not empty."""
+    return _BUILT_IN[generation](text)
+
+
 def tokenizer_for(card: ModelCard) -> Tokenizer:
     """The built-in rule for this model's generation."""
-    return lambda text: count_text(text, card.generation)
+    return _BUILT_IN[card.generation]
 
 
 def cut_text(text: str, limit: int, tokenizer: Tokenizer) -> str:
