@@ -37,6 +37,7 @@ from sash.model.turns import Draft, State
 from sash.model.usage import Usage
 from sash.planning.plan import Settings
 from sash.planning.rules import has_thinking
+from sash.planning.surprise import surprise
 
 STREAM_ABOVE = 21_333
 """max_tokens above which the SDK refuses to wait for a reply without streaming (600 s at 128,000 tokens an hour)."""
@@ -169,6 +170,7 @@ def _finish(
     draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
     new = tuple(turn.id for turn in begun.turns)
     lessons = learn(prepared, begun, answer)
+    odd = surprise(prepared.plan, usage, answer.extra)
     now = yield from Now()
     try:
         turn = yield from FinishRequest(
@@ -192,6 +194,7 @@ def _finish(
             base=prepared.counter.base,
             calibration=lessons.correction.as_json() if lessons.correction else None,
             extra=answer.extra,
+            surprise=odd,
         )
     except StoreError as lost:
         lost.facts.update(answer=answer)  # it was paid for: the caller must not lose it to a full disk
@@ -207,6 +210,7 @@ def _finish(
         plan=prepared.plan,
         message=answer.message,
         request_id=answer.request_id,
+        surprise=odd,
     )
 
 

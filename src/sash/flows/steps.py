@@ -255,6 +255,8 @@ class FinishRequest(StoreStep[Turn | None]):
     calibration: Mapping[str, Any] | None = None
     """the estimator's new state of learning for (model, base); None: unchanged"""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    surprise: str = ""
+    """how the bill differs from what was expected, and why; "" where it does not"""
 
 
 @dataclass(frozen=True, kw_only=True)

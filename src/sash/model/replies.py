@@ -32,6 +32,8 @@ class Reply:
     """the `Plan` that was carried out"""
     message: Any = field(default=None, repr=False)
     request_id: str | None = None
+    surprise: str = ""
+    """where the cache was read otherwise than planned by more than 2% of the prompt: by how much, and why"""
 
     @property
     def text(self) -> str:

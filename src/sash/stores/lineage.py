@@ -64,10 +64,11 @@ class Lines:
                 )
 
     def exchange_end(self, db: sqlite3.Connection, branch: int, first: int) -> int:
-        """seq of the last turn of the exchange that begins at `first`."""
+        """seq of the last turn of the exchange that begins at `first`; a withdrawn turn opens none."""
         for segment, low, high in self.segments(db, branch):
             row = db.execute(
-                "SELECT min(seq) AS next FROM turns WHERE branch_id = ? AND plain AND seq BETWEEN ? AND ?",
+                "SELECT min(seq) AS next FROM turns WHERE branch_id = ? AND plain AND state != 'withdrawn' "
+                "AND seq BETWEEN ? AND ?",
                 (segment, max(low, first + 1), high),
             ).fetchone()
             if row["next"] is not None:
@@ -79,7 +80,8 @@ class Lines:
         """seq of the plain user turn of the exchange that holds the turn `seq`."""
         for segment, low, high in reversed(self.segments(db, branch)):
             row = db.execute(
-                "SELECT max(seq) AS first FROM turns WHERE branch_id = ? AND plain AND seq BETWEEN ? AND ?",
+                "SELECT max(seq) AS first FROM turns WHERE branch_id = ? AND plain AND state != 'withdrawn' "
+                "AND seq BETWEEN ? AND ?",
                 (segment, low, min(seq, high)),
             ).fetchone()
             if row["first"] is not None:

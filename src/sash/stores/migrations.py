@@ -36,6 +36,20 @@ def m003_calibration(db: Database) -> None:
     )
 
 
+@migrations()
+def m004_surprise(db: Database) -> None:
+    """Where a bill differed from its prediction: why. The view of cache misses shows it."""
+    db.execute("ALTER TABLE requests ADD COLUMN surprise TEXT")
+    db.execute("DROP VIEW cache_misses")
+    db.execute(
+        """CREATE VIEW cache_misses AS
+        SELECT c.namespace, c.name AS conversation, r.number, datetime(r.at, 'unixepoch') AS sent_at, r.model,
+            r.expected_read, r.read, r.expected_read - r.read AS missed_tokens, r.surprise
+        FROM requests r JOIN conversations c ON c.id = r.conversation_id
+        WHERE r.surprise IS NOT NULL ORDER BY r.id"""
+    )
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

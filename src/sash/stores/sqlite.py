@@ -324,6 +324,7 @@ class SqliteStore(Reports):
             "request_id": step.request_id,
             "error": step.error,
             "extra": dumps(step.extra),
+            "surprise": step.surprise or None,
             **rows.usage_columns(step.usage, step.usage_json),
         }
 

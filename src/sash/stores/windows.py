@@ -70,13 +70,14 @@ class Windows:
         counts = dict(kept.counts)
         pins = [r["seq"] for r in db.execute("SELECT seq FROM pins WHERE conversation_id = ?", (step.conversation,))]
         in_front = {*pins, *(head.epoch.pins if head.epoch else ())}
-        pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), step.model, counts)
+        pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), first, step.model)
+        counts |= pinned.counts
         at, ttl = _preamble_use(db, preamble, step.model)
         return steps.Loaded(
             head=head,
             turns=tuple(kept.turns),
-            withdrawn=tuple(kept.withdrawn),
-            pinned=tuple(pinned),
+            withdrawn=(*pinned.withdrawn, *kept.withdrawn),
+            pinned=tuple(pinned.turns),
             pins=frozenset(pins),
             counts=counts,
             preamble_count=_preamble_count(db, preamble, step.model),
@@ -119,14 +120,13 @@ class Windows:
             if (count := rows.count(row)) is not None:
                 kept.counts[row["id"]] = count
 
-    def _pinned(
-        self, db: sqlite3.Connection, branch: int, firsts: Sequence[int], model: str, counts: dict[int, Count]
-    ) -> list[Turn]:
+    def _pinned(self, db: sqlite3.Connection, branch: int, firsts: Sequence[int], end: int, model: str) -> _Kept:
+        """The exchanges that begin at `firsts`, as far as they lie before `end`."""
         found = _Kept(changes=0, branch=branch, model=model, first=0)
         for first in firsts:
-            self._read_into(found, db, first, self._lines.exchange_end(db, branch, first))
-        counts |= found.counts
-        return found.turns
+            last = min(self._lines.exchange_end(db, branch, first), end - 1)
+            self._read_into(found, db, first, last)
+        return found
 
     def _last_request(self, db: sqlite3.Connection, head: steps.Head) -> steps.LastRequest | None:
         """The newest answered request of this epoch whose turns all lie on this branch."""
