@@ -94,6 +94,8 @@ def _preamble(prepared: Prepared, now: Anchor) -> Count | None:
     known = {**prepared.memory.counts, **prepared.estimated}
     turns = sum((known[turn.seq] for turn in prepared.plan.turns), ZERO)
     tokens = now.total - turns.tokens
-    if tokens <= 0 or turns.margin >= prepared.memory.fixed.margin:
-        return None
+    fixed = prepared.memory.fixed
+    agrees = abs(tokens - fixed.tokens) <= turns.margin + fixed.margin
+    if tokens <= 0 or (agrees and turns.margin >= fixed.margin):
+        return None  # the estimate is at least as sure as the difference
     return Count(tokens, min(now.total, tokens + turns.margin), "usage", turns.base)

@@ -48,7 +48,8 @@ def expect(
 def _end(marker: Marker, prompt: int, preamble: int, base: int, warmth: Warmth) -> int:
     """Size of the prefix that ends at the marker."""
     if marker.place != "turn":
-        return min(preamble, prompt)
+        # An estimated preamble cannot be larger than an exact prefix that holds it.
+        return min(preamble, prompt, warmth.tail_tokens or prompt)
     if marker.role == "previous tail":
         return min(warmth.tail_tokens, prompt)
     return min(base, prompt) if marker.role == "base" else prompt
