@@ -253,3 +253,15 @@ def test_own_thoughts() -> None:
     sim = Simulator(thinking=lambda sent: f"{len(sent['messages'])} messages")
     _, reply = post(sim, body(thinking={"type": "adaptive", "display": "summarized"}))
     assert reply["content"][0]["thinking"] == "1 messages"
+
+
+def test_foreign_thoughts_may_be_left_out_afterwards(sim: Simulator) -> None:
+    """After an excursion to another model, its unreadable thoughts may stay or go: own thinking is valid either way."""
+    messages = talk(sim, "My name is Ada.")
+    for question, model in (("And now?", "claude-opus-5-5"), ("And then?", MODEL)):
+        messages.append(user(question))
+        _, reply = post(sim, body(*messages, model=model))
+        messages.append({"role": "assistant", "content": reply["content"]})
+    assert kinds(messages[3]) == ["thinking", "text"]
+    assert refusal(sim, *messages, user("So?")) == ""
+    assert refusal(sim, *messages[:3], stripped(messages[3]), *messages[4:], user("So?")) == ""
