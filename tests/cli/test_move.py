@@ -36,7 +36,7 @@ LOCOMO = {
 @pytest.fixture
 def data() -> Callable[[str], Path]:
     """A path below SASH_DATA; the test is skipped where there is none."""
-    import os
+    import os  # noqa: PLC0415
 
     def find(name: str) -> Path:
         root = os.environ.get("SASH_DATA")
@@ -72,7 +72,7 @@ def test_export_and_import_are_inverse(run: Run, database: Path, tmp_path: Path)
 
 def test_export_leaves_withdrawn_turns_out(run: Run, tmp_path: Path) -> None:
     """A refused turn is not exported, and the command says so."""
-    from sash.simulator import Refusal
+    from sash.simulator import Refusal  # noqa: PLC0415
 
     sim = Simulator(thinking=False)
     with Conversation(tmp_path / "a.db", id="x", client=sim.client()) as chat:

@@ -7,13 +7,13 @@ from typing import Any
 
 def _load_anthropic() -> Any:
     """The anthropic package, imported at the first request."""
-    import anthropic
+    import anthropic  # noqa: PLC0415
 
     return anthropic
 
 
 def _load_httpx2() -> Any:
     """The SDK's HTTP library, for its errors in the middle of a stream."""
-    import httpx2
+    import httpx2  # noqa: PLC0415
 
     return httpx2

@@ -220,7 +220,7 @@ def card(model: str) -> ModelCard:
 
 def _load_genai_prices() -> Any:
     """The one place that imports genai-prices (a large table, 0.1 s): only for models that are not in ours."""
-    import genai_prices.data_snapshot
+    import genai_prices.data_snapshot  # noqa: PLC0415
 
     return genai_prices.data_snapshot
 

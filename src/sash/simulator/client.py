@@ -17,7 +17,7 @@ _KEY = "simulator"
 
 def _load_anthropic() -> Any:
     """The one place that imports the SDK (0.5 s)."""
-    import anthropic
+    import anthropic  # noqa: PLC0415
 
     return anthropic
 

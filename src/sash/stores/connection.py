@@ -183,7 +183,7 @@ class Connection:
 
 def _load_migrations() -> Any:
     """The one place that imports sqlite-utils: only a file that is not up to date needs it."""
-    from sash.stores import migrations
+    from sash.stores import migrations  # noqa: PLC0415
 
     return migrations
 
