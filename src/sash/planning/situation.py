@@ -55,9 +55,6 @@ class Warmth:
     tail_ttl: Ttl = "5m"
     tail_tokens: int = 0
     """size of the prefix up to the last written tail of the present epoch"""
-    base_until: float = 0.0
-    base_tokens: int = 0
-    """size of the prefix up to the last tail of the present epoch that was written for 1 h: the base"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,9 +45,7 @@ class BareCache:
         self._head = segments[:1] if segments and segments[0].end == self.preamble else []
         self._views[start] = segments[len(self._head) :]
         sums = {ttl: sum(size for kind, size in written if kind == ttl) for ttl in TTL_SECONDS}
-        return Usage(
-            read=read, write_5m=sums["5m"], write_1h=sums["1h"], fresh=prompt - read - sums["5m"] - sums["1h"]
-        )
+        return Usage(read=read, write_5m=sums["5m"], write_1h=sums["1h"], fresh=prompt - read - sums["5m"] - sums["1h"])
 
     def _alive(self, start: int, now: float) -> list[Segment]:
         """The segments of this view that can be read: up to the first that has expired."""
@@ -74,13 +72,10 @@ class BareCache:
         segments = [*self._head, *self._views.get(start, ())]
         head = self._head[0] if self._head else None
         tail = segments[-1] if self._views.get(start) else None
-        base = next((s for s in reversed(self._views.get(start, ())) if s.ttl == "1h"), None)
         return Warmth(
             preamble_until=head.until if head else 0.0,
             preamble_ttl=head.ttl if head else "5m",
             tail_until=min(s.until for s in segments) if tail else 0.0,
             tail_ttl=tail.ttl if tail else "5m",
             tail_tokens=tail.end if tail else 0,
-            base_until=base.until if base else 0.0,
-            base_tokens=base.end if base else 0,
         )

@@ -141,9 +141,7 @@ class _Player:
         call = self.trace.calls[i]
         if call.exchange or not self.exchanges:
             self._close()
-            new = Exchange(
-                first=i, last=i, tokens=call.tokens, upper=call.tokens, requests=1, at=self.trace.times[i]
-            )
+            new = Exchange(first=i, last=i, tokens=call.tokens, upper=call.tokens, requests=1, at=self.trace.times[i])
             self.exchanges.append(new)
             return
         old = self.exchanges[-1]

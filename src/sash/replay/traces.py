@@ -167,7 +167,9 @@ def regimes() -> tuple[str, ...]:
 def synthetic(regime: str, seed: int, *, exchanges: int = 600) -> Trace:
     """Made-up traffic: equal arguments give the equal trace. Raises InvalidOption for an unknown regime."""
     if regime not in _REGIMES:
-        raise InvalidOption(f"unknown regime {regime!r}; known are {', '.join(_REGIMES)}", option="regime", value=regime)
+        raise InvalidOption(
+            f"unknown regime {regime!r}; known are {', '.join(_REGIMES)}", option="regime", value=regime
+        )
     if exchanges < 1:
         raise InvalidOption(f"exchanges={exchanges}; use at least 1", option="exchanges", value=exchanges)
     dice = random.Random(f"{regime}/{seed}")
@@ -270,7 +272,12 @@ def _drifting(dice: random.Random) -> Iterator[Call]:
 
 def _heavy(dice: random.Random) -> Iterator[Call]:
     """Pareto gaps and sizes: no typical pause, no typical length."""
-    shape, least, bulk, small = dice.uniform(0.6, 1.1), _between(dice, 8, 60), dice.uniform(1.1, 1.8), _between(dice, 60, 250)
+    shape, least, bulk, small = (
+        dice.uniform(0.6, 1.1),
+        _between(dice, 8, 60),
+        dice.uniform(1.1, 1.8),
+        _between(dice, 60, 250),
+    )
     while True:
         gap = min(7 * DAY, least * dice.paretovariate(shape))
         yield Call(round(gap, 2), min(12_000, round(small * dice.paretovariate(bulk))))

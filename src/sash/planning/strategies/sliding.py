@@ -20,7 +20,9 @@ class SlidingWindow:
             raise InvalidOption("SlidingWindow takes tokens= or turns=, not both", option="turns", value=self.turns)
         for name, value in (("tokens", self.tokens), ("turns", self.turns)):
             if value is not None and value < 1:
-                raise InvalidOption(f"SlidingWindow({name}={value}) keeps nothing; use at least 1", option=name, value=value)
+                raise InvalidOption(
+                    f"SlidingWindow({name}={value}) keeps nothing; use at least 1", option=name, value=value
+                )
 
     def decide(self, situation: Situation) -> Decision:
         """Move the start as far as the size demands, never back."""
@@ -30,7 +32,9 @@ class SlidingWindow:
             return Decision(start=start, rule="first", reason="the first request")
         if start == situation.start:
             return Decision(start=start, rule="stay", reason="nothing has to leave yet")
-        return Decision(start=start, rule="slide", reason=f"{start - before} oldest exchanges slide out ({self._what()})")
+        return Decision(
+            start=start, rule="slide", reason=f"{start - before} oldest exchanges slide out ({self._what()})"
+        )
 
     def _start(self, situation: Situation) -> int:
         if self.turns is not None:

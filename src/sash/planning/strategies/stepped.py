@@ -21,7 +21,9 @@ class SteppedWindow:
     def __post_init__(self) -> None:
         if self.keep is not None and self.high is not None and self.keep >= self.high:
             raise InvalidOption(
-                f"SteppedWindow(keep={self.keep}, high={self.high}): keep must lie below high", option="keep", value=self.keep
+                f"SteppedWindow(keep={self.keep}, high={self.high}): keep must lie below high",
+                option="keep",
+                value=self.keep,
             )
 
     def decide(self, situation: Situation) -> Decision:

@@ -1,0 +1,279 @@
+"""The economic window: cut when it is free, when it pays or when it must; mark what pays.
+
+At each request it prices every choice of (stay or cut) x (tail marked for 5 min, for 1 h, not at all):
+the prompt now, and what follows from it (`sash.planning.economics`), and takes the least. What it
+learns of the conversation's pauses and sizes travels in `Decision.learned`. Without prices it falls
+back to two fixed watermarks and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sash.errors import InvalidOption
+from sash.model.cards import Ttl
+from sash.planning.economics import Frame, Habits, Way, prior, rates, ways
+from sash.planning.situation import Decision, Marks, Situation
+from sash.planning.strategies.stepped import SteppedWindow
+
+LUCK = 0.2
+"""how much longer than `keep` the shortest run is at a well-chosen moment, as a share of its mean excess"""
+BOUNDARIES = 12
+"""how many exchanges of the shortest run are considered as the next place to cut at"""
+LATER = (1, 4, 16, 64)
+"""exchanges from now at which a cut of the usual size is considered too"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Economic:
+    """The default. `worth`: dollars that 1,000 verbatim tokens are worth per request; 0 forgets what is dear to keep.
+
+    `per_cut`: dollars that each cut costs beside the prompt (a summary). `inside_tools`: cut inside a tool
+    run where it pays, on models that do not bind thinking; without it only the limit cuts there.
+    """
+
+    worth: float = 0.0
+    per_cut: float = 0.0
+    inside_tools: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("worth", self.worth), ("per_cut", self.per_cut)):
+            if not (math.isfinite(value) and value >= 0):
+                raise InvalidOption(f"Economic({name}={value}) must be 0 or more dollars", option=name, value=value)
+
+    def decide(self, situation: Situation) -> Decision:
+        """Price the choices, take the least. Its time grows with the exchanges in `keep`, not with the history."""
+        if not situation.card.prices:
+            return _without_prices(situation)
+        return _Choice(self, situation).decision()
+
+
+def _without_prices(situation: Situation) -> Decision:
+    decision = SteppedWindow().decide(situation)
+    return replace(
+        decision, reason=f"no prices are known for {situation.card.id}, so two fixed watermarks: {decision.reason}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that could be done, priced in dollars."""
+
+    start: int
+    view: int
+    """tokens behind the preamble"""
+    tail: Ttl | None
+    way: Ttl
+    now: float
+    """the prompt of this request"""
+    ahead: float
+    """what follows, less the usual cost of the requests to come"""
+
+    @property
+    def total(self) -> float:
+        return self.now + self.ahead
+
+
+class _Choice:
+    """One decision in the making: the sizes, what was learned, and the options."""
+
+    def __init__(self, strategy: Economic, situation: Situation) -> None:
+        self.strategy, self.situation = strategy, situation
+        self.worth = strategy.worth / 1000
+        self.start = situation.start or 0
+        self.inside = situation.exchanges[-1].open
+        size = situation.prompt(self.start)
+        self.preamble = situation.fixed.tokens
+        self.view = size.tokens - self.preamble
+        self.must = size.upper > situation.limit
+        self.runs: list[int] = []
+        self.short, self.run = self._shortest()
+        self.habits = self._learn(size.tokens)
+        self.growth = max(1.0, self.habits.tokens)
+        self.over = self.habits.over if self.habits.over >= 0 else 0.5 * self.growth * self.habits.requests
+        self.usual = max(1.0, min(self.view, situation.keep + self.over))
+        self.outlook = self.habits.outlook(prior(situation.gaps))
+        self.ways = ways(self._frame(), self.outlook)
+
+    def _shortest(self) -> tuple[int, int]:
+        """Where the shortest run that holds `keep` starts, and its tokens; `runs` keeps its suffixes."""
+        situation, size, index = self.situation, 0, self.situation.newest + 1
+        while index > self.start and size < situation.keep:
+            index -= 1
+            size += situation.exchanges[index].tokens
+            self.runs.append(size)
+        if self.must:
+            index = max(self.start, situation.shortest(situation.keep))
+            size = situation.kept(index)
+        return index, size + sum(situation.exchanges[i].tokens for i in situation.pinned if self.start <= i < index)
+
+    def _learn(self, prompt: int) -> Habits:
+        situation = self.situation
+        habits = Habits.from_json(situation.learned)
+        added = prompt - habits.sent if habits.sent else situation.exchanges[-1].tokens
+        whole = self.run >= situation.keep
+        return habits.after(
+            situation.now,
+            added=max(1, added),
+            sent=prompt,
+            inside=self.inside,
+            over=self.run - situation.keep if whole else None,
+        )
+
+    def _frame(self) -> Frame:
+        situation = self.situation
+        usual = self.preamble + self.usual
+        fresh, read, write = rates(situation.card.price(int(usual)))
+        cliff = situation.card.cliff
+        limit = situation.limit if cliff is None or usual > cliff else min(situation.limit, cliff)
+        return Frame(
+            preamble=self.preamble,
+            usual=self.usual,
+            lucky=min(self.usual, situation.keep + LUCK * self.over),
+            growth=self.growth,
+            room=limit - usual,
+            fresh=fresh,
+            read=read,
+            write=write,
+            worth=self.worth,
+            per_cut=self.strategy.per_cut,
+        )
+
+    def decision(self) -> Decision:
+        """The cheapest option, in words."""
+        options = list(self._options())
+        best = min(options, key=lambda option: option.total)
+        habits = replace(self.habits, sent=self.preamble + best.view)
+        return Decision(
+            start=best.start,
+            rule=self._rule(best),
+            reason=self._reason(best),
+            marks=self._marks(best),
+            rejected=self._rejected(best, options),
+            learned=habits.to_json(),
+        )
+
+    def _options(self) -> Iterator[Option]:
+        """Stay unless the limit forbids, cut where something can leave."""
+        can_leave = self.short > self.start
+        if not (self.must and can_leave):
+            yield from self._priced(self.start, self.view)
+        if can_leave and (self.must or not self.inside or self._may_cut_inside()):
+            yield from self._priced(self.short, self.run)
+
+    def _may_cut_inside(self) -> bool:
+        return self.strategy.inside_tools and not self.situation.card.thinking_bound
+
+    def _priced(self, start: int, view: int) -> Iterator[Option]:
+        situation, prompt = self.situation, self.preamble + view
+        fresh, read, write = rates(situation.card.price(prompt))
+        cached, alive = self._cached(start, prompt)
+        rest = prompt - cached
+        large = prompt >= situation.card.cache_minimum
+        extra = self.strategy.per_cut if start != self.start and situation.start is not None else 0.0
+        for way in self.ways:
+            if not self._possible(way.ttl, alive, cached):
+                continue
+            ahead = extra + way.ahead + way.next * self._carrying(way, start, view) - self.worth * view
+            if large:
+                yield Option(start, view, way.ttl, way.ttl, read * cached + write[way.ttl] * rest, ahead)
+            # left unwritten now, it is written next time, if that comes in time to read the rest
+            postponed = way.next * (write[way.ttl] - read) * rest
+            yield Option(start, view, None, way.ttl, read * cached + fresh * rest, ahead + postponed)
+
+    def _possible(self, ttl: Ttl, alive: Ttl | None, cached: int) -> bool:
+        """Whether new tokens can have this lifetime: behind a shorter one a longer one protects nothing."""
+        if alive is not None:
+            return ttl == alive
+        return not (ttl == "1h" and cached and self.situation.warmth.preamble_ttl == "5m")
+
+    def _cached(self, start: int, prompt: int) -> tuple[int, Ttl | None]:
+        """Tokens that can be read if the view starts there, and the lifetime of its tail if that is alive."""
+        situation, warmth = self.situation, self.situation.warmth
+        if situation.forced:
+            return 0, None
+        if start == situation.start and warmth.tail_until > situation.now and warmth.tail_tokens:
+            return min(warmth.tail_tokens, prompt), warmth.tail_ttl
+        large = self.preamble >= situation.card.cache_minimum
+        return (self.preamble, None) if large and warmth.preamble_until > situation.now else (0, None)
+
+    def _carrying(self, way: Way, start: int, view: int) -> float:
+        """What the tokens beyond the usual view cost from the next request on."""
+        if start == self.start and self.view >= self.situation.keep:
+            return way.waiting(view - self.usual, self._later_cuts())
+        return way.carried(view - self.usual)
+
+    def _later_cuts(self) -> list[tuple[float, float]]:
+        """When one could cut later, and to how much: (requests from now, tokens of the shortest run then).
+
+        As `keep` fills with new exchanges, the older ones of the shortest run drop out one by one; just
+        after a long one does, a cut is cheap.
+        """
+        keep, each, requests = self.situation.keep, self.growth * self.habits.requests, self.habits.requests
+        cuts = [
+            (n := max(1, math.ceil((keep - run) / each)) * requests, run + n * self.growth) for run in self._inner()
+        ]
+        usual = keep + LUCK * self.over
+        far = [(max(n * each, keep) / self.growth, usual) for n in LATER if n * each >= keep]
+        last = max(1.0, (self.situation.limit - self.preamble - self.view) / self.growth)
+        cuts = [cut for cut in (*cuts, *(far or [(keep / self.growth, usual)])) if cut[0] <= last]
+        return cuts or [(last, keep + self.over)]
+
+    def _inner(self) -> list[int]:
+        """Sizes of the runs that would be the shortest next, the longest first."""
+        return self.runs[-2 : -2 - BOUNDARIES : -1]
+
+    def _marks(self, best: Option) -> Marks:
+        situation = self.situation
+        if best.tail == "1h":
+            return Marks(preamble="1h", tail="1h")
+        _, read, write = rates(situation.card.price(self.preamble + best.view))
+        dear = {ttl: (1 - self.outlook[ttl].next) * (write[ttl] - read) for ttl in write}
+        cheaper: Ttl = "5m" if dear["5m"] <= dear["1h"] else "1h"
+        return Marks(preamble=cheaper, tail=best.tail)
+
+    def _rule(self, best: Option) -> str:
+        if self.situation.start is None:
+            return "first"
+        if best.start == self.start:
+            return "forced" if self.situation.forced else "stay"
+        if self.must:
+            return "must"
+        return "pays" if self._warm() else "free"
+
+    def _warm(self) -> bool:
+        return self._cached(self.start, self.preamble + self.view)[1] is not None
+
+    def _reason(self, best: Option) -> str:
+        situation, view = self.situation, f"{best.view:,} tokens behind the preamble"
+        if situation.start is None:
+            return f"the first request: {view}"
+        if self.must and best.start != self.start:
+            return (
+                f"{situation.prompt(self.start).upper:,} tokens at most would pass {situation.limit:,}: cut to {view}"
+            )
+        if best.start != self.start and self._warm():
+            return f"writing {view} anew costs less than reading {self.view:,} again and again"
+        if best.start != self.start:
+            return f"the prefix is written anyway ({situation.forced or 'the cache is cold'}): cut to {view}"
+        if self.short == self.start:
+            return f"nothing may leave: {view} are the shortest run that holds keep={situation.keep:,}"
+        if self.inside and not self._may_cut_inside():
+            return f"a tool run is open: {view}"
+        way = next(way for way in self.ways if way.ttl == best.way)
+        return f"{view}; a cut to {self.run:,} pays from about {int(self.usual + way.cut_at):,}"
+
+    def _rejected(self, best: Option, options: list[Option]) -> str:
+        others = [o for o in options if (o.start, o.tail) != (best.start, best.tail)]
+        if not others:
+            return ""
+        # the other start if there is one, else another mark
+        other = min(others, key=lambda o: (o.start == best.start, o.total))
+        what = "the same view" if other.start == best.start else "staying" if other.start == self.start else "cutting"
+        mark = f"marked for {other.tail}" if other.tail else "left unmarked"
+        return (
+            f"{what} at {other.view:,} tokens, its tail {mark}: ${other.now:.6f} now instead of ${best.now:.6f}, "
+            f"${other.total - best.total:.6f} dearer with what follows"
+        )
