@@ -13,8 +13,8 @@ from sash.counting.ledger import Anchor
 from sash.counting.measure import Measure
 from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.doubt import settle_doubt
-from sash.flows.remember import measure, remember
-from sash.flows.steps import Flow, Now, ReadWindow
+from sash.flows.remember import live_epoch, measure, remember
+from sash.flows.steps import Flow, Loaded, Now, ReadWindow
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
 from sash.model.counts import Count
@@ -60,7 +60,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         preamble=settings.preamble,
         base=chat.counter.base,
     )
-    if _needs_more(loaded.head.epoch, settings):
+    if _needs_more(loaded, settings):
         loaded = yield from ReadWindow(
             conversation=chat.conversation,
             model=settings.model,
@@ -89,7 +89,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         new=new,
         memory=sized.memory,
         branch=loaded.head.branch,
-        pending=tuple(turn.id for turn in loaded.turns if turn.state == "pending"),
+        pending=tuple(turn.id for turn in (*loaded.pinned, *loaded.turns) if turn.state == "pending"),
         estimated={**sized.estimated, **counts},
         preamble_estimated=sized.preamble_estimated,
         anchor=sized.anchor,
@@ -104,9 +104,10 @@ def body_hash(body: Mapping[str, object]) -> str:
     return hashlib.sha256(dumps(body).encode()).hexdigest()[:32]
 
 
-def _needs_more(epoch: object, settings: Settings) -> bool:
-    """Whether turns older than the present view may come (back) in: no view yet, or another strategy's."""
-    return epoch is None or getattr(epoch, "strategy", "") != repr(settings.strategy)
+def _needs_more(loaded: Loaded, settings: Settings) -> bool:
+    """Whether turns older than the present view may come (back) in: no view, or another strategy's."""
+    epoch = live_epoch(loaded)
+    return epoch is None or epoch.strategy != repr(settings.strategy)
 
 
 def _waiting(turns: Sequence[Turn]) -> bool:

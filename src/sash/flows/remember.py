@@ -15,7 +15,7 @@ from sash.flows.steps import LastRequest, Loaded
 from sash.flows.talk import Counter, Sizes
 from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import Count
-from sash.model.epochs import Marker
+from sash.model.epochs import Epoch, Marker
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn, by_exchange
 from sash.planning.plan import Memory, Settings
@@ -54,7 +54,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)
     memory = Memory(
         head=loaded.head.seq,
-        epoch=loaded.head.epoch,
+        epoch=live_epoch(loaded),
         turns=loaded.turns,
         pinned=loaded.pinned,
         pins=loaded.pins,
@@ -99,13 +99,21 @@ def preamble_size(preamble: Preamble, settings: Settings, counter: Counter) -> C
     )
 
 
+def live_epoch(loaded: Loaded) -> Epoch | None:
+    """The present epoch, unless all that it held was withdrawn: then nothing of it is left to grow."""
+    epoch = loaded.head.epoch
+    if epoch is None or not any(turn.seq >= epoch.start for turn in loaded.turns[-1:]):
+        return None
+    return epoch
+
+
 def _clean(loaded: Loaded, settings: Settings) -> LastRequest | None:
     """The last request, if what it sent is still the beginning of what would be sent."""
-    last, epoch = loaded.last, loaded.head.epoch
+    last, epoch = loaded.last, live_epoch(loaded)
     if last is None or epoch is None or epoch.model != settings.model or epoch.preamble != settings.preamble:
         return None
-    gone = tuple(seq for seq in loaded.withdrawn if epoch.start <= seq <= last.sent.last)
-    return last if gone == last.sent.left_out else None
+    gone = {seq for seq in loaded.withdrawn if epoch.start <= seq <= last.sent.last}
+    return last if gone <= set(last.sent.left_out) else None
 
 
 def _anchor(last: LastRequest, loaded: Loaded, counts: Mapping[int, Count], card: ModelCard) -> tuple[Count, int]:

@@ -177,7 +177,7 @@ def _finish(
             request=begun.request,
             reply=draft,
             state=state,
-            settle=new if state == "withdrawn" else (*prepared.pending, *new),
+            settle=(new or prepared.pending) if state == "withdrawn" else (*prepared.pending, *new),
             settled="withdrawn" if state == "withdrawn" else "answered",
             usage=usage,
             usage_json=answer.usage,

@@ -58,9 +58,9 @@ class Sent:
     headers: Mapping[str, str] = field(default_factory=dict)
     markers: tuple[Marker, ...] = ()
     last: int
-    """seq of the newest turn sent"""
+    """seq of the newest turn when it was sent (which a retry may leave out, as withdrawn)"""
     left_out: tuple[int, ...] = ()
-    """seqs between the epoch's start and `last` that were withdrawn when it was sent"""
+    """seqs up to `last` that were withdrawn when it was sent"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

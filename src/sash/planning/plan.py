@@ -64,7 +64,7 @@ class Memory:
     pins: frozenset[int] = frozenset()
     """first seqs of all pinned exchanges"""
     withdrawn: tuple[int, ...] = ()
-    """seqs since the first of `turns` that were withdrawn"""
+    """seqs that were withdrawn: since the first of `turns`, and within the pinned exchanges"""
     counts: Mapping[int, Count] = field(default_factory=dict)
     """by seq"""
     fixed: Count
@@ -282,8 +282,8 @@ def _carry_out(
         betas=settings.betas,
         headers=settings.headers,
         markers=markers,
-        last=turns[-1].seq,
-        left_out=tuple(seq for seq in memory.withdrawn if seq >= epoch.start),
+        last=max(memory.head, turns[-1].seq),
+        left_out=tuple(seq for seq in memory.withdrawn if seq >= min((*epoch.pins, epoch.start))),
     )
     expected = expect(
         prompt,

@@ -125,8 +125,7 @@ class SqliteStore(Reports):
             epoch = step.epoch if step.epoch.id else self._new_epoch(db, step, preamble)
             self._learn_gap(db, step)
             number = self._next_number(db, step)
-            newest = turns[-1] if turns else self._lines.newest(db, step.branch)
-            assert newest is not None  # a request without turns cannot be planned
+            newest = turns[-1].id if turns else self._newest_sent(db, step)
             request = rows.insert(
                 db,
                 "requests",
@@ -136,13 +135,19 @@ class SqliteStore(Reports):
                     "branch_id": step.branch,
                     "epoch_id": epoch.id,
                     "preamble_id": preamble,
-                    "turn_id": newest.id,
+                    "turn_id": newest,
                     **rows.request_columns(step),
                 },
             )
             self._keep_counts(db, step.branch, step.sent.model, step.counts)
             self._keep_preamble_count(db, preamble, step.sent.model, step.preamble_count)
             return steps.Begun(turns=tuple(turns), epoch=epoch, request=request, number=number)
+
+    def _newest_sent(self, db: sqlite3.Connection, step: steps.BeginRequest) -> int:
+        """id of the newest turn that is sent; a retry may stand behind turns that were withdrawn."""
+        first, last = step.epoch.start, step.sent.last
+        sent = [r["id"] for r in self._lines.rows(db, step.branch, first, last) if r["seq"] not in step.sent.left_out]
+        return int(sent[-1])
 
     def _reject_conflict(self, db: sqlite3.Connection, conversation: int, branch: int, head: int) -> None:
         now = db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()["branch_id"]
@@ -463,13 +468,13 @@ class SqliteStore(Reports):
                 raise NotFound(f"no request number {step.number} in this conversation", kind="request", key=step.number)
             request = rows.request(row)
             epoch = rows.epoch(db.execute(_EPOCH, (request.epoch,)).fetchone())
-            turns = [
-                turn
-                for first in epoch.pins
-                for turn in self._sent_turns(db, request, first, self._lines.exchange_end(db, request.branch, first))
-                if turn.state != "withdrawn"
-            ]
-            return request, epoch, [*turns, *self._sent_turns(db, request, epoch.start, request.sent.last)]
+            pinned = [turn for first in epoch.pins for turn in self._sent_exchange(db, request, first, epoch.start)]
+            return request, epoch, [*pinned, *self._sent_turns(db, request, epoch.start, request.sent.last)]
+
+    def _sent_exchange(self, db: sqlite3.Connection, request: Request, first: int, end: int) -> list[Turn]:
+        """A pinned exchange as it stood in front of a view that starts at `end`."""
+        last = min(self._lines.exchange_end(db, request.branch, first), end - 1)
+        return self._sent_turns(db, request, first, last)
 
     def _sent_turns(self, db: sqlite3.Connection, request: Request, first: int, last: int) -> list[Turn]:
         found = self._lines.rows(db, request.branch, first, last)

@@ -1,0 +1,60 @@
+"""What all tests share: stores, a simulator and conversations on it, and which tests wait to be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sash import Conversation, MemoryStore, SqliteStore
+from sash.simulator import Simulator
+
+STORES: dict[str, Callable[[Path], Any]] = {
+    "sqlite": lambda folder: SqliteStore(folder / "record.db"),
+    "memory": lambda _: MemoryStore(),
+}
+"""Every store, by name: what makes one in a folder of its own."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked nightly or real run only when `-m` asks for them."""
+    if config.getoption("-m"):
+        return
+    waiting = [item for item in items if {"nightly", "real"} & {mark.name for mark in item.iter_markers()}]
+    config.hook.pytest_deselected(items=waiting)
+    items[:] = [item for item in items if item not in waiting]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a record can live."""
+    return tmp_path / "record.db"
+
+
+@pytest.fixture
+def sim() -> Simulator:
+    """A fresh simulator with a turned clock."""
+    return Simulator()
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    """Closes at the end whatever is entered."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def talk(path: Path, sim: Simulator, closing: ExitStack) -> Callable[..., Conversation]:
+    """Opens conversations in the file at `path` over `sim`, without the SDK's own retries."""
+
+    def open_one(**settings: Any) -> Conversation:
+        where = settings.pop("store", path)
+        client = settings.pop("client", None) or closing.enter_context(sim.client(max_retries=0))
+        defaults = {"id": "a", "model": "claude-sonnet-5-5", "max_tokens": 1_000, "clock": sim.clock.now}
+        return closing.enter_context(Conversation(where, client=client, **{**defaults, **settings}))
+
+    return open_one

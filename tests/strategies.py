@@ -1,0 +1,62 @@
+"""Hypothesis generators: operations of a walk, window strategies, budgets, content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from sash.planning import strategies as windows
+
+WINDOWS: dict[str, Any] = {
+    "everything": windows.Everything(),
+    "sliding, budget": windows.SlidingWindow(),
+    "sliding, tokens": windows.SlidingWindow(tokens=700),
+    "sliding, turns": windows.SlidingWindow(turns=2),
+    "stepped": windows.SteppedWindow(),
+    "stepped, own marks": windows.SteppedWindow(keep=300, high=1_000),
+}
+"""Every strategy the tests run over; those that are exported and not named here come with their defaults."""
+
+for _name in windows.__all__:
+    _class = getattr(windows, _name)
+    if isinstance(_class, type) and not any(type(window) is _class for window in WINDOWS.values()):
+        WINDOWS[_name.lower()] = _class()
+
+BUDGETS = (1_500, 3_000, 8_000, 32_000)
+SYSTEMS = (None, "Be brief.", "You keep the harbour books and answer for every crate. " * 60)
+
+sizes = st.sampled_from([3, 20, 120, 400])
+places = st.integers(0, 60)
+cuts = st.sampled_from(["silent", "error", "lost"])
+
+
+def _operation(name: str, *arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.tuples(st.just(name), *arguments)
+
+
+operations = st.one_of(
+    _operation("send", sizes),
+    _operation("send", sizes),
+    _operation("stream", sizes),
+    _operation("rate_limited"),
+    _operation("rejected"),
+    _operation("refused"),
+    _operation("stopped"),
+    _operation("stream_cut", st.integers(0, 12), cuts),
+    _operation("stream_left", st.integers(0, 9)),
+    _operation("call_tool", st.booleans()),
+    _operation("fork", places),
+    _operation("edit", places),
+    _operation("regenerate"),
+    _operation("retry"),
+    _operation("withdraw"),
+    _operation("pin", places, st.booleans()),
+    _operation("change_system"),
+    _operation("restart"),
+    _operation("wait", st.sampled_from([1, 100, 301, 4_000])),
+    _operation("dry_run"),
+)
+"""One thing a user does: a method of `Walk` and its arguments."""
+
+walks = st.lists(operations, min_size=1, max_size=14)
