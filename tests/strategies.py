@@ -13,6 +13,7 @@ WINDOWS: dict[str, Any] = {
     "sliding, budget": windows.SlidingWindow(),
     "sliding, tokens": windows.SlidingWindow(tokens=700),
     "sliding, turns": windows.SlidingWindow(turns=2),
+    "sliding, one turn": windows.SlidingWindow(turns=1),
     "stepped": windows.SteppedWindow(),
     "stepped, own marks": windows.SteppedWindow(keep=300, high=1_000),
 }

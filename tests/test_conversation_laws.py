@@ -27,12 +27,8 @@ FOUND: dict[str, tuple[Any, list[tuple[Any, ...]]]] = {
         [("call_tool", False), ("refused",), ("send",), ("pin", 0), ("send",), ("send",), ("change_system",)],
     ),
     "a pinned open call, and all behind it withdrawn": (
-        "sliding, turns",
-        [("call_tool", False), ("pin", 0), ("send",), ("rejected",), ("rejected",), ("send",), ("restart",), ("send",)],
-    ),
-    "an epoch of which nothing is left": (
-        "sliding, turns",
-        [("send",), ("call_tool", False), ("rejected",), ("rejected",), ("wait", 400), ("send",), ("retry",)],
+        "sliding, one turn",
+        [("call_tool", False), ("pin", 0), ("rejected",), ("send",), ("restart",), ("send",)],
     ),
 }
 """Walks that once broke a law."""
