@@ -372,7 +372,7 @@ def _bend(cycle: _Cycle) -> float:
 def _run(ttl: Ttl, frame: Frame, carry: float, q: float, cut_at: float, less: float) -> float:
     """Dollars of the requests between a start and the cut, each weighed by its chance; each less `less`."""
     n = cut_at / frame.growth
-    power, rest = q**n, 1.0 - q
+    power, rest = math.pow(q, n), 1.0 - q
     total = (1.0 - power) / rest
     ramp = (q * total - n * power) / rest
     each = frame.read * (frame.preamble + frame.usual) + frame.write[ttl] * frame.growth - less
@@ -381,7 +381,7 @@ def _run(ttl: Ttl, frame: Frame, carry: float, q: float, cut_at: float, less: fl
 
 def _steady(ttl: Ttl, frame: Frame, chance: Chance, carry: float, cut_at: float) -> float:
     """Dollars per request over the cycles that end when the cache dies, or with a cut at `cut_at`."""
-    alive = chance.stay ** (cut_at / frame.growth)
+    alive = math.pow(chance.stay, cut_at / frame.growth)
     run, length = _run(ttl, frame, carry, chance.stay, cut_at, 0.0), (1.0 - alive) / (1.0 - chance.stay)
     cold = frame.write[ttl] * (frame.preamble + frame.usual) + chance.cold * run
     warm = frame.write[ttl] * frame.usual + frame.read * frame.preamble + frame.per_cut + chance.stay * run

@@ -85,8 +85,6 @@ class Outcome:
     """requests that held less than `keep` although more was there and would have fitted"""
     over: int
     """requests above the budget"""
-    predicted: float
-    """dollars that the strategy foresaw for its own requests; 0: it foresees nothing"""
     points: tuple[Point, ...] = ()
 
     @property
@@ -222,6 +220,5 @@ class _Player:
             min_verbatim=min(grown),
             broken=self.broken,
             over=self.over,
-            predicted=0.0,
             points=tuple(self.points or ()),
         )

@@ -32,9 +32,9 @@ _INF = float("inf")
 
 def _load_numpy() -> Any:
     """The one place of this module that imports numpy."""
-    import numpy  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
 
-    return numpy
+    return np
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,8 @@ class _Program:
 
     def _rates(self, prompts: Any) -> tuple[Any, Any, Any, Any]:
         """Dollars per token, fresh, read, written for 5 min and for 1 h, for prompts of these sizes."""
-        return tuple(self._rate(name, prompts) for name in ("fresh", "read", "write_5m", "write_1h"))  # type: ignore[return-value]
+        fresh, read = self._rate("fresh", prompts), self._rate("read", prompts)
+        return fresh, read, self._rate("write_5m", prompts), self._rate("write_1h", prompts)
 
     def _rate(self, name: str, prompts: Any) -> Any:
         rate = self.np.full(len(prompts), getattr(self.card.prices[0], name) / 1e6)

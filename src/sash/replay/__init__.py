@@ -1,0 +1,45 @@
+"""Replaying strategies over traces, offline: what would each have cost, and what is the least possible?
+
+    traces = read("trace.jsonl")
+    terms = Terms(card=card("claude-sonnet-5-5"), keep=8_000, budget=32_000)
+    result = compare(traces, [Economic(), SteppedWindow()], [terms])
+    print(result.to_json())
+
+Asks no API and needs no key: bills follow the cache's rules on sizes and times alone.
+"""
+
+from sash.replay.engine import NO_MARKS, Outcome, Point, Terms, run
+from sash.replay.optimum import Promise, mixed_optimum, optimum, promise
+from sash.replay.readers import of_conversation, of_record, read
+from sash.replay.report import Average, Comparison, Contender, Row, compare, html, png
+from sash.replay.traces import Call, Trace, from_times, load, loads, many, regimes, synthetic
+
+__all__ = [
+    "NO_MARKS",
+    "Average",
+    "Call",
+    "Comparison",
+    "Contender",
+    "Outcome",
+    "Point",
+    "Promise",
+    "Row",
+    "Terms",
+    "Trace",
+    "compare",
+    "from_times",
+    "html",
+    "load",
+    "loads",
+    "many",
+    "mixed_optimum",
+    "of_conversation",
+    "of_record",
+    "optimum",
+    "png",
+    "promise",
+    "read",
+    "regimes",
+    "run",
+    "synthetic",
+]

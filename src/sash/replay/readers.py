@@ -1,0 +1,131 @@
+"""From recorded conversations to bare traces: files of other programs, and sash's own turns.
+
+Where a reply carries the API's usage and its request continues the one before, sizes are exact: the
+difference of two prompts. Elsewhere the turns are counted. Times are those of the record; turns without
+a time follow the one before at once. It opens files only in `read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sash import formats
+from sash.counting.estimator import Estimator
+from sash.errors import InvalidImport
+from sash.formats import ImportedConversation, ImportedTurn
+from sash.model.turns import Turn
+from sash.model.usage import Usage
+from sash.replay.traces import Call, Trace, load
+
+Counter = Callable[[ImportedTurn], int]
+
+
+def read(path: str | Path, *, model: str | None = None) -> tuple[Trace, ...]:
+    """The traces in a file: a bare trace, or each conversation of a known format, counted for `model`.
+
+    Raises InvalidImport for a file that is neither.
+    """
+    path = Path(path)
+    if _is_bare(path):
+        return (load(path),)
+    found = formats.read(path)
+    names = [path.stem if len(found) == 1 else f"{path.stem}/{conversation.id}" for conversation in found]
+    count = counter(model)
+    return tuple(of_conversation(c, count=count, name=name) for c, name in zip(found, names, strict=True))
+
+
+def _is_bare(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = next((line for line in file if line.strip()), "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidImport(f"{path}: cannot be read as UTF-8 text ({error})", path=str(path), line=0) from error
+    return '"gap_s"' in first
+
+
+def counter(model: str | None = None) -> Counter:
+    """Counts an imported turn as the estimator for `model` would."""
+    estimator = Estimator.for_model(model) if model else Estimator()
+
+    def count(turn: ImportedTurn) -> int:
+        return max(1, estimator.message(turn.role, turn.content).tokens)
+
+    return count
+
+
+def of_conversation(conversation: ImportedConversation, *, count: Counter | None = None, name: str = "") -> Trace:
+    """The requests behind an imported conversation: one for each run of user turns. Raises InvalidOption if none."""
+    count = count or counter()
+    return Trace(name or conversation.id, tuple(_calls(_requests(conversation.turns), count)))
+
+
+@dataclass(slots=True)
+class _Request:
+    """The turns that a request added to the prompt, and its reply."""
+
+    added: list[ImportedTurn]
+    asked: list[ImportedTurn]
+    """those of them that stand behind the last reply"""
+    reply: ImportedTurn | None = None
+
+    @property
+    def restarts(self) -> bool:
+        """A compaction or another branch lies before it: its prompt is no continuation."""
+        return any("compaction" in turn.meta for turn in self.added)
+
+
+def _requests(turns: Iterable[ImportedTurn]) -> Iterator[_Request]:
+    current = _Request([], [])
+    for turn in turns:
+        if turn.role == "assistant" and current.asked:
+            current.reply = turn
+            yield current
+            current = _Request([turn], [])
+        elif turn.role == "assistant":
+            current.added.append(turn)
+        else:
+            current.added.append(turn)
+            current.asked.append(turn)
+    if current.asked:
+        yield current
+
+
+def _calls(requests: Iterable[_Request], count: Counter) -> Iterator[Call]:
+    clock: float | None = None
+    prompt = 0
+    for request in requests:
+        at = _time(request.asked, clock)
+        tokens, prompt = _size(request, prompt, count)
+        gap = 0.0 if clock is None else round(max(0.0, at - clock), 3)
+        yield Call(gap, tokens, any(turn.plain for turn in request.asked))
+        clock = at
+
+
+def _time(asked: Sequence[ImportedTurn], before: float | None) -> float:
+    times = [turn.at for turn in asked if turn.at is not None]
+    return max(times) if times else before or 0.0
+
+
+def _size(request: _Request, before: int, count: Counter) -> tuple[int, int]:
+    """(tokens added, the whole prompt where usage tells it, else 0)."""
+    usage = request.reply.usage if request.reply else None
+    prompt = Usage.of_prompt(usage).prompt if usage else 0
+    if before and prompt > before and not request.restarts:
+        return prompt - before, prompt
+    return sum(map(count, request.added)), prompt
+
+
+def of_record(turns: Iterable[Turn], sizes: Callable[[Turn], int], *, name: str) -> Trace:
+    """The trace of a recorded conversation; `sizes` gives the tokens of a turn."""
+    calls: list[Call] = []
+    added, clock = 0, 0.0
+    for turn in turns:
+        added += max(1, sizes(turn))
+        if turn.role == "assistant":
+            continue
+        gap = max(0.0, turn.at - clock) if calls else 0.0
+        calls.append(Call(round(gap, 3), added, turn.opens))
+        added, clock = 0, turn.at
+    return Trace(name, tuple(calls))
