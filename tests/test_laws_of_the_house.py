@@ -1,0 +1,166 @@
+"""The house keeps its shape: imports point down, heavy packages come late, the door is guarded."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import sash
+
+HOUSE = Path(sash.__file__).parent
+
+STAIRS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("model",),
+    ("counting", "planning", "recall"),
+    ("formats", "flows"),
+    ("stores", "claude", "simulator"),
+    ("drive", "streaming", "turnstile", "conversation", "replay", "inspect", "demo"),
+    ("cli",),
+)
+"""From the bottom up. What stands on one stair may lean on its neighbours, and on all stairs below."""
+
+LEVEL = {room: level for level, rooms in enumerate(STAIRS) for room in rooms}
+
+HEAVY = ("anthropic", "numpy", "tiktoken", "ctok", "genai_prices", "matplotlib", "sqlite_utils", "pydantic")
+PURE = ("model", "planning", "counting", "flows")
+IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
+
+DOOR = {
+    "AsyncConversation", "Conversation", "Count", "Everything", "Marks", "MemoryStore", "ModelCard",
+    "Plan", "Reply", "SashError", "SlidingWindow", "SqliteStore", "SteppedWindow", "Turn", "card", "check_request",
+    "errors", "open", "simulator",
+}  # fmt: skip
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module of the house by its dotted name, parsed."""
+    found = {}
+    for path in sorted(HOUSE.rglob("*.py")):
+        parts = path.relative_to(HOUSE.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return found
+
+
+MODULES = modules()
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The modules that one import statement names, as dotted names; `from a import b` may name `a.b`."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """All imports in a module but those for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        for name in imported(node):
+            yield node, name
+        yield from imports(node)
+
+
+def module_of(name: str) -> str:
+    """The module of the house that a dotted name lies in."""
+    while name not in MODULES:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def room(module: str) -> str | None:
+    """The top-level room of a module; None for the door."""
+    return module.split(".")[1] if "." in module else None
+
+
+def level(module: str) -> int:
+    """The stair of a module; the door stands with the command line."""
+    return LEVEL.get(room(module) or "cli", len(STAIRS))
+
+
+def at_import(module: str) -> set[str]:
+    """The modules of the house that importing `module` needs, loaders apart."""
+    inside = {node for f in functions(MODULES[module]) for node, _ in imports(f)}
+    return {module_of(n) for node, n in imports(MODULES[module]) if n.startswith("sash") and node not in inside}
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions and methods."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_imports_point_down_the_stairs() -> None:
+    """A room leans on rooms of its own stair and below, never on one above."""
+    upwards = [
+        (module, name)
+        for module, tree in MODULES.items()
+        for _, name in imports(tree)
+        if name.startswith("sash.") and level(module) < level(module_of(name))
+    ]
+    assert upwards == []
+
+
+def test_every_room_has_its_stair() -> None:
+    """A new room is given its place."""
+    assert {room(module) for module in MODULES} - {None, "__main__"} <= set(LEVEL)
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """The modules can be put in an order in which each needs only earlier ones."""
+    needs = {module: at_import(module) - {module} for module in MODULES}
+    order = list(TopologicalSorter(needs).static_order())
+    assert len(order) == len(MODULES)
+
+
+def test_functions_import_nothing_but_loaders() -> None:
+    """An import inside a function stands in one named `_load_...`."""
+    late = [
+        (module, function.name)
+        for module, tree in MODULES.items()
+        for function in functions(tree)
+        if any(imported(node) for node in ast.walk(function)) and not function.name.startswith("_load_")
+    ]
+    assert late == []
+
+
+def test_only_claude_and_the_simulators_client_import_the_sdk() -> None:
+    """anthropic is known in two places."""
+    users = {m for m, tree in MODULES.items() if any(n.split(".")[0] == "anthropic" for _, n in imports(tree))}
+    assert users <= {"sash.claude.loading", "sash.simulator.client"}
+
+
+@pytest.mark.parametrize("pure", PURE)
+def test_decisions_and_flows_do_no_io(pure: str) -> None:
+    """model, planning, counting and flows know no clock, chance, threads, SQL or network."""
+    used = {name.split(".")[0] for m, tree in MODULES.items() if room(m) == pure for _, name in imports(tree)}
+    assert used & set(IMPURE) == set()
+
+
+def test_the_simulator_shares_no_code_with_those_it_judges() -> None:
+    """The simulator leans on model and errors alone."""
+    names = [n for m, tree in MODULES.items() if room(m) == "simulator" for _, n in imports(tree)]
+    assert {room(module_of(name)) for name in names if name.startswith("sash.")} <= {"simulator", "model", "errors"}
+
+
+def test_importing_sash_loads_nothing_heavy() -> None:
+    """`import sash` in a fresh interpreter leaves the heavy packages alone."""
+    code = f"import sys, sash; print([name for name in {HEAVY!r} if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert loaded == "[]"
+
+
+def test_the_door_is_guarded() -> None:
+    """The public names are a fixed list of about twenty."""
+    assert set(sash.__all__) == DOOR
+    assert all(hasattr(sash, name) for name in DOOR)
