@@ -1,0 +1,90 @@
+"""Bare traces: what is read, what is refused, and that made-up traffic can be repeated."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sash.errors import InvalidImport, InvalidOption
+from sash.replay import Call, Trace, from_times, load, loads, regimes, synthetic
+
+calls = st.builds(Call, st.floats(0, 1e6).map(lambda gap: round(gap, 2)), st.integers(1, 10**6), st.booleans())
+
+
+def test_exchange_is_true_when_absent() -> None:
+    """A line without `exchange` begins one."""
+    assert loads('{"gap_s": 41.0, "tokens": 350}').calls == (Call(41.0, 350, True),)
+
+
+@given(st.lists(calls, min_size=1, max_size=20))
+def test_dumps_and_loads_are_inverse(given_calls: list[Call]) -> None:
+    """What is written as JSON lines is read back equal."""
+    trace = Trace("t", tuple(given_calls))
+    assert loads(trace.dumps(), name="t") == trace
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('{"gap_s": -1, "tokens": 5}', "runs backwards"),
+        ('{"gap_s": 1, "tokens": 0}', "at least one token"),
+        ('{"gap_s": 1, "tokens": 2.5}', "whole number"),
+        ('{"gap_s": "x", "tokens": 5}', "not a number"),
+        ('{"gap_s": NaN, "tokens": 5}', "not a number"),
+        ('{"gap_s": 1}', "tokens missing"),
+        ('{"gap_s": 1, "tokens": 5, "exchange": 1}', "use true"),
+        ("[1, 2]", "not an object"),
+        ('{"gap_s": 1, "tok', "not JSON"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_remedy(line: str, named: str) -> None:
+    """Errors name the line (blank lines count) and say what to write instead."""
+    with pytest.raises(InvalidImport, match=named) as caught:
+        loads(f'{{"gap_s": 0, "tokens": 5}}\n\n{line}\n', name="mine")
+    assert caught.value.line == 3
+    assert "mine, line 3" in str(caught.value)
+
+
+def test_an_empty_trace_is_refused() -> None:
+    """There is nothing to replay in a file without requests."""
+    with pytest.raises(InvalidImport, match="no request"):
+        loads("\n")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path) -> None:
+    """Bytes that are not UTF-8 name the file."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidImport, match=r"x\.jsonl"):
+        load(path)
+
+
+def test_times_that_run_backwards_are_named() -> None:
+    """Rows in the wrong order name the row, as sorting them in silence would invent a history."""
+    with pytest.raises(InvalidImport, match="line 3"):
+        from_times([(100.0, 5, True), (200.0, 5, True), (150.0, 5, True)], name="t")
+
+
+def test_times_become_gaps_from_start_to_start() -> None:
+    """The first gap is 0, the others are differences."""
+    trace = from_times([(100.0, 5, True), (130.0, 6, False)], name="t")
+    assert [(c.gap_s, c.exchange) for c in trace.calls] == [(0.0, True), (30.0, False)]
+
+
+@pytest.mark.parametrize("regime", regimes())
+def test_equal_seeds_make_equal_traffic(regime: str) -> None:
+    """A seed names one trace for ever, and another seed another."""
+    assert synthetic(regime, 7, exchanges=30) == synthetic(regime, 7, exchanges=30)
+    assert synthetic(regime, 7, exchanges=30).calls != synthetic(regime, 8, exchanges=30).calls
+    assert len(synthetic(regime, 7, exchanges=30).opens) == 30
+
+
+def test_an_unknown_regime_names_the_known_ones() -> None:
+    """The message lists what there is."""
+    with pytest.raises(InvalidOption, match="chatty"):
+        synthetic("chaty", 1)
+
+
+def test_oversized_exchanges_are_listed() -> None:
+    """An exchange is measured with its tool run."""
+    trace = Trace("t", (Call(0, 50), Call(1, 60, False), Call(1, 90)))
+    assert trace.oversized(100) == (0,)
