@@ -39,7 +39,7 @@ from sash.model.replies import Reply
 from sash.model.turns import Draft, Turn
 from sash.planning.plan import Plan, Settings
 from sash.planning.situation import Marks, Strategy
-from sash.planning.strategies import SteppedWindow
+from sash.planning.strategies import Economic
 from sash.planning.view import Forms
 from sash.stores import MemoryStore, SqliteStore, Store
 from sash.stores.port import UsageRow
@@ -75,7 +75,7 @@ class _Talk:
         keep: int | None = None,
         strategy: Strategy | None = None,
         max_tokens: int = DEFAULT_MAX_TOKENS,
-        cache: Ttl | Marks | None = "5m",
+        cache: Ttl | Marks | Literal["auto"] | None = "auto",
         namespace: str = "",
         counter: Literal["auto", "ctok", "tiktoken", "features"] = "auto",
         endpoint: bool = True,
@@ -93,7 +93,7 @@ class _Talk:
         self.namespace = namespace
         self.budget = budget
         self.keep = keep if keep is not None else budget // 4
-        self.strategy: Strategy = strategy or SteppedWindow()
+        self.strategy: Strategy = strategy or Economic()
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
@@ -273,7 +273,7 @@ class _Talk:
             "keep": self.keep,
             "strategy": self.strategy,
             "max_tokens": self.max_tokens,
-            "cache": self._marks,
+            "cache": self._marks or "auto",
             "counter": self._base,
             "endpoint": self._endpoint,
             "busy": "wait" if self._wait else "error",
@@ -289,7 +289,8 @@ class Conversation(_Talk):
     `store`: a path, a store, or None for memory. `id`: names the conversation in it; None makes one up.
     `model`, `system`, `tools`: as the SDK takes them; not given, they are what the record says was last in
     force. `budget`: the most prompt tokens of a request; `keep`: the recent tokens that always stay verbatim
-    (default budget / 4). `strategy`: a window strategy. `cache`: lifetime of the markers, or `Marks`, or None.
+    (default budget / 4). `strategy`: what leaves the view, and when (default `Economic()`: by price). `cache`:
+    "auto" leaves the lifetime of markers to the strategy; "5m", "1h" or `Marks` fix it; None marks nothing.
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
     `create=False`: the conversation must exist already. Further options are those of `messages.create` and
@@ -645,11 +646,14 @@ def _check_markers(now: Preamble, options: Mapping[str, Any]) -> None:
         )
 
 
-def _marks(cache: Ttl | Marks | None) -> Marks:
+def _marks(cache: Ttl | Marks | str | None) -> Marks | None:
+    """The lifetimes asked for; None: left to the strategy."""
     if isinstance(cache, Marks):
         return cache
-    _check_choice("cache", cache if cache is not None else "5m", ("5m", "1h"))
-    return Marks(preamble=cache, tail=cache)
+    if cache is None:
+        return Marks(preamble=None, tail=None)
+    _check_choice("cache", cache, ("auto", "5m", "1h"))
+    return None if cache == "auto" else Marks(preamble=cache, tail=cache)  # type: ignore[arg-type]
 
 
 def _body_options(checked: Mapping[str, Any]) -> dict[str, Any]:

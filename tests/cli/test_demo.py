@@ -25,7 +25,7 @@ def test_plain_output_tells_costs_and_what_survived(run: Run, short: Any) -> Non
     text = "\n".join(lines)
     assert sum(" tokens, from turn " in line for line in lines) == 10
     assert "times ours" in text
-    for name in ("SteppedWindow", "SlidingWindow", "Everything"):
+    for name in ("Economic", "SlidingWindow", "Everything"):
         assert name in text
     assert "What year does the date stone over the front door say?" in text
     assert lines[-1].startswith("What this shows: ")

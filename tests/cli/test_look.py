@@ -27,7 +27,7 @@ def test_show_one_has_turns_epochs_and_the_last_plan(run: Run, database: Path) -
     assert "The mason [Lacasse] wants 18,450 euros." in output  # brackets are text, not markup
     assert "epochs" in output
     assert "Last request: number 3, answered" in output
-    assert "SteppedWindow" in output
+    assert "Economic" in output
 
 
 def test_show_limit_takes_the_newest_turns(run: Run, database: Path) -> None:

@@ -37,7 +37,8 @@ class Settings:
     budget: int
     keep: int
     max_tokens: int
-    marks: Marks = field(default_factory=Marks)
+    marks: Marks | None = None
+    """the caller's choice of lifetimes; None: the strategy's, or 5 min where it has none"""
     options: Mapping[str, Any] = field(default_factory=dict)
     betas: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -274,7 +275,7 @@ def _carry_out(
     turns = _view_turns(memory, groups, decision, pins)
     numbered = tuple(messages(turns, epoch, forms))
     prompt = situation.prompt(decision.start) if not cut else _fresh_prompt(situation, decision)
-    markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut)
+    markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut, now)
     sent = Sent(
         model=settings.model,
         max_tokens=settings.max_tokens,
@@ -361,13 +362,17 @@ def _markers(
     numbered: Sequence[tuple[int, Message]],
     prompt: Size,
     cut: bool,
+    now: float,
 ) -> tuple[Marker, ...]:
     by_hand = len(settings.hand_markers) + settings.preamble.markers + ("cache_control" in settings.options)
     room = Room(slots=MOST - by_hand, preamble=memory.fixed.tokens, prompt=prompt.tokens)
-    marks = decision.marks or settings.marks
+    marks = settings.marks or decision.marks or Marks()
     if by_hand and marks.tail and ("cache_control" in settings.options or settings.hand_markers):
         marks = replace(marks, tail=None)  # the caller marks the tail; two lifetimes on one block are refused
-    chosen = place(epoch, numbered, marks=marks, previous=None if cut else memory.tail, card=settings.card, room=room)
+    # A marker on a dead entry would write it anew: without a new tail, the old one is marked only to be read.
+    readable = marks.tail is not None or memory.warmth.tail_until > now
+    previous = memory.tail if readable and not cut else None
+    chosen = place(epoch, numbered, marks=marks, previous=previous, card=settings.card, room=room)
     return (*chosen, *settings.hand_markers)
 
 

@@ -16,6 +16,7 @@ from sash.errors import InvalidOption
 from sash.model.cards import Ttl
 from sash.planning.economics import Frame, Habits, Way, prior, rates, ways
 from sash.planning.situation import Decision, Marks, Situation
+from sash.planning.strategies.named import Named
 from sash.planning.strategies.stepped import SteppedWindow
 
 LUCK = 0.2
@@ -26,8 +27,8 @@ LATER = (1, 4, 16, 64)
 """exchanges from now at which a cut of the usual size is considered too"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Economic:
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Economic(Named):
     """The default. `worth`: dollars that 1,000 verbatim tokens are worth per request; 0 forgets what is dear to keep.
 
     `per_cut`: dollars that each cut costs beside the prompt (a summary). `inside_tools`: cut inside a tool

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sash.planning.situation import Decision, Situation
+from sash.planning.strategies.named import Named
 
 
-@dataclass(frozen=True, slots=True)
-class Everything:
+@dataclass(frozen=True, slots=True, repr=False)
+class Everything(Named):
     """Every exchange, up to the model's window; the budget is ignored, and beyond the window nothing fits."""
 
     ignores_budget = True

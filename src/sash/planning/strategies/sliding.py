@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from sash.errors import InvalidOption
 from sash.planning.situation import Decision, Situation
+from sash.planning.strategies.named import Named
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlidingWindow:
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class SlidingWindow(Named):
     """Keep the newest `tokens` of exchanges (default: what the budget allows), or the newest `turns` user turns."""
 
     tokens: int | None = None

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from sash.errors import InvalidOption
 from sash.planning.situation import Decision, Situation
+from sash.planning.strategies.named import Named
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SteppedWindow:
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class SteppedWindow(Named):
     """Cut to the shortest run holding `keep` tokens when the prompt would pass `high` tokens.
 
     Defaults: `keep` of the conversation, and its budget as `high`.
