@@ -30,6 +30,21 @@ FOUND: dict[str, tuple[Any, list[tuple[Any, ...]]]] = {
         "sliding, one turn",
         [("call_tool", False), ("pin", 0), ("rejected",), ("send",), ("restart",), ("send",)],
     ),
+    "a pin on one branch, seen from another": (
+        "sliding, tokens",
+        [
+            *[("send",), ("send",), ("send",), ("pin", 4), ("edit", 0), ("call_tool", False)],
+            *[("send",), ("pin", 0), ("send", 400), ("send", 400), ("send", 400)],
+        ],
+    ),
+    "many pending turns withdrawn at once": (
+        "everything",
+        [("send",), *[("rate_limited",)] * 12, ("dry_run",), ("withdraw",), ("send",), ("send",)],
+    ),
+    "an old pending turn, answered or rejected late": (
+        "everything",
+        [("rate_limited",), *[("rejected",)] * 10, ("retry",), ("rate_limited",), ("retry_rejected",), ("send",)],
+    ),
 }
 """Walks that once broke a law."""
 

@@ -43,6 +43,7 @@ class Walk:
         self.client = self.sim.client(max_retries=0)
         self.made: dict[int, tuple[str, int]] = {}
         self.seen: dict[int, tuple[str, str, int]] = {}
+        self.gone: set[int] = set()
         self.checked = 0
         self.turns = 0
         self.system = system
@@ -182,13 +183,22 @@ class Walk:
         self.sim.calm()
         assert not any(turn.state == "pending" for turn in self.chat.history())
 
+    def retry_rejected(self) -> None:
+        """What is pending is rejected: answered turns stay answered."""
+        answered = {turn.id for turn in self.chat.history() if turn.state == "answered"}
+        self.sim.fail_next(PromptTooLong())
+        with self._talking():
+            self.chat.retry()
+        self.sim.calm()
+        assert answered <= {turn.id for turn in self.chat.history() if turn.state == "answered"}
+
     def withdraw(self) -> None:
         """Take back what is pending."""
         self.chat.withdraw()
 
     def pin(self, where: int = 0, pinned: bool = True) -> None:
         """Pin or unpin some exchange."""
-        turns = self.chat.history()
+        turns = [turn for turn in self.chat.history() if turn.state != "withdrawn"]
         if turns:
             self.chat.pin(turns[where % len(turns)], pinned=pinned)
 
@@ -217,12 +227,12 @@ class Walk:
 
     def check(self) -> None:
         """All laws, over what was not checked before."""
-        self.check_record()
         attempts = self.sim.messages
         for index in range(self.checked, len(attempts)):
             id, number = self.made[index]
             self.check_request(attempts[index], id, number)
         self.checked = len(attempts)
+        self.check_record()
 
     def check_request(self, attempt: Attempt, id: str, number: int) -> None:
         """What one attempt has to hold."""
@@ -230,6 +240,7 @@ class Walk:
         assert past.intact, (id, number)
         assert same_bytes(attempt.body, past.body), (id, number)
         assert check_request(past.body) == []
+        assert not self.gone & {turn.id for turn in past.turns}, "a withdrawn turn was sent"
         assert attempt.fault is not None or attempt.status == 200, attempt.error
         if attempt.usage is not None and not getattr(self.strategy, "ignores_budget", False):
             # A bound holds at its coverage, not always: a small overrun is no broken law.
@@ -261,6 +272,7 @@ class Walk:
         """No recorded turn changes its content or disappears, and the database is sound."""
         db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
         rows = {row[0]: row[1:] for row in db.execute("SELECT id, role, content, seq FROM turns")}
+        self.gone = {row[0] for row in db.execute("SELECT id FROM turns WHERE state = 'withdrawn'")}
         sound = db.execute("PRAGMA foreign_key_check").fetchall()
         db.close()
         assert sound == []

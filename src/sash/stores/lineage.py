@@ -39,6 +39,12 @@ class Lines:
             self._segments[branch] = tuple(s for s in reversed(found) if s[1] <= s[2])
         return self._segments[branch]
 
+    def holds(self, db: sqlite3.Connection, branch: int, row: sqlite3.Row) -> bool:
+        """Whether a row of `turns` lies on a branch."""
+        spans = {segment: (low, high) for segment, low, high in self.segments(db, branch)}
+        low, high = spans.get(row["branch_id"], (1, 0))
+        return bool(low <= row["seq"] <= high)
+
     def newest(self, db: sqlite3.Connection, branch: int) -> Turn | None:
         """The newest turn of a branch."""
         for segment, low, high in reversed(self.segments(db, branch)):

@@ -50,6 +50,25 @@ def m004_surprise(db: Database) -> None:
     )
 
 
+@migrations()
+def m005_pins_of_turns(db: Database) -> None:
+    """A pin belongs to a turn: another branch has another turn of the same number."""
+    db.execute("ALTER TABLE pins RENAME TO pins_by_seq")
+    db.execute(
+        """CREATE TABLE pins (
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        created_at REAL NOT NULL,
+        PRIMARY KEY (conversation_id, turn_id)
+    ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        "INSERT INTO pins SELECT p.conversation_id, max(t.id), p.created_at FROM pins_by_seq p JOIN turns t "
+        "ON t.conversation_id = p.conversation_id AND t.seq = p.seq AND t.plain GROUP BY p.conversation_id, p.seq"
+    )
+    db.execute("DROP TABLE pins_by_seq")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -334,7 +334,9 @@ class SqliteStore(Reports):
         }
 
     def _settle(self, db: sqlite3.Connection, turns: Iterable[int], state: str) -> None:
-        db.executemany("UPDATE turns SET state = ? WHERE id = ?", [(state, turn) for turn in turns])
+        changed = list(turns)
+        db.executemany("UPDATE turns SET state = ? WHERE id = ?", [(state, turn) for turn in changed])
+        self._windows.changed(changed)
 
     def fail_request(self, step: steps.FailRequest) -> None:
         """No reply: say why, and take out what caused it."""
@@ -384,8 +386,8 @@ class SqliteStore(Reports):
             )
         conversation = self._create(db, namespace, str(step.as_id))
         db.execute(
-            "INSERT INTO pins SELECT ?, seq, created_at FROM pins WHERE conversation_id = ? AND seq <= ?",
-            (conversation, step.conversation, step.seq),
+            "INSERT INTO pins SELECT ?, turn_id, created_at FROM pins WHERE conversation_id = ?",
+            (conversation, step.conversation),
         )
         return conversation
 
@@ -410,9 +412,10 @@ class SqliteStore(Reports):
         """Take what waits for an answer out of the view."""
         with self._writing() as db:
             branch = self._head(db, step.conversation).branch
-            return db.execute(
-                "UPDATE turns SET state = 'withdrawn' WHERE branch_id = ? AND state = 'pending'", (branch,)
-            ).rowcount
+            pending = db.execute("SELECT id FROM turns WHERE branch_id = ? AND state = 'pending'", (branch,))
+            turns = [row["id"] for row in pending]
+            self._settle(db, turns, "withdrawn")
+            return len(turns)
 
     def append_turns(self, step: steps.AppendTurns) -> Sequence[Turn]:
         """Record what was said elsewhere."""
@@ -425,12 +428,22 @@ class SqliteStore(Reports):
     def set_pin(self, step: steps.SetPin) -> None:
         """Pin or unpin the exchange that holds the turn."""
         with self._writing() as db:
-            found = self._on_branch(db, step.conversation, step.turn)
-            first = self._lines.exchange_start(db, self._head(db, step.conversation).branch, found.seq)
-            if step.pinned:
-                db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (step.conversation, first, time.time()))
-            else:
-                db.execute("DELETE FROM pins WHERE conversation_id = ? AND seq = ?", (step.conversation, first))
+            question = self._question(db, step.conversation, self._on_branch(db, step.conversation, step.turn))
+            if not step.pinned:
+                db.execute(
+                    "DELETE FROM pins WHERE conversation_id = ? AND turn_id = ?", (step.conversation, question.id)
+                )
+                return
+            _reject_unsendable(question)
+            db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (step.conversation, question.id, time.time()))
+
+    def _question(self, db: sqlite3.Connection, conversation: int, turn: Turn) -> Turn:
+        """The plain user turn whose exchange holds `turn`; a withdrawn turn stands for itself."""
+        if turn.state == "withdrawn":
+            return turn
+        branch = self._head(db, conversation).branch
+        first = self._lines.exchange_start(db, branch, turn.seq)
+        return rows.turn(next(self._lines.rows(db, branch, first, first)))
 
     # ---- reading back ---------------------------------------------------------------------------
 
@@ -452,9 +465,7 @@ class SqliteStore(Reports):
     def _on_branch(self, db: sqlite3.Connection, conversation: int, turn: int) -> Turn:
         row = db.execute("SELECT * FROM turns WHERE id = ?", (turn,)).fetchone()
         branch = self._head(db, conversation).branch
-        spans = {segment: (low, high) for segment, low, high in self._lines.segments(db, branch)}
-        low, high = spans.get(row["branch_id"], (1, 0)) if row else (1, 0)
-        if row is None or not low <= row["seq"] <= high:
+        if row is None or not self._lines.holds(db, branch, row):
             raise NotFound(f"no turn with id {turn} in this conversation's branch", kind="turn", key=turn)
         return rows.turn(row)
 
@@ -479,3 +490,11 @@ class SqliteStore(Reports):
     def _sent_turns(self, db: sqlite3.Connection, request: Request, first: int, last: int) -> list[Turn]:
         found = self._lines.rows(db, request.branch, first, last)
         return [rows.turn(row) for row in found if row["seq"] not in request.sent.left_out]
+
+
+def _reject_unsendable(turn: Turn) -> None:
+    if turn.state == "withdrawn" or not turn.plain:
+        what = "is withdrawn" if turn.state == "withdrawn" else "stands before the first user turn"
+        raise InvalidOption(
+            f"turn {turn.id} {what} and is never sent, so it cannot be pinned", option="turn", value=turn.id
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -56,6 +56,13 @@ class Windows:
         """Read everything anew next time."""
         self._kept.clear()
 
+    def changed(self, turns: Collection[int]) -> None:
+        """The states of these turns (ids) changed: drop the windows that would not read them again."""
+        for conversation, kept in list(self._kept.items()):
+            settled = kept.turns[-1].seq - UNSETTLED if kept.turns else 0
+            if any(turn.seq <= settled and turn.id in turns for turn in kept.turns):
+                del self._kept[conversation]
+
     def read(
         self,
         db: sqlite3.Connection,
@@ -68,7 +75,7 @@ class Windows:
         first = self._first(db, head, step.reach)
         kept = self._turns(db, step, head, first, changes())
         counts = dict(kept.counts)
-        pins = [r["seq"] for r in db.execute("SELECT seq FROM pins WHERE conversation_id = ?", (step.conversation,))]
+        pins = self._pins(db, head)
         in_front = {*pins, *(head.epoch.pins if head.epoch else ())}
         pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), first, step.model)
         counts |= pinned.counts
@@ -119,6 +126,15 @@ class Windows:
             kept.turns.append(rows.turn(row))
             if (count := rows.count(row)) is not None:
                 kept.counts[row["id"]] = count
+
+    def _pins(self, db: sqlite3.Connection, head: steps.Head) -> list[int]:
+        """First seqs of the exchanges of this branch that are pinned now."""
+        found = db.execute(
+            "SELECT t.seq, t.branch_id FROM pins p JOIN turns t ON t.id = p.turn_id "
+            "WHERE p.conversation_id = ? AND t.state != 'withdrawn'",
+            (head.conversation,),
+        )
+        return [row["seq"] for row in found if self._lines.holds(db, head.branch, row)]
 
     def _pinned(self, db: sqlite3.Connection, branch: int, firsts: Sequence[int], end: int, model: str) -> _Kept:
         """The exchanges that begin at `firsts`, as far as they lie before `end`."""
