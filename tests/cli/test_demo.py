@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,3 +81,15 @@ def test_live_in_a_terminal() -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
+
+
+def test_a_terminal_without_the_signs_still_shows_the_demo() -> None:
+    """Where the output takes only ASCII, the signs it lacks become question marks, and nothing fails."""
+    found = subprocess.run(
+        [sys.executable, "-m", "sash.cli", "demo", "--turns", "10"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert found.returncode == 0
+    assert b"What this shows" in found.stdout

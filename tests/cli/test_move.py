@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from tests.cli.conftest import Run
 
 from sash import Conversation
 from sash.formats import parse
-from sash.simulator import Simulator
+from sash.simulator import Refusal, Simulator
 
 LOCOMO = {
     "sample_id": "talk",
@@ -72,7 +75,6 @@ def test_export_and_import_are_inverse(run: Run, database: Path, tmp_path: Path)
 
 def test_export_leaves_withdrawn_turns_out(run: Run, tmp_path: Path) -> None:
     """A refused turn is not exported, and the command says so."""
-    from sash.simulator import Refusal  # noqa: PLC0415
 
     sim = Simulator(thinking=False)
     with Conversation(tmp_path / "a.db", id="x", client=sim.client()) as chat:
@@ -154,3 +156,16 @@ def test_real_files_come_in(run: Run, data: Callable[[str], Path], tmp_path: Pat
     result = run("import", tmp_path / "a.db", data(name))
     assert result.exit_code == 0
     assert "recorded" in result.stderr
+
+
+def test_an_export_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
+    """What is written to stdout is UTF-8 and whole, also where the terminal takes only ASCII."""
+    with Conversation(tmp_path / "a.db", id="a") as chat:
+        chat.extend([{"role": "user", "content": "Crédit Lesque, 5 €, 水"}])
+    found = subprocess.run(
+        [sys.executable, "-m", "sash.cli", "export", str(tmp_path / "a.db"), "a"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=True,
+    )
+    assert "Crédit Lesque, 5 €, 水" in found.stdout.decode()

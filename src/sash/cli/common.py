@@ -5,6 +5,8 @@ Text of models and of files is shown without its control characters: it must not
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -50,7 +52,10 @@ class SashGroup(click.Group):
     """A group whose commands never end in a traceback of sash's own errors."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; sash's errors become faults."""
+        """Run the command; sash's errors become faults, and signs that the terminal lacks become "?"."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
         except SashError as error:
@@ -85,6 +90,11 @@ def one_line(text: str, most: int) -> str:
     """At most `most` characters in one line."""
     flat = " ".join(printable(text).split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+def print_json(value: Any) -> None:
+    """A JSON value on stdout, in UTF-8 whatever the locale."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False).encode())
 
 
 def dollars(amount: float | None) -> str:

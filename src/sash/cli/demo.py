@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import console, dollars, moment, one_line, percent, say, turns_of, window_options
+from sash.cli.common import console, dollars, moment, one_line, percent, print_json, say, turns_of, window_options
 from sash.cli.strategy import label
 from sash.conversation import DEFAULT_MODEL
 from sash.demo.run import Moment, Player, Row, Totals, table, to_json
@@ -79,8 +79,7 @@ def demo(
         for player in players if script.probes else ():
             _watch(out, player.ask(), len(script.probes), f"questions to {label(player.name)}")
         if as_json:
-            settings = {"model": model, "budget": budget, "keep": players[0].chat.keep}
-            click.echo(to_json(script, players, settings))
+            print_json(to_json(script, players))
         else:
             _show_results(out, script, players)
         if db:

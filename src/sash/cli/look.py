@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -13,7 +12,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import DATABASE, console, dollars, find, moment, one_line, open_database, percent, printable
+from sash.cli.common import (
+    DATABASE,
+    console,
+    dollars,
+    find,
+    moment,
+    one_line,
+    open_database,
+    percent,
+    print_json,
+    printable,
+)
 from sash.cli.strategy import label
 from sash.conversation import DEFAULT_MODEL
 from sash.errors import InvalidOption
@@ -168,7 +178,7 @@ def usage(database: str, by: str, id: str | None, as_json: bool) -> None:
     with closing(open_database(database)) as store:
         rows = store.usage(by=groups, conversation=id)
     if as_json:
-        click.echo(json.dumps([_as_json(groups, row) for row in rows], indent=1, ensure_ascii=False))
+        print_json([_as_json(groups, row) for row in rows])
     else:
         console().print(_usage_table(groups, rows))
 

@@ -32,15 +32,13 @@ PAGE = 500
 @click.command()
 @click.argument("database", type=DATABASE)
 @click.argument("id")
-@click.option(
-    "-o", "--output", type=click.File("w", encoding="utf-8", atomic=True), default="-", help="A file [stdout]"
-)
-def export(database: str, id: str, output: IO[str]) -> None:
+@click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="A file [stdout]")
+def export(database: str, id: str, output: IO[bytes]) -> None:
     """Write the conversation ID as Anthropic-style JSON messages."""
     with closing(open_database(database)) as store:
         head = find(store, id)
         turns = list(_read_all(store, head))
-        output.write(formats.dump(_exported(store, head, id, turns)) + "\n")
+        output.write(f"{formats.dump(_exported(store, head, id, turns))}\n".encode())
     left_out = sum(turn.state == "withdrawn" for turn in turns)
     if left_out:
         console(stderr=True).print(f"{left_out} withdrawn turns left out: the API would refuse them")

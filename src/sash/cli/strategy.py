@@ -6,7 +6,6 @@ Only the strategies of `sash.planning.strategies` and literals are understood; n
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any
 
 import click
@@ -21,8 +20,8 @@ KNOWN: dict[str, Any] = {
 
 
 def label(strategy: str) -> str:
-    """The repr of a strategy without the settings that are left open: `SteppedWindow(keep=2000)`."""
-    return re.sub(r"\w+=None(, )?", "", strategy).replace(", )", ")").removesuffix("()")
+    """The repr of a strategy, bare where it has its defaults: `SteppedWindow`, `SteppedWindow(keep=2000)`."""
+    return strategy.removesuffix("()")
 
 
 def parse_strategy(text: str) -> Strategy:

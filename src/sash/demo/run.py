@@ -7,7 +7,6 @@ time. Dollars are the simulator's bill for the lines alone. It draws nothing: se
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -196,35 +195,32 @@ def table(players: Sequence[Player]) -> list[Row]:
     ]
 
 
-def to_json(script: Script, players: Sequence[Player], settings: dict[str, Any]) -> str:
-    """Everything a run showed, as JSON."""
-    return json.dumps(
-        {
-            "title": script.title,
-            "turns": script.turns,
-            **settings,
-            "strategies": [row.to_json() for row in table(players)],
-            "questions": [
-                {
-                    "id": probe.id,
-                    "kind": probe.kind,
-                    "question": probe.question,
-                    "answer": probe.answers[0],
-                    "found": {
-                        player.name: {
-                            "in_view": player.recalled[at].in_view,
-                            "score": player.recalled[at].score,
-                            "reply": player.recalled[at].reply,
-                        }
-                        for player in players
-                    },
-                }
-                for at, probe in enumerate(script.probes)
-            ],
+def to_json(script: Script, players: Sequence[Player]) -> dict[str, Any]:
+    """Everything a run showed, as plain values."""
+    chat = players[0].chat
+    return {
+        "title": script.title,
+        "turns": script.turns,
+        "model": chat.model,
+        "budget": chat.budget,
+        "keep": chat.keep,
+        "strategies": [row.to_json() for row in table(players)],
+        "questions": [_asked(at, probe, players) for at, probe in enumerate(script.probes)],
+    }
+
+
+def _asked(at: int, probe: Probe, players: Sequence[Player]) -> dict[str, Any]:
+    found = {player.name: player.recalled[at] for player in players}
+    return {
+        "id": probe.id,
+        "kind": probe.kind,
+        "question": probe.question,
+        "answer": probe.answers[0],
+        "found": {
+            name: {"in_view": recalled.in_view, "score": recalled.score, "reply": recalled.reply}
+            for name, recalled in found.items()
         },
-        indent=1,
-        ensure_ascii=False,
-    )
+    }
 
 
 def _mean(values: Sequence[float]) -> float | None:
