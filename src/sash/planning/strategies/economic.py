@@ -127,20 +127,23 @@ class _Choice:
         situation = self.situation
         usual = self.preamble + self.usual
         fresh, read, write = rates(situation.card.price(int(usual)))
-        cliff = situation.card.cliff
-        limit = situation.limit if cliff is None or usual > cliff else min(situation.limit, cliff)
         return Frame(
             preamble=self.preamble,
             usual=self.usual,
             lucky=min(self.usual, situation.keep + LUCK * self.over),
             growth=self.growth,
-            room=limit - usual,
+            room=self._room() - usual,
             fresh=fresh,
             read=read,
             write=write,
             worth=self.worth,
             per_cut=self.strategy.per_cut,
         )
+
+    def _room(self) -> int:
+        """The limit, or the price cliff before it: crossing one is priced when it comes, never planned for."""
+        cliff, limit = self.situation.card.cliff, self.situation.limit
+        return limit if cliff is None or self.preamble + self.usual > cliff else min(limit, cliff)
 
     def decision(self) -> Decision:
         """The cheapest option, in words."""
@@ -218,7 +221,7 @@ class _Choice:
         ]
         usual = keep + LUCK * self.over
         far = [(max(n * each, keep) / self.growth, usual) for n in LATER if n * each >= keep]
-        last = max(1.0, (self.situation.limit - self.preamble - self.view) / self.growth)
+        last = max(1.0, (self._room() - self.preamble - self.view) / self.growth)
         cuts = [cut for cut in (*cuts, *(far or [(keep / self.growth, usual)])) if cut[0] <= last]
         return cuts or [(last, keep + self.over)]
 
