@@ -1,0 +1,1 @@
+"""Suites that every store and every strategy passes."""

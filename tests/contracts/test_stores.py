@@ -1,0 +1,329 @@
+"""What every store must do: the contract of `sash.stores.port`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import STORES
+from recording import MODEL, Recorder, text
+from sash.errors import ConversationClosed, InvalidOption, NotFound
+from sash.flows import steps
+from sash.model.counts import Count
+from sash.model.turns import Draft
+
+
+@pytest.fixture(params=sorted(STORES))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """Each store in turn."""
+    made = STORES[request.param](tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def record(store: Any) -> Recorder:
+    """A new conversation of it."""
+    return Recorder(store)
+
+
+def test_a_new_conversation_is_empty_and_found_again(record: Recorder) -> None:
+    """Opening creates once; opening again finds the same."""
+    assert record.head.seq == 0
+    assert record.head.epoch is None
+    assert record.head_of("a").conversation == record.key
+
+
+def test_what_must_exist_and_does_not_is_not_found(record: Recorder) -> None:
+    """Without `create`, a missing conversation raises NotFound and is not made."""
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            record.head_of("b", create=False)
+
+
+def test_a_turn_is_pending_before_its_reply_and_answered_with_it(record: Recorder) -> None:
+    """The user's turn is durable before anything is sent; the reply settles it."""
+    begun = record.begin(text("Hello"))
+    assert record.states() == ["pending"]
+    reply = record.finish(begun)
+    assert reply is not None
+    assert record.states() == ["answered", "answered"]
+    assert [turn.seq for turn in record.turns()] == [1, 2]
+    assert record.head.turn == reply
+
+
+def test_content_comes_back_byte_for_byte(record: Recorder) -> None:
+    """The JSON text of a turn is stored as it is: order of keys, spaces, every letter."""
+    content = '[{"type":"text","text":"z\\u0000 \\" é 漢 \\n"},{"text":"","type":"text"}]'
+    record.begin(Draft(role="user", content=content))
+    assert record.turns()[0].content == content
+
+
+def test_a_failed_request_leaves_its_turn_pending_or_withdrawn(record: Recorder) -> None:
+    """`withdraw` takes the named turns out of the view, never out of the record."""
+    record.fail(record.begin(text("one")))
+    begun = record.begin(text("two"))
+    record.fail(begun, withdraw=[begun.turns[0].id])
+    assert record.states() == ["pending", "withdrawn"]
+    assert [turn.text for turn in record.window().turns] == ["one"]
+    assert record.window().withdrawn == (2,)
+
+
+def test_withdrawing_takes_all_that_is_pending(record: Recorder) -> None:
+    """And says how many there were."""
+    record.say("one")
+    record.begin(text("two"))
+    record.begin(text("three"))
+    assert record.store.withdraw(steps.Withdraw(conversation=record.key)) == 2
+    assert record.states() == ["answered", "answered", "withdrawn", "withdrawn"]
+    assert record.store.withdraw(steps.Withdraw(conversation=record.key)) == 0
+
+
+def test_requests_are_numbered_from_one_and_rebuilt(record: Recorder) -> None:
+    """Request n comes back with its epoch and exactly the turns it sent."""
+    record.say("one")
+    record.say("two")
+    request, epoch, turns = record.store.read_request(steps.ReadRequest(conversation=record.key, number=2))
+    assert (request.number, request.state, request.cost, request.stop_reason) == (2, "answered", 0.5, "end_turn")
+    assert [turn.seq for turn in turns] == [1, 2, 3]
+    assert epoch.start == 1
+    with pytest.raises(NotFound):
+        record.store.read_request(steps.ReadRequest(conversation=record.key, number=3))
+
+
+def test_a_window_begins_at_the_epochs_start(record: Recorder) -> None:
+    """Turns before the start are not read; a reach brings them back."""
+    for number in range(4):
+        record.say(f"question {number}")
+    record.say("cut here", cut=True)
+    assert [turn.seq for turn in record.window().turns] == [9, 10]
+    assert record.window(reach=100).turns[0].seq == 7
+    assert record.window(reach=None).turns[0].seq == 1
+
+
+def test_a_window_read_again_is_the_window_read_anew(record: Recorder) -> None:
+    """Whatever a store remembers between two readings, it must not show."""
+    for number in range(30):
+        record.say(f"question {number}", cut=number % 9 == 8)
+        if number % 4 == 0:
+            record.fail(record.begin(text("pending")))
+        if number % 11 == 7:
+            record.store.withdraw(steps.Withdraw(conversation=record.key))
+        warm = record.window()
+        first = warm.turns[0].seq
+        live = [turn for turn in record.turns(after=first - 1) if turn.state != "withdrawn"]
+        assert list(warm.turns) == live
+
+
+def test_counts_are_kept_by_turn_and_model_and_usage_wins(record: Recorder) -> None:
+    """An exact count is never replaced by an estimate."""
+    begun = record.begin(text("one"), counts={1: Count(5, 9, "estimate", "x")}, preamble_count=Count(4, 8, "estimate"))
+    assert record.window().counts[begun.turns[0].id] == Count(5, 9, "estimate", "x")
+    record.finish(begun, counts={1: Count(6, 6, "usage")}, preamble_count=Count(3, 3, "usage"))
+    record.begin(text("two"), counts={1: Count(5, 9, "estimate", "x")}, preamble_count=Count(4, 8, "estimate"))
+    window = record.window()
+    assert window.counts[begun.turns[0].id] == Count(6, 6, "usage")
+    assert window.preamble_count == Count(3, 3, "usage")
+    other = steps.ReadWindow(conversation=record.key, model="claude-haiku-5-5", preamble=None)
+    assert record.store.read_window(other).counts == {}
+
+
+def test_the_last_answered_request_is_the_anchor(record: Recorder) -> None:
+    """A failed request after it does not take its place."""
+    record.say("one")
+    record.fail(record.begin(text("two")))
+    last = record.window().last
+    assert last is not None
+    assert (last.sent.last, last.usage.prompt) == (1, 123)
+
+
+def test_gaps_are_learned_from_plain_requests(record: Recorder, store: Any) -> None:
+    """Start to start; other conversations of the namespace add their sums, other namespaces do not."""
+    for _ in range(3):
+        record.say("again")
+    assert record.window().gaps == (11.0, 11.0)
+    assert Recorder(store, "b").window().other_gaps == (2.0, 2.0, 2.0)
+    assert Recorder(store, "c", namespace="other").window().other_gaps == (0.0, 0.0, 0.0)
+
+
+def test_a_branch_shares_its_past(record: Recorder) -> None:
+    """An edit goes on from its turn; the old branch stays in the record and can be gone back to."""
+    record.say("one")
+    record.say("two")
+    old = record.head.branch
+    shared = [turn.id for turn in record.turns()[:2]]
+    head = record.branch(2)
+    assert (head.seq, [turn.id for turn in record.turns()]) == (2, shared)
+    record.say("three")
+    assert [turn.text for turn in record.turns()] == ["one", "Yes.", "three", "Yes."]
+    record.store.set_branch(steps.SetBranch(conversation=record.key, branch=old))
+    assert [turn.text for turn in record.turns()] == ["one", "Yes.", "two", "Yes."]
+
+
+def test_a_fork_is_a_conversation_of_its_own(record: Recorder, store: Any) -> None:
+    """It shares the past, and neither sees what the other says later."""
+    record.say("one")
+    record.branch(2, "fork", as_id="b")
+    other = Recorder(store, "b")
+    other.say("from b")
+    record.say("from a")
+    assert [turn.text for turn in other.turns()] == ["one", "Yes.", "from b", "Yes."]
+    assert [turn.text for turn in record.turns()] == ["one", "Yes.", "from a", "Yes."]
+    with pytest.raises(InvalidOption):
+        record.branch(2, "fork", as_id="b")
+
+
+def test_a_branch_off_a_branch_off_a_branch(record: Recorder) -> None:
+    """Lineage goes through any number of forks."""
+    record.say("one")
+    for depth in range(5):
+        record.branch(record.head.seq - 1 if depth % 2 else record.head.seq)
+        record.say(f"depth {depth}")
+    seqs = [turn.seq for turn in record.turns()]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+@pytest.mark.parametrize("seq", [-1, 3])
+def test_a_branch_needs_a_turn_to_leave_from(record: Recorder, seq: int) -> None:
+    """NotFound for a number that the branch does not hold."""
+    record.say("one")
+    with pytest.raises(NotFound):
+        record.branch(seq)
+
+
+def test_pins_hold_exchanges(record: Recorder) -> None:
+    """Pinning any turn of an exchange pins the exchange; it is read in front of a later start."""
+    first = record.say("one")
+    record.say("two")
+    record.say("three", cut=True)
+    record.pin(first.id)
+    record.pin(first.id)
+    window = record.window()
+    assert window.pins == {1}
+    assert [turn.text for turn in window.pinned] == ["one", "Yes."]
+    record.pin(record.turns()[0].id, pinned=False)
+    assert record.window().pins == set()
+
+
+def test_a_pin_is_of_its_branch_and_goes_along_with_a_fork(record: Recorder, store: Any) -> None:
+    """Another branch has another turn of that number, which is not pinned."""
+    kept = record.say("one")
+    record.say("two")
+    record.pin(kept.id)
+    record.pin(record.turns()[2].id)
+    record.branch(2, "fork", as_id="b")
+    other = Recorder(store, "b")
+    other.say("something else")
+    assert other.window().pins == {1}
+    assert record.window().pins == {1, 3}
+
+
+def test_only_what_can_be_sent_can_be_pinned(record: Recorder, store: Any) -> None:
+    """A turn of another conversation is not found, a withdrawn one refused."""
+    foreign = Recorder(store, "b").say("not mine")
+    with pytest.raises(NotFound):
+        record.pin(foreign.id)
+    begun = record.begin(text("one"))
+    record.fail(begun, withdraw=[begun.turns[0].id])
+    with pytest.raises(InvalidOption):
+        record.pin(begun.turns[0].id)
+    record.pin(begun.turns[0].id, pinned=False)
+
+
+def test_turns_are_read_in_pages(record: Recorder) -> None:
+    """`after` and `limit` walk forward, `newest` counts from the end."""
+    for number in range(3):
+        record.say(f"question {number}")
+    assert [turn.seq for turn in record.turns(limit=4)] == [1, 2, 3, 4]
+    assert [turn.seq for turn in record.turns(after=4, limit=4)] == [5, 6]
+    assert [turn.seq for turn in record.turns(limit=2, newest=True)] == [5, 6]
+    assert record.turns(after=6) == []
+
+
+def test_a_turn_is_found_by_its_id_on_its_branch_alone(record: Recorder) -> None:
+    """A turn that an edit left behind is not on the present branch."""
+    left = record.say("one")
+    assert record.store.read_turn(steps.ReadTurn(conversation=record.key, turn=left.id)) == left
+    record.branch(0)
+    with pytest.raises(NotFound):
+        record.store.read_turn(steps.ReadTurn(conversation=record.key, turn=left.id))
+
+
+def test_what_was_said_elsewhere_is_appended_as_answered(record: Recorder) -> None:
+    """With its own times and speakers, and without a request."""
+    drafts = (text("hello"), Draft(role="assistant", content=text("hi").content, at=5.0, speaker="Oda"))
+    step = steps.AppendTurns(conversation=record.key, head=0, turns=drafts, at=77.0)
+    turns = record.store.append_turns(step)
+    assert [(turn.seq, turn.state, turn.at, turn.speaker) for turn in turns] == [
+        (1, "answered", 77.0, None),
+        (2, "answered", 5.0, "Oda"),
+    ]
+    assert record.head.requests == 0
+
+
+def test_search_finds_words_and_takes_signs_as_text(record: Recorder, store: Any) -> None:
+    """Words match whatever their case and accents; operators mean nothing; namespaces stay apart."""
+    record.say("The Café ledger of crate 1138")
+    Recorder(store, "b", namespace="other").say("the cafe ledger")
+    (hit,) = store.search("cafe LEDGER")
+    assert (hit.conversation, hit.seq, hit.role) == ("a", 1, "user")
+    assert "[ledger]" in hit.snippet
+    for query in ('"', "ledger OR", "NEAR(", "ledger*", "-crate", "", "  "):
+        assert len(store.search(query)) <= 1
+    assert store.search("ledger AND nothing") == []
+    assert len(store.search("ledger", namespace="other")) == 1
+    assert store.search("ledger", conversation="none") == []
+
+
+def test_usage_sums_what_was_answered(record: Recorder, store: Any) -> None:
+    """By day, model and conversation; failed requests cost nothing; an unknown group is refused."""
+    record.say("one")
+    record.say("two")
+    record.fail(record.begin(text("three")))
+    Recorder(store, "b").say("four")
+    (row,) = store.usage(by=("model",))
+    assert (row.group, row.requests, row.prompt, row.read, row.output) == ((MODEL,), 3, 369, 300, 27)
+    assert row.dollars == pytest.approx(1.5)
+    assert [r.group for r in store.usage(by=("conversation", "day"))] == [("a", "1970-01-01"), ("b", "1970-01-01")]
+    assert store.usage(by=(), conversation="none") == []
+    with pytest.raises(InvalidOption):
+        store.usage(by=("colour",))
+
+
+def test_conversations_are_listed_newest_first_in_pages(store: Any) -> None:
+    """Each once, however many pages; namespaces stay apart."""
+    for number in range(7):
+        one = Recorder(store, f"c{number}")
+        one.now += 100 * number
+        one.say("hello")
+    Recorder(store, "elsewhere", namespace="other")
+    seen: list[str] = []
+    before = None
+    while page := store.conversations(limit=3, before=before):
+        seen += [info.id for info in page]
+        before = page[-1].updated_at
+    assert seen == [f"c{number}" for number in reversed(range(7))]
+    assert [info.id for info in store.conversations(namespace="other")] == ["elsewhere"]
+
+
+def test_title_and_metadata_are_the_apps(store: Any) -> None:
+    """None leaves a field as it is; a missing conversation is not found."""
+    Recorder(store)
+    store.describe("a", title="Crates", metadata={"user": 7})
+    info = store.describe("a", title=None)
+    assert (info.title, dict(info.metadata), info.turns) == ("Crates", {"user": 7}, 0)
+    with pytest.raises(NotFound):
+        store.describe("b", title="none")
+
+
+def test_a_closed_store_says_so(record: Recorder, store: Any) -> None:
+    """Closing twice is fine; anything else raises ConversationClosed."""
+    store.close()
+    store.close()
+    with pytest.raises(ConversationClosed):
+        _ = record.head
+    with pytest.raises(ConversationClosed):
+        store.search("word")

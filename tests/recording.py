@@ -1,0 +1,122 @@
+"""Writes to a store by hand, step by step, as the flows do: for the tests of stores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sash.flows import steps
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Expected, Marker, Sent
+from sash.model.preamble import Preamble, preamble
+from sash.model.turns import Draft, Turn
+from sash.model.usage import Usage
+
+MODEL = "claude-sonnet-5-5"
+NOTHING = Expected(prompt=0, upper=0, read=0, write=0, fresh=0, dollars=0.0)
+PREAMBLE = preamble("Be brief.", None)
+USAGE = Usage(fresh=3, read=100, write_5m=20, output=9)
+
+
+def text(words: str, role: Any = "user") -> Draft:
+    """A turn of text."""
+    return Draft(role=role, content=f'[{{"type":"text","text":"{words}"}}]')
+
+
+class Recorder:
+    """One conversation of one store, written to by hand. Times count seconds from 1,000."""
+
+    def __init__(self, store: Any, id: str = "a", namespace: str = "") -> None:
+        self.store = store
+        self.key = self.head_of(id, namespace).conversation
+        self.now = 1_000.0
+
+    def head_of(self, id: str, namespace: str = "", create: bool = True) -> steps.Head:
+        head: steps.Head = self.store.open_conversation(
+            steps.OpenConversation(namespace=namespace, id=id, create=create)
+        )
+        return head
+
+    @property
+    def head(self) -> steps.Head:
+        """Where it stands."""
+        head: steps.Head = self.store.read_head(steps.ReadHead(conversation=self.key))
+        return head
+
+    def begin(self, *drafts: Draft, head: steps.Head | None = None, cut: bool = False, **more: Any) -> steps.Begun:
+        """Record a request about to be sent; `head`: what its planner saw."""
+        seen = head or self.head
+        self.now += 10.0
+        last = seen.seq + len(drafts)
+        fresh = Epoch(model=MODEL, preamble=more.pop("preamble", PREAMBLE), start=last if cut else 1, base=seen.seq)
+        epoch = fresh if cut or seen.epoch is None else seen.epoch
+        markers = (Marker(place="turn", block=0, ttl="5m", seq=last, role="new tail"),)
+        settings: dict[str, Any] = {
+            "sent": Sent(model=MODEL, max_tokens=100, markers=markers, last=last),
+            "expected": NOTHING,
+            "why": {"rule": "first"},
+            "body_hash": "0" * 32,
+            "at": self.now,
+            "plain": True,
+        }
+        begun: steps.Begun = self.store.begin_request(
+            steps.BeginRequest(
+                conversation=self.key, branch=seen.branch, head=seen.seq, turns=drafts, epoch=epoch,
+                **{**settings, **more},
+            )
+        )  # fmt: skip
+        return begun
+
+    def finish(self, begun: steps.Begun, words: str = "Yes.", **more: Any) -> Turn | None:
+        """Record the reply."""
+        self.now += 1.0
+        settings: dict[str, Any] = {
+            "reply": text(words, "assistant"), "state": "answered", "settled": "answered",
+            "settle": tuple(turn.id for turn in begun.turns), "usage": USAGE, "usage_json": {"input_tokens": 3},
+            "cost": 0.5, "stop_reason": "end_turn", "message_id": "msg_1", "request_id": "req_1", "at": self.now,
+            "model": MODEL, "reply_count": Count(9, 17, "usage"),
+        }  # fmt: skip
+        reply: Turn | None = self.store.finish_request(
+            steps.FinishRequest(request=begun.request, **{**settings, **more})
+        )
+        return reply
+
+    def fail(self, begun: steps.Begun, withdraw: Sequence[int] = ()) -> None:
+        """Record that no reply came."""
+        self.now += 1.0
+        self.store.fail_request(
+            steps.FailRequest(
+                request=begun.request, withdraw=tuple(withdraw), error="Unavailable", request_id=None, at=self.now
+            )
+        )
+
+    def say(self, question: str, answer: str = "Yes.", **more: Any) -> Turn:
+        """One whole exchange; the reply."""
+        reply = self.finish(self.begin(text(question), **more), answer)
+        assert reply is not None
+        return reply
+
+    def turns(self, **page: Any) -> list[Turn]:
+        """A page of the present branch."""
+        return list(self.store.read_turns(steps.ReadTurns(conversation=self.key, **page)))
+
+    def states(self) -> list[str]:
+        """The state of each turn, oldest first."""
+        return [turn.state for turn in self.turns()]
+
+    def window(self, preamble: Preamble | None = PREAMBLE, **more: Any) -> steps.Loaded:
+        """What the next request would be planned from."""
+        step = steps.ReadWindow(conversation=self.key, model=MODEL, preamble=preamble, **more)
+        loaded: steps.Loaded = self.store.read_window(step)
+        return loaded
+
+    def branch(self, seq: int, reason: Any = "edit", as_id: str | None = None) -> steps.Head:
+        """Branch off."""
+        head: steps.Head = self.store.new_branch(
+            steps.NewBranch(conversation=self.key, seq=seq, reason=reason, as_id=as_id)
+        )
+        return head
+
+    def pin(self, turn: int, pinned: bool = True) -> None:
+        """Pin or unpin."""
+        self.store.set_pin(steps.SetPin(conversation=self.key, turn=turn, pinned=pinned))
