@@ -1,0 +1,324 @@
+"""The SQLite file: opened safely, written whole or not at all, shared by several writers, read in O(view)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from recording import Recorder, text
+from sash import SqliteStore
+from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
+from sash.flows.steps import ReadRequest, Withdraw
+from sash.stores import connection
+from sash.stores.connection import APPLICATION_ID, SCHEMA
+from sash.stores.migrations import migrations
+
+
+def raw(path: Path) -> sqlite3.Connection:
+    """A connection of somebody else's."""
+    return sqlite3.connect(path, isolation_level=None)
+
+
+def rows(path: Path, table: str) -> int:
+    """How many rows a table holds."""
+    db = raw(path)
+    found = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    db.close()
+    return int(found)
+
+
+# ---- opening --------------------------------------------------------------------------------------
+
+
+def test_the_file_is_its_owners_alone(path: Path) -> None:
+    """Mode 0600, the files beside it included."""
+    store = SqliteStore(path)
+    Recorder(store).say("secret")
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    store.close()
+    assert modes == {0o600}
+
+
+def test_an_existing_file_keeps_its_mode(path: Path) -> None:
+    """Opening a shared file does not take it from those it is shared with."""
+    SqliteStore(path).close()
+    path.chmod(0o640)
+    SqliteStore(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be one " * 50, b"short"])
+def test_a_file_that_is_no_database_is_left_alone(path: Path, content: bytes) -> None:
+    """ForeignDatabase, and not a byte changed."""
+    path.write_bytes(content)
+    with pytest.raises(ForeignDatabase):
+        SqliteStore(path)
+    assert path.read_bytes() == content
+
+
+def test_somebody_elses_database_is_left_alone(path: Path) -> None:
+    """ForeignDatabase, and not a byte changed."""
+    db = raw(path)
+    db.execute("CREATE TABLE theirs (x)")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(ForeignDatabase):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_a_newer_sash_is_left_alone(path: Path) -> None:
+    """NewerSchema names what is not known here."""
+    SqliteStore(path).close()
+    db = raw(path)
+    db.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('sash', 'm999_future', '')")
+    db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    db.close()
+    with pytest.raises(NewerSchema) as caught:
+        SqliteStore(path)
+    assert caught.value.found == ["m999_future"]
+
+
+def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
+    """Each past schema becomes the present one, with what it held."""
+    names = [migration.name for migration in migrations._migrations]
+    for last in names[:-1]:
+        path.unlink(missing_ok=True)
+        db = Database(path)
+        migrations.apply(db, stop_before=names[names.index(last) + 1])
+        db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.conn.execute("INSERT INTO conversations VALUES (1, '', 'a', NULL, '{}', 0, 0, 1, 0, '{}')")
+        db.conn.execute("INSERT INTO branches VALUES (1, 1, NULL, 0, NULL, 'start', 0)")
+        db.conn.execute("INSERT INTO turns VALUES (1, 1, 1, 1, 'user', 1, 'answered', 0, NULL, 'old', '[]', NULL)")
+        if names.index(last) < names.index("m005_pins_of_turns"):
+            db.conn.execute("INSERT INTO pins VALUES (1, 1, 0)")
+        db.conn.commit()
+        db.conn.close()
+        store = SqliteStore(path)
+        record = Recorder(store)
+        assert [turn.id for turn in record.turns()] == [1]
+        assert record.window().pins <= {1}
+        record.say("new")
+        store.close()
+
+
+def test_two_processes_may_open_a_new_file_at_once(path: Path) -> None:
+    """One makes the tables, the other finds them."""
+    code = f"import sash; sash.SqliteStore({str(path)!r}).close()"
+    running = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
+    errors = [process.communicate()[1] for process in running]
+    assert errors == [b"", b"", b""]
+
+
+def test_a_folder_that_is_not_there_or_not_ours_says_so(tmp_path: Path) -> None:
+    """StoreUnavailable, with the path."""
+    with pytest.raises(StoreUnavailable) as caught:
+        SqliteStore(tmp_path / "nowhere" / "record.db")
+    assert "nowhere" in caught.value.path
+    with pytest.raises(StoreUnavailable):
+        SqliteStore(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_says_so(tmp_path: Path) -> None:
+    """StoreUnavailable before anything is made."""
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(StoreUnavailable):
+            SqliteStore(tmp_path / "record.db")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+# ---- whole or not at all --------------------------------------------------------------------------
+
+
+def break_on(path: Path, event: str) -> None:
+    """Make a statement fail from now on."""
+    db = raw(path)
+    db.execute(f"CREATE TRIGGER broken {event} BEGIN SELECT raise(ABORT, 'no more'); END")
+    db.close()
+
+
+@pytest.mark.parametrize("event", ["AFTER INSERT ON requests", "AFTER INSERT ON counts", "BEFORE INSERT ON epochs"])
+def test_a_request_that_cannot_be_recorded_leaves_no_trace(path: Path, event: str) -> None:
+    """A statement that fails in the middle takes the turn before it along; afterwards all goes on."""
+    store = SqliteStore(path)
+    record = Recorder(store)
+    reply = record.say("one")
+    break_on(path, event)
+    with pytest.raises(StoreUnavailable):
+        record.begin(text("two"), cut=True, counts={3: record.window().counts[reply.id]})
+    assert (rows(path, "turns"), rows(path, "requests"), rows(path, "epochs")) == (2, 1, 1)
+    db = raw(path)
+    db.execute("DROP TRIGGER broken")
+    db.close()
+    record.say("two", cut=True)
+    assert len(record.window().turns) == 2
+    store.close()
+
+
+def test_a_reply_is_recorded_with_its_usage_or_not_at_all(path: Path) -> None:
+    """When the request's row cannot be written, neither is the reply, and the turn stays pending."""
+    store = SqliteStore(path)
+    record = Recorder(store)
+    begun = record.begin(text("one"))
+    break_on(path, "BEFORE UPDATE OF usage ON requests")
+    with pytest.raises(StoreUnavailable):
+        record.finish(begun)
+    assert record.states() == ["pending"]
+    store.close()
+
+
+def test_a_full_disk_loses_nothing_that_was_recorded(path: Path) -> None:
+    """StoreUnavailable; the record before it is whole, and goes on when there is room again."""
+    store = SqliteStore(path)
+    record = Recorder(store)
+    record.say("one")
+    pages = store._connection._sqlite.execute("PRAGMA page_count").fetchone()[0]
+    store._connection._sqlite.execute(f"PRAGMA max_page_count = {pages + 4}")
+    with pytest.raises(StoreUnavailable):
+        for number in range(1_000):
+            record.say(f"{number} " + "filling " * 200)
+    whole = record.turns()
+    assert [turn.seq for turn in whole] == list(range(1, len(whole) + 1))
+    store._connection._sqlite.execute("PRAGMA max_page_count = 1000000")
+    store.withdraw(Withdraw(conversation=record.key))
+    record.say("room again")
+    store.close()
+    db = raw(path)
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
+
+
+# ---- several writers ------------------------------------------------------------------------------
+
+
+def test_the_second_writer_gets_a_conflict_that_names_the_newer_turn(path: Path) -> None:
+    """Two stores on one file plan from the same head: one wins, the other writes nothing."""
+    one, two = SqliteStore(path), SqliteStore(path)
+    first, second = Recorder(one), Recorder(two)
+    first.say("shared")
+    seen = second.head
+    won = first.begin(text("I was first"))
+    with pytest.raises(Conflict) as caught:
+        second.begin(text("I was late"), head=seen)
+    assert caught.value.newest == won.turns[0].id
+    assert second.window().turns[-1].text == "I was first"
+    assert rows(path, "turns") == 3
+    one.close()
+    two.close()
+
+
+def test_a_reply_that_lost_the_race_is_kept_beside(path: Path) -> None:
+    """It was paid for: it stands on a branch of its own, and comes with the Conflict."""
+    one, two = SqliteStore(path), SqliteStore(path)
+    first, second = Recorder(one), Recorder(two)
+    mine = first.begin(text("slow question"))
+    second.say("quick question")
+    with pytest.raises(Conflict) as caught:
+        first.finish(mine, "late answer")
+    assert caught.value.reply.text == "late answer"
+    assert [turn.text for turn in second.turns()] == ["slow question", "quick question", "Yes."]
+    request, _, sent = one.read_request(ReadRequest(conversation=first.key, number=mine.number))
+    assert (request.reply, request.state) == (caught.value.reply.id, "answered")
+    assert [turn.text for turn in sent] == ["slow question"]
+    one.close()
+    two.close()
+
+
+def test_what_another_writer_wrote_is_seen(path: Path) -> None:
+    """A window kept from an earlier reading does not outlive another store's writing."""
+    one, two = SqliteStore(path), SqliteStore(path)
+    first, second = Recorder(one), Recorder(two)
+    for number in range(12):
+        first.say(f"question {number}")
+    assert len(second.window().turns) == 24
+    one.withdraw(Withdraw(conversation=first.key))
+    first.say("one more")
+    first.begin(text("and one that waits"))
+    assert second.window().turns == first.window().turns
+    one.close()
+    two.close()
+
+
+def test_many_threads_on_one_store_write_in_turn(path: Path) -> None:
+    """Each conversation's record is whole whatever the others do."""
+    store = SqliteStore(path)
+
+    def talk(id: str) -> None:
+        record = Recorder(store, id)
+        for number in range(8):
+            record.say(f"{id} {number}")
+
+    threads = [threading.Thread(target=talk, args=(f"c{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in range(4):
+        turns = Recorder(store, f"c{n}").turns()
+        assert [turn.text for turn in turns if turn.role == "user"] == [f"c{n} {number}" for number in range(8)]
+    store.close()
+
+
+def test_a_database_locked_for_too_long_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """StoreUnavailable after the patience is over; nothing is written, and later all goes on."""
+    monkeypatch.setattr(connection, "PATIENCE", 0.0)
+    store = SqliteStore(path)
+    record = Recorder(store)
+    store._connection._sqlite.execute("PRAGMA busy_timeout = 0")
+    holder = raw(path)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="another program holds it"):
+        record.begin(text("one"))
+    holder.execute("ROLLBACK")
+    holder.close()
+    record.say("one")
+    assert record.states() == ["answered", "answered"]
+    store.close()
+
+
+# ---- what reading costs ---------------------------------------------------------------------------
+
+
+def steps_of_reading(path: Path) -> int:
+    """Virtual machine steps (in hundreds) that SQLite takes to read the window in a fresh store."""
+    store = SqliteStore(path)
+    record = Recorder(store)
+    ticks = 0
+
+    def tick() -> int:
+        nonlocal ticks
+        ticks += 1
+        return 0
+
+    store._connection._sqlite.set_progress_handler(tick, 100)
+    record.window()
+    record.window(reach=300)
+    store._connection._sqlite.set_progress_handler(None, 0)
+    store.close()
+    return ticks
+
+
+def test_reading_the_window_costs_the_view_and_not_the_history(path: Path) -> None:
+    """A record five times as long is read with as many steps, when the view is the same."""
+    store = SqliteStore(path)
+    record = Recorder(store)
+    costs = []
+    for length in (80, 400):
+        while record.head.seq < 2 * length:
+            record.say("a question of the usual length")
+        for number in range(5):
+            record.say("in the view", cut=number == 0)
+        costs.append(steps_of_reading(path))
+    store.close()
+    assert costs[1] <= costs[0] + 2
