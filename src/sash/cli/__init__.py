@@ -1,4 +1,4 @@
-"""The command line: `sash chat | show | search | usage | count | export | import | demo`.
+"""The command line: `sash chat | show | search | usage | count | replay | export | import | demo`.
 
 Each command is a module here; all of them end in the library's public objects. Errors of sash are one red
 line on stderr and exit code 1 (2 for wrong usage), never a traceback.
@@ -15,6 +15,7 @@ from sash.cli.count import count
 from sash.cli.demo import demo
 from sash.cli.look import search, show, usage
 from sash.cli.move import export, import_
+from sash.cli.replay import replay
 
 
 @click.group(cls=SashGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,5 +24,5 @@ def main() -> None:
     """A memory for Claude chatbots: every turn kept, every request within its budget, legal and cheap."""
 
 
-for command in (chat, show, search, usage, count, export, import_, demo):
+for command in (chat, show, search, usage, count, replay, export, import_, demo):
     main.add_command(command)

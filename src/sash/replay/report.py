@@ -189,8 +189,8 @@ def html(rows: Sequence[Row], *, title: str = "Replay") -> str:
     """A page of its own: a table and two charts, inline SVG, no script and nothing to load."""
     runs = [row.outcome for row in rows if row.outcome.points]
     charts = [
-        _svg("Prompt tokens", {o.strategy: [float(p.prompt) for p in o.points] for o in runs}),
-        _svg("Dollars so far", {o.strategy: [p.dollars for p in o.points] for o in runs}),
+        _svg("Prompt tokens", {_name(o, runs): [float(p.prompt) for p in o.points] for o in runs}),
+        _svg("Dollars so far", {_name(o, runs): [p.dollars for p in o.points] for o in runs}),
     ]
     return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title>"
@@ -198,6 +198,12 @@ def html(rows: Sequence[Row], *, title: str = "Replay") -> str:
         "td,th{padding:2px 10px;text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child"
         f"{{text-align:left}}</style><h1>{escape(title)}</h1>{_table(rows)}{''.join(charts)}</html>"
     )
+
+
+def _name(run: Outcome, runs: Sequence[Outcome]) -> str:
+    """What a line of a chart is called: its strategy, and its trace and terms where they differ."""
+    several = len({(o.trace, o.keep, o.budget, o.model) for o in runs}) > 1
+    return f"{run.strategy} on {run.trace}, {run.keep:,}/{run.budget:,}, {run.model}" if several else run.strategy
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -260,8 +266,9 @@ def png(rows: Sequence[Row], path: str | Path, *, title: str = "Replay") -> None
     """Draw the same charts into a PNG file. Raises MissingExtra without matplotlib."""
     plt = _load_pyplot()
     figure, (above, below) = plt.subplots(2, 1, figsize=(11, 7), sharex=True)
+    runs = [row.outcome for row in rows]
     for number, row in enumerate(rows):
-        look = {"color": COLORS[number % len(COLORS)], "label": row.outcome.strategy, "linewidth": 1}
+        look = {"color": COLORS[number % len(COLORS)], "label": _name(row.outcome, runs), "linewidth": 1}
         above.plot([point.prompt for point in row.outcome.points], **look)
         below.plot([point.dollars for point in row.outcome.points], **look)
     above.set_ylabel("prompt tokens")

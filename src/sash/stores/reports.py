@@ -13,7 +13,8 @@ from sash.model.blocks import dumps
 from sash.stores.connection import Connection
 from sash.stores.port import ConversationInfo, Hit, UsageRow
 
-_LISTING = """SELECT c.*, (SELECT count(*) FROM turns t WHERE t.conversation_id = c.id) AS turns,
+_LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_id = c.branch_id),
+        (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns,
     (SELECT total(r.cost) FROM requests r WHERE r.conversation_id = c.id) AS dollars FROM conversations c"""
 
 _GROUPS = {

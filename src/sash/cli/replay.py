@@ -1,0 +1,158 @@
+"""`sash replay`: what would each strategy have cost on recorded traffic, beside the least possible?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Column, Table
+
+from sash import replay as replays
+from sash.cli.common import console, dollars, find, open_database, say
+from sash.cli.strategy import StrategyType, label
+from sash.conversation import DEFAULT_MODEL
+from sash.counting.estimator import Estimator
+from sash.errors import InvalidImport, InvalidOption
+from sash.flows.steps import ReadTurns
+from sash.model.cards import card
+from sash.model.turns import Turn
+from sash.planning.situation import Strategy
+from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
+from sash.replay import Comparison, Terms, Trace
+
+SQLITE = b"SQLite format 3\0"
+MADE_UP = "synthetic:"
+
+
+@click.command()
+@click.argument("traces", nargs=-1, required=True)
+@click.option("--id", "conversations", multiple=True, help="Conversations of a database; without it, all of them.")
+@click.option("--strategy", "strategies", multiple=True, type=StrategyType(), help="As its repr shows it; repeatable.")
+@click.option("--keep", default=8_000, show_default=True, help="Tokens that always stay verbatim.")
+@click.option("--budget", default=32_000, show_default=True, help="The most prompt tokens of a request.")
+@click.option("--preamble", default=0, show_default=True, help="Tokens of tools and system.")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Whose prices and tokenizer.")
+@click.option("--mixed", is_flag=True, help="Also the optimum that mixes lifetimes inside a view (slow).")
+@click.option("--html", "page", type=click.Path(dir_okay=False), help="Write charts of window and cost to this page.")
+@click.option("--png", "picture", type=click.Path(dir_okay=False), help="The same as a picture (extra: charts).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON rows.")
+def replay(
+    traces: tuple[str, ...],
+    conversations: tuple[str, ...],
+    strategies: tuple[Strategy, ...],
+    keep: int,
+    budget: int,
+    preamble: int,
+    model: str,
+    mixed: bool,
+    page: str | None,
+    picture: str | None,
+    as_json: bool,
+) -> None:
+    """Replay strategies over TRACES, offline.
+
+    A trace is a database of sash's, a file that `sash import` reads, a bare trace (JSON lines with gap_s, tokens
+    and exchange), or synthetic:REGIME[:SEED].
+    """
+    found = [trace for name in traces for trace in _read(name, conversations, model)]
+    terms = Terms(card=card(model), keep=keep, budget=budget, preamble=preamble)
+    rivals = strategies or (Economic(), SteppedWindow(), SlidingWindow(), Everything())
+    with Progress(console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("replaying", total=len(found))
+        result = replays.compare(
+            found,
+            rivals,
+            [terms],
+            mixed=mixed,
+            points=bool(page or picture),
+            progress=lambda _: progress.advance(task),
+        )
+    if page:
+        Path(page).write_text(replays.html(result.rows, title=", ".join(traces)), encoding="utf-8")
+    if picture:
+        replays.png(result.rows, picture, title=", ".join(traces))
+    if as_json:
+        click.echo(result.to_json())
+    else:
+        _show(result, console())
+
+
+def _read(name: str, conversations: Sequence[str], model: str) -> Iterator[Trace]:
+    if name.startswith(MADE_UP):
+        regime, _, seed = name.removeprefix(MADE_UP).partition(":")
+        yield replays.synthetic(regime, int(seed) if seed.isdigit() else 0)
+    elif not Path(name).exists():
+        raise InvalidImport(f"{name}: no such file; a trace is a file, or {MADE_UP}REGIME[:SEED]", path=name, line=0)
+    elif _is_database(Path(name)):
+        yield from _recorded(name, conversations, model)
+    elif conversations:
+        raise InvalidOption(f"--id chooses from a database, and {name} is none", option="--id", value=conversations)
+    else:
+        yield from replays.read(name, model=model)
+
+
+def _is_database(path: Path) -> bool:
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
+def _recorded(name: str, conversations: Sequence[str], model: str) -> Iterator[Trace]:
+    estimator = Estimator.for_model(model)
+
+    def size(turn: Turn) -> int:
+        return max(1, estimator.message(turn.role, turn.blocks).tokens)
+
+    with closing(open_database(name)) as store:
+        for id in conversations or [info.id for info in store.conversations(limit=10_000)]:
+            head = find(store, id)
+            turns = [t for t in store.read_turns(ReadTurns(conversation=head.conversation)) if t.state != "withdrawn"]
+            if any(turn.opens for turn in turns):
+                yield replays.of_record(turns, size, name=id)
+
+
+def _show(result: Comparison, out: Console) -> None:
+    table = Table(Column("trace", max_width=14, no_wrap=True), Column("strategy", no_wrap=True), "dollars", "ratio")
+    for name in ("hits", "cuts", "fresh", "read", "written", "kept", "least"):
+        table.add_column(name, justify="right")
+    for row in result.rows:
+        run = row.outcome
+        table.add_row(
+            run.trace,
+            label(run.strategy),
+            dollars(run.dollars),
+            f"{row.ratio:.3f}",
+            f"{run.hit_rate:.0%}",
+            str(run.cuts),
+            f"{run.usage.fresh:,}",
+            f"{run.usage.read:,}",
+            f"{run.usage.write:,}",
+            f"{run.mean_verbatim:,.0f}",
+            f"{run.min_verbatim:,}",
+        )
+    out.print(table)
+    if len({row.outcome.trace for row in result.rows}) > 1:
+        _show_averages(result, out)
+    first = result.rows[0].outcome
+    say(out, f"ratio: dollars over the clairvoyant optimum's, for keep={first.keep:,} and budget={first.budget:,}.")
+
+
+def _show_averages(result: Comparison, out: Console) -> None:
+    table = Table("strategy", "traces", "mean dollars", "mean ratio", "95% over traces", "worst", "hits")
+    for average in result.averages():
+        spread = "" if average.error is None else f"± {average.error:.3f}"
+        table.add_row(
+            label(average.strategy),
+            str(average.traces),
+            dollars(average.dollars),
+            f"{average.ratio:.3f}",
+            spread,
+            f"{average.worst:.3f}",
+            f"{average.hit_rate:.0%}",
+        )
+    out.print(table)
