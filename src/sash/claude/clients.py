@@ -6,7 +6,6 @@ read into our own objects, printed or logged.
 
 from __future__ import annotations
 
-from inspect import iscoroutinefunction
 from typing import Any
 
 from sash import simulator
@@ -71,7 +70,7 @@ def _reject_stranger(client: Any) -> None:
 
 
 def _is_async(client: Any) -> bool:
-    return iscoroutinefunction(client.messages.create)
+    return hasattr(client, "__aenter__")  # its methods are wrapped, and no longer seen to be coroutine functions
 
 
 def reject_unsupported(client: Any, betas: tuple[str, ...]) -> None:

@@ -1,0 +1,212 @@
+"""Ctrl-C, cancellation and killed processes: at whatever step they strike, the record stays legal and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sash import AsyncConversation, Conversation
+from sash.drive import Performer
+from sash.errors import RemoteError
+from sash.simulator import CutStream, Simulator
+
+MODEL = "claude-sonnet-5-5"
+STEPS = 14
+"""More than any flow here takes: beyond its last step nothing strikes, and the law still has to hold."""
+
+
+class Strike:
+    """Raises once, before or after the step number `at` is performed."""
+
+    def __init__(self, at: int, when: str, error: Callable[[], BaseException]) -> None:
+        self.at, self.when, self.error = at, when, error
+        self.step = 0
+
+    def count(self, when: str) -> None:
+        """Called around each step."""
+        self.step += when == "before"
+        if self.step == self.at and when == self.when:
+            self.at = -1
+            raise self.error()
+
+
+def arm(monkeypatch: pytest.MonkeyPatch, strike: Strike) -> None:
+    """Put the strike into both drivers."""
+    call, perform = Performer.__call__, Performer.perform_async
+
+    def struck(self: Performer, step: Any) -> Any:
+        strike.count("before")
+        done = call(self, step)
+        strike.count("after")
+        return done
+
+    async def struck_async(self: Performer, step: Any) -> Any:
+        strike.count("before")
+        done = await perform(self, step)
+        strike.count("after")
+        return done
+
+    monkeypatch.setattr(Performer, "__call__", struck)
+    monkeypatch.setattr(Performer, "perform_async", struck_async)
+
+
+def assert_whole(path: Path, sim: Simulator) -> None:
+    """Every request rebuilds, what went out was accepted, and no turn is missing or doubled."""
+    with Conversation(path, id="a", model=MODEL, client=sim.client(max_retries=0)) as chat:
+        assert chat.send("And now?").stop_reason == "end_turn"
+        turns = chat.history()
+        assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))
+        numbers = range(1, len(sqlite_numbers(path)) + 1)
+        assert all(chat.request(number).intact for number in numbers)
+    assert all(attempt.status == 200 or attempt.fault for attempt in sim.messages)
+
+
+def sqlite_numbers(path: Path) -> list[int]:
+    """The numbers of the recorded requests."""
+    db = sqlite3.connect(path)
+    found = [row[0] for row in db.execute("SELECT number FROM requests ORDER BY number")]
+    db.close()
+    assert found == list(range(1, len(found) + 1))
+    return found
+
+
+def send(chat: Conversation) -> None:
+    """A send."""
+    chat.send("Tell me of the harbour.")
+
+
+def stream(chat: Conversation) -> None:
+    """A stream read to its end."""
+    with chat.stream("Tell me of the harbour.") as reply:
+        reply.until_done()
+
+
+def leave(chat: Conversation) -> None:
+    """A stream left early."""
+    with chat.stream("Tell me of the harbour.") as reply:
+        next(iter(reply))
+
+
+def edit(chat: Conversation) -> None:
+    """An edit of the first question."""
+    chat.edit(chat.history()[0], "Tell me of the sea.")
+
+
+def retry(chat: Conversation) -> None:
+    """A stream that breaks, then a retry."""
+    with contextlib.suppress(RemoteError):
+        stream(chat)
+    chat.retry()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("what", [send, stream, leave, edit, retry])
+def test_ctrl_c_at_any_step_leaves_a_legal_record(
+    what: Callable[[Conversation], None], when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """KeyboardInterrupt reaches the caller, the object still works, and the next send is accepted."""
+    for at in range(1, STEPS):
+        path, sim = tmp_path / f"{at}.db", Simulator()
+        with Conversation(path, id="a", model=MODEL, client=sim.client(max_retries=0)) as chat:
+            chat.send("Hello.")
+            if what is retry:
+                sim.fail_next(CutStream(events=5, how="lost"))
+            with monkeypatch.context() as patch:
+                arm(patch, Strike(at, when, KeyboardInterrupt))
+                with contextlib.suppress(KeyboardInterrupt):
+                    what(chat)
+            sim.calm()
+            chat.send("Still there?")
+        assert_whole(path, sim)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_cancellation_at_any_step_leaves_a_legal_record(
+    streamed: bool, when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CancelledError reaches the caller, the object still works, and the next send is accepted."""
+
+    async def talk(path: Path, sim: Simulator, at: int) -> None:
+        async with AsyncConversation(path, id="a", model=MODEL, client=sim.async_client(max_retries=0)) as chat:
+            await chat.send("Hello.")
+            with monkeypatch.context() as patch:
+                arm(patch, Strike(at, when, asyncio.CancelledError))
+                with contextlib.suppress(asyncio.CancelledError):
+                    if streamed:
+                        async with chat.stream("Tell me of the harbour.") as reply:
+                            await reply.until_done()
+                    else:
+                        await chat.send("Tell me of the harbour.")
+            await chat.send("Still there?")
+
+    for at in range(1, STEPS):
+        path, sim = tmp_path / f"{at}.db", Simulator()
+        asyncio.run(talk(path, sim, at))
+        assert_whole(path, sim)
+
+
+def test_a_cancelled_task_finishes_its_transaction(tmp_path: Path) -> None:
+    """task.cancel() at any await: no transaction is abandoned half-way, and the next send is accepted."""
+
+    async def talk(path: Path, sim: Simulator, after: int) -> None:
+        async with AsyncConversation(path, id="a", model=MODEL, client=sim.async_client(max_retries=0)) as chat:
+            await chat.send("Hello.")
+            task = asyncio.ensure_future(chat.send("Tell me of the harbour."))
+            for _ in range(after):
+                await asyncio.sleep(0)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await chat.send("Still there?")
+
+    for after in (0, 1, 2, 3, 5, 8, 20, 60):
+        path, sim = tmp_path / f"{after}.db", Simulator()
+        asyncio.run(talk(path, sim, after))
+        assert_whole(path, sim)
+
+
+CHILD = """
+import os, sys, sash, anthropic
+from sash.drive import Performer
+path, url, at, streamed = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "stream"
+call, steps = Performer.__call__, 0
+def deadly(self, step):
+    global steps
+    steps += 1
+    if steps == at:
+        os.kill(os.getpid(), 9)
+    return call(self, step)
+client = anthropic.Anthropic(base_url=url, api_key="x", max_retries=0)
+chat = sash.Conversation(path, id="a", model="claude-sonnet-5-5", client=client)
+Performer.__call__ = deadly
+if streamed:
+    with chat.stream("Tell me of the harbour.") as reply:
+        reply.until_done()
+else:
+    chat.send("Tell me of the harbour.")
+"""
+
+
+@pytest.mark.parametrize(("streamed", "steps"), [("send", (3, 4, 6)), ("stream", (5, 8))])
+def test_a_killed_process_leaves_a_conversation_that_goes_on(
+    streamed: str, steps: tuple[int, ...], tmp_path: Path, sim: Simulator
+) -> None:
+    """SIGKILL in the middle of a send over a socket: the file opens, and the next send is accepted."""
+    path = tmp_path / "record.db"
+    with sim.serve() as url:
+        for at in steps:
+            child = subprocess.run(
+                [sys.executable, "-c", CHILD, str(path), url, str(at), streamed], capture_output=True, check=False
+            )
+            assert child.returncode == -signal.SIGKILL, child.stderr
+            assert_whole(path, sim)
