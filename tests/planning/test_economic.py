@@ -138,7 +138,7 @@ sizes = st.lists(st.integers(20, 9000), min_size=1, max_size=30)
 
 @given(sizes, st.booleans(), st.booleans(), st.integers(500, 9000), st.sampled_from((20_000, 60_000)))
 def test_the_promise_holds(tokens: list, running: bool, cold: bool, keep: int, budget: int) -> None:
-    """Whatever the sizes: keep stays verbatim, or the most that fits; only the newest exchange alone may pass the limit."""
+    """Whatever the sizes: keep stays verbatim, or the most that fits; only the newest may pass the limit."""
     some = tuple(
         Exchange(first=i, last=i, tokens=n, upper=n, open=running and i == len(tokens) - 1)
         for i, n in enumerate(tokens)

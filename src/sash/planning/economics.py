@@ -30,6 +30,7 @@ SHARE = 0.003
 """what each model's weight gets back at every step, so that a change of habits finds it awake"""
 SIZE_MEMORY = 0.975
 REQUESTS_MEMORY = 0.97
+OVER_STEP = 0.03
 AFTER_PRIOR = 2.0
 PRIOR_CAP = 6.0
 """how many pauses of other conversations the first guess is worth at most"""
@@ -93,67 +94,63 @@ class Habits:
         `over` is what the shortest run holds beyond `keep`, None while the conversation is shorter. A
         clock that jumped back counts as no pause.
         """
+        fields = self.to_json()
         weight = self.weight * SIZE_MEMORY + 1.0
-        tokens = self.tokens + (added - self.tokens) / weight
+        fields.update(sent=sent, tokens=self.tokens + (added - self.tokens) / weight, weight=weight)
         if inside:
-            requests = self.requests + 1.0 - REQUESTS_MEMORY
-            return self._with(sent=sent, tokens=tokens, weight=weight, requests=requests)
-        paused = self if self.at is None else self._paused(max(0.0, now - self.at))
-        return paused._with(
-            at=now,
-            sent=sent,
-            tokens=tokens,
-            weight=weight,
-            requests=max(1.0, self.requests * REQUESTS_MEMORY + 1.0 - REQUESTS_MEMORY),
-            over=self.over if over is None else over if self.over < 0 else self.over + 0.03 * (over - self.over),
-        )
-
-    def _with(self, **changes: Any) -> Habits:
-        # dataclasses.replace, which costs three times as much on a path that every request takes
-        fields = {name: getattr(self, name) for name in _STORED}
-        fields.update(changes)
+            fields["requests"] = self.requests + 1.0 - REQUESTS_MEMORY
+            return Habits(**fields)
+        fields.update(at=now, requests=max(1.0, self.requests * REQUESTS_MEMORY + 1.0 - REQUESTS_MEMORY))
+        if over is not None:
+            fields["over"] = over if self.over < 0 else self.over + OVER_STEP * (over - self.over)
+        if self.at is not None:
+            fields.update(self._paused(max(0.0, now - self.at)))
         return Habits(**fields)
 
-    def _paused(self, gap: float) -> Habits:
-        """With one more pause before a plain user request, in seconds."""
+    def _paused(self, gap: float) -> dict[str, Any]:
+        """What one more pause before a plain user request changes, in seconds."""
         kind = kind_of(gap)
         counted, rowed, paced = self._guesses(_FLAT)
         rows = list(self.rows)
         if self.last >= 0:
             rows[self.last] = _counted(self.rows[self.last], kind, AFTER_MEMORY)
         away, step = math.log(max(1.0, gap)) - self.pace, 1.0 - PACE_MEMORY
-        return self._with(
-            last=kind,
-            counts=_counted(self.counts, kind, COUNTS_MEMORY),
-            rows=tuple(rows),
-            pace=self.pace + step * away,
-            spread=(1.0 - step) * (self.spread + step * away * away),
-            trust=_reweighed(self.trust, (counted[kind], rowed[kind], paced[kind])),
-        )
+        return {
+            "last": kind,
+            "counts": _counted(self.counts, kind, COUNTS_MEMORY),
+            "rows": tuple(rows),
+            "pace": self.pace + step * away,
+            "spread": (1.0 - step) * (self.spread + step * away * away),
+            "trust": _reweighed(self.trust, counted[kind], rowed[kind], paced[kind]),
+        }
 
     def outlook(self, prior: Chances) -> dict[Ttl, Chance]:
         """What to expect of the coming pauses, by lifetime. `prior` are counts from other conversations."""
         counted, rowed, paced = self._guesses(prior)
-        after = [self._after(kind, counted) for kind in range(3)]
-        seen = [count + 0.5 for count in self.counts]
-        return {"5m": self._chance(1, counted, rowed, paced, after, seen),
-                "1h": self._chance(2, counted, rowed, paced, after, seen)}  # fmt: skip
+        x, y, z = self._after(0, counted), self._after(1, counted), self._after(2, counted)
+        a, b, c = self.counts[0] + 0.5, self.counts[1] + 0.5, self.counts[2] + 0.5
+        within = x[0] + x[1], y[0] + y[1], z[0] + z[1]
+        return {
+            "5m": self._chance(counted[0], paced[0], rowed[0], x[0], (b * y[0] + c * z[0]) / (b + c)),
+            "1h": self._chance(
+                counted[0] + counted[1],
+                paced[0] + paced[1],
+                rowed[0] + rowed[1],
+                (a * within[0] + b * within[1]) / (a + b),
+                within[2],
+            ),
+        }
 
-    def _chance(
-        self, kinds: int, counted: Chances, rowed: Chances, paced: Chances, after: list[Chances], seen: list[float]
-    ) -> Chance:
-        """The chances of a pause among the first `kinds` kinds; requests inside a tool run follow at once."""
+    def _chance(self, counted: float, paced: float, next_: float, alive: float, dead: float) -> Chance:
+        """Each model's chance, weighed; requests inside a tool run follow at once, so the cache outlives them."""
         a, b, c = self.trust
-        short = [sum(row[:kinds]) for row in after]
-        base = a * sum(counted[:kinds]) + c * sum(paced[:kinds])
-        alive = sum(n * p for n, p in zip(seen[:kinds], short[:kinds], strict=True)) / sum(seen[:kinds])
-        dead = sum(n * p for n, p in zip(seen[kinds:], short[kinds:], strict=True)) / sum(seen[kinds:])
-        inner = 1.0 - 1.0 / self.requests
-
-        def chance(guess: float) -> float:
-            return min(MOST_CERTAIN, inner + (1.0 - inner) * (base + b * guess))
-
-        return Chance(next=chance(sum(rowed[:kinds])), stay=chance(alive), cold=chance(dead))
+        inner, base = 1.0 - 1.0 / self.requests, a * counted + c * paced
+        outer = 1.0 - inner
+        return Chance(
+            next=min(MOST_CERTAIN, inner + outer * (base + b * next_)),
+            stay=min(MOST_CERTAIN, inner + outer * (base + b * alive)),
+            cold=min(MOST_CERTAIN, inner + outer * (base + b * dead)),
+        )
 
     def _guesses(self, prior: Chances) -> tuple[Chances, Chances, Chances]:
         counted = _shares(self.counts, prior)
@@ -170,7 +167,20 @@ class Habits:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {name: getattr(self, name) for name in _STORED}
+        return {
+            "at": self.at,
+            "sent": self.sent,
+            "last": self.last,
+            "counts": self.counts,
+            "rows": self.rows,
+            "pace": self.pace,
+            "spread": self.spread,
+            "trust": self.trust,
+            "tokens": self.tokens,
+            "weight": self.weight,
+            "requests": self.requests,
+            "over": self.over,
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Habits:
@@ -204,15 +214,14 @@ def _shares(counts: Chances, prior: Chances) -> Chances:
 
 
 def _counted(counts: Chances, kind: int, memory: float) -> Chances:
-    a, b, c = (round(n * memory, 6) for n in counts)
+    a, b, c = counts[0] * memory, counts[1] * memory, counts[2] * memory
     return (a + 1.0, b, c) if kind == 0 else (a, b + 1.0, c) if kind == 1 else (a, b, c + 1.0)
 
 
-def _reweighed(trust: Chances, likelihoods: Chances) -> Chances:
-    raw = [w * p for w, p in zip(trust, likelihoods, strict=True)]
-    total = sum(raw)
-    a, b, c = ((1.0 - SHARE) * w / total + SHARE / 3 for w in raw)
-    return a, b, c
+def _reweighed(trust: Chances, counted: float, rowed: float, paced: float) -> Chances:
+    a, b, c = trust[0] * counted, trust[1] * rowed, trust[2] * paced
+    keep = (1.0 - SHARE) / (a + b + c)
+    return a * keep + SHARE / 3, b * keep + SHARE / 3, c * keep + SHARE / 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,14 +149,13 @@ class _Choice:
         """The cheapest option, in words."""
         options = list(self._options())
         best = min(options, key=lambda option: option.total)
-        habits = replace(self.habits, sent=self.preamble + best.view)
         return Decision(
             start=best.start,
             rule=self._rule(best),
             reason=self._reason(best),
             marks=self._marks(best),
             rejected=self._rejected(best, options),
-            learned=habits.to_json(),
+            learned={**self.habits.to_json(), "sent": self.preamble + best.view},
         )
 
     def _options(self) -> Iterator[Option]:
