@@ -46,7 +46,14 @@ def async_client(client: Any) -> Any:
 
 
 def _from_environment(make: Any) -> Any:
-    client = make()
+    try:
+        client = make()
+    except _load_anthropic().AnthropicError as error:  # a profile or token file that is named but not there
+        raise InvalidOption(
+            f"no key for Claude: {error}; or set ANTHROPIC_API_KEY, or pass client=anthropic.Anthropic(...)",
+            option="client",
+            value=None,
+        ) from error
     known = (client.api_key, client.auth_token, getattr(client, "credentials", None), client.default_headers)
     if not any(known[:3]) and not _authorised(known[3]):
         raise InvalidOption(

@@ -37,7 +37,7 @@ def as_blocks(content: Content) -> list[Block]:
     Raises InvalidContent for empty content, for text that is only whitespace, and for what is no block.
     """
     if isinstance(content, str):
-        blocks = [text_block(content)]
+        blocks = [text_block(plain(content))]
     elif isinstance(content, Iterable) and not isinstance(content, Mapping | bytes):
         blocks = [plain(block) for block in content]
     else:

@@ -55,7 +55,7 @@ def preamble(system: str | Sequence[Any] | None, tools: Sequence[Any] | None) ->
 def _system_text(system: str | Sequence[Any] | None) -> str:
     if not system:
         return ""
-    blocks = [text_block(system)] if isinstance(system, str) else plain(system)
+    blocks = [text_block(plain(system))] if isinstance(system, str) else plain(system)
     good = isinstance(blocks, list) and all(isinstance(block, dict) and block.get("type") == "text" for block in blocks)
     if not good:
         raise InvalidOption(

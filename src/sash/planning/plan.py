@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sash.errors import BudgetExceeded, InvalidOption
+from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Sent
@@ -134,18 +134,28 @@ def make_plan(
     """Plan the request that sends `new` (seqs following the head) after what `memory` holds.
 
     `forms` remembers sent forms from plan to plan; it changes nothing but the time it takes.
-    Raises BudgetExceeded when nothing legal fits, naming the largest part and the missing tokens.
+    Raises BudgetExceeded when nothing legal fits, naming the largest part and the missing tokens, and
+    InvalidContent when there is no user turn to begin with.
     """
     turns = (*memory.turns, *new)
     known = {**memory.counts, **counts}
     groups = by_exchange(turns)
     if groups and not groups[0][0].opens:
         groups = groups[1:]  # imported turns before the first user turn: a request cannot begin with them
+    _reject_no_question(groups)
     situation = _situation(memory, groups, known, settings, now)
     decision = settings.strategy.decide(situation)
     _reject_bad_start(decision, situation, settings.strategy)
     _reject_too_large(situation, decision, settings)
     return _carry_out(memory, groups, situation, decision, settings, now, forms)
+
+
+def _reject_no_question(groups: Sequence[Sequence[Turn]]) -> None:
+    if not groups:
+        raise InvalidContent(
+            "a tool_result without its tool call: a conversation begins with what the user says. Nothing was sent",
+            problem="tool-result-orphan",
+        )
 
 
 def _situation(
