@@ -154,7 +154,7 @@ def _reject_no_question(groups: Sequence[Sequence[Turn]]) -> None:
     if not groups:
         raise InvalidContent(
             "a tool_result without its tool call: a conversation begins with what the user says. Nothing was sent",
-            problem="tool-result-orphan",
+            problem="tool-orphan",
         )
 
 
