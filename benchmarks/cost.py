@@ -37,6 +37,7 @@ UNSEEN = 1000
 LONG = Marks(preamble="1h", tail="1h")
 MARKS = (Marks(), LONG, NO_MARKS)
 STATIONARY = ("fast", "chatty", "office")
+INSIDE = Economic(inside_tools=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,7 +84,7 @@ def contenders(keep: int, budget: int) -> list[Contender]:
     ]
     return [
         Contender(strategy=Economic()),
-        Contender(strategy=Economic(inside_tools=True)),
+        Contender(strategy=INSIDE),
         *(Contender(strategy=strategy, marks=marks) for strategy in fixed for marks in MARKS),
         Contender(strategy=Everything(), marks=Marks()),
     ]
@@ -183,10 +184,12 @@ def _reach_of(regime: str, keep: int, budget: int, options: argparse.Namespace, 
     unseen = range(UNSEEN, UNSEEN + options.seeds)
     rows = compare(
         many([regime], unseen, exchanges=options.exchanges),
-        [Economic(), *fixed],
+        [Economic(), INSIDE, *fixed],
         [terms],
     ).rows
     ours = [row for row in rows if row.outcome.strategy == repr(Economic())]
+    inside = _mean(rows, repr(INSIDE))
+    rows = tuple(row for row in rows if row.outcome.strategy != repr(INSIDE))
     chosen = min(_keeping(seen.rows), key=lambda name: _mean(seen.rows, name))
     found["ratios"].append(
         {
@@ -195,6 +198,7 @@ def _reach_of(regime: str, keep: int, budget: int, options: argparse.Namespace, 
             "budget": budget,
             "mean": round(fmean(row.ratio for row in ours), 4),
             "worst": round(max(row.ratio for row in ours), 4),
+            "cutting_inside_tools": round(inside, 4),
             "best_fixed": chosen,
             "best_fixed_mean": round(_mean(rows, chosen), 4),
             "stationary": regime in STATIONARY,
@@ -210,8 +214,10 @@ def _reach_recorded(keep: int, budget: int, options: argparse.Namespace, found: 
     for trace, meant in _recorded():
         if (keep, budget) not in meant:
             continue
-        rows = compare([trace], [Economic(), *fixed_settings(keep, budget)], [terms]).rows
-        mean = {"mean": round(rows[0].ratio, 4), "worst": round(rows[0].ratio, 4), "stationary": False}
+        first, inside, *others = compare([trace], [Economic(), INSIDE, *fixed_settings(keep, budget)], [terms]).rows
+        rows = [first, *others]
+        mean = {"mean": round(first.ratio, 4), "worst": round(first.ratio, 4), "stationary": False}
+        mean["cutting_inside_tools"] = round(inside.ratio, 4)
         found["ratios"].append({"regime": trace.name, "keep": keep, "budget": budget, **mean})
         if len(trace.opens) >= 100:
             found["exceptions"] += _exceptions(rows[:1], rows)
@@ -244,10 +250,17 @@ def _exceptions(ours: Sequence[Row], rows: Sequence[Row]) -> list[dict[str, Any]
 
 def _print_reach(found: dict[str, Any]) -> None:
     table = Table(title="The economic window over the optimum, and the best fixed window chosen on other seeds")
-    for column in ("traffic", "keep", "budget", "mean", "worst", "best fixed", "its mean"):
+    for column in ("traffic", "keep", "budget", "mean", "worst", "inside tools", "best fixed", "its mean"):
         table.add_column(column)
     for entry in found["ratios"]:
-        cells = [entry["regime"], entry["keep"], entry["budget"], entry["mean"], entry["worst"]]
+        cells = [
+            entry["regime"],
+            entry["keep"],
+            entry["budget"],
+            entry["mean"],
+            entry["worst"],
+            entry["cutting_inside_tools"],
+        ]
         table.add_row(*map(str, [*cells, entry.get("best_fixed", ""), entry.get("best_fixed_mean", "")]))
     console = Console(width=180)
     console.print(table)

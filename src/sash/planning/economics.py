@@ -232,7 +232,7 @@ class Frame:
     usual: float
     """the view just after a cut, as a rule"""
     lucky: float
-    """the same at a well-chosen moment: the shortest run is a little longer or shorter from request to request"""
+    """the same at a well-chosen moment: whole exchanges hold now more, now hardly more than `keep`"""
     growth: float
     """added per request"""
     room: float
@@ -268,7 +268,7 @@ class Way:
     carry: float
     """dollars for carrying a token, per request"""
     anew: float
-    """dollars per token written at a cut instead of read"""
+    """dollars per token written at a cut instead of read; the newest request's are written either way"""
     growth: float
     usual: float
     per_cut: float
@@ -297,7 +297,12 @@ class Way:
         best, q = math.inf, self.stay
         for later, size in cuts:
             alive = q ** (later - 1.0)
-            cut = self.anew * size + self.per_cut + self.carried(size - self.usual) - self.carried(later * self.growth)
+            cut = (
+                self.anew * (size - self.growth)
+                + self.per_cut
+                + self.carried(size - self.usual)
+                - self.carried(later * self.growth)
+            )
             dollars = (1.0 - alive) / (1.0 - q) * self.carry * excess + alive * cut
             best = min(best, dollars)
         return best
@@ -330,7 +335,7 @@ class _Cycle:
 
 def _cycle(ttl: Ttl, frame: Frame, chance: Chance) -> _Cycle:
     q, carry = chance.stay, max(1e-12, frame.read - frame.worth)
-    stake = (frame.write[ttl] - frame.read) * frame.lucky + frame.per_cut
+    stake = (frame.write[ttl] - frame.read) * max(1.0, frame.lucky - frame.growth) + frame.per_cut
     slope, rate = carry / (1.0 - q), (1.0 - q) / (q * frame.growth)
     wanted = _cut_at(stake / slope, rate)
     cut_at = min(wanted, max(1.0, frame.room))

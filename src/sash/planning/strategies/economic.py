@@ -19,8 +19,6 @@ from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.strategies.named import Named
 from sash.planning.strategies.stepped import SteppedWindow
 
-LUCK = 0.2
-"""how much longer than `keep` the shortest run is at a well-chosen moment, as a share of its mean excess"""
 BOUNDARIES = 12
 """how many exchanges of the shortest run are considered as the next place to cut at"""
 LATER = (1, 4, 16, 64)
@@ -130,7 +128,7 @@ class _Choice:
         return Frame(
             preamble=self.preamble,
             usual=self.usual,
-            lucky=min(self.usual, situation.keep + LUCK * self.over),
+            lucky=min(self.usual, float(situation.keep)),
             growth=self.growth,
             room=self._room() - usual,
             fresh=fresh,
@@ -218,10 +216,9 @@ class _Choice:
         cuts = [
             (n := max(1, math.ceil((keep - run) / each)) * requests, run + n * self.growth) for run in self._inner()
         ]
-        usual = keep + LUCK * self.over
-        far = [(max(n * each, keep) / self.growth, usual) for n in LATER if n * each >= keep]
+        far = [(max(n * each, keep) / self.growth, keep) for n in LATER if n * each >= keep]
         last = max(1.0, (self._room() - self.preamble - self.view) / self.growth)
-        cuts = [cut for cut in (*cuts, *(far or [(keep / self.growth, usual)])) if cut[0] <= last]
+        cuts = [cut for cut in (*cuts, *(far or [(keep / self.growth, keep)])) if cut[0] <= last]
         return cuts or [(last, keep + self.over)]
 
     def _inner(self) -> list[int]:
