@@ -18,15 +18,17 @@ from typing import Any, Literal, Self, TypeVar
 from sash import inspect
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client
+from sash.claude.functions import as_tools, functions
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
-from sash.drive import AsyncRun, Performer, Run, drive, drive_async
-from sash.errors import ConversationClosed, InvalidContent, InvalidOption, SashError
+from sash.drive import AsyncRun, Performer, Run, Tell, drive, drive_async
+from sash.errors import ConversationClosed, InvalidContent, InvalidOption
 from sash.flows import branch, steps
+from sash.flows.ask import send
 from sash.flows.branch import PastRequest
 from sash.flows.count import count
 from sash.flows.prepare import Prepared, prepare
-from sash.flows.send import send
+from sash.flows.run import Tools, run, submit
 from sash.flows.steps import Flow, Head
 from sash.flows.talk import Chat, Sizes
 from sash.model.blocks import as_blocks, dumps, plain
@@ -62,6 +64,8 @@ def open_store(store: str | Path | Store | None) -> Store:
 
 class _Talk:
     """What both conversations share: the settings in force, and flows made from arguments. No I/O."""
+
+    _awaits: bool
 
     def __init__(
         self,
@@ -101,7 +105,8 @@ class _Talk:
         self._create = create
         self._card = card or (card_of(model) if model else None)
         self._given_card = card
-        self._preamble = preamble(system, tools)
+        self._tools = as_tools(tools or ())
+        self._preamble = preamble(system, self._tools)
         self._preamble_given = (system is not None, tools is not None)
         self._options = check_options(options)
         self._forms = Forms()
@@ -174,7 +179,7 @@ class _Talk:
         """Settings for one request, and what makes the lasting ones last once it may be sent."""
         card = self._card_for(model)
         checked = {**self._options, **check_options(options)}
-        parts = preamble(system, tools)
+        parts = preamble(system, None if tools is None else as_tools(tools))
         now = Preamble(system=parts.system or self._preamble.system, tools=parts.tools or self._preamble.tools)
         if tools is not None and not list(tools) and now.tools:
             checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
@@ -228,8 +233,7 @@ class _Talk:
 
     def _send_flow(self, content: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> Flow[Reply]:
         """A send from arguments to reply. Lasting options last as soon as the request may be sent."""
-        timeout = arguments.get("timeout", self._options.get("timeout"))
-        settings, keep_lasting = self._settings(**{k: v for k, v in arguments.items() if k != "timeout"})
+        timeout, settings, keep_lasting = self._call(arguments)
         drafts = self._drafts(content)
         return self._lasting(
             send(self._chat(settings.card), drafts, settings, stream=stream, timeout=timeout), keep_lasting
@@ -238,12 +242,41 @@ class _Talk:
     def _lasting(self, flow: Flow[Reply], keep: Callable[[], None]) -> Flow[Reply]:
         try:
             reply = yield from flow
-        except SashError as error:
-            if not isinstance(error, InvalidContent | InvalidOption):
+        except BaseException as error:  # Ctrl-C too: the record knows the new system and tools by then
+            if not isinstance(error, InvalidContent | InvalidOption | GeneratorExit):
                 keep()
             raise
         keep()
         return reply
+
+    def _submit_flow(self, results: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
+        timeout, settings, keep_lasting = self._call(arguments)
+        return self._lasting(submit(self._chat(settings.card), results, settings, timeout=timeout), keep_lasting)
+
+    def _run_flow(
+        self, content: Any, tools: Sequence[Any] | None, max_steps: int, stream: bool, arguments: Mapping[str, Any]
+    ) -> Flow[Reply]:
+        """A run over the functions among `tools`, which stay in force as tools of any send do."""
+        _check_numbers(max_steps=max_steps)
+        given = self._tools if tools is None else as_tools(tools)
+        timeout, settings, keep_lasting = self._call({**arguments, "tools": given or None})
+        found = functions(given, waiting=self._awaits)
+        if not found:
+            raise InvalidOption("run() calls functions: give some as tools=[...]", option="tools", value=tools)
+        by_hand = frozenset(str(tool.get("name")) for tool in settings.preamble.tool_list) - set(found)
+        limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps, stream=stream, timeout=timeout)
+        drafts = () if content is None else self._drafts(content)
+
+        def keep() -> None:
+            keep_lasting()
+            self._tools = given
+
+        return self._lasting(run(self._chat(settings.card), drafts, settings, limits), keep)
+
+    def _call(self, arguments: Mapping[str, Any]) -> tuple[float | None, Settings, Callable[[], None]]:
+        """The timeout and the settings of one call, and what makes the lasting ones last."""
+        timeout = arguments.get("timeout", self._options.get("timeout"))
+        return timeout, *self._settings(**{k: v for k, v in arguments.items() if k != "timeout"})
 
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
         settings, _ = self._settings(**arguments)
@@ -299,6 +332,8 @@ class Conversation(_Talk):
     Raises CallerErrors for what cannot work, StoreErrors for a file that cannot be opened.
     """
 
+    _awaits = False
+
     def __init__(self, store: str | Path | Store | None = None, **settings: Any) -> None:
         self._client = settings.pop("client", None)
         super().__init__(store, **settings)
@@ -349,6 +384,36 @@ class Conversation(_Talk):
                 raise
 
         return ReplyStream(start, self._turnstile.leave)
+
+    def submit(self, results: Any, **options: Any) -> Reply:
+        """Answer the tool calls of the newest reply, all in one user turn, and wait for the next reply.
+
+        `results`: `tool_result` blocks, or a mapping from call id to a result (text, blocks, any JSON value, or the
+        exception that came instead). A call without a result is answered with an error. Raises InvalidContent,
+        with nothing written, for ids that no open call has.
+        """
+        return self._alone(lambda: self._submit_flow(results, options))
+
+    def run(
+        self,
+        content: Any = None,
+        *,
+        tools: Sequence[Any] | None = None,
+        max_steps: int = 20,
+        on_event: Tell | None = None,
+        **options: Any,
+    ) -> Reply:
+        """Say something and call the functions Claude asks for until it is done; the last reply.
+
+        `tools`: typed functions, function tools of the SDK, or definitions (a call to one of those ends the run, for
+        `submit`); default: those in force. `max_steps`: the most requests. `on_event`: called with the SDK's events
+        of every reply as they come, and with a `RunEvent` for each reply and each result; what it raises ends the
+        run. What a function raises goes to Claude as an error result. Usage, cost and latency are those of the
+        whole run, `reply.steps` has its replies. Without content, a run that was left goes on.
+        """
+        return self._alone(
+            lambda: self._run_flow(content, tools, max_steps, on_event is not None, options), tell=on_event
+        )
 
     def retry(self, **options: Any) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
@@ -439,13 +504,13 @@ class Conversation(_Talk):
         self._require_open()
         return drive(flow(), self._performer())
 
-    def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True) -> R:
+    def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True, tell: Tell | None = None) -> R:
         """Drive a flow that appends: one at a time."""
         self._require_open()
         performer = self._talker() if talk else self._performer()
         self._turnstile.enter()
         try:
-            return drive(flow(), performer)
+            return drive(flow(), performer, tell)
         finally:
             self._turnstile.leave()
 
@@ -455,6 +520,8 @@ class AsyncConversation(_Talk):
 
     Nothing is opened before the first `await`. Use it as `async with AsyncConversation(...) as chat`.
     """
+
+    _awaits = True
 
     def __init__(self, store: str | Path | Store | None = None, **settings: Any) -> None:
         self._client = settings.pop("client", None)
@@ -501,6 +568,27 @@ class AsyncConversation(_Talk):
                 raise
 
         return AsyncReplyStream(start, self._leave)
+
+    async def submit(self, results: Any, **options: Any) -> Reply:
+        """Answer the tool calls of the newest reply. See `Conversation.submit`."""
+        return await self._alone(lambda: self._submit_flow(results, options))
+
+    async def run(
+        self,
+        content: Any = None,
+        *,
+        tools: Sequence[Any] | None = None,
+        max_steps: int = 20,
+        on_event: Tell | None = None,
+        **options: Any,
+    ) -> Reply:
+        """Say something and call the functions Claude asks for. See `Conversation.run`.
+
+        Coroutine functions are awaited, plain ones work in a thread; `on_event` may be either.
+        """
+        return await self._alone(
+            lambda: self._run_flow(content, tools, max_steps, on_event is not None, options), tell=on_event
+        )
 
     async def retry(self, **options: Any) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
@@ -599,13 +687,13 @@ class AsyncConversation(_Talk):
         await self._open()
         return await drive_async(flow(), self._performer().perform_async)
 
-    async def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True) -> R:
+    async def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True, tell: Tell | None = None) -> R:
         await self._open()
         if talk:
             self._make_client()
         await self._enter()
         try:
-            return await drive_async(flow(), self._performer().perform_async)
+            return await drive_async(flow(), self._performer().perform_async, tell)
         finally:
             self._leave()
 

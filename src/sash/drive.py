@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from sash.flows.steps import Abandoned, Emit, Flow, Now, Step, StoreStep
+from sash.flows.steps import Abandoned, CallTool, Emit, Flow, Now, Step, StoreStep
 
 R = TypeVar("R")
 Perform = Callable[[Step[Any]], Any]
 AsyncPerform = Callable[[Step[Any]], Awaitable[Any]]
+Tell = Callable[[Any], Any]
 
 
 class Run:
@@ -42,8 +44,8 @@ class Run:
         return None
 
     def abandon(self) -> None:
-        """Throw the caller's leaving into the flow and let it record what had come."""
-        if not self.finished:
+        """Throw the caller's leaving into the flow, until it has recorded what had come and ends."""
+        while not self.finished:
             self._error = Abandoned()
             with contextlib.suppress(Abandoned):
                 self.advance()
@@ -95,8 +97,8 @@ class AsyncRun:
         return None
 
     async def abandon(self) -> None:
-        """Throw the caller's leaving into the flow and let it record what had come."""
-        if not self._sync.finished:
+        """Throw the caller's leaving into the flow, until it has recorded what had come and ends."""
+        while not self._sync.finished:
             self._sync._error = Abandoned()
             with contextlib.suppress(Abandoned):
                 await self.advance()
@@ -112,20 +114,31 @@ def _never(step: Step[Any]) -> Any:
     raise AssertionError(f"the async driver performs {step!r} itself")
 
 
-def drive(flow: Flow[R], perform: Perform) -> R:
-    """Run a flow that emits nothing to its end."""
+def drive(flow: Flow[R], perform: Perform, tell: Tell | None = None) -> R:
+    """Run a flow to its end; `tell` is called with each event. What it raises ends the flow, recorded as it is."""
     run = Run(flow, perform)
-    while run.advance() is not None:
-        pass
+    try:
+        while (emitted := run.advance()) is not None:
+            if tell is not None:
+                tell(emitted.event.event)
+    except BaseException:
+        run.abandon()
+        raise
     result: R = run.result
     return result
 
 
-async def drive_async(flow: Flow[R], perform: AsyncPerform) -> R:
-    """Run a flow that emits nothing to its end."""
+async def drive_async(flow: Flow[R], perform: AsyncPerform, tell: Tell | None = None) -> R:
+    """The same for an async caller; `tell` may be a coroutine function."""
     run = AsyncRun(flow, perform)
-    while await run.advance() is not None:
-        pass
+    try:
+        while (emitted := await run.advance()) is not None:
+            told = tell(emitted.event.event) if tell is not None else None
+            if inspect.isawaitable(told):
+                await told
+    except BaseException:
+        await run.abandon()
+        raise
     result: R = run.result
     return result
 
@@ -140,13 +153,24 @@ class Performer:
         """Perform one step, blocking."""
         if isinstance(step, StoreStep):
             return getattr(self.store, step.method)(step)
+        if isinstance(step, CallTool):
+            return step.function.call(step.input)
         return self.clock() if isinstance(step, Now) else self.claude.perform(step)
 
     async def perform_async(self, step: Step[Any]) -> Any:
         """Perform one step without blocking the event loop."""
         if isinstance(step, StoreStep):
             return await _unhurried(asyncio.to_thread(getattr(self.store, step.method), step))
+        if isinstance(step, CallTool):
+            return await _called(step)
         return self.clock() if isinstance(step, Now) else await self.claude.perform(step)
+
+
+async def _called(step: CallTool) -> Any:
+    """A coroutine function is awaited; a plain one works in a thread, off the event loop."""
+    if step.function.waits:
+        return await step.function.call(step.input)
+    return await asyncio.to_thread(step.function.call, step.input)
 
 
 async def _unhurried(work: Any) -> Any:

@@ -17,3 +17,10 @@ def _load_httpx2() -> Any:
     import httpx2  # noqa: PLC0415
 
     return httpx2
+
+
+def _load_tool_error() -> Any:
+    """What a function tool of the SDK raises to say in its own words what went wrong."""
+    from anthropic.lib.tools import ToolError  # noqa: PLC0415
+
+    return ToolError

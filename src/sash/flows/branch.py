@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.errors import CallerError, InvalidOption, NothingToRetry
+from sash.flows.ask import send
 from sash.flows.prepare import body_hash
-from sash.flows.send import send
 from sash.flows.steps import Flow, Head, NewBranch, ReadHead, ReadRequest, ReadTurn, ReadTurns, SetBranch
 from sash.flows.talk import Chat
 from sash.model.epochs import Epoch, Request

@@ -13,6 +13,7 @@ from sash.counting.ledger import Anchor
 from sash.counting.measure import Measure
 from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.doubt import settle_doubt
+from sash.flows.loose import paused, tie_up
 from sash.flows.remember import live_epoch, measure, remember
 from sash.flows.steps import Flow, Loaded, Now, ReadWindow
 from sash.flows.talk import Chat, Counter
@@ -21,7 +22,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Marker
 from sash.model.turns import Draft, Turn
 from sash.planning.plan import Memory, Plan, Settings, make_plan
-from sash.planning.rules import check_request, open_calls
+from sash.planning.rules import check_request
 
 REACH = 6
 """Characters read back for each token of budget when a view is made anew: more than any text needs."""
@@ -49,6 +50,8 @@ class Prepared:
     measures: Mapping[int, Measure]
     """of the new turns, by seq: what the estimator learns from when their exact size is known"""
     counter: Counter
+    interrupted: tuple[int, ...]
+    """ids of paused turns that this request gives up"""
     at: float
 
 
@@ -70,8 +73,10 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         )
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)
+    tied = yield from tie_up(loaded.turns, drafts)
+    loaded = replace(loaded, turns=tied.turns)
     sized = remember(loaded, settings, chat.counter, chat.sizes)
-    drafts = (*_answers_to_open_calls(loaded.turns, drafts), *drafts)
+    drafts = (*tied.answers, *drafts)
     if not drafts and not _waiting(loaded.turns):
         raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
     new = _as_turns(drafts, sized.memory.head, now)
@@ -95,6 +100,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         anchor=sized.anchor,
         measures=measures,
         counter=chat.counter,
+        interrupted=tied.interrupted,
         at=now,
     )
 
@@ -111,27 +117,8 @@ def _needs_more(loaded: Loaded, settings: Settings) -> bool:
 
 
 def _waiting(turns: Sequence[Turn]) -> bool:
-    return bool(turns) and turns[-1].state == "pending"
-
-
-def _answers_to_open_calls(turns: Sequence[Turn], drafts: Sequence[Draft]) -> tuple[Draft, ...]:
-    """Error results for calls that were never answered, as a turn of their own, when something else is said.
-
-    The next question then stays a plain turn, and the history legal.
-    """
-    calls = open_calls(turns[-1].blocks, ()) if turns and turns[-1].role == "assistant" else ()
-    if not calls or turns[-1].state == "interrupted" or not drafts or not drafts[0].plain:
-        return ()
-    results = [
-        {
-            "type": "tool_result",
-            "tool_use_id": call,
-            "content": "[interrupted: no result was recorded]",
-            "is_error": True,
-        }
-        for call in calls
-    ]
-    return (Draft(role="user", content=dumps(results)),)
+    """Whether there is something to send as it stands: a question without a reply, or a reply that paused."""
+    return bool(turns) and (turns[-1].state == "pending" or bool(paused(turns)))
 
 
 def _as_turns(drafts: Sequence[Draft], head: int, now: float) -> tuple[Turn, ...]:

@@ -1,4 +1,4 @@
-"""One request from plan to recorded reply, streamed or not, whatever goes wrong on the way.
+"""One request from plan to recorded reply, streamed or not, whatever goes wrong on the way; `ask` makes several of it.
 
 The order of events: plan; record the user's turn, epoch and request in one transaction; send; record
 reply and usage in another. A failure in between leaves a legal record: the turn is pending (or withdrawn
@@ -8,6 +8,7 @@ when the request itself was refused), a reply cut short is kept as interrupted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sash.counting.ledger import REPLY_SLACK
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
@@ -35,25 +36,37 @@ from sash.model.counts import Count
 from sash.model.replies import Reply
 from sash.model.turns import Draft, State
 from sash.model.usage import Usage
-from sash.planning.plan import Settings
+from sash.planning.plan import Plan, Settings
 from sash.planning.rules import has_thinking
 from sash.planning.surprise import surprise
 
+WINDOW_FULL = "model_context_window_exceeded"
 STREAM_ABOVE = 21_333
 """max_tokens above which the SDK refuses to wait for a reply without streaming (600 s at 128,000 tokens an hour)."""
 
 
-def send(
-    chat: Chat, drafts: Sequence[Draft], settings: Settings, *, stream: bool = False, timeout: float | None = None
-) -> Flow[Reply]:
-    """Send `drafts` (none: what is pending) and return the recorded reply; with `stream`, emit events meanwhile."""
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """How a request is sent: `stream` emits events meanwhile; `timeout` in seconds; `again`: once more may follow.
+
+    With `again`, a failure that another request can mend leaves the question pending: a thinking block that is
+    bound elsewhere, a reply that ran into the end of the model's window.
+    """
+
+    stream: bool = False
+    timeout: float | None = None
+    again: bool = False
+
+
+def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
+    """Send `drafts` (none: what is pending) in one request and return the recorded reply."""
     prepared = yield from prepare(chat, drafts, settings)
     plan = prepared.plan
     begun = yield from _begin(chat, prepared)
-    wire = Wire(body=plan.body, betas=settings.betas, headers=settings.headers, timeout=timeout)
+    wire = Wire(body=plan.body, betas=settings.betas, headers=settings.headers, timeout=call.timeout)
     try:
-        if stream or (settings.max_tokens > STREAM_ABOVE and timeout is None):
-            answer = yield from _streamed(wire, emit=stream)
+        if call.stream or (settings.max_tokens > STREAM_ABOVE and call.timeout is None):
+            answer = yield from _streamed(wire, emit=call.stream)
         else:
             answer = yield from Send(wire=wire)
     except _Cut as cut:
@@ -62,9 +75,10 @@ def send(
     except GeneratorExit:
         raise  # nobody drives this flow any more; the turn is recorded as pending
     except BaseException as error:  # cancelled, Ctrl-C, a bug: the record must say so before it goes on its way
-        yield from _fail(prepared, begun, error)
+        yield from _fail(prepared, begun, error, keep=call.again and bound_elsewhere(error, plan))
         raise
-    return (yield from _finish(prepared, begun, answer, settings))
+    hold = call.again and answer.stop_reason == WINDOW_FULL and can_cut(plan)
+    return (yield from _finish(prepared, begun, answer, settings, hold=hold))
 
 
 def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:
@@ -83,6 +97,7 @@ def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:
         plain=plan.turns[-1].plain,
         counts=prepared.estimated,
         preamble_count=prepared.preamble_estimated,
+        interrupted=prepared.interrupted,
         learned=plan.decision.learned,
     )
     return begun
@@ -140,9 +155,12 @@ def _interrupted(cut: _Cut, begun: Begun) -> BaseException:
     )
 
 
-def _fail(prepared: Prepared, begun: Begun, error: BaseException) -> Flow[None]:
-    """Record a request without a reply; a refused request takes its turns (or all that were pending) along."""
-    refused = isinstance(error, RequestRejected)
+def _fail(prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool) -> Flow[None]:
+    """Record a request without a reply; a refused request takes its turns (or all that were pending) along.
+
+    `keep`: not this one, for it will be sent again in another form.
+    """
+    refused = isinstance(error, RequestRejected) and not keep
     new = tuple(turn.id for turn in begun.turns)
     withdraw = (new or prepared.pending) if refused else ()
     now = yield from Now()
@@ -155,17 +173,24 @@ def _fail(prepared: Prepared, begun: Begun, error: BaseException) -> Flow[None]:
         at=now,
     )
     if isinstance(error, RemoteError):
-        turn = (*prepared.pending, *new)[-1]
+        turn = next(iter((*prepared.pending, *new)[-1:]), None)  # none where a paused reply was to go on
         error.facts.update(turn=turn, state="withdrawn" if refused else "pending", number=begun.number)
 
 
 def _finish(
-    prepared: Prepared, begun: Begun, answer: Answer, settings: Settings, error: str | None = None
+    prepared: Prepared,
+    begun: Begun,
+    answer: Answer,
+    settings: Settings,
+    *,
+    error: str | None = None,
+    hold: bool = False,
 ) -> Flow[Reply]:
+    """Record the reply. `hold`: it will be asked for again, so it is withdrawn and its question stays pending."""
     usage = Usage.of_prompt(answer.usage)
     billed = Usage.billed(answer.usage)
     cost = settings.card.cost(billed) if settings.card.prices else None
-    state = _state(answer)
+    state = "withdrawn" if hold else _state(answer)
     blocks = without_empty_text(answer.blocks)
     draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
     new = tuple(turn.id for turn in begun.turns)
@@ -177,7 +202,7 @@ def _finish(
             request=begun.request,
             reply=draft,
             state=state,
-            settle=(new or prepared.pending) if state == "withdrawn" else (*prepared.pending, *new),
+            settle=() if hold else (new or prepared.pending) if state == "withdrawn" else (*prepared.pending, *new),
             settled="withdrawn" if state == "withdrawn" else "answered",
             usage=usage,
             usage_json=answer.usage,
@@ -211,6 +236,32 @@ def _finish(
         message=answer.message,
         request_id=answer.request_id,
         surprise=odd,
+        notes=_notes(answer),
+    )
+
+
+def bound_elsewhere(error: BaseException, plan: Plan) -> bool:
+    """Whether the API refused a thinking block for its place: bound to another prefix, or altered.
+
+    It says so in words alone: "... signature ... bound to a different conversation" ("Preserved thinking" docs).
+    """
+    said = str(getattr(error, "detail", "")) if isinstance(error, RequestRejected) else ""
+    named = "thinking" in said and ("signature" in said or "cannot be modified" in said)
+    return named and any(has_thinking(message["content"]) for _, message in plan.numbered)
+
+
+def can_cut(plan: Plan) -> bool:
+    """Whether older exchanges could still leave the view."""
+    return plan.decision.start < plan.situation.newest
+
+
+def _notes(answer: Answer) -> tuple[str, ...]:
+    """What the API did to the request beyond answering it."""
+    dropped = [change for change in answer.extra.get("input_transformations") or () if isinstance(change, dict)]
+    edits = (answer.extra.get("context_management") or {}).get("applied_edits") or ()
+    return (
+        *(f"the API left out {change.get('path')}: {change.get('type')}, {change.get('reason')}" for change in dropped),
+        *(f"the API edited the context: {dumps(edit)}" for edit in edits),
     )
 
 

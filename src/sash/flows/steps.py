@@ -15,6 +15,7 @@ from sash.model.answers import Answer, StreamEvent, Wire
 from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Request, Sent
+from sash.model.functions import Function
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, State, Turn
 from sash.model.usage import Usage
@@ -83,6 +84,14 @@ class Emit(Step[None]):
     """Hand an event to the caller."""
 
     event: StreamEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallTool(Step[Any]):
+    """Call a function with the input that Claude chose. Raises whatever the function raises."""
+
+    function: Function
+    input: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +227,8 @@ class BeginRequest(StoreStep[Begun]):
     """whether the newest turn sent opens an exchange (its gap then teaches the planner)"""
     counts: Mapping[int, Count] = field(default_factory=dict)
     """by seq: sizes estimated for this request, stored so that nothing is tokenised twice"""
+    interrupted: tuple[int, ...] = ()
+    """ids of paused turns that this request gives up"""
     preamble_count: Count | None = None
     learned: Mapping[str, Any] | None = None
 
@@ -257,6 +268,28 @@ class FinishRequest(StoreStep[Turn | None]):
     extra: Mapping[str, Any] = field(default_factory=dict)
     surprise: str = ""
     """how the bill differs from what was expected, and why; "" where it does not"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepResult(StoreStep[None]):
+    """Record the result of a tool call as soon as there is one, before all results are sent as a turn."""
+
+    method: ClassVar[str] = "keep_result"
+    conversation: int
+    turn: int
+    """id of the reply that made the call"""
+    call: str
+    block: str
+    """JSON text of the `tool_result`"""
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadResults(StoreStep[Mapping[str, str]]):
+    """Results that were kept for the calls of a reply and never sent: JSON texts by call id."""
+
+    method: ClassVar[str] = "read_results"
+    turn: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sash.model.blocks import Block
 
@@ -35,6 +35,19 @@ class StreamEvent:
 
     event: Any
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEvent:
+    """What happens in a tool run between the events of its replies: a reply is recorded, or a call has its result."""
+
+    type: Literal["reply", "tool_result"]
+    reply: Any = None
+    """the `Reply` of one step"""
+    call: Block | None = None
+    """the `tool_use` block"""
+    result: Block | None = None
+    """the `tool_result` block that answers it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

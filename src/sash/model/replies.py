@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sash.model.blocks import Block
@@ -13,7 +13,11 @@ from sash.model.usage import Usage
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One reply of Claude. `message` is the SDK's own object."""
+    """One reply of Claude. `message` is the SDK's own object.
+
+    A call may take several requests: a paused reply goes on, a run calls tools. Then `steps` has the reply of
+    each, usage, cost and latency are their sums, and turn, number, plan and message those of the last one.
+    """
 
     blocks: Sequence[Block]
     """content as plain blocks"""
@@ -34,6 +38,10 @@ class Reply:
     request_id: str | None = None
     surprise: str = ""
     """where the cache was read otherwise than planned by more than 2% of the prompt: by how much, and why"""
+    notes: tuple[str, ...] = ()
+    """what was mended or done on the way, in sentences: thinking left out, a cut forced, a run stopped"""
+    steps: tuple[Reply, ...] = field(default=(), repr=False)
+    """the reply of each request, oldest first, where the call took several; else empty"""
 
     @property
     def text(self) -> str:
@@ -45,5 +53,32 @@ class Reply:
         """The `tool_use` blocks, to be answered with tool results."""
         return [block for block in self.blocks if block.get("type") == "tool_use"]
 
+    @property
+    def refused(self) -> bool:
+        """Whether Claude declined: the question is withdrawn, in the record but not in the view."""
+        return self.stop_reason == "refusal"
+
     def __str__(self) -> str:
         return self.text
+
+
+def after(earlier: Reply, later: Reply) -> Reply:
+    """The `later` reply as the outcome of both: it sums up what they took."""
+    return replace(
+        later,
+        usage=earlier.usage + later.usage,
+        cost=None if earlier.cost is None or later.cost is None else earlier.cost + later.cost,
+        latency=earlier.latency + later.latency,
+        notes=(*earlier.notes, *later.notes),
+        steps=(*each(earlier), *each(later)),
+    )
+
+
+def joined(earlier: Reply, later: Reply) -> Reply:
+    """One reply that was given in two pieces."""
+    return replace(after(earlier, later), blocks=(*earlier.blocks, *later.blocks))
+
+
+def each(reply: Reply) -> tuple[Reply, ...]:
+    """The single replies of a call."""
+    return reply.steps or (reply,)

@@ -22,7 +22,7 @@ from sash.model.turns import Exchange, Turn, by_exchange
 from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
 from sash.planning.expect import expect
-from sash.planning.rules import open_calls
+from sash.planning.rules import open_calls, waiting_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
 from sash.planning.view import Forms, Message, assemble, messages
 
@@ -44,6 +44,8 @@ class Settings:
     headers: Mapping[str, str] = field(default_factory=dict)
     hand_markers: tuple[Marker, ...] = ()
     """markers that the caller put on the new turn's blocks"""
+    fresh: str = ""
+    """why a new epoch must begin with this request whatever the strategy says; "" if it need not"""
 
     @property
     def model(self) -> str:
@@ -215,8 +217,11 @@ def _exchange(group: Sequence[Turn], known: Mapping[int, Count], *, newest: bool
 
 
 def _in_tool_run(group: Sequence[Turn]) -> bool:
-    """Whether the exchange goes on: its newest turn carries tool results, or calls without any."""
-    return not group[-1].plain if group[-1].role == "user" else bool(open_calls(group[-1].blocks, ()))
+    """Whether the exchange goes on: its newest turn carries tool results, or calls (the server's too) without any."""
+    last = group[-1]
+    if last.role == "user":
+        return not last.plain
+    return bool(open_calls(last.blocks, ()) or waiting_calls([last.blocks]))
 
 
 def _size(count: Count) -> Size:
@@ -235,7 +240,9 @@ def _forced(epoch: Epoch | None, settings: Settings) -> str:
         return f"the model changed from {epoch.model} to {settings.model}"
     if epoch.preamble.tools != settings.preamble.tools:
         return "the tools changed"
-    return "the system prompt changed" if epoch.preamble.system != settings.preamble.system else ""
+    if epoch.preamble.system != settings.preamble.system:
+        return "the system prompt changed"
+    return settings.fresh
 
 
 def _reject_bad_start(decision: Decision, situation: Situation, strategy: Strategy) -> None:

@@ -8,6 +8,7 @@ give the same body byte for byte.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sash.model.blocks import Block
@@ -54,6 +55,9 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
 
 def body(epoch: Epoch, turns: Sequence[Turn], sent: Sent) -> dict[str, Any]:
     """The whole request body, markers in place."""
+    if turns and turns[-1].role == "assistant" and turns[-1].state == "interrupted":
+        # It was paused then, and sent to be continued as it was; that it was given up came later.
+        turns = (*turns[:-1], replace(turns[-1], state="answered"))
     return assemble(epoch, messages(turns, epoch), sent)
 
 

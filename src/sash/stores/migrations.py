@@ -69,6 +69,22 @@ def m005_pins_of_turns(db: Database) -> None:
     db.execute("DROP TABLE pins_by_seq")
 
 
+@migrations()
+def m006_tool_results(db: Database) -> None:
+    """Results of tool calls between the call's end and the turn that sends them: what a crash there must not lose."""
+    db.execute(
+        """CREATE TABLE tool_results (
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        call_id TEXT NOT NULL,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        block TEXT NOT NULL,
+        at REAL NOT NULL,
+        PRIMARY KEY (turn_id, call_id)
+    ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX tool_results_conversation ON tool_results (conversation_id)")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -123,6 +123,7 @@ class SqliteStore(Reports):
             turns = self._append(db, step.conversation, step.branch, step.head, step.turns, "pending", step.at)
             preamble = self._keep_preamble(db, step.epoch.preamble)
             epoch = step.epoch if step.epoch.id else self._new_epoch(db, step, preamble)
+            self._settle(db, step.interrupted, "interrupted")
             self._learn_gap(db, step)
             number = self._next_number(db, step)
             newest = turns[-1].id if turns else self._newest_sent(db, step)
@@ -290,6 +291,8 @@ class SqliteStore(Reports):
             self._keep_preamble_count(db, row["preamble_id"], step.model, step.preamble_count)
             self._keep_calibration(db, step)
             rows.update(db, "requests", step.request, self._outcome(step, row, reply))
+            if conflict is None and step.state != "withdrawn":  # every call up to here has its answer in a turn now
+                db.execute("DELETE FROM tool_results WHERE conversation_id = ?", (row["conversation_id"],))
         if conflict is not None:
             conflict.facts.update(reply=reply)
             raise conflict
@@ -350,6 +353,22 @@ class SqliteStore(Reports):
                 "latency": max(0.0, step.at - row["at"]),
             }
             rows.update(db, "requests", step.request, outcome)
+
+    # ---- results of tool calls, until they are sent ----------------------------------------------
+
+    def keep_result(self, step: steps.KeepResult) -> None:
+        """Keep the first result of a call."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO tool_results VALUES (?, ?, ?, ?, ?)",
+                (step.turn, step.call, step.conversation, step.block, step.at),
+            )
+
+    def read_results(self, step: steps.ReadResults) -> Mapping[str, str]:
+        """What was kept for the calls of a reply."""
+        with self._connection.reading() as db:
+            found = db.execute("SELECT call_id, block FROM tool_results WHERE turn_id = ?", (step.turn,))
+            return {row["call_id"]: row["block"] for row in found}
 
     # ---- branches, imports, pins ----------------------------------------------------------------
 

@@ -6,11 +6,13 @@ a whole request is, `check_request` says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sash.model.blocks import Block
 from sash.planning.rules.caching import blank
 from sash.planning.rules.thinking import THINKING
+from sash.planning.rules.tools import SERVER_CALLS
+from sash.planning.rules.turns import is_server_result
 
 Blocks = Sequence[Block]
 
@@ -25,6 +27,18 @@ def open_calls(assistant: Blocks, following: Blocks) -> tuple[str, ...]:
     answered = {block.get("tool_use_id") for block in following if block.get("type") == "tool_result"}
     calls = (str(block.get("id")) for block in assistant if block.get("type") == "tool_use")
     return tuple(call for call in calls if call not in answered)
+
+
+def waiting_calls(replies: Iterable[Blocks]) -> frozenset[str]:
+    """The ids of calls to the server's own tools in one or more replies in a row that have no result there."""
+    waiting: set[str] = set()
+    for block in (block for blocks in replies for block in blocks):
+        kind = str(block.get("type"))
+        if kind in SERVER_CALLS:
+            waiting.add(str(block.get("id")))
+        elif is_server_result(kind):
+            waiting.discard(str(block.get("tool_use_id")))
+    return frozenset(waiting)
 
 
 def has_thinking(blocks: Blocks) -> bool:

@@ -1,0 +1,75 @@
+"""Function tools as callers give them: the SDK's own objects, or plain typed functions made into such.
+
+The definition of a plain function (name, docstring, JSON schema of its arguments) is the SDK's doing
+(`beta_tool`, `beta_async_tool`), and so is checking a call's input against it. A plain definition passes
+through: Claude may call it, and the run ends there for the caller to answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from inspect import iscoroutinefunction
+from typing import Any
+
+from sash.claude.loading import _load_anthropic, _load_tool_error
+from sash.errors import InvalidOption
+from sash.model.functions import Function, ToolFailed
+
+
+def as_tools(tools: Sequence[Any]) -> list[Any]:
+    """The tools with every plain function made into a function tool of the SDK. Raises InvalidOption for others."""
+    return [_as_tool(tool) for tool in tools]
+
+
+def _as_tool(tool: Any) -> Any:
+    if isinstance(tool, Mapping) or hasattr(tool, "to_dict"):
+        return tool
+    if not callable(tool):
+        raise InvalidOption(
+            f"a tool is a function, a function tool of the SDK or a definition, not {tool!r:.60}",
+            option="tools",
+            value=tool,
+        )
+    sdk = _load_anthropic()
+    return sdk.beta_async_tool(tool) if iscoroutinefunction(tool) else sdk.beta_tool(tool)
+
+
+def functions(tools: Sequence[Any], *, waiting: bool) -> dict[str, Function]:
+    """What can be called among `tools`, by name. Raises InvalidOption for coroutines where nothing can wait for them.
+
+    `waiting`: whether the caller awaits.
+    """
+    found = {tool.name: _function(tool) for tool in tools if callable(getattr(tool, "call", None))}
+    for function in found.values():
+        if function.waits and not waiting:
+            raise InvalidOption(
+                f"tool {function.name!r} is asynchronous; use AsyncConversation, or give a plain function",
+                option="tools",
+                value=function.name,
+            )
+    return found
+
+
+def _function(tool: Any) -> Function:
+    waits = iscoroutinefunction(tool.call)
+    return Function(name=tool.name, call=_waiting(tool.call) if waits else _calling(tool.call), waits=waits)
+
+
+def _calling(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def called(given: Any) -> Any:
+        try:
+            return call(given)
+        except _load_tool_error() as error:
+            raise ToolFailed(error.content) from error
+
+    return called
+
+
+def _waiting(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    async def called(given: Any) -> Any:
+        try:
+            return await call(given)
+        except _load_tool_error() as error:
+            raise ToolFailed(error.content) from error
+
+    return called

@@ -1,0 +1,87 @@
+"""From what is said to an answer that is whole: more than one request where one does not do.
+
+A reply that the server paused goes on in a request of its own. A request whose thinking is bound to another
+prefix is sent once more without any, in a new epoch; a reply that ran into the end of the model's window is asked
+for once more behind a cut. What was done stands in the reply's notes ("Handling stop reasons", "Preserved thinking").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sash.errors import BudgetExceeded, RequestRejected
+from sash.flows.loose import paused
+from sash.flows.send import WINDOW_FULL, Call, send_once
+from sash.flows.steps import Flow
+from sash.flows.talk import Chat
+from sash.model.replies import Reply, after, each, joined
+from sash.model.turns import Draft
+from sash.planning.plan import Settings
+from sash.planning.situation import Decision, Situation, Strategy
+
+MOST_PAUSES = 10
+"""How often a paused reply is continued in one call."""
+UNBOUND = "the API refused a thinking block as bound to another conversation: sent again without thinking"
+FULL = "the reply ran into the end of the model's window: asked again behind a cut"
+
+
+def send(
+    chat: Chat, drafts: Sequence[Draft], settings: Settings, *, stream: bool = False, timeout: float | None = None
+) -> Flow[Reply]:
+    """Send `drafts` (none: what is pending or paused) and return the whole reply; with `stream`, emit events."""
+    call = Call(stream=stream, timeout=timeout, again=True)
+    reply = yield from _mended(chat, drafts, settings, call)
+    for _ in range(MOST_PAUSES):
+        if not _paused(reply):
+            return reply
+        reply = joined(reply, (yield from _mended(chat, (), settings, call)))
+    return reply
+
+
+def _paused(reply: Reply) -> bool:
+    pieces = [piece.turn for piece in each(reply) if piece.turn is not None]
+    return reply.stop_reason == "pause_turn" and bool(paused(pieces))
+
+
+def _mended(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
+    """One request, and once more where that mends it."""
+    try:
+        reply = yield from send_once(chat, drafts, settings, call)
+    except RequestRejected as refused:
+        if refused.state == "withdrawn":
+            raise
+        bare = replace(settings, fresh=UNBOUND)
+        reply = yield from send_once(chat, (), bare, replace(call, again=False))
+        return replace(reply, notes=(UNBOUND, *reply.notes))
+    if reply.stop_reason != WINDOW_FULL or reply.turn is None or reply.turn.state != "withdrawn":
+        return reply
+    return (yield from _behind_a_cut(chat, settings, call, reply))
+
+
+def _behind_a_cut(chat: Chat, settings: Settings, call: Call, first: Reply) -> Flow[Reply]:
+    shorter = replace(settings, strategy=_Shorter(settings.strategy))
+    try:
+        reply = yield from send_once(chat, (), shorter, replace(call, again=False))
+    except BudgetExceeded:
+        return first
+    return after(first, replace(reply, notes=(FULL, *reply.notes)))
+
+
+@dataclass(frozen=True)
+class _Shorter:
+    """Cuts where `inner` would not have yet: to `keep`, or to half the view where that is less."""
+
+    inner: Strategy
+
+    def __repr__(self) -> str:
+        return repr(self.inner)
+
+    @property
+    def ignores_budget(self) -> bool:
+        return bool(getattr(self.inner, "ignores_budget", False))
+
+    def decide(self, situation: Situation) -> Decision:
+        before = situation.start or 0
+        start = max(before + 1, situation.shortest(min(situation.keep, situation.kept(before) // 2)))
+        return Decision(start=min(start, situation.newest), rule="must", reason=FULL)

@@ -1,0 +1,66 @@
+"""The loose ends of a record: tool calls without results, and a server's turn that was paused.
+
+A crash, a caller who says something else, or a far side that fails leaves them. Nothing is rewritten: open
+calls are answered in a turn of their own (with the results that were kept, else with errors), so that the
+next question stays a plain turn; a paused turn that is not continued counts as interrupted from then on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sash.flows.steps import Flow, ReadResults
+from sash.model.blocks import Block, dumps
+from sash.model.functions import INTERRUPTED, error_result
+from sash.model.turns import Draft, Turn
+from sash.planning.rules import open_calls, sendable, waiting_calls
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tied:
+    """The turns of a window, and what has to be said before anything else."""
+
+    turns: tuple[Turn, ...]
+    answers: tuple[Draft, ...] = ()
+    interrupted: tuple[int, ...] = ()
+    """ids of paused turns that nobody will continue: interrupted from this request on"""
+
+
+def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
+    """What `drafts` need in front of them where they are no answer to what stands open."""
+    if not turns or turns[-1].role != "assistant" or not any(draft.plain for draft in drafts):
+        return Tied(turns=tuple(turns))
+    given_up = {turn.id for turn in paused(turns)}
+    turns = tuple(replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns)
+    calls = left_open(turns[-1])
+    kept = (yield from ReadResults(turn=turns[-1].id)) if calls else {}
+    return Tied(turns=turns, answers=_answers(calls, kept), interrupted=tuple(sorted(given_up)))
+
+
+def _answers(calls: Sequence[Block], kept: Mapping[str, str]) -> tuple[Draft, ...]:
+    results = [
+        json.loads(kept[str(call["id"])]) if str(call["id"]) in kept else error_result(call, INTERRUPTED)
+        for call in calls
+    ]
+    return (Draft(role="user", content=dumps(results)),) if results else ()
+
+
+def left_open(turn: Turn) -> list[Block]:
+    """The calls of a reply that wait for results, if nothing was said after it. A reply cut short makes none."""
+    if turn.role != "assistant" or turn.state == "interrupted":
+        return []
+    waiting = set(open_calls(turn.blocks, ()))
+    return [block for block in turn.blocks if block.get("type") == "tool_use" and block.get("id") in waiting]
+
+
+def paused(turns: Sequence[Turn]) -> list[Turn]:
+    """The newest replies, if they wait for the server to go on with a tool of its own."""
+    newest: list[Turn] = []
+    for turn in reversed(turns):
+        if turn.role != "assistant":
+            break
+        newest.insert(0, turn)
+    waiting = waiting_calls([sendable(turn.blocks, turn.state == "interrupted") for turn in newest])
+    return [turn for turn in newest if any(block.get("id") in waiting for block in turn.blocks)]

@@ -1,0 +1,162 @@
+"""Answering tool calls: with results the caller gives, or in a run that calls the functions itself.
+
+All calls of a reply are answered in one user turn, in their order; what a function raises goes to Claude as an
+error result. Each result is on disk before the next function is called, so a crash loses none: `run` without
+content, or the next `send`, goes on with those that were kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sash.errors import InvalidContent, NothingToRetry
+from sash.flows.ask import send
+from sash.flows.loose import left_open
+from sash.flows.steps import CallTool, Emit, Flow, KeepResult, Now, ReadHead, ReadResults, ReadTurns
+from sash.flows.talk import Chat
+from sash.model.answers import RunEvent, StreamEvent
+from sash.model.blocks import Block, dumps
+from sash.model.functions import Function, answers, error_result, result_block
+from sash.model.replies import Reply, after
+from sash.model.turns import Draft, Turn
+from sash.planning.plan import Settings
+
+PAGE = 8
+FORCED = ("any", "tool")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What a run may call, and for how long."""
+
+    functions: Mapping[str, Function]
+    by_hand: frozenset[str] = frozenset()
+    """names of tools the caller answers: a reply that calls one ends the run"""
+    max_steps: int = 20
+    """the most requests of the run"""
+    stream: bool = False
+    """whether events of the replies are emitted as they come"""
+    timeout: float | None = field(default=None)
+    """of each request, in seconds"""
+
+
+def submit(
+    chat: Chat, results: Any, settings: Settings, *, stream: bool = False, timeout: float | None = None
+) -> Flow[Reply]:
+    """Answer the open calls of the newest reply. Raises InvalidContent, before anything is written, for others."""
+    turn = yield from _newest(chat)
+    calls = left_open(turn) if turn else []
+    if not calls:
+        raise InvalidContent(
+            f"no tool call waits for a result in conversation {chat.id!r}; results sent before are sent by retry()",
+            problem="tool-orphan",
+        )
+    draft = Draft(role="user", content=dumps(answers(calls, results)))
+    return (yield from send(chat, (draft,), settings, stream=stream, timeout=timeout))
+
+
+def run(chat: Chat, drafts: Sequence[Draft], settings: Settings, tools: Tools) -> Flow[Reply]:
+    """Ask, call what Claude calls, answer, and so on; the last reply, summing up all of them.
+
+    Without drafts it goes on where a run was left: with open calls, or with what is pending. It ends at a reply
+    without calls, one that calls a tool left to the caller, or after `max_steps` requests.
+    """
+    if not drafts:
+        drafts = yield from _left_over(chat, tools)
+    reply = yield from _step(chat, drafts, settings, tools)
+    for _ in range(tools.max_steps - 1):
+        calls = _callable(reply, tools)
+        if not calls:
+            return reply
+        draft = yield from _called(chat, reply.turn, calls, tools)
+        settings = _unforced(settings)
+        reply = after(reply, (yield from _step(chat, (draft,), settings, tools)))
+    return _stopped(reply, tools) if _callable(reply, tools) else reply
+
+
+def _step(chat: Chat, drafts: Sequence[Draft], settings: Settings, tools: Tools) -> Flow[Reply]:
+    reply = yield from send(chat, drafts, settings, stream=tools.stream, timeout=tools.timeout)
+    yield from _tell(RunEvent(type="reply", reply=reply))
+    return reply
+
+
+def _tell(event: RunEvent) -> Flow[None]:
+    yield from Emit(event=StreamEvent(event))
+
+
+def _callable(reply: Reply, tools: Tools) -> list[Block]:
+    """The calls of a reply that the run answers; none when any of them is the caller's to answer."""
+    calls = left_open(reply.turn) if reply.turn is not None and reply.turn.state == "answered" else []
+    return [] if any(call.get("name") in tools.by_hand for call in calls) else calls
+
+
+def _called(chat: Chat, turn: Turn | None, calls: Sequence[Block], tools: Tools) -> Flow[Draft]:
+    """The turn that answers `calls`, each made once: results kept from an earlier try stand."""
+    assert turn is not None  # calls were read from it
+    kept = yield from ReadResults(turn=turn.id)
+    results = {key: json.loads(block) for key, block in kept.items()}
+    for call in calls:
+        if call["id"] not in results:
+            results[call["id"]] = yield from _result(chat, turn, call, tools)
+    return Draft(role="user", content=dumps([results[call["id"]] for call in calls]))
+
+
+def _result(chat: Chat, turn: Turn, call: Block, tools: Tools) -> Flow[Block]:
+    function = tools.functions.get(str(call["name"]))
+    if function is None:
+        block = error_result(call, f"there is no tool named {call['name']!r}")
+    else:
+        block = yield from _made(call, function)
+    now = yield from Now()
+    yield from KeepResult(
+        conversation=chat.conversation, turn=turn.id, call=str(call["id"]), block=dumps(block), at=now
+    )
+    yield from _tell(RunEvent(type="tool_result", call=call, result=block))
+    return block
+
+
+def _made(call: Block, function: Function) -> Flow[Block]:
+    try:
+        return result_block(call, (yield from CallTool(function=function, input=call["input"])))
+    except Exception as error:  # noqa: BLE001 - whatever a function does wrong is for Claude to hear
+        return result_block(call, error)
+
+
+def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
+    """What a run that was left has to send next; () when something is pending already."""
+    turn = yield from _newest(chat)
+    if turn is None:
+        raise NothingToRetry(f"conversation {chat.id!r} has no run to go on with; give content", conversation=chat.id)
+    calls = left_open(turn)
+    return ((yield from _called(chat, turn, calls, tools)),) if calls else ()
+
+
+def _newest(chat: Chat) -> Flow[Turn | None]:
+    """The newest turn that is not withdrawn."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    before = head.seq
+    while before > 0:
+        after_seq = max(0, before - PAGE)
+        page = yield from ReadTurns(conversation=chat.conversation, after=after_seq, limit=before - after_seq)
+        for turn in reversed(page):
+            if turn.state != "withdrawn":
+                return turn
+        before = after_seq
+    return None
+
+
+def _unforced(settings: Settings) -> Settings:
+    """A forced choice of tool holds for the first request; forced for ever, a run could not end."""
+    choice = settings.options.get("tool_choice")
+    if not isinstance(choice, dict) or choice.get("type") not in FORCED:
+        return settings
+    rest = {name: value for name, value in settings.options.items() if name != "tool_choice"}
+    return replace(settings, options=rest)
+
+
+def _stopped(reply: Reply, tools: Tools) -> Reply:
+    note = f"the run stopped after {tools.max_steps} requests with calls open; run() without content goes on"
+    return replace(reply, notes=(*reply.notes, note))
