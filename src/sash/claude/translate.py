@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sash.claude.loading import _load_anthropic, _load_httpx2
-from sash.errors import AccessDenied, RemoteError, RequestRejected, Unavailable
+from sash.errors import AccessDenied, MissingExtra, RemoteError, RequestRejected, Unavailable
 from sash.model.answers import Answer, StreamEvent, Wire
 from sash.model.options import BETA, BODY
 
@@ -76,12 +76,27 @@ def event(raw: Any) -> StreamEvent:
 def error_types() -> tuple[type[Exception], ...]:
     """What the SDK may raise for the far side's sake; anything else is a bug and passes through."""
     # A truncated event is a bare JSONDecodeError and a dropped connection an httpx2 error, inside a stream.
-    return (_load_anthropic().APIError, _load_httpx2().HTTPError, json.JSONDecodeError)
+    # A client that lacks a feature or credentials raises AnthropicError; one that lacks a package, an import error.
+    return (_load_anthropic().AnthropicError, _load_httpx2().HTTPError, json.JSONDecodeError, ModuleNotFoundError)
 
 
-def remote_error(error: Exception) -> RemoteError:
+def remote_error(error: Exception) -> RemoteError | MissingExtra:
     """The SDK's error as ours, with status, kind, request id and what to do."""
     sdk = _load_anthropic()
+    if isinstance(error, ModuleNotFoundError):
+        return MissingExtra(
+            f"the client needs {error.name!r}, which is not installed: pip install 'anthropic[bedrock,vertex]'",
+            extra=error.name,
+        )
+    if isinstance(error, sdk.AnthropicError) and not isinstance(error, sdk.APIError):
+        return AccessDenied(
+            f"the client cannot send this: {error}; mend the client, then retry()",
+            status=None,
+            kind=type(error).__name__,
+            request_id=None,
+            retry_after=None,
+            detail=str(error),
+        )
     if not isinstance(error, sdk.APIStatusError):
         return Unavailable(
             f"no reply came ({type(error).__name__}); the turn is recorded as pending, retry() sends it again",
