@@ -9,7 +9,7 @@ Asks no API and needs no key: bills follow the cache's rules on sizes and times 
 """
 
 from sash.replay.engine import NO_MARKS, Outcome, Point, Terms, run
-from sash.replay.optimum import Promise, mixed_optimum, optimum, promise
+from sash.replay.clairvoyant import Promise, mixed_optimum, optimum, promise
 from sash.replay.readers import of_conversation, of_record, read
 from sash.replay.report import Average, Comparison, Contender, Row, compare, html, png
 from sash.replay.traces import Call, Trace, from_times, load, loads, many, regimes, synthetic

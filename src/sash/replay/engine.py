@@ -18,7 +18,7 @@ from sash.model.turns import Exchange
 from sash.model.usage import Usage
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy
 from sash.replay.billing import BareCache
-from sash.replay.optimum import Promise, promise
+from sash.replay.clairvoyant import Promise, promise
 from sash.replay.traces import Trace
 
 NO_MARKS = Marks(preamble=None, tail=None)
