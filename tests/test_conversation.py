@@ -531,6 +531,17 @@ def test_a_budget_below_the_preamble_names_it(talk: Talk, sim: Simulator) -> Non
     assert chat.history() == []
 
 
+def test_settings_of_a_send_that_never_was_are_not_in_force(talk: Talk, sim: Simulator) -> None:
+    """A system prompt too large for the budget is refused, and the next send goes on without it."""
+    chat = talk(system="Be brief.", budget=1_500)
+    chat.send("One.")
+    with pytest.raises(BudgetExceeded):
+        chat.send("Two.", system="word " * 5_000, model="claude-opus-5-5")
+    chat.send("Three.")
+    assert body(sim)["system"][0]["text"] == "Be brief."
+    assert chat.model == "claude-sonnet-5-5"
+
+
 def test_a_closed_conversation_says_so(talk: Talk) -> None:
     """Whatever is asked; closing twice is fine."""
     chat = talk()

@@ -22,7 +22,7 @@ from sash.claude.functions import as_tools, functions
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.drive import AsyncRun, Performer, Run, Tell, drive, drive_async
-from sash.errors import ConversationClosed, InvalidContent, InvalidOption
+from sash.errors import CallerError, ConversationClosed, InvalidContent, InvalidOption
 from sash.flows import branch, steps
 from sash.flows.ask import send
 from sash.flows.branch import PastRequest
@@ -243,7 +243,7 @@ class _Talk:
         try:
             reply = yield from flow
         except BaseException as error:  # Ctrl-C too: the record knows the new system and tools by then
-            if not isinstance(error, InvalidContent | InvalidOption | GeneratorExit):
+            if not isinstance(error, CallerError | GeneratorExit):
                 keep()
             raise
         keep()

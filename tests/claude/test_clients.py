@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from sash import Conversation
-from sash.errors import AccessDenied, BudgetExceeded, InvalidOption, MissingExtra, Unavailable
+from sash.errors import AccessDenied, BudgetExceeded, InvalidOption, Unavailable
 
 REPLY = {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "x", "stop_reason": "end_turn",
@@ -81,11 +81,11 @@ def test_a_cloud_client_talks(cloud: str, wire: Wire, http: httpx2.Client) -> No
 
 @pytest.mark.skipif(find_spec("botocore") is not None, reason="botocore is installed")
 def test_a_cloud_client_that_lacks_its_package_says_which(http: httpx2.Client) -> None:
-    """MissingExtra, with the turn safe in the record."""
+    """AccessDenied, with the turn safe in the record."""
     keys = {"aws_region": "us-east-1", "aws_access_key": "a", "aws_secret_key": "b"}
     client = anthropic.AnthropicBedrock(**keys, http_client=http)
     with Conversation(model="anthropic.claude-sonnet-5-5", client=client) as chat:
-        with pytest.raises(MissingExtra, match="botocore"):
+        with pytest.raises(AccessDenied, match="botocore"):
             chat.send("One.")
         assert [turn.state for turn in chat.history()] == ["pending"]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sash.claude.loading import _load_anthropic, _load_httpx2
-from sash.errors import AccessDenied, MissingExtra, RemoteError, RequestRejected, Unavailable
+from sash.errors import AccessDenied, RemoteError, RequestRejected, Unavailable
 from sash.model.answers import Answer, StreamEvent, Wire
 from sash.model.options import BETA, BODY
 
@@ -80,23 +80,13 @@ def error_types() -> tuple[type[Exception], ...]:
     return (_load_anthropic().AnthropicError, _load_httpx2().HTTPError, json.JSONDecodeError, ModuleNotFoundError)
 
 
-def remote_error(error: Exception) -> RemoteError | MissingExtra:
+def remote_error(error: Exception) -> RemoteError:
     """The SDK's error as ours, with status, kind, request id and what to do."""
     sdk = _load_anthropic()
     if isinstance(error, ModuleNotFoundError):
-        return MissingExtra(
-            f"the client needs {error.name!r}, which is not installed: pip install 'anthropic[bedrock,vertex]'",
-            extra=error.name,
-        )
+        return _unable(error, "install it (pip install 'anthropic[bedrock,vertex]')")
     if isinstance(error, sdk.AnthropicError) and not isinstance(error, sdk.APIError):
-        return AccessDenied(
-            f"the client cannot send this: {error}; mend the client, then retry()",
-            status=None,
-            kind=type(error).__name__,
-            request_id=None,
-            retry_after=None,
-            detail=str(error),
-        )
+        return _unable(error, "mend the client")
     if not isinstance(error, sdk.APIStatusError):
         return Unavailable(
             f"no reply came ({type(error).__name__}); the turn is recorded as pending, retry() sends it again",
@@ -124,6 +114,17 @@ def remote_error(error: Exception) -> RemoteError | MissingExtra:
     return Unavailable(
         f"Claude is not available now ({status} {kind}): {facts['detail']}; the turn is pending, retry() sends it",
         **facts,
+    )
+
+
+def _unable(error: Exception, remedy: str) -> AccessDenied:
+    return AccessDenied(
+        f"the client cannot send this: {error}; {remedy}, then retry()",
+        status=None,
+        kind=type(error).__name__,
+        request_id=None,
+        retry_after=None,
+        detail=str(error),
     )
 
 
