@@ -27,6 +27,7 @@ from sash.flows import branch, steps
 from sash.flows.ask import send
 from sash.flows.branch import PastRequest
 from sash.flows.count import count
+from sash.flows.instruct import instruct, instruction
 from sash.flows.prepare import Prepared, prepare
 from sash.flows.run import Tools, run, submit
 from sash.flows.steps import Flow, Head
@@ -472,6 +473,14 @@ class Conversation(_Talk):
         key = self._chat().conversation
         self._do(lambda: steps.SetPin(conversation=key, turn=_turn_id(turn), pinned=pinned).__iter__())
 
+    def instruct(self, content: Any) -> Turn:
+        """Give an instruction that is in force from the next send on, without touching the cached prefix.
+
+        `content`: text, or text blocks. Recorded as a turn of role system; sent behind what the user says next, as
+        tagged user text where the model takes no such turns (`plan.notes` says so), and again after each cut.
+        """
+        return self._alone(lambda: instruct(self._chat(), content), talk=False)
+
     def withdraw(self) -> int:
         """Take pending turns out of the view for good; they stay in the record. How many there were."""
         return self._alone(lambda: steps.Withdraw(conversation=self._chat().conversation).__iter__(), talk=False)
@@ -650,6 +659,10 @@ class AsyncConversation(_Talk):
             lambda: steps.SetPin(conversation=self._chat().conversation, turn=_turn_id(turn), pinned=pinned).__iter__()
         )
 
+    async def instruct(self, content: Any) -> Turn:
+        """Give an instruction that is in force from the next send on. See `Conversation.instruct`."""
+        return await self._alone(lambda: instruct(self._chat(), content), talk=False)
+
     async def withdraw(self) -> int:
         """Take pending turns out of the view for good; they stay in the record. How many there were."""
         return await self._alone(lambda: steps.Withdraw(conversation=self._chat().conversation).__iter__(), talk=False)
@@ -754,8 +767,10 @@ def _draft(message: Any) -> Draft:
     if isinstance(message, Draft):
         return message
     found = plain(message)
-    if not isinstance(found, dict) or found.get("role") not in ("user", "assistant"):
-        raise InvalidContent(f"not a user or assistant message: {message!r:.80}", problem="role")
+    if not isinstance(found, dict) or found.get("role") not in ("user", "assistant", "system"):
+        raise InvalidContent(f"not a message of user, assistant or system: {message!r:.80}", problem="role")
+    if found["role"] == "system":
+        return instruction(found.get("content") or "")
     return Draft(role=found["role"], content=dumps(as_blocks(found.get("content") or "")))
 
 

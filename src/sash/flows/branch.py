@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,29 +77,40 @@ def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings) 
 
 def regenerate(chat: Chat, settings: Settings) -> Flow[Reply]:
     """Ask the newest question again on a branch of its own."""
-    question = yield from _newest_question(chat)
-    draft = Draft(role="user", content=question.content, origin=question.id, speaker=question.speaker)
-    return (yield from _instead(chat, question, (draft,), settings, "regenerate"))
+    question = yield from _newest(chat, _is_question)
+    if question is None:
+        raise NothingToRetry(f"conversation {chat.id!r} has no question to ask again", conversation=chat.id)
+    since = yield from ReadTurns(conversation=chat.conversation, after=question.seq)
+    given = [turn for turn in since if turn.role == "system" and turn.state != "withdrawn"]
+    drafts = [
+        Draft(role=turn.role, content=turn.content, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
+    ]
+    return (yield from _instead(chat, question, drafts, settings, "regenerate"))
 
 
 def retry(chat: Chat, settings: Settings) -> Flow[Reply]:
     """Send what is pending again; after a reply cut short, ask again on a branch of its own."""
-    head = yield from ReadHead(conversation=chat.conversation)
-    if head.turn is not None and head.turn.state == "interrupted":
+    newest = yield from _newest(chat, lambda turn: turn.role != "system")
+    if newest is not None and newest.state == "interrupted":
         return (yield from regenerate(chat, settings))
     return (yield from send(chat, (), settings))
 
 
-def _newest_question(chat: Chat) -> Flow[Turn]:
+def _is_question(turn: Turn) -> bool:
+    return turn.plain and turn.state != "withdrawn"
+
+
+def _newest(chat: Chat, wanted: Callable[[Turn], bool]) -> Flow[Turn | None]:
+    """The newest turn of the kind that is wanted, if there is one."""
     head = yield from ReadHead(conversation=chat.conversation)
     after = head.seq
     while after > 0:
         after = max(0, after - PAGE)
         page = yield from ReadTurns(conversation=chat.conversation, after=after, limit=PAGE)
-        plain = [turn for turn in page if turn.plain and turn.state != "withdrawn"]
-        if plain:
-            return plain[-1]
-    raise NothingToRetry(f"conversation {chat.id!r} has no question to ask again", conversation=chat.id)
+        found = [turn for turn in page if wanted(turn)]
+        if found:
+            return found[-1]
+    return None
 
 
 def _instead(chat: Chat, turn: Turn, drafts: Sequence[Draft], settings: Settings, reason: Any) -> Flow[Reply]:

@@ -53,6 +53,7 @@ def _view(chat: Chat, settings: Settings) -> Flow[Count]:
 def _size(memory: Memory) -> Count:
     if memory.anchor is not None:
         return sum((memory.counts[t.seq] for t in memory.turns if t.seq > memory.anchor_seq), memory.anchor)
-    pins = memory.epoch.pins if memory.epoch else ()
+    pins, again = (memory.epoch.pins, memory.epoch.instructions) if memory.epoch else ((), ())
     in_front = [turn for group in by_exchange(memory.pinned) if group[0].seq in pins for turn in group]
+    in_front += [turn for turn in memory.instructions if turn.seq in again]
     return sum((memory.counts[turn.seq] for turn in (*in_front, *memory.turns)), ZERO) + memory.fixed

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from sash.flows.steps import Flow, ReadResults
 from sash.model.blocks import Block, dumps
 from sash.model.functions import INTERRUPTED, error_result
-from sash.model.turns import Draft, Turn
+from sash.model.turns import Draft, Turn, spoken
 from sash.planning.rules import open_calls, sendable, waiting_calls
 
 
@@ -30,12 +30,13 @@ class Tied:
 
 def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
     """What `drafts` need in front of them where they are no answer to what stands open."""
-    if not turns or turns[-1].role != "assistant" or not any(draft.plain for draft in drafts):
+    last = next(iter(spoken(turns)[-1:]), None)
+    if last is None or last.role != "assistant" or not any(draft.plain for draft in drafts):
         return Tied(turns=tuple(turns))
     given_up = {turn.id for turn in paused(turns)}
     turns = tuple(replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns)
-    calls = left_open(turns[-1])
-    kept = (yield from ReadResults(turn=turns[-1].id)) if calls else {}
+    calls = [] if last.id in given_up else left_open(last)
+    kept = (yield from ReadResults(turn=last.id)) if calls else {}
     return Tied(turns=turns, answers=_answers(calls, kept), interrupted=tuple(sorted(given_up)))
 
 
@@ -58,7 +59,7 @@ def left_open(turn: Turn) -> list[Block]:
 def paused(turns: Sequence[Turn]) -> list[Turn]:
     """The newest replies, if they wait for the server to go on with a tool of its own."""
     newest: list[Turn] = []
-    for turn in reversed(turns):
+    for turn in reversed(spoken(turns)):
         if turn.role != "assistant":
             break
         newest.insert(0, turn)

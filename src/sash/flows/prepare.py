@@ -20,7 +20,7 @@ from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Marker
-from sash.model.turns import Draft, Turn
+from sash.model.turns import Draft, Turn, spoken
 from sash.planning.plan import Memory, Plan, Settings, make_plan
 from sash.planning.rules import check_request
 
@@ -82,7 +82,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     new = _as_turns(drafts, sized.memory.head, now)
     hand, new, drafts = _take_markers(new, drafts)
     settings = replace(settings, hand_markers=hand)
-    measures = {turn.seq: measure(turn, chat.counter) for turn in new}
+    measures = {turn.seq: measure(turn, chat.counter, settings.card) for turn in new}
     counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
     plan = make_plan(sized.memory, new, counts, settings, now, chat.forms)
     if plan.doubt:
@@ -118,7 +118,8 @@ def _needs_more(loaded: Loaded, settings: Settings) -> bool:
 
 def _waiting(turns: Sequence[Turn]) -> bool:
     """Whether there is something to send as it stands: a question without a reply, or a reply that paused."""
-    return bool(turns) and (turns[-1].state == "pending" or bool(paused(turns)))
+    said = spoken(turns[-1:]) or spoken(turns)
+    return bool(said) and (said[-1].state == "pending" or bool(paused(turns)))
 
 
 def _as_turns(drafts: Sequence[Draft], head: int, now: float) -> tuple[Turn, ...]:
@@ -179,7 +180,7 @@ def _to_judge(plan: Plan) -> dict[str, object]:
     recent = [seq for seq in starts if seq <= min(marked, default=plan.sent.last)][-1:] or starts[:1]
     if plan.cut or not recent or _heavy(plan) or recent[0] > starts[-min(2, len(starts))]:
         return body
-    skipped = sum(seq < recent[0] for seq, _ in plan.numbered)
+    skipped = next((at for at, (seq, _) in enumerate(plan.numbered) if seq == recent[0]), 0)
     return {**body, "messages": body["messages"][skipped:]}
 
 

@@ -17,10 +17,11 @@ from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Marker
 from sash.model.preamble import Preamble
-from sash.model.turns import Turn, by_exchange
+from sash.model.turns import Turn, by_exchange, spoken
 from sash.planning.plan import Memory, Settings
 from sash.planning.rules import open_calls, sendable, strip_thinking
 from sash.planning.situation import Gaps, Warmth
+from sash.planning.view import as_user_text
 
 DECAY = 0.93
 """Weight of a gap against the one after it."""
@@ -41,12 +42,12 @@ class Sized:
 
 def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Sized:
     """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there."""
-    turns = (*loaded.pinned, *loaded.turns)
+    turns = (*loaded.pinned, *loaded.instructions, *loaded.turns)
     estimated: dict[int, Count] = {}
     for turn in turns:
         if turn.id not in loaded.counts:
             key = (settings.model, turn.id, turn.state)
-            estimated[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter)
+            estimated[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter, settings.card)
     counts = {turn.seq: loaded.counts[turn.id] for turn in turns if turn.id in loaded.counts} | estimated
     preamble = loaded.preamble_count
     fixed = preamble or preamble_size(settings.preamble, settings, counter)
@@ -58,6 +59,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         turns=loaded.turns,
         pinned=loaded.pinned,
         pins=loaded.pins,
+        instructions=loaded.instructions,
         withdrawn=loaded.withdrawn,
         counts=counts,
         fixed=fixed,
@@ -76,15 +78,17 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     )
 
 
-def measure(turn: Turn, counter: Counter) -> Measure:
+def measure(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
     """What a turn holds in a view after a cut: its sent form without thinking."""
     blocks = strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
+    if turn.role == "system" and not card.system_turns and blocks:
+        return counter.measure_message("user", [as_user_text(block) for block in blocks])
     return counter.measure_message(turn.role, blocks) if blocks else NOTHING
 
 
-def size(turn: Turn, counter: Counter) -> Count:
+def size(turn: Turn, counter: Counter, card: ModelCard) -> Count:
     """What a turn weighs there."""
-    return counter.count(measure(turn, counter))
+    return counter.count(measure(turn, counter, card))
 
 
 def preamble_size(preamble: Preamble, settings: Settings, counter: Counter) -> Count:
@@ -102,7 +106,7 @@ def preamble_size(preamble: Preamble, settings: Settings, counter: Counter) -> C
 def live_epoch(loaded: Loaded) -> Epoch | None:
     """The present epoch, unless all that it held was withdrawn: then nothing of it is left to grow."""
     epoch = loaded.head.epoch
-    if epoch is None or not any(turn.seq >= epoch.start for turn in loaded.turns[-1:]):
+    if epoch is None or not any(turn.seq >= epoch.start for turn in spoken(loaded.turns)[-1:]):
         return None
     return epoch
 
@@ -134,6 +138,7 @@ def _measured(last: LastRequest, memory: Memory) -> Anchor | None:
     if epoch is None:
         return None
     in_front = [t.seq for group in by_exchange(memory.pinned) if group[0].seq in epoch.pins for t in group]
+    in_front += [t.seq for t in memory.instructions if t.seq in epoch.instructions]
     sent = [t.seq for t in memory.turns if epoch.start <= t.seq <= last.sent.last]
     return Anchor.from_wire(last.wire, turns=(*in_front, *sent), epoch=epoch.id, model=epoch.model)
 

@@ -135,14 +135,14 @@ def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
 
 
 def _newest(chat: Chat) -> Flow[Turn | None]:
-    """The newest turn that is not withdrawn."""
+    """The newest turn that is not withdrawn; an instruction answers nothing and counts for none."""
     head = yield from ReadHead(conversation=chat.conversation)
     before = head.seq
     while before > 0:
         after_seq = max(0, before - PAGE)
         page = yield from ReadTurns(conversation=chat.conversation, after=after_seq, limit=before - after_seq)
         for turn in reversed(page):
-            if turn.state != "withdrawn":
+            if turn.state != "withdrawn" and turn.role != "system":
                 return turn
         before = after_seq
     return None

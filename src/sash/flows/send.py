@@ -34,7 +34,7 @@ from sash.model.answers import Answer, Wire
 from sash.model.blocks import dumps, without_empty_text
 from sash.model.counts import Count
 from sash.model.replies import Reply
-from sash.model.turns import Draft, State
+from sash.model.turns import Draft, State, spoken
 from sash.model.usage import Usage
 from sash.planning.plan import Plan, Settings
 from sash.planning.rules import has_thinking
@@ -94,7 +94,7 @@ def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:
         why=plan.why,
         body_hash=body_hash(plan.body),
         at=prepared.at,
-        plain=plan.turns[-1].plain,
+        plain=spoken(plan.turns)[-1].plain,
         counts=prepared.estimated,
         preamble_count=prepared.preamble_estimated,
         interrupted=prepared.interrupted,

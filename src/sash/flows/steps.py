@@ -147,6 +147,8 @@ class Loaded:
     withdrawn: tuple[int, ...]
     pinned: tuple[Turn, ...]
     pins: frozenset[int]
+    instructions: tuple[Turn, ...]
+    """turns of role system before `turns`, withdrawn ones left out"""
     counts: Mapping[int, Count]
     preamble_count: Count | None
     last: LastRequest | None

@@ -96,6 +96,11 @@ class Exchange:
     """Its last assistant turn has tool calls without results: no cut may fall before it closes."""
 
 
+def spoken(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+    """The turns of user and assistant: an instruction may stand anywhere in the record, and answers nothing."""
+    return tuple(turn for turn in turns if turn.role != "system")
+
+
 def by_exchange(turns: Iterable[Turn]) -> list[list[Turn]]:
     """Group turns by exchange, in order. Turns before the first plain user turn form a group of their own."""
     groups: list[list[Turn]] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from sash.model.cards import ModelCard, Ttl
 from sash.model.epochs import Epoch, Marker
@@ -74,8 +75,6 @@ def _still_there(numbered: Sequence[tuple[int, Message]], previous: Marker | Non
         if seq == previous.seq:
             there = previous.block < len(sent["content"]) and markable(sent["content"][previous.block])
             return replace(previous, ttl=tail or previous.ttl, role="previous tail") if there else None
-        if seq < previous.seq:
-            return None
     return None
 
 
@@ -91,7 +90,7 @@ def _base(epoch: Epoch, numbered: Sequence[tuple[int, Message]], marks: Marks) -
     """The end of what was kept at the cut, where it is to live longer than the tail."""
     if marks.base is None or marks.base == marks.tail:
         return None
-    kept = [(seq, sent) for seq, sent in numbered if seq <= epoch.base]
+    kept = list(takewhile(lambda one: one[0] <= epoch.base, numbered))
     return _on(*kept[-1], marks.base, "base") if kept else None
 
 

@@ -8,20 +8,21 @@ bill. Legality of the finished body is judged by `sash.planning.rules` when the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.cards import ModelCard
-from sash.model.counts import Count
-from sash.model.epochs import Epoch, Expected, Marker, Sent
+from sash.model.counts import ZERO, Count
+from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
 from sash.model.preamble import Preamble
-from sash.model.turns import Exchange, Turn, by_exchange
+from sash.model.turns import Exchange, Turn, by_exchange, spoken
 from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
 from sash.planning.expect import expect
+from sash.planning.relief import Shape, relieve, tool_results, words
 from sash.planning.rules import open_calls, waiting_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
 from sash.planning.view import Forms, Message, assemble, messages
@@ -46,11 +47,18 @@ class Settings:
     """markers that the caller put on the new turn's blocks"""
     fresh: str = ""
     """why a new epoch must begin with this request whatever the strategy says; "" if it need not"""
+    beta: bool = True
+    """whether beta features may be asked for where they help"""
 
     @property
     def model(self) -> str:
         """The model's id, as it is sent."""
         return self.card.id
+
+
+def unknown_size(turn: Turn) -> Count:
+    """Of a cleared turn that nobody can measure: so large that clearing it saves nothing."""
+    return Count(10**9, 10**9, "estimate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +74,8 @@ class Memory:
     """turns before `turns` of the exchanges that are pinned now, or stand in front of the present epoch"""
     pins: frozenset[int] = frozenset()
     """first seqs of all pinned exchanges"""
+    instructions: tuple[Turn, ...] = ()
+    """turns of role system before `turns`, those among `pinned` included"""
     withdrawn: tuple[int, ...] = ()
     """seqs that were withdrawn: since the first of `turns`, and within the pinned exchanges"""
     counts: Mapping[int, Count] = field(default_factory=dict)
@@ -81,6 +91,8 @@ class Memory:
     warmth: Warmth = field(default_factory=Warmth)
     gaps: Gaps = field(default_factory=Gaps)
     learned: Mapping[str, Any] = field(default_factory=dict)
+    slim: Callable[[Turn], Count] = unknown_size
+    """the size of a recorded turn with its tool results, or its calls' inputs, cleared"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,16 +152,26 @@ def make_plan(
     InvalidContent when there is no user turn to begin with.
     """
     turns = (*memory.turns, *new)
-    known = {**memory.counts, **counts}
+    known = _as_sent(memory, turns, {**memory.counts, **counts})
     groups = by_exchange(turns)
     if groups and not groups[0][0].opens:
-        groups = groups[1:]  # imported turns before the first user turn: a request cannot begin with them
+        # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
+        memory = replace(memory, instructions=(*memory.instructions, *_instructions(groups[:1])))
+        groups = groups[1:]
     _reject_no_question(groups)
     situation = _situation(memory, groups, known, settings, now)
     decision = settings.strategy.decide(situation)
     _reject_bad_start(decision, situation, settings.strategy)
-    _reject_too_large(situation, decision, settings)
-    return _carry_out(memory, groups, situation, decision, settings, now, forms)
+    shape = relieve(memory, groups, known, situation, decision, settings)
+    _reject_too_large(situation, shape, settings, [known[turn.seq] for turn in groups[-1]])
+    return _carry_out(memory, groups, situation, shape, settings, now, forms)
+
+
+def _as_sent(memory: Memory, turns: Sequence[Turn], known: Mapping[int, Count]) -> dict[int, Count]:
+    """Sizes of the turns in the form in which the present epoch sends them."""
+    relief = memory.epoch.relief if memory.epoch else Relief()
+    cleared = {turn.seq: memory.slim(turn) for turn in turns if turn.seq in relief.cleared} if relief.cleared else {}
+    return {**known, **cleared, **dict.fromkeys(relief.dropped & known.keys(), ZERO)}
 
 
 def _reject_no_question(groups: Sequence[Sequence[Turn]]) -> None:
@@ -173,19 +195,23 @@ def _situation(
     if epoch is not None:
         start = next((i for i, e in enumerate(exchanges) if e.first >= epoch.start), len(exchanges) - 1)
     pins_in_front = _sum(
-        known[t.seq] for group in by_exchange(memory.pinned) if group[0].seq in memory.pins for t in group
+        known[t.seq] for group in by_exchange(memory.pinned) if group[0].seq in memory.pins for t in spoken(group)
     )
+    instructions = (*memory.instructions, *_instructions(groups))  # wherever the start: each is sent, and once
     stay = None
     if epoch is not None and memory.anchor is not None:
         added = [known[t.seq] for group in groups for t in group if t.seq > memory.anchor_seq]
         stay = _size(memory.anchor) + _sum(added)
+    pinned = frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins)
+    clears = getattr(settings.strategy, "clears", False)
     return Situation(
         exchanges=exchanges,
         start=start,
-        forced=_forced(epoch, settings),
-        fixed=_size(memory.fixed) + pins_in_front,
+        forced=_forced(epoch, settings, instructions),
+        fixed=_size(memory.fixed) + pins_in_front + _sum(known[t.seq] for t in instructions),
         stay=stay,
-        pinned=frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins),
+        pinned=pinned,
+        results=tuple(tool_results(memory, groups, known, start or 0, pinned)) if clears else (),
         budget=settings.card.window if getattr(settings.strategy, "ignores_budget", False) else settings.budget,
         keep=settings.keep,
         max_tokens=settings.max_tokens,
@@ -198,9 +224,15 @@ def _situation(
     )
 
 
+def _instructions(groups: Sequence[Sequence[Turn]]) -> tuple[Turn, ...]:
+    return tuple(turn for group in groups for turn in group if turn.role == "system")
+
+
 def _exchange(group: Sequence[Turn], known: Mapping[int, Count], *, newest: bool) -> Exchange:
     tokens = upper = replies = 0
     for turn in group:  # one pass: this runs for every exchange of every plan
+        if turn.role == "system":
+            continue
         count = known[turn.seq]
         tokens += count.tokens
         upper += count.upper
@@ -218,7 +250,7 @@ def _exchange(group: Sequence[Turn], known: Mapping[int, Count], *, newest: bool
 
 def _in_tool_run(group: Sequence[Turn]) -> bool:
     """Whether the exchange goes on: its newest turn carries tool results, or calls (the server's too) without any."""
-    last = group[-1]
+    last = spoken(group)[-1]
     if last.role == "user":
         return not last.plain
     return bool(open_calls(last.blocks, ()) or waiting_calls([last.blocks]))
@@ -232,7 +264,7 @@ def _sum(counts: Any) -> Size:
     return sum(map(_size, counts), Size())
 
 
-def _forced(epoch: Epoch | None, settings: Settings) -> str:
+def _forced(epoch: Epoch | None, settings: Settings, instructions: Sequence[Turn]) -> str:
     """Why a new epoch must begin: any of these changes the prefix, or who reads it."""
     if epoch is None:
         return ""
@@ -242,6 +274,8 @@ def _forced(epoch: Epoch | None, settings: Settings) -> str:
         return "the tools changed"
     if epoch.preamble.system != settings.preamble.system:
         return "the system prompt changed"
+    if instructions and epoch.tagged == settings.card.system_turns:
+        return f"{settings.model} takes instructions in another form"
     return settings.fresh
 
 
@@ -288,8 +322,11 @@ def _carry_out(
 ) -> Plan:
     cut = _is_cut(memory, situation, decision)
     pins = _pins_in_front(memory, situation, decision) if cut or memory.epoch is None else memory.epoch.pins
-    epoch = _new_epoch(memory, situation, decision, settings, pins) if cut or memory.epoch is None else memory.epoch
-    turns = _view_turns(memory, groups, decision, pins)
+    epoch = memory.epoch
+    if cut or epoch is None:
+        again = _placed_again(memory, groups, decision, pins)
+        epoch = _new_epoch(memory, situation, decision, settings, pins, again)
+    turns = _view_turns(memory, groups, decision, epoch)
     numbered = tuple(messages(turns, epoch, forms))
     prompt = situation.prompt(decision.start) if not cut else _fresh_prompt(situation, decision)
     markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut, now)
@@ -330,6 +367,7 @@ def _carry_out(
         decision=decision,
         situation=situation,
         doubt=_doubt(situation, decision),
+        notes=_notes(epoch, turns),
     )
 
 
@@ -343,8 +381,30 @@ def _pins_in_front(memory: Memory, situation: Situation, decision: Decision) -> 
     return tuple(sorted(older | here))
 
 
+def _placed_again(
+    memory: Memory, groups: Sequence[Sequence[Turn]], decision: Decision, pins: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The instructions given before the start, but for those that stand in a pinned exchange."""
+    older = (*by_exchange(memory.pinned), *groups[: decision.start])
+    pinned = {turn.seq for group in older if group[0].seq in pins for turn in group}
+    given = {turn.seq for turn in (*memory.instructions, *_instructions(groups[: decision.start]))}
+    return tuple(sorted(given - pinned))
+
+
+def _notes(epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
+    given = sum(turn.role == "system" for turn in turns)
+    if not given or not epoch.tagged:
+        return ()
+    return (f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns.",)
+
+
 def _new_epoch(
-    memory: Memory, situation: Situation, decision: Decision, settings: Settings, pins: tuple[int, ...]
+    memory: Memory,
+    situation: Situation,
+    decision: Decision,
+    settings: Settings,
+    pins: tuple[int, ...],
+    instructions: tuple[int, ...],
 ) -> Epoch:
     reason = "; ".join(filter(None, (situation.forced, decision.reason)))
     return Epoch(
@@ -353,17 +413,19 @@ def _new_epoch(
         start=situation.exchanges[decision.start].first,
         base=memory.head,
         pins=pins,
+        instructions=instructions,
+        tagged=not settings.card.system_turns,
         strategy=repr(settings.strategy),
         reason=reason,
     )
 
 
-def _view_turns(
-    memory: Memory, groups: Sequence[Sequence[Turn]], decision: Decision, pins: tuple[int, ...]
-) -> tuple[Turn, ...]:
+def _view_turns(memory: Memory, groups: Sequence[Sequence[Turn]], decision: Decision, epoch: Epoch) -> tuple[Turn, ...]:
     older = (*by_exchange(memory.pinned), *groups[: decision.start])
-    in_front = [turn for group in older if group[0].seq in pins for turn in group]
-    return (*in_front, *(turn for group in groups[decision.start :] for turn in group))
+    in_front = [turn for group in older if group[0].seq in epoch.pins for turn in group]
+    given = (*memory.instructions, *_instructions(groups[: decision.start]))
+    again = [turn for turn in given if turn.seq in epoch.instructions]
+    return (*in_front, *again, *(turn for group in groups[decision.start :] for turn in group))
 
 
 def _fresh_prompt(situation: Situation, decision: Decision) -> Size:

@@ -24,7 +24,14 @@ def message(turn: Turn, epoch: Epoch) -> Message | None:
     blocks = sendable(turn.blocks, interrupted=turn.state == "interrupted")
     if turn.seq <= epoch.base:
         blocks = strip_thinking(blocks)
+    if turn.role == "system" and epoch.tagged:
+        return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
     return {"role": turn.role, "content": list(blocks)} if blocks else None
+
+
+def as_user_text(block: Block) -> Block:
+    """An instruction for a model that takes none between turns: the user's text, in a tag that says what it is."""
+    return {**block, "text": f"<system_instruction>\n{block['text']}\n</system_instruction>"}
 
 
 class Forms:
@@ -33,13 +40,13 @@ class Forms:
     MOST = 20_000
 
     def __init__(self) -> None:
-        self._made: dict[tuple[int, str, bool], Message | None] = {}
+        self._made: dict[tuple[int, str, bool, bool], Message | None] = {}
 
     def message(self, turn: Turn, epoch: Epoch) -> Message | None:
         """`message`, remembered for turns that are in the record. Treat it as read-only."""
         if not turn.id:
             return message(turn, epoch)
-        key = (turn.id, turn.state, turn.seq <= epoch.base)
+        key = (turn.id, turn.state, turn.seq <= epoch.base, epoch.tagged)
         if key not in self._made:
             if len(self._made) >= self.MOST:
                 self._made.clear()
@@ -48,9 +55,28 @@ class Forms:
 
 
 def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) -> list[tuple[int, Message]]:
-    """The messages of a view, each with the seq of its turn."""
+    """The messages of a view, each with the seq of its turn.
+
+    An instruction waits until the user has spoken and the reply is next: the one place where every model that
+    takes system turns takes them ("Mid-conversation system messages"), and never between a call and its result.
+    """
     make = message if forms is None else forms.message
-    return [(turn.seq, sent) for turn in turns if (sent := make(turn, epoch)) is not None]
+    placed: list[tuple[int, Message]] = []
+    waiting: list[tuple[int, Message]] = []
+    speaker = ""
+    for turn in turns:
+        sent = make(turn, epoch)
+        if sent is None:
+            continue
+        if turn.role == "system":
+            waiting.append((turn.seq, sent))
+            continue
+        if turn.role == "assistant" and speaker == "user":
+            placed += waiting
+            waiting.clear()
+        placed.append((turn.seq, sent))
+        speaker = turn.role
+    return [*placed, *waiting] if speaker == "user" else placed
 
 
 def body(epoch: Epoch, turns: Sequence[Turn], sent: Sent) -> dict[str, Any]:

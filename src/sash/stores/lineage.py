@@ -57,7 +57,7 @@ class Lines:
         return None
 
     def rows(
-        self, db: sqlite3.Connection, branch: int, first: int, last: int, model: str = ""
+        self, db: sqlite3.Connection, branch: int, first: int, last: int, model: str = "", *, only: str = "1"
     ) -> Iterator[sqlite3.Row]:
         """Turns from seq `first` to `last`, each with its count for `model` where there is one."""
         for segment, low, high in self.segments(db, branch):
@@ -65,9 +65,13 @@ class Lines:
                 yield from db.execute(
                     "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
                     "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? "
-                    "WHERE t.branch_id = ? AND t.seq BETWEEN ? AND ? ORDER BY t.seq",
+                    f"WHERE t.branch_id = ? AND t.seq BETWEEN ? AND ? AND {only} ORDER BY t.seq",
                     (model, segment, max(low, first), min(high, last)),
                 )
+
+    def instructions(self, db: sqlite3.Connection, branch: int, last: int, model: str) -> Iterator[sqlite3.Row]:
+        """The instructions among the turns up to seq `last`, with their counts."""
+        return self.rows(db, branch, 1, last, model, only="t.role = 'system'")
 
     def exchange_end(self, db: sqlite3.Connection, branch: int, first: int) -> int:
         """seq of the last turn of the exchange that begins at `first`; a withdrawn turn opens none."""

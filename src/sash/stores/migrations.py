@@ -85,6 +85,14 @@ def m006_tool_results(db: Database) -> None:
     db.execute("CREATE INDEX tool_results_conversation ON tool_results (conversation_id)")
 
 
+@migrations()
+def m007_instructions(db: Database) -> None:
+    """Which instructions an epoch places again, and in which form; where a branch's instructions are."""
+    db.execute("ALTER TABLE epochs ADD COLUMN instructions TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE epochs ADD COLUMN tagged INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX turns_instructions ON turns (branch_id, seq) WHERE role = 'system'")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

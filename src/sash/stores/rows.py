@@ -42,6 +42,8 @@ def epoch(row: sqlite3.Row) -> Epoch:
         start=row["start_seq"],
         base=row["base_seq"],
         pins=tuple(json.loads(row["pins"])),
+        instructions=tuple(json.loads(row["instructions"])),
+        tagged=bool(row["tagged"]),
         strategy=row["strategy"],
         reason=row["reason"],
     )

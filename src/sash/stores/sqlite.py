@@ -211,6 +211,8 @@ class SqliteStore(Reports):
                 "start_seq": epoch.start,
                 "base_seq": epoch.base,
                 "pins": dumps(list(epoch.pins)),
+                "instructions": dumps(list(epoch.instructions)),
+                "tagged": int(epoch.tagged),
                 "strategy": epoch.strategy,
                 "reason": epoch.reason,
                 "created_at": step.at,
@@ -499,7 +501,8 @@ class SqliteStore(Reports):
             request = rows.request(row)
             epoch = rows.epoch(db.execute(_EPOCH, (request.epoch,)).fetchone())
             pinned = [turn for first in epoch.pins for turn in self._sent_exchange(db, request, first, epoch.start)]
-            return request, epoch, [*pinned, *self._sent_turns(db, request, epoch.start, request.sent.last)]
+            again = [turn for seq in epoch.instructions for turn in self._sent_turns(db, request, seq, seq)]
+            return request, epoch, [*pinned, *again, *self._sent_turns(db, request, epoch.start, request.sent.last)]
 
     def _sent_exchange(self, db: sqlite3.Connection, request: Request, first: int, end: int) -> list[Turn]:
         """A pinned exchange as it stood in front of a view that starts at `end`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -78,7 +78,9 @@ class Windows:
         pins = self._pins(db, head)
         in_front = {*pins, *(head.epoch.pins if head.epoch else ())}
         pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), first, step.model)
-        counts |= pinned.counts
+        instructions = _Kept(changes=0, branch=head.branch, model=step.model, first=0)
+        self._keep(instructions, self._lines.instructions(db, head.branch, first - 1, step.model))
+        counts |= pinned.counts | instructions.counts
         at, ttl = _preamble_use(db, preamble, step.model)
         return steps.Loaded(
             head=head,
@@ -86,6 +88,7 @@ class Windows:
             withdrawn=(*pinned.withdrawn, *kept.withdrawn),
             pinned=tuple(pinned.turns),
             pins=frozenset(pins),
+            instructions=tuple(instructions.turns),
             counts=counts,
             preamble_count=_preamble_count(db, preamble, step.model),
             last=self._last_request(db, head),
@@ -119,7 +122,10 @@ class Windows:
         return kept
 
     def _read_into(self, kept: _Kept, db: sqlite3.Connection, first: int, last: int) -> None:
-        for row in self._lines.rows(db, kept.branch, first, last, kept.model):
+        self._keep(kept, self._lines.rows(db, kept.branch, first, last, kept.model))
+
+    def _keep(self, kept: _Kept, found: Iterable[sqlite3.Row]) -> None:
+        for row in found:
             if row["state"] == "withdrawn":
                 kept.withdrawn.append(row["seq"])
                 continue
