@@ -142,14 +142,14 @@ def _print_averages(rows: Sequence[Row]) -> None:
         groups = list(dict.fromkeys(regime_of(row.outcome.trace) for row in here))
         table = Table(title=f"Dollars over the optimum's, mean (worst): keep {keep:,}, budget {budget:,}")
         for column in ("strategy", *groups):
-            table.add_column(column, justify="left" if column == "strategy" else "right")
+            table.add_column(column, justify="left" if column == "strategy" else "right", no_wrap=True)
         for name in dict.fromkeys(row.outcome.strategy for row in here):
             cells = [
                 [r.ratio for r in here if r.outcome.strategy == name and regime_of(r.outcome.trace) == g]
                 for g in groups
             ]
             table.add_row(name, *(f"{fmean(cell):.3f} ({max(cell):.2f})" if cell else "" for cell in cells))
-        Console(width=200).print(table)
+        Console(width=260).print(table)
 
 
 # The reach: is the economic window as good as the targets say, on traffic it has not seen?
