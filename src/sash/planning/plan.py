@@ -8,21 +8,20 @@ bill. Legality of the finished body is judged by `sash.planning.rules` when the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.cards import ModelCard
-from sash.model.counts import ZERO, Count
-from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Expected, Marker, Sent
 from sash.model.preamble import Preamble
 from sash.model.turns import Exchange, Turn, by_exchange, spoken
 from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
 from sash.planning.expect import expect
-from sash.planning.relief import Shape, relieve, tool_results, words
 from sash.planning.rules import open_calls, waiting_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
 from sash.planning.view import Forms, Message, assemble, messages
@@ -47,18 +46,11 @@ class Settings:
     """markers that the caller put on the new turn's blocks"""
     fresh: str = ""
     """why a new epoch must begin with this request whatever the strategy says; "" if it need not"""
-    beta: bool = True
-    """whether beta features may be asked for where they help"""
 
     @property
     def model(self) -> str:
         """The model's id, as it is sent."""
         return self.card.id
-
-
-def unknown_size(turn: Turn) -> Count:
-    """Of a cleared turn that nobody can measure: so large that clearing it saves nothing."""
-    return Count(10**9, 10**9, "estimate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +83,6 @@ class Memory:
     warmth: Warmth = field(default_factory=Warmth)
     gaps: Gaps = field(default_factory=Gaps)
     learned: Mapping[str, Any] = field(default_factory=dict)
-    slim: Callable[[Turn], Count] = unknown_size
-    """the size of a recorded turn with its tool results, or its calls' inputs, cleared"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +142,7 @@ def make_plan(
     InvalidContent when there is no user turn to begin with.
     """
     turns = (*memory.turns, *new)
-    known = _as_sent(memory, turns, {**memory.counts, **counts})
+    known = {**memory.counts, **counts}
     groups = by_exchange(turns)
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
@@ -162,16 +152,8 @@ def make_plan(
     situation = _situation(memory, groups, known, settings, now)
     decision = settings.strategy.decide(situation)
     _reject_bad_start(decision, situation, settings.strategy)
-    shape = relieve(memory, groups, known, situation, decision, settings)
-    _reject_too_large(situation, shape, settings, [known[turn.seq] for turn in groups[-1]])
-    return _carry_out(memory, groups, situation, shape, settings, now, forms)
-
-
-def _as_sent(memory: Memory, turns: Sequence[Turn], known: Mapping[int, Count]) -> dict[int, Count]:
-    """Sizes of the turns in the form in which the present epoch sends them."""
-    relief = memory.epoch.relief if memory.epoch else Relief()
-    cleared = {turn.seq: memory.slim(turn) for turn in turns if turn.seq in relief.cleared} if relief.cleared else {}
-    return {**known, **cleared, **dict.fromkeys(relief.dropped & known.keys(), ZERO)}
+    _reject_too_large(situation, decision, settings)
+    return _carry_out(memory, groups, situation, decision, settings, now, forms)
 
 
 def _reject_no_question(groups: Sequence[Sequence[Turn]]) -> None:
@@ -202,16 +184,13 @@ def _situation(
     if epoch is not None and memory.anchor is not None:
         added = [known[t.seq] for group in groups for t in group if t.seq > memory.anchor_seq]
         stay = _size(memory.anchor) + _sum(added)
-    pinned = frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins)
-    clears = getattr(settings.strategy, "clears", False)
     return Situation(
         exchanges=exchanges,
         start=start,
         forced=_forced(epoch, settings, instructions),
         fixed=_size(memory.fixed) + pins_in_front + _sum(known[t.seq] for t in instructions),
         stay=stay,
-        pinned=pinned,
-        results=tuple(tool_results(memory, groups, known, start or 0, pinned)) if clears else (),
+        pinned=frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins),
         budget=settings.card.window if getattr(settings.strategy, "ignores_budget", False) else settings.budget,
         keep=settings.keep,
         max_tokens=settings.max_tokens,
