@@ -32,7 +32,7 @@ def count(chat: Chat, drafts: Sequence[Draft], settings: Settings, *, exact: boo
     if not exact:
         return prepared.plan.prompt
     try:
-        tokens = yield from CountTokens(params=count_params(prepared.plan.body), betas=settings.betas)
+        tokens = yield from CountTokens(params=count_params(prepared.plan.body), betas=prepared.plan.sent.betas)
     except RemoteError as error:
         raise Unavailable(
             f"the counting endpoint did not answer ({error}); the estimate is {prepared.plan.prompt.tokens:,} tokens, "

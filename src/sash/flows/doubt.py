@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from sash.errors import BudgetExceeded, RemoteError
 from sash.flows.steps import CountTokens, Flow
@@ -27,6 +28,7 @@ class _Stay:
     """Keeps the present view: used to have exactly that view counted."""
 
     inner: object
+    as_is: ClassVar[bool] = True
 
     def __repr__(self) -> str:
         return repr(self.inner)
@@ -49,30 +51,30 @@ def settle_doubt(
     stay = situation.prompt(situation.start) if situation.start is not None and not situation.forced else None
     if stay is not None and stay.tokens <= situation.limit < stay.upper:
         staying = make_plan(memory, new, counts, replace(settings, strategy=_Stay(settings.strategy)), now)
-        exact = yield from count_body(chat, staying, settings, now)
+        exact = yield from count_body(chat, staying, now)
         if exact is not None:
             memory = replace(memory, anchor=exact, anchor_seq=staying.sent.last)
             plan = make_plan(memory, new, counts, settings, now)
     if plan.prompt.upper > plan.situation.limit:
-        plan = yield from _sure_to_fit(chat, plan, settings, now)
+        plan = yield from _sure_to_fit(chat, plan, now)
     return replace(plan, doubt=False)
 
 
-def _sure_to_fit(chat: Chat, plan: Plan, settings: Settings, now: float) -> Flow[Plan]:
+def _sure_to_fit(chat: Chat, plan: Plan, now: float) -> Flow[Plan]:
     """The last word on a plan that may be too large: the endpoint's where it answers, else the bound's."""
     asked = plan.prompt.source == "endpoint"
-    exact = plan.prompt if asked else (yield from count_body(chat, plan, settings, now))
+    exact = plan.prompt if asked else (yield from count_body(chat, plan, now))
     if exact is None or exact.tokens > plan.situation.limit:
         raise _over(plan, exact or plan.prompt)
     return replace(plan, prompt=exact)
 
 
-def count_body(chat: Chat, plan: Plan, settings: Settings, now: float) -> Flow[Count | None]:
+def count_body(chat: Chat, plan: Plan, now: float) -> Flow[Count | None]:
     """Ask the endpoint for the size of a plan's body; None where it may not be asked or does not answer."""
     if not chat.endpoint or now < chat.quiet_until[0]:
         return None
     try:
-        tokens = yield from CountTokens(params=count_params(plan.body), betas=settings.betas)
+        tokens = yield from CountTokens(params=count_params(plan.body), betas=plan.sent.betas)
     except RemoteError as error:
         if error.status == 429:
             chat.quiet_until[0] = now + (error.retry_after or PAUSE)

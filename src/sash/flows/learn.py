@@ -38,6 +38,8 @@ def learn(prepared: Prepared, begun: Begun, answer: Answer) -> Lessons:
     if not now.clean:
         return Lessons()
     if prepared.plan.cut:
+        if prepared.plan.epoch.relief or prepared.plan.epoch.base < prepared.memory.head:
+            return Lessons()  # turns are sent otherwise than they were counted
         return Lessons(preamble=_preamble(prepared, now))
     return _from_difference(prepared, now)
 

@@ -159,7 +159,7 @@ def _take_markers(
 
 
 def _reject_illegal(plan: Plan, settings: Settings) -> None:
-    problems = check_request(_to_judge(plan), betas=settings.betas, card=settings.card)
+    problems = check_request(_to_judge(plan), betas=plan.sent.betas, card=settings.card)
     if problems:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -6,7 +6,7 @@ last request's usage is the anchor: the next prompt is that, its reply, and what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sash.counting.ledger import Anchor, reply_count
@@ -18,6 +18,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Marker
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn, by_exchange, spoken
+from sash.planning.clearing import cleared, names_of, offers_recall
 from sash.planning.plan import Memory, Settings
 from sash.planning.rules import open_calls, sendable, strip_thinking
 from sash.planning.situation import Gaps, Warmth
@@ -69,6 +70,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         warmth=_warmth(loaded, last),
         gaps=gaps(loaded),
         learned=loaded.learned,
+        slim=_slim(turns, settings, counter, sizes),
     )
     return Sized(
         memory=memory,
@@ -76,6 +78,27 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         preamble_estimated=None if preamble else fixed,
         anchor=_measured(last, memory) if last else None,
     )
+
+
+def _slim(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> Callable[[Turn], Count]:
+    """The size of a turn as it is sent once its tool results, or its calls' inputs, are cleared."""
+    names: dict[str, str] = {}
+    recall = offers_recall(settings.preamble)
+
+    def slim(turn: Turn) -> Count:
+        key = (settings.model, turn.id, "cleared, recallable" if recall else "cleared")
+        if key in sizes:
+            return sizes[key]
+        for said in turns if not names else ():
+            names.update(names_of(said) if said.role == "assistant" else {})
+        blocks = strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
+        bare = cleared(blocks, names, recall=recall)
+        count = counter.count(counter.measure_message(turn.role, bare) if bare else NOTHING)
+        if turn.id:
+            sizes[key] = count
+        return count
+
+    return slim
 
 
 def measure(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
@@ -140,7 +163,8 @@ def _measured(last: LastRequest, memory: Memory) -> Anchor | None:
     in_front = [t.seq for group in by_exchange(memory.pinned) if group[0].seq in epoch.pins for t in group]
     in_front += [t.seq for t in memory.instructions if t.seq in epoch.instructions]
     sent = [t.seq for t in memory.turns if epoch.start <= t.seq <= last.sent.last]
-    return Anchor.from_wire(last.wire, turns=(*in_front, *sent), epoch=epoch.id, model=epoch.model)
+    shown = tuple(seq for seq in (*in_front, *sent) if seq not in epoch.relief.dropped)
+    return Anchor.from_wire(last.wire, turns=shown, epoch=epoch.id, model=epoch.model)
 
 
 def _tail(last: LastRequest) -> Marker | None:

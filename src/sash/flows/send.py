@@ -63,7 +63,7 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
     prepared = yield from prepare(chat, drafts, settings)
     plan = prepared.plan
     begun = yield from _begin(chat, prepared)
-    wire = Wire(body=plan.body, betas=settings.betas, headers=settings.headers, timeout=call.timeout)
+    wire = Wire(body=plan.body, betas=plan.sent.betas, headers=settings.headers, timeout=call.timeout)
     try:
         if call.stream or (settings.max_tokens > STREAM_ABOVE and call.timeout is None):
             answer = yield from _streamed(wire, emit=call.stream)

@@ -8,23 +8,27 @@ bill. Legality of the finished body is judged by `sash.planning.rules` when the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.cards import ModelCard
-from sash.model.counts import Count
-from sash.model.epochs import Epoch, Expected, Marker, Sent
+from sash.model.counts import ZERO, Count
+from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
 from sash.model.preamble import Preamble
 from sash.model.turns import Exchange, Turn, by_exchange, spoken
 from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
 from sash.planning.expect import expect
+from sash.planning.relief import Shape, relieve, tool_results, words
 from sash.planning.rules import open_calls, waiting_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
 from sash.planning.view import Forms, Message, assemble, messages
+
+CLEARING_BETA = "context-management-2025-06-27"
+BINDING_BETA = "thinking-binding-controls-2026-08-01"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +50,18 @@ class Settings:
     """markers that the caller put on the new turn's blocks"""
     fresh: str = ""
     """why a new epoch must begin with this request whatever the strategy says; "" if it need not"""
+    beta: bool = True
+    """whether beta features may be asked for where they help"""
 
     @property
     def model(self) -> str:
         """The model's id, as it is sent."""
         return self.card.id
+
+
+def unknown_size(_: Turn) -> Count:
+    """Of a cleared turn that nobody can measure: so large that clearing it saves nothing."""
+    return Count(10**9, 10**9, "estimate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +94,8 @@ class Memory:
     warmth: Warmth = field(default_factory=Warmth)
     gaps: Gaps = field(default_factory=Gaps)
     learned: Mapping[str, Any] = field(default_factory=dict)
+    slim: Callable[[Turn], Count] = unknown_size
+    """the size of a recorded turn with its tool results, or its calls' inputs, cleared"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +155,7 @@ def make_plan(
     InvalidContent when there is no user turn to begin with.
     """
     turns = (*memory.turns, *new)
-    known = {**memory.counts, **counts}
+    known = _as_sent(memory, (*memory.pinned, *turns), {**memory.counts, **counts})
     groups = by_exchange(turns)
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
@@ -152,8 +165,16 @@ def make_plan(
     situation = _situation(memory, groups, known, settings, now)
     decision = settings.strategy.decide(situation)
     _reject_bad_start(decision, situation, settings.strategy)
-    _reject_too_large(situation, decision, settings)
-    return _carry_out(memory, groups, situation, decision, settings, now, forms)
+    shape = relieve(memory, groups, known, situation, decision, settings)
+    _reject_too_large(situation, shape, settings, [known[turn.seq] for turn in groups[-1]])
+    return _carry_out(memory, groups, situation, shape, settings, now, forms)
+
+
+def _as_sent(memory: Memory, turns: Sequence[Turn], known: Mapping[int, Count]) -> dict[int, Count]:
+    """Sizes of the turns in the form in which the present epoch sends them."""
+    relief = memory.epoch.relief if memory.epoch else Relief()
+    cleared = {turn.seq: memory.slim(turn) for turn in turns if turn.seq in relief.cleared} if relief.cleared else {}
+    return {**known, **cleared, **dict.fromkeys(relief.dropped & known.keys(), ZERO)}
 
 
 def _reject_no_question(groups: Sequence[Sequence[Turn]]) -> None:
@@ -184,13 +205,16 @@ def _situation(
     if epoch is not None and memory.anchor is not None:
         added = [known[t.seq] for group in groups for t in group if t.seq > memory.anchor_seq]
         stay = _size(memory.anchor) + _sum(added)
+    pinned = frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins)
+    clears = getattr(settings.strategy, "clears", False)
     return Situation(
         exchanges=exchanges,
         start=start,
         forced=_forced(epoch, settings, instructions),
         fixed=_size(memory.fixed) + pins_in_front + _sum(known[t.seq] for t in instructions),
         stay=stay,
-        pinned=frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins),
+        pinned=pinned,
+        results=tuple(tool_results(memory, groups, known, start or 0, pinned)) if clears else (),
         budget=settings.card.window if getattr(settings.strategy, "ignores_budget", False) else settings.budget,
         keep=settings.keep,
         max_tokens=settings.max_tokens,
@@ -268,21 +292,19 @@ def _reject_bad_start(decision: Decision, situation: Situation, strategy: Strate
         )
 
 
-def _reject_too_large(situation: Situation, decision: Decision, settings: Settings) -> None:
+def _reject_too_large(situation: Situation, shape: Shape, settings: Settings, newest: Sequence[Count]) -> None:
     """Nothing legal fits when even the estimate (not only its bound) of the chosen prompt passes the limit."""
-    size = situation.prompt(decision.start)
+    size = shape.prompt
     if size.tokens <= situation.limit:
         return
-    preamble = situation.fixed.tokens
-    newest = situation.exchanges[-1].tokens
-    largest = "the preamble (system, tools, pins)" if preamble >= newest else "the newest exchange"
+    largest, tokens = _largest(situation, newest)
     if situation.budget >= settings.card.window:
         what = f"the {settings.model} window of {settings.card.window:,} less max_tokens={settings.max_tokens:,}"
     else:
         what = f"the budget of {situation.budget:,}"
     raise BudgetExceeded(
         f"the request needs about {size.tokens:,} tokens, {size.tokens - situation.limit:,} more than {what} allows; "
-        f"the largest part is {largest} with about {max(preamble, newest):,}. Raise the budget, or shorten that part",
+        f"the largest part is {largest} with about {tokens:,}. Raise the budget, or shorten that part",
         budget=situation.limit,
         needed=size.tokens,
         missing=size.tokens - situation.limit,
@@ -290,30 +312,44 @@ def _reject_too_large(situation: Situation, decision: Decision, settings: Settin
     )
 
 
+def _largest(situation: Situation, newest: Sequence[Count]) -> tuple[str, int]:
+    """The part that is in the way, and its tokens."""
+    parts = {"the preamble (system, tools, pins)": situation.fixed.tokens}
+    if len(newest) == 1:
+        parts["the newest exchange"] = newest[0].tokens
+    else:  # a tool run: what it answered before has given way already
+        parts["the question of the running exchange"] = newest[0].tokens
+        parts["the newest turn"] = newest[-1].tokens
+        parts["the calls and results before it"] = sum(count.tokens for count in newest[1:-1])
+    return max(parts.items(), key=lambda part: part[1])
+
+
 def _carry_out(
     memory: Memory,
     groups: Sequence[Sequence[Turn]],
     situation: Situation,
-    decision: Decision,
+    shape: Shape,
     settings: Settings,
     now: float,
     forms: Forms | None,
 ) -> Plan:
-    cut = _is_cut(memory, situation, decision)
-    pins = _pins_in_front(memory, situation, decision) if cut or memory.epoch is None else memory.epoch.pins
+    cut, decision, prompt = shape.cut, shape.decision, shape.prompt
     epoch = memory.epoch
-    if cut or epoch is None:
+    if epoch is not None and shape.same_prefix:
+        epoch = replace(epoch, id=0, relief=shape.relief, reason=decision.reason)
+    elif cut or epoch is None:
+        pins = _pins_in_front(memory, situation, decision)
         again = _placed_again(memory, groups, decision, pins)
-        epoch = _new_epoch(memory, situation, decision, settings, pins, again)
+        epoch = _new_epoch(situation, shape, settings, pins, again)
     turns = _view_turns(memory, groups, decision, epoch)
     numbered = tuple(messages(turns, epoch, forms))
-    prompt = situation.prompt(decision.start) if not cut else _fresh_prompt(situation, decision)
+    options, betas = with_relief(epoch.relief, settings)
     markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut, now)
     sent = Sent(
         model=settings.model,
         max_tokens=settings.max_tokens,
-        options=settings.options,
-        betas=settings.betas,
+        options=options,
+        betas=betas,
         headers=settings.headers,
         markers=markers,
         last=max(memory.head, turns[-1].seq),
@@ -345,13 +381,28 @@ def _carry_out(
         expected=expected,
         decision=decision,
         situation=situation,
-        doubt=_doubt(situation, decision),
+        doubt=_doubt(situation, shape),
         notes=_notes(epoch, turns),
     )
 
 
-def _is_cut(memory: Memory, situation: Situation, decision: Decision) -> bool:
-    return memory.epoch is None or bool(situation.forced) or decision.start != situation.start
+def with_relief(relief: Relief, settings: Settings) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The options and betas of a request in an epoch: the caller's, and those that its relief asks of the API."""
+    options, betas = dict(settings.options), list(settings.betas)
+    if relief.server_keep is not None and "context_management" not in options:
+        options["context_management"] = {"edits": [_clearing(relief.server_keep)]}
+        betas.append(CLEARING_BETA)
+    if relief.drops:
+        asked = options.get("thinking") or {"type": "adaptive"}
+        options["thinking"] = {**asked, "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+        betas.append(BINDING_BETA)
+    return options, tuple(dict.fromkeys(betas))
+
+
+def _clearing(keep: int) -> dict[str, Any]:
+    """The edit that clears tool results on the API's side ("Context editing" docs)."""
+    kept = {"type": "tool_uses", "value": keep}
+    return {"type": "clear_tool_uses_20250919", "trigger": kept, "keep": kept}
 
 
 def _pins_in_front(memory: Memory, situation: Situation, decision: Decision) -> tuple[int, ...]:
@@ -372,25 +423,25 @@ def _placed_again(
 
 def _notes(epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
     given = sum(turn.role == "system" for turn in turns)
-    if not given or not epoch.tagged:
-        return ()
-    return (f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns.",)
+    tagged = f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns."
+    relief = f"Otherwise than recorded: {words(epoch.relief)}."
+    return (*((tagged,) if given and epoch.tagged else ()), *((relief,) if epoch.relief else ()))
 
 
 def _new_epoch(
-    memory: Memory,
     situation: Situation,
-    decision: Decision,
+    shape: Shape,
     settings: Settings,
     pins: tuple[int, ...],
     instructions: tuple[int, ...],
 ) -> Epoch:
-    reason = "; ".join(filter(None, (situation.forced, decision.reason)))
+    reason = "; ".join(filter(None, (situation.forced, shape.decision.reason)))
     return Epoch(
         model=settings.model,
         preamble=settings.preamble,
-        start=situation.exchanges[decision.start].first,
-        base=memory.head,
+        start=situation.exchanges[shape.decision.start].first,
+        base=shape.base,
+        relief=shape.relief,
         pins=pins,
         instructions=instructions,
         tagged=not settings.card.system_turns,
@@ -404,12 +455,9 @@ def _view_turns(memory: Memory, groups: Sequence[Sequence[Turn]], decision: Deci
     in_front = [turn for group in older if group[0].seq in epoch.pins for turn in group]
     given = (*memory.instructions, *_instructions(groups[: decision.start]))
     again = [turn for turn in given if turn.seq in epoch.instructions]
-    return (*in_front, *again, *(turn for group in groups[decision.start :] for turn in group))
-
-
-def _fresh_prompt(situation: Situation, decision: Decision) -> Size:
-    """The prompt of a cut: the sum of its parts, since the last total belongs to another view."""
-    return replace(situation, stay=None).prompt(decision.start)
+    view = (*in_front, *again, *(turn for group in groups[decision.start :] for turn in group))
+    gone = epoch.relief.dropped
+    return tuple(turn for turn in view if turn.seq not in gone) if gone else view
 
 
 def _markers(
@@ -439,9 +487,9 @@ def _base_size(situation: Situation, epoch: Epoch, decision: Decision) -> int:
     return situation.fixed.tokens + sum(kept)
 
 
-def _doubt(situation: Situation, decision: Decision) -> bool:
+def _doubt(situation: Situation, shape: Shape) -> bool:
     """Whether the limit lies within the error of the size that decided."""
-    sizes = [situation.prompt(decision.start)]
-    if decision.rule == "must" and situation.start is not None:
+    sizes = [shape.prompt]
+    if shape.decision.rule == "must" and situation.start is not None:
         sizes.append(situation.prompt(situation.start))
     return any(size.tokens <= situation.limit < size.upper for size in sizes)

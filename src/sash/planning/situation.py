@@ -57,6 +57,23 @@ class Warmth:
     """size of the prefix up to the last written tail of the present epoch"""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResults:
+    """A turn of tool results in the present view that is still sent as recorded."""
+
+    seq: int
+    exchange: int
+    """index of its exchange"""
+    results: int
+    """how many calls it answers"""
+    saves: Size
+    """what placeholders in the place of its results would save"""
+    call: int = 0
+    """seq of the reply that made the calls"""
+    call_saves: Size = field(default_factory=Size)
+    """what leaving out the calls' input would save"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Situation:
     """The next request, before it is decided. `exchanges` is oldest first; the last one holds the newest turn."""
@@ -72,6 +89,8 @@ class Situation:
     """the prompt if the view just grows: the last exact total plus what was added; None without a view"""
     pinned: frozenset[int] = frozenset()
     """indices of pinned exchanges: sent in front when they lie before the start"""
+    results: tuple[ToolResults, ...] = ()
+    """oldest first, those of pinned exchanges left out; only for strategies that ask for it (`clears = True`)"""
     budget: int
     keep: int
     max_tokens: int
@@ -119,6 +138,12 @@ class Situation:
         """Whether the upper bound of the prompt stays within the limit."""
         return self.prompt(start).upper <= self.limit
 
+    def may_cut(self) -> bool:
+        """Whether a cut may fall now: not while a tool exchange is open, unless the budget (or a change) forces it."""
+        if self.start is None or self.forced or not self.exchanges[-1].open:
+            return True
+        return not self.fits(self.start)
+
     def shortest(self, keep: int) -> int:
         """The latest start that still holds `keep` tokens and fits; the newest exchange at the latest."""
         for start in range(self.newest, -1, -1):
@@ -150,6 +175,8 @@ class Decision:
     """one word or two: first, stay, must, pays, free, slide, forced"""
     reason: str
     """one sentence with its numbers"""
+    cleared: frozenset[int] = frozenset()
+    """seqs of turns to send with placeholders from now on; a new epoch begins when there are any"""
     marks: Marks | None = None
     """None: the conversation's own setting"""
     rejected: str = ""

@@ -14,16 +14,22 @@ from typing import Any
 from sash.model.blocks import Block
 from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.turns import Turn
+from sash.planning.clearing import cleared, names_of, offers_recall
 from sash.planning.rules import sendable, strip_thinking
 
 Message = dict[str, Any]
 
 
-def message(turn: Turn, epoch: Epoch) -> Message | None:
-    """The sent form of `turn`, or None where nothing of it can be sent (an empty or cut-off reply)."""
+def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | None:
+    """The sent form of `turn`, or None where nothing of it can be sent (an empty or cut-off reply).
+
+    `call`: the reply before it, whose calls a turn of results answers.
+    """
     blocks = sendable(turn.blocks, interrupted=turn.state == "interrupted")
     if turn.seq <= epoch.base:
         blocks = strip_thinking(blocks)
+    if turn.seq in epoch.relief.cleared:
+        blocks = tuple(cleared(blocks, names_of(call), recall=offers_recall(epoch.preamble)))
     if turn.role == "system" and epoch.tagged:
         return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
     return {"role": turn.role, "content": list(blocks)} if blocks else None
@@ -40,12 +46,12 @@ class Forms:
     MOST = 20_000
 
     def __init__(self) -> None:
-        self._made: dict[tuple[int, str, bool, bool], Message | None] = {}
+        self._made: dict[tuple[Any, ...], Message | None] = {}
 
-    def message(self, turn: Turn, epoch: Epoch) -> Message | None:
+    def message(self, turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | None:
         """`message`, remembered for turns that are in the record. Treat it as read-only."""
-        if not turn.id:
-            return message(turn, epoch)
+        if not turn.id or turn.seq in epoch.relief.cleared:
+            return message(turn, epoch, call)
         key = (turn.id, turn.state, turn.seq <= epoch.base, epoch.tagged)
         if key not in self._made:
             if len(self._made) >= self.MOST:
@@ -64,8 +70,10 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
     placed: list[tuple[int, Message]] = []
     waiting: list[tuple[int, Message]] = []
     speaker = ""
+    call: Turn | None = None
     for turn in turns:
-        sent = make(turn, epoch)
+        sent = make(turn, epoch, call) if turn.seq not in epoch.relief.dropped else None
+        call = turn if turn.role == "assistant" else call
         if sent is None:
             continue
         if turn.role == "system":

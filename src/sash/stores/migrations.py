@@ -93,6 +93,12 @@ def m007_instructions(db: Database) -> None:
     db.execute("CREATE INDEX turns_instructions ON turns (branch_id, seq) WHERE role = 'system'")
 
 
+@migrations()
+def m008_relief(db: Database) -> None:
+    """What an epoch sends otherwise than recorded, for tool runs that outgrew their budget."""
+    db.execute("ALTER TABLE epochs ADD COLUMN relief TEXT NOT NULL DEFAULT '{}'")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -11,7 +11,7 @@ from typing import Any
 from sash.flows.steps import BeginRequest, LastRequest
 from sash.model.blocks import dumps
 from sash.model.counts import Count
-from sash.model.epochs import Epoch, Expected, Marker, Request, Sent
+from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn
 from sash.model.usage import Usage
@@ -44,9 +44,31 @@ def epoch(row: sqlite3.Row) -> Epoch:
         pins=tuple(json.loads(row["pins"])),
         instructions=tuple(json.loads(row["instructions"])),
         tagged=bool(row["tagged"]),
+        relief=relief(json.loads(row["relief"])),
         strategy=row["strategy"],
         reason=row["reason"],
     )
+
+
+def relief(stored: Mapping[str, Any]) -> Relief:
+    """What the column `relief` says; absent fields are those of no relief."""
+    return Relief(
+        cleared=frozenset(stored.get("cleared", ())),
+        dropped=frozenset(stored.get("dropped", ())),
+        server_keep=stored.get("server_keep"),
+        drops=stored.get("drops", False),
+    )
+
+
+def relief_column(found: Relief) -> str:
+    """The JSON text of a relief, "{}" for none."""
+    stored = {
+        "cleared": sorted(found.cleared),
+        "dropped": sorted(found.dropped),
+        "server_keep": found.server_keep,
+        "drops": found.drops,
+    }
+    return dumps({name: value for name, value in stored.items() if value})
 
 
 def count(row: sqlite3.Row) -> Count | None:

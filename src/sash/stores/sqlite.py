@@ -213,6 +213,7 @@ class SqliteStore(Reports):
                 "pins": dumps(list(epoch.pins)),
                 "instructions": dumps(list(epoch.instructions)),
                 "tagged": int(epoch.tagged),
+                "relief": rows.relief_column(epoch.relief),
                 "strategy": epoch.strategy,
                 "reason": epoch.reason,
                 "created_at": step.at,

@@ -28,6 +28,8 @@ class SlidingWindow(Named):
     def decide(self, situation: Situation) -> Decision:
         """Move the start as far as the size demands, never back."""
         before = situation.start or 0
+        if not situation.may_cut():
+            return Decision(start=before, rule="stay", reason="a tool run is open, and all of it fits")
         start = situation.fitting(max(before, self._start(situation)))
         if situation.start is None:
             return Decision(start=start, rule="first", reason="the first request")

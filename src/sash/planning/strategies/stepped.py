@@ -36,6 +36,10 @@ class SteppedWindow(Named):
         if upper <= high:
             rule = "first" if situation.start is None else "stay"
             return Decision(start=before, rule=rule, reason=f"{upper:,} tokens at most, within {high:,}")
+        if not situation.may_cut():
+            return Decision(
+                start=before, rule="stay", reason=f"a tool run is open: {upper:,} tokens at most pass {high:,}"
+            )
         start = max(before, situation.shortest(keep))
         return Decision(
             start=start,

@@ -1,0 +1,53 @@
+"""Placeholders for tool results that a view no longer carries: the form, and nothing about when.
+
+A placeholder names tool, call and size, and stands where the result stood, so that pairs stay whole; the
+record keeps the result. A result that is no longer than its placeholder stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sash.model.blocks import Block, dumps
+from sash.model.preamble import Preamble
+from sash.model.turns import Turn
+
+RECALL = "recall_result"
+"""The tool by which Claude may ask for a cleared result; placeholders mention it where it is offered."""
+
+
+def offers_recall(preamble: Preamble) -> bool:
+    """Whether the tools let Claude read a cleared result again."""
+    return any(tool.get("name") == RECALL for tool in preamble.tool_list)
+
+
+def names_of(turn: Turn | None) -> dict[str, str]:
+    """The tools that a reply called, by call id."""
+    blocks = turn.blocks if turn is not None else ()
+    return {str(block.get("id")): str(block.get("name")) for block in blocks if block.get("type") == "tool_use"}
+
+
+def cleared(blocks: Sequence[Block], names: Mapping[str, str], *, recall: bool) -> list[Block]:
+    """Blocks with results as placeholders and calls without their input; everything else as it was."""
+    return [_cleared(block, names, recall) for block in blocks]
+
+
+def _cleared(block: Block, names: Mapping[str, str], recall: bool) -> Block:
+    if block.get("type") == "tool_use":
+        return {**block, "input": {}}
+    if block.get("type") != "tool_result" or not block.get("content"):
+        return block
+    said = placeholder(block, names.get(str(block.get("tool_use_id")), "a tool"), recall)
+    return {**block, "content": said} if len(said) < _length(block["content"]) else block
+
+
+def placeholder(block: Block, name: str, recall: bool) -> str:
+    """What stands for a result: its tool, its call, its size in characters."""
+    size = _length(block["content"])
+    again = f" Call {RECALL} with this id to read it again." if recall else ""
+    return f"[Result of {name} ({block.get('tool_use_id')}), {size:,} characters, cleared to save context.{again}]"
+
+
+def _length(content: Any) -> int:
+    return len(content) if isinstance(content, str) else len(dumps(content))

@@ -1,0 +1,313 @@
+"""A tool run that outgrows the budget: what of it is sent otherwise than recorded, so that it goes on.
+
+Within an open exchange nothing changes unless the budget forces it. Then, in this order: where thinking is bound to
+its prefix, the API clears the oldest results itself (no edit in its eyes); else a cut, the open exchange keeping its
+thinking where the model takes it so. An exchange that is too large alone loses its oldest results to
+placeholders, then its oldest calls with their results. The user's request and the newest turn stay whole.
+Pure; sizes are tokens ("Context editing", "Preserved thinking" docs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sash.model.counts import Count
+from sash.model.epochs import Relief
+from sash.model.turns import Turn, spoken
+from sash.planning.rules import has_thinking
+from sash.planning.situation import Decision, Situation, Size, ToolResults
+
+if TYPE_CHECKING:
+    from sash.planning.plan import Memory, Settings
+
+SERVER_KEEPS = (50, 20, 10, 5, 3, 2, 1)
+"""How many of the newest tool uses the API is asked to leave alone: the most with which the prompt is small enough."""
+ROOM = 0.5
+"""The share of the room behind the preamble that stays in use when results or calls leave: so they leave rarely."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What the next request's view looks like."""
+
+    decision: Decision
+    cut: bool
+    base: int
+    """seq up to which thinking is left out"""
+    relief: Relief
+    prompt: Size
+    same_prefix: bool = False
+    """the view itself stays as it was, pins and instructions included: only the API edits it"""
+
+
+def tool_results(
+    memory: Memory, groups: Sequence[Sequence[Turn]], known: Mapping[int, Count], start: int, pins: frozenset[int]
+) -> Iterator[ToolResults]:
+    """The turns of tool results since exchange `start`, oldest first, with what clearing each would save."""
+    relief = memory.epoch.relief if memory.epoch else Relief()
+    for index, group in enumerate(groups):
+        if index < start or index in pins:
+            continue
+        call: Turn | None = None
+        for turn in spoken(group):
+            if turn.role == "assistant":
+                call = turn
+            elif not turn.plain and turn.seq not in relief.cleared | relief.dropped:
+                yield ToolResults(
+                    seq=turn.seq,
+                    exchange=index,
+                    results=sum(block.get("type") == "tool_result" for block in turn.blocks),
+                    saves=_saving(memory, turn, known),
+                    call=call.seq if call else 0,
+                    call_saves=_saving(memory, call, known) if call else Size(),
+                )
+
+
+def _saving(memory: Memory, turn: Turn, known: Mapping[int, Count]) -> Size:
+    slim, whole = memory.slim(turn), known[turn.seq]
+    return Size(tokens=max(0, whole.tokens - slim.tokens), upper=max(0, whole.upper - slim.upper))
+
+
+def relieve(
+    memory: Memory,
+    groups: Sequence[Sequence[Turn]],
+    known: Mapping[int, Count],
+    situation: Situation,
+    decision: Decision,
+    settings: Settings,
+) -> Shape:
+    """The view that a decision comes to, made smaller where it would not fit and something can give way."""
+    return _Relieving(memory, groups, known, situation, decision, settings).shape()
+
+
+class _Relieving:
+    """One view in the making."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        groups: Sequence[Sequence[Turn]],
+        known: Mapping[int, Count],
+        situation: Situation,
+        decision: Decision,
+        settings: Settings,
+    ) -> None:
+        self.memory, self.groups, self.known = memory, groups, known
+        self.situation, self.decision, self.settings = situation, decision, settings
+        self.epoch, self.card = memory.epoch, settings.card
+        self.present = memory.epoch.relief if memory.epoch else Relief()
+        self.run = spoken(groups[-1])
+        self.as_is = bool(getattr(settings.strategy, "as_is", False))
+
+    def shape(self) -> Shape:
+        """As decided where that fits; else the least that makes it fit."""
+        decided = self._as_decided()
+        if self.as_is:
+            return decided
+        if self._forced_inside() and (served := self._served()) is not None:
+            return served
+        if decided.prompt.upper <= self.situation.limit or decided.decision.start != self.situation.newest:
+            return decided
+        return self._smaller(decided)
+
+    # ---- what the strategy decided ----------------------------------------------------------------
+
+    def _as_decided(self) -> Shape:
+        situation, decision = self.situation, self.decision
+        cleared = self._staying(self.present.cleared | decision.cleared)
+        stays = self.epoch is not None and not situation.forced and decision.start == situation.start
+        if stays and self.epoch is not None and cleared == self.present.cleared:
+            prompt = situation.prompt(decision.start)
+            return Shape(decision=decision, cut=False, base=self.epoch.base, relief=self.present, prompt=prompt)
+        return self._cut(decision, Relief(cleared=cleared, dropped=self._staying(self.present.dropped)))
+
+    def _staying(self, seqs: frozenset[int]) -> frozenset[int]:
+        """Without those of the exchanges that leave the view."""
+        situation = self.situation
+        leaving = [e for i, e in enumerate(situation.exchanges[: self.decision.start]) if i not in situation.pinned]
+        return frozenset(seq for seq in seqs if not any(e.first <= seq <= e.last for e in leaving))
+
+    def _cut(self, decision: Decision, relief: Relief) -> Shape:
+        base, drops, thoughts = self._thinking
+        size = replace(self.situation, stay=None).prompt(decision.start) + thoughts
+        for seq in relief.cleared - self.present.cleared:
+            turn = self._by_seq[seq]
+            size = _less(size, _saving(self.memory, turn, self.known))
+        return Shape(decision=decision, cut=True, base=base, relief=replace(relief, drops=drops), prompt=size)
+
+    @cached_property
+    def _by_seq(self) -> dict[int, Turn]:
+        return {turn.seq: turn for group in self.groups for turn in group}
+
+    # ---- thinking at a cut ------------------------------------------------------------------------
+
+    @cached_property
+    def _thinking(self) -> tuple[int, bool, Size]:
+        """Up to where thinking is left out, whether the API is to drop the rest, and what the rest weighs."""
+        head = self.memory.head
+        behind = max(self.run[0].seq - 1, self.epoch.base if self.epoch else 0)
+        thought = any(has_thinking(turn.blocks) for turn in self.run if turn.seq > behind and turn.role == "assistant")
+        if not self.situation.exchanges[-1].open or not thought:
+            return head, False, Size()
+        if self.card.thinking_bound:
+            return (behind, True, Size()) if self._may_drop() else (head, False, Size())
+        if self.epoch is None or self.epoch.model != self.card.id:
+            return head, False, Size()
+        return behind, False, self._thoughts()
+
+    def _may_drop(self) -> bool:
+        """Whether to leave it to the API, where a model may refuse an open tool turn that lost its thinking."""
+        asked = (self.settings.options.get("thinking") or {}).get("type")
+        thinks = self.card.thinking_default if asked is None else asked in ("adaptive", "enabled")
+        return thinks and self.settings.beta and not self.card.open_tools_without_thinking
+
+    def _thoughts(self) -> Size:
+        """What thinking weighs in the present view at most: what the last total holds beyond the parts."""
+        situation = self.situation
+        if situation.stay is None or situation.start is None:
+            return Size()
+        parts = replace(situation, stay=None).prompt(situation.start)
+        least = 2 * parts.tokens - parts.upper
+        return Size(
+            tokens=max(0, situation.stay.tokens - parts.tokens), upper=max(0, situation.stay.upper - max(0, least))
+        )
+
+    # ---- the API clears results --------------------------------------------------------------------
+
+    def _forced_inside(self) -> bool:
+        """Whether the budget forces a change inside an open exchange whose thinking is bound to the prefix."""
+        situation = self.situation
+        if not situation.exchanges[-1].open or situation.forced or situation.start is None or self.epoch is None:
+            return False
+        base = self.epoch.base
+        thought = any(has_thinking(turn.blocks) for turn in self.run if turn.seq > base and turn.role == "assistant")
+        return self.card.thinking_bound and thought and not situation.fits(situation.start)
+
+    def _served(self) -> Shape | None:
+        """The present view with the oldest results cleared by the API; None where it cannot help."""
+        situation = self.situation
+        if not self.settings.beta or "context_management" in self.settings.options or situation.start is None:
+            return None
+        keep = self._server_keep()
+        if keep is None or self.epoch is None:
+            return None
+        what = f"the API clears all tool results but the newest {keep}"
+        reason = f"{situation.prompt(situation.start).upper:,} tokens would pass {situation.limit:,}: {what}"
+        return Shape(
+            decision=replace(self.decision, start=situation.start, rule="must", reason=reason),
+            cut=True,
+            base=self.epoch.base,
+            relief=replace(self.present, server_keep=keep),
+            prompt=_less(situation.prompt(situation.start), self._served_saving(keep)),
+            same_prefix=True,
+        )
+
+    def _server_keep(self) -> int | None:
+        size, limit = self.situation.prompt(self.situation.start or 0), self.situation.limit
+        newest = self._uses[-1:] and sum(block.get("type") == "tool_result" for block in self.run[-1].blocks)
+        most = min(len(self._uses) - 1, (self.present.server_keep or len(self._uses)) - 1)
+        keeps = [keep for keep in SERVER_KEEPS if (newest or 1) <= keep <= most]
+        for target in (self._target(), limit):
+            for keep in keeps:
+                if _less(size, self._served_saving(keep)).upper <= target:
+                    return keep
+        return None
+
+    @cached_property
+    def _uses(self) -> list[Size]:
+        """What clearing each tool result in the view would save, oldest first; those cleared already save nothing."""
+        start = self.situation.start or 0
+        found = tool_results(self.memory, self.groups, self.known, start, frozenset())
+        each = [_share(turn.saves, turn.results) for turn in found for _ in range(turn.results)]
+        gone = len(each) - self.present.server_keep if self.present.server_keep is not None else 0
+        return [Size() if index < gone else size for index, size in enumerate(each)]
+
+    def _served_saving(self, keep: int) -> Size:
+        """By its estimate less its margin: what leaves is not counted as more than it surely is."""
+        gone = self._uses[: len(self._uses) - keep]
+        tokens = sum(size.tokens for size in gone)
+        return Size(tokens=tokens, upper=max(0, 2 * tokens - sum(size.upper for size in gone)))
+
+    # ---- an exchange that is too large alone ---------------------------------------------------------
+
+    def _target(self) -> int:
+        fixed = self.situation.fixed.tokens
+        return fixed + int(ROOM * max(0, self.situation.limit - fixed))
+
+    def _smaller(self, decided: Shape) -> Shape:
+        """Oldest results first, then oldest calls; as decided where nothing can give way."""
+        shape = self._cut(self.decision, replace(decided.relief, server_keep=None, drops=False))
+        shape = self._without_results(shape)
+        shape = self._without_calls(shape)
+        if shape.prompt.upper >= decided.prompt.upper:
+            return decided
+        upper, limit = decided.prompt.upper, self.situation.limit
+        reason = f"{upper:,} tokens of one exchange would pass {limit:,}: {words(shape.relief) or 'thinking left out'}"
+        return replace(shape, decision=replace(self.decision, rule="must", reason=reason))
+
+    def _without_results(self, shape: Shape) -> Shape:
+        cleared, size = set(shape.relief.cleared), shape.prompt
+        for turn in self._results():
+            if size.upper <= self._target():
+                break
+            if turn.seq not in cleared | shape.relief.dropped:
+                size = _less(size, _saving(self.memory, turn, self.known))
+                cleared.add(turn.seq)
+        return replace(shape, relief=replace(shape.relief, cleared=frozenset(cleared)), prompt=size)
+
+    def _results(self) -> list[Turn]:
+        """The turns of results of the newest exchange, but for its newest turn."""
+        return [turn for turn in self.run[1:-1] if turn.role == "user"]
+
+    def _without_calls(self, shape: Shape) -> Shape:
+        if shape.prompt.upper <= self.situation.limit:
+            return shape
+        dropped, size = set(shape.relief.dropped), shape.prompt
+        for unit in self._units()[:-1]:
+            if size.upper <= self._target():
+                break
+            for turn in unit:
+                if turn.seq not in dropped:
+                    size = _less(size, self._weight(turn, shape.relief))
+                    dropped.add(turn.seq)
+        return replace(shape, relief=replace(shape.relief, dropped=frozenset(dropped)), prompt=size)
+
+    def _units(self) -> list[list[Turn]]:
+        """Calls with their results, oldest first; the last one holds the newest turn."""
+        units: list[list[Turn]] = [[]]
+        for turn in self.run[1:]:
+            units[-1].append(turn)
+            if turn.role == "user" and turn is not self.run[-1]:
+                units.append([])
+        return units
+
+    def _weight(self, turn: Turn, relief: Relief) -> Size:
+        count = self.memory.slim(turn) if turn.seq in relief.cleared else self.known[turn.seq]
+        return Size(tokens=count.tokens, upper=count.upper)
+
+
+def words(relief: Relief) -> str:
+    """What is sent otherwise than recorded, in words; "" for nothing."""
+    return ", ".join(
+        filter(
+            None,
+            (
+                f"{len(relief.cleared)} turns with tool results or inputs cleared" if relief.cleared else "",
+                f"{len(relief.dropped)} turns of its oldest calls left out" if relief.dropped else "",
+                f"the API keeps the newest {relief.server_keep} tool results" if relief.server_keep else "",
+                "the API drops thinking whose prefix changed" if relief.drops else "",
+            ),
+        )
+    )
+
+
+def _less(size: Size, saved: Size) -> Size:
+    tokens = max(0, size.tokens - saved.tokens)
+    return Size(tokens=tokens, upper=max(tokens, size.upper - saved.upper))
+
+
+def _share(size: Size, parts: int) -> Size:
+    return Size(tokens=size.tokens // max(1, parts), upper=size.upper // max(1, parts))
