@@ -16,6 +16,23 @@ from sash.model.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relief:
+    """What an epoch sends otherwise than recorded, for a tool run that outgrew its budget. Empty: nothing."""
+
+    cleared: frozenset[int] = frozenset()
+    """seqs of turns whose tool results are placeholders (the user's) or whose calls lost their input (a reply's)"""
+    dropped: frozenset[int] = frozenset()
+    """seqs of turns left out of the view: the oldest calls of a running exchange, with their results"""
+    server_keep: int | None = None
+    """the API is asked to clear all tool results but the newest so many; None: none"""
+    drops: bool = False
+    """the API is asked to drop thinking blocks whose prefix changed"""
+
+    def __bool__(self) -> bool:
+        return bool(self.cleared or self.dropped or self.drops or self.server_keep is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
     """The life of a view between two cuts. `id` 0: not recorded yet."""
 
@@ -32,6 +49,8 @@ class Epoch:
     """seqs of the instructions given before `start` that are placed again behind its first user turn"""
     tagged: bool = False
     """instructions are sent as tagged user text, for the model takes no system turns"""
+    relief: Relief = field(default_factory=Relief)
+    """what is sent otherwise than recorded"""
     strategy: str = ""
     """the repr of the strategy that made it"""
     reason: str = ""
