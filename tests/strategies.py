@@ -47,6 +47,8 @@ operations = st.one_of(
     _operation("stream_cut", st.integers(0, 12), cuts),
     _operation("stream_left", st.integers(0, 9)),
     _operation("call_tool", st.booleans()),
+    _operation("answer_call"),
+    _operation("change_system_in_a_tool_run"),
     _operation("fork", places),
     _operation("edit", places),
     _operation("regenerate"),

@@ -129,23 +129,35 @@ class Walk:
                 pass
 
     def call_tool(self, answer: bool = True) -> None:
-        """A reply that calls a tool; with `answer`, its result is sent back."""
-        call = {"type": "tool_use", "id": f"toolu_{self.turns:06d}", "name": "lookup", "input": {"word": "lamp"}}
+        """A reply that calls a tool (its id is the simulator's); with `answer`, its result is sent back."""
+        call = {"type": "tool_use", "name": "lookup", "input": {"word": "lamp"}}
         self.sim.script([[{"type": "text", "text": "Let me look."}, call]])
         with self._talking():
             self.chat.send(text_of(10, self.turns), tools=[TOOL])
         self.sim.script([])
-        if answer and self._open_call(call["id"]):
-            self.answer_tool(call["id"])
+        if answer and (open_call := self._open_call()):
+            self.answer_tool(open_call)
 
-    def _open_call(self, call: str) -> bool:
+    def answer_call(self, **options: Any) -> None:
+        """The result of the newest reply's call, where it has one; `system` changes meanwhile."""
+        if open_call := self._open_call():
+            self.answer_tool(open_call, **options)
+
+    def change_system_in_a_tool_run(self) -> None:
+        """Another system prompt while a tool exchange is open: a cut is forced inside it."""
+        self.answer_call(system=f"You are clerk {self.turns}. " + WORDS * 3)
+
+    def _open_call(self) -> str | None:
         newest = self.chat.history(limit=1)
-        return bool(newest) and any(b.get("id") == call for b in newest[-1].blocks) and newest[-1].state == "answered"
+        if not newest or newest[-1].role != "assistant" or newest[-1].state != "answered":
+            return None
+        return next((str(b["id"]) for b in newest[-1].blocks if b["type"] == "tool_use"), None)
 
-    def answer_tool(self, call: str) -> None:
+    def answer_tool(self, call: str, size: int = 30, **options: Any) -> None:
         """The result of a tool call."""
+        found = [{"type": "tool_result", "tool_use_id": call, "content": text_of(size, self.turns)}]
         with self._talking():
-            self.chat.send([{"type": "tool_result", "tool_use_id": call, "content": text_of(30, self.turns)}])
+            self.chat.send(found, **options)
 
     def fork(self, where: int = 0) -> None:
         """Go on in a conversation of its own, from some reply or from the newest turn."""
@@ -239,7 +251,7 @@ class Walk:
         past = self.past(id, number)
         assert past.intact, (id, number)
         assert same_bytes(attempt.body, past.body), (id, number)
-        assert check_request(past.body) == []
+        assert check_request(past.body, betas=past.request.sent.betas) == []
         assert not self.gone & {turn.id for turn in past.turns}, "a withdrawn turn was sent"
         assert attempt.fault is not None or attempt.status == 200, attempt.error
         if attempt.usage is not None and not getattr(self.strategy, "ignores_budget", False):
