@@ -99,6 +99,17 @@ def m008_relief(db: Database) -> None:
     db.execute("ALTER TABLE epochs ADD COLUMN relief TEXT NOT NULL DEFAULT '{}'")
 
 
+@migrations()
+def m009_recall(db: Database) -> None:
+    """Indexes ordered by branch and seq (`place`), so that a search costs what one conversation holds.
+
+    Words with their English endings cut; single characters of scripts without spaces; vectors. A turn whose text
+    changes or goes takes its entries along.
+    """
+    for statement in _RECALL:
+        db.execute(statement)
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,
@@ -263,4 +274,58 @@ _VIEWS = (
         SELECT c.namespace, c.name AS conversation, t.branch_id AS branch, t.seq, t.role, t.state,
             datetime(t.at, 'unixepoch') AS said_at, t.text
         FROM turns t JOIN conversations c ON c.id = t.conversation_id ORDER BY t.branch_id, t.seq""",
+)
+
+# Thai to Lao, Tibetan to Burmese, Khmer, kana, ideographs, Korean: as in `sash.recall.words`.
+_SPACELESS = (
+    "{0} GLOB '*[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f]*'"
+)
+# Two line ends behind the text: so its last characters, too, begin a string of three.
+_CHARACTERS = (
+    "INSERT INTO turns_characters (rowid, text) SELECT {0}.place, {0}.text || char(10, 10) {1}WHERE "
+    + _SPACELESS.format("{0}.text")
+)
+_NO_CHARACTERS = (
+    "INSERT INTO turns_characters (turns_characters, rowid, text) "
+    "SELECT 'delete', old.place, old.text || char(10, 10) WHERE " + _SPACELESS.format("old.text")
+)
+_WORDS = "INSERT INTO turns_fts (rowid, text) VALUES (new.place, new.text)"
+_NO_WORDS = "INSERT INTO turns_fts (turns_fts, rowid, text) VALUES ('delete', old.place, old.text)"
+_NO_VECTOR = "DELETE FROM vectors WHERE place = old.place"
+
+_WORDS_INDEX = (
+    "CREATE VIRTUAL TABLE turns_fts USING fts5 "
+    "(text, content='turns', content_rowid='place', tokenize='porter unicode61 remove_diacritics 2')"
+)
+_REWRITTEN = f"{_NO_WORDS}; {_NO_CHARACTERS}; {_NO_VECTOR}; {_WORDS}; {_CHARACTERS.format('new', '')}"
+
+_RECALL = (
+    "ALTER TABLE turns ADD COLUMN place INTEGER GENERATED ALWAYS AS ((branch_id << 32) | seq) VIRTUAL",
+    "CREATE UNIQUE INDEX turns_place ON turns (place)",
+    "CREATE INDEX turns_speakers ON turns (branch_id, speaker) WHERE speaker IS NOT NULL",
+    "DROP TRIGGER turns_ai",
+    "DROP TRIGGER turns_ad",
+    "DROP TRIGGER turns_au",
+    "DROP TABLE turns_fts",
+    _WORDS_INDEX,
+    "INSERT INTO turns_fts (turns_fts) VALUES ('rebuild')",
+    "CREATE VIRTUAL TABLE turns_characters USING fts5 (text, content='', tokenize='trigram')",
+    _CHARACTERS.format("t", "FROM turns t "),
+    "CREATE VIRTUAL TABLE turns_characters_terms USING fts5vocab (turns_characters, 'row')",
+    """CREATE TABLE vectors (
+        place INTEGER PRIMARY KEY,
+        embedder TEXT NOT NULL,
+        vector BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE vectors_removed (
+        branch_id INTEGER PRIMARY KEY,
+        removed INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TRIGGER vectors_gone AFTER DELETE ON vectors BEGIN
+        INSERT INTO vectors_removed VALUES (old.place >> 32, 1)
+        ON CONFLICT DO UPDATE SET removed = removed + 1; END""",
+    f"CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN {_WORDS}; {_CHARACTERS.format('new', '')}; END",
+    f"CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN {_NO_WORDS}; {_NO_CHARACTERS}; {_NO_VECTOR}; END",
+    f"CREATE TRIGGER turns_rewritten AFTER UPDATE OF text, branch_id, seq ON turns BEGIN {_REWRITTEN}; END",
 )

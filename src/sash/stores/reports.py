@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sash.errors import InvalidOption, NotFound
 from sash.model.blocks import dumps
+from sash.recall.words import runs, words
+from sash.stores.characters import characters_match
 from sash.stores.connection import Connection
 from sash.stores.port import ConversationInfo, Hit, UsageRow
 
 _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_id = c.branch_id),
         (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns,
     (SELECT total(r.cost) FROM requests r WHERE r.conversation_id = c.id) AS dollars FROM conversations c"""
+
+_SNIPPETS = {
+    "turns_fts": "snippet(turns_fts, 0, '[', ']', ' ... ', 16)",
+    "turns_characters": "''",  # that index keeps no text
+}
+AROUND = 40
+"""Characters shown to each side of a run that was found."""
 
 _GROUPS = {
     "day": "date(r.at, 'unixepoch')",
@@ -61,19 +69,24 @@ class Reports:
         self, query: str, *, namespace: str = "", conversation: str | None = None, limit: int = 20
     ) -> Sequence[Hit]:
         """Turns that hold all words of `query`, the best first. Signs and operators are taken as text."""
-        words = match_words(query)
-        if not words:
+        asked, characters = match_words(query), runs(query)
+        if not asked and not characters:
             return []
+        index = "turns_fts" if asked else "turns_characters"
         with self._connection.reading() as db:
+            strings = [characters_match(db, run) for run in characters]
+            if not all(strings):
+                return []
             found = db.execute(
-                "SELECT c.name, t.id, t.seq, t.role, t.at, bm25(turns_fts) AS score, "
-                "snippet(turns_fts, 0, '[', ']', ' ... ', 16) AS snippet FROM turns_fts "
-                "JOIN turns t ON t.id = turns_fts.rowid JOIN conversations c ON c.id = t.conversation_id "
-                "WHERE turns_fts MATCH ?1 AND c.namespace = ?2 AND (?3 IS NULL OR c.name = ?3) "
-                "ORDER BY score LIMIT ?4",
-                (words, namespace, conversation, limit),
+                f"SELECT c.name, t.id, t.seq, t.role, t.at, t.text, bm25({index}) AS score, "
+                f"{_SNIPPETS[index]} AS snippet FROM {index} "
+                f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
+                f"WHERE {index} MATCH ? AND c.namespace = ? AND (? IS NULL OR c.name = ?)"
+                + " AND t.place IN (SELECT rowid FROM turns_characters WHERE turns_characters MATCH ?)" * len(strings)
+                + " ORDER BY score LIMIT ?",
+                (asked or strings[0], namespace, conversation, conversation, *strings, limit),
             )
-            return [_hit(row) for row in found]
+            return [_hit(row, characters) for row in found]
 
     def usage(
         self, *, by: Sequence[str] = ("day", "model"), namespace: str = "", conversation: str | None = None
@@ -98,7 +111,7 @@ class Reports:
 
 def match_words(query: str) -> str:
     """An FTS5 expression that asks for every word of `query` as plain text; "" when it holds none."""
-    return " ".join(f'"{word}"' for word in re.findall(r"\w+", query))
+    return " ".join(f'"{word}"' for word in words(query))
 
 
 def _info(row: sqlite3.Row) -> ConversationInfo:
@@ -115,16 +128,24 @@ def _info(row: sqlite3.Row) -> ConversationInfo:
     )
 
 
-def _hit(row: sqlite3.Row) -> Hit:
+def _hit(row: sqlite3.Row, characters: Sequence[str]) -> Hit:
     return Hit(
         conversation=row["name"],
         turn=row["id"],
         seq=row["seq"],
         role=row["role"],
         at=row["at"],
-        snippet=row["snippet"],
+        snippet=row["snippet"] or _around(row["text"], characters[0]),
         score=row["score"],
     )
+
+
+def _around(text: str, run: str) -> str:
+    """A text's passage around a run of characters, marked as the other snippets are."""
+    at = max(0, text.find(run))
+    start, end = max(0, at - AROUND), at + len(run)
+    marked = f"{text[start:at]}[{text[at:end]}]{text[end : end + AROUND]}"
+    return f"{'... ' if start else ''}{marked}{' ...' if end + AROUND < len(text) else ''}"
 
 
 def _usage_row(row: sqlite3.Row) -> UsageRow:

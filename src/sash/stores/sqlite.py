@@ -24,20 +24,22 @@ from sash.stores import rows
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
+from sash.stores.searches import Searches
 from sash.stores.windows import UNSETTLED, Windows
 
 _EPOCH = "SELECT e.*, p.system, p.tools FROM epochs e JOIN preambles p ON p.id = e.preamble_id WHERE e.id = ?"
 
 
-class SqliteStore(Reports):
+class SqliteStore(Reports, Searches):
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads.
     """
 
     def __init__(self, path: str | Path) -> None:
-        super().__init__(Connection(path))
+        Reports.__init__(self, Connection(path))
         self._lines = Lines()
+        Searches.__init__(self, self._connection, self._lines)
         self._windows = Windows(self._lines)
 
     def __repr__(self) -> str:

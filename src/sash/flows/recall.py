@@ -1,0 +1,157 @@
+"""Finding old turns: ask the indexes, merge what they say, add neighbours, pack the best into a share of tokens.
+
+Reads only, embeddings apart: turns that have no vector of the embedder in use yet get one before they are
+searched. What is done with the turns that were found is the caller's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+from sash.flows.steps import Flow, StoreStep
+from sash.flows.talk import Counter
+from sash.model.blocks import text_block
+from sash.model.turns import Turn
+from sash.recall.packing import Candidate, pack
+from sash.recall.query import Query, Term
+from sash.recall.ranking import BY_MEANING, BY_WORDS, DEEP, Matches, fuse, keyword_scores, ranked, spread, weight
+from sash.recall.settings import Embedder, Found, Recall
+
+NAMED = 4
+"""Words that a reason names at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchTurns(StoreStep[Matches]):
+    """Where the terms of a query stand, among the turns of the present branch before seq `until` (None: all)."""
+
+    method: ClassVar[str] = "match_turns"
+    conversation: int
+    terms: tuple[Term, ...]
+    until: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearTurns(StoreStep[Sequence[tuple[int, float]]]):
+    """The turns nearest in meaning, as (seq, closeness), the nearest first.
+
+    Closeness is the cosine, and what the turns beside one add to it (`gains`, by distance). Turns without a vector
+    of this embedder are embedded first. Raises MissingExtra, and InvalidOption for an embedder that gives no vectors.
+    """
+
+    method: ClassVar[str] = "near_turns"
+    conversation: int
+    text: str
+    embedder: bool | Embedder
+    gains: tuple[float, ...]
+    until: int | None = None
+    most: int = DEEP
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedTurns(StoreStep[int]):
+    """Embed up to `most` turns of the present branch that have no vector of this embedder; how many it were."""
+
+    method: ClassVar[str] = "embed_turns"
+    conversation: int
+    embedder: bool | Embedder
+    most: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadSeqs(StoreStep[Sequence[Turn]]):
+    """The turns of the present branch that have these seqs, withdrawn ones left out, in no order."""
+
+    method: ClassVar[str] = "read_seqs"
+    conversation: int
+    seqs: tuple[int, ...]
+
+
+def recall(
+    conversation: int,
+    query: Query,
+    settings: Recall,
+    counter: Counter,
+    *,
+    until: int | None = None,
+    without: Collection[int] = (),
+) -> Flow[list[Found]]:
+    """What answers `query` within `settings.tokens`, the best first; nothing for an empty query.
+
+    Only turns before seq `until` are looked at, and none of the seqs `without` (what stands in the view anyway).
+    """
+    if not query:
+        return []
+    matches: Any = yield from MatchTurns(conversation=conversation, terms=query.terms, until=until)
+    scores = keyword_scores(matches)
+    rankings = [ranked(spread(scores, BY_WORDS[: settings.neighbours]))]
+    near: dict[int, float] = {}
+    if settings.semantic:
+        near = dict((yield from _near(conversation, query, settings, until, matches)))
+        rankings.append(list(near))
+    values = fuse(rankings)
+    seqs = tuple(seq for seq in ranked(values) if seq not in without)
+    turns = yield from ReadSeqs(conversation=conversation, seqs=seqs)
+    reasons = _Reasons(matches, near)
+    candidates = [Candidate(turn=turn, value=values[turn.seq], why=reasons.of(turn.seq)) for turn in turns]
+    return pack(candidates, settings.tokens, _size(counter), _worth(matches))
+
+
+def _near(
+    conversation: int, query: Query, settings: Recall, until: int | None, matches: Matches
+) -> Flow[Sequence[tuple[int, float]]]:
+    return (
+        yield from NearTurns(
+            conversation=conversation,
+            text=query.about(matches.names),
+            embedder=settings.semantic,
+            gains=BY_MEANING[: settings.neighbours],
+            until=until,
+        )
+    )
+
+
+def _worth(matches: Matches) -> dict[str, float]:
+    return {hit.term.text: weight(hit.term, hit.found, matches.total, matches.names) for hit in matches.hits}
+
+
+def _size(counter: Counter) -> Callable[[str], int]:
+    """Tokens of a text in a prompt, without the frame of a turn; each text is counted once."""
+
+    def whole(text: str) -> int:
+        return counter.count(counter.measure_message("user", [text_block(text)])).tokens
+
+    frame = whole("a") - 1
+    return cache(lambda text: max(0, whole(text) - frame))
+
+
+class _Reasons:
+    """Why a turn was found, in words."""
+
+    def __init__(self, matches: Matches, near: Mapping[int, float]) -> None:
+        self._near = near
+        self._words: dict[int, list[str]] = {}
+        worth = _worth(matches)
+        for hits in sorted(matches.hits, key=lambda hits: -worth[hits.term.text]):
+            if hits.term.text not in matches.names:
+                for seq in hits.seqs:
+                    self._words.setdefault(seq, []).append(hits.term.text)
+
+    def of(self, seq: int) -> str:
+        """The reason for one turn."""
+        reasons = []
+        if shared := self._words.get(seq):
+            reasons.append("words: " + ", ".join(shared[:NAMED]))
+        if seq in self._near:
+            reasons.append(f"meaning: {self._near[seq]:.2f}")
+        return "; ".join(reasons) or self._beside(seq)
+
+    def _beside(self, seq: int) -> str:
+        for distance in range(1, len(BY_WORDS) + 1):
+            for other in (seq - distance, seq + distance):
+                if other in self._words:
+                    return f"beside turn {other}"
+        return "a name"

@@ -1,0 +1,65 @@
+"""What is asked of recall, and what it gives: `Recall`, `Found`, and the `Embedder` that knows meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from sash.errors import InvalidOption
+from sash.model.turns import Turn
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns texts into vectors whose closeness is closeness in meaning.
+
+    `name` tells models apart: vectors stored under another name are made anew, never mixed. `embed` is called with
+    up to some hundred texts, from any thread, and gives one row of numbers for each, all of one length.
+    """
+
+    @property
+    def name(self) -> str: ...
+    def embed(self, texts: list[str], /) -> Sequence[Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """How old turns are looked for. Raises InvalidOption for what cannot be."""
+
+    tokens: int = 1_000
+    """the most that what is found may take in a request, quotation marks and dates included"""
+    neighbours: int = 4
+    """how many turns to each side of a hit gain from it: a hit alone is often half an answer. 0: none"""
+    semantic: bool | Embedder = False
+    """also search by meaning: with an embedder of yours, or (True) the small one of the extra `semantic`"""
+
+    def __post_init__(self) -> None:
+        _reject_number("tokens", self.tokens, 1)
+        _reject_number("neighbours", self.neighbours, 0)
+        if not isinstance(self.semantic, bool | Embedder):
+            raise InvalidOption(
+                f"semantic={self.semantic!r}: give True, False, or an object with `name` and `embed(texts)`",
+                option="semantic",
+                value=self.semantic,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One turn that was found."""
+
+    turn: Turn
+    score: float
+    """its value against the best one found, which has 1.0"""
+    why: str
+    """the words it shares with the query, its closeness in meaning, or the hit it stands beside"""
+    text: str
+    """what is quoted of it: all of it, or of a long turn the passage around the words"""
+    tokens: int
+    """what quoting it takes"""
+
+
+def _reject_number(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidOption(f"{name}={value!r}: give a whole number, at least {least}", option=name, value=value)

@@ -1,0 +1,46 @@
+"""Words as the full-text index sees them, and those that say nothing.
+
+The index breaks text at everything but letters, digits and their marks; scripts written without spaces are
+found by runs of characters instead. English words without a meaning of their own are dropped; those of other
+languages weigh little because they are common in the conversation.
+"""
+
+from __future__ import annotations
+
+import re
+from unicodedata import category
+
+STOP = frozenset(
+    """a about after again all also am an and any are as at be because been before being both but by can could
+    d did do does doing down during each few for from further had has have having he hello her here hers hey hi him
+    his how i if in into is it its just ll m me more most my no nor not now of off ok okay on once only or other our
+    ours out over own please re s same she should so some such sure t than thank thanks that the their theirs them
+    then there these they this those through to too under until up ve very was we were what when where which while
+    who whom whose why will with would yeah yes you your yours""".split()  # noqa: SIM905 - a list of 120 strings is harder to read
+)
+
+# Thai, Lao, Tibetan, Burmese, Khmer; kana; ideographs with their extensions; Korean, whose endings cling to words.
+SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    "\U00020000-\U0003134f]+"
+)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order, in small letters; runs of spaceless scripts are left out."""
+    spaced = SPACELESS.sub(" ", text.lower())
+    return "".join(sign if _of_a_word(sign) else " " for sign in spaced).split()
+
+
+def runs(text: str) -> list[str]:
+    """The runs of spaceless scripts in a text, in order."""
+    return SPACELESS.findall(text)
+
+
+def telling(text: str) -> list[str]:
+    """The words that say something: no stop words, no single letters."""
+    return [word for word in words(text) if word not in STOP and (len(word) > 1 or word.isdigit())]
+
+
+def _of_a_word(sign: str) -> bool:
+    return sign.isalnum() or category(sign)[0] == "M"

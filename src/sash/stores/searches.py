@@ -1,0 +1,204 @@
+"""Looking for turns within one line of turns: by word, by character, by meaning.
+
+The indexes are ordered by place (branch and seq), so a search costs what the conversation holds, whatever else
+the file holds. Ranking is done elsewhere (`sash.recall.ranking`); here is what SQLite and vectors know.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sash.flows.recall import EmbedTurns, MatchTurns, NearTurns, ReadSeqs
+from sash.model.turns import Turn
+from sash.recall.query import Term
+from sash.recall.ranking import Hits, Matches, weight
+from sash.recall.settings import Embedder
+from sash.recall.words import words
+from sash.stores import rows
+from sash.stores.characters import characters_match
+from sash.stores.connection import Connection
+from sash.stores.embedders import embedder_of
+from sash.stores.lineage import Lines, Segment
+from sash.stores.vectors import Blocks, blob, nearest, place, removals, seq_of, smeared, unit_rows
+
+READ = 20_000
+"""Places read for all terms of a query; the terms worth most come first."""
+TERMS = 24
+"""Terms of a query that are read at most."""
+NAMES = 16
+"""Speakers whose names are told apart."""
+BATCH = 256
+"""Texts given to an embedder at once."""
+
+_INDEXES = {"words": "turns_fts", "characters": "turns_characters"}
+
+
+class Searches:
+    """The searching part of the SQLite store."""
+
+    def __init__(self, connection: Connection, lines: Lines) -> None:
+        self._connection = connection
+        self._lines = lines
+        self._blocks = Blocks()
+        self._embedded: dict[int, tuple[str, int, int]] = {}
+        """By branch: embedder, removals at that time, and the seq up to which all turns have its vector."""
+
+    def match_turns(self, step: MatchTurns) -> Matches:
+        """Where the terms stand; of the most common ones the newest places only."""
+        with self._connection.reading() as db:
+            segments = self._line(db, step.conversation, step.until)
+            total = sum(high - low + 1 for _, low, high in segments)
+            names = frozenset(self._names(db, segments))
+            found = [(count, term, match) for term, match, count in self._counted(db, segments, step.terms)]
+            found.sort(key=lambda one: -weight(one[1], one[0], total, names))
+            hits, left = [], READ
+            for count, term, match in found[:TERMS]:
+                seqs = tuple(_seqs(db, _INDEXES[term.index], match, segments, left))
+                hits.append(Hits(term=term, found=count, seqs=seqs))
+                left -= len(seqs)
+                if left <= 0:
+                    break
+            return Matches(total=total, names=names, hits=tuple(hits))
+
+    def _counted(
+        self, db: sqlite3.Connection, segments: Sequence[Segment], terms: Sequence[Term]
+    ) -> Iterator[tuple[Term, str, int]]:
+        for term in terms:
+            match = term.match if term.index == "words" else characters_match(db, term.text)
+            count = _count(db, _INDEXES[term.index], match, segments) if match else 0
+            if count:
+                yield term, match, count
+
+    def read_seqs(self, step: ReadSeqs) -> Sequence[Turn]:
+        """Turns of the present branch by seq."""
+        with self._connection.reading() as db:
+            wanted = json.dumps(step.seqs)
+            return [
+                rows.turn(row)
+                for branch, low, high in self._line(db, step.conversation, None)
+                for row in db.execute(
+                    "SELECT * FROM turns WHERE branch_id = ? AND seq IN (SELECT value FROM json_each(?)) "
+                    "AND seq BETWEEN ? AND ? AND state != 'withdrawn'",
+                    (branch, wanted, low, high),
+                )
+            ]
+
+    def near_turns(self, step: NearTurns) -> Sequence[tuple[int, float]]:
+        """The nearest turns in meaning, once all turns have a vector of this embedder."""
+        embedder = embedder_of(step.embedder)
+        vector = unit_rows(embedder.embed([step.text]), 1, embedder.name)[0]
+        self._embed(step.conversation, embedder, None)
+        with self._connection.reading() as db:
+            segments = self._line(db, step.conversation, step.until)
+            seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name)
+        return nearest(seqs, smeared(cosines, step.gains), step.most) if vector.any() else []
+
+    def embed_turns(self, step: EmbedTurns) -> int:
+        """Give turns without a vector theirs, the oldest first."""
+        return self._embed(step.conversation, embedder_of(step.embedder), step.most)
+
+    # ---- vectors --------------------------------------------------------------------------------
+
+    def _embed(self, conversation: int, embedder: Embedder, most: int | None) -> int:
+        """In batches, each a transaction of its own: the embedder is asked outside of them."""
+        done = 0
+        self._drop_others(conversation, embedder.name)
+        while most is None or done < most:
+            with self._connection.reading() as db:
+                line = self._line(db, conversation, None)
+                batch = self._unembedded(db, line, embedder.name, BATCH if most is None else min(BATCH, most - done))
+            if not batch:
+                break
+            vectors = unit_rows(embedder.embed([text for _, text in batch]), len(batch), embedder.name)
+            self._keep_vectors(batch, vectors, embedder.name)
+            done += len(batch)
+        return done
+
+    def _drop_others(self, conversation: int, embedder: str) -> None:
+        """Vectors of other models go, before this one's are trusted."""
+        with self._connection.reading() as db:
+            strange = [s for s in self._line(db, conversation, None) if not self._knows(db, s[0], embedder)]
+        if strange:
+            with self._connection.writing() as db:
+                for branch, low, high in strange:
+                    db.execute(
+                        "DELETE FROM vectors WHERE place BETWEEN ? AND ? AND embedder != ?",
+                        (place(branch, low), place(branch, high), embedder),
+                    )
+
+    def _knows(self, db: sqlite3.Connection, branch: int, embedder: str) -> bool:
+        """Whether what is remembered of a branch's vectors still holds."""
+        return self._embedded.get(branch, ("", 0, 0))[:2] == (embedder, removals(db, branch))
+
+    def _unembedded(
+        self, db: sqlite3.Connection, segments: Sequence[Segment], embedder: str, most: int
+    ) -> list[tuple[int, str]]:
+        """Places and texts of the oldest turns of a line that have no vector of `embedder`."""
+        found: list[tuple[int, str]] = []
+        for segment in segments:
+            if len(found) < most:
+                found += self._unembedded_of(db, segment, embedder, most - len(found))
+        return found
+
+    def _unembedded_of(
+        self, db: sqlite3.Connection, segment: Segment, embedder: str, most: int
+    ) -> list[tuple[int, str]]:
+        branch, low, high = segment
+        first = max(low, self._embedded[branch][2] + 1) if self._knows(db, branch, embedder) else low
+        found = db.execute(
+            "SELECT t.place, t.text FROM turns t WHERE t.branch_id = ? AND t.seq BETWEEN ? AND ? AND NOT EXISTS "
+            "(SELECT 1 FROM vectors v WHERE v.place = t.place AND v.embedder = ?) ORDER BY t.seq LIMIT ?",
+            (branch, first, high, embedder, most),
+        ).fetchall()
+        complete = seq_of(found[0]["place"]) - 1 if found else high
+        self._embedded[branch] = (embedder, removals(db, branch), complete)
+        return [(row["place"], row["text"]) for row in found]
+
+    def _keep_vectors(self, batch: Sequence[tuple[int, str]], vectors: Any, embedder: str) -> None:
+        """Store them, each only if its turn still says what was embedded."""
+        with self._connection.writing() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO vectors (place, embedder, vector) "
+                "SELECT place, ?, ? FROM turns WHERE place = ? AND text = ?",
+                [(embedder, blob(row), at, text) for (at, text), row in zip(batch, vectors, strict=True)],
+            )
+
+    # ---- lines ----------------------------------------------------------------------------------
+
+    def _line(self, db: sqlite3.Connection, conversation: int, until: int | None) -> list[Segment]:
+        """The segments of the present branch, as far as turns go, up to `until`."""
+        branch = db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()[0]
+        newest = self._lines.newest(db, branch)
+        last = newest.seq if newest else 0
+        last = last if until is None else min(last, until - 1)
+        return [(at, low, min(high, last)) for at, low, high in self._lines.segments(db, branch) if low <= last]
+
+    def _names(self, db: sqlite3.Connection, segments: Sequence[Segment]) -> Iterator[str]:
+        """The words of the speakers' names, from an index that leaps from name to name."""
+        for branch, _, _ in segments:
+            name = ""
+            for _ in range(NAMES):
+                row = db.execute(
+                    "SELECT min(speaker) FROM turns WHERE branch_id = ? AND speaker > ?", (branch, name)
+                ).fetchone()
+                if row[0] is None:
+                    break
+                name = row[0]
+                yield from words(name)
+
+
+def _count(db: sqlite3.Connection, index: str, match: str, segments: Sequence[Segment]) -> int:
+    asked = f"SELECT count(*) FROM {index} WHERE {index} MATCH ? AND rowid BETWEEN ? AND ?"
+    return sum(db.execute(asked, (match, place(b, low), place(b, high))).fetchone()[0] for b, low, high in segments)
+
+
+def _seqs(db: sqlite3.Connection, index: str, match: str, segments: Sequence[Segment], most: int) -> Iterator[int]:
+    """The newest `most` seqs where `match` is found."""
+    asked = f"SELECT rowid FROM {index} WHERE {index} MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?"
+    for branch, low, high in reversed(segments):
+        found = db.execute(asked, (match, place(branch, low), place(branch, high), most)).fetchall()
+        most -= len(found)
+        yield from (seq_of(row[0]) for row in found)

@@ -1,0 +1,188 @@
+"""Vectors of turns: kept as float16, searched exactly, in memory once they were read.
+
+`Blocks` holds the vectors of one branch's own turns as a matrix (row = seq - 1); a line of several branches is
+searched block by block. A block that was read is only extended; it is read anew when a vector of it was removed
+(the table `vectors_removed` counts that, whoever did it). It knows no text and no embedder.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sash.errors import InvalidOption
+from sash.stores.lineage import Segment
+
+HELD = 400_000
+"""Rows held in memory over all conversations; the block longest unused goes first."""
+GROWTH = 1.5
+
+
+@dataclass(kw_only=True)
+class _Block:
+    """The vectors of the turns `first` .. `first + used - 1` of one branch; rows of turns without one are zeros."""
+
+    embedder: str
+    removed: int
+    first: int
+    used: int
+    matrix: Any
+
+    @property
+    def rows(self) -> Any:
+        return self.matrix[: self.used]
+
+
+class Blocks:
+    """Matrices by branch."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[int, _Block] = OrderedDict()
+
+    def forget(self) -> None:
+        """Read everything anew next time."""
+        self._held.clear()
+
+    def closeness(
+        self, db: sqlite3.Connection, segments: Sequence[Segment], vector: Any, embedder: str
+    ) -> tuple[Any, Any]:
+        """The cosine of each turn of a line with a unit vector: (seqs, cosines), in the order of the line."""
+        np = load_numpy()
+        seqs, cosines = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
+        for segment in segments:
+            block = self._block(db, segment, embedder, len(vector))
+            rows = block.rows[: max(0, segment[2] - block.first + 1)]
+            seqs.append(np.arange(block.first, block.first + len(rows)))
+            cosines.append(rows @ vector)
+        return np.concatenate(seqs), np.concatenate(cosines)
+
+    def _block(self, db: sqlite3.Connection, segment: Segment, embedder: str, width: int) -> _Block:
+        branch, low, _ = segment
+        removed = removals(db, branch)
+        block = self._held.pop(branch, None)
+        if block is None or (block.embedder, block.removed, block.matrix.shape[1]) != (embedder, removed, width):
+            block = _Block(
+                embedder=embedder,
+                removed=removed,
+                first=low,
+                used=0,
+                matrix=load_numpy().zeros((0, width), dtype="float32"),
+            )
+        self._extend(db, block, branch)
+        self._held[branch] = block
+        while len(self._held) > 1 and sum(held.used for held in self._held.values()) > HELD:
+            self._held.popitem(last=False)
+        return block
+
+    def _extend(self, db: sqlite3.Connection, block: _Block, branch: int) -> None:
+        """Read what came behind the last row."""
+        np = load_numpy()
+        found = db.execute(
+            "SELECT place, vector FROM vectors WHERE place BETWEEN ? AND ? AND embedder = ? ORDER BY place",
+            (place(branch, block.first + block.used), place(branch, -1), block.embedder),
+        ).fetchall()
+        if not found:
+            return
+        at = np.array([row[0] for row in found], dtype=np.int64) - place(branch, block.first)
+        width = block.matrix.shape[1]
+        self._make_room(block, int(at[-1]) + 1)
+        full = [index for index, row in enumerate(found) if row[1]]
+        read = np.frombuffer(b"".join(row[1] for row in found), dtype=np.float16)
+        if len(read) != len(full) * width:
+            raise _other_width(block.embedder, width)
+        block.matrix[at[full]] = read.reshape(-1, width)
+
+    def _make_room(self, block: _Block, used: int) -> None:
+        np = load_numpy()
+        if used > len(block.matrix):
+            matrix = np.zeros((int(used * GROWTH), block.matrix.shape[1]), dtype=np.float32)
+            matrix[: block.used] = block.rows
+            block.matrix = matrix
+        block.used = used
+
+
+def place(branch: int, seq: int) -> int:
+    """Where a turn stands in the indexes: its branch and seq in one number; seq -1 is the end of the branch."""
+    return branch << 32 | (seq & 0xFFFFFFFF)
+
+
+def seq_of(place: int) -> int:
+    """The seq in a place."""
+    return place & 0xFFFFFFFF
+
+
+def removals(db: sqlite3.Connection, branch: int) -> int:
+    """How many vectors of the branch were removed so far."""
+    row = db.execute("SELECT removed FROM vectors_removed WHERE branch_id = ?", (branch,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def smeared(cosines: Any, gains: Sequence[float]) -> Any:
+    """Closeness with what the turns beside each one add."""
+    gained = cosines.copy()
+    for distance, gain in enumerate(gains, 1):
+        gained[distance:] += gain * cosines[:-distance]
+        gained[:-distance] += gain * cosines[distance:]
+    return gained
+
+
+def nearest(seqs: Any, closeness: Any, most: int) -> list[tuple[int, float]]:
+    """The `most` closest as (seq, closeness), the closest first."""
+    np = load_numpy()
+    if len(closeness) > most:
+        best = np.argpartition(-closeness, most)[:most]
+        seqs, closeness = seqs[best], closeness[best]
+    order = np.lexsort((-seqs, -closeness))
+    return [(int(seqs[at]), float(closeness[at])) for at in order]
+
+
+def unit_rows(rows: Any, texts: int, embedder: str) -> Any:
+    """What an embedder gave, as rows of length 1 (zeros stay zeros). Raises InvalidOption for anything else."""
+    np = load_numpy()
+    try:
+        found = np.asarray(rows, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise _no_vectors(embedder, texts, str(error)) from error
+    if found.ndim != 2 or len(found) != texts or not found.shape[1]:
+        raise _no_vectors(embedder, texts, f"an array of shape {found.shape}")
+    if not np.isfinite(found).all():
+        raise _no_vectors(embedder, texts, "numbers that are not finite")
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    return found / np.where(lengths > 0, lengths, 1)
+
+
+def blob(row: Any) -> bytes:
+    """A vector as it is stored: float16; nothing for one that has no direction."""
+    return bytes(row.astype(load_numpy().float16).tobytes()) if row.any() else b""
+
+
+def load_numpy() -> Any:
+    """numpy, when vectors are first needed."""
+    return _load_numpy()
+
+
+def _load_numpy() -> Any:
+    import numpy  # noqa: PLC0415, ICN001
+
+    return numpy
+
+
+def _no_vectors(embedder: str, texts: int, got: str) -> InvalidOption:
+    return InvalidOption(
+        f"embedder {embedder!r} was given {texts} texts and gave {got}; "
+        "`embed` gives one row of numbers for each text, all of one length",
+        option="semantic",
+        value=embedder,
+    )
+
+
+def _other_width(embedder: str, width: int) -> InvalidOption:
+    return InvalidOption(
+        f"embedder {embedder!r} gives {width} numbers for a text, but vectors stored under its name have another "
+        "length; give another model another name",
+        option="semantic",
+        value=embedder,
+    )
