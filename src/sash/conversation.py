@@ -29,6 +29,7 @@ from sash.flows.branch import PastRequest
 from sash.flows.count import count
 from sash.flows.instruct import instruct, instruction
 from sash.flows.prepare import Prepared, prepare
+from sash.flows.recall import recall
 from sash.flows.run import Tools, run, submit
 from sash.flows.steps import Flow, Head
 from sash.flows.talk import Chat, Sizes
@@ -44,6 +45,7 @@ from sash.planning.plan import Plan, Settings
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies import Economic
 from sash.planning.view import Forms
+from sash.recall import Found, Recall, make_query
 from sash.stores import MemoryStore, SqliteStore, Store
 from sash.stores.port import UsageRow
 from sash.streaming import AsyncReplyStream, ReplyStream
@@ -293,6 +295,12 @@ class _Talk:
         settings, keep_lasting = self._settings(**arguments)
         return self._lasting(make(self._chat(settings.card), settings), keep_lasting)
 
+    def _recall_flow(self, query: str, settings: Mapping[str, Any]) -> Flow[list[Found]]:
+        if not isinstance(query, str):
+            raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
+        chat = self._chat()
+        return recall(chat.conversation, make_query(query), _recall_settings(settings), chat.counter)
+
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
         drafts = tuple(_draft(message) for message in messages)
         head = yield from steps.ReadHead(conversation=self._chat().conversation)
@@ -451,6 +459,15 @@ class Conversation(_Talk):
         """The turns of the present branch after seq `after`, oldest first; `limit` takes the newest ones."""
         step = steps.ReadTurns(conversation=self._chat().conversation, after=after, limit=limit, newest=True)
         return list(self._do(step.__iter__))
+
+    def recall(self, query: str, **settings: Any) -> list[Found]:
+        """Turns of this conversation that answer `query`, by words and (`semantic`) by meaning, the best first.
+
+        `tokens`: what quoting them may take in all; `neighbours`: turns to each side of a hit that gain from it;
+        `semantic`: True for the small embedder of the extra `semantic`, or an `Embedder` of yours, which first
+        embeds what has no vector yet. An empty query finds nothing. Raises InvalidOption, MissingExtra.
+        """
+        return self._do(lambda: self._recall_flow(query, settings))
 
     def request(self, number: int) -> PastRequest:
         """A past request rebuilt from the record, byte for byte. Raises NotFound."""
@@ -637,6 +654,10 @@ class AsyncConversation(_Talk):
         )
         return list(found)
 
+    async def recall(self, query: str, **settings: Any) -> list[Found]:
+        """Turns of this conversation that answer `query`. See `Conversation.recall`."""
+        return await self._do(lambda: self._recall_flow(query, settings))
+
     async def request(self, number: int) -> PastRequest:
         """A past request rebuilt from the record, byte for byte. Raises NotFound."""
         return await self._do(lambda: branch.past_request(self._chat(), number))
@@ -772,6 +793,17 @@ def _draft(message: Any) -> Draft:
     if found["role"] == "system":
         return instruction(found.get("content") or "")
     return Draft(role=found["role"], content=dumps(as_blocks(found.get("content") or "")))
+
+
+def _recall_settings(settings: Mapping[str, Any]) -> Recall:
+    unknown = sorted(set(settings) - {"tokens", "neighbours", "semantic"})
+    if unknown:
+        raise InvalidOption(
+            f"recall takes tokens, neighbours and semantic, not {unknown[0]!r}",
+            option=unknown[0],
+            value=settings[unknown[0]],
+        )
+    return Recall(**settings)
 
 
 def _turn_id(turn: Turn | int) -> int:
