@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sash.model.blocks import dumps
@@ -56,6 +56,7 @@ def situations(draw: st.DrawFn) -> Situation:
 
 
 @pytest.mark.parametrize("name", sorted(WINDOWS))
+@settings(max_examples=40, deadline=None)
 @given(situation=situations())
 def test_a_decision_can_be_carried_out(name: str, situation: Situation) -> None:
     """It starts at an exchange, never before the present view, and says why in words."""
@@ -69,6 +70,7 @@ def test_a_decision_can_be_carried_out(name: str, situation: Situation) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WINDOWS))
+@settings(max_examples=40, deadline=None)
 @given(situation=situations())
 def test_deciding_is_pure(name: str, situation: Situation) -> None:
     """The same situation, the same decision."""
@@ -76,6 +78,7 @@ def test_deciding_is_pure(name: str, situation: Situation) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name in WINDOWS if name != "everything"))
+@settings(max_examples=40, deadline=None)
 @given(situation=situations())
 def test_what_fits_is_found(name: str, situation: Situation) -> None:
     """Where the newest exchange alone fits with its bound, the decision's prompt does, if only by its estimate."""
