@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from sash.model.turns import Turn
-from sash.stores import rows
+from sash.stores import blobs
 
 Segment = tuple[int, int, int]
 END = 2**62
@@ -53,7 +53,7 @@ class Lines:
                 (segment, low, high),
             ).fetchone()
             if row:
-                return rows.turn(row)
+                return blobs.turn(db, row)
         return None
 
     def rows(

@@ -110,6 +110,21 @@ def m009_recall(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m010_blobs(db: Database) -> None:
+    """Big base64 data, once for all turns that hold it, and where in their content it belongs."""
+    db.execute("CREATE TABLE blobs (hash TEXT PRIMARY KEY, base64 INTEGER NOT NULL, data BLOB NOT NULL) STRICT")
+    db.execute(
+        """CREATE TABLE turn_blobs (
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        position INTEGER NOT NULL,
+        hash TEXT NOT NULL REFERENCES blobs (hash),
+        PRIMARY KEY (turn_id, position)
+    ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX turn_blobs_hash ON turn_blobs (hash)")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

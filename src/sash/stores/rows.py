@@ -17,8 +17,8 @@ from sash.model.turns import Turn
 from sash.model.usage import Usage
 
 
-def turn(row: sqlite3.Row) -> Turn:
-    """A row of `turns`."""
+def turn(row: sqlite3.Row, content: str) -> Turn:
+    """A row of `turns` and its whole content (see `sash.stores.blobs`)."""
     return Turn(
         id=row["id"],
         branch=row["branch_id"],
@@ -26,7 +26,7 @@ def turn(row: sqlite3.Row) -> Turn:
         role=row["role"],
         plain=bool(row["plain"]),
         state=row["state"],
-        content=row["content"],
+        content=content,
         at=row["at"],
         origin=row["origin_id"],
         speaker=row["speaker"],

@@ -17,7 +17,7 @@ from sash.recall.query import Term
 from sash.recall.ranking import Hits, Matches, weight
 from sash.recall.settings import Embedder
 from sash.recall.words import words
-from sash.stores import rows
+from sash.stores import blobs
 from sash.stores.characters import characters_match
 from sash.stores.connection import Connection
 from sash.stores.embedders import embedder_of
@@ -77,7 +77,7 @@ class Searches:
         with self._connection.reading() as db:
             wanted = json.dumps(step.seqs)
             return [
-                rows.turn(row)
+                blobs.turn(db, row)
                 for branch, low, high in self._line(db, step.conversation, None)
                 for row in db.execute(
                     "SELECT * FROM turns WHERE branch_id = ? AND seq IN (SELECT value FROM json_each(?)) "

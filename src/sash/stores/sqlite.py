@@ -20,7 +20,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
-from sash.stores import rows
+from sash.stores import blobs, rows
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
@@ -175,6 +175,7 @@ class SqliteStore(Reports, Searches):
     ) -> list[Turn]:
         appended = []
         for seq, draft in enumerate(drafts, head + 1):
+            content, places = blobs.put(db, draft.content)
             columns = {
                 "conversation_id": conversation,
                 "branch_id": branch,
@@ -185,12 +186,13 @@ class SqliteStore(Reports, Searches):
                 "at": at if draft.at is None else draft.at,
                 "speaker": draft.speaker,
                 "text": readable(draft.blocks),
-                "content": draft.content,
+                "content": content,
                 "origin_id": draft.origin,
             }
             key = rows.insert(db, "turns", columns)
+            blobs.place(db, key, places)
             row = db.execute("SELECT * FROM turns WHERE id = ?", (key,)).fetchone()
-            appended.append(rows.turn(row))
+            appended.append(blobs.turn(db, row))
         return appended
 
     def _keep_preamble(self, db: sqlite3.Connection, preamble: Preamble) -> int:
@@ -467,7 +469,7 @@ class SqliteStore(Reports, Searches):
             return turn
         branch = self._head(db, conversation).branch
         first = self._lines.exchange_start(db, branch, turn.seq)
-        return rows.turn(next(self._lines.rows(db, branch, first, first)))
+        return blobs.turn(db, next(self._lines.rows(db, branch, first, first)))
 
     # ---- reading back ---------------------------------------------------------------------------
 
@@ -479,7 +481,7 @@ class SqliteStore(Reports, Searches):
             if step.limit is not None:
                 first = max(first, last - step.limit + 1) if step.newest else first
                 last = min(last, first + step.limit - 1)
-            return [rows.turn(row) for row in self._lines.rows(db, head.branch, first, last)]
+            return [blobs.turn(db, row) for row in self._lines.rows(db, head.branch, first, last)]
 
     def read_turn(self, step: steps.ReadTurn) -> Turn:
         """One turn of the present branch."""
@@ -491,7 +493,7 @@ class SqliteStore(Reports, Searches):
         branch = self._head(db, conversation).branch
         if row is None or not self._lines.holds(db, branch, row):
             raise NotFound(f"no turn with id {turn} in this conversation's branch", kind="turn", key=turn)
-        return rows.turn(row)
+        return blobs.turn(db, row)
 
     def read_request(self, step: steps.ReadRequest) -> tuple[Request, Epoch, Sequence[Turn]]:
         """A past request, with everything that rebuilds it."""
@@ -514,7 +516,7 @@ class SqliteStore(Reports, Searches):
 
     def _sent_turns(self, db: sqlite3.Connection, request: Request, first: int, last: int) -> list[Turn]:
         found = self._lines.rows(db, request.branch, first, last)
-        return [rows.turn(row) for row in found if row["seq"] not in request.sent.left_out]
+        return [blobs.turn(db, row) for row in found if row["seq"] not in request.sent.left_out]
 
 
 def _reject_unsendable(turn: Turn) -> None:

@@ -18,7 +18,7 @@ from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn
-from sash.stores import rows
+from sash.stores import blobs, rows
 from sash.stores.lineage import Lines
 
 GAPS_READ = 64
@@ -79,7 +79,7 @@ class Windows:
         in_front = {*pins, *(head.epoch.pins if head.epoch else ())}
         pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), first, step.model)
         instructions = _Kept(changes=0, branch=head.branch, model=step.model, first=0)
-        self._keep(instructions, self._lines.instructions(db, head.branch, first - 1, step.model))
+        self._keep(instructions, db, self._lines.instructions(db, head.branch, first - 1, step.model))
         counts |= pinned.counts | instructions.counts
         at, ttl = _preamble_use(db, preamble, step.model)
         return steps.Loaded(
@@ -122,14 +122,14 @@ class Windows:
         return kept
 
     def _read_into(self, kept: _Kept, db: sqlite3.Connection, first: int, last: int) -> None:
-        self._keep(kept, self._lines.rows(db, kept.branch, first, last, kept.model))
+        self._keep(kept, db, self._lines.rows(db, kept.branch, first, last, kept.model))
 
-    def _keep(self, kept: _Kept, found: Iterable[sqlite3.Row]) -> None:
+    def _keep(self, kept: _Kept, db: sqlite3.Connection, found: Iterable[sqlite3.Row]) -> None:
         for row in found:
             if row["state"] == "withdrawn":
                 kept.withdrawn.append(row["seq"])
                 continue
-            kept.turns.append(rows.turn(row))
+            kept.turns.append(blobs.turn(db, row))
             if (count := rows.count(row)) is not None:
                 kept.counts[row["id"]] = count
 

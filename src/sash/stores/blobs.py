@@ -1,0 +1,81 @@
+"""Big binary content, kept once: the base64 data of images and documents, by the hash of its text.
+
+`put` takes it out of a turn's content and leaves a reference; `content` puts it back, so that a turn read is the
+exact text that was recorded. Where a reference stands is recorded too: text that looks like one stays text.
+Turns, forks and conversations that hold the same data share it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import sqlite3
+
+from sash.model.turns import Turn
+from sash.stores import rows
+
+INLINE = 4_096
+"""Characters of base64 up to which data stays in its turn."""
+_DATA = re.compile(rf'(?<="data":")[A-Za-z0-9+/=_-]{{{INLINE + 1},}}(?=")')
+_MARK = '"data":"sha256:'
+
+Places = list[tuple[int, str]]
+"""Where in the stored content a reference stands, and the hash it names."""
+
+
+def put(db: sqlite3.Connection, content: str) -> tuple[str, Places]:
+    """Store the big data of a content; what is left of it, and where its references are."""
+    pieces: list[str] = []
+    places: Places = []
+    read = written = 0
+    for found in _DATA.finditer(content):
+        name = _keep(db, found[0])
+        pieces += [content[read : found.start()], f"sha256:{name}"]
+        written += found.start() - read
+        places.append((written, name))
+        read, written = found.end(), written + len(pieces[-1])
+    return "".join((*pieces, content[read:])), places
+
+
+def place(db: sqlite3.Connection, turn: int, places: Places) -> None:
+    """Record where the references of a turn stand."""
+    db.executemany("INSERT INTO turn_blobs VALUES (?, ?, ?)", [(turn, at, name) for at, name in places])
+
+
+def turn(db: sqlite3.Connection, row: sqlite3.Row) -> Turn:
+    """A row of `turns` with its whole content."""
+    return rows.turn(row, content(db, row) if _MARK in row["content"] else row["content"])
+
+
+def content(db: sqlite3.Connection, row: sqlite3.Row) -> str:
+    """The content of a row as it was recorded."""
+    stored = str(row["content"])
+    pieces, read = [], 0
+    for at, name, encoded, data in db.execute(
+        "SELECT p.position, p.hash, b.base64, b.data FROM turn_blobs p JOIN blobs b ON b.hash = p.hash "
+        "WHERE p.turn_id = ? ORDER BY p.position",
+        (row["id"],),
+    ):
+        pieces += [stored[read:at], base64.b64encode(data).decode() if encoded else data.decode()]
+        read = at + len(f"sha256:{name}")
+    return "".join((*pieces, stored[read:]))
+
+
+def _keep(db: sqlite3.Connection, data: str) -> str:
+    """Store a text of base64 under its hash, as bytes where they give the same text back."""
+    name = hashlib.sha256(data.encode()).hexdigest()
+    if db.execute("SELECT 1 FROM blobs WHERE hash = ?", (name,)).fetchone() is None:
+        raw = _decoded(data)
+        db.execute("INSERT INTO blobs VALUES (?, ?, ?)", (name, int(raw is not None), raw or data.encode()))
+    return name
+
+
+def _decoded(data: str) -> bytes | None:
+    """The bytes, unless encoding them again would give another text (another alphabet, other padding)."""
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if base64.b64encode(raw).decode() == data else None
