@@ -97,8 +97,10 @@ def test_a_price_cliff_is_a_budget_of_its_own() -> None:
     """Haiku 5.5 is not sent past 100,000 tokens where the budget would allow it."""
     haiku = card("claude-haiku-5-5")
     decision = Economic().decide(situation(252, card=haiku, budget=300_000, keep=90_000))
-    assert decision.rule == "pays"
+    assert decision.rule == "must"
     assert decision.start > 0
+    running = situation(exchanges=exchanges(252, running=True), card=haiku, budget=300_000, keep=90_000)
+    assert Economic().decide(running).rule == "must"
 
 
 def test_without_prices_it_says_so() -> None:

@@ -161,8 +161,13 @@ class _Choice:
         can_leave = self.short > self.start
         if not (self.must and can_leave):
             yield from self._priced(self.start, self.view)
-        if can_leave and (self.must or not self.inside or self._may_cut_inside()):
+        if can_leave and (self.must or not self.inside or self._may_cut_inside() or self._crosses()):
             yield from self._priced(self.short, self.run)
+
+    def _crosses(self) -> bool:
+        """Whether staying would pass a price cliff, and a cut would not: as good as a limit, unless crossing pays."""
+        cliff = self.situation.card.cliff
+        return cliff is not None and self.preamble + self.run <= cliff < self.preamble + self.view
 
     def _may_cut_inside(self) -> bool:
         return self.strategy.inside_tools and not self.situation.card.thinking_bound
@@ -239,7 +244,7 @@ class _Choice:
             return "first"
         if best.start == self.start:
             return "forced" if self.situation.forced else "stay"
-        if self.must:
+        if self.must or self._crosses():
             return "must"
         return "pays" if self._warm() else "free"
 
@@ -254,6 +259,8 @@ class _Choice:
             return (
                 f"{situation.prompt(self.start).upper:,} tokens at most would pass {situation.limit:,}: cut to {view}"
             )
+        if best.start != self.start and self._crosses():
+            return f"beyond {situation.card.cliff:,} tokens every one of them costs more: cut to {view}"
         if best.start != self.start and self._warm():
             return f"writing {view} anew costs less than reading {self.view:,} again and again"
         if best.start != self.start:
