@@ -19,6 +19,7 @@ from sash import inspect
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client
 from sash.claude.functions import as_tools, functions
+from sash.claude.structured import format_of, read
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.drive import AsyncRun, Performer, Run, Tell, drive, drive_async
@@ -37,7 +38,7 @@ from sash.model.blocks import as_blocks, dumps, plain
 from sash.model.cards import ModelCard, Ttl
 from sash.model.cards import card as card_of
 from sash.model.counts import Count
-from sash.model.options import BETA, BODY, check_options
+from sash.model.options import BETA, BODY, asked_format, check_options
 from sash.model.preamble import Preamble, preamble
 from sash.model.replies import Reply
 from sash.model.turns import Draft, Turn
@@ -177,11 +178,12 @@ class _Talk:
         system: str | Sequence[Any] | None = None,
         tools: Sequence[Any] | None = None,
         max_tokens: int | None = None,
+        output_format: Any = None,
         **options: Any,
     ) -> tuple[Settings, Callable[[], None]]:
         """Settings for one request, and what makes the lasting ones last once it may be sent."""
         card = self._card_for(model)
-        checked = {**self._options, **check_options(options)}
+        checked = self._options_with(options, output_format)
         parts = preamble(system, None if tools is None else as_tools(tools))
         now = Preamble(system=parts.system or self._preamble.system, tools=parts.tools or self._preamble.tools)
         if tools is not None and not list(tools) and now.tools:
@@ -202,6 +204,14 @@ class _Talk:
             headers=dict(checked.get("extra_headers") or {}),
         )
         return settings, lambda: self._keep_lasting(card, now, options)
+
+    def _options_with(self, options: Mapping[str, Any], output_format: Any) -> dict[str, Any]:
+        """The options in force with those of one call; an output format given alone leaves the effort as it is."""
+        given = check_options(options)
+        config = {**self._options.get("output_config", {}), **given.get("output_config", {})}
+        if output_format is not None:
+            config["format"] = format_of(output_format)
+        return {**self._options, **given, **({"output_config": config} if config else {})}
 
     def _card_for(self, model: str | None) -> ModelCard:
         return self.card if model is None or model == self.model else card_of(model)
@@ -239,10 +249,11 @@ class _Talk:
         timeout, settings, keep_lasting = self._call(arguments)
         drafts = self._drafts(content)
         return self._lasting(
-            send(self._chat(settings.card), drafts, settings, stream=stream, timeout=timeout), keep_lasting
+            send(self._chat(settings.card), drafts, settings, stream=stream, timeout=timeout), keep_lasting, arguments
         )
 
-    def _lasting(self, flow: Flow[Reply], keep: Callable[[], None]) -> Flow[Reply]:
+    def _lasting(self, flow: Flow[Reply], keep: Callable[[], None], arguments: Mapping[str, Any]) -> Flow[Reply]:
+        """The reply, parsed where that was asked for, and what the call makes last, lasting."""
         try:
             reply = yield from flow
         except BaseException as error:  # Ctrl-C too: the record knows the new system and tools by then
@@ -250,11 +261,13 @@ class _Talk:
                 keep()
             raise
         keep()
-        return reply
+        return read(reply, arguments.get("output_format") or asked_format(arguments) or asked_format(self._options))
 
     def _submit_flow(self, results: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
         timeout, settings, keep_lasting = self._call(arguments)
-        return self._lasting(submit(self._chat(settings.card), results, settings, timeout=timeout), keep_lasting)
+        return self._lasting(
+            submit(self._chat(settings.card), results, settings, timeout=timeout), keep_lasting, arguments
+        )
 
     def _run_flow(
         self, content: Any, tools: Sequence[Any] | None, max_steps: int, stream: bool, arguments: Mapping[str, Any]
@@ -274,7 +287,7 @@ class _Talk:
             keep_lasting()
             self._tools = given
 
-        return self._lasting(run(self._chat(settings.card), drafts, settings, limits), keep)
+        return self._lasting(run(self._chat(settings.card), drafts, settings, limits), keep, arguments)
 
     def _call(self, arguments: Mapping[str, Any]) -> tuple[float | None, Settings, Callable[[], None]]:
         """The timeout and the settings of one call, and what makes the lasting ones last."""
@@ -293,7 +306,7 @@ class _Talk:
 
     def _again_flow(self, make: Callable[[Chat, Settings], Flow[Reply]], arguments: Mapping[str, Any]) -> Flow[Reply]:
         settings, keep_lasting = self._settings(**arguments)
-        return self._lasting(make(self._chat(settings.card), settings), keep_lasting)
+        return self._lasting(make(self._chat(settings.card), settings), keep_lasting, arguments)
 
     def _recall_flow(self, query: str, settings: Mapping[str, Any]) -> Flow[list[Found]]:
         if not isinstance(query, str):
@@ -375,7 +388,8 @@ class Conversation(_Talk):
         """Say something and wait for the reply.
 
         `content`: a string, SDK blocks, or a user message. `options`: those of `messages.create`, plus
-        `model`, `system`, `tools`, `max_tokens` (in force from then on, as are thinking and effort).
+        `model`, `system`, `tools`, `max_tokens` (in force from then on, as are thinking and effort), and
+        `output_format`, a pydantic class: then `reply.parsed` is an object of it (else ReplyUnparsed, all recorded).
         Raises CallerErrors before anything is sent or written, RemoteErrors with the turn safe in the record.
         """
         return self._alone(lambda: self._send_flow(content, options))

@@ -17,7 +17,8 @@
     │   ├── RequestRejected          400, 413: the turn is withdrawn, the conversation goes on without it
     │   ├── AccessDenied             401, 402, 403, 404: the turn is pending; mend the key or model, then ``retry()``
     │   ├── Unavailable              429, 5xx, timeouts, lost connections: the turn is pending; ``retry()`` sends it
-    │   └── ReplyInterrupted         the stream ended early: what had come is recorded as interrupted
+    │   ├── ReplyInterrupted         the stream ended early: what had come is recorded as interrupted
+    │   └── ReplyUnparsed            the reply is no JSON of the schema asked for; it is recorded as any other
     └── StoreError                   the database's side
         ├── ForeignDatabase          a file that is no SQLite database, or not one of sash's
         ├── NewerSchema              written by a newer sash
@@ -112,6 +113,10 @@ class Unavailable(RemoteError):
 
 class ReplyInterrupted(RemoteError):
     """The reply ended early; what had come is recorded. Facts also: ``partial`` (text)."""
+
+
+class ReplyUnparsed(RemoteError):
+    """The reply is not what `output_format` asked for. Facts also: ``reply`` (as recorded), ``number``."""
 
 
 class StoreError(SashError):

@@ -15,6 +15,7 @@ from sash.flows.prepare import Prepared
 from sash.flows.steps import Begun
 from sash.model.answers import Answer
 from sash.model.counts import ZERO, Count
+from sash.model.options import asked_format
 from sash.planning.rules import has_thinking
 
 
@@ -93,6 +94,8 @@ def _anchor(prepared: Prepared, begun: Begun, answer: Answer) -> Anchor:
 
 def _preamble(prepared: Prepared, now: Anchor) -> Count | None:
     """The first total of an epoch, less its turns: the preamble, as sure as those are."""
+    if asked_format(prepared.plan.sent.options):
+        return None  # the total holds what tells the model of the format
     known = {**prepared.memory.counts, **prepared.estimated}
     turns = sum((known[turn.seq] for turn in prepared.plan.turns), ZERO)
     tokens = now.total - turns.tokens

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sash.counting.ledger import Anchor, reply_count
 from sash.counting.measure import NOTHING, Measure
 from sash.flows.steps import LastRequest, Loaded
 from sash.flows.talk import Counter, Sizes
 from sash.model.cards import TTL_SECONDS, ModelCard
-from sash.model.counts import Count
+from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Marker
+from sash.model.options import asked_format
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn, by_exchange, spoken
 from sash.planning.clearing import cleared, names_of, offers_recall
@@ -50,10 +52,11 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
             key = (settings.model, turn.id, turn.state)
             estimated[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter, settings.card)
     counts = {turn.seq: loaded.counts[turn.id] for turn in turns if turn.id in loaded.counts} | estimated
-    preamble = loaded.preamble_count
-    fixed = preamble or preamble_size(settings.preamble, settings, counter)
+    preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
     anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)
+    lost = _lost(last, settings.options)
+    now, before = format_size(settings.options, counter), format_size(last.sent.options if last else {}, counter)
     memory = Memory(
         head=loaded.head.seq,
         epoch=live_epoch(loaded),
@@ -63,11 +66,12 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         instructions=loaded.instructions,
         withdrawn=loaded.withdrawn,
         counts=counts,
-        fixed=fixed,
-        anchor=anchor,
+        fixed=preamble + now,
+        anchor=anchor if anchor is None or now == before else _reformatted(anchor, before, now),
         anchor_seq=anchor_seq,
         tail=_tail(last) if last else None,
-        warmth=_warmth(loaded, last),
+        warmth=_warmth(loaded, last, lost),
+        lost=lost,
         gaps=gaps(loaded),
         learned=loaded.learned,
         slim=_slim(turns, settings, counter, sizes),
@@ -75,8 +79,8 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     return Sized(
         memory=memory,
         estimated=estimated,
-        preamble_estimated=None if preamble else fixed,
-        anchor=_measured(last, memory) if last else None,
+        preamble_estimated=None if loaded.preamble_count else preamble,
+        anchor=_measured(last, memory) if last and now == before else None,
     )
 
 
@@ -122,8 +126,22 @@ def preamble_size(preamble: Preamble, settings: Settings, counter: Counter) -> C
         preamble.tool_list,
         options.get("tool_choice"),
         thinking=options.get("thinking"),
-        output_config=options.get("output_config"),
     )
+
+
+def format_size(options: Mapping[str, Any], counter: Counter) -> Count:
+    """What an output format adds to a prompt; it belongs to the request, not to the preamble."""
+    if not asked_format(options):
+        return ZERO
+    with_it, without = counter.preamble(output_config=options["output_config"]), counter.preamble()
+    tokens = max(0, with_it.tokens - without.tokens)
+    return Count(tokens, max(tokens, with_it.upper - without.tokens), "estimate", with_it.base)
+
+
+def _reformatted(total: Count, before: Count, now: Count) -> Count:
+    """A known total, had the request asked for another format."""
+    tokens = max(0, total.tokens - before.tokens + now.tokens)
+    return Count(tokens, max(tokens, total.upper + now.upper), "estimate", before.base or now.base)
 
 
 def live_epoch(loaded: Loaded) -> Epoch | None:
@@ -173,12 +191,33 @@ def _tail(last: LastRequest) -> Marker | None:
     return on_turns[-1] if on_turns and last.usage.read + last.usage.write else None
 
 
-def _warmth(loaded: Loaded, last: LastRequest | None) -> Warmth:
+FORMAT = "output format"
+"""Loses the system level of the cache too: the model is told of it there ("Structured outputs")."""
+
+
+def _lost(last: LastRequest | None, options: Mapping[str, Any]) -> str:
+    """The option that changed since the last request and lost what was cached; "" where none did."""
+    before, now = _decisive(last.sent.options if last else options), _decisive(options)
+    return next((name for name in now if before[name] != now[name]), "")
+
+
+def _decisive(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options on which cached messages depend ("Prompt caching", what invalidates the cache)."""
+    choice, thinking = options.get("tool_choice") or {}, options.get("thinking") or {}
+    return {
+        FORMAT: asked_format(options),
+        "effort": (options.get("output_config") or {}).get("effort"),
+        "thinking": (thinking.get("type"), thinking.get("budget_tokens")),
+        "tool choice": (choice.get("type") or "auto", choice.get("name"), choice.get("disable_parallel_tool_use")),
+    }
+
+
+def _warmth(loaded: Loaded, last: LastRequest | None, lost: str) -> Warmth:
     until = 0.0
-    if loaded.preamble_at is not None:
+    if loaded.preamble_at is not None and lost != FORMAT:
         until = loaded.preamble_at + TTL_SECONDS[loaded.preamble_ttl]
     tail = _tail(last) if last else None
-    if last is None or tail is None:
+    if last is None or tail is None or lost:
         return Warmth(preamble_until=until, preamble_ttl=loaded.preamble_ttl)
     return Warmth(
         preamble_until=until,

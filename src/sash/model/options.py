@@ -58,6 +58,12 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
+def asked_format(options: Mapping[str, Any]) -> Any:
+    """The `format` of an `output_config`, if it has one."""
+    config = options.get("output_config")
+    return config.get("format") if isinstance(config, Mapping) else None
+
+
 def _reject_unknown(name: str, value: Any) -> None:
     if name in OURS:
         raise InvalidOption(f"option {name!r} cannot be given: {OURS[name]}", option=name, value=value)

@@ -36,6 +36,8 @@ class Reply:
     """the `Plan` that was carried out"""
     message: Any = field(default=None, repr=False)
     request_id: str | None = None
+    parsed: Any = None
+    """what the reply says, where an output format was asked for: an object of the class, or plain JSON values"""
     surprise: str = ""
     """where the cache was read otherwise than planned by more than 2% of the prompt: by how much, and why"""
     notes: tuple[str, ...] = ()

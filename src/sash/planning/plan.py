@@ -93,6 +93,8 @@ class Memory:
     """the tail marker of the last request of this epoch"""
     warmth: Warmth = field(default_factory=Warmth)
     gaps: Gaps = field(default_factory=Gaps)
+    lost: str = ""
+    """the option that changed since the last request and lost what was cached; "" where none did"""
     learned: Mapping[str, Any] = field(default_factory=dict)
     slim: Callable[[Turn], Count] = unknown_size
     """the size of a recorded turn with its tool results, or its calls' inputs, cleared"""
@@ -382,7 +384,7 @@ def _carry_out(
         decision=decision,
         situation=situation,
         doubt=_doubt(situation, shape),
-        notes=_notes(epoch, turns),
+        notes=_notes(memory, epoch, turns),
     )
 
 
@@ -421,11 +423,16 @@ def _placed_again(
     return tuple(sorted(given - pinned))
 
 
-def _notes(epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
+def _notes(memory: Memory, epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
     given = sum(turn.role == "system" for turn in turns)
-    tagged = f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns."
-    relief = f"Otherwise than recorded: {words(epoch.relief)}."
-    return (*((tagged,) if given and epoch.tagged else ()), *((relief,) if epoch.relief else ()))
+    notes = {
+        f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns.": (
+            given and epoch.tagged
+        ),
+        f"Otherwise than recorded: {words(epoch.relief)}.": bool(epoch.relief),
+        f"Another {memory.lost} than in the last request: the messages are not read from the cache.": bool(memory.lost),
+    }
+    return tuple(note for note, holds in notes.items() if holds)
 
 
 def _new_epoch(

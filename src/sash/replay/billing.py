@@ -48,9 +48,7 @@ class BareCache:
             self._head, segments = segments[:1], segments[1:]
         self._views[start] = segments
         sums = {ttl: sum(size for kind, size in written if kind == ttl) for ttl in TTL_SECONDS}
-        return Usage(
-            read=read, write_5m=sums["5m"], write_1h=sums["1h"], fresh=prompt - read - sums["5m"] - sums["1h"]
-        )
+        return Usage(read=read, write_5m=sums["5m"], write_1h=sums["1h"], fresh=prompt - read - sums["5m"] - sums["1h"])
 
     def _readable(self, start: int, marks: Marks, now: float) -> list[Segment]:
         """The segments up to the first that has expired, if a marker finds them.
