@@ -8,8 +8,8 @@
 Asks no API and needs no key: bills follow the cache's rules on sizes and times alone.
 """
 
-from sash.replay.engine import NO_MARKS, Outcome, Point, Terms, run
 from sash.replay.clairvoyant import Promise, mixed_optimum, optimum, promise
+from sash.replay.engine import NO_MARKS, Outcome, Point, Terms, run
 from sash.replay.readers import of_conversation, of_record, read
 from sash.replay.report import Average, Comparison, Contender, Row, compare, html, png
 from sash.replay.traces import Call, Trace, from_times, load, loads, many, regimes, synthetic

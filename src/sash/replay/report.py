@@ -18,8 +18,8 @@ from typing import Any
 
 from sash.errors import MissingExtra
 from sash.planning.situation import Marks, Strategy
-from sash.replay.engine import Outcome, Terms, run
 from sash.replay.clairvoyant import mixed_optimum, optimum
+from sash.replay.engine import Outcome, Terms, run
 from sash.replay.traces import Trace
 
 COLORS = ("#1565c0", "#c62828", "#2e7d32", "#6a1b9a", "#ef6c00", "#00838f", "#5d4037", "#455a64")
