@@ -673,13 +673,18 @@ def test_without_a_key_the_simulator_talks() -> None:
 
 
 def test_a_client_from_the_environment(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Key and address from the environment, over a real socket."""
+    """Key and address from the environment, over a real socket; closed with the conversation, and a fork has its own."""
     with sim.serve() as url:
         monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
-        with Conversation() as chat:
+        store = MemoryStore()
+        with Conversation(store) as chat:
             assert chat.send("Hello.").text
-            chat._client.close()
+            fork = chat.fork()
+        with fork:
+            assert fork.send("Hello again.").text
+        assert chat._client.is_closed()
+        store.close()
 
 
 def test_without_any_key_it_says_so_before_anything_is_written(

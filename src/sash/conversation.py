@@ -358,6 +358,7 @@ class Conversation(_Talk):
 
     def __init__(self, store: str | Path | Store | None = None, **settings: Any) -> None:
         self._client = settings.pop("client", None)
+        self._owns_client = self._client is None
         super().__init__(store, **settings)
         self._store = open_store(store)
         self._claude: Claude | None = None
@@ -377,8 +378,10 @@ class Conversation(_Talk):
         self.close()
 
     def close(self) -> None:
-        """Close the conversation, and its store where it opened that itself."""
+        """Close the conversation, and what it opened itself: its store, its client from the environment."""
         self._closed = True
+        if self._owns_client and self._claude is not None:
+            self._claude.client.close()
         if self._owns_store:
             self._store.close()
 
@@ -497,7 +500,7 @@ class Conversation(_Talk):
         settings = self._fork_settings(id)
         where = None if at is None else _turn_id(at)
         self._do(lambda: branch.fork(self._chat(), where, settings["id"]))
-        return Conversation(self._store, client=self._client, **settings)
+        return Conversation(self._store, client=None if self._owns_client else self._client, **settings)
 
     def pin(self, turn: Turn | int, *, pinned: bool = True) -> None:
         """Keep the exchange that holds `turn` in every request, from the next cut on at the latest."""
@@ -565,6 +568,7 @@ class AsyncConversation(_Talk):
 
     def __init__(self, store: str | Path | Store | None = None, **settings: Any) -> None:
         self._client = settings.pop("client", None)
+        self._owns_client = self._client is None
         super().__init__(store, **settings)
         self._where = store
         self._store: Store | None = None
@@ -583,8 +587,10 @@ class AsyncConversation(_Talk):
         await self.close()
 
     async def close(self) -> None:
-        """Close the conversation, and its store where it opened that itself."""
+        """Close the conversation, and what it opened itself: its store, its client from the environment."""
         self._closed = True
+        if self._owns_client and self._claude is not None:
+            await self._claude.client.close()
         if self._owns_store and self._store is not None:
             await asyncio.to_thread(self._store.close)
 
@@ -686,7 +692,7 @@ class AsyncConversation(_Talk):
         settings = self._fork_settings(id)
         where = None if at is None else _turn_id(at)
         await self._do(lambda: branch.fork(self._chat(), where, settings["id"]))
-        return AsyncConversation(self._store, client=self._client, **settings)
+        return AsyncConversation(self._store, client=None if self._owns_client else self._client, **settings)
 
     async def pin(self, turn: Turn | int, *, pinned: bool = True) -> None:
         """Keep the exchange that holds `turn` in every request, from the next cut on at the latest."""
