@@ -673,7 +673,7 @@ def test_without_a_key_the_simulator_talks() -> None:
 
 
 def test_a_client_from_the_environment(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Key and address from the environment, over a real socket; closed with the conversation, and a fork has its own."""
+    """Key and address from the environment, over a real socket; closed with the conversation; a fork has its own."""
     with sim.serve() as url:
         monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
