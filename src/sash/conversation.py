@@ -27,6 +27,7 @@ from sash.errors import CallerError, ConversationClosed, InvalidContent, Invalid
 from sash.flows import branch, steps
 from sash.flows.ask import send
 from sash.flows.branch import PastRequest
+from sash.flows.check import check
 from sash.flows.count import count
 from sash.flows.instruct import instruct, instruction
 from sash.flows.prepare import Prepared, prepare
@@ -34,7 +35,7 @@ from sash.flows.recall import recall
 from sash.flows.run import Tools, run, submit
 from sash.flows.steps import Flow, Head
 from sash.flows.talk import Chat, Sizes
-from sash.model.blocks import as_blocks, dumps, plain
+from sash.model.blocks import as_blocks, dumps, plain, without_white_space
 from sash.model.cards import ModelCard, Ttl
 from sash.model.cards import card as card_of
 from sash.model.counts import Count
@@ -43,6 +44,7 @@ from sash.model.preamble import Preamble, preamble
 from sash.model.replies import Reply
 from sash.model.turns import Draft, Turn
 from sash.planning.plan import Plan, Settings
+from sash.planning.rules import Problem
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies import Economic
 from sash.planning.view import Forms
@@ -235,7 +237,7 @@ class _Talk:
                     problem="role",
                 )
             content = content.get("content")
-        return (Draft(role="user", content=dumps(as_blocks(content)), speaker=speaker),)
+        return (Draft(role="user", content=dumps(without_white_space(as_blocks(content))), speaker=speaker),)
 
     def _require_open(self) -> None:
         if self._closed:
@@ -298,6 +300,10 @@ class _Talk:
         settings, _ = self._settings(**arguments)
         chat = replace(self._chat(settings.card), endpoint=False)
         return prepare(chat, self._drafts(content), settings)
+
+    def _check_flow(self, repair: bool) -> Flow[list[Problem]]:
+        settings, _ = self._settings()
+        return check(self._chat(), settings, repair=repair)
 
     def _count_flow(self, content: Any, exact: bool, arguments: Mapping[str, Any]) -> Flow[Count]:
         settings, _ = self._settings(**arguments)
@@ -455,6 +461,14 @@ class Conversation(_Talk):
         return self._alone(
             lambda: self._again_flow(lambda chat, s: branch.edit(chat, _turn_id(turn), drafts, s), options)
         )
+
+    def check(self, *, repair: bool = False) -> list[Problem]:
+        """What an imported or damaged history has wrong: the record by its rules, and the next request.
+
+        `repair` takes the turns at fault out of the view (they stay in the record), so that the next send is legal;
+        what was wrong is returned. Problems that are only notes (an unknown block type) are left as they are.
+        """
+        return self._alone(lambda: self._check_flow(repair), talk=False)
 
     def plan(self, content: Any, **options: Any) -> Plan:
         """What would the request look like? Asks Claude nothing, writes nothing."""
@@ -650,6 +664,10 @@ class AsyncConversation(_Talk):
         return await self._alone(
             lambda: self._again_flow(lambda chat, s: branch.edit(chat, _turn_id(turn), drafts, s), options)
         )
+
+    async def check(self, *, repair: bool = False) -> list[Problem]:
+        """What an imported or damaged history has wrong, and its repair. See `Conversation.check`."""
+        return await self._alone(lambda: self._check_flow(repair), talk=False)
 
     async def plan(self, content: Any, **options: Any) -> Plan:
         """What would the request look like? Asks Claude nothing, writes nothing."""

@@ -1,4 +1,4 @@
-"""The command line: `sash chat | show | search | usage | count | replay | export | import | demo`.
+"""The command line: `sash chat | show | search | usage | count | check | replay | export | import | demo`.
 
 Each command is a module here; all of them end in the library's public objects. Errors of sash are one red
 line on stderr and exit code 1 (2 for wrong usage), never a traceback.
@@ -10,6 +10,7 @@ import click
 
 from sash import __version__
 from sash.cli.chat import chat
+from sash.cli.check import check
 from sash.cli.common import SashGroup
 from sash.cli.count import count
 from sash.cli.demo import demo
@@ -24,5 +25,5 @@ def main() -> None:
     """A memory for Claude chatbots: every turn kept, every request within its budget, legal and cheap."""
 
 
-for command in (chat, show, search, usage, count, replay, export, import_, demo):
+for command in (chat, show, search, usage, count, check, replay, export, import_, demo):
     main.add_command(command)

@@ -71,6 +71,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
             base=chat.counter.base,
             reach=None if getattr(settings.strategy, "ignores_budget", False) else REACH * settings.budget,
         )
+    settings = replace(settings, fresh=settings.fresh or loaded.head.fresh)
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)
     tied = yield from tie_up(loaded.turns, drafts)

@@ -124,6 +124,8 @@ class Head:
     """the newest turn"""
     epoch: Epoch | None
     requests: int
+    fresh: str = ""
+    """why the next request must begin an epoch; "" if it need not"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -368,6 +370,17 @@ class Withdraw(StoreStep[int]):
 
     method: ClassVar[str] = "withdraw"
     conversation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mend(StoreStep[None]):
+    """Take turns (ids) out of every view for good; the next request of each branch that holds one begins an epoch."""
+
+    method: ClassVar[str] = "mend"
+    conversation: int
+    withdraw: tuple[int, ...]
+    reason: str
+    """why an epoch begins, in words"""
 
 
 @dataclass(frozen=True, kw_only=True)

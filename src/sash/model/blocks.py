@@ -98,7 +98,12 @@ def _reject_malformed(block: Any, index: int) -> None:
 
 
 def _says_something(block: Block) -> bool:
-    return block["type"] != "text" or bool(block["text"].strip())
+    return block.get("type") != "text" or bool(str(block.get("text") or "").strip())
+
+
+def without_white_space(blocks: Sequence[Block]) -> list[Block]:
+    """Drop text blocks of white space alone, which the API refuses from users ("Errors")."""
+    return [block for block in blocks if _says_something(block)]
 
 
 def without_empty_text(blocks: Sequence[Block]) -> list[Block]:

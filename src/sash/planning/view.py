@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sash.model.blocks import Block
+from sash.model.blocks import Block, without_white_space
 from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.turns import Turn
 from sash.planning.clearing import cleared, names_of, offers_recall
@@ -28,6 +28,8 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
     blocks = sendable(turn.blocks, interrupted=turn.state == "interrupted")
     if turn.seq <= epoch.base:
         blocks = strip_thinking(blocks)
+    if turn.role == "user":
+        blocks = tuple(without_white_space(blocks))
     if turn.seq in epoch.relief.cleared:
         blocks = tuple(cleared(blocks, names_of(call), recall=offers_recall(epoch.preamble)))
     if turn.role == "system" and epoch.tagged:
@@ -65,6 +67,7 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
 
     An instruction waits until the user has spoken and the reply is next: the one place where every model that
     takes system turns takes them ("Mid-conversation system messages"), and never between a call and its result.
+    What the assistant said before the first thing that the user did is left out: a request cannot begin with it.
     """
     make = message if forms is None else forms.message
     placed: list[tuple[int, Message]] = []
@@ -82,6 +85,8 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
         if turn.role == "assistant" and speaker == "user":
             placed += waiting
             waiting.clear()
+        if turn.role == "assistant" and not speaker and sent["content"][0]["type"] != "compaction":
+            continue
         placed.append((turn.seq, sent))
         speaker = turn.role
     return [*placed, *waiting] if speaker == "user" else placed

@@ -125,6 +125,12 @@ def m010_blobs(db: Database) -> None:
     db.execute("CREATE INDEX turn_blobs_hash ON turn_blobs (hash)")
 
 
+@migrations()
+def m011_fresh(db: Database) -> None:
+    """Why the next request of a branch must begin an epoch: a repair took turns out of its view."""
+    db.execute("ALTER TABLE branches ADD COLUMN fresh TEXT NOT NULL DEFAULT ''")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

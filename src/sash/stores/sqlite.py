@@ -95,7 +95,7 @@ class SqliteStore(Reports, Searches):
 
     def _head(self, db: sqlite3.Connection, conversation: int) -> steps.Head:
         row = db.execute(
-            "SELECT c.id, c.requests, c.branch_id, b.epoch_id FROM conversations c "
+            "SELECT c.id, c.requests, c.branch_id, b.epoch_id, b.fresh FROM conversations c "
             "JOIN branches b ON b.id = c.branch_id WHERE c.id = ?",
             (conversation,),
         ).fetchone()
@@ -108,6 +108,7 @@ class SqliteStore(Reports, Searches):
             turn=newest,
             epoch=rows.epoch(epoch) if epoch else None,
             requests=row["requests"],
+            fresh=row["fresh"],
         )
 
     def read_window(self, step: steps.ReadWindow) -> steps.Loaded:
@@ -223,7 +224,7 @@ class SqliteStore(Reports, Searches):
                 "created_at": step.at,
             },
         )
-        rows.update(db, "branches", step.branch, {"epoch_id": key})
+        rows.update(db, "branches", step.branch, {"epoch_id": key, "fresh": ""})
         return rows.epoch(db.execute(_EPOCH, (key,)).fetchone())
 
     def _next_number(self, db: sqlite3.Connection, step: steps.BeginRequest) -> int:
@@ -396,6 +397,7 @@ class SqliteStore(Reports, Searches):
                     "parent_id": head.branch,
                     "fork_seq": step.seq,
                     "epoch_id": self._epoch_at(db, head, step.seq),
+                    "fresh": head.fresh,
                     "reason": step.reason,
                     "created_at": time.time(),
                 },
@@ -442,6 +444,21 @@ class SqliteStore(Reports, Searches):
             turns = [row["id"] for row in pending]
             self._settle(db, turns, "withdrawn")
             return len(turns)
+
+    def mend(self, step: steps.Mend) -> None:
+        """Withdraw turns, and have every branch that holds one of them begin an epoch next."""
+        with self._writing() as db:
+            for turn in step.withdraw:
+                self._on_branch(db, step.conversation, turn)
+            self._settle(db, step.withdraw, "withdrawn")
+            db.execute(
+                """WITH RECURSIVE held (id) AS (
+                    SELECT branch_id FROM turns WHERE id IN (SELECT value FROM json_each(?1))
+                    UNION SELECT b.id FROM branches b JOIN held ON b.parent_id = held.id)
+                UPDATE branches SET fresh = ?2 WHERE id IN held""",
+                (dumps(list(step.withdraw)), step.reason),
+            )
+            self._windows.forget()
 
     def append_turns(self, step: steps.AppendTurns) -> Sequence[Turn]:
         """Record what was said elsewhere."""

@@ -1,0 +1,58 @@
+"""`sash check`: what imported or damaged conversations have wrong, and its repair. Needs no key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sash.cli.common import DATABASE, console, find, one_line, open_database, print_json
+from sash.conversation import Conversation
+from sash.planning.check import is_note
+from sash.planning.rules import Problem
+from sash.stores import Store
+
+ALL = 2**31
+
+
+@click.command()
+@click.argument("database", type=DATABASE)
+@click.argument("id", required=False)
+@click.option("--repair", is_flag=True, help="Take the turns at fault out of the view; the record keeps them.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(database: str, id: str | None, repair: bool, as_json: bool) -> None:
+    """List what the conversations of DATABASE (or the one named ID) have wrong. Exit code 1 if anything is."""
+    with closing(open_database(database)) as store:
+        if id is not None:
+            find(store, id)
+        names = [id] if id is not None else [info.id for info in store.conversations(limit=ALL)]
+        found = {name: _check(store, name, repair) for name in names}
+    if as_json:
+        print_json({name: [asdict(problem) for problem in problems] for name, problems in found.items()})
+    else:
+        _show(console(), found, repair)
+    if not repair and any(not is_note(problem) for problems in found.values() for problem in problems):
+        raise click.exceptions.Exit(1)
+
+
+def _check(store: Store, id: str, repair: bool) -> Sequence[Problem]:
+    with Conversation(store, id=id, create=False) as chat:
+        return chat.check(repair=repair)
+
+
+def _show(out: Console, found: dict[str, Sequence[Problem]], repair: bool) -> None:
+    table = Table("conversation", "where", "rule", "what")
+    for name, problems in found.items():
+        for problem in problems:
+            style = "dim" if is_note(problem) else None
+            table.add_row(Text(one_line(name, 40)), problem.path, problem.rule, Text(problem.message), style=style)
+    if table.row_count:
+        out.print(table)
+    wrong = sum(any(not is_note(problem) for problem in problems) for problems in found.values())
+    done = "repaired: their turns at fault are out of the view" if repair else "sash check --repair mends them"
+    out.print(f"{len(found):,} conversations checked, {wrong:,} with problems" + (f" ({done})" if wrong else "") + ".")
