@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from sash.flows.steps import Flow, StoreStep
 from sash.flows.talk import Counter
 from sash.model.blocks import text_block
+from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.recall.packing import Candidate, pack
 from sash.recall.query import Query, Term
@@ -62,12 +63,13 @@ class EmbedTurns(StoreStep[int]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadSeqs(StoreStep[Sequence[Turn]]):
-    """The turns of the present branch that have these seqs, withdrawn ones left out, in no order."""
+class ReadSeqs(StoreStep[Sequence[tuple[Turn, Count | None]]]):
+    """The turns of the present branch that have these seqs, withdrawn ones left out, each with its size if known."""
 
     method: ClassVar[str] = "read_seqs"
     conversation: int
     seqs: tuple[int, ...]
+    model: str
 
 
 def recall(
@@ -75,6 +77,7 @@ def recall(
     query: Query,
     settings: Recall,
     counter: Counter,
+    model: str,
     *,
     until: int | None = None,
     without: Collection[int] = (),
@@ -86,17 +89,20 @@ def recall(
     if not query:
         return []
     matches: Any = yield from MatchTurns(conversation=conversation, terms=query.terms, until=until)
-    scores = keyword_scores(matches)
-    rankings = [ranked(spread(scores, BY_WORDS[: settings.neighbours]))]
-    near: dict[int, float] = {}
+    rankings, near = [], dict[int, float]()
+    if settings.words:
+        rankings.append(ranked(spread(keyword_scores(matches), BY_WORDS[: settings.neighbours])))
     if settings.semantic:
         near = dict((yield from _near(conversation, query, settings, until, matches)))
         rankings.append(list(near))
     values = fuse(rankings)
     seqs = tuple(seq for seq in ranked(values) if seq not in without)
-    turns = yield from ReadSeqs(conversation=conversation, seqs=seqs)
+    turns = yield from ReadSeqs(conversation=conversation, seqs=seqs, model=model)
     reasons = _Reasons(matches, near)
-    candidates = [Candidate(turn=turn, value=values[turn.seq], why=reasons.of(turn.seq)) for turn in turns]
+    candidates = [
+        Candidate(turn=turn, value=values[turn.seq], why=reasons.of(turn.seq), tokens=_known(turn, count))
+        for turn, count in turns
+    ]
     return pack(candidates, settings.tokens, _size(counter), _worth(matches))
 
 
@@ -112,6 +118,12 @@ def _near(
             until=until,
         )
     )
+
+
+def _known(turn: Turn, count: Count | None) -> int | None:
+    """The size of a turn's text, where its recorded size is that of text alone."""
+    spoken = all(block.get("type") == "text" for block in turn.blocks)
+    return count.tokens if count is not None and spoken else None
 
 
 def _worth(matches: Matches) -> dict[str, float]:

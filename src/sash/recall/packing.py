@@ -6,13 +6,13 @@ Sizes are asked of `size`, a function from text to tokens; only what is likely t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sash.model.turns import Turn
-from sash.recall.quoting import CLOSE, OPEN, line, quoted
+from sash.recall.quoting import CLOSE, OPEN, line, marks
 from sash.recall.settings import Found
-from sash.recall.words import words
 
 THRIFT = 0.2
 """Power of a turn's length in its price: long turns hold more, so they cost less than their length."""
@@ -26,6 +26,8 @@ SAME = 0.9
 FEW = 4
 """Turns of fewer words are never taken for duplicates of others, exact ones apart."""
 
+_NUMBER = re.compile(r"\d")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -34,6 +36,8 @@ class Candidate:
     turn: Turn
     value: float
     why: str
+    tokens: int | None = None
+    """what its text takes, where that is known already"""
 
 
 def pack(
@@ -42,41 +46,37 @@ def pack(
     """The best of them within `tokens`, the best first. `worth` is what the words asked for are worth."""
     ordered = sorted(candidates, key=lambda c: (-c.value / (len(c.turn.content) + 80) ** THRIFT, -c.turn.seq))
     chosen: list[Found] = []
-    seen = _Seen()
+    seen: list[_Said] = []
     left, misses = tokens - size(OPEN + CLOSE), 0
-    for found in _sized(ordered, max(LEAST_PASSAGE, tokens // PASSAGE), size, worth, seen):
+    for candidate in ordered:
+        said = _Said.of(candidate.turn)
+        if not said.words or any(said.repeats(other) for other in seen):
+            continue
+        found = _found(candidate, max(LEAST_PASSAGE, tokens // PASSAGE), size, worth)
         if found.tokens <= left:
             chosen.append(found)
-            seen.add(found)
+            seen.append(said)
             left, misses = left - found.tokens, 0
         elif (misses := misses + 1) > MISSES:
             break
     return _relative(_fitting(chosen, tokens, size))
 
 
-def _sized(
-    ordered: Sequence[Candidate],
-    most: int,
-    size: Callable[[str], int],
-    worth: Mapping[str, float],
-    seen: _Seen,
-) -> Iterator[Found]:
-    for candidate in ordered:
-        whole = candidate.turn.text.strip()
-        if not whole or seen.holds(whole):
-            continue
-        taken, text = size(line(candidate.turn, whole)), whole
-        if taken > most:
-            text = passage(whole, len(whole) * most // taken, worth)
-            taken = size(line(candidate.turn, text))
-        yield Found(turn=candidate.turn, score=candidate.value, why=candidate.why, text=text, tokens=taken)
+def _found(candidate: Candidate, most: int, size: Callable[[str], int], worth: Mapping[str, float]) -> Found:
+    text, turn = candidate.turn.text.strip(), candidate.turn
+    known = None if candidate.tokens is None else candidate.tokens + size(line(turn, ""))
+    taken = size(line(turn, text)) if known is None else known
+    if taken > most:
+        text = passage(text, len(text) * most // taken, worth)
+        taken = size(line(turn, text))
+    return Found(turn=turn, score=candidate.value, why=candidate.why, text=text, tokens=taken)
 
 
 def _fitting(chosen: list[Found], tokens: int, size: Callable[[str], int]) -> list[Found]:
-    """As many as the share really holds with dates and tags; the least valuable go."""
-    while chosen and (over := size(quoted(chosen)) - tokens) > 0:
-        while chosen and over > 0:
-            over -= chosen.pop().tokens
+    """As many as the share holds with dates and tags; the least valuable go."""
+    room = tokens - size(OPEN + CLOSE)
+    while chosen and sum(found.tokens for found in chosen) + sum(map(size, marks(chosen))) > room:
+        chosen.pop()
     return chosen
 
 
@@ -86,31 +86,25 @@ def _relative(chosen: Sequence[Found]) -> list[Found]:
     return [replace(found, score=found.score / best) for found in chosen]
 
 
-class _Seen:
-    """What was chosen, to tell what only says it again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a turn says, to tell whether another only says it again."""
 
-    def __init__(self) -> None:
-        self._sets: list[frozenset[str]] = []
+    words: frozenset[str]
+    numbers: frozenset[str]
 
-    def add(self, found: Found) -> None:
-        self._sets.append(frozenset(words(found.turn.text)))
+    @classmethod
+    def of(cls, turn: Turn) -> _Said:
+        said = frozenset(turn.text.lower().split())
+        return cls(words=said, numbers=frozenset(filter(_NUMBER.search, said)))
 
-    def holds(self, text: str) -> bool:
-        mine = frozenset(words(text))
-        return any(_alike(mine, other) for other in self._sets)
-
-
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Nearly the same words, and exactly the same numbers: order 1138 is not order 1139."""
-    if one == other:
-        return bool(one)
-    if min(len(one), len(other)) < FEW or _numbers(one) != _numbers(other):
-        return False
-    return len(one & other) >= SAME * len(one | other)
-
-
-def _numbers(found: frozenset[str]) -> set[str]:
-    return {word for word in found if any(sign.isdigit() for sign in word)}
+    def repeats(self, other: _Said) -> bool:
+        """Nearly the same words, and exactly the same numbers: order 1138 is not order 1139."""
+        if self.numbers != other.numbers:
+            return False
+        if min(len(self.words), len(other.words)) < FEW:
+            return self.words == other.words
+        return len(self.words & other.words) >= SAME * len(self.words | other.words)
 
 
 def passage(text: str, most: int, worth: Mapping[str, float]) -> str:

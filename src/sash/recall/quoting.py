@@ -6,7 +6,7 @@ none can pass for another speaker's line (only a speaker's name stands at the be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sash.model.turns import Turn
@@ -19,20 +19,26 @@ APART = 3_600
 
 
 def quoted(found: Iterable[Found]) -> str:
-    """The text of one block that quotes them all; "" for nothing."""
-    lines = list(_lines(sorted(found, key=lambda one: one.turn.seq)))
-    return f"{OPEN}{''.join(lines)}{CLOSE}" if lines else ""
+    """The text of one block that quotes them all, in the order they were said; "" for nothing."""
+    ordered = _in_order(found)
+    told = (mark + line(one.turn, one.text) for mark, one in zip(marks(ordered), ordered, strict=True))
+    return f"{OPEN}{''.join(told)}{CLOSE}" if ordered else ""
 
 
-def _lines(found: Iterable[Found]) -> Iterator[str]:
-    last: Turn | None = None
-    for one in found:
-        if last is None or one.turn.at - last.at > APART or _day(one.turn) != _day(last):
-            yield f"[{_moment(one.turn)}]\n"
-        elif one.turn.seq > last.seq + 1:
-            yield "…\n"
-        yield line(one.turn, one.text)
-        last = one.turn
+def marks(found: Iterable[Found]) -> list[str]:
+    """What stands before each of them, in the order they were said: the time, a sign for what was left out, or ""."""
+    ordered = [one.turn for one in _in_order(found)]
+    return [_mark(turn, last) for last, turn in zip([None, *ordered], ordered, strict=False)]
+
+
+def _mark(turn: Turn, last: Turn | None) -> str:
+    if last is None or turn.at - last.at > APART or _day(turn) != _day(last):
+        return f"[{_moment(turn)}]\n"
+    return "…\n" if turn.seq > last.seq + 1 else ""
+
+
+def _in_order(found: Iterable[Found]) -> list[Found]:
+    return sorted(found, key=lambda one: one.turn.seq)
 
 
 def line(turn: Turn, text: str) -> str:

@@ -31,8 +31,10 @@ class Recall:
     """the most that what is found may take in a request, quotation marks and dates included"""
     neighbours: int = 4
     """how many turns to each side of a hit gain from it: a hit alone is often half an answer. 0: none"""
+    words: bool = True
+    """search by words"""
     semantic: bool | Embedder = False
-    """also search by meaning: with an embedder of yours, or (True) the small one of the extra `semantic`"""
+    """search by meaning: with an embedder of yours, or (True) the small one of the extra `semantic`"""
 
     def __post_init__(self) -> None:
         _reject_number("tokens", self.tokens, 1)
@@ -42,6 +44,12 @@ class Recall:
                 f"semantic={self.semantic!r}: give True, False, or an object with `name` and `embed(texts)`",
                 option="semantic",
                 value=self.semantic,
+            )
+        if not isinstance(self.words, bool) or not (self.words or self.semantic):
+            raise InvalidOption(
+                f"words={self.words!r}, semantic={self.semantic!r}: search by words, by meaning, or by both",
+                option="words",
+                value=self.words,
             )
 
 

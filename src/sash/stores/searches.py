@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sash.flows.recall import EmbedTurns, MatchTurns, NearTurns, ReadSeqs
+from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.recall.query import Term
 from sash.recall.ranking import Hits, Matches, weight
 from sash.recall.settings import Embedder
 from sash.recall.words import words
-from sash.stores import blobs
+from sash.stores import blobs, rows
 from sash.stores.characters import characters_match
 from sash.stores.connection import Connection
 from sash.stores.embedders import embedder_of
@@ -72,17 +73,19 @@ class Searches:
             if count:
                 yield term, match, count
 
-    def read_seqs(self, step: ReadSeqs) -> Sequence[Turn]:
-        """Turns of the present branch by seq."""
+    def read_seqs(self, step: ReadSeqs) -> Sequence[tuple[Turn, Count | None]]:
+        """Turns of the present branch by seq, with their size for the model."""
         with self._connection.reading() as db:
             wanted = json.dumps(step.seqs)
             return [
-                blobs.turn(db, row)
+                (blobs.turn(db, row), rows.count(row))
                 for branch, low, high in self._line(db, step.conversation, None)
                 for row in db.execute(
-                    "SELECT * FROM turns WHERE branch_id = ? AND seq IN (SELECT value FROM json_each(?)) "
-                    "AND seq BETWEEN ? AND ? AND state != 'withdrawn'",
-                    (branch, wanted, low, high),
+                    "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
+                    "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? WHERE t.branch_id = ? "
+                    "AND t.seq IN (SELECT value FROM json_each(?) WHERE value BETWEEN ? AND ?) "
+                    "AND t.state != 'withdrawn'",
+                    (step.model, branch, wanted, low, high),
                 )
             ]
 
