@@ -29,7 +29,7 @@ from rich.table import Table
 
 from sash import Conversation, MemoryStore
 from sash.counting.estimator import Estimator
-from sash.counting.measure import Measure
+from sash.counting.measure import Blocks, Measure
 from sash.drive import Performer, drive
 from sash.errors import SashError
 from sash.flows.recall import recall
@@ -42,7 +42,7 @@ from sash.model.usage import Usage
 from sash.planning.plan import Plan
 from sash.planning.strategies import SlidingWindow
 from sash.recall import Found, Recall, make_query, quoted
-from sash.recall.quoting import marks
+from sash.recall.quoting import CLOSE, OPEN, marks
 from sash.recall.words import words
 from sash.simulator import Simulator
 
@@ -133,16 +133,16 @@ def _ask_all(conversation: ImportedConversation, strategy: str, options: argpars
 class Remembering(Estimator):
     """An estimator that measures each text once: the same turns are found again and again here."""
 
-    def measure_message(self, role: str, blocks: Sequence[Mapping[str, Any]]) -> Measure:
+    def measure_message(self, role: str, blocks: Blocks) -> Measure:
         """As the estimator does."""
-        return _MEASURED.setdefault(dumps(blocks), None) or self._measure(role, blocks)
+        return _MEASURED.get(dumps(blocks)) or self._measure(role, blocks)
 
-    def _measure(self, role: str, blocks: Sequence[Mapping[str, Any]]) -> Measure:
+    def _measure(self, role: str, blocks: Blocks) -> Measure:
         measured = _MEASURED[dumps(blocks)] = super().measure_message(role, blocks)
         return measured
 
 
-_MEASURED: dict[str, Measure | None] = {}
+_MEASURED: dict[str, Measure] = {}
 
 
 class Desk:
@@ -199,6 +199,10 @@ class Desk:
         flow = recall(head.conversation, make_query(text), self._search, self._counter, MODEL, until=start)
         return drive(flow, Performer(self._store, None))
 
+    def _size_of(self, found: Sequence[Found]) -> int:
+        tags = [OPEN + CLOSE, *marks(found)] if found else []
+        return sum(one.tokens for one in found) + sum(map(self._size, tags))
+
     def _size(self, text: str) -> int:
         return self._counter.count(self._counter.measure_message("user", [text_block(text)])).tokens
 
@@ -242,7 +246,7 @@ def _rows(data: str, strategy: str, asked: Sequence[Asked]) -> Iterator[Row]:
         groups[one.category].append(one)
         if one.category not in LEFT_OUT:
             groups["all"].append(one)
-    for category, ones in groups.items():
+    for category, ones in sorted(groups.items(), key=lambda group: (group[0] == "all", group[0])):
         ones = [one for one in ones if one.evidence]
         if ones:
             yield _row(data, strategy, category, ones)

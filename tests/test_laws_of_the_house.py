@@ -33,9 +33,9 @@ PURE = ("model", "planning", "counting", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 
 DOOR = {
-    "AsyncConversation", "Conversation", "Count", "Economic", "Everything", "Marks", "MemoryStore", "ModelCard",
-    "Plan", "Reply", "SashError", "SlidingWindow", "SqliteStore", "SteppedWindow", "Turn", "card", "check_request",
-    "errors", "open", "simulator",
+    "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "Marks", "MemoryStore",
+    "ModelCard", "Plan", "Reply", "SashError", "SlidingWindow", "SqliteStore", "SteppedWindow", "Turn", "card",
+    "check_request", "errors", "open", "simulator",
 }  # fmt: skip
 
 

@@ -15,11 +15,12 @@ from sash.model.turns import Turn
 from sash.planning.plan import Plan
 from sash.planning.rules import check_request
 from sash.planning.situation import Marks
-from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
+from sash.planning.strategies import ClearedTools, Economic, Everything, SlidingWindow, SteppedWindow
 from sash.stores import MemoryStore, SqliteStore
 
 __all__ = [
     "AsyncConversation",
+    "ClearedTools",
     "Conversation",
     "Count",
     "Economic",

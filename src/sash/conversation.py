@@ -10,7 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -32,7 +32,7 @@ from sash.flows.count import count
 from sash.flows.instruct import instruct, instruction
 from sash.flows.prepare import Prepared, prepare
 from sash.flows.recall import recall
-from sash.flows.run import Tools, run, submit
+from sash.flows.run import Tools, recorded_result, run, submit
 from sash.flows.steps import Flow, Head
 from sash.flows.talk import Chat, Sizes
 from sash.model.blocks import as_blocks, dumps, plain, without_white_space
@@ -72,6 +72,7 @@ class _Talk:
     """What both conversations share: the settings in force, and flows made from arguments. No I/O."""
 
     _awaits: bool
+    _client: Any
 
     def __init__(
         self,
@@ -204,6 +205,7 @@ class _Talk:
             options=_body_options(checked),
             betas=tuple(checked.get("betas") or ()),
             headers=dict(checked.get("extra_headers") or {}),
+            beta=self._client is None or isinstance(self._client, str) or hasattr(self._client, "beta"),
         )
         return settings, lambda: self._keep_lasting(card, now, options)
 
@@ -318,7 +320,7 @@ class _Talk:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
         chat = self._chat()
-        return recall(chat.conversation, make_query(query), _recall_settings(settings), chat.counter)
+        return recall(chat.conversation, make_query(query), _recall_settings(settings), chat.counter, self.model)
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
         drafts = tuple(_draft(message) for message in messages)
@@ -494,9 +496,9 @@ class Conversation(_Talk):
     def recall(self, query: str, **settings: Any) -> list[Found]:
         """Turns of this conversation that answer `query`, by words and (`semantic`) by meaning, the best first.
 
-        `tokens`: what quoting them may take in all; `neighbours`: turns to each side of a hit that gain from it;
-        `semantic`: True for the small embedder of the extra `semantic`, or an `Embedder` of yours, which first
-        embeds what has no vector yet. An empty query finds nothing. Raises InvalidOption, MissingExtra.
+        Settings are those of `sash.recall.Recall`: `tokens` that quoting them may take in all, `neighbours`, `words`,
+        `semantic` (True for the small embedder of the extra `semantic`, or an `Embedder` of yours; what has no vector
+        yet is embedded first). An empty query finds nothing. Raises InvalidOption, MissingExtra.
         """
         return self._do(lambda: self._recall_flow(query, settings))
 
@@ -508,6 +510,23 @@ class Conversation(_Talk):
         """Tokens and dollars of this conversation so far."""
         self._require_open()
         return _sum(self._store.usage(by=(), namespace=self.namespace, conversation=self.id))
+
+    def recall_result(self, call: str) -> Any:
+        """The whole recorded result of a tool call by the call's id: text or blocks. Raises NotFound."""
+        return self._do(lambda: recorded_result(self._chat(), call))
+
+    def recall_tool(self) -> Any:
+        """A function tool by which Claude reads a cleared result again: give it to `run` with your own tools."""
+
+        def recall_result(tool_use_id: str) -> Any:
+            """Read the whole result of an earlier tool call that was cleared to save context.
+
+            Args:
+                tool_use_id: the id of the call, as its placeholder names it
+            """
+            return self.recall_result(tool_use_id)
+
+        return as_tools([recall_result])[0]
 
     def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> Conversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
@@ -705,6 +724,23 @@ class AsyncConversation(_Talk):
         store = await self._open()
         return _sum(await asyncio.to_thread(store.usage, by=(), namespace=self.namespace, conversation=self.id))
 
+    async def recall_result(self, call: str) -> Any:
+        """The whole recorded result of a tool call. See `Conversation.recall_result`."""
+        return await self._do(lambda: recorded_result(self._chat(), call))
+
+    def recall_tool(self) -> Any:
+        """A function tool by which Claude reads a cleared result again. See `Conversation.recall_tool`."""
+
+        async def recall_result(tool_use_id: str) -> Any:
+            """Read the whole result of an earlier tool call that was cleared to save context.
+
+            Args:
+                tool_use_id: the id of the call, as its placeholder names it
+            """
+            return await self.recall_result(tool_use_id)
+
+        return as_tools([recall_result])[0]
+
     async def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> AsyncConversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
         settings = self._fork_settings(id)
@@ -834,10 +870,11 @@ def _draft(message: Any) -> Draft:
 
 
 def _recall_settings(settings: Mapping[str, Any]) -> Recall:
-    unknown = sorted(set(settings) - {"tokens", "neighbours", "semantic"})
+    known = [field.name for field in fields(Recall)]
+    unknown = sorted(set(settings) - set(known))
     if unknown:
         raise InvalidOption(
-            f"recall takes tokens, neighbours and semantic, not {unknown[0]!r}",
+            f"recall takes {', '.join(known)}, not {unknown[0]!r}",
             option=unknown[0],
             value=settings[unknown[0]],
         )

@@ -7,7 +7,7 @@ last request's usage is the anchor: the next prompt is that, its reply, and what
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sash.counting.ledger import Anchor, reply_count
@@ -74,7 +74,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         lost=lost,
         gaps=gaps(loaded),
         learned=loaded.learned,
-        slim=_slim(turns, settings, counter, sizes),
+        slim=_slim(turns, counts, settings, counter, sizes),
     )
     return Sized(
         memory=memory,
@@ -84,8 +84,13 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     )
 
 
-def _slim(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> Callable[[Turn], Count]:
-    """The size of a turn as it is sent once its tool results, or its calls' inputs, are cleared."""
+def _slim(
+    turns: Sequence[Turn], counts: Mapping[int, Count], settings: Settings, counter: Counter, sizes: Sizes
+) -> Callable[[Turn], Count]:
+    """The size of a turn as it is sent once its tool results, or its calls' inputs, are cleared.
+
+    What usage told of the turn beyond its estimate lies around its content, and stays.
+    """
     names: dict[str, str] = {}
     recall = offers_recall(settings.preamble)
 
@@ -97,7 +102,14 @@ def _slim(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Si
             names.update(names_of(said) if said.role == "assistant" else {})
         blocks = strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
         bare = cleared(blocks, names, recall=recall)
-        count = counter.count(counter.measure_message(turn.role, bare) if bare else NOTHING)
+        less = counter.count(counter.measure_message(turn.role, bare) if bare else NOTHING)
+        whole = size(turn, counter, settings.card)
+        known = counts.get(turn.seq, whole)
+        count = replace(
+            less,
+            tokens=less.tokens + max(0, known.tokens - whole.tokens),
+            upper=less.upper + max(0, known.upper - whole.tokens),
+        )
         if turn.id:
             sizes[key] = count
         return count

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sash.errors import InvalidContent, NothingToRetry
+from sash.errors import InvalidContent, NotFound, NothingToRetry
 from sash.flows.ask import send
 from sash.flows.loose import left_open
 from sash.flows.steps import CallTool, Emit, Flow, KeepResult, Now, ReadHead, ReadResults, ReadTurns
@@ -25,6 +25,7 @@ from sash.model.turns import Draft, Turn
 from sash.planning.plan import Settings
 
 PAGE = 8
+LONG_PAGE = 200
 FORCED = ("any", "tool")
 
 
@@ -132,6 +133,19 @@ def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
         raise NothingToRetry(f"conversation {chat.id!r} has no run to go on with; give content", conversation=chat.id)
     calls = left_open(turn)
     return ((yield from _called(chat, turn, calls, tools)),) if calls else ()
+
+
+def recorded_result(chat: Chat, call: str) -> Flow[Any]:
+    """The content of the newest recorded result of a tool call, whole, by the call's id. Raises NotFound."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    for last in range(head.seq, 0, -LONG_PAGE):
+        first = max(0, last - LONG_PAGE)
+        page = yield from ReadTurns(conversation=chat.conversation, after=first, limit=last - first)
+        for turn in reversed(page):
+            for block in turn.blocks if turn.role == "user" and not turn.plain else ():
+                if block.get("tool_use_id") == call:
+                    return block.get("content", "")
+    raise NotFound(f"no result of a tool call {call!r} is recorded", kind="tool result", key=call)
 
 
 def _newest(chat: Chat) -> Flow[Turn | None]:

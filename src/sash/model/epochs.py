@@ -23,13 +23,13 @@ class Relief:
     """seqs of turns whose tool results are placeholders (the user's) or whose calls lost their input (a reply's)"""
     dropped: frozenset[int] = frozenset()
     """seqs of turns left out of the view: the oldest calls of a running exchange, with their results"""
-    server_keep: int | None = None
-    """the API is asked to clear all tool results but the newest so many; None: none"""
+    served: int = 0
+    """how many of the oldest tool results the API is asked to clear; the same ones for the whole epoch"""
     drops: bool = False
     """the API is asked to drop thinking blocks whose prefix changed"""
 
     def __bool__(self) -> bool:
-        return bool(self.cleared or self.dropped or self.drops or self.server_keep is not None)
+        return bool(self.cleared or self.dropped or self.drops or self.served)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Placeholders for tool results that a view no longer carries: the form, and nothing about when.
 
-A placeholder names tool, call and size, and stands where the result stood, so that pairs stay whole; the
+A placeholder names tool and size, and stands where the result stood, so that pairs stay whole; the
 record keeps the result. A result that is no longer than its placeholder stays as it is.
 """
 
@@ -43,10 +43,10 @@ def _cleared(block: Block, names: Mapping[str, str], recall: bool) -> Block:
 
 
 def placeholder(block: Block, name: str, recall: bool) -> str:
-    """What stands for a result: its tool, its call, its size in characters."""
+    """What stands for a result: its tool, its size in characters, and how to read it again where that is offered."""
     size = _length(block["content"])
-    again = f" Call {RECALL} with this id to read it again." if recall else ""
-    return f"[Result of {name} ({block.get('tool_use_id')}), {size:,} characters, cleared to save context.{again}]"
+    again = f" {RECALL} with tool_use_id {block.get('tool_use_id')} reads it again." if recall else ""
+    return f"[Result of {name}, {size:,} characters, cleared to save context.{again}]"
 
 
 def _length(content: Any) -> int:

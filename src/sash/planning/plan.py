@@ -345,7 +345,7 @@ def _carry_out(
         epoch = _new_epoch(situation, shape, settings, pins, again)
     turns = _view_turns(memory, groups, decision, epoch)
     numbered = tuple(messages(turns, epoch, forms))
-    options, betas = with_relief(epoch.relief, settings)
+    options, betas = with_relief(epoch.relief, settings, turns)
     markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut, now)
     sent = Sent(
         model=settings.model,
@@ -388,11 +388,11 @@ def _carry_out(
     )
 
 
-def with_relief(relief: Relief, settings: Settings) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+def with_relief(relief: Relief, settings: Settings, turns: Sequence[Turn]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """The options and betas of a request in an epoch: the caller's, and those that its relief asks of the API."""
     options, betas = dict(settings.options), list(settings.betas)
-    if relief.server_keep is not None and "context_management" not in options:
-        options["context_management"] = {"edits": [_clearing(relief.server_keep)]}
+    if relief.served and "context_management" not in options:
+        options["context_management"] = {"edits": [_clearing(relief.served, turns)]}
         betas.append(CLEARING_BETA)
     if relief.drops:
         asked = options.get("thinking") or {"type": "adaptive"}
@@ -401,10 +401,14 @@ def with_relief(relief: Relief, settings: Settings) -> tuple[Mapping[str, Any], 
     return options, tuple(dict.fromkeys(betas))
 
 
-def _clearing(keep: int) -> dict[str, Any]:
-    """The edit that clears tool results on the API's side ("Context editing" docs)."""
-    kept = {"type": "tool_uses", "value": keep}
-    return {"type": "clear_tool_uses_20250919", "trigger": kept, "keep": kept}
+def _clearing(served: int, turns: Sequence[Turn]) -> dict[str, Any]:
+    """The edit by which the API clears the oldest tool results ("Context editing" docs).
+
+    It is told how many to keep, so that number grows with the view: what is cleared, and the prefix, stay the same.
+    """
+    uses = sum(block.get("type") == "tool_use" for turn in turns if turn.role == "assistant" for block in turn.blocks)
+    keep = {"type": "tool_uses", "value": max(1, uses - served)}
+    return {"type": "clear_tool_uses_20250919", "trigger": {"type": "tool_uses", "value": served}, "keep": keep}
 
 
 def _pins_in_front(memory: Memory, situation: Situation, decision: Decision) -> tuple[int, ...]:

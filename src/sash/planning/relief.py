@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from sash.model.counts import Count
@@ -23,8 +24,6 @@ from sash.planning.situation import Decision, Situation, Size, ToolResults
 if TYPE_CHECKING:
     from sash.planning.plan import Memory, Settings
 
-SERVER_KEEPS = (50, 20, 10, 5, 3, 2, 1)
-"""How many of the newest tool uses the API is asked to leave alone: the most with which the prompt is small enough."""
 ROOM = 0.5
 """The share of the room behind the preamble that stays in use when results or calls leave: so they leave rarely."""
 
@@ -132,7 +131,9 @@ class _Relieving:
 
     def _cut(self, decision: Decision, relief: Relief) -> Shape:
         base, drops, thoughts = self._thinking
-        size = replace(self.situation, stay=None).prompt(decision.start) + thoughts
+        size = replace(self.situation, stay=None).prompt(decision.start) + max(
+            thoughts, self._surplus(), key=lambda size: size.upper
+        )
         for seq in relief.cleared - self.present.cleared:
             turn = self._by_seq[seq]
             size = _less(size, _saving(self.memory, turn, self.known))
@@ -164,6 +165,10 @@ class _Relieving:
         thinks = self.card.thinking_default if asked is None else asked in ("adaptive", "enabled")
         return thinks and self.settings.beta and not self.card.open_tools_without_thinking
 
+    def _surplus(self) -> Size:
+        """Where results are cleared already: what the last total holds beyond the parts as they are estimated now."""
+        return self._thoughts() if self.present.cleared or self.present.dropped else Size()
+
     def _thoughts(self) -> Size:
         """What thinking weighs in the present view at most: what the last total holds beyond the parts."""
         situation = self.situation
@@ -191,47 +196,57 @@ class _Relieving:
         situation = self.situation
         if not self.settings.beta or "context_management" in self.settings.options or situation.start is None:
             return None
-        keep = self._server_keep()
-        if keep is None or self.epoch is None:
+        served = self._to_serve()
+        if not served or self.epoch is None:
             return None
-        what = f"the API clears all tool results but the newest {keep}"
+        what = f"the API clears the oldest {served} tool results"
         reason = f"{situation.prompt(situation.start).upper:,} tokens would pass {situation.limit:,}: {what}"
         return Shape(
             decision=replace(self.decision, start=situation.start, rule="must", reason=reason),
             cut=True,
             base=self.epoch.base,
-            relief=replace(self.present, server_keep=keep),
-            prompt=_less(situation.prompt(situation.start), self._served_saving(keep)),
+            relief=replace(self.present, served=served),
+            prompt=_less(situation.prompt(situation.start), self._served_saving(served)),
             same_prefix=True,
         )
 
-    def _server_keep(self) -> int | None:
-        size, limit = self.situation.prompt(self.situation.start or 0), self.situation.limit
-        newest = self._uses[-1:] and sum(block.get("type") == "tool_result" for block in self.run[-1].blocks)
-        most = min(len(self._uses) - 1, (self.present.server_keep or len(self._uses)) - 1)
-        keeps = [keep for keep in SERVER_KEEPS if (newest or 1) <= keep <= most]
-        for target in (self._target(), limit):
-            for keep in keeps:
-                if _less(size, self._served_saving(keep)).upper <= target:
-                    return keep
-        return None
+    def _to_serve(self) -> int:
+        """How many results the API has to clear, the newest turn's left alone; 0 where that does not help."""
+        size, limit, target = self.situation.prompt(self.situation.start or 0), self.situation.limit, self._target()
+        newest = sum(block.get("type") == "tool_result" for block in self.run[-1].blocks)
+        most = len(self._uses) - max(1, newest)
+        least = next((n for n in range(most) if _less(size, self._served_saving(n)).upper <= target), max(0, most))
+        helps = least > self.present.served and _less(size, self._served_saving(least)).upper <= (limit + target) // 2
+        return least if helps else 0
 
     @cached_property
     def _uses(self) -> list[Size]:
         """What clearing each tool result in the view would save, oldest first; those cleared already save nothing."""
         start = self.situation.start or 0
-        found = tool_results(self.memory, self.groups, self.known, start, frozenset())
-        each = [_share(turn.saves, turn.results) for turn in found for _ in range(turn.results)]
-        gone = len(each) - self.present.server_keep if self.present.server_keep is not None else 0
-        return [Size() if index < gone else size for index, size in enumerate(each)]
+        relief, uses = self.present, []
+        for turn in spoken(turn for group in self.groups[start:] for turn in group):
+            if turn.role == "assistant" or turn.plain or turn.seq in relief.dropped:
+                continue
+            results = sum(block.get("type") == "tool_result" for block in turn.blocks)
+            uses += [_share(_saving(self.memory, turn, self.known), results)] * results
+        return [Size() if index < relief.served else size for index, size in enumerate(uses)]
 
-    def _served_saving(self, keep: int) -> Size:
+    def _served_saving(self, served: int) -> Size:
         """By its estimate less its margin: what leaves is not counted as more than it surely is."""
-        gone = self._uses[: len(self._uses) - keep]
-        tokens = sum(size.tokens for size in gone)
-        return Size(tokens=tokens, upper=max(0, 2 * tokens - sum(size.upper for size in gone)))
+        tokens, upper = self._savings[served]
+        return Size(tokens=tokens, upper=max(0, 2 * tokens - upper))
+
+    @cached_property
+    def _savings(self) -> list[tuple[int, int]]:
+        """Tokens and upper bounds of what clearing the oldest n results saves, for every n."""
+        tokens = accumulate((size.tokens for size in self._uses), initial=0)
+        return list(zip(tokens, accumulate((size.upper for size in self._uses), initial=0), strict=True))
 
     # ---- an exchange that is too large alone ---------------------------------------------------------
+
+    def _small(self, size: Size) -> bool:
+        """Surely within the limit, and probably small enough to stay so for a while."""
+        return size.upper <= self.situation.limit and size.tokens <= self._target()
 
     def _target(self) -> int:
         fixed = self.situation.fixed.tokens
@@ -239,7 +254,7 @@ class _Relieving:
 
     def _smaller(self, decided: Shape) -> Shape:
         """Oldest results first, then oldest calls; as decided where nothing can give way."""
-        shape = self._cut(self.decision, replace(decided.relief, server_keep=None, drops=False))
+        shape = self._cut(self.decision, replace(decided.relief, served=0, drops=False))
         shape = self._without_results(shape)
         shape = self._without_calls(shape)
         if shape.prompt.upper >= decided.prompt.upper:
@@ -251,7 +266,7 @@ class _Relieving:
     def _without_results(self, shape: Shape) -> Shape:
         cleared, size = set(shape.relief.cleared), shape.prompt
         for turn in self._results():
-            if size.upper <= self._target():
+            if self._small(size):
                 break
             if turn.seq not in cleared | shape.relief.dropped:
                 size = _less(size, _saving(self.memory, turn, self.known))
@@ -267,13 +282,16 @@ class _Relieving:
             return shape
         dropped, size = set(shape.relief.dropped), shape.prompt
         for unit in self._units()[:-1]:
-            if size.upper <= self._target():
+            if self._small(size):
                 break
             for turn in unit:
                 if turn.seq not in dropped:
                     size = _less(size, self._weight(turn, shape.relief))
                     dropped.add(turn.seq)
-        return replace(shape, relief=replace(shape.relief, dropped=frozenset(dropped)), prompt=size)
+        gone = frozenset(dropped)
+        return replace(
+            shape, relief=replace(shape.relief, dropped=gone, cleared=shape.relief.cleared - gone), prompt=size
+        )
 
     def _units(self) -> list[list[Turn]]:
         """Calls with their results, oldest first; the last one holds the newest turn."""
@@ -297,7 +315,7 @@ def words(relief: Relief) -> str:
             (
                 f"{len(relief.cleared)} turns with tool results or inputs cleared" if relief.cleared else "",
                 f"{len(relief.dropped)} turns of its oldest calls left out" if relief.dropped else "",
-                f"the API keeps the newest {relief.server_keep} tool results" if relief.server_keep else "",
+                f"the oldest {relief.served} tool results cleared by the API" if relief.served else "",
                 "the API drops thinking whose prefix changed" if relief.drops else "",
             ),
         )

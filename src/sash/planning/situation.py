@@ -162,7 +162,7 @@ class Marks:
 
     preamble: Ttl | None = "5m"
     base: Ttl | None = None
-    """on the last tail of the epoch that was written for 1 h, where the tail now lives shorter"""
+    """on the last tail of the epoch written for 1 h (at the cut, as a rule), where the tail now lives shorter"""
     tail: Ttl | None = "5m"
 
 

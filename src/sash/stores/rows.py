@@ -55,7 +55,7 @@ def relief(stored: Mapping[str, Any]) -> Relief:
     return Relief(
         cleared=frozenset(stored.get("cleared", ())),
         dropped=frozenset(stored.get("dropped", ())),
-        server_keep=stored.get("server_keep"),
+        served=stored.get("served", 0),
         drops=stored.get("drops", False),
     )
 
@@ -65,7 +65,7 @@ def relief_column(found: Relief) -> str:
     stored = {
         "cleared": sorted(found.cleared),
         "dropped": sorted(found.dropped),
-        "server_keep": found.server_keep,
+        "served": found.served,
         "drops": found.drops,
     }
     return dumps({name: value for name, value in stored.items() if value})

@@ -1,8 +1,9 @@
 """The window strategies: frozen values with one method, `decide(situation)`. Any object of that shape will do."""
 
+from sash.planning.strategies.cleared import ClearedTools
 from sash.planning.strategies.economic import Economic
 from sash.planning.strategies.everything import Everything
 from sash.planning.strategies.sliding import SlidingWindow
 from sash.planning.strategies.stepped import SteppedWindow
 
-__all__ = ["Economic", "Everything", "SlidingWindow", "SteppedWindow"]
+__all__ = ["ClearedTools", "Economic", "Everything", "SlidingWindow", "SteppedWindow"]
