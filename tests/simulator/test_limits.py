@@ -94,7 +94,7 @@ def test_pools_are_per_model_class() -> None:
 def test_tiers() -> None:
     """The standard tiers; Fable's are smaller."""
     assert tier("build", "claude-opus-5") == Limits(
-        requests=5_000, input_tokens=5_000_000, output_tokens=1_000_000, counts=4_000
+        requests=5_000, input_tokens=5_000_000, output_tokens=1_000_000, counts=4_000, batches=2_000, queued=300_000
     )
     assert tier("start", "claude-fable-5").input_tokens == 500_000
     with pytest.raises(InvalidOption):

@@ -7,6 +7,7 @@
     client.messages.create(model="claude-sonnet-5-5", max_tokens=100, messages=[...])
     sim.clock.advance(301)              # the 5 minute cache is gone
     sim.log[-1].usage, sim.cost         # what it used, what it cost
+    client.messages.batches.create(...) # done 60 s later, by its clock, at half the price
 
 Prompt caching, limits, refusals and faults follow the documentation of November 2026; what that leaves unsaid
 is a switch with a cautious default. Replies are extractive: what is not in the prompt, it cannot answer.
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from sash.simulator.batches import BatchRules
 from sash.simulator.cache import CacheBlock, CacheRules, CacheUse, PromptCache
+from sash.simulator.calls import Attempt
 from sash.simulator.checks import CheckRules
 from sash.simulator.clock import Clock
-from sash.simulator.core import Attempt, Simulator
+from sash.simulator.core import Simulator
 from sash.simulator.faults import (
     BillingError,
     ConnectionLost,
@@ -41,6 +44,7 @@ from sash.simulator.replies import Reply
 
 __all__ = [
     "Attempt",
+    "BatchRules",
     "BillingError",
     "CacheBlock",
     "CacheRules",

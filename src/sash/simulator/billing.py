@@ -14,9 +14,9 @@ FAST_FACTOR = 2.0
 """`speed: "fast"` on the Opus models that take it; cache prices are multiplied too ("Pricing", fast mode)."""
 
 
-def dollars(usage: Usage, card: ModelCard, body: Mapping[str, Any]) -> float:
+def dollars(usage: Usage, card: ModelCard, body: Mapping[str, Any], *, batch: bool = False) -> float:
     """What a request costs; nothing where the card has no prices."""
     if not card.prices:
         return 0.0
     geography = US_FACTOR if body.get("inference_geo") == "us" else 1.0
-    return card.cost(usage) * geography * (FAST_FACTOR if body.get("speed") == "fast" else 1.0)
+    return card.cost(usage, batch=batch) * geography * (FAST_FACTOR if body.get("speed") == "fast" else 1.0)

@@ -18,9 +18,11 @@ from urllib.parse import parse_qsl
 from sash.errors import InvalidOption
 from sash.model.cards import TABLE, ModelCard, base_name, card
 from sash.model.usage import Usage
-from sash.simulator import checks, editing, models, wire
+from sash.simulator import batches, checks, editing, models, wire
+from sash.simulator.batches import BATCHES, ITEMS, Batch, Batches, BatchRules, Item
 from sash.simulator.billing import dollars
 from sash.simulator.cache import CacheRules, Lookup, PromptCache
+from sash.simulator.calls import Attempt, Context, Denied
 from sash.simulator.checks import CheckRules
 from sash.simulator.client import async_client_of, client_of
 from sash.simulator.clock import Clock
@@ -33,6 +35,7 @@ from sash.simulator.faults import (
     FaultScript,
     HttpError,
     Overloaded,
+    ServerError,
     Timeout,
 )
 from sash.simulator.limits import Limiter, Limits, Refused, Tier
@@ -49,64 +52,6 @@ COUNT_TOKENS = "/v1/messages/count_tokens"
 Body = Mapping[str, Any]
 Scripted = str | Sequence[Mapping[str, Any]] | Reply | None
 Script = Callable[[Body], Scripted]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One line of the log: what came in, and what went out."""
-
-    number: int
-    time: float
-    """Seconds since the epoch, at the request's start."""
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    """Lower-case names; credentials are left out."""
-    betas: tuple[str, ...]
-    body: Any
-    """The JSON body; None where there was none."""
-    workspace: str
-    request_id: str
-    status: int | None
-    """None: no response at all."""
-    message_id: str | None = None
-    usage: Usage | None = None
-    cost: float = 0.0
-    """Dollars."""
-    stop_reason: str | None = None
-    error: str | None = None
-    """The error's message."""
-    fault: Fault | None = None
-
-
-class _Denied(Exception):
-    """Control flow inside `handle`: the request is answered with an error."""
-
-    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(problem.message)
-        self.problem, self.headers = problem, dict(headers or {})
-
-
-@dataclass(slots=True, kw_only=True)
-class _Context:
-    """What is known of a call while it is worked on."""
-
-    call: Call
-    number: int
-    started: float
-    workspace: str
-    body: Any = None
-    fault: Fault | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def request_id(self) -> str:
-        return f"req_sim{self.number:020d}"
-
-    @property
-    def betas(self) -> tuple[str, ...]:
-        named = self.call.headers.get("anthropic-beta", "")
-        return tuple(beta.strip() for beta in named.split(",") if beta.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +98,8 @@ class Simulator:
     seconds_per_token: float = 0.0
     """Seconds for each output token."""
     bill_refusals: bool = True
+    batch_rules: BatchRules = field(default_factory=BatchRules)
+    """How fast batches are worked on."""
 
     log: list[Attempt] = field(default_factory=list, init=False)
     cache: PromptCache = field(init=False)
@@ -164,6 +111,7 @@ class Simulator:
     _tools_called: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
     _diagnoser: Diagnoser = field(default_factory=Diagnoser, init=False)
     _limiter: Limiter | None = field(init=False)
+    _batches: Batches = field(init=False)
     _workspaces: dict[str, str] | None = field(init=False)
     _tokenizer: Tokenizer | None = field(init=False)
 
@@ -172,6 +120,7 @@ class Simulator:
             raise InvalidOption("count_error is a share from 0 to 1", option="count_error", value=self.count_error)
         self.cache = PromptCache(self.cache_rules)
         self._limiter = Limiter(self.limits) if self.limits is not None else None
+        self._batches = Batches(self._work, self.batch_rules)
         self._workspaces = _workspaces(self.keys, self.workspace)
         self._tokenizer = remembering(self.tokenizer) if self.tokenizer is not None else None
 
@@ -182,7 +131,9 @@ class Simulator:
 
     @property
     def cost(self) -> float:
-        """Dollars spent so far."""
+        """Dollars spent so far, on batches that are due too."""
+        with self._lock:
+            self._batches.catch_up(self.clock.now())
         return sum(attempt.cost for attempt in self.log)
 
     @property
@@ -258,7 +209,7 @@ class Simulator:
         if not found:
             try:
                 self._rendered(body, known, frozenset(betas))
-            except _Denied as denied:
+            except Denied as denied:
                 return [denied.problem]
         return found
 
@@ -267,45 +218,46 @@ class Simulator:
     def handle(self, call: Call) -> Answer | Silence:
         """Answer one HTTP request. Safe to call from several threads."""
         with self._lock:
-            context = _Context(
-                call=call, number=next(self._numbers), started=self.clock.now(), workspace=self.workspace
-            )
+            context = Context(call=call, number=next(self._numbers), started=self.clock.now(), workspace=self.workspace)
+            self._batches.catch_up(context.started)
             try:
                 return self._route(context)
-            except _Denied as denied:
+            except Denied as denied:
                 return self._error(context, denied.problem, denied.headers)
 
-    def _route(self, context: _Context) -> Answer | Silence:
+    def _route(self, context: Context) -> Answer | Silence:
         self._authenticate(context)
         handler = _ROUTES.get((context.call.method, context.call.path))
         if handler is None and context.call.method == "GET" and context.call.path.startswith("/v1/models/"):
             handler = Simulator._model
+        if context.call.path.startswith(BATCHES):
+            handler = Simulator._batch_call
         if handler is None:
-            raise _Denied(Problem(rule="route", message="Not found", status=404, kind="not_found_error"))
+            raise Denied(Problem(rule="route", message="Not found", status=404, kind="not_found_error"))
         return handler(self, context)
 
-    def _authenticate(self, context: _Context) -> None:
+    def _authenticate(self, context: Context) -> None:
         if self._workspaces is None:
             return
         bearer = context.call.headers.get("authorization", "").removeprefix("Bearer ").strip()
         workspace = self._workspaces.get(bearer or context.call.headers.get("x-api-key", ""))
         if workspace is None:
             message = "invalid API key" if bearer else "missing API key: send `Authorization: Bearer <key>`"
-            raise _Denied(Problem(rule="key", message=message, status=401, kind="authentication_error"))
+            raise Denied(Problem(rule="key", message=message, status=401, kind="authentication_error"))
         context.workspace = workspace
 
-    def _error(self, context: _Context, problem: Problem, headers: Mapping[str, str] | None = None) -> Answer:
+    def _error(self, context: Context, problem: Problem, headers: Mapping[str, str] | None = None) -> Answer:
         self._record(context, status=problem.status, error=problem.message)
         body = wire.problem_body(problem, context.request_id)
         return self._json(context, problem.status, body, headers)
 
     def _json(
-        self, context: _Context, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self, context: Context, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> Answer:
         named = self._headers(context, "application/json") | dict(headers or {})
         return Answer(status=status, headers=named, body=wire.dumps(body))
 
-    def _headers(self, context: _Context, content_type: str) -> dict[str, str]:
+    def _headers(self, context: Context, content_type: str) -> dict[str, str]:
         return {
             "content-type": content_type,
             "request-id": context.request_id,
@@ -314,7 +266,7 @@ class Simulator:
             **context.headers,
         }
 
-    def _record(self, context: _Context, *, status: int | None, **facts: Any) -> None:
+    def _record(self, context: Context, *, status: int | None, **facts: Any) -> None:
         hidden = ("authorization", "x-api-key")
         self.log.append(
             Attempt(
@@ -329,20 +281,19 @@ class Simulator:
                 request_id=context.request_id,
                 status=status,
                 fault=context.fault,
+                batch=context.batch,
                 **facts,
             )
         )
 
     # ---- models
 
-    def _list_models(self, context: _Context) -> Answer:
-        query = dict(parse_qsl(context.call.query))
-        if not (query.get("limit") or "20").isdigit():
-            raise _Denied(Problem(rule="option", message="limit: Input should be a valid integer"))
+    def _list_models(self, context: Context) -> Answer:
+        shown = models.page_body(self._known_cards(), dict(parse_qsl(context.call.query)))
         self._record(context, status=200)
-        return self._json(context, 200, models.page_body(self._known_cards(), query))
+        return self._json(context, 200, shown)
 
-    def _model(self, context: _Context) -> Answer:
+    def _model(self, context: Context) -> Answer:
         known = self._served(context.call.path.removeprefix("/v1/models/"))
         self._record(context, status=200)
         return self._json(context, 200, models.model_body(known))
@@ -363,12 +314,12 @@ class Simulator:
         """The card of a model, or 404."""
         known = self._card(model)
         if known is None:
-            raise _Denied(Problem(rule="model", message=f"model: {model}", status=404, kind="not_found_error"))
+            raise Denied(Problem(rule="model", message=f"model: {model}", status=404, kind="not_found_error"))
         return known
 
     # ---- count_tokens
 
-    def _count_tokens(self, context: _Context) -> Answer | Silence:
+    def _count_tokens(self, context: Context) -> Answer | Silence:
         self._parse(context)
         context.fault = self.faults.draw(COUNT_TOKENS, _mapping(context.body))
         if (early := self._stopped_before_work(context)) is not None:
@@ -382,9 +333,62 @@ class Simulator:
             found["context_management"] = {"original_input_tokens": prepared.edited.before}
         return self._json(context, 200, found)
 
+    # ---- batches
+
+    def _batch_call(self, context: Context) -> Answer | Silence:
+        creates = context.call.method == "POST" and context.call.path == BATCHES
+        if creates:
+            self._parse(context, batches.too_large)
+        context.fault = self.faults.draw(context.call.path, _mapping(context.body))
+        if (early := self._stopped_before_work(context)) is not None:
+            return early
+        if self._limiter is not None:
+            asked = _mapping(context.body).get("requests") if creates else None
+            queued = self._batches.queued() + len(asked) if isinstance(asked, list) else 0
+            if over := self._limiter.take_batch(queued, context.started):
+                raise _limited(over)
+        found = self._batches.answer(context)
+        silence = _silence(context.fault)
+        self._record(context, status=None if silence else 200)
+        if silence is not None:
+            return silence
+        if isinstance(found, bytes):
+            return Answer(status=200, headers=self._headers(context, "application/x-jsonl"), body=found)
+        return self._json(context, 200, found)
+
+    def _work(self, batch: Batch, item: Item) -> Mapping[str, Any]:
+        """The result of a batch's item: what a request would have been answered with, at half the price."""
+        context = Context(
+            call=Call(method="POST", path=ITEMS, headers=batch.headers),
+            number=next(self._numbers),
+            started=item.due,
+            workspace=batch.workspace,
+            body=item.params,
+            batch=batch.id,
+        )
+        try:
+            return {"type": "succeeded", "message": self._worked(context)}
+        except Denied as denied:
+            self._record(context, status=denied.problem.status, error=denied.problem.message)
+            return {"type": "errored", "error": wire.problem_body(denied.problem, context.request_id)}
+
+    def _worked(self, context: Context) -> Body:
+        if (problem := batches.barred(context.body)) is not None:
+            raise Denied(problem)
+        context.fault = self.faults.draw(ITEMS, context.body)
+        if isinstance(context.fault, HttpError):
+            raise Denied(_problem_of(context.fault))
+        if isinstance(context.fault, Timeout | ConnectionLost | CutStream):
+            raise Denied(_problem_of(ServerError()))
+        prepared = self._prepare(context, counting=False)
+        lookup = self._look_up(context, prepared)
+        message = self._bill(context, prepared, lookup, self._write(prepared, context.fault))
+        self.cache.commit(lookup, now=context.started)
+        return message | self._late_fields(prepared)
+
     # ---- messages
 
-    def _messages(self, context: _Context) -> Answer | Silence:
+    def _messages(self, context: Context) -> Answer | Silence:
         self._parse(context)
         context.fault = self.faults.draw(MESSAGES, _mapping(context.body))
         if (early := self._stopped_before_work(context)) is not None:
@@ -395,64 +399,62 @@ class Simulator:
         written = self._write(prepared, context.fault)
         return self._deliver(context, prepared, lookup, written)
 
-    def _parse(self, context: _Context) -> None:
-        too_large = checks.size_problem(len(context.call.body))
+    def _parse(self, context: Context, judge_size: Callable[[int], Problem | None] = checks.size_problem) -> None:
+        too_large = judge_size(len(context.call.body))
         if too_large is not None:
-            raise _Denied(too_large)
+            raise Denied(too_large)
         parsed = checks.parse_json(context.call.body)
         if isinstance(parsed, Problem):
-            raise _Denied(parsed)
+            raise Denied(parsed)
         context.body = parsed
 
-    def _stopped_before_work(self, context: _Context) -> Answer | Silence | None:
+    def _stopped_before_work(self, context: Context) -> Answer | Silence | None:
         """What a fault answers by itself, before the request is looked at."""
         fault = context.fault
         if isinstance(fault, CutStream) and not _mapping(context.body).get("stream"):
             fault = ConnectionLost() if fault.how == "lost" else Overloaded()
         if isinstance(fault, HttpError):
-            problem = Problem(
-                rule="fault", message=fault.message, status=fault.status, kind=fault.wire_kind(), code=fault.code
-            )
-            return self._error(context, problem, fault.headers())
+            return self._error(context, _problem_of(fault), fault.headers())
         if isinstance(fault, Timeout | ConnectionLost) and not fault.billed:
             self._record(context, status=None)
-            return Silence("timeout" if isinstance(fault, Timeout) else "lost")
+            return _silence(fault)
         return None
 
-    def _prepare(self, context: _Context, *, counting: bool) -> _Prepared:
+    def _prepare(self, context: Context, *, counting: bool) -> _Prepared:
         body, version = context.body, context.call.headers.get("anthropic-version", "")
         if version not in checks.VERSIONS:
             message = f"anthropic-version: {version or 'header is required'}"
-            raise _Denied(Problem(rule="version", message=f"{message}; known are {', '.join(checks.VERSIONS)}"))
+            raise Denied(Problem(rule="version", message=f"{message}; known are {', '.join(checks.VERSIONS)}"))
         model = _mapping(body).get("model")
         known = self._served(model) if isinstance(model, str) else next(iter(TABLE.values()))
         found = checks.problems(
             body, known, betas=context.betas, version=version, counting=counting, rules=self.check_rules
         )
         if found:
-            raise _Denied(found[0])
-        return self._rendered(body, known, frozenset(context.betas))
+            raise Denied(found[0])
+        return self._rendered(body, known, frozenset(context.betas), batch=context.batch is not None)
 
-    def _rendered(self, body: Body, known: ModelCard, betas: frozenset[str]) -> _Prepared:
-        """Judge the thinking, edit, render, and see that it fits. Raises _Denied."""
+    def _rendered(self, body: Body, known: ModelCard, betas: frozenset[str], *, batch: bool = False) -> _Prepared:
+        """Judge the thinking, edit, render, and see that it fits. Raises Denied."""
         judged = judge(
             body,
             known,
             organization=self.organization,
             new_account=self.new_account,
             accept_foreign=self.accept_foreign_thinking,
+            batch=batch,
         )
         if judged.problems:
-            raise _Denied(judged.problems[0])
+            raise Denied(judged.problems[0])
         if missing := editing.unsupported(body):
             message = f"context_management: the simulator does not offer {', '.join(missing)}"
-            raise _Denied(Problem(rule="not_simulated", message=message))
+            raise Denied(Problem(rule="not_simulated", message=message))
         tokenizer = self._tokenizer or tokenizer_for(known)
         edited = editing.edit(without(body, judged.dropped), lambda part: self._render(part, known, tokenizer).total)
         prompt = self._render(edited.body, known, tokenizer)
         if prompt.total > known.window:
             message = f"prompt is too long: {prompt.total} tokens > {known.window} maximum"
-            raise _Denied(Problem(rule="window", message=message))
+            raise Denied(Problem(rule="window", message=message))
         return _Prepared(
             body=body, card=known, tokenizer=tokenizer, prompt=prompt, judged=judged, edited=edited, betas=betas
         )
@@ -460,7 +462,7 @@ class Simulator:
     def _render(self, body: Body, known: ModelCard, tokenizer: Tokenizer) -> Prompt:
         return render(body, known, tokenizer=tokenizer, rules=self.prompt_rules)
 
-    def _look_up(self, context: _Context, prepared: _Prepared) -> Lookup:
+    def _look_up(self, context: Context, prepared: _Prepared) -> Lookup:
         prompt = prepared.prompt
         return self.cache.look_up(
             prompt.keys,
@@ -472,7 +474,7 @@ class Simulator:
             minimum=prepared.card.cache_minimum,
         )
 
-    def _limit(self, context: _Context, prepared: _Prepared, lookup: Lookup) -> None:
+    def _limit(self, context: Context, prepared: _Prepared, lookup: Lookup) -> None:
         if self._limiter is None:
             return
         countable = lookup.use.fresh + lookup.use.write_5m + lookup.use.write_1h
@@ -506,33 +508,38 @@ class Simulator:
             return reply_to(body)
         return scripted if isinstance(scripted, Reply) else Reply(content=scripted)
 
-    def _deliver(self, context: _Context, prepared: _Prepared, lookup: Lookup, written: Written) -> Answer | Silence:
-        usage = replace(lookup.use.usage(written.output), thinking=written.thinking)
-        message_id = f"msg_sim{next(self._messages_made):020d}"
-        message = self._message(context, prepared, written, usage, message_id)
+    def _deliver(self, context: Context, prepared: _Prepared, lookup: Lookup, written: Written) -> Answer | Silence:
+        message = self._bill(context, prepared, lookup, written)
         if self._limiter is not None:
-            self._limiter.spend_output(prepared.card.id, usage.output, context.started)
-        silent = isinstance(context.fault, Timeout | ConnectionLost)
-        free = written.stop_reason == "refusal" and not self.bill_refusals
-        self._record(
-            context,
-            status=None if silent else 200,
-            message_id=message_id,
-            usage=usage,
-            cost=0.0 if free else dollars(usage, prepared.card, prepared.body),
-            stop_reason=written.stop_reason,
-        )
-        late = self._late_fields(prepared)
-        if prepared.body.get("stream") and not silent:
+            self._limiter.spend_output(prepared.card.id, written.output, context.started)
+        silence, late = _silence(context.fault), self._late_fields(prepared)
+        if prepared.body.get("stream") and silence is None:
             return self._streamed(context, lookup, written, message, late)
         self.cache.commit(lookup, now=context.started + self.first_event_after)
-        if silent:
-            return Silence("timeout" if isinstance(context.fault, Timeout) else "lost")
+        if silence is not None:
+            return silence
         answer = self._json(context, 200, message | late)
         return replace(answer, pause=self.first_event_after + self._duration(written))
 
+    def _bill(self, context: Context, prepared: _Prepared, lookup: Lookup, written: Written) -> dict[str, Any]:
+        """Count and log what a reply costs; the message as it goes out."""
+        usage = replace(lookup.use.usage(written.output), thinking=written.thinking)
+        message_id = f"msg_sim{next(self._messages_made):020d}"
+        message = self._message(context, prepared, written, usage, message_id)
+        free = written.stop_reason == "refusal" and not self.bill_refusals
+        cost = dollars(usage, prepared.card, prepared.body, batch=context.batch is not None)
+        self._record(
+            context,
+            status=None if _silence(context.fault) else 200,
+            message_id=message_id,
+            usage=usage,
+            cost=0.0 if free else cost,
+            stop_reason=written.stop_reason,
+        )
+        return message
+
     def _message(
-        self, context: _Context, prepared: _Prepared, written: Written, usage: Usage, message_id: str
+        self, context: Context, prepared: _Prepared, written: Written, usage: Usage, message_id: str
     ) -> dict[str, Any]:
         extra: dict[str, Any] = {}
         sent = Fingerprint(workspace=context.workspace, model=prepared.card.id, prompt=prepared.prompt)
@@ -549,7 +556,9 @@ class Simulator:
             stop_reason=written.stop_reason,
             stop_sequence=written.stop_sequence,
             stop_details=written.stop_details,
-            usage=wire.usage_body(usage, prepared.body, thinking=thought),
+            usage=wire.usage_body(
+                usage, prepared.body, thinking=thought, tier="standard" if context.batch is None else "batch"
+            ),
             extra=extra,
         )
 
@@ -561,7 +570,7 @@ class Simulator:
     def _duration(self, written: Written) -> float:
         return written.seconds + self.seconds_per_token * written.output
 
-    def _streamed(self, context: _Context, lookup: Lookup, written: Written, message: Body, late: Body) -> Answer:
+    def _streamed(self, context: Context, lookup: Lookup, written: Written, message: Body, late: Body) -> Answer:
         events = list(wire.stream_events(message, late))
         pace = self._duration(written) / max(1, len(events) - 1)
         pieces = self._pieces(lookup, events, pace, context.fault)
@@ -583,7 +592,7 @@ class Simulator:
             yield wire.event(change)
 
 
-_ROUTES: dict[tuple[str, str], Callable[[Simulator, _Context], Answer | Silence]] = {
+_ROUTES: dict[tuple[str, str], Callable[[Simulator, Context], Answer | Silence]] = {
     ("POST", MESSAGES): Simulator._messages,
     ("POST", COUNT_TOKENS): Simulator._count_tokens,
     ("GET", "/v1/models"): Simulator._list_models,
@@ -597,9 +606,20 @@ def _cut_off(cut: CutStream) -> Iterator[Piece]:
         yield Break()
 
 
-def _limited(over: Refused) -> _Denied:
+def _silence(fault: Fault | None) -> Silence | None:
+    """What a fault leaves of an answer, where it leaves none."""
+    if isinstance(fault, Timeout | ConnectionLost):
+        return Silence("timeout" if isinstance(fault, Timeout) else "lost")
+    return None
+
+
+def _problem_of(fault: HttpError) -> Problem:
+    return Problem(rule="fault", message=fault.message, status=fault.status, kind=fault.wire_kind(), code=fault.code)
+
+
+def _limited(over: Refused) -> Denied:
     problem = Problem(rule="limits", message=over.message, status=429, kind="rate_limit_error")
-    return _Denied(problem, {"retry-after": f"{over.retry_after:g}"})
+    return Denied(problem, {"retry-after": f"{over.retry_after:g}"})
 
 
 def _mapping(body: Any) -> Body:

@@ -22,15 +22,20 @@ Kind = Literal["requests", "input-tokens", "output-tokens"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Per minute: requests, input tokens (without cache reads), output tokens, count_tokens requests."""
+    """Per minute: requests, input tokens (without cache reads), output tokens, count_tokens and batch requests.
+
+    `queued`: how many requests may wait in batches, over all models.
+    """
 
     requests: int
     input_tokens: int
     output_tokens: int
     counts: int = 2_000
+    batches: int = 1_000
+    queued: int = 200_000
 
     def __post_init__(self) -> None:
-        for name in ("requests", "input_tokens", "output_tokens", "counts"):
+        for name in ("requests", "input_tokens", "output_tokens", "counts", "batches", "queued"):
             if getattr(self, name) < 1:
                 raise InvalidOption(f"{name} must be at least 1 a minute", option=name, value=getattr(self, name))
 
@@ -41,14 +46,26 @@ class Limits:
 
 # "Rate limits", standard tiers of 2026; Haiku 5.5 is not published and has the common row.
 _COMMON: dict[Tier, Limits] = {
-    "start": Limits(requests=1_000, input_tokens=2_000_000, output_tokens=400_000, counts=2_000),
-    "build": Limits(requests=5_000, input_tokens=5_000_000, output_tokens=1_000_000, counts=4_000),
-    "scale": Limits(requests=10_000, input_tokens=10_000_000, output_tokens=2_000_000, counts=8_000),
+    "start": Limits(
+        requests=1_000, input_tokens=2_000_000, output_tokens=400_000, counts=2_000, batches=1_000, queued=200_000
+    ),
+    "build": Limits(
+        requests=5_000, input_tokens=5_000_000, output_tokens=1_000_000, counts=4_000, batches=2_000, queued=300_000
+    ),
+    "scale": Limits(
+        requests=10_000, input_tokens=10_000_000, output_tokens=2_000_000, counts=8_000, batches=4_000, queued=500_000
+    ),
 }
 _FABLE: dict[Tier, Limits] = {
-    "start": Limits(requests=1_000, input_tokens=500_000, output_tokens=100_000, counts=2_000),
-    "build": Limits(requests=2_000, input_tokens=1_500_000, output_tokens=300_000, counts=4_000),
-    "scale": Limits(requests=4_000, input_tokens=4_000_000, output_tokens=800_000, counts=8_000),
+    "start": Limits(
+        requests=1_000, input_tokens=500_000, output_tokens=100_000, counts=2_000, batches=1_000, queued=200_000
+    ),
+    "build": Limits(
+        requests=2_000, input_tokens=1_500_000, output_tokens=300_000, counts=4_000, batches=2_000, queued=300_000
+    ),
+    "scale": Limits(
+        requests=4_000, input_tokens=4_000_000, output_tokens=800_000, counts=8_000, batches=4_000, queued=500_000
+    ),
 }
 
 
@@ -110,6 +127,7 @@ class Limiter:
     limits: Limits | Tier
     _pools: dict[str, dict[Kind, _Bucket]] = field(default_factory=dict)
     _counts: _Bucket | None = None
+    _batches: _Bucket | None = None
 
     def take(self, model: str, *, tokens: int, now: float) -> Refused | None:
         """Take a request of `tokens` countable input tokens out of the buckets, or say why not (nothing is taken)."""
@@ -132,11 +150,16 @@ class Limiter:
         if self._counts is None:
             limit = self._of(model).counts
             self._counts = _Bucket(limit, limit, now)
-        self._counts.refill(now)
-        if self._counts.level < 1:
-            return Refused(kind="requests", limit=self._counts.limit, retry_after=1)
-        self._counts.level -= 1
-        return None
+        return _one_of(self._counts, now)
+
+    def take_batch(self, queued: int, now: float) -> Refused | None:
+        """Take a call of the Batches API, which leaves `queued` requests waiting, out of its own bucket."""
+        limits = self.limits if isinstance(self.limits, Limits) else _COMMON[self.limits]
+        if self._batches is None:
+            self._batches = _Bucket(limits.batches, limits.batches, now)
+        if queued > limits.queued:
+            return Refused(kind="queued batch requests", limit=limits.queued, retry_after=60)
+        return _one_of(self._batches, now)
 
     def headers(self, model: str, now: float) -> dict[str, str]:
         """`anthropic-ratelimit-*`: limit, remaining (tokens rounded to thousands), when full again."""
@@ -161,6 +184,14 @@ class Limiter:
         for bucket in self._pools[name].values():
             bucket.refill(now)
         return self._pools[name]
+
+
+def _one_of(bucket: _Bucket, now: float) -> Refused | None:
+    bucket.refill(now)
+    if bucket.level < 1:
+        return Refused(kind="requests", limit=bucket.limit, retry_after=1)
+    bucket.level -= 1
+    return None
 
 
 def _headers(kind: str, limit: int, left: float, full_at: float) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sash.model.cards import ModelCard, base_name
 from sash.simulator.checks import EFFORTS, efforts_of
+from sash.simulator.paging import page
 
 _LINES = ("haiku", "sonnet", "opus", "fable", "mythos")
 _UNKNOWN_DATE = "1970-01-01T00:00:00Z"  # "may be set to an epoch value if the release date is unknown"
@@ -47,7 +48,7 @@ def _capabilities(card: ModelCard) -> dict[str, Any]:
     efforts = efforts_of(card)
     modes = ("adaptive", "between_tools", "disabled", "enabled")
     return {
-        "batch": _support(False),
+        "batch": _support(True),
         "citations": _support(False),
         "code_execution": _support(False),
         "context_management": {
@@ -69,19 +70,5 @@ def _capabilities(card: ModelCard) -> dict[str, Any]:
 
 
 def page_body(cards: Sequence[ModelCard], query: Mapping[str, str]) -> dict[str, Any]:
-    """A page of models: `limit` (20 by default), `after_id`, `before_id`."""
-    ids = [card.id for card in cards]
-    limit = int(query.get("limit") or 20)
-    start, stop = 0, len(cards)
-    if query.get("after_id") in ids:
-        start = ids.index(query["after_id"]) + 1
-    if query.get("before_id") in ids:
-        stop = ids.index(query["before_id"])
-        start = max(start, stop - limit)
-    shown = cards[start : min(stop, start + limit)]
-    return {
-        "data": [model_body(card) for card in shown],
-        "has_more": start + limit < stop if "before_id" not in query else start > 0,
-        "first_id": shown[0].id if shown else None,
-        "last_id": shown[-1].id if shown else None,
-    }
+    """A page of models."""
+    return page(cards, query, id_of=lambda card: card.id, body_of=model_body)

@@ -126,12 +126,19 @@ def can_read(reader: str, writer: str) -> bool:
 
 
 def judge(
-    body: Mapping[str, Any], card: ModelCard, *, organization: str, new_account: bool, accept_foreign: bool
+    body: Mapping[str, Any],
+    card: ModelCard,
+    *,
+    organization: str,
+    new_account: bool,
+    accept_foreign: bool,
+    batch: bool = False,
 ) -> Judgement:
     """Check every thinking block of a well-formed body.
 
     `new_account`: binding is enforced although the request does not ask for it. `accept_foreign`: signatures
-    of another make (recorded from the real API) pass unchecked, else they are invalid.
+    of another make (recorded from the real API) pass unchecked, else they are invalid. In a `batch`, blocks bound
+    elsewhere are dropped where the request does not say otherwise ("Preserved thinking").
     """
     behaviour = ((body.get("thinking") or {}).get("block_binding") or {}).get("prefix_mismatch_behavior")
     judged = Judgement(preamble_chain(body))
@@ -140,7 +147,7 @@ def judge(
         card=card,
         organization=organization,
         bound=card.thinking_bound and (card.thinking_bound_for_all or new_account or behaviour is not None),
-        drops=behaviour == "drop_block",
+        drops=behaviour == "drop_block" or (batch and behaviour is None),
         accept_foreign=accept_foreign,
         latest=max((i for i, m in enumerate(body["messages"]) if m["role"] == "assistant"), default=-1),
     )

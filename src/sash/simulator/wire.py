@@ -96,7 +96,7 @@ def problem_body(problem: Problem, request_id: str) -> dict[str, Any]:
     )
 
 
-def usage_body(usage: Usage, request: Mapping[str, Any], *, thinking: bool) -> dict[str, Any]:
+def usage_body(usage: Usage, request: Mapping[str, Any], *, thinking: bool, tier: str = "standard") -> dict[str, Any]:
     """Usage as JSON replies carry it; geography and speed as they were asked for."""
     body: dict[str, Any] = {
         "input_tokens": usage.fresh,
@@ -104,7 +104,7 @@ def usage_body(usage: Usage, request: Mapping[str, Any], *, thinking: bool) -> d
         "cache_read_input_tokens": usage.read,
         "cache_creation": {"ephemeral_5m_input_tokens": usage.write_5m, "ephemeral_1h_input_tokens": usage.write_1h},
         "output_tokens": usage.output,
-        "service_tier": "standard",
+        "service_tier": tier,
         "inference_geo": request.get("inference_geo") or "global",
     }
     if request.get("speed"):
