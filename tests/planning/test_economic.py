@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sash import Conversation
 from sash.errors import InvalidOption
-from sash.model.cards import ModelCard, card
+from sash.model.cards import ModelCard, Ttl, card
 from sash.model.turns import Exchange
-from sash.planning.situation import Situation, Size, Warmth
+from sash.planning.situation import Marks, Situation, Size, Warmth
 from sash.planning.strategies import Economic
+from sash.simulator import Simulator
 
 SONNET = card("claude-sonnet-5")
 
@@ -101,6 +103,28 @@ def test_a_price_cliff_is_a_budget_of_its_own() -> None:
     assert decision.start > 0
     running = situation(exchanges=exchanges(252, running=True), card=haiku, budget=300_000, keep=90_000)
     assert Economic().decide(running).rule == "must"
+
+
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+def test_a_lifetime_that_the_caller_fixed_is_the_one_that_is_priced(ttl: Ttl) -> None:
+    """At a quick pace most of the prompt is read from the cache, whichever lifetime the caller fixed."""
+    simulator = Simulator()
+    simulator.script(lambda _: "It leaves at ten past the hour, from the stop behind the hall. " * 8)
+    system = "You are the timetable of a small town. " * 40
+    with Conversation(
+        client=simulator.client(), clock=simulator.clock.now, system=system, budget=8_000, keep=1_000, cache=ttl
+    ) as chat:
+        for number in range(25):
+            chat.send(f"When does tram {number} leave? " + "Please be exact. " * 20)
+            simulator.clock.advance(20)
+        assert chat.usage().cached_share > 0.75
+
+
+def test_without_markers_every_cut_is_free() -> None:
+    """Where the caller wants no marker, nothing is ever read, and the strategy marks nothing."""
+    decision = Economic().decide(situation(warm=-1.0, marks=Marks(preamble=None, tail=None)))
+    assert decision.rule == "free"
+    assert decision.marks and decision.marks.tail is None
 
 
 def test_without_prices_it_says_so() -> None:

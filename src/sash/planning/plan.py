@@ -224,6 +224,7 @@ def _situation(
         now=now,
         warmth=memory.warmth,
         gaps=memory.gaps,
+        marks=settings.marks,
         learned=memory.learned,
         base=known[groups[-1][-1].seq].base or memory.fixed.base,
     )

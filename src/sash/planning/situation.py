@@ -58,6 +58,16 @@ class Warmth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Which cache lifetimes to ask for; None: no marker there."""
+
+    preamble: Ttl | None = "5m"
+    base: Ttl | None = None
+    """on the last tail of the epoch written for 1 h (at the cut, as a rule), where the tail now lives shorter"""
+    tail: Ttl | None = "5m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResults:
     """A turn of tool results in the present view that is still sent as recorded."""
 
@@ -98,6 +108,8 @@ class Situation:
     now: float
     warmth: Warmth = field(default_factory=Warmth)
     gaps: Gaps = field(default_factory=Gaps)
+    marks: Marks | None = None
+    """the lifetimes that the caller fixed; None: the strategy's to choose"""
     base: str = ""
     """what the estimates among the sizes rest on"""
     learned: Mapping[str, Any] = field(default_factory=dict)
@@ -154,16 +166,6 @@ class Situation:
     def fitting(self, start: int) -> int:
         """The earliest start from `start` on that fits; the newest exchange if none does."""
         return next((i for i in range(start, self.newest) if self.fits(i)), self.newest)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
-    """Which cache lifetimes to ask for; None: no marker there."""
-
-    preamble: Ttl | None = "5m"
-    base: Ttl | None = None
-    """on the last tail of the epoch written for 1 h (at the cut, as a rule), where the tail now lives shorter"""
-    tail: Ttl | None = "5m"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

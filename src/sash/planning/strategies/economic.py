@@ -183,17 +183,28 @@ class _Choice:
             if not self._possible(way.ttl, alive, cached):
                 continue
             ahead = extra + way.ahead + way.next * self._carrying(way, start, view) - self.worth * view
-            if large:
+            if large and self._may_mark():
                 yield Option(start, view, way.ttl, way.ttl, read * cached + write[way.ttl] * rest, ahead)
+            if large and self._must_mark():
+                continue
             # left unwritten now, it is written next time, if that comes in time to read the rest
             postponed = way.next * (write[way.ttl] - read) * rest
             yield Option(start, view, None, way.ttl, read * cached + fresh * rest, ahead + postponed)
 
     def _possible(self, ttl: Ttl, alive: Ttl | None, cached: int) -> bool:
         """Whether new tokens can have this lifetime: behind a shorter one a longer one protects nothing."""
+        if self._must_mark():
+            return self.situation.marks is not None and ttl == self.situation.marks.tail
         if alive is not None:
             return ttl == alive
         return not (ttl == "1h" and cached and self.situation.warmth.preamble_ttl == "5m")
+
+    def _may_mark(self) -> bool:
+        """Whether the caller leaves it to us, or asks for a marker."""
+        return self.situation.marks is None or self._must_mark()
+
+    def _must_mark(self) -> bool:
+        return self.situation.marks is not None and self.situation.marks.tail is not None
 
     def _cached(self, start: int, prompt: int) -> tuple[int, Ttl | None]:
         """Tokens that can be read if the view starts there, and the lifetime of its tail if that is alive."""
