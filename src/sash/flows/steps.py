@@ -17,6 +17,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Request, Sent
 from sash.model.functions import Function
 from sash.model.preamble import Preamble
+from sash.model.summaries import Summary, Trouble
 from sash.model.turns import Draft, State, Turn
 from sash.model.usage import Usage
 
@@ -164,6 +165,10 @@ class Loaded:
     learned: Mapping[str, Any]
     calibration: str = ""
     """what usage taught the estimator about this model on this base, as JSON text; "" when nothing yet"""
+    summary: Summary | None = None
+    """the one that covers most of this branch"""
+    trouble: Trouble = field(default_factory=Trouble)
+    """with making the next one"""
 
 
 @dataclass(frozen=True, kw_only=True)

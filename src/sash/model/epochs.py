@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sash.model.cards import Ttl
 from sash.model.preamble import Preamble
+from sash.model.summaries import Summary
 from sash.model.usage import Usage
 
 
@@ -51,6 +52,8 @@ class Epoch:
     """instructions are sent as tagged user text, for the model takes no system turns"""
     relief: Relief = field(default_factory=Relief)
     """what is sent otherwise than recorded"""
+    summary: Summary | None = None
+    """what stands in front for the turns before, as a user message of its own"""
     strategy: str = ""
     """the repr of the strategy that made it"""
     reason: str = ""

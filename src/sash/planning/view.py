@@ -13,6 +13,7 @@ from typing import Any
 
 from sash.model.blocks import Block, without_white_space
 from sash.model.epochs import Epoch, Marker, Sent
+from sash.model.summaries import Summary
 from sash.model.turns import Turn
 from sash.planning.clearing import cleared, names_of, offers_recall
 from sash.planning.rules import sendable, strip_thinking
@@ -68,9 +69,10 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
     An instruction waits until the user has spoken and the reply is next: the one place where every model that
     takes system turns takes them ("Mid-conversation system messages"), and never between a call and its result.
     What the assistant said before the first thing that the user did is left out: a request cannot begin with it.
+    A summary stands in front of all, with seq 0; it says nothing itself, so an instruction does not follow it.
     """
     make = message if forms is None else forms.message
-    placed: list[tuple[int, Message]] = []
+    placed: list[tuple[int, Message]] = [(0, carrying(epoch.summary))] if epoch.summary else []
     waiting: list[tuple[int, Message]] = []
     speaker = ""
     call: Turn | None = None
@@ -90,6 +92,11 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
         placed.append((turn.seq, sent))
         speaker = turn.role
     return [*placed, *waiting] if speaker == "user" else placed
+
+
+def carrying(summary: Summary) -> Message:
+    """The user message that a summary is: data, in the user's voice, never the system's."""
+    return {"role": "user", "content": summary.blocks}
 
 
 def body(epoch: Epoch, turns: Sequence[Turn], sent: Sent) -> dict[str, Any]:

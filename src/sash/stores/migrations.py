@@ -131,6 +131,13 @@ def m011_fresh(db: Database) -> None:
     db.execute("ALTER TABLE branches ADD COLUMN fresh TEXT NOT NULL DEFAULT ''")
 
 
+@migrations()
+def m012_summaries(db: Database) -> None:
+    """Summaries with their sources, who is making one, and which epoch sends which; reports count their cost."""
+    for statement in _SUMMARIES:
+        db.execute(statement)
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,
@@ -349,4 +356,70 @@ _RECALL = (
     f"CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN {_WORDS}; {_CHARACTERS.format('new', '')}; END",
     f"CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN {_NO_WORDS}; {_NO_CHARACTERS}; {_NO_VECTOR}; END",
     f"CREATE TRIGGER turns_rewritten AFTER UPDATE OF text, branch_id, seq ON turns BEGIN {_REWRITTEN}; END",
+)
+
+_SPENT = """SELECT conversation_id, at, model, fresh, read, write_5m, write_1h, output, cost
+            FROM requests WHERE usage IS NOT NULL
+        UNION ALL SELECT conversation_id, at, model, fresh, read, write_5m, write_1h, output, cost FROM summaries"""
+
+_SUMMARIES = (
+    """CREATE TABLE summaries (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        branch_id INTEGER NOT NULL REFERENCES branches (id),
+        upto_seq INTEGER NOT NULL,
+        parent_id INTEGER REFERENCES summaries (id),
+        state TEXT NOT NULL CHECK (state IN ('ready', 'rejected')),
+        text TEXT NOT NULL,
+        content TEXT NOT NULL,
+        verbatim TEXT NOT NULL,
+        model TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        way TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        requests INTEGER NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        write_5m INTEGER NOT NULL,
+        write_1h INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        thinking INTEGER NOT NULL,
+        cost REAL,
+        report TEXT NOT NULL,
+        at REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX summaries_line ON summaries (branch_id, upto_seq) WHERE state = 'ready'",
+    "CREATE INDEX summaries_conversation ON summaries (conversation_id)",
+    """CREATE TABLE summary_sources (
+        summary_id INTEGER NOT NULL REFERENCES summaries (id),
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        PRIMARY KEY (summary_id, turn_id)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX summary_sources_turn ON summary_sources (turn_id)",
+    """CREATE TABLE summary_jobs (
+        conversation_id INTEGER PRIMARY KEY REFERENCES conversations (id),
+        token TEXT NOT NULL,
+        until REAL NOT NULL,
+        failures INTEGER NOT NULL,
+        retry_at REAL NOT NULL,
+        upto_seq INTEGER NOT NULL,
+        error TEXT NOT NULL
+    ) STRICT""",
+    "ALTER TABLE epochs ADD COLUMN summary_id INTEGER REFERENCES summaries (id)",
+    f"CREATE VIEW spending AS {_SPENT}",
+    "DROP VIEW cost_by_day",
+    """CREATE VIEW cost_by_day AS
+        SELECT date(at, 'unixepoch') AS day, model, count(*) AS requests,
+            sum(fresh + read + write_5m + write_1h) AS prompt_tokens, sum(output) AS output_tokens,
+            round(1.0 * sum(read) / sum(fresh + read + write_5m + write_1h), 4) AS cached_share,
+            round(sum(cost), 6) AS dollars
+        FROM spending GROUP BY day, model ORDER BY day, model""",
+    "DROP VIEW cost_by_conversation",
+    """CREATE VIEW cost_by_conversation AS
+        SELECT c.namespace, c.name AS conversation, s.model, count(*) AS requests,
+            sum(s.fresh + s.read + s.write_5m + s.write_1h) AS prompt_tokens, sum(s.output) AS output_tokens,
+            round(1.0 * sum(s.read) / sum(s.fresh + s.read + s.write_5m + s.write_1h), 4) AS cached_share,
+            round(sum(s.cost), 6) AS dollars
+        FROM spending s JOIN conversations c ON c.id = s.conversation_id
+        GROUP BY c.id, s.model ORDER BY dollars DESC""",
 )

@@ -16,7 +16,7 @@ from sash.stores.port import ConversationInfo, Hit, UsageRow
 
 _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_id = c.branch_id),
         (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns,
-    (SELECT total(r.cost) FROM requests r WHERE r.conversation_id = c.id) AS dollars FROM conversations c"""
+    (SELECT total(s.cost) FROM spending s WHERE s.conversation_id = c.id) AS dollars FROM conversations c"""
 
 _SNIPPETS = {
     "turns_fts": "snippet(turns_fts, 0, '[', ']', ' ... ', 16)",
@@ -91,7 +91,7 @@ class Reports:
     def usage(
         self, *, by: Sequence[str] = ("day", "model"), namespace: str = "", conversation: str | None = None
     ) -> Sequence[UsageRow]:
-        """Sums over answered requests. Raises InvalidOption for an unknown group."""
+        """Sums over answered requests, those for summaries included. Raises InvalidOption for an unknown group."""
         for name in by:
             if name not in _GROUPS:
                 raise InvalidOption(
@@ -101,8 +101,8 @@ class Reports:
         with self._connection.reading() as db:
             found = db.execute(
                 f"SELECT count(*), total(r.fresh), total(r.read), total(r.write_5m + r.write_1h), total(r.output), "
-                f"total(r.cost), {groups} FROM requests r JOIN conversations c ON c.id = r.conversation_id "
-                "WHERE r.usage IS NOT NULL AND c.namespace = ?1 AND (?2 IS NULL OR c.name = ?2) "
+                f"total(r.cost), {groups} FROM spending r JOIN conversations c ON c.id = r.conversation_id "
+                "WHERE c.namespace = ?1 AND (?2 IS NULL OR c.name = ?2) "
                 f"GROUP BY {groups} ORDER BY {groups}",
                 (namespace, conversation),
             )

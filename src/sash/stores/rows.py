@@ -13,6 +13,7 @@ from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
 from sash.model.preamble import Preamble
+from sash.model.summaries import Summary
 from sash.model.turns import Turn
 from sash.model.usage import Usage
 
@@ -34,7 +35,7 @@ def turn(row: sqlite3.Row, content: str) -> Turn:
 
 
 def epoch(row: sqlite3.Row) -> Epoch:
-    """A row of `epochs` joined with its preamble (columns `system`, `tools`)."""
+    """A row of `epochs` joined with its preamble (columns `system`, `tools`) and its summary."""
     return Epoch(
         id=row["id"],
         model=row["model"],
@@ -45,8 +46,20 @@ def epoch(row: sqlite3.Row) -> Epoch:
         instructions=tuple(json.loads(row["instructions"])),
         tagged=bool(row["tagged"]),
         relief=relief(json.loads(row["relief"])),
+        summary=summary(row) if row["summary_id"] else None,
         strategy=row["strategy"],
         reason=row["reason"],
+    )
+
+
+def summary(row: sqlite3.Row) -> Summary:
+    """The columns of a summary beside those of something else."""
+    return Summary(
+        id=row["summary_id"],
+        upto=row["upto_seq"],
+        text=row["summary_text"],
+        content=row["summary_content"],
+        verbatim=tuple(json.loads(row["verbatim"])),
     )
 
 

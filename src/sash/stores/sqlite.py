@@ -25,12 +25,16 @@ from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
 from sash.stores.searches import Searches
+from sash.stores.summaries import Summaries
 from sash.stores.windows import UNSETTLED, Windows
 
-_EPOCH = "SELECT e.*, p.system, p.tools FROM epochs e JOIN preambles p ON p.id = e.preamble_id WHERE e.id = ?"
+_EPOCH = (
+    "SELECT e.*, p.system, p.tools, s.upto_seq, s.text AS summary_text, s.content AS summary_content, s.verbatim "
+    "FROM epochs e JOIN preambles p ON p.id = e.preamble_id LEFT JOIN summaries s ON s.id = e.summary_id WHERE e.id = ?"
+)
 
 
-class SqliteStore(Reports, Searches):
+class SqliteStore(Reports, Searches, Summaries):
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads.
@@ -219,6 +223,7 @@ class SqliteStore(Reports, Searches):
                 "instructions": dumps(list(epoch.instructions)),
                 "tagged": int(epoch.tagged),
                 "relief": rows.relief_column(epoch.relief),
+                "summary_id": epoch.summary.id if epoch.summary else None,
                 "strategy": epoch.strategy,
                 "reason": epoch.reason,
                 "created_at": step.at,

@@ -17,9 +17,11 @@ from sash.flows import steps
 from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.preamble import Preamble
+from sash.model.summaries import Summary
 from sash.model.turns import Turn
 from sash.stores import blobs, rows
 from sash.stores.lineage import Lines
+from sash.stores.summaries import newest, trouble
 
 GAPS_READ = 64
 UNSETTLED = 8
@@ -76,7 +78,8 @@ class Windows:
         kept = self._turns(db, step, head, first, changes())
         counts = dict(kept.counts)
         pins = self._pins(db, head)
-        in_front = {*pins, *(head.epoch.pins if head.epoch else ())}
+        summary = newest(db, self._lines, head.branch)
+        in_front = {*pins, *(head.epoch.pins if head.epoch else ()), *self._beside(db, head, summary)}
         pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), first, step.model)
         instructions = _Kept(changes=0, branch=head.branch, model=step.model, first=0)
         self._keep(instructions, db, self._lines.instructions(db, head.branch, first - 1, step.model))
@@ -98,6 +101,8 @@ class Windows:
             other_gaps=_other_gaps(db, step.conversation),
             learned=_learned(db, step.conversation),
             calibration=_calibration(db, step.model, step.base),
+            summary=summary,
+            trouble=trouble(db, step.conversation),
         )
 
     def _first(self, db: sqlite3.Connection, head: steps.Head, reach: int | None) -> int:
@@ -132,6 +137,11 @@ class Windows:
             kept.turns.append(blobs.turn(db, row))
             if (count := rows.count(row)) is not None:
                 kept.counts[row["id"]] = count
+
+    def _beside(self, db: sqlite3.Connection, head: steps.Head, summary: Summary | None) -> set[int]:
+        """First seqs of the exchanges that a summary wants kept beside it."""
+        wanted = summary.verbatim if summary else ()
+        return {self._lines.exchange_start(db, head.branch, seq) for seq in wanted}
 
     def _pins(self, db: sqlite3.Connection, head: steps.Head) -> list[int]:
         """First seqs of the exchanges of this branch that are pinned now."""

@@ -1,0 +1,83 @@
+"""Summaries: what stands in a view for turns that left it, and where each came from.
+
+A summary covers its line of turns from the beginning up to `upto`. It is derived: the turns stay in the record, and it
+can be made again from them. Frozen values; tokens, dollars, unix seconds. It knows neither how one is made nor when.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sash.model.blocks import Block
+from sash.model.usage import Usage
+
+Way = Literal["model", "warm"]
+"""Who read what: a model of its own the leaving turns, or the chat's model its own warm prefix."""
+Outcome = Literal["ready", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What is sent in the place of the turns up to `upto`."""
+
+    id: int
+    upto: int
+    """seq of the newest turn it covers"""
+    text: str
+    content: str
+    """JSON text of the blocks of the user turn that carries it, exactly as sent"""
+    verbatim: tuple[int, ...] = ()
+    """seqs of turns up to `upto` that must stay in view beside it, for it does not hold all that they say"""
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The content, parsed."""
+        blocks: list[Block] = json.loads(self.content)
+        return blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRecord(Summary):
+    """A summary with its provenance, as `chat.summaries()` gives it."""
+
+    state: Outcome
+    """ready; or rejected by the guards: kept to be looked at, never sent"""
+    parent: int | None
+    """id of the summary it was made from, beside the turns of `sources()`"""
+    model: str
+    prompt: str
+    """version of the prompt that asked for it"""
+    way: Way
+    tokens: int
+    """what it weighs in a prompt of the conversation, as estimated when it was made"""
+    usage: Usage
+    """of all requests it took"""
+    cost: float | None
+    requests: int
+    at: float
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """what the guards found: must-keep facts kept, added as a list, kept verbatim, lost; the reason of a rejection"""
+    turns: tuple[int, ...] = field(default=(), repr=False)
+
+    def sources(self) -> tuple[int, ...]:
+        """Ids of the turns it was made from, oldest first; those before them are in its parent."""
+        return self.turns
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """How making summaries of a conversation has been going wrong. The default: it has not."""
+
+    failures: int = 0
+    """in a row"""
+    retry_at: float = 0.0
+    """not before this time, in unix seconds"""
+    upto: int = 0
+    """seq up to which the last one was to cover"""
+    error: str = ""

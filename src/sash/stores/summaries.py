@@ -1,0 +1,216 @@
+"""Summaries in the SQLite store: found along a line of turns, made by one at a time, kept with their sources.
+
+A summary belongs to the branch that holds the newest turn it covers, so forks share it and an edit before that turn
+leaves it behind. It knows nothing of how one is made.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from sash.flows.summary_steps import BeginSummary, FailSummary, KeepSummary, ReadSummaries, SummaryTask
+from sash.model.blocks import dumps
+from sash.model.summaries import Summary, SummaryRecord, Trouble
+from sash.model.turns import Turn, spoken
+from sash.model.usage import Usage
+from sash.stores import blobs, rows
+from sash.stores.connection import Connection
+from sash.stores.lineage import END, Lines
+
+
+class Summaries:
+    """The summarising part of the SQLite store."""
+
+    _connection: Connection
+    _lines: Lines
+
+    def begin_summary(self, step: BeginSummary) -> SummaryTask | None:
+        """Take the job, and read what it takes."""
+        with self._connection.writing() as db:
+            job = _job(db, step.conversation)
+            if job is not None and job["until"] > step.at:
+                return None
+            branch = _branch(db, step.conversation)
+            parent = None if step.anew else newest(db, self._lines, branch, step.upto)
+            if parent is not None and parent.upto >= step.upto:
+                return None
+            turns = self._to_cover(db, branch, parent, step.upto)
+            if not spoken(turns):
+                return None
+            task = SummaryTask(token=uuid.uuid4().hex, branch=branch, upto=turns[-1].seq, parent=parent, turns=turns)
+            _take(db, step, task.token)
+            return task
+
+    def _to_cover(self, db: sqlite3.Connection, branch: int, parent: Summary | None, upto: int) -> tuple[Turn, ...]:
+        kept = [row for seq in parent.verbatim for row in self._lines.rows(db, branch, seq, seq)] if parent else []
+        since = self._lines.rows(db, branch, parent.upto + 1 if parent else 1, upto)
+        return tuple(blobs.turn(db, row) for row in (*kept, *since) if row["state"] != "withdrawn")
+
+    def keep_summary(self, step: KeepSummary) -> Summary | None:
+        """Record it, whatever it came to."""
+        task = step.task
+        with self._connection.writing() as db:
+            ours = _job(db, step.conversation, task.token) is not None
+            problem = _unusable(db, task, ours=ours)
+            if problem:
+                step = replace(step, state="rejected", report={**step.report, "reason": problem})
+            key = self._insert(db, step)
+            turns = [(key, turn.id) for turn in task.turns]
+            db.executemany("INSERT OR IGNORE INTO summary_sources VALUES (?, ?)", turns)
+            if ours and step.state == "ready":
+                db.execute("DELETE FROM summary_jobs WHERE conversation_id = ?", (step.conversation,))
+            elif ours:
+                _release(db, step.conversation, str(step.report.get("reason", "")), step.retry_at, task.upto)
+            return _summary(_row(db, key)) if step.state == "ready" else None
+
+    def _insert(self, db: sqlite3.Connection, step: KeepSummary) -> int:
+        task = step.task
+        newest_turn = next(iter(self._lines.rows(db, task.branch, task.upto, task.upto)))
+        return rows.insert(
+            db,
+            "summaries",
+            {
+                "conversation_id": step.conversation,
+                "branch_id": newest_turn["branch_id"],
+                "upto_seq": task.upto,
+                "parent_id": task.parent.id if task.parent else None,
+                "state": step.state,
+                "text": step.text,
+                "content": step.content,
+                "verbatim": dumps(list(step.verbatim)),
+                "model": step.model,
+                "prompt": step.prompt,
+                "way": step.way,
+                "tokens": step.tokens,
+                "requests": step.requests,
+                **asdict(step.usage),
+                "cost": step.cost,
+                "report": dumps(dict(step.report)),
+                "at": step.at,
+            },
+        )
+
+    def fail_summary(self, step: FailSummary) -> None:
+        """Give the job back, if it is still ours."""
+        with self._connection.writing() as db:
+            if _job(db, step.conversation, step.token) is not None:
+                _release(db, step.conversation, step.error, step.retry_at, step.upto)
+
+    def read_summaries(self, step: ReadSummaries) -> Sequence[SummaryRecord]:
+        """Those of the present branch's line."""
+        with self._connection.reading() as db:
+            branch = _branch(db, step.conversation)
+            found = [
+                _record(db, row)
+                for segment, _, high in self._lines.segments(db, branch)
+                for row in db.execute(
+                    "SELECT * FROM summaries WHERE branch_id = ? AND upto_seq <= ?", (segment, high)
+                ).fetchall()
+            ]
+            return sorted(found, key=lambda summary: summary.id)
+
+
+def newest(db: sqlite3.Connection, lines: Lines, branch: int, most: int = END) -> Summary | None:
+    """The summary that covers most of a branch, up to the turn `most` at the furthest; of equals, the one made last."""
+    for segment, _, high in reversed(lines.segments(db, branch)):
+        row = db.execute(
+            "SELECT * FROM summaries WHERE branch_id = ? AND upto_seq <= ? AND state = 'ready' "
+            "ORDER BY upto_seq DESC, id DESC LIMIT 1",
+            (segment, min(high, most)),
+        ).fetchone()
+        if row:
+            return _summary(row)
+    return None
+
+
+def trouble(db: sqlite3.Connection, conversation: int) -> Trouble:
+    """How making summaries has been going wrong; also how long somebody holds the job."""
+    job = _job(db, conversation)
+    if job is None:
+        return Trouble()
+    until = max(job["retry_at"], job["until"])
+    return Trouble(failures=job["failures"], retry_at=until, upto=job["upto_seq"], error=job["error"])
+
+
+def _job(db: sqlite3.Connection, conversation: int, token: str | None = None) -> sqlite3.Row | None:
+    found: sqlite3.Row | None = db.execute(
+        "SELECT * FROM summary_jobs WHERE conversation_id = ?1 AND (?2 IS NULL OR token = ?2)", (conversation, token)
+    ).fetchone()
+    return found
+
+
+def _branch(db: sqlite3.Connection, conversation: int) -> int:
+    return int(db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()[0])
+
+
+def _take(db: sqlite3.Connection, step: BeginSummary, token: str) -> None:
+    db.execute(
+        "INSERT INTO summary_jobs VALUES (?1, ?2, ?3, 0, 0, ?4, '') "
+        "ON CONFLICT DO UPDATE SET token = ?2, until = ?3, upto_seq = ?4",
+        (step.conversation, token, step.until, step.upto),
+    )
+
+
+def _release(db: sqlite3.Connection, conversation: int, error: str, retry_at: float, upto: int) -> None:
+    db.execute(
+        "UPDATE summary_jobs SET token = '', until = 0, failures = failures + 1, retry_at = ?, upto_seq = ?, error = ? "
+        "WHERE conversation_id = ?",
+        (retry_at, upto, error, conversation),
+    )
+
+
+def _unusable(db: sqlite3.Connection, task: SummaryTask, *, ours: bool) -> str:
+    """Why a finished summary may not be used; "" where it may."""
+    if not ours:
+        return "another process took the job over"
+    gone = db.execute(
+        "SELECT count(*) FROM turns WHERE id IN (SELECT value FROM json_each(?)) AND state != 'withdrawn'",
+        (dumps([turn.id for turn in task.turns]),),
+    ).fetchone()
+    return "" if gone[0] == len({turn.id for turn in task.turns}) else "turns it was made from were withdrawn meanwhile"
+
+
+def _row(db: sqlite3.Connection, key: int) -> sqlite3.Row:
+    found: sqlite3.Row = db.execute("SELECT * FROM summaries WHERE id = ?", (key,)).fetchone()
+    return found
+
+
+def _fields(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "upto": row["upto_seq"],
+        "text": row["text"],
+        "content": row["content"],
+        "verbatim": tuple(json.loads(row["verbatim"])),
+    }
+
+
+def _summary(row: sqlite3.Row) -> Summary:
+    return Summary(**_fields(row))
+
+
+def _record(db: sqlite3.Connection, row: sqlite3.Row) -> SummaryRecord:
+    turns = db.execute(
+        "SELECT turn_id FROM summary_sources s JOIN turns t ON t.id = turn_id WHERE summary_id = ? ORDER BY t.seq",
+        (row["id"],),
+    )
+    return SummaryRecord(
+        **_fields(row),
+        state=row["state"],
+        parent=row["parent_id"],
+        model=row["model"],
+        prompt=row["prompt"],
+        way=row["way"],
+        tokens=row["tokens"],
+        usage=Usage(**{name: row[name] for name in ("fresh", "read", "write_5m", "write_1h", "output", "thinking")}),
+        cost=row["cost"],
+        requests=row["requests"],
+        at=row["at"],
+        report=json.loads(row["report"]),
+        turns=tuple(found["turn_id"] for found in turns),
+    )
