@@ -21,8 +21,10 @@ from sash.cli.replay import replay
 
 @click.group(cls=SashGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sash")
-def main() -> None:
+@click.option("--namespace", default="", envvar="SASH_NAMESPACE", help="The tenant whose conversations are meant.")
+def main(namespace: str) -> None:
     """A memory for Claude chatbots: every turn kept, every request within its budget, legal and cheap."""
+    del namespace  # the commands read it from the context
 
 
 for command in (chat, show, search, usage, count, check, replay, export, import_, demo):

@@ -17,7 +17,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from sash.claude.clients import sync_client
-from sash.cli.common import Fault, dollars, find, one_line, percent, printable, say, say_error, turns_of, window_options
+from sash.cli.common import (
+    Fault,
+    dollars,
+    find,
+    namespace,
+    one_line,
+    percent,
+    printable,
+    say,
+    say_error,
+    turns_of,
+    window_options,
+)
 from sash.cli.common import console as make_console
 from sash.conversation import DEFAULT_BUDGET, Conversation
 from sash.errors import InvalidOption, NotFound, RemoteError, SashError
@@ -60,6 +72,7 @@ def chat(
     try:
         conversation = Conversation(
             store,
+            namespace=namespace(),
             id=id or time.strftime("%Y-%m-%d-%H%M%S"),
             model=model,
             budget=budget,
@@ -85,7 +98,7 @@ def _client(simulator: bool) -> Any:
 def _imported(store: SqliteStore, id: str | None) -> dict[str, Any]:
     """System prompt and tools that came with an imported conversation, until a request has recorded them."""
     fresh = id is not None and turns_of(store, id) and find(store, id).epoch is None
-    metadata = store.describe(str(id)).metadata if fresh else {}
+    metadata = store.describe(str(id), namespace=namespace()).metadata if fresh else {}
     return {name: metadata[name] for name in ("system", "tools") if name in metadata}
 
 

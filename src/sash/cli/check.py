@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import DATABASE, console, find, one_line, open_database, print_json
+from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database, print_json
 from sash.conversation import Conversation
 from sash.planning.check import is_note
 from sash.planning.rules import Problem
@@ -30,7 +30,7 @@ def check(database: str, id: str | None, repair: bool, as_json: bool) -> None:
     with closing(open_database(database)) as store:
         if id is not None:
             find(store, id)
-        names = [id] if id is not None else [info.id for info in store.conversations(limit=ALL)]
+        names = [id] if id is not None else [info.id for info in store.conversations(namespace=namespace(), limit=ALL)]
         found = {name: _check(store, name, repair) for name in names}
     if as_json:
         print_json({name: [asdict(problem) for problem in problems] for name, problems in found.items()})
@@ -41,7 +41,7 @@ def check(database: str, id: str | None, repair: bool, as_json: bool) -> None:
 
 
 def _check(store: Store, id: str, repair: bool) -> Sequence[Problem]:
-    with Conversation(store, id=id, create=False) as chat:
+    with Conversation(store, id=id, namespace=namespace(), create=False) as chat:
         return chat.check(repair=repair)
 
 

@@ -119,9 +119,15 @@ def open_database(path: str) -> SqliteStore:
     return SqliteStore(path)
 
 
+def namespace() -> str:
+    """The tenant whose conversations are meant: what `sash --namespace NAME` says, "" without it."""
+    context = click.get_current_context(silent=True)
+    return str(context.find_root().params.get("namespace") or "") if context else ""
+
+
 def find(store: Store, id: str) -> Head:
     """Where the conversation stands. Raises NotFound."""
-    return store.open_conversation(OpenConversation(namespace="", id=id, create=False))
+    return store.open_conversation(OpenConversation(namespace=namespace(), id=id, create=False))
 
 
 def turns_of(store: Store, id: str) -> int:

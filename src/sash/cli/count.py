@@ -14,7 +14,7 @@ from rich.table import Table
 
 from sash.claude.adapter import Claude
 from sash.claude.clients import sync_client
-from sash.cli.common import console
+from sash.cli.common import console, namespace
 from sash.conversation import DEFAULT_MODEL, Conversation
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidImport, InvalidOption
@@ -112,7 +112,7 @@ def of_conversation(db: str, id: str) -> Count:
     """The view of a recorded conversation as it stands."""
     store = SqliteStore(db)
     try:
-        with Conversation(store, id=id, create=False) as chat:
+        with Conversation(store, id=id, namespace=namespace(), create=False) as chat:
             return chat.count()
     finally:
         store.close()

@@ -18,6 +18,7 @@ from sash.cli.common import (
     dollars,
     find,
     moment,
+    namespace,
     one_line,
     open_database,
     percent,
@@ -64,7 +65,7 @@ def show(database: str, id: str | None, limit: int | None, full: bool, html: IO[
 
 
 def _show_list(store: Store, limit: int) -> None:
-    out, found = console(), store.conversations(limit=limit)
+    out, found = console(), store.conversations(namespace=namespace(), limit=limit)
     if not found:
         out.print("no conversations yet")
         return
@@ -84,7 +85,7 @@ def _show_list(store: Store, limit: int) -> None:
 
 
 def _show_one(store: Store, head: Head, id: str, limit: int, full: bool) -> None:
-    out, info = console(), store.describe(id)
+    out, info = console(), store.describe(id, namespace=namespace())
     title = f" ({one_line(info.title, 80)})" if info.title else ""
     out.print(Text(f"{id}{title}", style="bold"))
     out.print(Text(f"{head.seq:,} turns, {head.requests:,} requests, {dollars(info.dollars)}; times in UTC"))
@@ -152,7 +153,7 @@ def _page(store: Store, head: Head, id: str) -> str:
 def search(database: str, query: str, id: str | None, limit: int) -> None:
     """Find turns that hold all words of QUERY, the best first."""
     with closing(open_database(database)) as store:
-        hits = store.search(query, conversation=id, limit=limit)
+        hits = store.search(query, namespace=namespace(), conversation=id, limit=limit)
     out = console()
     for hit in hits:
         out.print(_hit(hit), soft_wrap=True)
@@ -176,7 +177,7 @@ def usage(database: str, by: str, id: str | None, as_json: bool) -> None:
     """What requests used and cost: tokens, share read from the cache, dollars."""
     groups = [name.strip() for name in by.split(",") if name.strip()]
     with closing(open_database(database)) as store:
-        rows = store.usage(by=groups, conversation=id)
+        rows = store.usage(by=groups, namespace=namespace(), conversation=id)
     if as_json:
         print_json([_as_json(groups, row) for row in rows])
     else:

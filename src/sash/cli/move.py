@@ -16,7 +16,7 @@ import click
 from rich.progress import Progress, TaskID
 
 from sash import formats
-from sash.cli.common import DATABASE, console, find, one_line, open_database, turns_of
+from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database, turns_of
 from sash.errors import InvalidOption
 from sash.flows.steps import AppendTurns, Head, OpenConversation, ReadTurns
 from sash.formats import ImportedConversation, ImportedTurn
@@ -54,7 +54,7 @@ def _read_all(store: Store, head: Head) -> Iterator[Turn]:
 
 
 def _exported(store: Store, head: Head, id: str, turns: Sequence[Turn]) -> ImportedConversation:
-    info = store.describe(id)
+    info = store.describe(id, namespace=namespace())
     system, tools = _preamble(head, info.metadata)
     return ImportedConversation(
         id=id,
@@ -143,13 +143,13 @@ def _record(
     for turn in conversation.turns:
         drafts.append(Draft(role=turn.role, content=dumps(turn.content), at=turn.at, speaker=turn.speaker))
         progress.advance(task)
-    key = store.open_conversation(OpenConversation(namespace="", id=name)).conversation
+    key = store.open_conversation(OpenConversation(namespace=namespace(), id=name)).conversation
     store.append_turns(AppendTurns(conversation=key, head=0, turns=tuple(drafts), at=time.time()))
     if conversation.system:
         facts["system"] = conversation.system
     if conversation.tools_called:
         facts["tools"] = list(conversation.tools_called)
-    store.describe(name, title=conversation.title, metadata=facts)
+    store.describe(name, namespace=namespace(), title=conversation.title, metadata=facts)
 
 
 def _report(names: Sequence[str], found: Sequence[ImportedConversation], format: str) -> None:

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from sash import replay as replays
-from sash.cli.common import console, dollars, find, open_database, say
+from sash.cli.common import console, dollars, find, namespace, open_database, say
 from sash.cli.strategy import StrategyType, label
 from sash.conversation import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
@@ -109,7 +109,7 @@ def _recorded(name: str, conversations: Sequence[str], model: str) -> Iterator[T
         return max(1, estimator.message(turn.role, turn.blocks).tokens)
 
     with closing(open_database(name)) as store:
-        for id in conversations or [info.id for info in store.conversations(limit=10_000)]:
+        for id in conversations or [info.id for info in store.conversations(namespace=namespace(), limit=10_000)]:
             head = find(store, id)
             turns = [t for t in store.read_turns(ReadTurns(conversation=head.conversation)) if t.state != "withdrawn"]
             if any(turn.opens for turn in turns):
