@@ -18,7 +18,7 @@ HOUSE = Path(sash.__file__).parent
 STAIRS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("model",),
-    ("counting", "planning", "recall"),
+    ("counting", "planning", "recall", "limits"),
     ("formats", "flows"),
     ("stores", "claude", "simulator"),
     ("drive", "streaming", "turnstile", "conversation", "replay", "inspect", "demo"),
@@ -29,7 +29,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
 LEVEL = {room: level for level, rooms in enumerate(STAIRS) for room in rooms}
 
 HEAVY = ("anthropic", "numpy", "tiktoken", "ctok", "genai_prices", "matplotlib", "sqlite_utils", "pydantic")
-PURE = ("model", "planning", "counting", "flows")
+PURE = ("model", "planning", "counting", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 
 DOOR = {

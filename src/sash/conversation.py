@@ -17,8 +17,9 @@ from typing import Any, Literal, Self, TypeVar
 
 from sash import inspect
 from sash.claude.adapter import AsyncClaude, Claude
-from sash.claude.clients import async_client, sync_client
+from sash.claude.clients import async_client, sync_client, with_middleware
 from sash.claude.functions import as_tools, functions
+from sash.claude.layers import Layers
 from sash.claude.structured import format_of, read
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
@@ -94,6 +95,7 @@ class _Talk:
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
         create: bool = True,
+        retries: Any = None,
         **options: Any,
     ) -> None:
         _check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
@@ -107,6 +109,7 @@ class _Talk:
         self.strategy: Strategy = strategy or Economic()
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
+        self._layers = Layers(retries=retries)
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
         self._clock = clock
         self._create = create
@@ -161,6 +164,7 @@ class _Talk:
         return Chat(
             conversation=self._key,
             id=self.id,
+            namespace=self.namespace,
             counter=self._counter(card or self.card),
             endpoint=self._endpoint,
             forms=self._forms,
@@ -342,6 +346,7 @@ class _Talk:
             "busy": "wait" if self._wait else "error",
             "card": self._card,
             "clock": self._clock,
+            **self._layers.settings,
             **self._options,
         }
 
@@ -356,7 +361,8 @@ class Conversation(_Talk):
     "auto" leaves the lifetime of markers to the strategy; "5m", "1h" or `Marks` fix it; None marks nothing.
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
-    `create=False`: the conversation must exist already. Further options are those of `messages.create` and
+    `create=False`: the conversation must exist already. `retries`: True, a `RetryPolicy` or `Retries` keeps the SDK's
+    retries within reason. Further options are those of `messages.create` and
     apply to every send.
 
     Raises CallerErrors for what cannot work, StoreErrors for a file that cannot be opened.
@@ -573,7 +579,7 @@ class Conversation(_Talk):
         """A performer with a client; made late, so that looking at a conversation needs no key."""
         if self._claude is None:
             self._client = sync_client(self._client)
-            self._claude = Claude(self._client)
+            self._claude = Claude(with_middleware(self._client, self._layers.middleware()))
         return self._performer()
 
     def _do(self, flow: Callable[[], Flow[R]]) -> R:
@@ -789,7 +795,7 @@ class AsyncConversation(_Talk):
     def _make_client(self) -> None:
         if self._claude is None:
             self._client = async_client(self._client)
-            self._claude = AsyncClaude(self._client)
+            self._claude = AsyncClaude(with_middleware(self._client, self._layers.middleware()))
 
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:
         await self._open()

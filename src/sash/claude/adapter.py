@@ -10,6 +10,7 @@ from typing import Any
 
 from sash.claude import translate
 from sash.claude.clients import reject_unsupported
+from sash.claude.context import forecasting
 from sash.errors import NotSupported
 from sash.flows.steps import CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
 from sash.model.answers import Answer
@@ -27,10 +28,12 @@ class Claude:
             match step:
                 case Send():
                     create = _messages(self.client, step.wire.betas).create
-                    return translate.answer(create(**translate.call_arguments(step.wire)))
+                    with forecasting(step.wire.forecast):
+                        return translate.answer(create(**translate.call_arguments(step.wire)))
                 case OpenStream():
                     open_stream = _messages(self.client, step.wire.betas).stream
-                    return open_stream(**translate.call_arguments(step.wire)).__enter__()
+                    with forecasting(step.wire.forecast):
+                        return open_stream(**translate.call_arguments(step.wire)).__enter__()
                 case NextEvent():
                     raw = next(step.handle, None)
                     return None if raw is None else translate.event(raw)
@@ -58,10 +61,12 @@ class AsyncClaude:
             match step:
                 case Send():
                     create = _messages(self.client, step.wire.betas).create
-                    return translate.answer(await create(**translate.call_arguments(step.wire)))
+                    with forecasting(step.wire.forecast):
+                        return translate.answer(await create(**translate.call_arguments(step.wire)))
                 case OpenStream():
                     open_stream = _messages(self.client, step.wire.betas).stream
-                    return await open_stream(**translate.call_arguments(step.wire)).__aenter__()
+                    with forecasting(step.wire.forecast):
+                        return await open_stream(**translate.call_arguments(step.wire)).__aenter__()
                 case NextEvent():
                     raw = await anext(step.handle, None)
                     return None if raw is None else translate.event(raw)

@@ -6,6 +6,7 @@ read into our own objects, printed or logged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sash import simulator
@@ -43,6 +44,20 @@ def async_client(client: Any) -> Any:
             value=client,
         )
     return client
+
+
+def with_middleware(client: Any, middleware: Sequence[Any]) -> Any:
+    """A client that shares the connections of `client`, with `middleware` outermost. Raises InvalidOption."""
+    if not middleware:
+        return client
+    if not hasattr(client, "with_options") or not hasattr(client, "middleware"):
+        raise InvalidOption(
+            f"{type(client).__name__} takes no middleware, so limits and the like cannot act on it; "
+            "pass an Anthropic client of the SDK",
+            option="client",
+            value=client,
+        )
+    return client.with_options(middleware=[*middleware, *client.middleware])
 
 
 def _from_environment(make: Any) -> Any:

@@ -24,3 +24,10 @@ def _load_tool_error() -> Any:
     from anthropic.lib.tools import ToolError  # noqa: PLC0415
 
     return ToolError
+
+
+def _load_middleware() -> Any:
+    """Our middleware, whose base is the SDK's."""
+    from sash.claude import middleware  # noqa: PLC0415
+
+    return middleware

@@ -33,6 +33,7 @@ from sash.flows.talk import Chat
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import dumps, without_empty_text
 from sash.model.counts import Count
+from sash.model.forecast import Forecast, most_dollars, user_of
 from sash.model.replies import Reply
 from sash.model.turns import Draft, State, spoken
 from sash.model.usage import Usage
@@ -63,7 +64,13 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
     prepared = yield from prepare(chat, drafts, settings)
     plan = prepared.plan
     begun = yield from _begin(chat, prepared)
-    wire = Wire(body=plan.body, betas=plan.sent.betas, headers=settings.headers, timeout=call.timeout)
+    wire = Wire(
+        body=plan.body,
+        betas=plan.sent.betas,
+        headers=settings.headers,
+        timeout=call.timeout,
+        forecast=_forecast(chat, plan, settings, begun),
+    )
     try:
         if call.stream or (settings.max_tokens > STREAM_ABOVE and call.timeout is None):
             answer = yield from _streamed(wire, emit=call.stream)
@@ -79,6 +86,23 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
         raise
     hold = call.again and answer.stop_reason == WINDOW_FULL and can_cut(plan)
     return (yield from _finish(prepared, begun, answer, settings, hold=hold))
+
+
+def _forecast(chat: Chat, plan: Plan, settings: Settings, begun: Begun) -> Forecast:
+    """What the request may use: the cache is read as expected, everything else is at its upper bound."""
+    expected = plan.expected
+    return Forecast(
+        countable=max(0, expected.upper - expected.read),
+        prompt=expected.upper,
+        output=settings.max_tokens,
+        dollars=most_dollars(settings.card, expected.upper, settings.max_tokens),
+        conversation=chat.id,
+        namespace=chat.namespace,
+        user=user_of(plan.body),
+        request=begun.request,
+        priority=chat.priority,
+        patience=chat.patience,
+    )
 
 
 def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:

@@ -11,6 +11,7 @@ from sash.counting.correction import Correction
 from sash.counting.measure import Measure
 from sash.model.blocks import Block
 from sash.model.counts import Count
+from sash.model.forecast import Priority
 from sash.planning.view import Forms
 
 Sizes = dict[tuple[str, int, str], Count]
@@ -48,6 +49,11 @@ class Chat:
     counter: Counter
     endpoint: bool = True
     """whether the count-tokens endpoint may be asked"""
+    namespace: str = ""
+    priority: Priority = "interactive"
+    """who goes first where requests wait for their turn"""
+    patience: float | None = None
+    """seconds that a request may wait for its turn"""
     forms: Forms = field(default_factory=Forms)
     """sent forms, remembered from request to request"""
     sizes: Sizes = field(default_factory=dict)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sash.model.blocks import Block
+from sash.model.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +59,5 @@ class Wire:
     betas: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
+    forecast: Forecast | None = None
+    """what limits and ceilings are reserved by"""

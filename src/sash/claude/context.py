@@ -1,0 +1,49 @@
+"""What travels beside a request to the middleware of the SDK's client, which sees only bodies and headers.
+
+One context variable holds the planner's forecast during a call, another the notes that the middleware of one
+attempt leave for the meter. Both are per thread and per task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from sash.model.forecast import Forecast
+
+_forecast: ContextVar[Forecast | None] = ContextVar("sash_forecast", default=None)
+_notes: ContextVar[dict[str, Any] | None] = ContextVar("sash_notes", default=None)
+
+
+@contextmanager
+def forecasting(forecast: Forecast | None) -> Iterator[None]:
+    """Let the middleware of calls made inside know `forecast`."""
+    token = _forecast.set(forecast)
+    try:
+        yield
+    finally:
+        _forecast.reset(token)
+
+
+def forecast() -> Forecast | None:
+    """The forecast of the request under way, where somebody made one."""
+    return _forecast.get()
+
+
+@contextmanager
+def noting(notes: dict[str, Any]) -> Iterator[None]:
+    """Collect what the middleware inside note of one attempt."""
+    token = _notes.set(notes)
+    try:
+        yield
+    finally:
+        _notes.reset(token)
+
+
+def note(**facts: Any) -> None:
+    """Leave facts of the attempt under way for whoever collects them."""
+    notes = _notes.get()
+    if notes is not None:
+        notes.update(facts)

@@ -1,0 +1,60 @@
+"""What acts per attempt on a conversation's requests: arguments made into middleware, from the outside in.
+
+Values are checked when the conversation is made; the SDK, and with it the middleware, is loaded with the client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from sash.claude.loading import _load_middleware
+from sash.errors import InvalidOption
+from sash.limits import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """The layers asked for; None: left out."""
+
+    retries: Any = None
+    """a `RetryPolicy`, True for its defaults, or `Retries` shared with other clients"""
+
+    def __post_init__(self) -> None:
+        _check("retries", self.retries, (RetryPolicy, bool))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments that these layers were made of."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def middleware(self) -> tuple[Any, ...]:
+        """The middleware to add to a client, outermost first."""
+        if not any((self.retries,)):
+            return ()
+        made = _load_middleware()
+        layers = (_made(self.retries, made.Retries, RetryPolicy()),)
+        return tuple(layer for layer in layers if layer is not None)
+
+
+def _made(given: Any, kind: Any, default: Any) -> Any:
+    """The middleware for a value, for True, or the one that was given itself."""
+    if given is None or given is False:
+        return None
+    if hasattr(given, "attempt"):
+        return given
+    return _shared(kind, default if given is True else given)
+
+
+@cache
+def _shared(kind: Any, value: Any) -> Any:
+    """One middleware for equal values in a process: conversations that name the same limits share them."""
+    return kind(value)
+
+
+def _check(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    if value is None or isinstance(value, kinds) or hasattr(value, "attempt"):
+        return
+    known = " or ".join("True" if kind is bool else kind.__name__ for kind in kinds)
+    raise InvalidOption(f"{name}={value!r:.60}: give {known}, or middleware made of one", option=name, value=value)

@@ -1,0 +1,13 @@
+"""Middleware for any client of the SDK, with or without a conversation.
+
+    client = Anthropic(middleware=[Retries(RetryPolicy(longest=30))])
+
+The same object serves `AsyncAnthropic`, and any number of clients at once. A conversation switches each on by an
+argument of its own. From the outside in: retries. Importing this loads the SDK.
+"""
+
+from sash.claude.middleware.base import PerAttempt
+from sash.claude.middleware.retries import Retries
+from sash.limits.retries import RetryPolicy
+
+__all__ = ["PerAttempt", "Retries", "RetryPolicy"]

@@ -1,0 +1,232 @@
+"""How a reply ended, streamed or not: what it used, whether it was whole. For whatever settles then.
+
+`ending(response, then)` is for middleware: `then` is called once with an `Ending`, when the reply is whole, broken, or
+left by its reader. A stream's bytes pass through untouched; only the events that carry usage are read on the way.
+Knows nothing of limits or prices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sash.claude.loading import _load_httpx2
+from sash.claude.middleware.base import Attempt, Parse
+
+_httpx2 = _load_httpx2()
+_TOLD = (b"message_start", b"message_delta", b"message_stop", b'"error"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a reply ended."""
+
+    usage: Mapping[str, Any] | None
+    """as the API gave it, cumulative; None: none was seen"""
+    whole: bool
+    """it came to its end; else it broke off, or its reader left"""
+    error: str = ""
+    """the type of the error that broke it; "" where its reader left"""
+    stop_reason: str | None = None
+
+
+Then = Callable[[Ending], None]
+
+
+def ending(response: Any, then: Then, *, blocking: bool = False) -> Attempt:
+    """See to it that `then` is called once, at the end of a successful response. Part of an attempt: `yield from` it.
+
+    `blocking`: `then` may take its time (a database, a socket), and is kept off the event loop.
+    """
+    http = response.http_response
+    if not http.is_closed:
+        _watched(http).then.append((then, blocking))
+        return
+    try:
+        message = yield Parse(response)
+    except Exception as error:  # noqa: BLE001 - the SDK raises it again for the caller
+        then(Ending(usage=None, whole=False, error=type(error).__name__))
+        return
+    usage = getattr(message, "usage", None)
+    then(
+        Ending(
+            usage=None if usage is None or not hasattr(usage, "to_dict") else usage.to_dict(),
+            whole=True,
+            stop_reason=getattr(message, "stop_reason", None),
+        )
+    )
+
+
+def _watched(http: Any) -> _Watch:
+    """The one watch over a response's bytes."""
+    if not isinstance(http.stream, _Watched | _AsyncWatched):
+        watch = _Watch(http.headers.get("content-encoding", ""))
+        kind = _Watched if isinstance(http.stream, _httpx2.SyncByteStream) else _AsyncWatched
+        http.stream = kind(http.stream, watch)
+    found: _Watch = http.stream.watch
+    return found
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Reads along, and tells everybody once."""
+
+    encoding: str
+    then: list[tuple[Then, bool]] = field(default_factory=list)
+    _usage: dict[str, Any] = field(default_factory=dict)
+    _seen: bool = False
+    _whole: bool = False
+    _error: str = ""
+    _stop_reason: str | None = None
+    _rest: bytes = b""
+    _inflate: Any = None
+
+    def read(self, chunk: bytes) -> None:
+        """Take notice of some bytes of the body."""
+        plain = self._plain(chunk)
+        if not plain:
+            return
+        *lines, self._rest = (self._rest + plain).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:") and any(word in line for word in _TOLD):
+                self._hear(line[5:])
+
+    def _plain(self, chunk: bytes) -> bytes:
+        if self.encoding in ("", "identity"):
+            return chunk
+        if self.encoding not in ("gzip", "deflate"):
+            return b""  # its usage stays unknown
+        if self._inflate is None:
+            self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        with suppress(zlib.error):
+            found: bytes = self._inflate.decompress(chunk)
+            return found
+        return b""
+
+    def _hear(self, data: bytes) -> None:
+        try:
+            event = json.loads(data)
+        except ValueError:
+            return
+        if not isinstance(event, dict):
+            return
+        kind = event.get("type")
+        if kind == "message_start":
+            self._add((event.get("message") or {}).get("usage"))
+        elif kind == "message_delta":
+            self._add(event.get("usage"))
+            self._stop_reason = (event.get("delta") or {}).get("stop_reason") or self._stop_reason
+        elif kind == "message_stop":
+            self._whole = True
+        elif kind == "error":
+            self._error = str((event.get("error") or {}).get("type") or "error")
+
+    def _add(self, usage: Any) -> None:
+        """Usage is cumulative: what comes later replaces what was said before ("Streaming Messages")."""
+        if isinstance(usage, dict):
+            self._seen = True
+            self._usage.update({name: value for name, value in usage.items() if value is not None})
+
+    def failed(self, error: BaseException) -> None:
+        """The connection broke, or the reader was cancelled."""
+        if isinstance(error, Exception):
+            self._error = self._error or type(error).__name__
+
+    def ends(self) -> list[tuple[Callable[[], None], bool]]:
+        """Whom to tell, and whether that may block; nobody a second time."""
+        told, self.then = self.then, []
+        ending = Ending(
+            usage=dict(self._usage) if self._seen else None,
+            whole=self._whole,
+            error="" if self._whole else self._error,
+            stop_reason=self._stop_reason,
+        )
+        return [(lambda then=then: then(ending), blocking) for then, blocking in told]  # type: ignore[misc]
+
+    def end(self) -> None:
+        """Tell everybody, here and now."""
+        for tell, _ in self.ends():
+            tell()
+
+    def dropped(self) -> None:
+        """Nobody closes it, and the collector may come in the middle of anything: what may block gets a thread."""
+        for tell, blocking in self.ends():
+            if not blocking:
+                tell()
+            elif not sys.is_finalizing():
+                threading.Thread(target=tell, daemon=True).start()
+
+    async def end_async(self) -> None:
+        """Tell everybody; whatever may block is told in a thread."""
+        for tell, blocking in self.ends():
+            if blocking:
+                await asyncio.shield(asyncio.to_thread(tell))
+            else:
+                tell()
+
+
+class _Watched(_httpx2.SyncByteStream):  # type: ignore[misc, name-defined]
+    """A response's bytes, read along with."""
+
+    def __init__(self, inner: Any, watch: _Watch) -> None:
+        self.inner, self.watch = inner, watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for chunk in self.inner:
+                self.watch.read(chunk)
+                yield chunk
+        except BaseException as error:
+            self.watch.failed(error)
+            raise
+        finally:
+            self.watch.end()
+
+    def close(self) -> None:
+        try:
+            self.inner.close()
+        finally:
+            self.watch.end()
+
+    def __del__(self) -> None:
+        self.watch.dropped()
+
+
+class _AsyncWatched(_httpx2.AsyncByteStream):  # type: ignore[misc, name-defined]
+    """The same for an asynchronous client."""
+
+    def __init__(self, inner: Any, watch: _Watch) -> None:
+        self.inner, self.watch = inner, watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self.inner:
+                self.watch.read(chunk)
+                yield chunk
+        except BaseException as error:
+            self.watch.failed(error)
+            raise
+        finally:
+            await self.watch.end_async()
+
+    async def aclose(self) -> None:
+        try:
+            await self.inner.aclose()
+        finally:
+            await self.watch.end_async()
+
+    def __del__(self) -> None:
+        self.watch.dropped()

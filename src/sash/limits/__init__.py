@@ -1,0 +1,9 @@
+"""Staying within limits, pure: what may be sent now, what must wait and how long, what is not tried again.
+
+Every decision is a function of values and a given time: no clock, no locks, no network. `sash.claude.middleware`
+carries them out for any client of the SDK.
+"""
+
+from sash.limits.retries import RetryPolicy
+
+__all__ = ["RetryPolicy"]
