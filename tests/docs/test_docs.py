@@ -1,4 +1,4 @@
-"""The documents run: README snippets in order, and every notebook from its first cell to its last."""
+"""The documents run: the snippets of README and guides in order, and every notebook from first cell to last."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from sash.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
+GUIDES = sorted((ROOT / "docs" / "guide").glob("*.md"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -31,6 +32,18 @@ def test_readme_snippets_run_in_order(tmp_path: Path, monkeypatch: pytest.Monkey
             exec(compile(snippet, "README.md", "exec"), namespace)
         namespace["chat"].close()  # type: ignore[attr-defined]
     assert len(snippets("README.md")) >= 6
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_guide_snippets_run_in_order(guide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every python block of a guide runs as it stands, without a key."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    namespace: dict[str, object] = {"__name__": guide.stem}
+    found = snippets(str(guide.relative_to(ROOT)))
+    for snippet in found:
+        exec(compile(snippet, guide.name, "exec"), namespace)
+    assert found
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
