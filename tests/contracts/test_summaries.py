@@ -1,4 +1,4 @@
-"""What every store must do with summaries: one maker at a time, found along the line they cover, sources and cost kept."""
+"""What every store must do with summaries: one maker at a time, sources and cost kept, found along the line they cover."""
 
 from __future__ import annotations
 
