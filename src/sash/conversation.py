@@ -31,6 +31,7 @@ from sash.flows.branch import PastRequest
 from sash.flows.check import check
 from sash.flows.count import count
 from sash.flows.instruct import instruct, instruction
+from sash.flows.once import Submission, once
 from sash.flows.prepare import Prepared, prepare
 from sash.flows.recall import recall
 from sash.flows.run import Tools, recorded_result, run, submit
@@ -92,6 +93,7 @@ class _Talk:
         counter: Literal["auto", "ctok", "tiktoken", "features"] = "auto",
         endpoint: bool = True,
         busy: Literal["wait", "error"] = "wait",
+        duplicates: float = 0.0,
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
         create: bool = True,
@@ -100,6 +102,7 @@ class _Talk:
     ) -> None:
         _check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
         _check_choice("busy", busy, ("wait", "error"))
+        _check_seconds("duplicates", duplicates)
         self.id = id if id is not None else uuid.uuid4().hex
         if not isinstance(self.id, str) or not self.id:
             raise InvalidOption(f"id is a non-empty string, not {id!r}", option="id", value=id)
@@ -111,6 +114,7 @@ class _Talk:
         self._marks = _marks(cache)
         self._layers = Layers(retries=retries)
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
+        self._duplicates = duplicates
         self._clock = clock
         self._create = create
         self._card = card or (card_of(model) if model else None)
@@ -252,13 +256,23 @@ class _Talk:
     def _open_flow(self) -> Flow[Head]:
         return (yield from steps.OpenConversation(namespace=self.namespace, id=self.id, create=self._create))
 
-    def _send_flow(self, content: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> Flow[Reply]:
+    def _send_flow(
+        self, content: Any, arguments: Mapping[str, Any], arrived: float, *, stream: bool = False
+    ) -> Flow[Reply]:
         """A send from arguments to reply. Lasting options last as soon as the request may be sent."""
-        timeout, settings, keep_lasting = self._call(arguments)
-        drafts = self._drafts(content)
-        return self._lasting(
-            send(self._chat(settings.card), drafts, settings, stream=stream, timeout=timeout), keep_lasting, arguments
+        token = arguments.get("token")
+        timeout, settings, keep_lasting = self._call({k: v for k, v in arguments.items() if k != "token"})
+        drafts, chat = self._drafts(content), self._chat(settings.card)
+
+        def make(chat: Chat, drafts: Sequence[Draft]) -> Flow[Reply]:
+            return send(chat, drafts, settings, stream=stream, timeout=timeout)
+
+        if token is None and not self._duplicates:
+            return self._lasting(make(chat, drafts), keep_lasting, arguments)
+        given = Submission(
+            token=token, drafts=drafts, within=self._duplicates, arrived=arrived, wait=self._wait, stream=stream
         )
+        return self._lasting(once(chat, given, make), keep_lasting, arguments)
 
     def _lasting(self, flow: Flow[Reply], keep: Callable[[], None], arguments: Mapping[str, Any]) -> Flow[Reply]:
         """The reply, parsed where that was asked for, and what the call makes last, lasting."""
@@ -344,6 +358,7 @@ class _Talk:
             "counter": self._base,
             "endpoint": self._endpoint,
             "busy": "wait" if self._wait else "error",
+            "duplicates": self._duplicates,
             "card": self._card,
             "clock": self._clock,
             **self._layers.settings,
@@ -361,9 +376,9 @@ class Conversation(_Talk):
     "auto" leaves the lifetime of markers to the strategy; "5m", "1h" or `Marks` fix it; None marks nothing.
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
-    `create=False`: the conversation must exist already. `retries`: True, a `RetryPolicy` or `Retries` keeps the SDK's
-    retries within reason. Further options are those of `messages.create` and
-    apply to every send.
+    `retries`: True, a `RetryPolicy` or `Retries` keeps the SDK's retries within reason. `duplicates`: seconds in which
+    the same text again gets the first one's reply. `create=False`: the conversation must exist already. Further options
+    are those of `messages.create` and apply to every send.
 
     Raises CallerErrors for what cannot work, StoreErrors for a file that cannot be opened.
     """
@@ -407,18 +422,22 @@ class Conversation(_Talk):
         `content`: a string, SDK blocks, or a user message. `options`: those of `messages.create`, plus
         `model`, `system`, `tools`, `max_tokens` (in force from then on, as are thinking and effort), and
         `output_format`, a pydantic class: then `reply.parsed` is an object of it (else ReplyUnparsed, all recorded).
+        `token`: the client's own name for this submission; the same one again gets the first reply, whoever asks.
         Raises CallerErrors before anything is sent or written, RemoteErrors with the turn safe in the record.
         """
-        return self._alone(lambda: self._send_flow(content, options))
+        arrived = self._clock()
+        return self._alone(lambda: self._send_flow(content, options, arrived))
 
     def stream(self, content: Any, **options: Any) -> ReplyStream:
         """Say something and get the reply as it comes: `with chat.stream("...") as s: for text in s: ...`."""
+
+        arrived = self._clock()
 
         def start() -> Run:
             self._require_open()
             self._turnstile.enter()
             try:
-                return Run(self._send_flow(content, options, stream=True), self._talker())
+                return Run(self._send_flow(content, options, arrived, stream=True), self._talker())
             except BaseException:
                 self._turnstile.leave()
                 raise
@@ -637,17 +656,22 @@ class AsyncConversation(_Talk):
 
     async def send(self, content: Any, **options: Any) -> Reply:
         """Say something and wait for the reply. See `Conversation.send`."""
-        return await self._alone(lambda: self._send_flow(content, options))
+        arrived = self._clock()
+        return await self._alone(lambda: self._send_flow(content, options, arrived))
 
     def stream(self, content: Any, **options: Any) -> AsyncReplyStream:
         """Say something and get the reply as it comes: `async with chat.stream("...") as s: async for text in s`."""
+
+        arrived = self._clock()
 
         async def start() -> AsyncRun:
             await self._open()
             self._make_client()
             await self._enter()
             try:
-                return AsyncRun(self._send_flow(content, options, stream=True), self._performer().perform_async)
+                return AsyncRun(
+                    self._send_flow(content, options, arrived, stream=True), self._performer().perform_async
+                )
             except BaseException:
                 self._leave()
                 raise
@@ -831,6 +855,11 @@ def _check_numbers(**numbers: int | None) -> None:
     budget, keep = numbers.get("budget"), numbers.get("keep")
     if budget is not None and keep is not None and keep > budget:
         raise InvalidOption(f"keep={keep} cannot be more than budget={budget}", option="keep", value=keep)
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise InvalidOption(f"{name}={value!r}: give seconds, 0 for none", option=name, value=value)
 
 
 def _check_choice(name: str, value: Any, known: Sequence[str]) -> None:

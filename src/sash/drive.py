@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from sash.flows.steps import Abandoned, CallTool, Emit, Flow, Now, Step, StoreStep
+from sash.flows.steps import Abandoned, CallTool, Emit, Flow, Now, Pause, Step, StoreStep
 
 R = TypeVar("R")
 Perform = Callable[[Step[Any]], Any]
@@ -155,6 +155,8 @@ class Performer:
             return getattr(self.store, step.method)(step)
         if isinstance(step, CallTool):
             return step.function.call(step.input)
+        if isinstance(step, Pause):
+            return time.sleep(step.seconds)
         return self.clock() if isinstance(step, Now) else self.claude.perform(step)
 
     async def perform_async(self, step: Step[Any]) -> Any:
@@ -163,6 +165,8 @@ class Performer:
             return await _unhurried(asyncio.to_thread(getattr(self.store, step.method), step))
         if isinstance(step, CallTool):
             return await _called(step)
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
         return self.clock() if isinstance(step, Now) else await self.claude.perform(step)
 
 

@@ -95,9 +95,14 @@ def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
         db = Database(path)
         migrations.apply(db, stop_before=names[names.index(last) + 1])
         db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.conn.execute("INSERT INTO conversations VALUES (1, '', 'a', NULL, '{}', 0, 0, 1, 0, '{}')")
+        db.conn.execute(
+            "INSERT INTO conversations (id, namespace, name, created_at, updated_at, branch_id) VALUES (1, '', 'a', 0, 0, 1)"
+        )
         db.conn.execute("INSERT INTO branches (id, conversation_id, reason, created_at) VALUES (1, 1, 'start', 0)")
-        db.conn.execute("INSERT INTO turns VALUES (1, 1, 1, 1, 'user', 1, 'answered', 0, NULL, 'old', '[]', NULL)")
+        db.conn.execute(
+            "INSERT INTO turns (id, conversation_id, branch_id, seq, role, plain, state, at, text, content) "
+            "VALUES (1, 1, 1, 1, 'user', 1, 'answered', 0, 'old', '[]')"
+        )
         if names.index(last) < names.index("m005_pins_of_turns"):
             db.conn.execute("INSERT INTO pins VALUES (1, 1, 0)")
         db.conn.commit()

@@ -123,6 +123,7 @@ def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:
         preamble_count=prepared.preamble_estimated,
         interrupted=prepared.interrupted,
         learned=plan.decision.learned,
+        submission=chat.submission,
     )
     return begun
 

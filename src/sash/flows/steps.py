@@ -46,6 +46,13 @@ class Now(Step[float]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pause(Step[None]):
+    """Let `seconds` pass, for somebody else to get on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Send(Step[Answer]):
     """Send a request and wait for the whole reply. Raises RemoteError."""
 
@@ -240,6 +247,8 @@ class BeginRequest(StoreStep[Begun]):
     """ids of paused turns that this request gives up"""
     preamble_count: Count | None = None
     learned: Mapping[str, Any] | None = None
+    submission: int = 0
+    """the submission (see `Claim`) whose turns these are; 0: none"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +286,48 @@ class FinishRequest(StoreStep[Turn | None]):
     extra: Mapping[str, Any] = field(default_factory=dict)
     surprise: str = ""
     """how the bill differs from what was expected, and why; "" where it does not"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """What became of a submission: ours to answer ("new"), ours again with its turn still pending ("pending"),
+    somebody's who is at it ("running"), or answered before by the requests of these numbers."""
+
+    state: Literal["new", "pending", "running", "answered"]
+    submission: int
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim(StoreStep[Claimed]):
+    """Say that one is about to send something, unless the same was submitted before. One transaction.
+
+    The same: of the same client token; without one, the newest submission of this conversation if it has the same
+    content and is younger than `within` seconds. Raises InvalidOption for a token that was used for other content.
+    """
+
+    method: ClassVar[str] = "claim"
+    conversation: int
+    token: str | None
+    digest: str
+    """of the content"""
+    within: float
+    """seconds; 0: only the token tells"""
+    arrived: float
+    """when it was submitted, in unix seconds ..."""
+    at: float
+    """... and when it comes to be claimed"""
+    lease: float
+    """seconds after which a claim that nobody settled is void"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettleClaim(StoreStep[None]):
+    """Say what became of a submission: the numbers of the requests that answered it; none: it failed."""
+
+    method: ClassVar[str] = "settle_claim"
+    submission: int
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,6 +400,8 @@ class ReadTurn(StoreStep[Turn]):
     method: ClassVar[str] = "read_turn"
     conversation: int
     turn: int
+    anywhere: bool = False
+    """on any branch of the conversation, not only the present one"""
 
 
 @dataclass(frozen=True, kw_only=True)

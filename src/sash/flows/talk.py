@@ -60,6 +60,8 @@ class Chat:
     """estimates of turns, remembered until they are stored"""
     quiet_until: list[float] = field(default_factory=lambda: [0.0])
     """until when (unix seconds) the endpoint is left alone, after it was rate-limited"""
+    submission: int = 0
+    """whose turns are recorded with the next request that has some (see `sash.flows.once`); 0: nobody asked"""
     calibrations: dict[str, Correction] = field(default_factory=dict)
     """the newest state of learning, by the JSON text it was read from"""
 

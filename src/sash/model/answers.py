@@ -39,6 +39,15 @@ class StreamEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextEvent:
+    """Text of a reply that is repeated from the record; of the shape of the SDK's own text event."""
+
+    text: str
+    snapshot: str
+    type: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvent:
     """What happens in a tool run between the events of its replies: a reply is recorded, or a call has its result."""
 

@@ -138,6 +138,28 @@ def m012_summaries(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m013_submissions(db: Database) -> None:
+    """What was submitted, by client token and content, so that the same is answered once."""
+    db.execute(
+        """CREATE TABLE submissions (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        token TEXT,
+        digest TEXT NOT NULL,
+        arrived REAL NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('running', 'answered', 'failed')),
+        machine TEXT NOT NULL,
+        process INTEGER NOT NULL,
+        until REAL NOT NULL,
+        turn_id INTEGER REFERENCES turns (id) ON DELETE SET NULL,
+        numbers TEXT NOT NULL DEFAULT '[]'
+    ) STRICT"""
+    )
+    db.execute("CREATE UNIQUE INDEX submissions_token ON submissions (conversation_id, token) WHERE token IS NOT NULL")
+    db.execute("CREATE INDEX submissions_newest ON submissions (conversation_id, id)")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -20,7 +20,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
-from sash.stores import blobs, rows
+from sash.stores import blobs, rows, submissions
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
@@ -134,6 +134,7 @@ class SqliteStore(Reports, Searches, Summaries):
             self._learn_gap(db, step)
             number = self._next_number(db, step)
             newest = turns[-1].id if turns else self._newest_sent(db, step)
+            submissions.sent(db, step.submission, newest)
             request = rows.insert(
                 db,
                 "requests",
@@ -367,6 +368,18 @@ class SqliteStore(Reports, Searches, Summaries):
             }
             rows.update(db, "requests", step.request, outcome)
 
+    # ---- what was submitted before ----------------------------------------------------------------
+
+    def claim(self, step: steps.Claim) -> steps.Claimed:
+        """Ours to answer, somebody's, or answered."""
+        with self._writing() as db:
+            return submissions.claim(db, step)
+
+    def settle_claim(self, step: steps.SettleClaim) -> None:
+        """What became of a submission."""
+        with self._writing() as db:
+            submissions.settle(db, step.submission, step.numbers)
+
     # ---- results of tool calls, until they are sent ----------------------------------------------
 
     def keep_result(self, step: steps.KeepResult) -> None:
@@ -506,9 +519,17 @@ class SqliteStore(Reports, Searches, Summaries):
             return [blobs.turn(db, row) for row in self._lines.rows(db, head.branch, first, last)]
 
     def read_turn(self, step: steps.ReadTurn) -> Turn:
-        """One turn of the present branch."""
+        """One turn of the present branch, or of any."""
         with self._connection.reading() as db:
+            if step.anywhere:
+                return self._of_conversation(db, step.conversation, step.turn)
             return self._on_branch(db, step.conversation, step.turn)
+
+    def _of_conversation(self, db: sqlite3.Connection, conversation: int, turn: int) -> Turn:
+        row = db.execute("SELECT * FROM turns WHERE id = ? AND conversation_id = ?", (turn, conversation)).fetchone()
+        if row is None:
+            raise NotFound(f"no turn with id {turn} in this conversation", kind="turn", key=turn)
+        return blobs.turn(db, row)
 
     def _on_branch(self, db: sqlite3.Connection, conversation: int, turn: int) -> Turn:
         row = db.execute("SELECT * FROM turns WHERE id = ?", (turn,)).fetchone()

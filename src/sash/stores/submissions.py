@@ -1,0 +1,150 @@
+"""What was submitted to a conversation, by client token and content: so that the same is answered once.
+
+A claim belongs to a process. One that died (looked up where it ran on this machine), or whose lease ran out, has
+lost it; what became of its turn then says how to go on. Functions over an open transaction; nothing is kept here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sqlite3
+import sys
+from functools import cache
+from pathlib import Path
+
+from sash.errors import InvalidOption
+from sash.flows.steps import Claim, Claimed
+from sash.model.blocks import dumps
+from sash.stores import rows
+
+KEPT = 86_400.0
+"""Seconds for which a submission without a token is remembered; only the newest few seconds are asked for."""
+
+
+def claim(db: sqlite3.Connection, step: Claim) -> Claimed:
+    """Claim a submission, or say who has it."""
+    row = _same(db, step)
+    if row is None:
+        return _new(db, step)
+    if row["digest"] != step.digest:
+        raise InvalidOption(
+            f"token {step.token!r} was used for other content in this conversation; make a new one for each submission",
+            option="token",
+            value=step.token,
+        )
+    if row["state"] == "answered":
+        return Claimed(state="answered", submission=row["id"], numbers=tuple(json.loads(row["numbers"])))
+    if row["state"] == "running" and _alive(row, step):
+        return Claimed(state="running", submission=row["id"])
+    return _taken_over(db, row, step)
+
+
+def _same(db: sqlite3.Connection, step: Claim) -> sqlite3.Row | None:
+    found: sqlite3.Row | None
+    if step.token is not None:
+        found = db.execute(
+            "SELECT * FROM submissions WHERE conversation_id = ? AND token = ?", (step.conversation, step.token)
+        ).fetchone()
+        return found
+    found = db.execute(
+        "SELECT * FROM submissions WHERE conversation_id = ? ORDER BY id DESC LIMIT 1", (step.conversation,)
+    ).fetchone()
+    same = found is not None and found["digest"] == step.digest and step.arrived - found["arrived"] <= step.within
+    return found if same else None
+
+
+def _new(db: sqlite3.Connection, step: Claim) -> Claimed:
+    db.execute(
+        "DELETE FROM submissions WHERE conversation_id = ? AND token IS NULL AND arrived < ?",
+        (step.conversation, step.arrived - KEPT),
+    )
+    columns = {
+        "conversation_id": step.conversation,
+        "token": step.token,
+        "digest": step.digest,
+        "arrived": step.arrived,
+        **_owner(step),
+    }
+    return Claimed(state="new", submission=rows.insert(db, "submissions", columns))
+
+
+def _owner(step: Claim) -> dict[str, object]:
+    return {"state": "running", "machine": machine(), "process": os.getpid(), "until": step.at + step.lease}
+
+
+def _alive(row: sqlite3.Row, step: Claim) -> bool:
+    """Whether its owner may still be at it. A process of this machine is looked up, on systems that tell."""
+    if row["until"] < step.at:
+        return False
+    if row["machine"] != machine() or sys.platform == "win32":
+        return True
+    try:
+        os.kill(row["process"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _taken_over(db: sqlite3.Connection, row: sqlite3.Row, step: Claim) -> Claimed:
+    """A submission that failed or lost its owner: answered meanwhile, still pending, or to be sent anew."""
+    state = db.execute("SELECT state FROM turns WHERE id = ?", (row["turn_id"],)).fetchone()
+    numbers = _answers(db, row) if state is not None and state["state"] == "answered" else ()
+    if numbers:
+        settle(db, row["id"], numbers)
+        return Claimed(state="answered", submission=row["id"], numbers=numbers)
+    pending = state is not None and state["state"] == "pending" and _on_branch(db, row)
+    rows.update(db, "submissions", row["id"], _owner(step) | ({} if pending else {"turn_id": None}))
+    return Claimed(state="pending" if pending else "new", submission=row["id"])
+
+
+def _on_branch(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    """Whether the turn stands on the conversation's present branch, where sending what is pending finds it."""
+    found = db.execute(
+        "SELECT 1 FROM turns t JOIN conversations c ON c.id = t.conversation_id AND c.branch_id = t.branch_id "
+        "WHERE t.id = ?",
+        (row["turn_id"],),
+    )
+    return found.fetchone() is not None
+
+
+def _answers(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[int, ...]:
+    """The number of the first request behind the turn that has a reply (a later send may have kept it in front)."""
+    found = db.execute(
+        "SELECT min(r.number) AS number FROM requests r JOIN turns t ON t.id = ? "
+        "WHERE r.conversation_id = t.conversation_id AND r.branch_id = t.branch_id AND r.last_seq >= t.seq "
+        "AND r.reply_id IS NOT NULL",
+        (row["turn_id"],),
+    ).fetchone()
+    return () if found["number"] is None else (found["number"],)
+
+
+def sent(db: sqlite3.Connection, submission: int, turn: int) -> None:
+    """The first turn recorded for a submission is its own."""
+    if submission:
+        db.execute("UPDATE submissions SET turn_id = ? WHERE id = ? AND turn_id IS NULL", (turn, submission))
+
+
+def settle(db: sqlite3.Connection, submission: int, numbers: tuple[int, ...]) -> None:
+    """Answered by these requests; without any, it failed, and is forgotten where nothing of it is in the view."""
+    if not numbers:
+        db.execute(
+            "DELETE FROM submissions WHERE id = ?1 AND NOT EXISTS "
+            "(SELECT 1 FROM turns t WHERE t.id = turn_id AND t.state != 'withdrawn')",
+            (submission,),
+        )
+    outcome = {"state": "answered" if numbers else "failed", "numbers": dumps(list(numbers))}
+    rows.update(db, "submissions", submission, outcome)
+
+
+@cache
+def machine() -> str:
+    """Where a process id means something: this host (a container has a name of its own), since it was started."""
+    boot = ""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{socket.gethostname()} {boot}".strip()
