@@ -96,7 +96,8 @@ def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
         migrations.apply(db, stop_before=names[names.index(last) + 1])
         db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.conn.execute(
-            "INSERT INTO conversations (id, namespace, name, created_at, updated_at, branch_id) VALUES (1, '', 'a', 0, 0, 1)"
+            "INSERT INTO conversations (id, namespace, name, created_at, updated_at, branch_id) "
+            "VALUES (1, '', 'a', 0, 0, 1)"
         )
         db.conn.execute("INSERT INTO branches (id, conversation_id, reason, created_at) VALUES (1, 1, 'start', 0)")
         db.conn.execute(
