@@ -85,6 +85,8 @@ class ModelCard:
     thinking_modes: tuple[str, ...] = ("adaptive", "disabled")
     efforts: bool = True
     """Takes `output_config.effort`."""
+    compaction: bool = True
+    """Offers server-side compaction ("Compaction overview": 4.6 and later)."""
     image_tier: Literal["high", "standard"] = "high"
     max_images: int = 600
     max_pdf_pages: int = 600
@@ -133,6 +135,7 @@ _SMALL: dict[str, Any] = {
     "prefill": True,
     "thinking_default": False,
     "thinking_modes": _MANUAL,
+    "compaction": False,
     "image_tier": "standard",
     "max_images": 100,
     "max_pdf_pages": 100,
@@ -142,12 +145,13 @@ TABLE: dict[str, ModelCard] = {
     card.id: card
     for card in (
         # The cacheable minimum of the 5.2 models is unconfirmed; 512 like their siblings would be likely,
-        # 1,024 is the cautious side: a marker too few, never a prediction too rosy.
+        # 1,024 is the cautious side: a marker too few, never a prediction too rosy. Compaction on them, and on
+        # Haiku 5.5, is unconfirmed.
         ModelCard(id="claude-fable-5-2", prices=(flat(8, 40, read=0.025),), cache_minimum=1024, system_turns=True,
-                  forced_tools=False, thinking_bound=True, thinking_bound_for_all=True,
+                  forced_tools=False, compaction=False, thinking_bound=True, thinking_bound_for_all=True,
                   open_tools_without_thinking=False, thinking_modes=("adaptive",), **_BIG),
         ModelCard(id="claude-mythos-5-2", prices=(flat(8, 40, read=0.025),), cache_minimum=1024, system_turns=True,
-                  forced_tools=False, thinking_bound=True, thinking_bound_for_all=True,
+                  forced_tools=False, compaction=False, thinking_bound=True, thinking_bound_for_all=True,
                   open_tools_without_thinking=False, thinking_modes=("adaptive",), **_BIG),
         ModelCard(id="claude-fable-5-1", prices=(flat(10, 50, read=0.025),), cache_minimum=512, system_turns=True,
                   forced_tools=False, thinking_bound=True, open_tools_without_thinking=False,
@@ -182,7 +186,7 @@ TABLE: dict[str, ModelCard] = {
         # Whether cached tokens count towards the 100,000 is unconfirmed; genai-prices counts them, and so do we.
         # Keep-all thinking is implied by preserved thinking, not stated; role: system is unconfirmed.
         ModelCard(id="claude-haiku-5-5", prices=(flat(0.10, 0.50), flat(0.50, 2.50, above=100_000)),
-                  cache_minimum=512, thinking_bound=True, open_tools_without_thinking=False, **_BIG),
+                  cache_minimum=512, thinking_bound=True, open_tools_without_thinking=False, compaction=False, **_BIG),
         ModelCard(id="claude-haiku-4-5", prices=(flat(1, 5),), cache_minimum=4096, thinking_kept="last",
                   efforts=False, **_SMALL),
     )
@@ -246,6 +250,7 @@ def _priced_elsewhere(model: str) -> ModelCard | None:
         thinking_kept="last",
         thinking_default=False,
         thinking_modes=(),
+        compaction=False,
         image_tier="standard",
         max_images=100,
     )

@@ -63,6 +63,8 @@ class Context:
     headers: dict[str, str] = field(default_factory=dict)
     batch: str | None = None
     """The id of the batch that this is an item of."""
+    compacted: Usage | None = None
+    """What a compaction by threshold used, before the reply itself."""
 
     @property
     def request_id(self) -> str:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sash.model.cards import TTL_SECONDS, ModelCard, base_name
+from sash.simulator import sealing
+from sash.simulator.editing import THRESHOLD
 from sash.simulator.prompt import THINKING, blocks_of, is_markable, walk
 from sash.simulator.shapes import SAMPLING_FIELDS, SERVER_RESULTS, JsonObject, Problem, shape_problems
 from sash.simulator.tokens import image_size, pdf_pages
@@ -122,6 +124,10 @@ def _turns(messages: Sequence[JsonObject]) -> list[_Turn]:
             runs.append((message["role"], index, []))
         runs[-1][2].extend(blocks_of(message["content"]))
     return [_Turn(role, at, tuple(blocks)) for role, at, blocks in runs]
+
+
+def _compaction(request: _Request) -> Iterator[Problem]:
+    yield from sealing.problems(request.body, request.card, request.betas)
 
 
 def _sampling(request: _Request) -> Iterator[Problem]:
@@ -333,6 +339,8 @@ def _pending_server_tool(turn: _Turn, following: _Turn) -> bool:
 def _prefill(request: _Request) -> Iterator[Problem]:
     """A request may end in an assistant message on old models only, or to go on after `pause_turn`."""
     last = _turns(request.messages)[-1]
+    if request.body.get("compaction"):
+        return
     if last.role != "assistant" or any(block["type"] == "server_tool_use" for block in last.blocks):
         return
     if len(request.messages) == 1 and any(block["type"] == "compaction" for block in last.blocks):
@@ -607,7 +615,7 @@ def _pdfs(request: _Request) -> Iterator[Problem]:
         yield Problem(rule="pdf_pages", message=f"A maximum of {request.card.max_pdf_pages} PDF pages may be provided.")
 
 
-_EDITS = ("clear_tool_uses_20250919", "clear_thinking_20251015", "compact_20260112")
+_EDITS = ("clear_tool_uses_20250919", "clear_thinking_20251015", THRESHOLD)
 
 
 def _context_management(request: _Request) -> Iterator[Problem]:
@@ -630,6 +638,29 @@ def _context_management(request: _Request) -> Iterator[Problem]:
             yield Problem(rule="context_management", message=f"{at}: clear_thinking_20251015 must be the first edit")
         elif edit["type"] == "clear_tool_uses_20250919":
             yield from _clearing(edit, at)
+        elif edit["type"] == THRESHOLD:
+            yield from _threshold(request, edit, at)
+
+
+THRESHOLD_BETA = "compact-2026-01-12"
+LEAST_TRIGGER = 50_000
+
+
+def _threshold(request: _Request, edit: JsonObject, at: str) -> Iterator[Problem]:
+    """The fields of a compact_20260112 edit ("Compaction")."""
+    if THRESHOLD_BETA not in request.betas:
+        yield Problem(rule="context_management", message=f"{at}.type: {THRESHOLD} needs the beta {THRESHOLD_BETA}")
+    if not request.card.compaction:
+        yield Problem(rule="context_management", message=f"{at}: {request.card.id} does not support compaction")
+    trigger = edit.get("trigger")
+    value = trigger.get("value") if isinstance(trigger, Mapping) else None
+    if trigger is not None and not (isinstance(value, int) and value >= LEAST_TRIGGER):
+        yield Problem(
+            rule="context_management", message=f"{at}.trigger.value: Input should be at least {LEAST_TRIGGER}"
+        )
+    for name in edit:
+        if name not in ("type", "trigger", "pause_after_compaction", "instructions"):
+            yield Problem(rule="context_management", message=f"{at}.{name}: Extra inputs are not permitted")
 
 
 _AMOUNTS = {"trigger": ("input_tokens", "tool_uses"), "keep": ("tool_uses",), "clear_at_least": ("input_tokens",)}
@@ -666,9 +697,9 @@ def _metadata(request: _Request) -> Iterator[Problem]:
 
 
 _RULES = (
-    _sampling, _output_limit, _metadata, _prewarm, _tool_definitions, _tool_choice, _thinking_config, _effort, _speed,
-    _format, _context_management, _first_message, _white_space, _version_rules, _system_turns, _markers,
-    _tools_needed, _pairs, _open_exchange, _prefill, _images, _pdfs,
+    _compaction, _sampling, _output_limit, _metadata, _prewarm, _tool_definitions, _tool_choice, _thinking_config,
+    _effort, _speed, _format, _context_management, _first_message, _white_space, _version_rules, _system_turns,
+    _markers, _tools_needed, _pairs, _open_exchange, _prefill, _images, _pdfs,
 )  # fmt: skip
 
 

@@ -1,128 +1,73 @@
 """The simulator itself: one organization's Claude, from an HTTP call to an answer. No transport, no sockets.
 
-`Simulator.handle` routes a call, checks it, renders the prompt, looks the cache up, writes a reply, bills it and
-logs the attempt. All time comes from `clock`. Client, async client and loopback server hang on it as methods.
+`Simulator.handle` routes a call, and answers it at once or as a stream; what a request is answered with and costs is
+`service`'s. All time comes from `clock`. Client, async client and loopback server hang on it as methods.
 A further endpoint is a line in `_ROUTES` and a method that returns an `Answer`.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 from sash.errors import InvalidOption
-from sash.model.cards import TABLE, ModelCard, base_name, card
-from sash.model.usage import Usage
-from sash.simulator import batches, checks, editing, models, wire
+from sash.simulator import batches, checks, models, wire
 from sash.simulator.batches import BATCHES, ITEMS, Batch, Batches, BatchRules, Item
-from sash.simulator.billing import dollars
-from sash.simulator.cache import CacheRules, Lookup, PromptCache
+from sash.simulator.cache import Lookup
 from sash.simulator.calls import Attempt, Context, Denied
-from sash.simulator.checks import CheckRules
 from sash.simulator.client import async_client_of, client_of
-from sash.simulator.clock import Clock
-from sash.simulator.diagnosis import Diagnoser, Fingerprint
 from sash.simulator.faults import (
     MESSAGES,
     ConnectionLost,
     CutStream,
     Fault,
-    FaultScript,
     HttpError,
     Overloaded,
     ServerError,
     Timeout,
 )
 from sash.simulator.limits import Limiter, Limits, Refused, Tier
-from sash.simulator.prompt import Prompt, PromptRules, render
-from sash.simulator.replies import Reply, reply_to, thought_about
+from sash.simulator.prompt import Prompt
 from sash.simulator.server import Serving
+from sash.simulator.service import Body, Prepared, Script, Scripted, Service, mapping, silence_of
 from sash.simulator.shapes import Problem
-from sash.simulator.thinking import Judgement, judge, without
-from sash.simulator.tokens import Tokenizer, remembering, tokenizer_for
 from sash.simulator.wire import Answer, Break, Call, Pause, Piece, Silence
-from sash.simulator.writing import Writer, Written
+from sash.simulator.writing import Written
 
 COUNT_TOKENS = "/v1/messages/count_tokens"
-Body = Mapping[str, Any]
-Scripted = str | Sequence[Mapping[str, Any]] | Reply | None
-Script = Callable[[Body], Scripted]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """A request that will be served."""
-
-    body: Body
-    card: ModelCard
-    tokenizer: Tokenizer
-    prompt: Prompt
-    judged: Judgement
-    edited: editing.Edited
-    betas: frozenset[str]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Simulator:
+class Simulator(Service):
     """A local Claude, precise enough to bill. Every option has the default of a new account without limits."""
 
-    clock: Clock = field(default_factory=Clock)
-    tokenizer: Tokenizer | None = None
-    """Counts tokens of text for every model; None: the built-in rule of each model's generation."""
-    cards: Mapping[str, ModelCard] = field(default_factory=dict)
-    """Further models, or other facts of known ones, by id."""
-    cache_rules: CacheRules = field(default_factory=CacheRules)
-    prompt_rules: PromptRules = field(default_factory=PromptRules)
-    check_rules: CheckRules = field(default_factory=CheckRules)
     limits: Limits | Tier | None = None
     """Rate limits, or a tier's name; None: none, and no headers."""
     keys: Mapping[str, str] | Iterable[str] | None = None
     """API keys, with the workspace of each where it is a mapping; None: any key or none will do."""
-    workspace: str = "wrkspc_simulated"
-    organization: str = "org_simulated"
-    new_account: bool = True
-    """Accounts created since 2026-08-31 have the binding of thinking enforced unasked ("Preserved thinking")."""
-    accept_foreign_thinking: bool = False
-    """Signatures recorded from the real API pass unchecked; else they are invalid."""
-    thinking: bool | Callable[[Body], str] = True
-    """Whether replies think where request and model do; or a function from body to thought."""
     count_error: float = 0.0
     """count_tokens is off by up to this share (deterministic per prompt): the real one is an estimate."""
     first_event_after: float = 0.0
     """Seconds until a reply begins."""
     seconds_per_token: float = 0.0
     """Seconds for each output token."""
-    bill_refusals: bool = True
     batch_rules: BatchRules = field(default_factory=BatchRules)
     """How fast batches are worked on."""
-
-    log: list[Attempt] = field(default_factory=list, init=False)
-    cache: PromptCache = field(init=False)
-    faults: FaultScript = field(default_factory=FaultScript, init=False)
-    _script: Script | list[Scripted] | None = field(default=None, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
-    _messages_made: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
-    _tools_called: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
-    _diagnoser: Diagnoser = field(default_factory=Diagnoser, init=False)
     _limiter: Limiter | None = field(init=False)
     _batches: Batches = field(init=False)
     _workspaces: dict[str, str] | None = field(init=False)
-    _tokenizer: Tokenizer | None = field(init=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.count_error < 1:
             raise InvalidOption("count_error is a share from 0 to 1", option="count_error", value=self.count_error)
-        self.cache = PromptCache(self.cache_rules)
+        super().__post_init__()
         self._limiter = Limiter(self.limits) if self.limits is not None else None
         self._batches = Batches(self._work, self.batch_rules)
         self._workspaces = _workspaces(self.keys, self.workspace)
-        self._tokenizer = remembering(self.tokenizer) if self.tokenizer is not None else None
 
     def __repr__(self) -> str:
         return f"<Simulator: {len(self.log)} requests, ${self.cost:.4f}, {self.clock!r}>"
@@ -266,26 +211,6 @@ class Simulator:
             **context.headers,
         }
 
-    def _record(self, context: Context, *, status: int | None, **facts: Any) -> None:
-        hidden = ("authorization", "x-api-key")
-        self.log.append(
-            Attempt(
-                number=context.number,
-                time=context.started,
-                method=context.call.method,
-                path=context.call.path,
-                headers={name: value for name, value in context.call.headers.items() if name not in hidden},
-                betas=context.betas,
-                body=context.body,
-                workspace=context.workspace,
-                request_id=context.request_id,
-                status=status,
-                fault=context.fault,
-                batch=context.batch,
-                **facts,
-            )
-        )
-
     # ---- models
 
     def _list_models(self, context: Context) -> Answer:
@@ -298,30 +223,11 @@ class Simulator:
         self._record(context, status=200)
         return self._json(context, 200, models.model_body(known))
 
-    def _known_cards(self) -> list[ModelCard]:
-        return list((TABLE | dict(self.cards)).values())
-
-    def _card(self, model: str) -> ModelCard | None:
-        if model in self.cards:
-            return self.cards[model]
-        if not model.startswith("claude-") or base_name(model) not in TABLE:
-            return None
-        known = card(model)
-        today = datetime.fromtimestamp(self.clock.now(), UTC).date()
-        return None if known.retires and today >= date.fromisoformat(known.retires) else known
-
-    def _served(self, model: str) -> ModelCard:
-        """The card of a model, or 404."""
-        known = self._card(model)
-        if known is None:
-            raise Denied(Problem(rule="model", message=f"model: {model}", status=404, kind="not_found_error"))
-        return known
-
     # ---- count_tokens
 
     def _count_tokens(self, context: Context) -> Answer | Silence:
         self._parse(context)
-        context.fault = self.faults.draw(COUNT_TOKENS, _mapping(context.body))
+        context.fault = self.faults.draw(COUNT_TOKENS, mapping(context.body))
         if (early := self._stopped_before_work(context)) is not None:
             return early
         prepared = self._prepare(context, counting=True)
@@ -339,16 +245,16 @@ class Simulator:
         creates = context.call.method == "POST" and context.call.path == BATCHES
         if creates:
             self._parse(context, batches.too_large)
-        context.fault = self.faults.draw(context.call.path, _mapping(context.body))
+        context.fault = self.faults.draw(context.call.path, mapping(context.body))
         if (early := self._stopped_before_work(context)) is not None:
             return early
         if self._limiter is not None:
-            asked = _mapping(context.body).get("requests") if creates else None
+            asked = mapping(context.body).get("requests") if creates else None
             queued = self._batches.queued() + len(asked) if isinstance(asked, list) else 0
             if over := self._limiter.take_batch(queued, context.started):
                 raise _limited(over)
         found = self._batches.answer(context)
-        silence = _silence(context.fault)
+        silence = silence_of(context.fault)
         self._record(context, status=None if silence else 200)
         if silence is not None:
             return silence
@@ -381,7 +287,7 @@ class Simulator:
         if isinstance(context.fault, Timeout | ConnectionLost | CutStream):
             raise Denied(_problem_of(ServerError()))
         prepared = self._prepare(context, counting=False)
-        lookup = self._look_up(context, prepared)
+        prepared, lookup = self._compacted(context, prepared, self._look_up(context, prepared))
         message = self._bill(context, prepared, lookup, self._write(prepared, context.fault))
         self.cache.commit(lookup, now=context.started)
         return message | self._late_fields(prepared)
@@ -390,12 +296,13 @@ class Simulator:
 
     def _messages(self, context: Context) -> Answer | Silence:
         self._parse(context)
-        context.fault = self.faults.draw(MESSAGES, _mapping(context.body))
+        context.fault = self.faults.draw(MESSAGES, mapping(context.body))
         if (early := self._stopped_before_work(context)) is not None:
             return early
         prepared = self._prepare(context, counting=False)
         lookup = self._look_up(context, prepared)
         self._limit(context, prepared, lookup)
+        prepared, lookup = self._compacted(context, prepared, lookup)
         written = self._write(prepared, context.fault)
         return self._deliver(context, prepared, lookup, written)
 
@@ -411,70 +318,16 @@ class Simulator:
     def _stopped_before_work(self, context: Context) -> Answer | Silence | None:
         """What a fault answers by itself, before the request is looked at."""
         fault = context.fault
-        if isinstance(fault, CutStream) and not _mapping(context.body).get("stream"):
+        if isinstance(fault, CutStream) and not mapping(context.body).get("stream"):
             fault = ConnectionLost() if fault.how == "lost" else Overloaded()
         if isinstance(fault, HttpError):
             return self._error(context, _problem_of(fault), fault.headers())
         if isinstance(fault, Timeout | ConnectionLost) and not fault.billed:
             self._record(context, status=None)
-            return _silence(fault)
+            return silence_of(fault)
         return None
 
-    def _prepare(self, context: Context, *, counting: bool) -> _Prepared:
-        body, version = context.body, context.call.headers.get("anthropic-version", "")
-        if version not in checks.VERSIONS:
-            message = f"anthropic-version: {version or 'header is required'}"
-            raise Denied(Problem(rule="version", message=f"{message}; known are {', '.join(checks.VERSIONS)}"))
-        model = _mapping(body).get("model")
-        known = self._served(model) if isinstance(model, str) else next(iter(TABLE.values()))
-        found = checks.problems(
-            body, known, betas=context.betas, version=version, counting=counting, rules=self.check_rules
-        )
-        if found:
-            raise Denied(found[0])
-        return self._rendered(body, known, frozenset(context.betas), batch=context.batch is not None)
-
-    def _rendered(self, body: Body, known: ModelCard, betas: frozenset[str], *, batch: bool = False) -> _Prepared:
-        """Judge the thinking, edit, render, and see that it fits. Raises Denied."""
-        judged = judge(
-            body,
-            known,
-            organization=self.organization,
-            new_account=self.new_account,
-            accept_foreign=self.accept_foreign_thinking,
-            batch=batch,
-        )
-        if judged.problems:
-            raise Denied(judged.problems[0])
-        if missing := editing.unsupported(body):
-            message = f"context_management: the simulator does not offer {', '.join(missing)}"
-            raise Denied(Problem(rule="not_simulated", message=message))
-        tokenizer = self._tokenizer or tokenizer_for(known)
-        edited = editing.edit(without(body, judged.dropped), lambda part: self._render(part, known, tokenizer).total)
-        prompt = self._render(edited.body, known, tokenizer)
-        if prompt.total > known.window:
-            message = f"prompt is too long: {prompt.total} tokens > {known.window} maximum"
-            raise Denied(Problem(rule="window", message=message))
-        return _Prepared(
-            body=body, card=known, tokenizer=tokenizer, prompt=prompt, judged=judged, edited=edited, betas=betas
-        )
-
-    def _render(self, body: Body, known: ModelCard, tokenizer: Tokenizer) -> Prompt:
-        return render(body, known, tokenizer=tokenizer, rules=self.prompt_rules)
-
-    def _look_up(self, context: Context, prepared: _Prepared) -> Lookup:
-        prompt = prepared.prompt
-        return self.cache.look_up(
-            prompt.keys,
-            prompt.ends,
-            prompt.markers,
-            total=prompt.total,
-            now=context.started,
-            scope=(context.workspace, prepared.card.id),
-            minimum=prepared.card.cache_minimum,
-        )
-
-    def _limit(self, context: Context, prepared: _Prepared, lookup: Lookup) -> None:
+    def _limit(self, context: Context, prepared: Prepared, lookup: Lookup) -> None:
         if self._limiter is None:
             return
         countable = lookup.use.fresh + lookup.use.write_5m + lookup.use.write_1h
@@ -483,36 +336,11 @@ class Simulator:
         if over is not None:
             raise _limited(over)
 
-    def _write(self, prepared: _Prepared, fault: Fault | None) -> Written:
-        thinker = self.thinking if callable(self.thinking) else thought_about if self.thinking else None
-        writer = Writer(
-            body=prepared.body,
-            card=prepared.card,
-            tokenizer=prepared.tokenizer,
-            judged=prepared.judged,
-            organization=self.organization,
-            betas=prepared.betas,
-            room=prepared.card.window - prepared.prompt.total,
-            names=self._tools_called,
-            thinker=thinker,
-        )
-        return writer.write(self._reply(prepared.edited.body), fault)
-
-    def _reply(self, body: Body) -> Reply:
-        scripted: Scripted = None
-        if callable(self._script):
-            scripted = self._script(body)
-        elif self._script:
-            scripted = self._script.pop(0)
-        if scripted is None:
-            return reply_to(body)
-        return scripted if isinstance(scripted, Reply) else Reply(content=scripted)
-
-    def _deliver(self, context: Context, prepared: _Prepared, lookup: Lookup, written: Written) -> Answer | Silence:
+    def _deliver(self, context: Context, prepared: Prepared, lookup: Lookup, written: Written) -> Answer | Silence:
         message = self._bill(context, prepared, lookup, written)
         if self._limiter is not None:
             self._limiter.spend_output(prepared.card.id, written.output, context.started)
-        silence, late = _silence(context.fault), self._late_fields(prepared)
+        silence, late = silence_of(context.fault), self._late_fields(prepared)
         if prepared.body.get("stream") and silence is None:
             return self._streamed(context, lookup, written, message, late)
         self.cache.commit(lookup, now=context.started + self.first_event_after)
@@ -520,52 +348,6 @@ class Simulator:
             return silence
         answer = self._json(context, 200, message | late)
         return replace(answer, pause=self.first_event_after + self._duration(written))
-
-    def _bill(self, context: Context, prepared: _Prepared, lookup: Lookup, written: Written) -> dict[str, Any]:
-        """Count and log what a reply costs; the message as it goes out."""
-        usage = replace(lookup.use.usage(written.output), thinking=written.thinking)
-        message_id = f"msg_sim{next(self._messages_made):020d}"
-        message = self._message(context, prepared, written, usage, message_id)
-        free = written.stop_reason == "refusal" and not self.bill_refusals
-        cost = dollars(usage, prepared.card, prepared.body, batch=context.batch is not None)
-        self._record(
-            context,
-            status=None if _silence(context.fault) else 200,
-            message_id=message_id,
-            usage=usage,
-            cost=0.0 if free else cost,
-            stop_reason=written.stop_reason,
-        )
-        return message
-
-    def _message(
-        self, context: Context, prepared: _Prepared, written: Written, usage: Usage, message_id: str
-    ) -> dict[str, Any]:
-        extra: dict[str, Any] = {}
-        sent = Fingerprint(workspace=context.workspace, model=prepared.card.id, prompt=prepared.prompt)
-        if (asked := prepared.body.get("diagnostics")) is not None:
-            extra["diagnostics"] = self._diagnoser.explain(asked.get("previous_message_id"), sent)
-        self._diagnoser.remember(message_id, sent)
-        if checks.BINDING_BETA in prepared.betas:
-            extra["input_transformations"] = [drop.wire() for drop in prepared.judged.dropped] or None
-        thought = checks.thinking_mode(prepared.body, prepared.card) != "disabled"
-        return wire.message_body(
-            message_id=message_id,
-            model=prepared.card.id,
-            content=written.content,
-            stop_reason=written.stop_reason,
-            stop_sequence=written.stop_sequence,
-            stop_details=written.stop_details,
-            usage=wire.usage_body(
-                usage, prepared.body, thinking=thought, tier="standard" if context.batch is None else "batch"
-            ),
-            extra=extra,
-        )
-
-    def _late_fields(self, prepared: _Prepared) -> dict[str, Any]:
-        if prepared.body.get("context_management") is None:
-            return {}
-        return {"context_management": {"applied_edits": list(prepared.edited.applied)}}
 
     def _duration(self, written: Written) -> float:
         return written.seconds + self.seconds_per_token * written.output
@@ -606,13 +388,6 @@ def _cut_off(cut: CutStream) -> Iterator[Piece]:
         yield Break()
 
 
-def _silence(fault: Fault | None) -> Silence | None:
-    """What a fault leaves of an answer, where it leaves none."""
-    if isinstance(fault, Timeout | ConnectionLost):
-        return Silence("timeout" if isinstance(fault, Timeout) else "lost")
-    return None
-
-
 def _problem_of(fault: HttpError) -> Problem:
     return Problem(rule="fault", message=fault.message, status=fault.status, kind=fault.wire_kind(), code=fault.code)
 
@@ -620,10 +395,6 @@ def _problem_of(fault: HttpError) -> Problem:
 def _limited(over: Refused) -> Denied:
     problem = Problem(rule="limits", message=over.message, status=429, kind="rate_limit_error")
     return Denied(problem, {"retry-after": f"{over.retry_after:g}"})
-
-
-def _mapping(body: Any) -> Body:
-    return body if isinstance(body, Mapping) else {}
 
 
 def _workspaces(keys: Mapping[str, str] | Iterable[str] | None, workspace: str) -> dict[str, str] | None:

@@ -1,8 +1,8 @@
 """Server-side context editing: `clear_tool_uses_20250919` ("Context editing" docs).
 
 Before the prompt is rendered, the oldest tool results give way to a placeholder; the client keeps and resends
-its whole history, and thinking stays valid, for the API does not count this as an edit. The other edits
-(`clear_thinking`, compaction) are not simulated: `unsupported` names them.
+its whole history, and thinking stays valid, for the API does not count this as an edit. What is
+not simulated (`clear_thinking`), `unsupported` names.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 from sash.simulator.prompt import Block, blocks_of
 
 CLEAR_TOOL_USES = "clear_tool_uses_20250919"
+THRESHOLD = "compact_20260112"
+"""Compaction by threshold comes after these edits: see `compaction`."""
 PLACEHOLDER = "[tool result cleared to save context]"
 TRIGGER = 100_000
 KEEP = 3
@@ -32,7 +34,7 @@ class Edited:
 def unsupported(body: Mapping[str, Any]) -> list[str]:
     """The edits asked for that are not simulated."""
     edits = (body.get("context_management") or {}).get("edits") or []
-    return [edit["type"] for edit in edits if edit["type"] != CLEAR_TOOL_USES]
+    return [edit["type"] for edit in edits if edit["type"] not in (CLEAR_TOOL_USES, THRESHOLD)]
 
 
 def edit(body: Mapping[str, Any], count: Callable[[Mapping[str, Any]], int]) -> Edited:
@@ -43,6 +45,8 @@ def edit(body: Mapping[str, Any], count: Callable[[Mapping[str, Any]], int]) -> 
     before = size = count(body)
     applied = []
     for wanted in edits:
+        if wanted["type"] != CLEAR_TOOL_USES:
+            continue
         cleared, calls = _clear(body, wanted, size)
         smaller = count(cleared) if calls else size
         if calls and size - smaller >= _value(wanted.get("clear_at_least"), 0):

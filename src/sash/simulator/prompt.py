@@ -56,6 +56,11 @@ class Chain:
     def __init__(self, bare: bytes = b"", full: bytes = b"", role: str = "") -> None:
         self.bare, self.full, self._role = bare, full, role
 
+    @property
+    def role(self) -> str:
+        """Who spoke last."""
+        return self._role
+
     def copy(self) -> Chain:
         """A chain that goes on from here by itself."""
         return Chain(self.bare, self.full, self._role)

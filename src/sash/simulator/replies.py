@@ -261,6 +261,16 @@ def summary_sentences(sentences: Sequence[Sentence], share: float = 0.25, least:
     return [said[at] for at in sorted(chosen)]
 
 
+def compacted(body: Mapping[str, Any], share: float) -> str:
+    """About `share` of what a whole conversation says, by quoting; the system prompt is no part of it."""
+    said = [
+        Sentence(sentence, words, role)
+        for role, text in _texts({}, visible_messages(body))
+        for sentence, words in _split(text)
+    ]
+    return "\n".join(_clip(sentence.text) for sentence in summary_sentences(said, share))
+
+
 def _interest(sentence: Sentence) -> float:
     """How much a sentence holds that must not be lost: names, numbers and instructions, for its length."""
     facts = len(_NAME.findall(sentence.text)) + 2 * len(_RULE.findall(sentence.text)) + (sentence.role == "user")

@@ -39,10 +39,11 @@ COUNT_FIELDS = frozenset(
 )  # fmt: skip
 SAMPLING_FIELDS = frozenset({"temperature", "top_p", "top_k"})
 BETA_FIELDS = {
+    "compaction": ("compact-2026-09-04",),
     "context_management": ("context-management-2025-06-27", "compact-2026-01-12"),
     "mcp_servers": ("mcp-client-2025-04-04", "mcp-client-2025-11-20", "mcp-client-2026-09-15"),
 }
-NOT_SIMULATED = frozenset({"compaction", "thread", "fallbacks", "fallback_credit_token", "billing_policy"})
+NOT_SIMULATED = frozenset({"thread", "fallbacks", "fallback_credit_token", "billing_policy"})
 
 _MARK = frozenset({"cache_control"})
 _RESULT = frozenset({"tool_use_id", "content"})

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.model.cards import ModelCard, base_name
+from sash.simulator import sealing
 from sash.simulator.prompt import SIGNATURE_MARK, THINKING, Block, Chain, blocks_of, preamble_chain
 from sash.simulator.shapes import Problem
 
@@ -154,6 +155,10 @@ def judge(
     for place, role, block in _places(body):
         if block.get("type") == "compaction" and block.get("content"):
             judged.chain, judged.before, judged.previous = preamble_chain(body), 0, "-"
+            if (found := sealing.resumed(block, body)) is not None:
+                judged.chain = Chain(bytes.fromhex(found.prefix), judged.chain.full, found.role)
+                judged.before, judged.previous = found.before, found.previous
+                continue
         if block.get("type") in THINKING:
             judge.see(block, place)
         judged.chain.fold(role, block)

@@ -149,7 +149,8 @@ def stream_events(message: Mapping[str, Any], late: Mapping[str, Any]) -> Iterat
     """The events of a whole message; `late`: fields that only message_delta carries (context_management)."""
     usage = dict(message["usage"])
     opening = {**usage, "output_tokens": min(1, usage["output_tokens"])}
-    opening.pop("output_tokens_details", None)
+    for late_name in ("output_tokens_details", "iterations"):
+        opening.pop(late_name, None)
     start = {**message, "content": [], "stop_reason": None, "stop_sequence": None, "stop_details": None}
     yield {"type": "message_start", "message": {**start, "usage": opening}}
     for index, block in enumerate(message["content"]):
@@ -169,6 +170,7 @@ _DELTA_USAGE = (
     "cache_read_input_tokens",
     "output_tokens",
     "output_tokens_details",
+    "iterations",
 )
 
 
@@ -194,6 +196,8 @@ def _opening(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, A
         deltas = [{"type": "thinking_delta", "thinking": piece} for piece in _pieces(block["thinking"])]
         deltas.append({"type": "signature_delta", "signature": block["signature"]})
         return {**block, "thinking": "", "signature": ""}, deltas
+    if kind == "compaction" and "signature" not in block:  # one on demand comes whole
+        return {**block, "content": None}, [{"type": "compaction_delta", "content": block["content"]}]
     return dict(block), []
 
 
