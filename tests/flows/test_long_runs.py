@@ -129,8 +129,9 @@ def test_a_model_that_binds_is_left_to_drop_what_it_cannot_keep(talk: Talk, sim:
     """Where the API's clearing is not enough, the open exchange goes with drop_block, not stripped."""
     sim.script(looking(40))
     chat = talk(budget=3_000, keep=1_000)
-    chat.run(ASKED, tools=[look], max_steps=70)
+    reply = chat.run(ASKED, tools=[look], max_steps=70)
     check(chat, sim, 3_000)
+    assert not any("Another thinking" in note for step in reply.steps for note in step.plan.notes)
     dropping = [a for a in sim.messages if "block_binding" in (a.body.get("thinking") or {})]
     assert dropping
     assert all("thinking-binding-controls-2026-08-01" in attempt.betas for attempt in dropping)

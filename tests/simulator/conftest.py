@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import anthropic
 import pytest
 
+import recorded
 from sash.simulator import Simulator
 
 
@@ -43,7 +43,4 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def recordings(data: Path) -> list[dict[str, Any]]:
     """Recorded exchanges of /v1/messages with the real API."""
-    found = [
-        entry for path in sorted((data / "api_recordings").glob("*.json")) for entry in json.loads(path.read_text())
-    ]
-    return [entry for entry in found if "/v1/messages" in entry["uri"]]
+    return recorded.recordings(data)

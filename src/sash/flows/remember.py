@@ -55,7 +55,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
     anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)
-    lost = _lost(last, settings.options)
+    lost = _lost(last, settings)
     now, before = format_size(settings.options, counter), format_size(last.sent.options if last else {}, counter)
     memory = Memory(
         head=loaded.head.seq,
@@ -207,19 +207,24 @@ FORMAT = "output format"
 """Loses the system level of the cache too: the model is told of it there ("Structured outputs")."""
 
 
-def _lost(last: LastRequest | None, options: Mapping[str, Any]) -> str:
+def _lost(last: LastRequest | None, settings: Settings) -> str:
     """The option that changed since the last request and lost what was cached; "" where none did."""
-    before, now = _decisive(last.sent.options if last else options), _decisive(options)
+    now = _decisive(settings.options, settings.card)
+    before = _decisive(last.sent.options, settings.card) if last else now
     return next((name for name in now if before[name] != now[name]), "")
 
 
-def _decisive(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options on which cached messages depend ("Prompt caching", what invalidates the cache)."""
+def _decisive(options: Mapping[str, Any], card: ModelCard) -> dict[str, Any]:
+    """The options on which cached messages depend ("Prompt caching", what invalidates the cache).
+
+    A default that is written out is no change, nor is what else stands beside the kind of thinking.
+    """
+    usual = "adaptive" if card.thinking_default else "disabled"
     choice, thinking = options.get("tool_choice") or {}, options.get("thinking") or {}
     return {
         FORMAT: asked_format(options),
         "effort": (options.get("output_config") or {}).get("effort"),
-        "thinking": (thinking.get("type"), thinking.get("budget_tokens")),
+        "thinking": (thinking.get("type") or usual, thinking.get("budget_tokens")),
         "tool choice": (choice.get("type") or "auto", choice.get("name"), choice.get("disable_parallel_tool_use")),
     }
 
