@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from sash import ClearedTools, Conversation, Economic, SlidingWindow, SteppedWindow, formats
 from sash.errors import BudgetExceeded, RequestRejected
