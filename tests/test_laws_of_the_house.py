@@ -18,7 +18,7 @@ HOUSE = Path(sash.__file__).parent
 STAIRS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("model",),
-    ("counting", "planning", "recall", "limits"),
+    ("counting", "planning", "recall", "summaries", "limits"),
     ("formats", "flows"),
     ("stores", "claude", "simulator"),
     ("drive", "streaming", "turnstile", "conversation", "replay", "inspect", "demo"),
@@ -29,7 +29,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
 LEVEL = {room: level for level, rooms in enumerate(STAIRS) for room in rooms}
 
 HEAVY = ("anthropic", "numpy", "tiktoken", "ctok", "genai_prices", "matplotlib", "sqlite_utils", "pydantic")
-PURE = ("model", "planning", "counting", "limits", "flows")
+PURE = ("model", "planning", "counting", "summaries", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 
 DOOR = {
@@ -142,7 +142,7 @@ def test_only_claude_and_the_simulators_client_import_the_sdk() -> None:
 
 @pytest.mark.parametrize("pure", PURE)
 def test_decisions_and_flows_do_no_io(pure: str) -> None:
-    """model, planning, counting and flows know no clock, chance, threads, SQL or network."""
+    """model, planning, counting, summaries, limits and flows know no clock, chance, threads, SQL or network."""
     used = {name.split(".")[0] for m, tree in MODULES.items() if room(m) == pure for _, name in imports(tree)}
     assert used & set(IMPURE) == set()
 

@@ -1,0 +1,144 @@
+"""Facts that must be kept: what turns and an earlier summary say that a user would miss, and what losing it costs.
+
+Rules, no model. A fact is a value (a number, a date, a name, an id, an address, an identifier) with the statement it
+stands in, or a standing instruction of the user, word for word. What an earlier summary kept comes back with its
+speaker and turn, so that cuts in a row do not wear it out. Which facts find room is decided in `guard`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sash.model.turns import Turn
+from sash.recall.words import words
+from sash.summaries.instructions import instructs
+from sash.summaries.layout import Line, parse
+from sash.summaries.statements import Speaker, Statement, clauses, sentences, statements
+from sash.summaries.values import Kind, Value, values
+from sash.summaries.worth import of_statement, of_value
+
+INSTRUCTION_WORTH = 100.0
+"""Cost of losing a standing instruction: more than any fact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something that must not be lost."""
+
+    kind: Kind
+    text: str
+    """the value as it was written; for an instruction all of it"""
+    seq: int
+    """the turn it was said in; 0 where only an earlier summary knows it"""
+    role: Speaker
+    quote: str
+    """the statement it stands in"""
+    worth: float = 1.0
+    """cost of losing it, without a unit: greater weighs more"""
+    on: str = ""
+    """the day it was said, where the statement means nothing without it"""
+
+    @property
+    def line(self) -> Line:
+        """How a summary quotes it."""
+        return Line(text=self.quote, seq=self.seq, speaker=self.role, on=self.on)
+
+
+def facts_of(turns: Sequence[Turn], previous: str = "") -> tuple[Fact, ...]:
+    """The must-keep facts of turns that leave the view, and of the summary before (text, or several joined).
+
+    Instructions of role system are left out: they are in force without a summary. In the order of the record,
+    what comes from the summary first.
+    """
+    said = [*_of_summary(previous), *(clause for one in statements(turns) for clause in _clauses(one))]
+    common = _common_words(said)
+    found = [(one, () if instructs(one) else tuple(values(one.text, common.__contains__))) for one in said]
+    crowds = Counter[int]()
+    for one, held in found:
+        crowds[one.seq] += len(held)
+    return tuple(fact for one, held in found for fact in _facts(one, held, crowds[one.seq]))
+
+
+def instructions_of(turns: Sequence[Turn], previous: str = "") -> tuple[Fact, ...]:
+    """The standing instructions among `facts_of`."""
+    return tuple(fact for fact in facts_of(turns, previous) if fact.kind == "instruction")
+
+
+def _clauses(statement: Statement) -> Iterator[Statement]:
+    if instructs(statement):
+        yield statement
+        return
+    for clause in clauses(statement.text):
+        yield Statement(
+            text=clause,
+            seq=statement.seq,
+            speaker=statement.speaker,
+            quoted=statement.quoted,
+            listed=statement.listed,
+            on=statement.on,
+        )
+
+
+_LISTED = "Rules:"
+"""Head under which an earlier summary's instructions are read again: whatever their form, they are instructions."""
+
+
+def _of_summary(text: str) -> Iterator[Statement]:
+    summary = parse(text)
+    for told in summary.instructions:
+        yield Statement(text=told.text, seq=told.seq, speaker="user", listed=True, head=_LISTED, on=told.on)
+    for told in summary.kept:
+        yield Statement(text=told.text, seq=told.seq, speaker=told.speaker, on=told.on)
+    for lines in summary.prose.values():
+        for line in lines:
+            for sentence in sentences(line):
+                for clause in clauses(sentence):
+                    yield Statement(text=clause, seq=0, speaker="summary")
+
+
+def _facts(statement: Statement, held: Sequence[Value], crowd: int) -> Iterator[Fact]:
+    if instructs(statement):
+        yield _instruction(statement)
+        return
+    weight = of_statement(statement, held, crowd)
+    for value in held:
+        yield Fact(
+            kind=value.kind,
+            text=value.text,
+            seq=statement.seq,
+            role=statement.speaker,
+            quote=statement.text,
+            worth=round(weight * of_value(value), 4),
+            on=statement.on,
+        )
+
+
+def _instruction(statement: Statement) -> Fact:
+    return Fact(
+        kind="instruction",
+        text=statement.text,
+        seq=statement.seq,
+        role="user",
+        quote=statement.text,
+        worth=INSTRUCTION_WORTH,
+        on=statement.on,
+    )
+
+
+_SMALL = re.compile(r"(?<![\w'’-])[^\W\d_A-Z][\w'’-]*")
+
+
+def _common_words(said: Iterable[Statement]) -> frozenset[str]:
+    """Words that are also written in small letters: at the beginning of a sentence they are no names."""
+    found: set[str] = set()
+    for one in said:
+        found.update(word for word in _SMALL.findall(one.text) if word.islower())
+    return frozenset(found)
+
+
+def normal(text: str) -> str:
+    """A text as it is compared: its words in small letters, one blank apart."""
+    return " ".join(words(text))

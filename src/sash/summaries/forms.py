@@ -1,0 +1,131 @@
+"""The forms in which users give standing instructions, as a table of patterns.
+
+    # what it is         a name for the forms that follow
+    a pattern            one form; a line that begins with more blanks goes on where the one before it ended
+
+LEAD stands for words that may come before an order ("and please, ..."), VERB for what an assistant can be told to do,
+MANNER for what an order about manner speaks of. Which words of whom are looked at is decided in `instructions`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+LEAD = (
+    r"^(?:(?:and|also|so|but|then|ok(?:ay)?|oh|hey|hi|hello|thanks|thank you|please|btw|by the way|one more thing|"
+    r"another thing|again|first|second|finally|just|claude|great|good|right|well|yes|no|ps|p\.s|reminder|instead|"
+    r"additionally|furthermore)\b[\s,.:;!–—-]*)*"
+)
+VERB = (
+    r"(?:answer|reply|respond|write|use|include|add|give|show|format|explain|keep|start|begin|end|finish|call|tell|ask|"
+    r"mention|list|convert|translate|provide|say|avoid|skip|cite|quote|put|return|send|remind|check|confirm|sign|speak|"
+    r"talk|address|assume|refer|round|sort|number|spell|summari[sz]e|limit|wrap|prefix|label|treat|follow|stick|stop|"
+    r"leave|make|be|do|let|present|offer|state|prefer|highlight|describe|name|warn|double-check|remember|mark|attach)"
+)
+MANNER = (
+    r"(?:answers?|repl(?:y|ies)|responses?|explanations?|summar(?:y|ies)|messages?|outputs?|sentences?|examples?|tone|"
+    r"style|language|format(?:ting)?|code|comments?|jargon|emojis?|bullet|lists?|tables?|units?|spelling|you\b|your)"
+)
+
+TABLE = r"""
+# always and never, as an order
+LEADalways\b(?!\s+(?:a|the|been|was|is|nice|good|happy|glad|wanted|loved)\b)
+LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were|would|will|a|the|\w+ed)\b)
+\b(?:please|you (?:must|should|shall|have to|need to|are to|can|could)|make sure(?: that)? you|be sure to|
+    make sure to|want you to|like you to|need you to|expect you to|ask you to|(?:can|could|would|will) you(?: please)?)
+    \s+(?:always|never)\b
+,\s*(?:please\s+|then\s+)?(?:always|never)\s+VERB\b
+\byou (?:must|are to|are not to|shall|may not|must not|mustn't)\s+(?:only\s+|not\s+)?VERB\b
+
+# from now on
+\b(?:from (?:now|here|this point|today) on(?:wards?)?|going forward|for the rest of (?:this|our|the) (?:chat|talk|
+    conversation|session|project|thread)|until (?:I (?:say|tell)|further notice)|as of now)
+    (?!,?\s*(?:I|he|she|they|we|it)\b(?!\s+(?:want|need|prefer|expect|would|'d)\b))
+^(?:in (?:the )?future|by default|in general),?\s+(?:please\s+)?(?:always\s+|never\s+|don't\s+|do not\s+|only\s+)?VERB\b
+\bunless I (?:say|ask|tell|request|specify|state)|\bunder no circumstances?\b|\bno matter what I\b|\bat all times\b
+
+# when I ask
+\b(?:when(?:ever)?|if|every ?time|each time|any ?time) (?:I|someone|anyone|a user|we)\b[^,]{1,120},\s*
+    (?:please\s+|then\s+|just\s+|you (?:should|must)\s+|do not\s+|don't\s+)*VERB\b(?!\s+me\s+(?:a|an|the)\b)
+LEADVERB\b.*\b(?:when(?:ever)?|every time|each time|any ?time) (?:I|we)
+    (?:'m|\s+(?:am|ask|say|mention|request|write|send|type|want|share|talk|report|describe|give))\b
+
+# prohibitions
+LEAD(?:do not|don['’]?t|dont)\s+(?:ever\s+)?(?!worry|mind|know|think|get me|bother|hesitate|you\b|have|feel|want|like|
+    be (?:sad|afraid|shy|so)|need|really|even|see|understand|remember|we\b|they\b|believe|laugh|let|give up|miss)\w+
+LEADstop \w+ing\b
+LEAD(?:avoid|refrain from)\b
+LEADno (?:more )?(?!problem|worr|idea|thank|way|wonder|doubt|one|need|matter|kidding|rush|clue|luck|big|pressure|
+    longer|news|time|sign|reply)(?:\w+ ){0,4}\w+(?:,? please)?[.!]?$
+
+# manner
+LEAD(?:only|exclusively) VERB\b|LEADVERB(?: \w+){0,2} only\b
+LEADkeep (?:(?:your|the|all|every|each)(?: \w+){0,2} )?MANNER
+LEADkeep (?:it|things) (?:short|brief|simple|concise|formal|informal|casual|professional|polite|clean)
+LEAD(?:answer|reply|respond|speak|talk|write)(?: to me| back| everything| all \w+| your \w+| me)?
+    \s(?:in|with|using|as|like|only|briefly|concisely|without)\b
+    (?! (?:a|an) (?:poem|story|song|function|program|script|letter|mail|email|essay))
+LEADuse (?:\S+ ){0,4}(?:units?|spelling|notation|tone|currency|instead of|throughout|for (?:all|every|any)|
+    in (?:all|every|your))\b
+LEADstick (?:to|with)\b|LEADbe (?:brief|concise|short|polite|formal|informal|direct|honest|specific)\b
+
+# names
+LEAD(?:you (?:can|may|should) )?(?:call|address) (?:me|us|him|her|them|it|my \w+)\b
+    (?! (?:tomorrow|later|back|when|at|on|if|maybe|crazy|old))
+LEADrefer to \S+(?: \S+){0,3} as\b
+
+# wishes
+\bI(?:['’]d)?\s+(?:really\s+|would\s+)?(?:want|need|like|expect|prefer)\s+you\s+(?:not to|to\s+(?:keep|stop|remember|
+    answer|reply|respond|use|speak|avoid|treat|stick|only|be|address|call|refer|sign))\b
+\bI(?:['’]d| would)?\s+(?:always |really |strongly )?(?:prefer|rather have|insist on)\s+(?:\w+[ -]){0,4}MANNER
+\bmy (?:standing )?(?:preference|rule|request|instruction)s? (?:is|are)\b.*\bVERB\b
+
+# to be remembered
+LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make a note|take note|note)\b
+    (?!\s*(?:when|the time|how|those|them|him|her)\b)[\s:,]
+^(?:important|note|nb|n\.b|fyi|for the record|please note|attention)\s*[:!–—-]
+^(?:standing )?(?:instruction|rule|constraint|requirement|guideline|policy|preference)s?(?: (?:no\.? )?\d+)?\s*:
+
+# constraints
+\b(?:all|every|each|any|no|your)\s(?:\S+\s){0,5}(?:must|may|should|shall)\s(?:not |never |always |only )?
+    (?:be|have|include|contain|exceed|use|start|end|stay|come|go)\b
+
+# German
+^(?:bitte\s+)?(?:immer|niemals|nie)\b|\bbitte (?:immer|nie|niemals|nur)\b|\bnenn(?:e|en sie)? mich\b
+\b(?:ab (?:jetzt|sofort|heute)|von nun an|in zukunft|k[üu]nftig)\b(?! (?:werde|will|gehe|mache) ich)
+\b(?:antworten?|schreiben?|benutzen?|verwenden?)(?: sie)?\b[^.]*\b(?:immer|niemals|nur|stets)\b
+
+# French
+\b(?:d[ée]sormais|dor[ée]navant|[àa] partir de maintenant)\b|\bappele?l?(?:e|ez)[- ]moi\b
+^(?:s'il (?:te|vous) pla[iî]t,? )?(?:ne )?(?:r[ée]pond|[ée]cri|utilise|[ée]vite|parle)\w{0,4}\b[^.]*
+    \b(?:toujours|jamais)\b
+
+# Spanish, Italian, Portuguese, Dutch
+\b(?:de ahora en adelante|a partir de ahora|d'ora in poi|da ora in poi|de agora em diante|a partir de agora|
+    vanaf nu|voortaan)\b
+\b(?:ll[áa]mame|chiamami|me chame|chame-me|noem me)\b
+^(?:por favor,? |per favore,? )?(?:siempre|nunca|sempre|mai|altijd|nooit)\b
+
+# Chinese
+从现在(?:开始|起)|以后(?:都|请)|(?:请|必须|一定要)(?:总是|始终|一直|永远)|(?:永远|千万|请)不要|叫我|记住
+
+# Japanese
+今後は|これから(?:は|ずっと)|(?:必ず|常に|いつも)[^。]*ください|(?:しないで|使わないで)ください|と呼んで
+"""
+
+
+def _forms() -> Iterator[re.Pattern[str]]:
+    form = ""
+    for line in [*TABLE.splitlines(), ""]:
+        if line.startswith("    "):
+            form += line.strip()
+            continue
+        if form:
+            filled = form.replace("LEAD", LEAD).replace("VERB", VERB).replace("MANNER", MANNER)
+            yield re.compile(filled, re.IGNORECASE)
+        form = "" if line.startswith("#") else line.strip()
+
+
+FORMS = tuple(_forms())
+"""What a standing instruction looks like."""

@@ -1,0 +1,213 @@
+"""Whether a summariser's answer will do, and the summary that is made of it.
+
+An answer that is no summary (cut short, refused, a tool call, empty, without the titles asked for, no shorter than what
+it replaces) changes nothing: the verdict says why. Otherwise what must be kept and is missing is added word for word,
+by cost of loss, within the limit; the user's instructions come first. It knows neither the model nor the request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sash.model.blocks import Block
+from sash.model.turns import Turn
+from sash.summaries.choosing import choose
+from sash.summaries.coverage import Coverage
+from sash.summaries.facts import Fact, normal
+from sash.summaries.layout import Line, Summary, parse, render, sections, unescape
+from sash.summaries.prompts import texts
+from sash.summaries.statements import statements
+
+Size = Callable[[str], int]
+
+INSTRUCTIONS = 0.5
+"""Part of the limit that the user's instructions may take before the oldest must stay in their turns."""
+ALIKE = 0.6
+"""Share of a line's words in a sentence of the user's from which it counts as the model's rendering of that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a summariser's answer."""
+
+    ok: bool
+    text: str = ""
+    """the summary, as it is stored and given to `render`; "" when not ok"""
+    reason: str = ""
+    """why not: truncated, refused, tool-call, unfinished, empty, unstructured, too-long, not-shorter"""
+    tokens: int = 0
+    """of the summary as it is sent, tags included"""
+    kept: int = 0
+    """must-keep facts that the model's own words hold"""
+    added: tuple[Fact, ...] = ()
+    """facts that were missing and are quoted now"""
+    lost: tuple[Fact, ...] = ()
+    """facts for which there was no room, the dearest first"""
+    verbatim: tuple[int, ...] = ()
+    """seqs of turns that must stay in view: their instructions found no room"""
+
+
+def judge(
+    blocks: Sequence[Block],
+    stop_reason: str | None,
+    *,
+    facts: Sequence[Fact],
+    turns: Sequence[Turn],
+    limit: int,
+    replaced: int,
+    size: Size,
+    must_keep: bool = True,
+) -> Verdict:
+    """Judge an answer: its blocks and stop reason, against the facts and turns that it stands for.
+
+    `limit` is the most tokens of the summary as it is sent, `replaced` the tokens of what it replaces (the previous
+    summary and the leaving turns), `size` tells the tokens of a text. Without `must_keep` nothing is added.
+    """
+    answer = unescape("\n".join(texts(blocks))).strip()
+    reason = _unfit(blocks, stop_reason, answer)
+    if reason:
+        return Verdict(ok=False, reason=reason)
+    if size(answer) > limit:
+        return Verdict(ok=False, reason="too-long")
+    read = parse(answer)
+    instructions, claimed = _instructions(read, facts, turns)
+    room = min(limit, replaced - 1)
+    fitting, verbatim = _newest(instructions, int(room * INSTRUCTIONS), size) if must_keep else (instructions, ())
+    summary = _fitting(_own(read, claimed, fitting), room, size)
+    if summary is None:
+        return Verdict(ok=False, reason="not-shorter")
+    return _complete(summary, facts, room, size, must_keep, verbatim)
+
+
+def _complete(
+    summary: Summary, facts: Sequence[Fact], room: int, size: Size, must_keep: bool, verbatim: tuple[int, ...]
+) -> Verdict:
+    """The summary with what is missing added."""
+    held = Coverage(summary.lines())
+    missing = [fact for fact in facts if not held.holds(fact)]
+    chosen = choose(missing, held, room - tokens_of(summary, size), size) if must_keep else ()
+    summary = Summary(instructions=summary.instructions, prose=summary.prose, kept=chosen)
+    while summary.kept and tokens_of(summary, size) > room:
+        summary = Summary(instructions=summary.instructions, prose=summary.prose, kept=summary.kept[:-1])
+    all_held = Coverage(summary.lines())
+    pinned = {fact for fact in missing if fact.kind == "instruction" and fact.seq in verbatim}
+    lost = [fact for fact in missing if fact not in pinned and not all_held.holds(fact)]
+    return Verdict(
+        ok=True,
+        text=str(summary),
+        tokens=tokens_of(summary, size),
+        kept=len(facts) - len(missing),
+        added=tuple(fact for fact in missing if all_held.holds(fact)),
+        lost=tuple(sorted(lost, key=lambda fact: (-fact.worth, fact.seq))),
+        verbatim=verbatim,
+    )
+
+
+def tokens_of(summary: Summary, size: Size) -> int:
+    """Tokens of a summary as it is sent."""
+    return size(str(render(str(summary))["text"]))
+
+
+_REFUSED = re.compile(
+    r"^(?:I['’]?m (?:very |really )?sorry|I apologi[sz]e|sorry,|unfortunately,? I|as an AI|"
+    r"I (?:can(?:no|['’])t|am unable|won['’]t|will not))",
+    re.I,
+)
+_STOPPED = {
+    "refusal": "refused",
+    "max_tokens": "truncated",
+    "model_context_window_exceeded": "truncated",
+    "tool_use": "tool-call",
+    "pause_turn": "unfinished",
+    None: "unfinished",
+}
+
+
+def _unfit(blocks: Sequence[Block], stop_reason: str | None, answer: str) -> str:
+    """Why an answer is no summary; "" for one that is."""
+    if stop_reason in _STOPPED:
+        return _STOPPED[stop_reason]
+    if any((block.get("type") or "").endswith("tool_use") for block in blocks):
+        return "tool-call"
+    if not answer:
+        return "empty"
+    titled = sections(answer) - {"kept"}
+    if not titled:
+        return "refused" if _REFUSED.match(answer) else "unstructured"
+    return "" if any(parse(answer).lines()) else "empty"
+
+
+def _instructions(
+    read: Summary, facts: Sequence[Fact], turns: Sequence[Turn]
+) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+    """The user's instructions in the order they were given, and what the model only claims to be one.
+
+    What the model names as an instruction counts as one only in the user's own words: orders that stand in a
+    document or a tool's result never become the user's.
+    """
+    lines = [fact.line for fact in facts if fact.kind == "instruction"]
+    said = [(one, frozenset(normal(one.text).split())) for one in statements(turns) if one.speaker == "user"]
+    own = [(one, words) for one, words in said if not one.quoted and words]
+    known = [frozenset(normal(line.text).split()) for line in lines]
+    claimed = []
+    for line in read.instructions:
+        words = frozenset(normal(line.text).split())
+        if any(_alike(words, other) for other in known):
+            continue
+        best = max(own, key=lambda entry: _likeness(words, entry[1]), default=None)
+        if best and _alike(words, best[1]):
+            lines.append(Line(text=best[0].text, seq=best[0].seq, on=best[0].on))
+            known.append(best[1])
+        else:
+            claimed.append(line.text)
+    unique = {normal(line.text): line for line in lines}
+    return tuple(sorted(unique.values(), key=lambda line: line.seq)), tuple(claimed)
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    return _likeness(one, other) >= ALIKE
+
+
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """How much of one stands in the other."""
+    return len(one & other) / max(len(one), 1)
+
+
+def _newest(lines: Sequence[Line], room: int, size: Size) -> tuple[tuple[Line, ...], tuple[int, ...]]:
+    """The newest instructions within `room` tokens, and the turns of those that are older and must stay in view."""
+    fitting: list[Line] = []
+    for line in reversed(lines):
+        room -= size(str(line)) + 1
+        if room < 0 and line.seq:
+            break
+        fitting.insert(0, line)
+    older = lines[: len(lines) - len(fitting)]
+    return tuple(fitting), tuple(sorted({line.seq for line in older}))
+
+
+def _own(read: Summary, claimed: Sequence[str], instructions: Sequence[Line]) -> Summary:
+    """The model's own words, without what stands among the instructions and what it repeats."""
+    seen = {normal(line.text) for line in instructions}
+    prose = {}
+    for section, lines in read.prose.items():
+        more = (f"Said, not by the user: {text}" for text in claimed) if section == "facts" else ()
+        fresh = []
+        for line in (*lines, *more):
+            if normal(line) not in seen:
+                seen.add(normal(line))
+                fresh.append(line)
+        prose[section] = tuple(fresh)
+    return Summary(instructions=tuple(instructions), prose=prose)
+
+
+def _fitting(summary: Summary, room: int, size: Size) -> Summary | None:
+    """The summary within `room` tokens: the last lines of its facts give way; None if even that is not enough."""
+    while tokens_of(summary, size) > room:
+        facts = summary.prose.get("facts", ())
+        if not facts:
+            return None
+        drop = max(1, len(facts) // 10)
+        summary = Summary(instructions=summary.instructions, prose={**summary.prose, "facts": facts[:-drop]})
+    return summary

@@ -1,0 +1,1 @@
+"""Summaries: facts that must be kept, prompts, guards."""
