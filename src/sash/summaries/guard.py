@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sash.model.blocks import Block
 from sash.model.turns import Turn
@@ -78,28 +78,32 @@ def judge(
     summary = _fitting(_own(read, claimed, fitting), room, size)
     if summary is None:
         return Verdict(ok=False, reason="not-shorter")
-    return _complete(summary, facts, room, size, must_keep, verbatim)
+    chosen = _chosen(summary, facts, room, size) if must_keep else ()
+    summary = replace(summary, kept=chosen)
+    while summary.kept and tokens_of(summary, size) > room:
+        summary = replace(summary, kept=summary.kept[:-1])
+    return _report(summary, Coverage(read.lines()), facts, verbatim, tokens_of(summary, size))
 
 
-def _complete(
-    summary: Summary, facts: Sequence[Fact], room: int, size: Size, must_keep: bool, verbatim: tuple[int, ...]
-) -> Verdict:
-    """The summary with what is missing added."""
+def _chosen(summary: Summary, facts: Sequence[Fact], room: int, size: Size) -> tuple[Line, ...]:
+    """What is quoted because the summary lacks it."""
     held = Coverage(summary.lines())
     missing = [fact for fact in facts if not held.holds(fact)]
-    chosen = choose(missing, held, room - tokens_of(summary, size), size) if must_keep else ()
-    summary = Summary(instructions=summary.instructions, prose=summary.prose, kept=chosen)
-    while summary.kept and tokens_of(summary, size) > room:
-        summary = Summary(instructions=summary.instructions, prose=summary.prose, kept=summary.kept[:-1])
-    all_held = Coverage(summary.lines())
-    pinned = {fact for fact in missing if fact.kind == "instruction" and fact.seq in verbatim}
-    lost = [fact for fact in missing if fact not in pinned and not all_held.holds(fact)]
+    return choose(missing, held, room - tokens_of(summary, size), size)
+
+
+def _report(summary: Summary, own: Coverage, facts: Sequence[Fact], verbatim: tuple[int, ...], tokens: int) -> Verdict:
+    """The verdict on a finished summary: what of the facts the model's words held, what was added, what is lost."""
+    held = Coverage(summary.lines())
+    missing = [fact for fact in facts if not own.holds(fact)]
+    gone = [fact for fact in missing if not held.holds(fact)]
+    lost = [fact for fact in gone if fact.kind != "instruction" or fact.seq not in verbatim]
     return Verdict(
         ok=True,
         text=str(summary),
-        tokens=tokens_of(summary, size),
+        tokens=tokens,
         kept=len(facts) - len(missing),
-        added=tuple(fact for fact in missing if all_held.holds(fact)),
+        added=tuple(fact for fact in missing if fact not in gone),
         lost=tuple(sorted(lost, key=lambda fact: (-fact.worth, fact.seq))),
         verbatim=verbatim,
     )
