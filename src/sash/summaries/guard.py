@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sash.model.blocks import Block
 from sash.model.turns import Turn
@@ -72,7 +73,7 @@ def judge(
     if size(answer) > limit:
         return Verdict(ok=False, reason="too-long")
     read = parse(answer)
-    instructions, claimed = _instructions(read, facts, turns)
+    instructions, claimed = _instructions(read, facts, turns, must_keep)
     room = min(limit, replaced - 1)
     fitting, verbatim = _newest(instructions, int(room * INSTRUCTIONS), size) if must_keep else (instructions, ())
     summary = _fitting(_own(read, claimed, fitting), room, size)
@@ -144,39 +145,45 @@ def _unfit(blocks: Sequence[Block], stop_reason: str | None, answer: str) -> str
 
 
 def _instructions(
-    read: Summary, facts: Sequence[Fact], turns: Sequence[Turn]
+    read: Summary, facts: Sequence[Fact], turns: Sequence[Turn], must_keep: bool
 ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     """The user's instructions in the order they were given, and what the model only claims to be one.
 
     What the model names as an instruction counts as one only in the user's own words: orders that stand in a
-    document or a tool's result never become the user's.
+    document or a tool's result never become the user's. Without `must_keep` only what it names counts.
     """
-    lines = [fact.line for fact in facts if fact.kind == "instruction"]
-    said = [(one, frozenset(normal(one.text).split())) for one in statements(turns) if one.speaker == "user"]
-    own = [(one, words) for one, words in said if not one.quoted and words]
-    known = [frozenset(normal(line.text).split()) for line in lines]
-    claimed = []
+    given = [fact.line for fact in facts if fact.kind == "instruction"]
+    own = [
+        Line(text=one.text, seq=one.seq, on=one.on)
+        for one in statements(turns)
+        if one.speaker == "user" and not one.quoted
+    ]
+    lines, claimed = (given if must_keep else []), []
     for line in read.instructions:
-        words = frozenset(normal(line.text).split())
-        if any(_alike(words, other) for other in known):
-            continue
-        best = max(own, key=lambda entry: _likeness(words, entry[1]), default=None)
-        if best and _alike(words, best[1]):
-            lines.append(Line(text=best[0].text, seq=best[0].seq, on=best[0].on))
-            known.append(best[1])
-        else:
+        meant = _meant(line.text, given) or _meant(line.text, own)
+        if meant is None:
             claimed.append(line.text)
+        else:
+            lines.append(meant)
     unique = {normal(line.text): line for line in lines}
     return tuple(sorted(unique.values(), key=lambda line: line.seq)), tuple(claimed)
 
 
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    return _likeness(one, other) >= ALIKE
+def _meant(text: str, said: Sequence[Line]) -> Line | None:
+    """What somebody said that a text renders: the one that holds most of its words."""
+    words = frozenset(normal(text).split())
+    best = max(said, key=lambda line: _likeness(words, line.text), default=None)
+    return best if best and _likeness(words, best.text) >= ALIKE else None
 
 
-def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
-    """How much of one stands in the other."""
-    return len(one & other) / max(len(one), 1)
+def _likeness(words: frozenset[str], said: str) -> float:
+    """How many of the words stand in what was said."""
+    return len(words & _words(said)) / max(len(words), 1)
+
+
+@lru_cache(maxsize=4_096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(normal(text).split())
 
 
 def _newest(lines: Sequence[Line], room: int, size: Size) -> tuple[tuple[Line, ...], tuple[int, ...]]:
