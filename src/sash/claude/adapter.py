@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from sash.claude import translate
+from sash.claude.batch import AsyncBatches, Batches
 from sash.claude.clients import reject_unsupported
 from sash.claude.context import forecasting
 from sash.errors import NotSupported
+from sash.flows.batch_steps import BATCH_STEPS
 from sash.flows.steps import CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
 from sash.model.answers import Answer
 
@@ -24,6 +26,8 @@ class Claude:
 
     def perform(self, step: Step[Any]) -> Any:
         """Do one step."""
+        if isinstance(step, BATCH_STEPS):
+            return Batches(self.client).perform(step)
         try:
             match step:
                 case Send():
@@ -57,6 +61,8 @@ class AsyncClaude:
 
     async def perform(self, step: Step[Any]) -> Any:
         """Do one step."""
+        if isinstance(step, BATCH_STEPS):
+            return await AsyncBatches(self.client).perform(step)
         try:
             match step:
                 case Send():
