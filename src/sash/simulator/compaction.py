@@ -13,8 +13,9 @@ from sash.model.cards import ModelCard
 from sash.model.usage import Usage
 from sash.simulator.editing import THRESHOLD
 from sash.simulator.faults import Fault, Refusal, Stopped
-from sash.simulator.replies import Reply, compacted
+from sash.simulator.replies import Reply
 from sash.simulator.sealing import seal
+from sash.simulator.summarising import compacted
 from sash.simulator.thinking import Judgement
 from sash.simulator.tokens import Tokenizer
 from sash.simulator.writing import Written
