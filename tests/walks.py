@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sash import Conversation, check_request
+from sash import Conversation, Recall, check_request
 from sash.errors import BudgetExceeded, NothingToRetry, RemoteError
 from sash.flows.branch import PastRequest
 from sash.model.blocks import dumps
@@ -37,8 +37,18 @@ def text_of(size: int, seed: int) -> str:
 class Walk:
     """One user's afternoon. `strategy`, `budget` and `keep` are those of every conversation it opens."""
 
-    def __init__(self, path: Path, strategy: Any, *, budget: int, keep: int, system: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        strategy: Any,
+        *,
+        budget: int,
+        keep: int,
+        system: str | None = None,
+        recall: Recall | None = None,
+    ) -> None:
         self.path, self.strategy, self.budget, self.keep = path, strategy, budget, keep
+        self.recall = recall
         self.sim = Simulator()
         self.client = self.sim.client(max_retries=0)
         self.made: dict[int, tuple[str, int]] = {}
@@ -52,7 +62,7 @@ class Walk:
     def _open(self, id: str, **settings: Any) -> Conversation:
         return Conversation(
             self.path, id=id, model=MODEL, strategy=self.strategy, budget=self.budget, keep=self.keep,
-            max_tokens=4_000, client=self.client, clock=self.sim.clock.now, **settings,
+            max_tokens=4_000, client=self.client, clock=self.sim.clock.now, recall=self.recall, **settings,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -258,6 +268,15 @@ class Walk:
             # A bound holds at its coverage, not always: a small overrun is no broken law.
             assert attempt.usage.prompt <= 1.03 * self.budget + 16, (attempt.usage.prompt, past.request.expected)
         self.check_growth(id, past)
+        self.check_attached(past)
+
+    def check_attached(self, past: PastRequest) -> None:
+        """What is recalled stays within its share, and stands in the view only once."""
+        shown = [turn.attached for turn in past.turns if turn.attached and past.epoch.shows(turn)]
+        quoted = [source.turn for one in shown for source in one.sources]
+        assert len(quoted) == len(set(quoted)), "recalled twice"
+        assert not set(quoted) & {turn.id for turn in past.turns}, "recalled what stands in the view"
+        assert sum(one.tokens for one in shown) <= (self.recall.tokens if self.recall else 0)
 
     def check_growth(self, id: str, past: PastRequest) -> None:
         """Within an epoch, what was answered stands unchanged at the beginning."""

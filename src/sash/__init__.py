@@ -16,6 +16,7 @@ from sash.planning.plan import Plan
 from sash.planning.rules import check_request
 from sash.planning.situation import Marks
 from sash.planning.strategies import ClearedTools, Economic, Everything, SlidingWindow, SteppedWindow
+from sash.recall import Recall
 from sash.stores import MemoryStore, SqliteStore
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MemoryStore",
     "ModelCard",
     "Plan",
+    "Recall",
     "Reply",
     "SashError",
     "SlidingWindow",

@@ -87,6 +87,7 @@ class _Talk:
         budget: int = DEFAULT_BUDGET,
         keep: int | None = None,
         strategy: Strategy | None = None,
+        recall: Recall | bool | None = None,
         max_tokens: int = DEFAULT_MAX_TOKENS,
         cache: Ttl | Marks | Literal["auto"] | None = "auto",
         namespace: str = "",
@@ -110,6 +111,7 @@ class _Talk:
         self.budget = budget
         self.keep = keep if keep is not None else budget // 4
         self.strategy: Strategy = strategy or Economic()
+        self.recalls = _recalls(recall)
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
         self._layers = Layers(retries=retries)
@@ -171,6 +173,7 @@ class _Talk:
             namespace=self.namespace,
             counter=self._counter(card or self.card),
             endpoint=self._endpoint,
+            recall=self.recalls,
             forms=self._forms,
             sizes=self._sizes,
             quiet_until=self._quiet_until,
@@ -353,6 +356,7 @@ class _Talk:
             "budget": self.budget,
             "keep": self.keep,
             "strategy": self.strategy,
+            "recall": self.recalls,
             "max_tokens": self.max_tokens,
             "cache": self._marks or "auto",
             "counter": self._base,
@@ -372,7 +376,8 @@ class Conversation(_Talk):
     `store`: a path, a store, or None for memory. `id`: names the conversation in it; None makes one up.
     `model`, `system`, `tools`: as the SDK takes them; not given, they are what the record says was last in
     force. `budget`: the most prompt tokens of a request; `keep`: the recent tokens that always stay verbatim
-    (default budget / 4). `strategy`: what leaves the view, and when (default `Economic()`: by price). `cache`:
+    (default budget / 4). `strategy`: what leaves the view, and when (default `Economic()`: by price). `recall`: a
+    `Recall`, or True for its defaults: what left the view and answers a new question is attached to it. `cache`:
     "auto" leaves the lifetime of markers to the strategy; "5m", "1h" or `Marks` fix it; None marks nothing.
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
@@ -902,6 +907,14 @@ def _draft(message: Any) -> Draft:
     if found["role"] == "system":
         return instruction(found.get("content") or "")
     return Draft(role=found["role"], content=dumps(as_blocks(found.get("content") or "")))
+
+
+def _recalls(recall: Recall | bool | None) -> Recall | None:
+    if isinstance(recall, Recall):
+        return recall
+    if recall is None or isinstance(recall, bool):
+        return Recall() if recall else None
+    raise InvalidOption(f"recall={recall!r}: give a Recall, True or None", option="recall", value=recall)
 
 
 def _recall_settings(settings: Mapping[str, Any]) -> Recall:

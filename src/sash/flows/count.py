@@ -10,7 +10,7 @@ from sash.flows.prepare import prepare
 from sash.flows.remember import remember
 from sash.flows.steps import CountTokens, Flow, ReadWindow
 from sash.flows.talk import Chat
-from sash.model.counts import ZERO, Count
+from sash.model.counts import Count
 from sash.model.turns import Draft, by_exchange
 from sash.planning.plan import Memory, Settings
 from sash.planning.rules import count_params
@@ -52,8 +52,10 @@ def _view(chat: Chat, settings: Settings) -> Flow[Count]:
 
 def _size(memory: Memory) -> Count:
     if memory.anchor is not None:
-        return sum((memory.counts[t.seq] for t in memory.turns if t.seq > memory.anchor_seq), memory.anchor)
+        newer = [turn.seq for turn in memory.turns if turn.seq > memory.anchor_seq]
+        return sum((memory.counts[seq] + memory.shown(seq) for seq in newer), memory.anchor)
     pins, again = (memory.epoch.pins, memory.epoch.instructions) if memory.epoch else ((), ())
     in_front = [turn for group in by_exchange(memory.pinned) if group[0].seq in pins for turn in group]
     in_front += [turn for turn in memory.instructions if turn.seq in again]
-    return sum((memory.counts[turn.seq] for turn in (*in_front, *memory.turns)), ZERO) + memory.fixed
+    attached = sum((memory.shown(turn.seq) for turn in memory.turns), memory.fixed)
+    return sum((memory.counts[turn.seq] for turn in (*in_front, *memory.turns)), attached)

@@ -16,6 +16,7 @@ from sash.flows.steps import Begun
 from sash.model.answers import Answer
 from sash.model.counts import ZERO, Count
 from sash.model.options import asked_format
+from sash.model.turns import Turn
 from sash.planning.rules import has_thinking
 
 
@@ -55,13 +56,33 @@ def _from_difference(prepared: Prepared, now: Anchor) -> Lessons:
         told = newest  # the whole difference holds the thinking, which a turn loses at the next cut
     else:
         slack = 0
-    sizes = {**prepared.memory.counts, **prepared.estimated}
-    known: dict[int | str, Count] = {seq: sizes[seq] for seq in by_seq}
+    known: dict[int | str, Count] = {seq: _sent_size(prepared, turn) for seq, turn in by_seq.items()}
     settled = settle(told, known).items() if told else ()
     return Lessons(
-        turns={int(seq): replace(count, upper=count.upper + slack) for seq, count in settled},
+        turns={
+            int(seq): _bare(replace(count, upper=count.upper + slack), _attached(prepared, by_seq[int(seq)]))
+            for seq, count in settled
+        },
         correction=_correction(prepared, newest),
     )
+
+
+def _sent_size(prepared: Prepared, turn: Turn) -> Count:
+    """What a turn weighs in this request by what was known before: itself, and what is attached to it."""
+    known = prepared.estimated.get(turn.seq) or prepared.memory.counts[turn.seq]
+    return known + _attached(prepared, turn)
+
+
+def _attached(prepared: Prepared, turn: Turn) -> Count:
+    return prepared.memory.attached[turn.seq] if prepared.plan.epoch.shows(turn) else ZERO
+
+
+def _bare(count: Count, attached: Count) -> Count:
+    """A turn's size less what is attached to it, as sure as that is."""
+    if not attached.tokens:
+        return count
+    tokens = max(0, count.tokens - attached.tokens)
+    return replace(count, tokens=tokens, upper=max(tokens, count.upper - attached.tokens + attached.margin))
 
 
 def _correction(prepared: Prepared, newest: Difference | None) -> Correction | None:
@@ -96,8 +117,7 @@ def _preamble(prepared: Prepared, now: Anchor) -> Count | None:
     """The first total of an epoch, less its turns: the preamble, as sure as those are."""
     if asked_format(prepared.plan.sent.options):
         return None  # the total holds what tells the model of the format
-    known = {**prepared.memory.counts, **prepared.estimated}
-    turns = sum((known[turn.seq] for turn in prepared.plan.turns), ZERO)
+    turns = sum((_sent_size(prepared, turn) for turn in prepared.plan.turns), ZERO)
     tokens = now.total - turns.tokens
     fixed = prepared.memory.fixed
     agrees = abs(tokens - fixed.tokens) <= turns.margin + fixed.margin

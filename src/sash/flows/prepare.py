@@ -1,4 +1,4 @@
-"""From new content to a plan that may be sent: read, size, plan, count exactly where it matters, judge.
+"""From new content to a plan that may be sent: read, size, plan, recall, count exactly where it matters, judge.
 
 Nothing is written here; `chat.plan(...)` is this flow alone.
 """
@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from sash.counting.ledger import Anchor
 from sash.counting.measure import Measure
 from sash.errors import InvalidContent, NothingToRetry
+from sash.flows.attach import attach
 from sash.flows.doubt import settle_doubt
 from sash.flows.loose import paused, tie_up
-from sash.flows.remember import live_epoch, measure, remember
+from sash.flows.remember import live_epoch, measure, measure_sent, remember
 from sash.flows.steps import Flow, Loaded, Now, ReadWindow
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
@@ -86,20 +87,22 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     measures = {turn.seq: measure(turn, chat.counter, settings.card) for turn in new}
     counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
     plan = make_plan(sized.memory, new, counts, settings, now, chat.forms)
+    attached = yield from attach(chat, sized.memory, new, counts, settings, plan, now)
+    plan, memory, new, settings = attached.plan, attached.memory, attached.new, attached.settings
     if plan.doubt:
-        plan = yield from settle_doubt(chat, sized.memory, new, counts, settings, plan, now)
+        plan = yield from settle_doubt(chat, memory, new, counts, settings, plan, now)
     _reject_illegal(plan, settings)
     return Prepared(
         plan=plan,
-        drafts=tuple(drafts),
+        drafts=tuple(replace(draft, attached=turn.attached) for draft, turn in zip(drafts, new, strict=True)),
         new=new,
-        memory=sized.memory,
+        memory=memory,
         branch=loaded.head.branch,
         pending=tuple(turn.id for turn in (*loaded.pinned, *loaded.turns) if turn.state == "pending"),
         estimated={**sized.estimated, **counts},
         preamble_estimated=sized.preamble_estimated,
         anchor=sized.anchor,
-        measures=measures,
+        measures=measures | {t.seq: measure_sent(t, chat.counter, settings.card) for t in new if t.attached},
         counter=chat.counter,
         interrupted=tied.interrupted,
         at=now,

@@ -14,12 +14,13 @@ from sash.counting.ledger import Anchor, reply_count
 from sash.counting.measure import NOTHING, Measure
 from sash.flows.steps import LastRequest, Loaded
 from sash.flows.talk import Counter, Sizes
+from sash.model.blocks import text_block
 from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Marker
 from sash.model.options import asked_format
 from sash.model.preamble import Preamble
-from sash.model.turns import Turn, by_exchange, spoken
+from sash.model.turns import Attachment, Turn, by_exchange, spoken
 from sash.planning.clearing import cleared, names_of, offers_recall
 from sash.planning.plan import Memory, Settings
 from sash.planning.rules import open_calls, sendable, strip_thinking
@@ -75,6 +76,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         gaps=gaps(loaded),
         learned=loaded.learned,
         slim=_slim(turns, counts, settings, counter, sizes),
+        attached=_attached(loaded.turns, settings, counter, sizes),
     )
     return Sized(
         memory=memory,
@@ -117,12 +119,37 @@ def _slim(
     return slim
 
 
+def _attached(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
+    """Sizes of what is attached to the turns of a window, by seq."""
+    found = {}
+    for turn in turns:
+        if turn.attached is not None:
+            key = (settings.model, turn.id, "attached")
+            found[turn.seq] = sizes[key] = sizes.get(key) or attached_size(turn.attached, counter)
+    return found
+
+
+def attached_size(attached: Attachment, counter: Counter) -> Count:
+    """What an attachment adds to its turn."""
+    whole = counter.count(counter.measure_message("user", attached.blocks))
+    frame = counter.count(counter.measure_message("user", [text_block("a")])).tokens - 1
+    tokens = max(1, whole.tokens - frame)
+    return replace(whole, tokens=tokens, upper=max(tokens, whole.upper - frame))
+
+
 def measure(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
-    """What a turn holds in a view after a cut: its sent form without thinking."""
+    """What a turn holds in a view after a cut: its sent form without thinking, and without what is attached."""
     blocks = strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
     if turn.role == "system" and not card.system_turns and blocks:
         return counter.measure_message("user", [as_user_text(block) for block in blocks])
     return counter.measure_message(turn.role, blocks) if blocks else NOTHING
+
+
+def measure_sent(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
+    """What a new turn holds in its request: what is attached to it, too."""
+    if turn.attached is None:
+        return measure(turn, counter, card)
+    return counter.measure_message(turn.role, [*turn.attached.blocks, *turn.blocks])
 
 
 def size(turn: Turn, counter: Counter, card: ModelCard) -> Count:

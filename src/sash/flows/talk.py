@@ -13,6 +13,7 @@ from sash.model.blocks import Block
 from sash.model.counts import Count
 from sash.model.forecast import Priority
 from sash.planning.view import Forms
+from sash.recall.settings import Recall
 
 Sizes = dict[tuple[str, int, str], Count]
 """Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""
@@ -54,6 +55,8 @@ class Chat:
     """who goes first where requests wait for their turn"""
     patience: float | None = None
     """seconds that a request may wait for its turn"""
+    recall: Recall | None = None
+    """how old turns are looked for and attached to new questions; None: they are not"""
     forms: Forms = field(default_factory=Forms)
     """sent forms, remembered from request to request"""
     sizes: Sizes = field(default_factory=dict)

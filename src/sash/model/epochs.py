@@ -13,6 +13,7 @@ from typing import Any, Literal
 from sash.model.cards import Ttl
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
+from sash.model.turns import Turn
 from sash.model.usage import Usage
 
 
@@ -54,10 +55,16 @@ class Epoch:
     """what is sent otherwise than recorded"""
     summary: Summary | None = None
     """what stands in front for the turns before, as a user message of its own"""
+    attached: int = 0
+    """seq of the first turn whose attachment is sent: the newest question's when it began"""
     strategy: str = ""
     """the repr of the strategy that made it"""
     reason: str = ""
     """why it began, in words"""
+
+    def shows(self, turn: Turn) -> bool:
+        """Whether what is attached to `turn` stands in this view."""
+        return turn.attached is not None and turn.seq >= self.attached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

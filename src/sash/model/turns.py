@@ -21,6 +21,35 @@ State = Literal["answered", "pending", "interrupted", "withdrawn"]
 interrupted (a reply cut short); withdrawn (refused or rejected: in the record, not in the view)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An older turn that an attachment quotes."""
+
+    turn: int
+    """id"""
+    seq: int
+    why: str
+    """what it was found by"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """What is sent with a user turn in front of its own content: older turns, quoted. Recorded with the turn."""
+
+    content: str
+    """the exact JSON text of the blocks"""
+    tokens: int
+    """what they take, as estimated when they were attached"""
+    sources: tuple[Source, ...]
+    """in the order in which they were said"""
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The content, parsed. Treat it as read-only."""
+        blocks: list[Block] = json.loads(self.content)
+        return blocks
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A turn about to be recorded: its role and the JSON text of its blocks."""
@@ -32,6 +61,7 @@ class Draft:
     at: float | None = None
     """When it was said, in unix seconds; None: when it is recorded (imports know better)."""
     speaker: str | None = None
+    attached: Attachment | None = None
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -59,6 +89,8 @@ class Turn:
     at: float
     origin: int | None = None
     speaker: str | None = None
+    attached: Attachment | None = None
+    """what recall sent with it, until the next cut"""
 
     @cached_property
     def blocks(self) -> list[Block]:

@@ -1,7 +1,7 @@
 """A plan in words, as JSON values for the record, and as a strip for notebooks.
 
 Reads a plan, decides nothing. Tokens with their provenance, dollars with their parts. No message text
-goes into `why` or `text`: they are stored and may be logged.
+goes into `why`, which is stored and may be logged; into `text` none but the words by which a turn was recalled.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def text(plan: Plan) -> str:
     """The plan in a few lines."""
-    return "\n".join(filter(None, (_what(plan), _why(plan), _size(plan), _cache(plan), _rejected(plan), *plan.notes)))
+    lines = (_what(plan), _recalled(plan), _why(plan), _size(plan), _cache(plan), _rejected(plan), *plan.notes)
+    return "\n".join(filter(None, lines))
 
 
 def _what(plan: Plan) -> str:
@@ -25,6 +26,19 @@ def _what(plan: Plan) -> str:
     pins = f" and {len(plan.epoch.pins)} pinned" if plan.epoch.pins else ""
     left = f"; {first - 1} older turns stay in the record" if first > 1 else "; nothing is left out"
     return f"Sends {len(plan.numbered)} messages: {shown} exchanges{pins} ({plan.kept:,} tokens verbatim){left}."
+
+
+NAMED = 8
+"""Recalled turns named with their reasons."""
+
+
+def _recalled(plan: Plan) -> str:
+    if plan.attached is None:
+        return ""
+    sources = plan.attached.sources
+    named = "; ".join(f"turn {one.seq} ({one.why})" for one in sources[:NAMED])
+    more = f"; and {len(sources) - NAMED} more" if len(sources) > NAMED else ""
+    return f"Recalled with the newest turn, {plan.attached.tokens:,} tokens: {named}{more}."
 
 
 def _why(plan: Plan) -> str:
@@ -69,6 +83,7 @@ def why(plan: Plan) -> dict[str, Any]:
         "kept": plan.kept,
         "source": plan.prompt.source,
         "notes": list(plan.notes),
+        "attached": [source.seq for source in plan.attached.sources] if plan.attached else [],
     }
 
 

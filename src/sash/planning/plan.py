@@ -18,7 +18,7 @@ from sash.model.cards import ModelCard
 from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
 from sash.model.preamble import Preamble
-from sash.model.turns import Exchange, Turn, by_exchange, spoken
+from sash.model.turns import Attachment, Exchange, Turn, by_exchange, spoken
 from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
 from sash.planning.expect import expect
@@ -98,6 +98,13 @@ class Memory:
     learned: Mapping[str, Any] = field(default_factory=dict)
     slim: Callable[[Turn], Count] = unknown_size
     """the size of a recorded turn with its tool results, or its calls' inputs, cleared"""
+    attached: Mapping[int, Count] = field(default_factory=dict)
+    """sizes of attachments by the seq of their turn; no part of `counts`"""
+
+    def shown(self, seq: int) -> Count:
+        """What the attachment of a turn adds to the present view; of a new turn, to the next one."""
+        alive = seq in self.attached and (self.epoch is None or seq >= self.epoch.attached)
+        return self.attached[seq] if alive else ZERO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +130,12 @@ class Plan:
     def body(self) -> dict[str, Any]:
         """The exact request body."""
         return assemble(self.epoch, self.numbered, self.sent)
+
+    @property
+    def attached(self) -> Attachment | None:
+        """What recall sends with the newest question; None for nothing."""
+        question = next((turn for turn in reversed(self.turns) if turn.plain), None)
+        return question.attached if question is not None and self.epoch.shows(question) else None
 
     @property
     def kept(self) -> int:
@@ -157,13 +170,15 @@ def make_plan(
     InvalidContent when there is no user turn to begin with.
     """
     turns = (*memory.turns, *new)
-    known = _as_sent(memory, (*memory.pinned, *turns), {**memory.counts, **counts})
     groups = by_exchange(turns)
+    known = _as_sent(memory, (*memory.pinned, *turns), {**memory.counts, **counts})
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
         memory = replace(memory, instructions=(*memory.instructions, *_instructions(groups[:1])))
         groups = groups[1:]
     _reject_no_question(groups)
+    question = groups[-1][0].seq
+    known[question] += memory.shown(question)
     situation = _situation(memory, groups, known, settings, now)
     decision = settings.strategy.decide(situation)
     _reject_bad_start(decision, situation, settings.strategy)
@@ -203,18 +218,22 @@ def _situation(
         known[t.seq] for group in by_exchange(memory.pinned) if group[0].seq in memory.pins for t in spoken(group)
     )
     instructions = (*memory.instructions, *_instructions(groups))  # wherever the start: each is sent, and once
+    question = groups[-1][0].seq
+    older = {seq: memory.shown(seq) for seq in memory.attached if epoch is not None and seq != question}
     stay = None
     if epoch is not None and memory.anchor is not None:
         added = [known[t.seq] for group in groups for t in group if t.seq > memory.anchor_seq]
-        stay = _size(memory.anchor) + _sum(added)
+        attached = [count for seq, count in older.items() if seq > memory.anchor_seq]
+        stay = _size(memory.anchor) + _sum(added) + _sum(attached)
     pinned = frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins)
     clears = getattr(settings.strategy, "clears", False)
-    return Situation(
+    situation = Situation(
         exchanges=exchanges,
         start=start,
         forced=_forced(epoch, settings, instructions),
         fixed=_size(memory.fixed) + pins_in_front + _sum(known[t.seq] for t in instructions),
         stay=stay,
+        attached=_sum(older.values()),
         pinned=pinned,
         results=tuple(tool_results(memory, groups, known, start or 0, pinned)) if clears else (),
         budget=settings.card.window if getattr(settings.strategy, "ignores_budget", False) else settings.budget,
@@ -228,6 +247,9 @@ def _situation(
         learned=memory.learned,
         base=known[groups[-1][-1].seq].base or memory.fixed.base,
     )
+    if stay is None and start is not None and situation.attached.tokens:
+        return replace(situation, stay=situation.prompt(start) + situation.attached)
+    return situation
 
 
 def _instructions(groups: Sequence[Sequence[Turn]]) -> tuple[Turn, ...]:
@@ -343,7 +365,7 @@ def _carry_out(
     elif cut or epoch is None:
         pins = _pins_in_front(memory, situation, decision)
         again = _placed_again(memory, groups, decision, pins)
-        epoch = _new_epoch(situation, shape, settings, pins, again)
+        epoch = _new_epoch(situation, shape, settings, pins, again, _attached_from(memory, groups, shape))
     turns = _view_turns(memory, groups, decision, epoch)
     numbered = tuple(messages(turns, epoch, forms))
     options, betas = with_relief(epoch.relief, settings, turns)
@@ -440,12 +462,20 @@ def _notes(memory: Memory, epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ..
     return tuple(note for note, holds in notes.items() if holds)
 
 
+def _attached_from(memory: Memory, groups: Sequence[Sequence[Turn]], shape: Shape) -> int:
+    """At a cut only the newest question keeps what is attached to it, and not even that where it had to give way."""
+    question = groups[-1][0].seq
+    before = memory.epoch.attached if memory.epoch else 0
+    return max(before, question + shape.shed)
+
+
 def _new_epoch(
     situation: Situation,
     shape: Shape,
     settings: Settings,
     pins: tuple[int, ...],
     instructions: tuple[int, ...],
+    attached: int,
 ) -> Epoch:
     reason = "; ".join(filter(None, (situation.forced, shape.decision.reason)))
     return Epoch(
@@ -454,6 +484,7 @@ def _new_epoch(
         start=situation.exchanges[shape.decision.start].first,
         base=shape.base,
         relief=shape.relief,
+        attached=attached,
         pins=pins,
         instructions=instructions,
         tagged=not settings.card.system_turns,

@@ -38,6 +38,8 @@ class Shape:
     """seq up to which thinking is left out"""
     relief: Relief
     prompt: Size
+    shed: bool = False
+    """what is attached to the newest question gives way too"""
     same_prefix: bool = False
     """the view itself stays as it was, pins and instructions included: only the API edits it"""
 
@@ -174,7 +176,7 @@ class _Relieving:
         situation = self.situation
         if situation.stay is None or situation.start is None:
             return Size()
-        parts = replace(situation, stay=None).prompt(situation.start)
+        parts = replace(situation, stay=None).prompt(situation.start) + situation.attached
         least = 2 * parts.tokens - parts.upper
         return Size(
             tokens=max(0, situation.stay.tokens - parts.tokens), upper=max(0, situation.stay.upper - max(0, least))
@@ -255,13 +257,21 @@ class _Relieving:
     def _smaller(self, decided: Shape) -> Shape:
         """Oldest results first, then oldest calls; as decided where nothing can give way."""
         shape = self._cut(self.decision, replace(decided.relief, served=0, drops=False))
+        shape = self._without_attached(shape)
         shape = self._without_results(shape)
         shape = self._without_calls(shape)
         if shape.prompt.upper >= decided.prompt.upper:
             return decided
         upper, limit = decided.prompt.upper, self.situation.limit
-        reason = f"{upper:,} tokens of one exchange would pass {limit:,}: {words(shape.relief) or 'thinking left out'}"
+        gone = words(shape.relief) or ("what was recalled left out" if shape.shed else "thinking left out")
+        reason = f"{upper:,} tokens of one exchange would pass {limit:,}: {gone}"
         return replace(shape, decision=replace(self.decision, rule="must", reason=reason))
+
+    def _without_attached(self, shape: Shape) -> Shape:
+        """What was recalled goes first: it can be recalled again."""
+        count = self.memory.shown(self.run[0].seq)
+        size = _less(shape.prompt, Size(tokens=count.tokens, upper=max(0, count.tokens - count.margin)))
+        return replace(shape, shed=True, prompt=size) if count.tokens else shape
 
     def _without_results(self, shape: Shape) -> Shape:
         cleared, size = set(shape.relief.cleared), shape.prompt

@@ -97,6 +97,8 @@ class Situation:
     """preamble, summary and frames: sent whatever is decided"""
     stay: Size | None = None
     """the prompt if the view just grows: the last exact total plus what was added; None without a view"""
+    attached: Size = field(default_factory=Size)
+    """attachments in the present view that a cut would leave behind: part of `stay`, of no exchange's size"""
     pinned: frozenset[int] = frozenset()
     """indices of pinned exchanges: sent in front when they lie before the start"""
     results: tuple[ToolResults, ...] = ()

@@ -33,6 +33,8 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
         blocks = tuple(without_white_space(blocks))
     if turn.seq in epoch.relief.cleared:
         blocks = tuple(cleared(blocks, names_of(call), recall=offers_recall(epoch.preamble)))
+    if blocks and turn.attached is not None and epoch.shows(turn):
+        blocks = (*turn.attached.blocks, *blocks)
     if turn.role == "system" and epoch.tagged:
         return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
     return {"role": turn.role, "content": list(blocks)} if blocks else None
@@ -55,7 +57,7 @@ class Forms:
         """`message`, remembered for turns that are in the record. Treat it as read-only."""
         if not turn.id or turn.seq in epoch.relief.cleared:
             return message(turn, epoch, call)
-        key = (turn.id, turn.state, turn.seq <= epoch.base, epoch.tagged)
+        key = (turn.id, turn.state, turn.seq <= epoch.base, epoch.tagged, epoch.shows(turn), turn.content)
         if key not in self._made:
             if len(self._made) >= self.MOST:
                 self._made.clear()

@@ -28,7 +28,9 @@ class Recall:
     """How old turns are looked for. Raises InvalidOption for what cannot be."""
 
     tokens: int = 1_000
-    """the most that what is found may take in a request, quotation marks and dates included"""
+    """the most that all that is recalled may take in a request, quotation marks and dates included"""
+    each: int | None = None
+    """the most that is attached to one turn; None: half of what is free of `tokens`, so that later turns find room"""
     neighbours: int = 4
     """how many turns to each side of a hit gain from it: a hit alone is often half an answer. 0: none"""
     words: bool = True
@@ -38,6 +40,8 @@ class Recall:
 
     def __post_init__(self) -> None:
         _reject_number("tokens", self.tokens, 1)
+        if self.each is not None:
+            _reject_number("each", self.each, 1)
         _reject_number("neighbours", self.neighbours, 0)
         if not isinstance(self.semantic, bool | Embedder):
             raise InvalidOption(

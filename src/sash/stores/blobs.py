@@ -14,7 +14,7 @@ import re
 import sqlite3
 
 from sash.model.turns import Turn
-from sash.stores import rows
+from sash.stores import attachments, rows
 
 INLINE = 4_096
 """Characters of base64 up to which data stays in its turn."""
@@ -45,8 +45,9 @@ def place(db: sqlite3.Connection, turn: int, places: Places) -> None:
 
 
 def turn(db: sqlite3.Connection, row: sqlite3.Row) -> Turn:
-    """A row of `turns` with its whole content."""
-    return rows.turn(row, content(db, row) if _MARK in row["content"] else row["content"])
+    """A row of `turns` with its whole content, and what is attached to it."""
+    attached = attachments.of(db, row["id"]) if row["plain"] else None
+    return rows.turn(row, content(db, row) if _MARK in row["content"] else row["content"], attached)
 
 
 def content(db: sqlite3.Connection, row: sqlite3.Row) -> str:

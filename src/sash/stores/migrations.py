@@ -160,6 +160,29 @@ def m013_submissions(db: Database) -> None:
     db.execute("CREATE INDEX submissions_newest ON submissions (conversation_id, id)")
 
 
+@migrations()
+def m014_attachments(db: Database) -> None:
+    """What recall sent with a turn, which older turns that quotes, and from which turn on a view shows attachments."""
+    db.execute(
+        """CREATE TABLE attachments (
+        turn_id INTEGER PRIMARY KEY REFERENCES turns (id),
+        content TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE attachment_sources (
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        source_id INTEGER NOT NULL REFERENCES turns (id),
+        why TEXT NOT NULL,
+        PRIMARY KEY (turn_id, source_id)
+    ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX attachment_sources_source ON attachment_sources (source_id)")
+    db.execute("ALTER TABLE epochs ADD COLUMN attached_seq INTEGER NOT NULL DEFAULT 0")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

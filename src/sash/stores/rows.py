@@ -14,12 +14,12 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
-from sash.model.turns import Turn
+from sash.model.turns import Attachment, Turn
 from sash.model.usage import Usage
 
 
-def turn(row: sqlite3.Row, content: str) -> Turn:
-    """A row of `turns` and its whole content (see `sash.stores.blobs`)."""
+def turn(row: sqlite3.Row, content: str, attached: Attachment | None) -> Turn:
+    """A row of `turns`, its whole content and its attachment (see `sash.stores.blobs`)."""
     return Turn(
         id=row["id"],
         branch=row["branch_id"],
@@ -31,6 +31,7 @@ def turn(row: sqlite3.Row, content: str) -> Turn:
         at=row["at"],
         origin=row["origin_id"],
         speaker=row["speaker"],
+        attached=attached,
     )
 
 
@@ -45,6 +46,7 @@ def epoch(row: sqlite3.Row) -> Epoch:
         pins=tuple(json.loads(row["pins"])),
         instructions=tuple(json.loads(row["instructions"])),
         tagged=bool(row["tagged"]),
+        attached=row["attached_seq"],
         relief=relief(json.loads(row["relief"])),
         summary=summary(row) if row["summary_id"] else None,
         strategy=row["strategy"],

@@ -20,7 +20,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
-from sash.stores import blobs, rows, submissions
+from sash.stores import attachments, blobs, rows, submissions
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
@@ -197,6 +197,8 @@ class SqliteStore(Reports, Searches, Summaries):
             }
             key = rows.insert(db, "turns", columns)
             blobs.place(db, key, places)
+            if draft.attached is not None:
+                attachments.put(db, key, draft.attached, at)
             row = db.execute("SELECT * FROM turns WHERE id = ?", (key,)).fetchone()
             appended.append(blobs.turn(db, row))
         return appended
@@ -223,6 +225,7 @@ class SqliteStore(Reports, Searches, Summaries):
                 "pins": dumps(list(epoch.pins)),
                 "instructions": dumps(list(epoch.instructions)),
                 "tagged": int(epoch.tagged),
+                "attached_seq": epoch.attached,
                 "relief": rows.relief_column(epoch.relief),
                 "summary_id": epoch.summary.id if epoch.summary else None,
                 "strategy": epoch.strategy,

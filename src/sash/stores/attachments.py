@@ -1,0 +1,30 @@
+"""What was attached to turns: read with them, written with them. The older turns that each quotes are named."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sash.model.turns import Attachment, Source
+
+
+def put(db: sqlite3.Connection, turn: int, attachment: Attachment, at: float) -> None:
+    """Record what is sent with a turn."""
+    db.execute("INSERT INTO attachments VALUES (?, ?, ?, ?)", (turn, attachment.content, attachment.tokens, at))
+    db.executemany(
+        "INSERT INTO attachment_sources VALUES (?, ?, ?)",
+        [(turn, source.turn, source.why) for source in attachment.sources],
+    )
+
+
+def of(db: sqlite3.Connection, turn: int) -> Attachment | None:
+    """What is attached to a turn."""
+    row = db.execute("SELECT content, tokens FROM attachments WHERE turn_id = ?", (turn,)).fetchone()
+    if row is None:
+        return None
+    found = db.execute(
+        "SELECT s.source_id, t.seq, s.why FROM attachment_sources s JOIN turns t ON t.id = s.source_id "
+        "WHERE s.turn_id = ? ORDER BY t.seq",
+        (turn,),
+    )
+    sources = tuple(Source(turn=one["source_id"], seq=one["seq"], why=one["why"]) for one in found)
+    return Attachment(content=row["content"], tokens=row["tokens"], sources=sources)

@@ -1,0 +1,187 @@
+"""Recall in the request: what left the view and answers a question is attached to it, and all laws go on holding."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sash import Conversation, Recall, SlidingWindow, SteppedWindow
+from sash.errors import InvalidOption
+from sash.simulator import RateLimited, Simulator
+from strategies import BUDGETS, WINDOWS, walks
+from walks import TOOL, Walk
+
+FACT = "My locker code is 7731 and the locker stands behind the blue door."
+FILLER = "Now tell me something quite different about the weather in the mountains, please, number {}. "
+
+
+@pytest.fixture
+def sim() -> Simulator:
+    """A simulator with a clock of its own."""
+    return Simulator()
+
+
+@pytest.fixture
+def chat(sim: Simulator) -> Iterator[Conversation]:
+    """A conversation whose view has lost the fact that was told first."""
+    with talk(sim) as found:
+        yield found
+
+
+def talk(sim: Simulator, fillers: int = 12, **settings: Any) -> Conversation:
+    """Tell a fact, and talk of other things until it has left the view."""
+    chosen = {"budget": 2_000, "keep": 300, "recall": Recall(tokens=400), "strategy": SteppedWindow(), **settings}
+    found = Conversation(client=sim.client(max_retries=0), clock=sim.clock.now, max_tokens=300, **chosen)
+    found.send(FACT)
+    for number in range(fillers):
+        found.send(FILLER.format(number) * 6)
+    return found
+
+
+def test_a_question_brings_back_what_left_the_view(chat: Conversation) -> None:
+    """The old fact is quoted with date and speaker before the question's text, and answered from."""
+    reply = chat.send("Which code has my locker?")
+    assert "7731" in reply.text
+    quoted, asked = chat.request(reply.number).body["messages"][-1]["content"]
+    assert quoted["text"].startswith("<recalled>") and f"user: {FACT}" in quoted["text"]
+    assert asked["text"] == "Which code has my locker?"
+
+
+def test_without_recall_it_is_forgotten(sim: Simulator) -> None:
+    """The same question without recall finds nothing: the fact really had left."""
+    with talk(sim, recall=None) as chat:
+        assert "7731" not in chat.send("Which code has my locker?").text
+
+
+def test_the_plan_names_what_was_attached_and_why(chat: Conversation) -> None:
+    """A dry run shows turn and reason, and writes nothing; the record of the plan names no words."""
+    plan = chat.plan("Which code has my locker?")
+    assert plan.attached is not None and 1 in [source.seq for source in plan.attached.sources]
+    assert "turn 1 (words: locker" in plan.explain() or "turn 1 (words: code" in plan.explain()
+    assert "locker" not in str(plan.why) and 1 in plan.why["attached"]
+    assert all(turn.attached is None for turn in chat.history())
+
+
+def test_what_stands_in_the_view_is_not_attached_again(chat: Conversation) -> None:
+    """The second question about the same fact finds it in the view already."""
+    chat.send("Which code has my locker?")
+    again = chat.plan("The code of the locker, please?")
+    assert again.attached is None or 1 not in [source.seq for source in again.attached.sources]
+
+
+def test_a_cut_sheds_all_but_the_newest(chat: Conversation) -> None:
+    """After the next cut the old attachment is gone from the view, and from what it is counted as."""
+    first = chat.send("Which code has my locker?")
+    later = first
+    while not (later.plan.cut and later.number > first.number):
+        later = chat.send(FILLER.format(later.number) * 6)
+    texts = str(later.plan.body["messages"])
+    assert "7731" not in texts or later.plan.attached is not None
+    assert abs(later.plan.prompt.tokens - later.usage.prompt) <= 0.2 * later.usage.prompt + 16
+
+
+def test_tool_results_get_no_attachment(chat: Conversation, sim: Simulator) -> None:
+    """A turn of results is sent as it is, whatever it says."""
+    sim.script([[{"type": "tool_use", "name": "lookup", "input": {"word": "lamp"}}]])
+    call = chat.send("Look the lamp up.", tools=[TOOL]).tool_calls[0]["id"]
+    sim.script([])
+    chat.submit({call: "The locker code is asked for."})
+    assert chat.history(limit=2)[0].attached is None
+
+
+def test_a_retried_question_keeps_its_attachment(chat: Conversation, sim: Simulator) -> None:
+    """What was attached to a question that failed is sent again as it was, also from another process."""
+    sim.fail_next(RateLimited())
+    with pytest.raises(Exception, match=r"429|rate"):
+        chat.send("Which code has my locker?")
+    sim.calm()
+    pending = chat.history(limit=1)[0]
+    reply = chat.retry()
+    assert pending.attached is not None and "7731" in reply.text
+    assert reply.plan.attached == pending.attached
+
+
+def test_a_fork_shares_attachments_and_an_edit_finds_its_own(chat: Conversation) -> None:
+    """A fork sends the same bytes; an edited question is a new turn with an attachment of its own."""
+    first = chat.send("Which code has my locker?")
+    with chat.fork(id="other") as fork:
+        assert fork.send("Thanks.").plan.body["messages"][: len(first.plan.numbered)] != []
+        assert fork.request(1).intact
+    question = next(turn for turn in chat.history() if turn.text == "Which code has my locker?")
+    edited = chat.edit(question, "Where does the locker stand?")
+    assert edited.plan.attached is not None and "blue door" in edited.text
+
+
+def test_less_is_attached_where_more_would_force_a_cut(sim: Simulator) -> None:
+    """With little room before the budget, the attachment shrinks; the view stays."""
+    with talk(sim, fillers=9, recall=Recall(tokens=1_500, each=1_500)) as chat:
+        for number in range(12):
+            plan = chat.plan("Which code has my locker, and the weather of the mountains?")
+            assert plan.prompt.upper <= plan.situation.limit
+            chat.send(FILLER.format(number) * 3)
+
+
+def test_a_sliding_window_makes_room(sim: Simulator) -> None:
+    """Where the view is cut at every turn anyway, what leaves makes room for what is recalled."""
+    with talk(sim, strategy=SlidingWindow(), budget=1_200) as chat:
+        reply = chat.send("Which code has my locker?")
+        assert "7731" in reply.text and reply.usage.prompt <= 1_200
+
+
+def test_hand_placed_markers_stay_on_their_block(chat: Conversation) -> None:
+    """A marker on the question's only block is sent on that block, behind what is attached."""
+    asked = {"type": "text", "text": "Which code has my locker?", "cache_control": {"type": "ephemeral"}}
+    content = chat.send([asked]).plan.body["messages"][-1]["content"]
+    assert [("cache_control" in block) for block in content] == [False, True]
+
+
+@pytest.mark.parametrize("wrong", [1, "yes", {"tokens": 5}])
+def test_anything_but_a_recall_is_refused(wrong: Any) -> None:
+    """`recall` is a Recall, True or None."""
+    with pytest.raises(InvalidOption):
+        Conversation(client="simulator", recall=wrong)
+
+
+@pytest.mark.parametrize("query", ["", "?!", "   ", '" OR 1=1 --', "NEAR(a b) AND -c*", "ሰላም ለዓለም", "☃☃☃"])
+def test_odd_questions_are_only_text(chat: Conversation, query: str) -> None:
+    """Operators, nothing at all, unknown scripts: the plan is made, with or without finds."""
+    assert chat.plan(f"{query}.").body["messages"]
+
+
+def walk(window: Any, budget: int, steps: list[tuple[Any, ...]], recall: Recall) -> None:
+    """Take the steps with recall on, checking all laws after each."""
+    with tempfile.TemporaryDirectory() as folder:
+        one = Walk(Path(folder) / "walk.db", window, budget=budget, keep=budget // 4, recall=recall)
+        try:
+            for name, *arguments in steps:
+                getattr(one, name)(*arguments)
+                one.check()
+        finally:
+            one.close()
+
+
+@given(
+    window=st.sampled_from(sorted(WINDOWS)),
+    budget=st.sampled_from(BUDGETS[:2]),
+    steps=walks,
+    each=st.sampled_from([None, 100, 5_000]),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_all_laws_hold_with_recall(window: str, budget: int, steps: list[Any], each: int | None) -> None:
+    """Over any walk: bodies rebuild, views grow at their end, the share holds, nothing stands in a view twice."""
+    filled = [("send", 120)] * 6
+    walk(WINDOWS[window], budget, [*filled, *steps], Recall(tokens=500, each=each))
+
+
+@pytest.mark.nightly
+@given(window=st.sampled_from(sorted(WINDOWS)), budget=st.sampled_from(BUDGETS[:3]), steps=walks)
+@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_all_laws_hold_with_recall_over_many_walks(window: str, budget: int, steps: list[Any]) -> None:
+    """The same, over many."""
+    walk(WINDOWS[window], budget, [("send", 120)] * 8 + steps, Recall(tokens=budget // 4))
