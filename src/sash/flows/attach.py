@@ -64,9 +64,10 @@ def attach(
             without=_standing(memory, plan),
             sure=True,
         )
-        if not found:
+        fitting = _fitting(chat, found, int(part * room))
+        if fitting is None:
             return bare
-        attached = _attached(chat, bare, found, counts, settings, now)
+        attached = _with(fitting, chat, bare, counts, now)
         if attached is not None:
             return attached
     return bare
@@ -105,34 +106,43 @@ def _last_exchange(memory: Memory) -> list[str]:
     return [turn.text for turn in groups[-1] if turn.role != "system"] if groups else []
 
 
-def _attached(
-    chat: Chat, bare: Attached, found: Sequence[Found], counts: Mapping[int, Count], settings: Settings, now: float
+def _fitting(chat: Chat, found: Sequence[Found], most: int) -> tuple[Attachment, Count] | None:
+    """The best of what was found that takes at most `most` tokens as one text, and what it takes; None for nothing."""
+    for kept in range(len(found), 0, -1):
+        attachment = _attachment(found[:kept])
+        size = attached_size(attachment, chat.counter)
+        if size.tokens <= most:
+            return replace(attachment, tokens=size.tokens), size
+    return None
+
+
+def _attachment(found: Sequence[Found]) -> Attachment:
+    ordered = sorted(found, key=lambda one: one.turn.seq)
+    return Attachment(
+        content=dumps([text_block(quoted(ordered))]),
+        tokens=0,
+        sources=tuple(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered),
+    )
+
+
+def _with(
+    attached: tuple[Attachment, Count], chat: Chat, bare: Attached, counts: Mapping[int, Count], now: float
 ) -> Attached | None:
-    """The plan with what was found; None where that would force a cut, or bring back what is attached."""
-    size = attached_size(attachment(found, 0), chat.counter)
-    turn = replace(bare.new[-1], attached=attachment(found, size.tokens))
+    """The plan with an attachment; None where that would force a cut, or bring back what it quotes."""
+    attachment, size = attached
+    turn = replace(bare.new[-1], attached=attachment)
     new = (*bare.new[:-1], turn)
     memory = replace(bare.memory, attached={**bare.memory.attached, turn.seq: size})
-    settings = replace(settings, hand_markers=_behind(settings.hand_markers, turn))
+    settings = replace(bare.settings, hand_markers=_behind(bare.settings.hand_markers, turn))
     try:
         plan = make_plan(memory, new, counts, settings, now, chat.forms)
     except BudgetExceeded:
         return None
     forced = plan.decision.rule == "must" and plan.epoch.start > bare.plan.epoch.start and not bare.plan.cut
-    doubled = {one.turn.seq for one in found} & {one.seq for one in plan.turns}
+    doubled = {source.seq for source in attachment.sources} & {one.seq for one in plan.turns}
     if forced or doubled or not plan.epoch.shows(turn) or (plan.doubt and not bare.plan.doubt):
         return None
     return Attached(plan=plan, memory=memory, new=new, settings=settings)
-
-
-def attachment(found: Sequence[Found], tokens: int) -> Attachment:
-    """What was found as it is recorded and sent."""
-    ordered = sorted(found, key=lambda one: one.turn.seq)
-    return Attachment(
-        content=dumps([text_block(quoted(ordered))]),
-        tokens=tokens,
-        sources=tuple(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered),
-    )
 
 
 def _behind(markers: Sequence[Marker], turn: Turn) -> tuple[Marker, ...]:
