@@ -41,6 +41,7 @@ from sash.model.blocks import as_blocks, dumps, plain, without_white_space
 from sash.model.cards import ModelCard, Ttl
 from sash.model.cards import card as card_of
 from sash.model.counts import Count
+from sash.model.forecast import Priority
 from sash.model.options import BETA, BODY, asked_format, check_options
 from sash.model.preamble import Preamble, preamble
 from sash.model.replies import Reply
@@ -98,6 +99,9 @@ class _Talk:
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
         create: bool = True,
+        limits: Any = None,
+        patience: float | None = None,
+        priority: Priority = "interactive",
         retries: Any = None,
         **options: Any,
     ) -> None:
@@ -114,7 +118,9 @@ class _Talk:
         self.recalls = _recalls(recall)
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
-        self._layers = Layers(retries=retries)
+        self._layers = Layers(limits=limits, retries=retries)
+        _check_choice("priority", priority, ("interactive", "background"))
+        self._priority, self._patience = priority, patience
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
         self._duplicates = duplicates
         self._clock = clock
@@ -171,6 +177,8 @@ class _Talk:
             conversation=self._key,
             id=self.id,
             namespace=self.namespace,
+            priority=self._priority,
+            patience=self._patience,
             counter=self._counter(card or self.card),
             endpoint=self._endpoint,
             recall=self.recalls,
@@ -365,6 +373,8 @@ class _Talk:
             "duplicates": self._duplicates,
             "card": self._card,
             "clock": self._clock,
+            "priority": self._priority,
+            "patience": self._patience,
             **self._layers.settings,
             **self._options,
         }
@@ -381,9 +391,15 @@ class Conversation(_Talk):
     "auto" leaves the lifetime of markers to the strategy; "5m", "1h" or `Marks` fix it; None marks nothing.
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
-    `retries`: True, a `RetryPolicy` or `Retries` keeps the SDK's retries within reason. `duplicates`: seconds in which
-    the same text again gets the first one's reply. `create=False`: the conversation must exist already. Further options
-    are those of `messages.create` and apply to every send.
+    `create=False`: the conversation must exist already. `duplicates`: seconds in which the same text again gets the first
+    one's reply.
+
+    What acts per attempt is switched on by one argument each, as values or as middleware shared with other clients.
+    `limits`: `sash.limits.Limits`, a tier's name ("start", "build", "scale") or True (learned from headers): requests
+    wait their turn, "background" `priority` behind "interactive", up to `patience` seconds (None: any time).
+    `retries`: True or `sash.limits.RetryPolicy` keeps the SDK's retries within reason.
+
+    Further options are those of `messages.create` and apply to every send.
 
     Raises CallerErrors for what cannot work, StoreErrors for a file that cannot be opened.
     """

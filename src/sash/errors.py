@@ -17,6 +17,7 @@
     │   ├── RequestRejected          400, 413: the turn is withdrawn, the conversation goes on without it
     │   ├── AccessDenied             401, 402, 403, 404: the turn is pending; mend the key or model, then ``retry()``
     │   ├── Unavailable              429, 5xx, timeouts, lost connections: the turn is pending; ``retry()`` sends it
+    │   │   ├── LimitReached         a rate limit would keep it longer than it may wait; it was not sent
     │   ├── ReplyInterrupted         the stream ended early: what had come is recorded as interrupted
     │   └── ReplyUnparsed            the reply is no JSON of the schema asked for; it is recorded as any other
     └── StoreError                   the database's side
@@ -109,6 +110,10 @@ class AccessDenied(RemoteError):
 
 class Unavailable(RemoteError):
     """429, 5xx, a timeout or a lost connection; its turn is pending. Facts also: ``retry_after`` (seconds or None)."""
+
+
+class LimitReached(Unavailable):
+    """Not sent: a rate limit would keep it too long, or for ever. Facts also: ``limit`` (its kind), ``pool``."""
 
 
 class ReplyInterrupted(RemoteError):

@@ -11,18 +11,24 @@ from typing import Any
 
 from sash.claude.loading import _load_middleware
 from sash.errors import InvalidOption
-from sash.limits import RetryPolicy
+from sash.limits import Limits, RetryPolicy
+from sash.limits.tiers import limits_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
     """The layers asked for; None: left out."""
 
+    limits: Any = None
+    """`Limits`, a tier's name, True to learn them from headers, or a `Limiter` shared with other clients"""
     retries: Any = None
     """a `RetryPolicy`, True for its defaults, or `Retries` shared with other clients"""
 
     def __post_init__(self) -> None:
         _check("retries", self.retries, (RetryPolicy, bool))
+        _check("limits", self.limits, (Limits, str, bool))
+        if isinstance(self.limits, str):
+            limits_of(self.limits, "")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -31,10 +37,10 @@ class Layers:
 
     def middleware(self) -> tuple[Any, ...]:
         """The middleware to add to a client, outermost first."""
-        if not any((self.retries,)):
+        if not any((self.retries, self.limits)):
             return ()
         made = _load_middleware()
-        layers = (_made(self.retries, made.Retries, RetryPolicy()),)
+        layers = (_made(self.retries, made.Retries, RetryPolicy()), _made(self.limits, made.Limiter, None))
         return tuple(layer for layer in layers if layer is not None)
 
 

@@ -4,6 +4,7 @@ Every decision is a function of values and a given time: no clock, no locks, no 
 carries them out for any client of the SDK.
 """
 
+from sash.limits.buckets import Limits
 from sash.limits.retries import RetryPolicy
 
-__all__ = ["RetryPolicy"]
+__all__ = ["Limits", "RetryPolicy"]

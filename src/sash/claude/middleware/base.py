@@ -125,7 +125,12 @@ class Work:
         return self._call()
 
     async def do_async(self, _: Callable[[Any], Any] | None = None) -> Any:
-        return await asyncio.to_thread(self._call)
+        task = asyncio.ensure_future(asyncio.to_thread(self._call))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])  # whatever it does is done before the cancellation goes on
+            raise
 
 
 class Body:

@@ -15,6 +15,7 @@ from typing import Any
 from sash.claude.context import note
 from sash.claude.middleware.base import Attempt, Body, Next, PerAttempt
 from sash.errors import Unavailable
+from sash.limits.headers import retry_after
 from sash.limits.retries import RetryBudget, RetryPolicy, drawn, full, hopeless, paid_in
 
 log = logging.getLogger("sash.claude")
@@ -80,18 +81,6 @@ def error_code(body: bytes) -> str | None:
     details = error.get("details") if isinstance(error, Mapping) else None
     code = details.get("error_code") if isinstance(details, Mapping) else None
     return code if isinstance(code, str) else None
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a server asks to wait; None where it says nothing, or nonsense."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        if seconds > 0:  # neither below zero nor NaN
-            return seconds
-    return None
 
 
 def _retryable(status: int) -> bool:
