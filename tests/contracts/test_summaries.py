@@ -1,4 +1,4 @@
-"""What every store must do with summaries: one maker at a time, sources and cost kept, found along the line they cover."""
+"""What every store must do with summaries: one maker at a time, sources and cost kept, the newest of a line found."""
 
 from __future__ import annotations
 
