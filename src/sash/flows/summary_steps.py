@@ -68,6 +68,8 @@ class KeepSummary(StoreStep[Summary | None]):
     at: float
     retry_at: float = 0.0
     """of a rejected one: not again before"""
+    item: str = ""
+    """the custom id of the batch item it came from, which waits no more; one that does not wait is not kept again"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -183,6 +183,13 @@ def m014_attachments(db: Database) -> None:
     db.execute("ALTER TABLE epochs ADD COLUMN attached_seq INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def m015_batches(db: Database) -> None:
+    """Batches of summaries handed in, and the items that wait for their result: what a restart in between must find."""
+    for statement in _BATCHES:
+        db.execute(statement)
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,
@@ -467,4 +474,30 @@ _SUMMARIES = (
             round(sum(s.cost), 6) AS dollars
         FROM spending s JOIN conversations c ON c.id = s.conversation_id
         GROUP BY c.id, s.model ORDER BY dollars DESC""",
+)
+
+_BATCHES = (
+    """CREATE TABLE batches (
+        id INTEGER PRIMARY KEY,
+        api_id TEXT UNIQUE,
+        phase TEXT NOT NULL CHECK (phase IN ('submitting', 'submitted', 'done', 'lost')),
+        model TEXT NOT NULL,
+        limit_tokens INTEGER NOT NULL,
+        must_keep INTEGER NOT NULL,
+        items INTEGER NOT NULL,
+        at REAL NOT NULL,
+        error TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE batch_items (
+        custom_id TEXT NOT NULL UNIQUE,
+        batch_id INTEGER NOT NULL REFERENCES batches (id),
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        model TEXT NOT NULL,
+        branch_id INTEGER NOT NULL REFERENCES branches (id) ON DELETE CASCADE,
+        upto_seq INTEGER NOT NULL,
+        parent_id INTEGER REFERENCES summaries (id) ON DELETE CASCADE,
+        turns TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX batch_items_batch ON batch_items (batch_id)",
+    "CREATE INDEX batch_items_conversation ON batch_items (conversation_id)",
 )

@@ -21,6 +21,7 @@ from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
 from sash.stores import attachments, blobs, rows, submissions
+from sash.stores.backlog import Backlog
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
@@ -34,7 +35,7 @@ _EPOCH = (
 )
 
 
-class SqliteStore(Reports, Searches, Summaries):
+class SqliteStore(Reports, Searches, Summaries, Backlog):
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads.

@@ -55,6 +55,8 @@ class Summaries:
         """Record it, whatever it came to."""
         task = step.task
         with self._connection.writing() as db:
+            if step.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (step.item,)).rowcount:
+                return None
             ours = _job(db, step.conversation, task.token) is not None
             problem = _unusable(db, task, ours=ours)
             if problem:
@@ -126,6 +128,11 @@ def newest(db: sqlite3.Connection, lines: Lines, branch: int, most: int = END) -
         if row:
             return _summary(row)
     return None
+
+
+def by_id(db: sqlite3.Connection, key: int) -> Summary:
+    """One summary."""
+    return _summary(_row(db, key))
 
 
 def trouble(db: sqlite3.Connection, conversation: int) -> Trouble:

@@ -1,0 +1,160 @@
+"""What every store must do for backlogs: who rests, batches recorded before they leave, items that are used once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import STORES
+from recording import Recorder, text
+from sash.flows.backlog_steps import (
+    BatchRow,
+    BatchTask,
+    CloseItem,
+    KeepBatch,
+    MarkBatch,
+    ReadBatches,
+    ReadItem,
+    ReadItems,
+    ReadResting,
+    Resting,
+)
+from sash.flows.summary_steps import BeginSummary, KeepSummary, SummaryTask
+from sash.model.summaries import Summary
+from sash.model.usage import Usage
+
+
+@pytest.fixture(params=sorted(STORES))
+def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Recorder]:
+    """A conversation of four exchanges in each store."""
+    store = STORES[request.param](tmp_path)
+    made = Recorder(store)
+    for words in ("one", "two", "three", "four"):
+        made.say(words)
+    yield made
+    store.close()
+
+
+def resting(record: Recorder, namespace: str | None = None, **more: Any) -> list[Resting]:
+    """Who rests, with nothing said since long after the fixture's time."""
+    return list(
+        record.store.read_resting(ReadResting(namespace=namespace, **{"before": 9_000.0, "at": 9_000.0, **more}))
+    )
+
+
+def task_of(record: Recorder, upto: int = 4, at: float = 2_000.0) -> SummaryTask:
+    """The job of summarising, taken for ten seconds."""
+    task: SummaryTask | None = record.store.begin_summary(
+        BeginSummary(conversation=record.key, upto=upto, at=at, until=at + 10)
+    )
+    assert task is not None
+    return task
+
+
+def batch_of(record: Recorder, task: SummaryTask) -> BatchRow:
+    """A recorded batch of one item."""
+    item = BatchTask(custom_id=task.token, conversation=record.key, model="claude-sonnet-5-5", task=task)
+    row: BatchRow = record.store.keep_batch(
+        KeepBatch(by="claude-haiku-5-5", limit=500, must_keep=True, tasks=(item,), at=2_000.0)
+    )
+    return row
+
+
+def keep(record: Recorder, task: SummaryTask, item: str = "") -> Summary | None:
+    """Record a summary for a task."""
+    kept: Summary | None = record.store.keep_summary(
+        KeepSummary(
+            conversation=record.key, task=task, state="ready", text="It went on.", content="[]", verbatim=(),
+            model="claude-haiku-5-5", prompt="1", way="model", tokens=5, requests=1, usage=Usage(fresh=100, output=5),
+            cost=0.25, at=101.0, item=item,
+        )
+    )  # fmt: skip
+    return kept
+
+
+def test_who_rests(record: Recorder) -> None:
+    """A conversation rests once nothing was said since the given time; namespaces are asked for one by one, or all."""
+    assert [(one.id, one.model, one.covered) for one in resting(record)] == [("a", "claude-sonnet-5-5", 0)]
+    assert resting(record, before=1_000.0) == [] and resting(record, namespace="other") == []
+    assert len(resting(record, namespace="")) == 1
+    record.head_of("empty", "other")
+    assert [one.id for one in resting(record, namespace="other")] == ["empty"] or resting(
+        record, namespace="other"
+    ) == []
+
+
+def test_who_is_covered_or_at_work(record: Recorder) -> None:
+    """What a summary covers is told; while a job or a batch is under way the conversation is left alone."""
+    task = task_of(record)
+    assert resting(record, at=2_005.0) == []
+    assert keep(record, task) is not None
+    assert [one.covered for one in resting(record)] == [4]
+    second = task_of(record, upto=6)
+    row = batch_of(record, second)
+    assert resting(record, at=9_000.0) == []
+    record.store.mark_batch(MarkBatch(id=row.id, phase="lost"))
+    assert len(resting(record, at=9_000.0)) == 1
+
+
+def test_a_batch_is_found_again(record: Recorder) -> None:
+    """A batch is recorded before it is sent, gets its id afterwards, and leaves the list when it is done."""
+    task = task_of(record)
+    row = batch_of(record, task)
+    assert (row.phase, row.batch, row.items) == ("submitting", "", 1)
+    record.store.mark_batch(MarkBatch(id=row.id, phase="submitted", batch="msgbatch_1"))
+    (found,) = record.store.read_batches(ReadBatches())
+    assert (found.id, found.batch, found.phase, found.by, found.limit) == (
+        row.id,
+        "msgbatch_1",
+        "submitted",
+        "claude-haiku-5-5",
+        500,
+    )
+    record.store.mark_batch(MarkBatch(id=row.id, phase="done"))
+    assert record.store.read_batches(ReadBatches()) == []
+    assert [one.batch for one in record.store.read_batches(ReadBatches(phases=("done",)))] == ["msgbatch_1"]
+
+
+def test_an_item_brings_its_turns_back(record: Recorder) -> None:
+    """An item gives back the very task it was made of, parent included, until it is closed."""
+    parent = keep(record, task_of(record))
+    task = task_of(record, upto=6)
+    row = batch_of(record, task)
+    assert record.store.read_items(ReadItems(id=row.id)) == [task.token]
+    item = record.store.read_item(ReadItem(custom_id=task.token))
+    assert item is not None and item.task.turns == task.turns and item.task.upto == task.upto
+    assert item.task.parent == parent == task.parent and item.conversation == record.key
+    record.store.close_item(CloseItem(custom_id=task.token))
+    assert record.store.read_item(ReadItem(custom_id=task.token)) is None
+    assert record.store.read_items(ReadItems(id=row.id)) == []
+
+
+def test_a_result_is_kept_once(record: Recorder) -> None:
+    """Keeping an item's summary closes the item in the same transaction: a second time nothing is kept or billed."""
+    task = task_of(record)
+    batch_of(record, task)
+    assert keep(record, task, item=task.token) is not None
+    assert keep(record, task, item=task.token) is None
+    assert record.store.read_item(ReadItem(custom_id=task.token)) is None
+    assert sum(row.dollars for row in record.store.usage()) == pytest.approx(4 * 0.5 + 0.25)
+
+
+def test_a_conversation_that_moved_on(record: Recorder) -> None:
+    """A result whose turns were withdrawn, or whose job somebody else took, is recorded as rejected, never used."""
+    task = task_of(record)
+    batch_of(record, task)
+    task_of(record, upto=6, at=3_000.0)
+    assert keep(record, task, item=task.token) is None
+    assert [one.covered for one in resting(record)] == [0]
+
+
+def test_turns_after_the_item_do_not_matter(record: Recorder) -> None:
+    """The conversation may go on while a batch runs: what the summary covers is what it was made of."""
+    task = task_of(record)
+    batch_of(record, task)
+    record.finish(record.begin(text("five")))
+    kept = keep(record, task, item=task.token)
+    assert kept is not None and kept.upto == 4
