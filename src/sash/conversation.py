@@ -99,6 +99,7 @@ class _Talk:
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
         create: bool = True,
+        ceilings: Any = None,
         limits: Any = None,
         patience: float | None = None,
         priority: Priority = "interactive",
@@ -118,7 +119,7 @@ class _Talk:
         self.recalls = _recalls(recall)
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
-        self._layers = Layers(limits=limits, retries=retries)
+        self._layers = Layers(ceilings=ceilings, limits=limits, retries=retries)
         _check_choice("priority", priority, ("interactive", "background"))
         self._priority, self._patience = priority, patience
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
@@ -391,12 +392,13 @@ class Conversation(_Talk):
     "auto" leaves the lifetime of markers to the strategy; "5m", "1h" or `Marks` fix it; None marks nothing.
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
-    `create=False`: the conversation must exist already. `duplicates`: seconds in which the same text again gets the first
-    one's reply.
+    `create=False`: the conversation must exist already. `duplicates`: seconds in which the same text again gets the
+    first one's reply.
 
     What acts per attempt is switched on by one argument each, as values or as middleware shared with other clients.
     `limits`: `sash.limits.Limits`, a tier's name ("start", "build", "scale") or True (learned from headers): requests
     wait their turn, "background" `priority` behind "interactive", up to `patience` seconds (None: any time).
+    `ceilings`: one or more `sash.limits.Ceiling` of dollars or tokens, or `Ceilings` that say what happens there.
     `retries`: True or `sash.limits.RetryPolicy` keeps the SDK's retries within reason.
 
     Further options are those of `messages.create` and apply to every send.
@@ -619,7 +621,7 @@ class Conversation(_Talk):
         """A performer with a client; made late, so that looking at a conversation needs no key."""
         if self._claude is None:
             self._client = sync_client(self._client)
-            self._claude = Claude(with_middleware(self._client, self._layers.middleware()))
+            self._claude = Claude(with_middleware(self._client, self._layers.middleware(self._store)))
         return self._performer()
 
     def _do(self, flow: Callable[[], Flow[R]]) -> R:
@@ -840,7 +842,7 @@ class AsyncConversation(_Talk):
     def _make_client(self) -> None:
         if self._claude is None:
             self._client = async_client(self._client)
-            self._claude = AsyncClaude(with_middleware(self._client, self._layers.middleware()))
+            self._claude = AsyncClaude(with_middleware(self._client, self._layers.middleware(self._store)))
 
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:
         await self._open()

@@ -18,6 +18,7 @@
     │   ├── AccessDenied             401, 402, 403, 404: the turn is pending; mend the key or model, then ``retry()``
     │   ├── Unavailable              429, 5xx, timeouts, lost connections: the turn is pending; ``retry()`` sends it
     │   │   ├── LimitReached         a rate limit would keep it longer than it may wait; it was not sent
+    │   ├── CeilingReached           a ceiling of dollars or tokens; it was not sent, the turn is pending
     │   ├── ReplyInterrupted         the stream ended early: what had come is recorded as interrupted
     │   └── ReplyUnparsed            the reply is no JSON of the schema asked for; it is recorded as any other
     └── StoreError                   the database's side
@@ -114,6 +115,10 @@ class Unavailable(RemoteError):
 
 class LimitReached(Unavailable):
     """Not sent: a rate limit would keep it too long, or for ever. Facts also: ``limit`` (its kind), ``pool``."""
+
+
+class CeilingReached(RemoteError):
+    """Not sent: it might pass a ceiling. Facts also: ``scope``, ``key``, ``period``; dollars ``spent``, ``needed``."""
 
 
 class ReplyInterrupted(RemoteError):

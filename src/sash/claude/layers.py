@@ -11,7 +11,7 @@ from typing import Any
 
 from sash.claude.loading import _load_middleware
 from sash.errors import InvalidOption
-from sash.limits import Limits, RetryPolicy
+from sash.limits import Ceiling, Limits, RetryPolicy
 from sash.limits.tiers import limits_of
 
 
@@ -19,6 +19,8 @@ from sash.limits.tiers import limits_of
 class Layers:
     """The layers asked for; None: left out."""
 
+    ceilings: Any = None
+    """a `Ceiling`, several, or `Ceilings`, kept in the conversation's store unless they name a book"""
     limits: Any = None
     """`Limits`, a tier's name, True to learn them from headers, or a `Limiter` shared with other clients"""
     retries: Any = None
@@ -26,6 +28,9 @@ class Layers:
 
     def __post_init__(self) -> None:
         _check("retries", self.retries, (RetryPolicy, bool))
+        if not hasattr(self.ceilings, "attempt"):
+            for ceiling in _several(self.ceilings):
+                _check("ceilings", ceiling, (Ceiling,))
         _check("limits", self.limits, (Limits, str, bool))
         if isinstance(self.limits, str):
             limits_of(self.limits, "")
@@ -35,13 +40,29 @@ class Layers:
         """The arguments that these layers were made of."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def middleware(self) -> tuple[Any, ...]:
-        """The middleware to add to a client, outermost first."""
-        if not any((self.retries, self.limits)):
+    def middleware(self, store: Any) -> tuple[Any, ...]:
+        """The middleware to add to a client, outermost first; `store` keeps what is to last."""
+        if not any(self.settings.values()):
             return ()
         made = _load_middleware()
-        layers = (_made(self.retries, made.Retries, RetryPolicy()), _made(self.limits, made.Limiter, None))
+        layers = (
+            _made(self.retries, made.Retries, RetryPolicy()),
+            self._ceilings(made, store),
+            _made(self.limits, made.Limiter, None),
+        )
         return tuple(layer for layer in layers if layer is not None)
+
+    def _ceilings(self, made: Any, store: Any) -> Any:
+        if not self.ceilings:
+            return None
+        asked = self.ceilings if hasattr(self.ceilings, "attempt") else made.Ceilings(_several(self.ceilings))
+        book = getattr(store, "spend", None)
+        return asked if book is None else asked.kept_in(book)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """One, several or none."""
+    return () if given is None else tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
 def _made(given: Any, kind: Any, default: Any) -> Any:

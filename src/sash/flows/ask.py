@@ -2,7 +2,8 @@
 
 A reply that the server paused goes on in a request of its own. A request whose thinking is bound to another
 prefix is sent once more without any, in a new epoch; a reply that ran into the end of the model's window is asked
-for once more behind a cut. What was done stands in the reply's notes ("Handling stop reasons", "Preserved thinking").
+for once more behind a cut; one that would pass a ceiling goes to a cheaper model where the caller wants that. What was
+done stands in the reply's notes ("Handling stop reasons", "Preserved thinking").
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sash.errors import BudgetExceeded, RequestRejected
+from sash.errors import BudgetExceeded, CeilingReached, RequestRejected
 from sash.flows.loose import paused
 from sash.flows.send import WINDOW_FULL, Call, send_once
 from sash.flows.steps import Flow
 from sash.flows.talk import Chat
+from sash.model.cards import card
 from sash.model.replies import Reply, after, each, joined
 from sash.model.turns import Draft
 from sash.planning.plan import Settings
@@ -23,6 +25,7 @@ from sash.planning.situation import Decision, Situation, Strategy
 MOST_PAUSES = 10
 """How often a paused reply is continued in one call."""
 UNBOUND = "the API refused a thinking block as bound to another conversation: sent again without thinking"
+CEILING = "a ceiling was reached: sent to the cheaper"
 FULL = "the reply ran into the end of the model's window: asked again behind a cut"
 
 
@@ -48,6 +51,12 @@ def _mended(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call)
     """One request, and once more where that mends it."""
     try:
         reply = yield from send_once(chat, drafts, settings, call)
+    except CeilingReached as reached:
+        if reached.model is None:
+            raise
+        cheaper = replace(settings, card=card(reached.model))
+        reply = yield from send_once(chat, (), cheaper, replace(call, again=False))
+        return replace(reply, notes=(f"{CEILING} {reached.model}", *reply.notes))
     except RequestRejected as refused:
         if refused.state == "withdrawn":
             raise

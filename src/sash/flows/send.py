@@ -33,7 +33,7 @@ from sash.flows.talk import Chat
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import dumps, without_empty_text
 from sash.model.counts import Count
-from sash.model.forecast import Forecast, most_dollars, user_of
+from sash.model.forecast import Forecast, user_of
 from sash.model.replies import Reply
 from sash.model.turns import Draft, State, spoken
 from sash.model.usage import Usage
@@ -95,7 +95,7 @@ def _forecast(chat: Chat, plan: Plan, settings: Settings, begun: Begun) -> Forec
         countable=max(0, expected.upper - expected.read),
         prompt=expected.upper,
         output=settings.max_tokens,
-        dollars=most_dollars(settings.card, expected.upper, settings.max_tokens),
+        card=settings.card,
         conversation=chat.id,
         namespace=chat.namespace,
         user=user_of(plan.body),

@@ -5,6 +5,7 @@ carries them out for any client of the SDK.
 """
 
 from sash.limits.buckets import Limits
+from sash.limits.ceilings import Ceiling
 from sash.limits.retries import RetryPolicy
 
-__all__ = ["Limits", "RetryPolicy"]
+__all__ = ["Ceiling", "Limits", "RetryPolicy"]

@@ -26,8 +26,8 @@ class Forecast:
     """all input tokens, at their upper bound"""
     output: int
     """the most output tokens: `max_tokens`"""
-    dollars: float | None
-    """the upper bound of the price; None where no price is known"""
+    card: ModelCard | None = None
+    """the model's, with its prices; None: the table's"""
     conversation: str = ""
     namespace: str = ""
     user: str = ""
@@ -41,13 +41,12 @@ class Forecast:
     """which of several keys it is sent with"""
 
 
-def most_dollars(card: ModelCard, prompt: int, output: int) -> float | None:
-    """The most that a request of up to `prompt` and `output` tokens can cost; None where no price is known.
+def most_dollars(card: ModelCard, prompt: int, output: int) -> float:
+    """The most dollars that a request of up to `prompt` and `output` tokens can cost. Raises UnknownModel.
 
     Nothing may be read from the cache and all of it written for an hour: no marker placed costs more.
     """
-    if not card.prices:
-        return None
+    card.price(prompt)
     return max(_dearest(price, prompt, output) for price in card.prices if price.above == 0 or prompt > price.above)
 
 

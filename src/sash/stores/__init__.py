@@ -2,6 +2,7 @@
 
 from sash.stores.memory import MemoryStore
 from sash.stores.port import Store
+from sash.stores.spend import SqliteSpend
 from sash.stores.sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "SqliteStore", "Store"]
+__all__ = ["MemoryStore", "SqliteSpend", "SqliteStore", "Store"]

@@ -190,6 +190,45 @@ def m015_batches(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m016_resilience(db: Database) -> None:
+    """What accounts with ceilings hold, which alerts were raised, and every attempt at a request."""
+    db.execute(
+        """CREATE TABLE spend (
+        scope TEXT NOT NULL,
+        key TEXT NOT NULL,
+        period TEXT NOT NULL,
+        dollars REAL NOT NULL DEFAULT 0,
+        tokens INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (scope, key, period)
+    ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE TABLE alerts (name TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID")
+    db.execute(
+        """CREATE TABLE attempts (
+        id INTEGER PRIMARY KEY,
+        request_id INTEGER REFERENCES requests (id) ON DELETE SET NULL,
+        namespace TEXT NOT NULL,
+        conversation TEXT NOT NULL,
+        at REAL NOT NULL,
+        model TEXT NOT NULL,
+        retry INTEGER NOT NULL,
+        status INTEGER,
+        error TEXT NOT NULL DEFAULT '',
+        held_by TEXT NOT NULL DEFAULT '' CHECK (held_by IN ('', 'limit', 'breaker', 'ceiling', 'memo', 'retries')),
+        waited REAL NOT NULL,
+        latency REAL NOT NULL,
+        fresh INTEGER NOT NULL DEFAULT 0,
+        read INTEGER NOT NULL DEFAULT 0,
+        written INTEGER NOT NULL DEFAULT 0,
+        output INTEGER NOT NULL DEFAULT 0,
+        cost REAL NOT NULL DEFAULT 0
+    ) STRICT"""
+    )
+    db.execute("CREATE INDEX attempts_at ON attempts (namespace, at)")
+    db.execute("CREATE INDEX attempts_request ON attempts (request_id) WHERE request_id IS NOT NULL")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -26,6 +26,7 @@ from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
 from sash.stores.reports import Reports
 from sash.stores.searches import Searches
+from sash.stores.spend import SqliteSpend
 from sash.stores.summaries import Summaries
 from sash.stores.windows import UNSETTLED, Windows
 
@@ -46,6 +47,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
         self._lines = Lines()
         Searches.__init__(self, self._connection, self._lines)
         self._windows = Windows(self._lines)
+        self.spend = SqliteSpend(self._connection)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
