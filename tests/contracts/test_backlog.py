@@ -126,7 +126,7 @@ def test_an_item_brings_its_turns_back(record: Recorder) -> None:
     assert record.store.read_items(ReadItems(id=row.id)) == [task.token]
     item = record.store.read_item(ReadItem(custom_id=task.token))
     assert item is not None and item.task.turns == task.turns and item.task.upto == task.upto
-    assert item.task.parent == parent == task.parent and item.conversation == record.key
+    assert item.intact and item.task.parent == parent == task.parent and item.conversation == record.key
     record.store.close_item(CloseItem(custom_id=task.token))
     assert record.store.read_item(ReadItem(custom_id=task.token)) is None
     assert record.store.read_items(ReadItems(id=row.id)) == []
@@ -158,3 +158,13 @@ def test_turns_after_the_item_do_not_matter(record: Recorder) -> None:
     record.finish(record.begin(text("five")))
     kept = keep(record, task, item=task.token)
     assert kept is not None and kept.upto == 4
+
+
+def test_turns_that_changed_are_noticed(record: Recorder) -> None:
+    """Where a turn was rewritten (redacted) after the batch was made, the item says that it is not intact."""
+    task = task_of(record)
+    batch_of(record, task)
+    with record.store._connection.writing() as db:
+        db.execute("UPDATE turns SET content = '[]', text = '' WHERE id = ?", (task.turns[0].id,))
+    item = record.store.read_item(ReadItem(custom_id=task.token))
+    assert item is not None and not item.intact

@@ -55,6 +55,8 @@ class BatchTask:
     model: str
     """of the conversation"""
     task: SummaryTask
+    intact: bool = True
+    """its turns still say what they said when it was recorded"""
 
 
 @dataclass(frozen=True, kw_only=True)

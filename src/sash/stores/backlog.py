@@ -6,6 +6,7 @@ An item remembers the turns it was made of; whether its result may still be used
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from sash.flows.backlog_steps import (
 )
 from sash.flows.summary_steps import SummaryTask
 from sash.model.blocks import dumps
+from sash.model.turns import Turn
 from sash.stores import blobs, rows
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
@@ -80,7 +82,9 @@ class Backlog:
                         "branch_id": one.task.branch,
                         "upto_seq": one.task.upto,
                         "parent_id": one.task.parent.id if one.task.parent else None,
-                        "turns": dumps([turn.id for turn in one.task.turns]),
+                        "turns": dumps(
+                            {"ids": [turn.id for turn in one.task.turns], "digest": _digest(one.task.turns)}
+                        ),
                     },
                 )
             return _batch(db.execute("SELECT * FROM batches WHERE id = ?", (key,)).fetchone())
@@ -116,13 +120,12 @@ class Backlog:
             row = db.execute("SELECT * FROM batch_items WHERE custom_id = ?", (step.custom_id,)).fetchone()
             if row is None:
                 return None
-            found = {
-                turn["id"]: blobs.turn(db, turn)
-                for turn in db.execute(
-                    "SELECT * FROM turns WHERE id IN (SELECT value FROM json_each(?))", (row["turns"],)
-                ).fetchall()
-            }
-            turns = tuple(found[key] for key in json.loads(row["turns"]) if key in found)
+            made_of = json.loads(row["turns"])
+            rows_found = db.execute(
+                "SELECT * FROM turns WHERE id IN (SELECT value FROM json_each(?))", (dumps(made_of["ids"]),)
+            ).fetchall()
+            found = {turn["id"]: blobs.turn(db, turn) for turn in rows_found}
+            turns = tuple(found[key] for key in made_of["ids"] if key in found)
             task = SummaryTask(
                 token=row["custom_id"],
                 branch=row["branch_id"],
@@ -131,13 +134,25 @@ class Backlog:
                 turns=turns,
             )
             return BatchTask(
-                custom_id=row["custom_id"], conversation=row["conversation_id"], model=row["model"], task=task
+                custom_id=row["custom_id"],
+                conversation=row["conversation_id"],
+                model=row["model"],
+                task=task,
+                intact=_digest(turns) == made_of["digest"],
             )
 
     def close_item(self, step: CloseItem) -> None:
         """Whatever came of it."""
         with self._connection.writing() as db:
             db.execute("DELETE FROM batch_items WHERE custom_id = ?", (step.custom_id,))
+
+
+def _digest(turns: Sequence[Turn]) -> str:
+    """What turns say, in 32 hex digits."""
+    said = hashlib.sha256()
+    for turn in turns:
+        said.update(f"{turn.id} {len(turn.content)} {turn.content}".encode())
+    return said.hexdigest()[:32]
 
 
 def _batch(row: sqlite3.Row) -> BatchRow:
