@@ -21,7 +21,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
     ("counting", "planning", "recall", "summaries", "limits"),
     ("formats", "flows"),
     ("stores", "claude", "simulator"),
-    ("drive", "streaming", "turnstile", "conversation", "replay", "inspect", "demo"),
+    ("drive", "background", "streaming", "turnstile", "conversation", "replay", "inspect", "demo"),
     ("cli",),
 )
 """From the bottom up. What stands on one stair may lean on its neighbours, and on all stairs below."""
@@ -34,8 +34,8 @@ IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "
 
 DOOR = {
     "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "Marks", "MemoryStore",
-    "ModelCard", "Plan", "Recall", "Reply", "SashError", "SlidingWindow", "SqliteStore", "SteppedWindow", "Turn",
-    "card", "check_request", "errors", "open", "simulator",
+    "ModelCard", "Plan", "Recall", "Reply", "SashError", "SlidingWindow", "SqliteStore", "SteppedWindow", "Summarised",
+    "Turn", "card", "check_request", "errors", "open", "simulator",
 }  # fmt: skip
 
 

@@ -75,16 +75,22 @@ class Walk:
     @contextlib.contextmanager
     def _talking(self) -> Iterator[None]:
         """Remember which conversation's request each attempt was. Refusals of ours and scripted faults are fine."""
-        chat, before = self.chat, len(self.sim.messages)
+        chat, before = self.chat, len(self.messages)
         self.turns += 1
         try:
             with contextlib.suppress(BudgetExceeded, NothingToRetry, RemoteError):
                 yield
         finally:
-            attempts = self.sim.messages[before:]
+            chat.settle()
+            attempts = self.messages[before:]
             assert len(attempts) <= 1, "one operation is one request"
             if attempts:
                 self.made[before] = (chat.id, self._newest_request(chat))
+
+    @property
+    def messages(self) -> list[Attempt]:
+        """The attempts of the conversation itself, without those that another model's summaries took."""
+        return [attempt for attempt in self.sim.messages if attempt.body.get("model") == MODEL]
 
     def _newest_request(self, chat: Conversation) -> int:
         with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as db:
@@ -249,7 +255,7 @@ class Walk:
 
     def check(self) -> None:
         """All laws, over what was not checked before."""
-        attempts = self.sim.messages
+        attempts = self.messages
         for index in range(self.checked, len(attempts)):
             id, number = self.made[index]
             self.check_request(attempts[index], id, number)

@@ -15,7 +15,7 @@ from sash.model.turns import Turn
 from sash.planning.plan import Plan
 from sash.planning.rules import check_request
 from sash.planning.situation import Marks
-from sash.planning.strategies import ClearedTools, Economic, Everything, SlidingWindow, SteppedWindow
+from sash.planning.strategies import ClearedTools, Economic, Everything, SlidingWindow, SteppedWindow, Summarised
 from sash.recall import Recall
 from sash.stores import MemoryStore, SqliteStore
 
@@ -36,6 +36,7 @@ __all__ = [
     "SlidingWindow",
     "SqliteStore",
     "SteppedWindow",
+    "Summarised",
     "Turn",
     "card",
     "check_request",

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from sash import inspect
+from sash.background import AsyncBackground, Background
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client, with_middleware
 from sash.claude.functions import as_tools, functions
@@ -36,6 +37,8 @@ from sash.flows.prepare import Prepared, prepare
 from sash.flows.recall import recall
 from sash.flows.run import Tools, recorded_result, run, submit
 from sash.flows.steps import Flow, Head
+from sash.flows.summarise import Made, resummarise, summarise, summariser
+from sash.flows.summary_steps import ReadSummaries
 from sash.flows.talk import Chat, Sizes
 from sash.model.blocks import as_blocks, dumps, plain, without_white_space
 from sash.model.cards import ModelCard, Ttl
@@ -44,12 +47,15 @@ from sash.model.counts import Count
 from sash.model.forecast import Priority
 from sash.model.options import BETA, BODY, asked_format, check_options
 from sash.model.preamble import Preamble, preamble
-from sash.model.replies import Reply
+from sash.model.replies import Reply, each
+from sash.model.summaries import SummaryRecord
 from sash.model.turns import Draft, Turn
+from sash.planning.ahead import ahead
+from sash.planning.making import Wish
 from sash.planning.plan import Plan, Settings
 from sash.planning.rules import Problem
 from sash.planning.situation import Marks, Strategy
-from sash.planning.strategies import Economic
+from sash.planning.strategies.summarised import Summarised, summarising
 from sash.planning.view import Forms
 from sash.recall import Found, Recall, make_query
 from sash.stores import MemoryStore, SqliteStore, Store
@@ -88,6 +94,7 @@ class _Talk:
         budget: int = DEFAULT_BUDGET,
         keep: int | None = None,
         strategy: Strategy | None = None,
+        summarise: bool | str | Summarised = False,
         recall: Recall | bool | None = None,
         max_tokens: int = DEFAULT_MAX_TOKENS,
         cache: Ttl | Marks | Literal["auto"] | None = "auto",
@@ -115,7 +122,7 @@ class _Talk:
         self.namespace = namespace
         self.budget = budget
         self.keep = keep if keep is not None else budget // 4
-        self.strategy: Strategy = strategy or Economic()
+        self.strategy = summarising(summarise, strategy)
         self.recalls = _recalls(recall)
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
@@ -139,6 +146,7 @@ class _Talk:
         self._counters: dict[str, Estimator] = {}
         self._key: int | None = None
         self._closed = False
+        self._wish: Wish | None = None
         self._owns_store = store is None or isinstance(store, str | Path)
         _check_markers(self._preamble, self._options)
 
@@ -295,7 +303,32 @@ class _Talk:
                 keep()
             raise
         keep()
+        self._wish = self._foreseen(reply)
         return read(reply, arguments.get("output_format") or asked_format(arguments) or asked_format(self._options))
+
+    def _foreseen(self, reply: Reply) -> Wish | None:
+        """The summary that the next request may need, where the strategy makes any."""
+        own, last = summariser(self.strategy), each(reply)[-1]
+        return ahead(last.plan, last.usage, own) if own is not None and not last.tool_calls else None
+
+    def _due(self) -> Callable[[], Flow[Made]] | None:
+        """What is to be done in the background now, if anything."""
+        wish, self._wish = self._wish, None
+        return None if wish is None or self._closed else lambda: self._summary_flow(wish)
+
+    def _summary_flow(self, wish: Wish) -> Flow[Made]:
+        settings, _ = self._settings()
+        own = summariser(self.strategy) or Summarised()
+        return summarise(self._beside(settings), settings, own, wish)
+
+    def _resummarise_flow(self, by: str | None) -> Flow[SummaryRecord]:
+        settings, _ = self._settings()
+        own = summariser(self.strategy) or Summarised()
+        return resummarise(self._beside(settings), settings, own if by is None else replace(own, by=by))
+
+    def _beside(self, settings: Settings) -> Chat:
+        """This conversation for work in another thread: nothing that saves work is shared."""
+        return replace(self._chat(settings.card), forms=Forms(), sizes={}, calibrations={})
 
     def _submit_flow(self, results: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
         timeout, settings, keep_lasting = self._call(arguments)
@@ -387,7 +420,8 @@ class Conversation(_Talk):
     `store`: a path, a store, or None for memory. `id`: names the conversation in it; None makes one up.
     `model`, `system`, `tools`: as the SDK takes them; not given, they are what the record says was last in
     force. `budget`: the most prompt tokens of a request; `keep`: the recent tokens that always stay verbatim
-    (default budget / 4). `strategy`: what leaves the view, and when (default `Economic()`: by price). `recall`: a
+    (default budget / 4). `strategy`: what leaves the view, and when (default `Economic()`: by price). `summarise`:
+    True, a model's id or `Summarised(...)`: what leaves is summarised first, in the background. `recall`: a
     `Recall`, or True for its defaults: what left the view and answers a new question is attached to it. `cache`:
     "auto" leaves the lifetime of markers to the strategy; "5m", "1h" or `Marks` fix it; None marks nothing.
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
@@ -415,6 +449,7 @@ class Conversation(_Talk):
         self._store = open_store(store)
         self._claude: Claude | None = None
         self._turnstile = Turnstile(self.id, wait=self._wait)
+        self._background = Background(f"sash {self.id}")
         try:
             self._opened(drive(self._open_flow(), self._performer()))
         except BaseException:
@@ -432,6 +467,7 @@ class Conversation(_Talk):
     def close(self) -> None:
         """Close the conversation, and what it opened itself: its store, its client from the environment."""
         self._closed = True
+        self._background.stop()
         if self._owns_client and self._claude is not None:
             self._claude.client.close()
         if self._owns_store:
@@ -465,7 +501,7 @@ class Conversation(_Talk):
                 self._turnstile.leave()
                 raise
 
-        return ReplyStream(start, self._turnstile.leave)
+        return ReplyStream(start, self._leave)
 
     def submit(self, results: Any, **options: Any) -> Reply:
         """Answer the tool calls of the newest reply, all in one user turn, and wait for the next reply.
@@ -576,6 +612,24 @@ class Conversation(_Talk):
 
         return as_tools([recall_result])[0]
 
+    def summaries(self) -> list[SummaryRecord]:
+        """The summaries of this branch in the order they were made, each with its sources, cost and report."""
+        step = ReadSummaries(conversation=self._chat().conversation)
+        return list(self._do(step.__iter__))
+
+    def resummarise(self, *, by: str | None = None) -> SummaryRecord:
+        """Make the newest summary again from the record itself, by the model `by`; the earlier one is kept.
+
+        It stands in the view from the next cut on, if its `state` is ready. Raises NotFound without a summary,
+        ConversationBusy while one is being made, RemoteErrors.
+        """
+        self._require_open()
+        return drive(self._resummarise_flow(by), self._talker())
+
+    def settle(self) -> None:
+        """Wait until what is done in the background (a summary) is done. For tests, replays and the end of a script."""
+        self._background.settle()
+
     def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> Conversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
         settings = self._fork_settings(id)
@@ -615,7 +669,7 @@ class Conversation(_Talk):
     # ---- driving --------------------------------------------------------------------------------
 
     def _performer(self) -> Performer:
-        return Performer(self._store, self._claude, self._clock)
+        return Performer(self._store, self._claude, self._clock, self._background.settle)
 
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
@@ -636,7 +690,12 @@ class Conversation(_Talk):
         try:
             return drive(flow(), performer, tell)
         finally:
-            self._turnstile.leave()
+            self._leave()
+
+    def _leave(self) -> None:
+        self._turnstile.leave()
+        if (due := self._due()) is not None:
+            self._background.start(lambda: drive(due(), self._performer()))
 
 
 class AsyncConversation(_Talk):
@@ -657,6 +716,7 @@ class AsyncConversation(_Talk):
         self._lock = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._holder: Any = None
+        self._background = AsyncBackground(f"sash {self.id}")
 
     async def __aenter__(self) -> Self:
         await self._open()
@@ -670,6 +730,7 @@ class AsyncConversation(_Talk):
     async def close(self) -> None:
         """Close the conversation, and what it opened itself: its store, its client from the environment."""
         self._closed = True
+        await self._background.stop()
         if self._owns_client and self._claude is not None:
             await self._claude.client.close()
         if self._owns_store and self._store is not None:
@@ -794,6 +855,23 @@ class AsyncConversation(_Talk):
 
         return as_tools([recall_result])[0]
 
+    async def summaries(self) -> list[SummaryRecord]:
+        """The summaries of this branch. See `Conversation.summaries`."""
+        found: Sequence[SummaryRecord] = await self._do(
+            lambda: ReadSummaries(conversation=self._chat().conversation).__iter__()
+        )
+        return list(found)
+
+    async def resummarise(self, *, by: str | None = None) -> SummaryRecord:
+        """Make the newest summary again from the record itself. See `Conversation.resummarise`."""
+        await self._open()
+        self._make_client()
+        return await self._do(lambda: self._resummarise_flow(by))
+
+    async def settle(self) -> None:
+        """Wait until what is done in the background (a summary) is done."""
+        await self._background.settle()
+
     async def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> AsyncConversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
         settings = self._fork_settings(id)
@@ -837,7 +915,7 @@ class AsyncConversation(_Talk):
         return self._store
 
     def _performer(self) -> Performer:
-        return Performer(self._store, self._claude, self._clock)
+        return Performer(self._store, self._claude, self._clock, self._background.settle)
 
     def _make_client(self) -> None:
         if self._claude is None:
@@ -867,6 +945,8 @@ class AsyncConversation(_Talk):
     def _leave(self) -> None:
         self._holder = None
         self._lock.release()
+        if (due := self._due()) is not None:
+            self._background.start(lambda: drive_async(due(), self._performer().perform_async))
 
 
 def _check_numbers(**numbers: int | None) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from sash.flows.steps import Abandoned, CallTool, Emit, Flow, Now, Pause, Step, StoreStep
+from sash.flows.summary_steps import Settle
 
 R = TypeVar("R")
 Perform = Callable[[Step[Any]], Any]
@@ -146,8 +147,14 @@ async def drive_async(flow: Flow[R], perform: AsyncPerform, tell: Tell | None = 
 class Performer:
     """Sends each step to who performs it: clock, store or Claude."""
 
-    def __init__(self, store: Any, claude: Any, clock: Callable[[], float] = time.time) -> None:
-        self.store, self.claude, self.clock = store, claude, clock
+    def __init__(
+        self,
+        store: Any,
+        claude: Any,
+        clock: Callable[[], float] = time.time,
+        settle: Callable[[], Any] = lambda: None,
+    ) -> None:
+        self.store, self.claude, self.clock, self.settle = store, claude, clock, settle
 
     def __call__(self, step: Step[Any]) -> Any:
         """Perform one step, blocking."""
@@ -157,6 +164,8 @@ class Performer:
             return step.function.call(step.input)
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
+        if isinstance(step, Settle):
+            return self.settle()
         return self.clock() if isinstance(step, Now) else self.claude.perform(step)
 
     async def perform_async(self, step: Step[Any]) -> Any:
@@ -167,6 +176,8 @@ class Performer:
             return await _called(step)
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
+        if isinstance(step, Settle):
+            return await self.settle()
         return self.clock() if isinstance(step, Now) else await self.claude.perform(step)
 
 

@@ -90,6 +90,10 @@ class _Shorter:
     def ignores_budget(self) -> bool:
         return bool(getattr(self.inner, "ignores_budget", False))
 
+    @property
+    def summarises(self) -> bool:
+        return bool(getattr(self.inner, "summarises", False))
+
     def decide(self, situation: Situation) -> Decision:
         before = situation.start or 0
         start = max(before + 1, situation.shortest(min(situation.keep, situation.kept(before) // 2)))

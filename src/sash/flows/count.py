@@ -57,5 +57,5 @@ def _size(memory: Memory) -> Count:
     pins, again = (memory.epoch.pins, memory.epoch.instructions) if memory.epoch else ((), ())
     in_front = [turn for group in by_exchange(memory.pinned) if group[0].seq in pins for turn in group]
     in_front += [turn for turn in memory.instructions if turn.seq in again]
-    attached = sum((memory.shown(turn.seq) for turn in memory.turns), memory.fixed)
+    attached = sum((memory.shown(turn.seq) for turn in memory.turns), memory.fixed + memory.present_size)
     return sum((memory.counts[turn.seq] for turn in (*in_front, *memory.turns)), attached)

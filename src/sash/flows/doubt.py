@@ -24,7 +24,7 @@ PAUSE = 60.0
 
 
 @dataclass(frozen=True)
-class _Stay:
+class Stay:
     """Keeps the present view: used to have exactly that view counted."""
 
     inner: object
@@ -50,7 +50,7 @@ def settle_doubt(
     situation = plan.situation
     stay = situation.prompt(situation.start) if situation.start is not None and not situation.forced else None
     if stay is not None and stay.tokens <= situation.limit < stay.upper:
-        staying = make_plan(memory, new, counts, replace(settings, strategy=_Stay(settings.strategy)), now)
+        staying = make_plan(memory, new, counts, replace(settings, strategy=Stay(settings.strategy)), now)
         exact = yield from count_body(chat, staying, now)
         if exact is not None:
             memory = replace(memory, anchor=exact, anchor_seq=staying.sent.last)

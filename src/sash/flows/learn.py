@@ -117,7 +117,7 @@ def _preamble(prepared: Prepared, now: Anchor) -> Count | None:
     """The first total of an epoch, less its turns: the preamble, as sure as those are."""
     if asked_format(prepared.plan.sent.options):
         return None  # the total holds what tells the model of the format
-    turns = sum((_sent_size(prepared, turn) for turn in prepared.plan.turns), ZERO)
+    turns = sum((_sent_size(prepared, turn) for turn in prepared.plan.turns), prepared.summary)
     tokens = now.total - turns.tokens
     fixed = prepared.memory.fixed
     agrees = abs(tokens - fixed.tokens) <= turns.margin + fixed.margin

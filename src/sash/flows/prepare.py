@@ -15,7 +15,7 @@ from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.attach import attach
 from sash.flows.doubt import settle_doubt
 from sash.flows.loose import paused, tie_up
-from sash.flows.remember import live_epoch, measure, measure_sent, remember
+from sash.flows.remember import live_epoch, measure, measure_sent, remember, summary_size
 from sash.flows.steps import Flow, Loaded, Now, ReadWindow
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
@@ -48,6 +48,8 @@ class Prepared:
     preamble_estimated: Count | None
     anchor: Anchor | None
     """the last request of this epoch, where its total still tells"""
+    summary: Count
+    """the size of the summary that this request sends, zero without one"""
     measures: Mapping[int, Measure]
     """of the new turns, by seq: what the estimator learns from when their exact size is known"""
     counter: Counter
@@ -81,7 +83,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     drafts = (*tied.answers, *drafts)
     if not drafts and not _waiting(loaded.turns):
         raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
-    new = _as_turns(drafts, sized.memory.head, now)
+    new = as_turns(drafts, sized.memory.head, now)
     hand, new, drafts = _take_markers(new, drafts)
     settings = replace(settings, hand_markers=hand)
     measures = {turn.seq: measure(turn, chat.counter, settings.card) for turn in new}
@@ -102,6 +104,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         estimated={**sized.estimated, **counts},
         preamble_estimated=sized.preamble_estimated,
         anchor=sized.anchor,
+        summary=summary_size(plan.epoch.summary, settings.model, chat.counter, chat.sizes),
         measures=measures | {t.seq: measure_sent(t, chat.counter, settings.card) for t in new if t.attached},
         counter=chat.counter,
         interrupted=tied.interrupted,
@@ -126,7 +129,8 @@ def _waiting(turns: Sequence[Turn]) -> bool:
     return bool(said) and (said[-1].state == "pending" or bool(paused(turns)))
 
 
-def _as_turns(drafts: Sequence[Draft], head: int, now: float) -> tuple[Turn, ...]:
+def as_turns(drafts: Sequence[Draft], head: int, now: float) -> tuple[Turn, ...]:
+    """New turns behind the turn `head`, as a plan takes them: not recorded yet."""
     return tuple(
         Turn(
             id=0,

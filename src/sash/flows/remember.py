@@ -20,6 +20,7 @@ from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Marker
 from sash.model.options import asked_format
 from sash.model.preamble import Preamble
+from sash.model.summaries import Summary
 from sash.model.turns import Attachment, Turn, by_exchange, spoken
 from sash.planning.clearing import cleared, names_of, offers_recall
 from sash.planning.plan import Memory, Settings
@@ -58,9 +59,10 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)
     lost = _lost(last, settings)
     now, before = format_size(settings.options, counter), format_size(last.sent.options if last else {}, counter)
+    epoch = live_epoch(loaded)
     memory = Memory(
         head=loaded.head.seq,
-        epoch=live_epoch(loaded),
+        epoch=epoch,
         turns=loaded.turns,
         pinned=loaded.pinned,
         pins=loaded.pins,
@@ -75,6 +77,10 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         lost=lost,
         gaps=gaps(loaded),
         learned=loaded.learned,
+        summary=loaded.summary,
+        summary_size=summary_size(loaded.summary, settings.model, counter, sizes),
+        present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
+        trouble=loaded.trouble,
         slim=_slim(turns, counts, settings, counter, sizes),
         attached=_attached(loaded.turns, settings, counter, sizes),
     )
@@ -155,6 +161,16 @@ def measure_sent(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
 def size(turn: Turn, counter: Counter, card: ModelCard) -> Count:
     """What a turn weighs there."""
     return counter.count(measure(turn, counter, card))
+
+
+def summary_size(summary: Summary | None, model: str, counter: Counter, sizes: Sizes) -> Count:
+    """What the user turn weighs that carries a summary."""
+    if summary is None:
+        return ZERO
+    key = (model, summary.id, "summary")
+    if key not in sizes:
+        sizes[key] = counter.count(counter.measure_message("user", summary.blocks))
+    return sizes[key]
 
 
 def preamble_size(preamble: Preamble, settings: Settings, counter: Counter) -> Count:

@@ -8,12 +8,12 @@ when the request itself was refused), a reply cut short is kept as interrupted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sash.counting.ledger import REPLY_SLACK
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
 from sash.flows.learn import learn
-from sash.flows.prepare import Prepared, body_hash, prepare
+from sash.flows.prepare import Prepared, body_hash
 from sash.flows.steps import (
     Abandoned,
     BeginRequest,
@@ -29,6 +29,7 @@ from sash.flows.steps import (
     Send,
     Snapshot,
 )
+from sash.flows.summarise import prepare_covered
 from sash.flows.talk import Chat
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import dumps, without_empty_text
@@ -61,7 +62,7 @@ class Call:
 
 def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     """Send `drafts` (none: what is pending) in one request and return the recorded reply."""
-    prepared = yield from prepare(chat, drafts, settings)
+    prepared, done = yield from prepare_covered(chat, drafts, settings)
     plan = prepared.plan
     begun = yield from _begin(chat, prepared)
     wire = Wire(
@@ -85,7 +86,8 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
         yield from _fail(prepared, begun, error, keep=call.again and bound_elsewhere(error, plan))
         raise
     hold = call.again and answer.stop_reason == WINDOW_FULL and can_cut(plan)
-    return (yield from _finish(prepared, begun, answer, settings, hold=hold))
+    reply = yield from _finish(prepared, begun, answer, settings, hold=hold)
+    return replace(reply, notes=(*done, *reply.notes))
 
 
 def _forecast(chat: Chat, plan: Plan, settings: Settings, begun: Begun) -> Forecast:

@@ -6,10 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from sash.flows.steps import StoreStep
+from sash.flows.steps import Step, StoreStep
 from sash.model.summaries import Outcome, Summary, SummaryRecord, Way
 from sash.model.turns import Turn
 from sash.model.usage import Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settle(Step[None]):
+    """Wait for the summary that this very conversation object is making in the background, if it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,8 @@ class SummaryTask:
     parent: Summary | None
     turns: tuple[Turn, ...]
     """those that the parent kept verbatim, then all behind it up to `upto`, withdrawn ones left out; oldest first"""
+    failures: int = 0
+    """to make it, in a row"""
 
 
 @dataclass(frozen=True, kw_only=True)

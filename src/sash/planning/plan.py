@@ -18,6 +18,7 @@ from sash.model.cards import ModelCard
 from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
 from sash.model.preamble import Preamble
+from sash.model.summaries import Summary, Trouble
 from sash.model.turns import Attachment, Exchange, Turn, by_exchange, spoken
 from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
@@ -96,6 +97,13 @@ class Memory:
     lost: str = ""
     """the option that changed since the last request and lost what was cached; "" where none did"""
     learned: Mapping[str, Any] = field(default_factory=dict)
+    summary: Summary | None = None
+    """the one that covers most; at a cut it stands in front, for strategies that summarise"""
+    summary_size: Count = ZERO
+    """of the user turn that carries it"""
+    present_size: Count = ZERO
+    """of the one that stands in front of the present epoch"""
+    trouble: Trouble = field(default_factory=Trouble)
     slim: Callable[[Turn], Count] = unknown_size
     """the size of a recorded turn with its tool results, or its calls' inputs, cleared"""
     attached: Mapping[int, Count] = field(default_factory=dict)
@@ -177,6 +185,7 @@ def make_plan(
         memory = replace(memory, instructions=(*memory.instructions, *_instructions(groups[:1])))
         groups = groups[1:]
     _reject_no_question(groups)
+    memory = _as_summarised(memory, groups, settings.strategy)
     question = groups[-1][0].seq
     known[question] += memory.shown(question)
     situation = _situation(memory, groups, known, settings, now)
@@ -192,6 +201,18 @@ def _as_sent(memory: Memory, turns: Sequence[Turn], known: Mapping[int, Count]) 
     relief = memory.epoch.relief if memory.epoch else Relief()
     cleared = {turn.seq: memory.slim(turn) for turn in turns if turn.seq in relief.cleared} if relief.cleared else {}
     return {**known, **cleared, **dict.fromkeys(relief.dropped & known.keys(), ZERO)}
+
+
+def _as_summarised(memory: Memory, groups: Sequence[Sequence[Turn]], strategy: Strategy) -> Memory:
+    """What a cut would bring in front: the summary, with the exchanges it wants kept, where the strategy has one."""
+    summary = memory.summary
+    if not getattr(strategy, "summarises", False):
+        return replace(memory, summary=None, summary_size=ZERO)
+    if summary is None or not summary.verbatim:
+        return memory
+    wanted, all_groups = set(summary.verbatim), (*by_exchange(memory.pinned), *groups)
+    beside = {group[0].seq for group in all_groups if wanted & {turn.seq for turn in group}}
+    return replace(memory, pins=memory.pins | beside)
 
 
 def _reject_no_question(groups: Sequence[Sequence[Turn]]) -> None:
@@ -220,18 +241,25 @@ def _situation(
     instructions = (*memory.instructions, *_instructions(groups))  # wherever the start: each is sent, and once
     question = groups[-1][0].seq
     older = {seq: memory.shown(seq) for seq in memory.attached if epoch is not None and seq != question}
+    front = _size(memory.summary_size) + pins_in_front + _sum(known[t.seq] for t in instructions)
     stay = None
     if epoch is not None and memory.anchor is not None:
         added = [known[t.seq] for group in groups for t in group if t.seq > memory.anchor_seq]
         attached = [count for seq, count in older.items() if seq > memory.anchor_seq]
         stay = _size(memory.anchor) + _sum(added) + _sum(attached)
+    elif epoch is not None and epoch.summary != memory.summary:
+        parts = [*(known[turn.seq] for turn in _present(memory, groups)), *older.values()]
+        stay = _size(memory.fixed + memory.present_size) + _sum(parts)
     pinned = frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins)
     clears = getattr(settings.strategy, "clears", False)
     situation = Situation(
         exchanges=exchanges,
         start=start,
         forced=_forced(epoch, settings, instructions),
-        fixed=_size(memory.fixed) + pins_in_front + _sum(known[t.seq] for t in instructions),
+        fixed=_size(memory.fixed) + front,
+        front=front.tokens,
+        upto=memory.summary.upto if memory.summary else 0,
+        trouble=memory.trouble,
         stay=stay,
         attached=_sum(older.values()),
         pinned=pinned,
@@ -250,6 +278,16 @@ def _situation(
     if stay is None and start is not None and situation.attached.tokens:
         return replace(situation, stay=situation.prompt(start) + situation.attached)
     return situation
+
+
+def _present(memory: Memory, groups: Sequence[Sequence[Turn]]) -> list[Turn]:
+    """The turns that the present epoch would send if it just grew."""
+    epoch = memory.epoch
+    if epoch is None:
+        return []
+    older = [turn for group in by_exchange(memory.pinned) if group[0].seq in epoch.pins for turn in group]
+    again = [turn for turn in memory.instructions if turn.seq in epoch.instructions]
+    return [*older, *again, *(turn for group in groups for turn in group if turn.seq >= epoch.start)]
 
 
 def _instructions(groups: Sequence[Sequence[Turn]]) -> tuple[Turn, ...]:
@@ -365,7 +403,9 @@ def _carry_out(
     elif cut or epoch is None:
         pins = _pins_in_front(memory, situation, decision)
         again = _placed_again(memory, groups, decision, pins)
-        epoch = _new_epoch(situation, shape, settings, pins, again, _attached_from(memory, groups, shape))
+        epoch = _new_epoch(
+            situation, shape, settings, pins, again, memory.summary, _attached_from(memory, groups, shape)
+        )
     turns = _view_turns(memory, groups, decision, epoch)
     numbered = tuple(messages(turns, epoch, forms))
     options, betas = with_relief(epoch.relief, settings, turns)
@@ -407,7 +447,7 @@ def _carry_out(
         decision=decision,
         situation=situation,
         doubt=_doubt(situation, shape),
-        notes=_notes(memory, epoch, turns),
+        notes=_notes(memory, decision, epoch, turns),
     )
 
 
@@ -450,13 +490,14 @@ def _placed_again(
     return tuple(sorted(given - pinned))
 
 
-def _notes(memory: Memory, epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
+def _notes(memory: Memory, decision: Decision, epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
     given = sum(turn.role == "system" for turn in turns)
     notes = {
         f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns.": (
             given and epoch.tagged
         ),
         f"Otherwise than recorded: {words(epoch.relief)}.": bool(epoch.relief),
+        f"Waits for a summary of the turns up to {decision.summarise}: the budget forces them out now.": decision.waits,
         f"Another {memory.lost} than in the last request: the messages are not read from the cache.": bool(memory.lost),
     }
     return tuple(note for note, holds in notes.items() if holds)
@@ -475,6 +516,7 @@ def _new_epoch(
     settings: Settings,
     pins: tuple[int, ...],
     instructions: tuple[int, ...],
+    summary: Summary | None,
     attached: int,
 ) -> Epoch:
     reason = "; ".join(filter(None, (situation.forced, shape.decision.reason)))
@@ -484,6 +526,7 @@ def _new_epoch(
         start=situation.exchanges[shape.decision.start].first,
         base=shape.base,
         relief=shape.relief,
+        summary=summary,
         attached=attached,
         pins=pins,
         instructions=instructions,

@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from sash.model.cards import ModelCard, Ttl
+from sash.model.summaries import Trouble
 from sash.model.turns import Exchange
 
 
@@ -95,6 +96,16 @@ class Situation:
     """why a new epoch must begin whatever the strategy says (system, tools or model changed); "" if it need not"""
     fixed: Size
     """preamble, summary and frames: sent whatever is decided"""
+    front: int = 0
+    """tokens of `fixed` that stand behind the preamble: summary, pinned exchanges, instructions"""
+    upto: int = 0
+    """seq up to which the summary covers that a cut would bring in; 0: there is none"""
+    per_cut: float = 0.0
+    """dollars that a cut costs beside the prompt, as a rule ..."""
+    cut_now: float = 0.0
+    """... and one made now"""
+    trouble: Trouble = field(default_factory=Trouble)
+    """with making summaries"""
     stay: Size | None = None
     """the prompt if the view just grows: the last exact total plus what was added; None without a view"""
     attached: Size = field(default_factory=Size)
@@ -126,6 +137,11 @@ class Situation:
     def newest(self) -> int:
         """Index of the exchange that holds the newest turn."""
         return len(self.exchanges) - 1
+
+    @cached_property
+    def covered(self) -> int:
+        """Index of the first exchange that the summary does not cover: those before it may leave without loss."""
+        return next((i for i, e in enumerate(self.exchanges) if e.last > self.upto), self.newest)
 
     @cached_property
     def _suffixes(self) -> tuple[list[int], list[int]]:
@@ -187,6 +203,10 @@ class Decision:
     """the alternative that was not taken, with its price"""
     learned: Mapping[str, Any] | None = None
     """what to store for the next decision; None: unchanged"""
+    summarise: int = 0
+    """seq up to which a summary should be made, so that those turns may leave; 0: none is wanted"""
+    waits: bool = False
+    """the budget forces those turns out with this very request: it is worth waiting for the summary"""
 
 
 class Strategy(Protocol):

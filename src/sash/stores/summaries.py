@@ -42,7 +42,14 @@ class Summaries:
             turns = self._to_cover(db, branch, parent, step.upto)
             if not spoken(turns):
                 return None
-            task = SummaryTask(token=uuid.uuid4().hex, branch=branch, upto=turns[-1].seq, parent=parent, turns=turns)
+            task = SummaryTask(
+                token=uuid.uuid4().hex,
+                branch=branch,
+                upto=turns[-1].seq,
+                failures=job["failures"] if job is not None else 0,
+                parent=parent,
+                turns=turns,
+            )
             _take(db, step, task.token)
             return task
 

@@ -37,6 +37,11 @@ class ClearedTools:
         """Whether the inner strategy does."""
         return bool(getattr(self.inner, "ignores_budget", False))
 
+    @property
+    def summarises(self) -> bool:
+        """Whether the inner strategy does."""
+        return bool(getattr(self.inner, "summarises", False))
+
     def decide(self, situation: Situation) -> Decision:
         """Stay while the inner strategy does; at its cuts, clear before exchanges leave."""
         decision = self.inner.decide(situation)

@@ -135,7 +135,7 @@ class _Choice:
             read=read,
             write=write,
             worth=self.worth,
-            per_cut=self.strategy.per_cut,
+            per_cut=self.strategy.per_cut + situation.per_cut,
         )
 
     def _room(self) -> int:
@@ -178,7 +178,8 @@ class _Choice:
         cached, alive = self._cached(start, prompt)
         rest = prompt - cached
         large = prompt >= situation.card.cache_minimum
-        extra = self.strategy.per_cut if start != self.start and situation.start is not None else 0.0
+        cut = start != self.start and situation.start is not None
+        extra = self.strategy.per_cut + situation.cut_now if cut else 0.0
         for way in self.ways:
             if not self._possible(way.ttl, alive, cached):
                 continue
@@ -213,8 +214,9 @@ class _Choice:
             return 0, None
         if start == situation.start and warmth.tail_until > situation.now and warmth.tail_tokens:
             return min(warmth.tail_tokens, prompt), warmth.tail_ttl
-        large = self.preamble >= situation.card.cache_minimum
-        return (self.preamble, None) if large and warmth.preamble_until > situation.now else (0, None)
+        shared = self.preamble - situation.front  # what stands behind it is written anew
+        large = shared >= situation.card.cache_minimum
+        return (shared, None) if large and warmth.preamble_until > situation.now else (0, None)
 
     def _carrying(self, way: Way, start: int, view: int) -> float:
         """What the tokens beyond the usual view cost from the next request on."""

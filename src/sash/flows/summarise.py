@@ -1,0 +1,348 @@
+"""Making a summary: take the job, ask a model, judge what it says, keep it with its sources, or change nothing.
+
+Whoever fails leaves the record as it was but for a note of when to try again. Used by a send that the budget forces,
+in the background, and by hand; the order of events is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sash.errors import CallerError, ConversationBusy, NotFound, RemoteError, StoreError
+from sash.flows.doubt import Stay
+from sash.flows.prepare import Prepared, as_turns, prepare
+from sash.flows.remember import measure, remember
+from sash.flows.steps import Flow, Now, ReadWindow, Send
+from sash.flows.summary_steps import BeginSummary, FailSummary, KeepSummary, ReadSummaries, Settle, SummaryTask
+from sash.flows.talk import Chat
+from sash.model.answers import Answer, Wire
+from sash.model.blocks import Block, dumps
+from sash.model.cards import ModelCard
+from sash.model.cards import card as card_of
+from sash.model.summaries import Summary, SummaryRecord, Way
+from sash.model.turns import Draft, Turn
+from sash.model.usage import Usage
+from sash.planning.making import Wish, limit_of
+from sash.planning.plan import Plan, Settings, make_plan
+from sash.planning.rules import check_request
+from sash.planning.strategies.summarised import Summarised
+from sash.planning.view import assemble
+from sash.summaries import PROMPT_VERSION, Verdict, ask, ask_warm, facts_of, judge, render, split
+
+LEASE = 900.0
+"""Seconds for which a job is ours: after that another process may take it over."""
+TIMEOUT = 120.0
+"""Seconds for one request."""
+BACKOFF, LONGEST = 30.0, 3_600.0
+"""Seconds to leave it after a failure: doubled with each one in a row."""
+CAUTION = 0.7
+"""The share of a price cliff, or of a window, that one piece of a backlog may take: its size is estimated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What came of it: the summary, or None and why. Dollars."""
+
+    summary: Summary | None = None
+    note: str = ""
+    cost: float = 0.0
+
+
+def summariser(strategy: object) -> Summarised | None:
+    """The part of a strategy that summarises, if it has one."""
+    while strategy is not None and not isinstance(strategy, Summarised):
+        strategy = getattr(strategy, "inner", None)
+    return strategy
+
+
+def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Prepared, tuple[str, ...]]]:
+    """`prepare`, with the summary made first that a forced cut needs; and what was done, in sentences.
+
+    Where none can be made, what the budget forces out leaves all the same: it stays in the record.
+    """
+    prepared, own = (yield from prepare(chat, drafts, settings)), summariser(settings.strategy)
+    if not prepared.plan.decision.waits or own is None:
+        return prepared, _uncovered(prepared.plan, "making one failed before")
+    yield from Settle()
+    prepared = yield from prepare(chat, drafts, settings)
+    decision, waited = prepared.plan.decision, "waited for the summary that was being made"
+    if not decision.waits:
+        return prepared, _uncovered(prepared.plan, "making one failed") or (waited,)
+    way = own.making(prepared.plan.situation, leaving=_leaving(prepared.plan)).way
+    made = yield from summarise(chat, settings, own, Wish(upto=decision.summarise, way=way))
+    if made.summary is None:
+        return prepared, _uncovered(prepared.plan, made.note)
+    prepared = yield from prepare(chat, drafts, settings)
+    waited = f"waited for a summary of the turns up to {made.summary.upto} (${made.cost:.6f})"
+    return prepared, (waited, *_uncovered(prepared.plan, "the summary left no room"))
+
+
+def _uncovered(plan: Plan, why: str) -> tuple[str, ...]:
+    """What there is to say of a cut that left out turns without a summary of them."""
+    upto = plan.decision.summarise
+    lost = bool(upto) and upto < plan.epoch.start
+    return (f"cut without a summary of the turns up to {upto}: {why}",) if lost else ()
+
+
+def _leaving(plan: Plan) -> int:
+    """Tokens of the exchanges that leave the view and that no summary covers."""
+    situation = plan.situation
+    return max(0, situation.kept(min(situation.covered, plan.decision.start)) - situation.kept(plan.decision.start))
+
+
+def resummarise(chat: Chat, settings: Settings, own: Summarised) -> Flow[SummaryRecord]:
+    """Make the newest summary again, from the record itself; the one before stays. What the guards say of it, too.
+
+    Raises NotFound where there is none, ConversationBusy while another is being made, RemoteErrors.
+    """
+    made = yield from ReadSummaries(conversation=chat.conversation)
+    ready = [summary for summary in made if summary.state == "ready"]
+    if not ready:
+        raise NotFound(f"conversation {chat.id!r} has no summary yet", kind="summary", key=chat.id)
+    wish = Wish(upto=max(summary.upto for summary in ready), anew=True)
+    yield from summarise(chat, settings, own, wish, strict=True)
+    *_, newest = yield from ReadSummaries(conversation=chat.conversation)
+    return newest
+
+
+def summarise(chat: Chat, settings: Settings, own: Summarised, wish: Wish, *, strict: bool = False) -> Flow[Made]:
+    """Make one summary. Failures of the far side are told, not raised, unless `strict`; those of the guards always."""
+    now = yield from Now()
+    task = yield from BeginSummary(
+        conversation=chat.conversation, upto=wish.upto, at=now, until=now + LEASE, anew=wish.anew
+    )
+    if task is None and strict:
+        raise ConversationBusy(f"a summary of {chat.id!r} is being made; try again later", conversation=chat.id)
+    if task is None:
+        return Made(note="somebody else is making it, or there is nothing left to cover")
+    try:
+        return (yield from _made(chat, settings, own, wish, task))
+    except GeneratorExit:
+        raise  # nobody drives this flow any more; the lease ends by itself
+    except BaseException as error:  # cancelled, Ctrl-C, a bug: the job goes back before it goes on its way
+        yield from _give_back(chat, task, error)
+        if isinstance(error, RemoteError | StoreError | CallerError) and not strict:
+            return Made(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
+        raise
+
+
+def _give_back(chat: Chat, task: SummaryTask, error: BaseException) -> Flow[None]:
+    try:
+        now = yield from Now()
+        yield from FailSummary(
+            conversation=chat.conversation,
+            token=task.token,
+            error=type(error).__name__,
+            retry_at=_later(now, task),
+            upto=task.upto,
+        )
+    except (StoreError, CallerError):  # gone, or closed meanwhile
+        pass  # the lease ends by itself
+
+
+def _later(now: float, task: SummaryTask) -> float:
+    return now + min(LONGEST, BACKOFF * 2.0**task.failures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draft:
+    """What the model said, judged, and what it took."""
+
+    verdict: Verdict
+    way: Way
+    model: str
+    usage: Usage
+    cost: float | None
+    requests: int
+    verbatim: tuple[int, ...]
+    said: str
+    """what the model said last, word for word"""
+
+
+def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: SummaryTask) -> Flow[Made]:
+    size = _sizer(chat)
+    limit = limit_of(own.tokens, settings.budget)
+    draft = None
+    if wish.way == "warm" and not wish.anew:
+        draft = yield from _warm(chat, settings, own, task, limit, size)
+    if draft is None:
+        draft = yield from _by_model(own, task, limit, size)
+    verdict = draft.verdict
+    content = dumps([render(verdict.text)] if verdict.ok else [])
+    now = yield from Now()
+    summary = yield from KeepSummary(
+        conversation=chat.conversation,
+        task=task,
+        state="ready" if verdict.ok else "rejected",
+        text=verdict.text if verdict.ok else draft.said,
+        content=content,
+        verbatim=draft.verbatim,
+        model=draft.model,
+        prompt=PROMPT_VERSION,
+        way=draft.way,
+        tokens=verdict.tokens,
+        requests=draft.requests,
+        usage=draft.usage,
+        cost=draft.cost,
+        report=_report(verdict, draft.verbatim),
+        at=now,
+        retry_at=0.0 if verdict.ok else _later(now, task),
+    )
+    note = "" if summary else verdict.reason or "it came too late"
+    return Made(summary=summary, note=note, cost=draft.cost or 0.0)
+
+
+def _report(verdict: Verdict, verbatim: tuple[int, ...]) -> dict[str, Any]:
+    """The guards' findings as plain values."""
+    return {
+        "reason": verdict.reason,
+        "kept": verdict.kept,
+        "added": [fact.text for fact in verdict.added],
+        "lost": [fact.text for fact in verdict.lost],
+        "verbatim": list(verbatim),
+    }
+
+
+def _sizer(chat: Chat) -> Callable[[str], int]:
+    """Tokens of a text in the conversation's prompts."""
+
+    def size(text: str) -> int:
+        return chat.counter.count(chat.counter.measure_message("user", [{"type": "text", "text": text}])).tokens
+
+    return size
+
+
+# ---- a model that reads the leaving turns ---------------------------------------------------------------
+
+
+def _by_model(own: Summarised, task: SummaryTask, limit: int, size: Callable[[str], int]) -> Flow[_Draft]:
+    """In pieces where the backlog passes the model's price cliff or window, each one going on from the last."""
+    card = card_of(own.by)
+    previous = task.parent.text if task.parent else ""
+    usage, cost, requests = Usage(), 0.0, 0
+    verbatim: tuple[int, ...] = ()
+    verdict: Verdict | None = None
+    for piece in split(task.turns, _most(card, limit), size):
+        asked = ask(previous, piece, limit)
+        answer = yield from Send(wire=_wire(card, asked.system, asked.content, limit))
+        requests, used = requests + 1, Usage.billed(answer.usage)
+        usage, cost = usage + used, cost + (card.cost(used) if card.prices else 0.0)
+        verdict = _judged(own, answer, previous, piece, limit, size)
+        verbatim = (*verbatim, *verdict.verbatim)
+        if not verdict.ok:
+            break
+        previous = verdict.text
+    assert verdict is not None  # a task has turns
+    paid = cost if card.prices else None
+    return _Draft(
+        verdict=verdict,
+        way="model",
+        model=own.by,
+        usage=usage,
+        cost=paid,
+        requests=requests,
+        verbatim=verbatim,
+        said=_said(answer),
+    )
+
+
+def _judged(
+    own: Summarised, answer: Answer, previous: str, turns: Sequence[Turn], limit: int, size: Callable[[str], int]
+) -> Verdict:
+    replaced = size(previous) + sum(size(turn.content) for turn in turns)
+    return judge(
+        answer.blocks,
+        answer.stop_reason,
+        facts=facts_of(turns, previous),
+        turns=turns,
+        limit=limit,
+        replaced=replaced,
+        size=size,
+        must_keep=own.must_keep,
+    )
+
+
+def _said(answer: Answer) -> str:
+    return "".join(str(block.get("text") or "") for block in answer.blocks if block.get("type") == "text")
+
+
+def _most(card: ModelCard, limit: int) -> int:
+    """Tokens of turns that one request may read."""
+    return max(1_000, int(CAUTION * min(card.cliff or card.window, card.window)) - 3 * limit)
+
+
+def _wire(card: ModelCard, system: str, content: Sequence[Block], limit: int) -> Wire:
+    body: dict[str, Any] = {"model": card.id, "max_tokens": min(card.max_output, 2 * limit + _thoughts(card))}
+    body["system"] = [{"type": "text", "text": system}]
+    body["messages"] = [{"role": "user", "content": list(content)}]
+    mode = _least_thinking(card)
+    if mode:
+        body["thinking"] = {"type": mode}
+    return Wire(body=body, timeout=TIMEOUT)
+
+
+def _least_thinking(card: ModelCard) -> str:
+    """The mode in which a model thinks least about a summary; "" for its default."""
+    if not card.thinking_default:
+        return ""
+    return next((mode for mode in ("disabled", "between_tools") if mode in card.thinking_modes), "")
+
+
+def _thoughts(card: ModelCard) -> int:
+    """Room for thinking where it cannot be turned off."""
+    return 8_000 if card.thinking_default and not _least_thinking(card) else 0
+
+
+# ---- the chat's own model on its own prefix ---------------------------------------------------------------
+
+
+def _warm(
+    chat: Chat, settings: Settings, own: Summarised, task: SummaryTask, limit: int, size: Callable[[str], int]
+) -> Flow[_Draft | None]:
+    """The same prefix, tools and options, one more user turn, nothing of it recorded; None where that is not legal."""
+    previous = task.parent.text if task.parent else ""
+    wire = yield from _side_branch(chat, settings, ask_warm(previous, task.turns[-1], limit), limit)
+    if wire is None:
+        return None
+    answer = yield from Send(wire=wire)
+    usage = Usage.billed(answer.usage)
+    verdict = _judged(own, answer, previous, task.turns, limit, size)
+    cost = settings.card.cost(usage) if settings.card.prices else None
+    return _Draft(
+        verdict=verdict,
+        way="warm",
+        model=settings.model,
+        usage=usage,
+        cost=cost,
+        requests=1,
+        verbatim=verdict.verbatim,
+        said=_said(answer),
+    )
+
+
+def _side_branch(chat: Chat, settings: Settings, content: Sequence[Block], limit: int) -> Flow[Wire | None]:
+    loaded = yield from ReadWindow(
+        conversation=chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
+    )
+    now = yield from Now()
+    chat = chat.calibrated(loaded.calibration)
+    memory = remember(loaded, settings, chat.counter, chat.sizes).memory
+    if memory.epoch is None or memory.tail is None or loaded.turns[-1].state != "answered":
+        return None
+    new = as_turns([Draft(role="user", content=dumps(list(content)))], memory.head, now)
+    counts = {turn.seq: chat.counter.count(measure(turn, chat.counter, settings.card)) for turn in new}
+    roomy = replace(
+        settings,
+        strategy=Stay(settings.strategy),
+        budget=settings.card.window,
+        max_tokens=max(settings.max_tokens, 2 * limit),
+        hand_markers=(),
+    )
+    plan = make_plan(memory, new, counts, roomy, now)
+    markers = tuple(marker for marker in plan.sent.markers if marker.role == "previous tail")
+    body = assemble(plan.epoch, plan.numbered, replace(plan.sent, markers=markers))
+    if plan.cut or not markers or check_request(body, betas=plan.sent.betas, card=settings.card):
+        return None
+    return Wire(body=body, betas=plan.sent.betas, headers=settings.headers, timeout=TIMEOUT)
