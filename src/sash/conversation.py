@@ -172,7 +172,7 @@ class _Talk:
         if head.epoch is None:
             return
         if self._card is None:
-            self._card = card_of(head.epoch.model)
+            self._card = card_of(head.model or head.epoch.model)
         has_system, has_tools = self._preamble_given
         self._preamble = Preamble(
             system=self._preamble.system if has_system else head.epoch.preamble.system,

@@ -64,7 +64,7 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
     """Send `drafts` (none: what is pending) in one request and return the recorded reply."""
     prepared, done = yield from prepare_covered(chat, drafts, settings)
     plan = prepared.plan
-    begun = yield from _begin(chat, prepared)
+    begun = yield from _begin(chat, prepared, settings)
     wire = Wire(
         body=plan.body,
         betas=plan.sent.betas,
@@ -107,7 +107,7 @@ def _forecast(chat: Chat, plan: Plan, settings: Settings, begun: Begun) -> Forec
     )
 
 
-def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:
+def _begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
     plan = prepared.plan
     begun = yield from BeginRequest(
         conversation=chat.conversation,
@@ -125,6 +125,7 @@ def _begin(chat: Chat, prepared: Prepared) -> Flow[Begun]:
         preamble_count=prepared.preamble_estimated,
         interrupted=prepared.interrupted,
         learned=plan.decision.learned,
+        home=settings.home,
         submission=chat.submission,
     )
     return begun

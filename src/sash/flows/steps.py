@@ -134,6 +134,8 @@ class Head:
     requests: int
     fresh: str = ""
     """why the next request must begin an epoch; "" if it need not"""
+    model: str = ""
+    """the one in force, whoever replied last; "" before the first request"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +200,10 @@ class ReadHead(StoreStep[Head]):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadWindow(StoreStep[Loaded]):
-    """Read what the next request may be made of: O(view), never O(history)."""
+    """Read what the next request may be made of: O(view), never O(history).
+
+    Where the present epoch is another model's and one of `model` goes on beside it, that is the one to read.
+    """
 
     method: ClassVar[str] = "read_window"
     conversation: int
@@ -247,6 +252,8 @@ class BeginRequest(StoreStep[Begun]):
     """ids of paused turns that this request gives up"""
     preamble_count: Count | None = None
     learned: Mapping[str, Any] | None = None
+    home: str = ""
+    """the model in force from now on, where another one is asked this time; "": the one asked"""
     submission: int = 0
     """the submission (see `Claim`) whose turns these are; 0: none"""
 

@@ -57,6 +57,8 @@ class Epoch:
     """what stands in front for the turns before, as a user message of its own"""
     attached: int = 0
     """seq of the first turn whose attachment is sent: the newest question's when it began"""
+    family: int = 0
+    """id of the first of the epochs on several models that go on side by side, each to be resumed; 0: its own"""
     strategy: str = ""
     """the repr of the strategy that made it"""
     reason: str = ""

@@ -91,6 +91,8 @@ class Turn:
     speaker: str | None = None
     attached: Attachment | None = None
     """what recall sent with it, until the next cut"""
+    model: str = ""
+    """which model replied; "" where the user speaks, or nobody knows"""
 
     @cached_property
     def blocks(self) -> list[Block]:

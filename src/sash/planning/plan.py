@@ -24,9 +24,9 @@ from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
 from sash.planning.expect import expect
 from sash.planning.relief import Shape, relieve, tool_results, words
-from sash.planning.rules import open_calls, waiting_calls
+from sash.planning.rules import has_thinking, open_calls, waiting_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
-from sash.planning.view import Forms, Message, assemble, messages
+from sash.planning.view import Forms, Message, assemble, bare, messages
 
 CLEARING_BETA = "context-management-2025-06-27"
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
@@ -49,6 +49,10 @@ class Settings:
     headers: Mapping[str, str] = field(default_factory=dict)
     hand_markers: tuple[Marker, ...] = ()
     """markers that the caller put on the new turn's blocks"""
+    aside: str = ""
+    """why this model is asked beside others, whose epochs go on meanwhile; "": it takes their place"""
+    home: str = ""
+    """the model in force, where another one is asked this time"""
     fresh: str = ""
     """why a new epoch must begin with this request whatever the strategy says; "" if it need not"""
     beta: bool = True
@@ -255,7 +259,7 @@ def _situation(
     situation = Situation(
         exchanges=exchanges,
         start=start,
-        forced=_forced(epoch, settings, instructions),
+        forced=_forced(epoch, settings, instructions) or _foreign(epoch, groups[-1]),
         fixed=_size(memory.fixed) + front,
         front=front.tokens,
         upto=memory.summary.upto if memory.summary else 0,
@@ -335,7 +339,7 @@ def _forced(epoch: Epoch | None, settings: Settings, instructions: Sequence[Turn
     if epoch is None:
         return ""
     if epoch.model != settings.model:
-        return f"the model changed from {epoch.model} to {settings.model}"
+        return settings.aside or f"the model changed from {epoch.model} to {settings.model}"
     if epoch.preamble.tools != settings.preamble.tools:
         return "the tools changed"
     if epoch.preamble.system != settings.preamble.system:
@@ -343,6 +347,21 @@ def _forced(epoch: Epoch | None, settings: Settings, instructions: Sequence[Turn
     if instructions and epoch.tagged == settings.card.system_turns:
         return f"{settings.model} takes instructions in another form"
     return settings.fresh
+
+
+def _foreign(epoch: Epoch | None, newest: Sequence[Turn]) -> str:
+    """Why an epoch cannot go on in the middle of an exchange that another model thought about.
+
+    Its thinking may neither be left out of an unfinished tool turn nor stand in this prefix ("Preserved thinking").
+    """
+    if epoch is None or epoch.relief.drops or not _in_tool_run(newest):
+        return ""
+    others = {
+        turn.model
+        for turn in newest
+        if turn.seq > epoch.base and turn.model not in ("", epoch.model) and has_thinking(turn.blocks)
+    }
+    return f"{' and '.join(sorted(others))} thought in the running exchange" if others else ""
 
 
 def _reject_bad_start(decision: Decision, situation: Situation, strategy: Strategy) -> None:
@@ -403,9 +422,8 @@ def _carry_out(
     elif cut or epoch is None:
         pins = _pins_in_front(memory, situation, decision)
         again = _placed_again(memory, groups, decision, pins)
-        epoch = _new_epoch(
-            situation, shape, settings, pins, again, memory.summary, _attached_from(memory, groups, shape)
-        )
+        attached, family = _attached_from(memory, groups, shape), _family(memory.epoch, settings)
+        epoch = _new_epoch(situation, shape, settings, pins, again, memory.summary, attached=attached, family=family)
     turns = _view_turns(memory, groups, decision, epoch)
     numbered = tuple(messages(turns, epoch, forms))
     options, betas = with_relief(epoch.relief, settings, turns)
@@ -492,12 +510,15 @@ def _placed_again(
 
 def _notes(memory: Memory, decision: Decision, epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
     given = sum(turn.role == "system" for turn in turns)
+    later = [turn for turn in turns if turn.seq > epoch.base and bare(turn, epoch)]
+    foreign = sum(has_thinking(turn.blocks) for turn in later)
     notes = {
         f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns.": (
             given and epoch.tagged
         ),
         f"Otherwise than recorded: {words(epoch.relief)}.": bool(epoch.relief),
         f"Waits for a summary of the turns up to {decision.summarise}: the budget forces them out now.": decision.waits,
+        f"{foreign} replies of other models sent without their thinking.": foreign > 0,
         f"Another {memory.lost} than in the last request: the messages are not read from the cache.": bool(memory.lost),
     }
     return tuple(note for note, holds in notes.items() if holds)
@@ -517,7 +538,9 @@ def _new_epoch(
     pins: tuple[int, ...],
     instructions: tuple[int, ...],
     summary: Summary | None,
+    *,
     attached: int,
+    family: int,
 ) -> Epoch:
     reason = "; ".join(filter(None, (situation.forced, shape.decision.reason)))
     return Epoch(
@@ -531,9 +554,17 @@ def _new_epoch(
         pins=pins,
         instructions=instructions,
         tagged=not settings.card.system_turns,
+        family=family,
         strategy=repr(settings.strategy),
         reason=reason,
     )
+
+
+def _family(before: Epoch | None, settings: Settings) -> int:
+    """The epochs that go on beside a new one: none where the model changed for good, or turns left the view."""
+    if before is None or settings.fresh or (before.model != settings.model and not settings.aside):
+        return 0
+    return before.family
 
 
 def _view_turns(memory: Memory, groups: Sequence[Sequence[Turn]], decision: Decision, epoch: Epoch) -> tuple[Turn, ...]:

@@ -27,7 +27,7 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
     `call`: the reply before it, whose calls a turn of results answers.
     """
     blocks = sendable(turn.blocks, interrupted=turn.state == "interrupted")
-    if turn.seq <= epoch.base:
+    if bare(turn, epoch):
         blocks = strip_thinking(blocks)
     if turn.role == "user":
         blocks = tuple(without_white_space(blocks))
@@ -38,6 +38,15 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
     if turn.role == "system" and epoch.tagged:
         return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
     return {"role": turn.role, "content": list(blocks)} if blocks else None
+
+
+def bare(turn: Turn, epoch: Epoch) -> bool:
+    """Whether a turn is sent without thinking: said before the epoch began, or by another model meanwhile.
+
+    Where the API is asked to drop what does not belong, it is left to it ("Preserved thinking").
+    """
+    foreign = turn.model not in ("", epoch.model) and not epoch.relief.drops
+    return turn.seq <= epoch.base or foreign
 
 
 def as_user_text(block: Block) -> Block:
@@ -57,7 +66,7 @@ class Forms:
         """`message`, remembered for turns that are in the record. Treat it as read-only."""
         if not turn.id or turn.seq in epoch.relief.cleared:
             return message(turn, epoch, call)
-        key = (turn.id, turn.state, turn.seq <= epoch.base, epoch.tagged, epoch.shows(turn), turn.content)
+        key = (turn.id, turn.state, bare(turn, epoch), epoch.tagged, epoch.shows(turn), turn.content)
         if key not in self._made:
             if len(self._made) >= self.MOST:
                 self._made.clear()

@@ -229,6 +229,20 @@ def m016_resilience(db: Database) -> None:
     db.execute("CREATE INDEX attempts_request ON attempts (request_id) WHERE request_id IS NOT NULL")
 
 
+@migrations()
+def m017_beside(db: Database) -> None:
+    """Which model replied, which one is in force, and which epochs on several models go on side by side."""
+    db.execute("ALTER TABLE turns ADD COLUMN model TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE conversations ADD COLUMN model TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE epochs ADD COLUMN family INTEGER REFERENCES epochs (id)")
+    db.execute("CREATE INDEX epochs_family ON epochs (family, model) WHERE family IS NOT NULL")
+    db.execute("UPDATE turns SET model = r.model FROM requests r WHERE r.reply_id = turns.id")
+    db.execute(
+        "UPDATE conversations SET model = e.model FROM branches b JOIN epochs e ON e.id = b.epoch_id "
+        "WHERE b.id = conversations.branch_id"
+    )
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -32,6 +32,7 @@ def turn(row: sqlite3.Row, content: str, attached: Attachment | None) -> Turn:
         origin=row["origin_id"],
         speaker=row["speaker"],
         attached=attached,
+        model=row["model"],
     )
 
 
@@ -49,6 +50,7 @@ def epoch(row: sqlite3.Row) -> Epoch:
         attached=row["attached_seq"],
         relief=relief(json.loads(row["relief"])),
         summary=summary(row) if row["summary_id"] else None,
+        family=row["family"] or row["id"],
         strategy=row["strategy"],
         reason=row["reason"],
     )

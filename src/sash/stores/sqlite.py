@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
 
     def _head(self, db: sqlite3.Connection, conversation: int) -> steps.Head:
         row = db.execute(
-            "SELECT c.id, c.requests, c.branch_id, b.epoch_id, b.fresh FROM conversations c "
+            "SELECT c.id, c.requests, c.branch_id, c.model, b.epoch_id, b.fresh FROM conversations c "
             "JOIN branches b ON b.id = c.branch_id WHERE c.id = ?",
             (conversation,),
         ).fetchone()
@@ -116,13 +117,27 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
             epoch=rows.epoch(epoch) if epoch else None,
             requests=row["requests"],
             fresh=row["fresh"],
+            model=row["model"],
         )
 
     def read_window(self, step: steps.ReadWindow) -> steps.Loaded:
         """All that the next request is planned from, in one snapshot."""
         with self._connection.reading() as db:
-            head = self._head(db, step.conversation)
+            head = self._beside(db, self._head(db, step.conversation), step.model)
             return self._windows.read(db, step, head, self._connection.foreign_changes)
+
+    def _beside(self, db: sqlite3.Connection, head: steps.Head, model: str) -> steps.Head:
+        """The head as a request to `model` finds it: with the newest epoch of its own among those side by side."""
+        if head.epoch is None or head.epoch.model == model:
+            return head
+        spans = {segment: high for segment, _, high in self._lines.segments(db, head.branch)}
+        for row in db.execute(
+            "SELECT id, branch_id, base_seq FROM epochs WHERE (family = ?1 OR id = ?1) AND model = ?2 ORDER BY id DESC",
+            (head.epoch.family, model),
+        ):
+            if row["base_seq"] <= spans.get(row["branch_id"], -1):
+                return replace(head, epoch=rows.epoch(db.execute(_EPOCH, (row["id"],)).fetchone()))
+        return head
 
     # ---- one request ----------------------------------------------------------------------------
 
@@ -133,6 +148,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
             turns = self._append(db, step.conversation, step.branch, step.head, step.turns, "pending", step.at)
             preamble = self._keep_preamble(db, step.epoch.preamble)
             epoch = step.epoch if step.epoch.id else self._new_epoch(db, step, preamble)
+            rows.update(db, "branches", step.branch, {"epoch_id": epoch.id})
             self._settle(db, step.interrupted, "interrupted")
             self._learn_gap(db, step)
             number = self._next_number(db, step)
@@ -181,6 +197,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
         drafts: Iterable[Draft],
         state: str,
         at: float,
+        model: str = "",
     ) -> list[Turn]:
         appended = []
         for seq, draft in enumerate(drafts, head + 1):
@@ -197,6 +214,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
                 "text": readable(draft.blocks),
                 "content": content,
                 "origin_id": draft.origin,
+                "model": model,
             }
             key = rows.insert(db, "turns", columns)
             blobs.place(db, key, places)
@@ -231,19 +249,21 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
                 "attached_seq": epoch.attached,
                 "relief": rows.relief_column(epoch.relief),
                 "summary_id": epoch.summary.id if epoch.summary else None,
+                "family": epoch.family or None,
                 "strategy": epoch.strategy,
                 "reason": epoch.reason,
                 "created_at": step.at,
             },
         )
-        rows.update(db, "branches", step.branch, {"epoch_id": key, "fresh": ""})
+        rows.update(db, "branches", step.branch, {"fresh": ""})
         return rows.epoch(db.execute(_EPOCH, (key,)).fetchone())
 
     def _next_number(self, db: sqlite3.Connection, step: steps.BeginRequest) -> int:
         learned = {} if step.learned is None else {"learned": dumps(step.learned)}
         number = db.execute("SELECT requests + 1 AS next FROM conversations WHERE id = ?", (step.conversation,))
         following = int(number.fetchone()["next"])
-        rows.update(db, "conversations", step.conversation, {"requests": following, "updated_at": step.at, **learned})
+        now = {"requests": following, "updated_at": step.at, "model": step.home or step.sent.model}
+        rows.update(db, "conversations", step.conversation, now | learned)
         return following
 
     def _learn_gap(self, db: sqlite3.Connection, step: steps.BeginRequest) -> None:
@@ -302,7 +322,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
                 branch = self._side_branch(db, row, step.at)
             if step.reply is not None:
                 appended = self._append(
-                    db, row["conversation_id"], branch, row["last_seq"], [step.reply], step.state, step.at
+                    db, row["conversation_id"], branch, row["last_seq"], [step.reply], step.state, step.at, step.model
                 )
                 reply = appended[0]
                 if step.reply_count is not None:
@@ -437,6 +457,10 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
                 f"conversation {step.as_id!r} exists already; choose another id", option="id", value=step.as_id
             )
         conversation = self._create(db, namespace, str(step.as_id))
+        db.execute(
+            "UPDATE conversations SET model = (SELECT model FROM conversations WHERE id = ?) WHERE id = ?",
+            (step.conversation, conversation),
+        )
         db.execute(
             "INSERT INTO pins SELECT ?, turn_id, created_at FROM pins WHERE conversation_id = ?",
             (conversation, step.conversation),
