@@ -35,6 +35,7 @@ from sash.flows.instruct import instruct, instruction
 from sash.flows.once import Submission, once
 from sash.flows.prepare import Prepared, prepare
 from sash.flows.recall import recall
+from sash.flows.route import chosen
 from sash.flows.run import Tools, recorded_result, run, submit
 from sash.flows.steps import Flow, Head
 from sash.flows.summarise import Made, resummarise, summarise, summariser
@@ -53,6 +54,7 @@ from sash.model.turns import Draft, Turn
 from sash.planning.ahead import ahead
 from sash.planning.making import Wish
 from sash.planning.plan import Plan, Settings
+from sash.planning.routing import Fallback, Route, Ways
 from sash.planning.rules import Problem
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
@@ -103,6 +105,9 @@ class _Talk:
         endpoint: bool = True,
         busy: Literal["wait", "error"] = "wait",
         duplicates: float = 0.0,
+        fallback: Sequence[str] | Fallback | None = None,
+        router: Route | None = None,
+        tier: str = "",
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
         create: bool = True,
@@ -131,6 +136,7 @@ class _Talk:
         self._priority, self._patience = priority, patience
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
         self._duplicates = duplicates
+        self._ways = _ways(fallback, router, tier)
         self._clock = clock
         self._create = create
         self._card = card or (card_of(model) if model else None)
@@ -195,6 +201,8 @@ class _Talk:
             sizes=self._sizes,
             quiet_until=self._quiet_until,
             calibrations=self._calibrations,
+            ways=self._ways,
+            counter_of=self._counter,
         )
 
     def _counter(self, card: ModelCard) -> Estimator:
@@ -363,8 +371,9 @@ class _Talk:
 
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
         settings, _ = self._settings(**arguments)
-        chat = replace(self._chat(settings.card), endpoint=False)
-        return prepare(chat, self._drafts(content), settings)
+        drafts = self._drafts(content)
+        chat, settings = yield from chosen(replace(self._chat(settings.card), endpoint=False), drafts, settings)
+        return (yield from prepare(chat, drafts, settings))
 
     def _check_flow(self, repair: bool) -> Flow[list[Problem]]:
         settings, _ = self._settings()
@@ -405,6 +414,9 @@ class _Talk:
             "endpoint": self._endpoint,
             "busy": "wait" if self._wait else "error",
             "duplicates": self._duplicates,
+            "fallback": self._ways.fallback if self._ways else None,
+            "router": self._ways.route if self._ways else None,
+            "tier": self._ways.tier if self._ways else "",
             "card": self._card,
             "clock": self._clock,
             "priority": self._priority,
@@ -427,7 +439,8 @@ class Conversation(_Talk):
     `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
     `create=False`: the conversation must exist already. `duplicates`: seconds in which the same text again gets the
-    first one's reply.
+    first one's reply. `fallback`: models to ask when this one cannot, or a `sash.planning.routing.Fallback`. `router`
+    chooses the model of every request (`Router`, or any callable from `Asked`); `tier` tells it who asks.
 
     What acts per attempt is switched on by one argument each, as values or as middleware shared with other clients.
     `limits`: `sash.limits.Limits`, a tier's name ("start", "build", "scale") or True (learned from headers): requests
@@ -958,6 +971,21 @@ def _check_numbers(**numbers: int | None) -> None:
     budget, keep = numbers.get("budget"), numbers.get("keep")
     if budget is not None and keep is not None and keep > budget:
         raise InvalidOption(f"keep={keep} cannot be more than budget={budget}", option="keep", value=keep)
+
+
+def _ways(fallback: Sequence[str] | Fallback | None, router: Route | None, tier: str) -> Ways | None:
+    """Who else may answer. Raises InvalidOption, and UnknownModel for a name without a card."""
+    if router is not None and not callable(router):
+        raise InvalidOption(
+            f"router={router!r:.60}: give a Router, or a function from Asked to a model id",
+            option="router",
+            value=router,
+        )
+    others = fallback if isinstance(fallback, Fallback) else Fallback(models=tuple(fallback or ()))
+    if router is None and not others.models:
+        return None
+    names = (*others.models, *getattr(router, "models", ()))
+    return Ways(fallback=others, route=router, tier=tier, cards={name: card_of(name) for name in names})
 
 
 def _check_seconds(name: str, value: Any) -> None:

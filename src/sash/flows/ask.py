@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from sash.errors import BudgetExceeded, CeilingReached, RequestRejected
 from sash.flows.loose import paused
+from sash.flows.route import routed
 from sash.flows.send import WINDOW_FULL, Call, send_once
 from sash.flows.steps import Flow
 from sash.flows.talk import Chat
@@ -34,6 +35,15 @@ def send(
 ) -> Flow[Reply]:
     """Send `drafts` (none: what is pending or paused) and return the whole reply; with `stream`, emit events."""
     call = Call(stream=stream, timeout=timeout, again=True)
+
+    def make(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Reply]:
+        return _whole(chat, drafts, settings, call)
+
+    return (yield from routed(chat, drafts, settings, make, stream=stream))
+
+
+def _whole(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
+    """The reply of one model, and of as many requests as it takes."""
     reply = yield from _mended(chat, drafts, settings, call)
     for _ in range(MOST_PAUSES):
         if not _paused(reply):

@@ -296,6 +296,23 @@ class FinishRequest(StoreStep[Turn | None]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Health:
+    """Which models failed of late, by the record of everybody's requests in this store."""
+
+    failed: Mapping[str, float] = field(default_factory=dict)
+    """when a request to a model last failed for the far side's sake, where none was answered since"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadHealth(StoreStep[Health]):
+    """Which of these models failed after the time `since`, and were not heard of again."""
+
+    method: ClassVar[str] = "read_health"
+    models: tuple[str, ...]
+    since: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claimed:
     """What became of a submission: ours to answer ("new"), ours again with its turn still pending ("pending"),
     somebody's who is at it ("running"), or answered before by the requests of these numbers."""

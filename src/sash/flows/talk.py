@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from sash.counting.correction import Correction
 from sash.counting.measure import Measure
 from sash.model.blocks import Block
+from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.forecast import Priority
+from sash.planning.routing import Ways
 from sash.planning.view import Forms
 from sash.recall.settings import Recall
 
@@ -63,6 +65,10 @@ class Chat:
     """estimates of turns, remembered until they are stored"""
     quiet_until: list[float] = field(default_factory=lambda: [0.0])
     """until when (unix seconds) the endpoint is left alone, after it was rate-limited"""
+    ways: Ways | None = None
+    """who else may answer, and who chooses; None: the model asked for"""
+    counter_of: Callable[[ModelCard], Counter] | None = None
+    """how sizes are counted for another model"""
     submission: int = 0
     """whose turns are recorded with the next request that has some (see `sash.flows.once`); 0: nobody asked"""
     calibrations: dict[str, Correction] = field(default_factory=dict)

@@ -394,6 +394,17 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
             }
             rows.update(db, "requests", step.request, outcome)
 
+    def read_health(self, step: steps.ReadHealth) -> steps.Health:
+        """The newest failure of each model that no answer followed."""
+        with self._connection.reading() as db:
+            found = db.execute(
+                "SELECT model, max(CASE WHEN state = 'failed' AND error GLOB 'Unavailable*' THEN at END) AS failed, "
+                "max(CASE WHEN usage IS NOT NULL THEN at END) AS answered FROM requests "
+                "WHERE at > ? AND model IN (SELECT value FROM json_each(?)) GROUP BY model",
+                (step.since, dumps(list(step.models))),
+            ).fetchall()
+        return steps.Health(failed={r["model"]: r["failed"] for r in found if r["failed"] and not _since(r)})
+
     # ---- what was submitted before ----------------------------------------------------------------
 
     def claim(self, step: steps.Claim) -> steps.Claimed:
@@ -590,6 +601,11 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
     def _sent_turns(self, db: sqlite3.Connection, request: Request, first: int, last: int) -> list[Turn]:
         found = self._lines.rows(db, request.branch, first, last)
         return [blobs.turn(db, row) for row in found if row["seq"] not in request.sent.left_out]
+
+
+def _since(row: sqlite3.Row) -> bool:
+    """Whether a model answered after it failed."""
+    return row["answered"] is not None and row["answered"] >= row["failed"]
 
 
 def _reject_unsendable(turn: Turn) -> None:

@@ -1,0 +1,250 @@
+"""Who answers: the model asked for, the one a router chooses, or the next when that one cannot.
+
+A request that fails for the far side's sake (overloaded, failing, limited, no answer) is sent to the next model, in
+an epoch of its own beside the others; what the caller did wrong is raised at once. When the first model is asked
+again, its epoch goes on with what was said meanwhile. What was done, and what it costs, stands in the reply's notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sash.errors import BudgetExceeded, CallerError, InvalidContent, Unavailable
+from sash.flows.prepare import prepare
+from sash.flows.steps import Flow, Head, Now, ReadHead, ReadHealth
+from sash.flows.talk import Chat
+from sash.model.blocks import readable
+from sash.model.cards import card as card_of
+from sash.model.replies import Reply
+from sash.model.turns import Draft
+from sash.planning.plan import Settings
+from sash.planning.routing import Asked, Option, Ways, dearer, settings_on, tried
+
+Make = Callable[[Chat, Sequence[Draft], Settings], Flow[Reply]]
+HOPELESS = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
+"""Error codes of caps on all that an account spends: another model costs money too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Road:
+    """One model to try."""
+
+    option: Option
+    settings: Settings
+    notes: tuple[str, ...] = ()
+
+
+def routed(chat: Chat, drafts: Sequence[Draft], settings: Settings, make: Make, *, stream: bool = False) -> Flow[Reply]:
+    """The reply of `make`, which asks the one model of the settings it is given, on the first road that leads there.
+
+    Raises what the last one met; CallerErrors of the first one, where no road is open to anybody.
+    """
+    if chat.ways is None or chat.counter_of is None:
+        return (yield from make(chat, drafts, settings))
+    roads, present, asked = yield from _roads(chat, chat.ways, drafts, settings, stream=stream)
+    return (yield from _tried(chat, drafts, settings, make, roads, present, asked))
+
+
+def chosen(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Chat, Settings]]:
+    """Who would be asked first, and with which settings. Nothing is sent or written."""
+    if chat.ways is None or chat.counter_of is None:
+        return chat, settings
+    roads, _, _ = yield from _roads(chat, chat.ways, drafts, settings, stream=False)
+    return _for(chat, roads[0].settings), roads[0].settings
+
+
+def _roads(
+    chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, *, stream: bool
+) -> Flow[tuple[Sequence[_Road], str, Asked | None]]:
+    """The roads to try, the model that answered last, and what the choice was made from where there was one."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    if ways.route is None and (yield from _well(ways, settings, head)):
+        return [_road(ways, settings, settings.model)], _present(head), None
+    asked = yield from _asked(chat, ways, drafts, settings, head, stream=stream)
+    return [_road(ways, settings, model, asked) for model in _order(ways, asked)], asked.present, asked
+
+
+def _well(ways: Ways, settings: Settings, head: Head) -> Flow[bool]:
+    """Whether there is nothing to decide: the model in force answers, and has not failed of late."""
+    if _present(head) not in ("", settings.model):
+        return False
+    now = yield from Now()
+    health = yield from ReadHealth(models=(settings.model,), since=now - ways.fallback.rest)
+    return not health.failed
+
+
+def _present(head: Head) -> str:
+    return head.epoch.model if head.epoch else ""
+
+
+# ---- what there is to choose from -----------------------------------------------------------------
+
+
+def _asked(
+    chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, head: Head, *, stream: bool
+) -> Flow[Asked]:
+    """The request, and what each model would make of it. Nothing is sent or written."""
+    present = _present(head)
+    named = getattr(ways.route, "models", ())
+    models = tuple(dict.fromkeys((settings.model, *ways.fallback.models, *named, *filter(None, [present]))))
+    models = tuple(model for model in models if model == settings.model or model in ways.cards)
+    now = yield from Now()
+    health = yield from ReadHealth(models=models, since=now - ways.fallback.rest)
+    options: tuple[Option, ...] = ()
+    for model in models:
+        ill = model in health.failed
+        options = (*options, (yield from _option(chat, ways, drafts, settings, model, ill=ill)))
+    said = [block for draft in drafts for block in draft.blocks]
+    return Asked(
+        options=options,
+        present=present,
+        characters=len(readable(said)),
+        images=sum(block.get("type") == "image" for block in said),
+        tools=bool(settings.preamble.tools),
+        running=_running(drafts, head),
+        stream=stream,
+        tier=ways.tier,
+        remaining=None,
+    )
+
+
+def _option(
+    chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, model: str, *, ill: bool
+) -> Flow[Option]:
+    """What one model would make of the request."""
+    road = _road(ways, settings, model)
+    try:
+        prepared = yield from prepare(replace(_for(chat, road.settings), endpoint=False), drafts, road.settings)
+    except (BudgetExceeded, InvalidContent) as error:
+        return Option(model=model, dollars=None, problem=str(error), ill=ill)
+    plan = prepared.plan
+    dollars = plan.expected.dollars if road.settings.card.prices else None
+    return Option(model=model, dollars=dollars, prompt=plan.prompt.tokens, warm=plan.expected.read, ill=ill)
+
+
+def _running(drafts: Sequence[Draft], head: Head) -> bool:
+    """Whether this goes on with something that the present model began: results of its calls, or a pause."""
+    if drafts:
+        return not any(draft.plain for draft in drafts)
+    return head.turn is not None and head.turn.role != "system" and not head.turn.plain
+
+
+def _order(ways: Ways, asked: Asked) -> Sequence[str]:
+    """The models to try: the router's choice, then the fallbacks."""
+    if ways.route is None:
+        return tried(asked, _first(ways, asked))
+    chosen = ways.route(asked)
+    names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
+    return tuple(dict.fromkeys((*names, *tried(asked))))
+
+
+def _first(ways: Ways, asked: Asked) -> str:
+    """The model in force; the present one where a tool run is its own, or going back is dearer than it may be."""
+    home, most = asked.options[0], ways.fallback.most
+    if not asked.present or asked.running:
+        return asked.present or home.model
+    more = dearer(home, asked.option(asked.present))
+    here = asked.option(asked.present)
+    dear = most is not None and more is not None and more > most and here is not None and here.warm > 0
+    return asked.present if dear else home.model
+
+
+def _road(ways: Ways, settings: Settings, model: str, asked: Asked | None = None) -> _Road:
+    """The settings for one model. Raises UnknownModel for one that a router made up."""
+    option = (asked.option(model) if asked else None) or Option(model=model, dollars=None)
+    if model == settings.model:
+        return _Road(option=option, settings=replace(settings, aside=f"{model} answers now"))
+    card = ways.cards.get(model) or card_of(model)
+    there, notes = settings_on(card, settings, aside=f"{model} is asked beside {settings.model}")
+    return _Road(option=option, settings=there, notes=notes)
+
+
+def _for(chat: Chat, settings: Settings) -> Chat:
+    assert chat.counter_of is not None  # else nothing is routed
+    return replace(chat, counter=chat.counter_of(settings.card))
+
+
+# ---- trying ---------------------------------------------------------------------------------------
+
+
+def _tried(
+    chat: Chat,
+    drafts: Sequence[Draft],
+    settings: Settings,
+    make: Make,
+    roads: Sequence[_Road],
+    present: str,
+    asked: Asked | None,
+) -> Flow[Reply]:
+    """The reply on the first road that leads somewhere; more roads are looked for when the only one fails."""
+    assert chat.ways is not None  # else nothing is routed
+    failures: list[Exception] = []
+    notes: list[str] = []
+    ahead = list(roads)
+    while ahead:
+        road = ahead.pop(0)
+        if notes and (dear := _too_dear(chat.ways, asked, road)):
+            notes.append(dear)
+            continue
+        try:
+            reply = yield from make(_for(chat, road.settings), drafts, road.settings)
+        except (BudgetExceeded, InvalidContent) as refused:
+            if road.option.model == settings.model and not failures:
+                raise  # what the caller asked for is the caller's to mend
+            failures.append(refused)
+            notes.append(f"{road.option.model} cannot take it: {_first_sentence(refused)}")
+        except Unavailable as failed:
+            if not _worth_another(failed):
+                raise
+            failures.append(failed)
+            notes.append(f"{road.option.model} was not available ({failed.status} {failed.kind})")
+            drafts = ()  # recorded by now: pending
+        else:
+            return replace(reply, notes=(*notes, *_arrival(reply, road, settings, present, asked), *reply.notes))
+        if asked is None:  # the road was the only one looked at
+            head = yield from ReadHead(conversation=chat.conversation)
+            asked = yield from _asked(chat, chat.ways, drafts, settings, head, stream=False)
+            ahead = [_road(chat.ways, settings, model, asked) for model in tried(asked) if model != road.option.model]
+    raise _outcome(failures, notes)
+
+
+def _outcome(failures: Sequence[Exception], notes: Sequence[str]) -> Exception:
+    """What to raise: that a model failed, for the turn is recorded then; else what the first one refused."""
+    failed = [error for error in failures if isinstance(error, Unavailable)]
+    if not failed:
+        return failures[0]
+    failed[-1].facts["notes"] = tuple(notes)
+    return failed[-1]
+
+
+def _worth_another(failed: Unavailable) -> bool:
+    """Whether another model may do better: not for a cap on spending, nor in the middle of a paused reply."""
+    return failed.facts.get("error_code") not in HOPELESS and failed.facts.get("turn") is not None
+
+
+def _too_dear(ways: Ways, asked: Asked | None, road: _Road) -> str:
+    """Why a model is not asked in another's place, "" where it may be."""
+    most = ways.fallback.most
+    here = asked.option(asked.options[0].model) if asked else None
+    more = dearer(road.option, here)
+    if most is None or more is None or more <= most:
+        return ""
+    return f"{road.option.model} was not asked: it would cost ${more:.6f} more, over ${most:.6f}"
+
+
+def _arrival(reply: Reply, road: _Road, settings: Settings, present: str, asked: Asked | None) -> tuple[str, ...]:
+    """What is to be said of a reply that another model gave than the last one."""
+    model = road.option.model
+    if model == present or (not present and model == settings.model):
+        return road.notes
+    expected = reply.plan.expected
+    price = f"its prompt is expected to cost ${expected.dollars:.6f}, {expected.read:,} tokens read from its cache"
+    more = dearer(road.option, asked.option(present)) if asked and present else None
+    beside = "" if more is None else f" (${more:+.6f} against staying with {present})"
+    what = "is asked again, its epoch goes on" if model == settings.model else f"answers beside {settings.model}"
+    return (f"{model} {what}: {price}{beside}", *road.notes)
+
+
+def _first_sentence(error: CallerError) -> str:
+    return str(error).partition(". ")[0]
