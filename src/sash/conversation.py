@@ -54,7 +54,7 @@ from sash.model.turns import Draft, Turn
 from sash.planning.ahead import ahead
 from sash.planning.making import Wish
 from sash.planning.plan import Plan, Settings
-from sash.planning.routing import Fallback, Route, Ways
+from sash.planning.routing import Fallback, Route, Ways, as_models
 from sash.planning.rules import Problem
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
@@ -981,7 +981,7 @@ def _ways(fallback: Sequence[str] | Fallback | None, router: Route | None, tier:
             option="router",
             value=router,
         )
-    others = fallback if isinstance(fallback, Fallback) else Fallback(models=tuple(fallback or ()))
+    others = fallback if isinstance(fallback, Fallback) else Fallback(models=as_models(fallback))
     if router is None and not others.models:
         return None
     names = (*others.models, *getattr(router, "models", ()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sash.errors import BudgetExceeded, CallerError, InvalidContent, Unavailable
+from sash.errors import BudgetExceeded, InvalidContent, Unavailable
 from sash.flows.prepare import prepare
 from sash.flows.steps import Flow, Head, Now, ReadHead, ReadHealth
 from sash.flows.talk import Chat
@@ -193,7 +193,7 @@ def _tried(
             if road.option.model == settings.model and not failures:
                 raise  # what the caller asked for is the caller's to mend
             failures.append(refused)
-            notes.append(f"{road.option.model} cannot take it: {_first_sentence(refused)}")
+            notes.append(_unable(road.option.model, str(refused)))
         except Unavailable as failed:
             if not _worth_another(failed):
                 raise
@@ -201,6 +201,8 @@ def _tried(
             notes.append(f"{road.option.model} was not available ({failed.status} {failed.kind})")
             drafts = ()  # recorded by now: pending
         else:
+            if notes or chat.ways.route is not None:
+                notes += [_unable(other.option.model, other.option.problem) for other in ahead if other.option.problem]
             return replace(reply, notes=(*notes, *_arrival(reply, road, settings, present, asked), *reply.notes))
         if asked is None:  # the road was the only one looked at
             head = yield from ReadHead(conversation=chat.conversation)
@@ -246,5 +248,5 @@ def _arrival(reply: Reply, road: _Road, settings: Settings, present: str, asked:
     return (f"{model} {what}: {price}{beside}", *road.notes)
 
 
-def _first_sentence(error: CallerError) -> str:
-    return str(error).partition(". ")[0]
+def _unable(model: str, problem: str) -> str:
+    return f"{model} cannot take it: {problem.partition('. ')[0]}"

@@ -7,7 +7,7 @@ them: leaving a warm cache is part of the bill. Pure: whether a model is ill, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -94,6 +94,15 @@ class Fallback:
             raise InvalidOption(f"rest={self.rest!r}: give seconds", option="rest", value=self.rest)
         if self.most is not None and not self.most >= 0:
             raise InvalidOption(f"most={self.most!r}: give dollars", option="most", value=self.most)
+
+
+def as_models(given: Any) -> tuple[str, ...]:
+    """A list of model ids as a tuple; None for none. Raises InvalidOption for anything else."""
+    if given is None:
+        return ()
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidOption(f"fallback={given!r:.60}: give a list of model ids", option="fallback", value=given)
+    return tuple(given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
