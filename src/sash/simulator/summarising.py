@@ -19,12 +19,11 @@ _SUMMARISE = re.compile(
     r"\b(summari[sz]e|summari[sz]ing|(write|make|update|give|produce|create)\b.{0,60}\bsummary)\b", re.I
 )
 NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w-]+|\b[A-Z]{2,}[\w-]*|\b\w*\d[\w-]*")
-_RULE = re.compile(
-    r"\b(always|never|must|should|prefer|please|remember|do not|don't|from now on|call me|my name|instead)\b", re.I
-)
+_RULE = re.compile(r"\b(?:please|prefer|from now on|call me|my name|instead|decided|agreed)\b", re.I)
 _ORDER = re.compile(
-    r"^(?:please,? )?(?:always|never|do not|don't|from now on|call me|keep your|"
-    r"(?:answer|reply) in|use only|only use)\b|\bfrom now on\b|\bwhen(?:ever)? I (?:ask|say|mention)\b",
+    r"^(?:please,? )?(?:always (?!a|be|here|been|so)\w|never (?!mind|\w+ed\b|saw|heard|been|seen)\w|call me|keep your|"
+    r"(?:do not|don't) (?!worry|forget|know|give|be|let|quit|stop|you|think)\w|(?:answer|reply) in|use only|only use)\b|"
+    r"\bfrom now on\b|\bwhen(?:ever)? I (?:ask|say|mention)\b|\bremember that\b",
     re.I,
 )
 _TITLED = re.compile(r"^#{1,4} +(\S.*?) *$", re.M)
@@ -127,5 +126,6 @@ def compacted(body: Mapping[str, Any], share: float) -> str:
 
 def _interest(sentence: Sentence) -> float:
     """How much a sentence holds that must not be lost: names, numbers and instructions, for its length."""
-    facts = len(NAME.findall(sentence.text)) + 2 * len(_RULE.findall(sentence.text)) + (sentence.role == "user")
+    facts = len(NAME.findall(sentence.text)) + 2 * len(_RULE.findall(sentence.text))
+    facts += 3 * bool(_ORDER.search(sentence.text)) + (sentence.role == "user")
     return facts / math.sqrt(8 + len(sentence.words))

@@ -16,7 +16,7 @@ from sash.summaries.layout import Line
 
 MORE = 0.35
 """What each further fact of a statement adds, as a part of its worth."""
-FRAME = 6
+FRAME = 16
 """Tokens that a line costs beside its words: long lines are not worth more for being long."""
 FULL = 12
 """Lines that do not fit in a row: then there is no room left."""

@@ -1,7 +1,7 @@
 """Whether a text still holds a fact: its value, in a line that speaks of the same thing.
 
 A number alone proves nothing ("12" may be apples or rooms), so some of the words around it must stand there as well.
-Paraphrases count where they keep the value and a third of the telling words.
+Paraphrases count where they keep the value and most of the telling words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from sash.recall.words import telling
 from sash.summaries.facts import Fact, normal
 
-SHARE = 1 / 3
+SHARE = 0.6
 """Share of a statement's telling words that a paraphrase keeps at least."""
 
 

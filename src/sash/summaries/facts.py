@@ -16,9 +16,9 @@ from sash.model.turns import Turn
 from sash.recall.words import words
 from sash.summaries.instructions import instructs
 from sash.summaries.layout import Line, parse
-from sash.summaries.statements import Speaker, Statement, clauses, sentences, statements
+from sash.summaries.statements import Speaker, Statement, clauses, looks_coded, sentences, statements
 from sash.summaries.values import Kind, Value, values
-from sash.summaries.worth import of_statement, of_value
+from sash.summaries.worth import Setting, of_statement, of_value
 
 INSTRUCTION_WORTH = 100.0
 """Cost of losing a standing instruction: more than any fact."""
@@ -56,10 +56,23 @@ def facts_of(turns: Sequence[Turn], previous: str = "") -> tuple[Fact, ...]:
     said = [*_of_summary(previous), *(clause for one in statements(turns) for clause in _clauses(one))]
     common = _common_words(said)
     found = [(one, () if instructs(one) else tuple(values(one.text, common.__contains__))) for one in said]
-    crowds = Counter[int]()
+    crowds, series = Counter[int](), Counter[str]()
     for one, held in found:
         crowds[one.seq] += len(held)
-    return tuple(fact for one, held in found for fact in _facts(one, held, crowds[one.seq]))
+        series[_mould(one, held)] += 1
+    return tuple(
+        fact
+        for one, held in found
+        for fact in _facts(one, held, Setting(crowd=crowds[one.seq], series=series[_mould(one, held)]))
+    )
+
+
+def _mould(statement: Statement, held: Sequence[Value]) -> str:
+    """A statement without its values: what is said in one mould again and again is a series."""
+    text = statement.text
+    for value in reversed(held):
+        text = f"{text[: value.start]} {text[value.start + len(value.text) :]}"
+    return normal(text)
 
 
 def instructions_of(turns: Sequence[Turn], previous: str = "") -> tuple[Fact, ...]:
@@ -91,19 +104,20 @@ def _of_summary(text: str) -> Iterator[Statement]:
     for told in summary.instructions:
         yield Statement(text=told.text, seq=told.seq, speaker="user", listed=True, head=_LISTED, on=told.on)
     for told in summary.kept:
-        yield Statement(text=told.text, seq=told.seq, speaker=told.speaker, on=told.on)
+        coded = looks_coded(told.text)
+        yield Statement(text=told.text, seq=told.seq, speaker=told.speaker, quoted=coded, on=told.on)
     for lines in summary.prose.values():
         for line in lines:
             for sentence in sentences(line):
                 for clause in clauses(sentence):
-                    yield Statement(text=clause, seq=0, speaker="summary")
+                    yield Statement(text=clause, seq=0, speaker="summary", quoted=looks_coded(line))
 
 
-def _facts(statement: Statement, held: Sequence[Value], crowd: int) -> Iterator[Fact]:
+def _facts(statement: Statement, held: Sequence[Value], setting: Setting) -> Iterator[Fact]:
     if instructs(statement):
         yield _instruction(statement)
         return
-    weight = of_statement(statement, held, crowd)
+    weight = of_statement(statement, held, setting)
     for value in held:
         yield Fact(
             kind=value.kind,

@@ -30,13 +30,15 @@ MANNER = (
 
 TABLE = r"""
 # always and never, as an order
-LEADalways\b(?!\s+(?:a|the|been|was|is|nice|good|happy|glad|wanted|loved)\b)
-LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were|would|will|a|the|\w+ed)\b)
+LEADalways\b(?!\s+(?:a|the|been|was|is|were|nice|good|great|happy|glad|fun|here|there|wanted|loved|in|on|been|so|worth)\b)
+LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were|would|will|could|a|the|saw|came|went|made|
+    found|felt|took|said|told|met|gave|ate|too|fails|gets|\w+ed)\b)
 \b(?:please|you (?:must|should|shall|have to|need to|are to|can|could)|make sure(?: that)? you|be sure to|
     make sure to|want you to|like you to|need you to|expect you to|ask you to|(?:can|could|would|will) you(?: please)?)
     \s+(?:always|never)\b
 ,\s*(?:please\s+|then\s+)?(?:always|never)\s+VERB\b
-\byou (?:must|are to|are not to|shall|may not|must not|mustn't)\s+(?:only\s+|not\s+)?VERB\b
+\byou (?:must|are to|are not to|shall|may not|must not|mustn't)\s+(?:only\s+|not\s+)?
+    (?!be\s+(?!brief|short|polite|formal|concise)|let\b|keep (?:at|up|on|going)\b)VERB\b
 
 # from now on
 \b(?:from (?:now|here|this point|today) on(?:wards?)?|going forward|for the rest of (?:this|our|the) (?:chat|talk|
@@ -53,7 +55,8 @@ LEADVERB\b.*\b(?:when(?:ever)?|every time|each time|any ?time) (?:I|we)
 
 # prohibitions
 LEAD(?:do not|don['’]?t|dont)\s+(?:ever\s+)?(?!worry|mind|know|think|get me|bother|hesitate|you\b|have|feel|want|like|
-    be (?:sad|afraid|shy|so)|need|really|even|see|understand|remember|we\b|they\b|believe|laugh|let|give up|miss)\w+
+    be (?:sad|afraid|shy|so|hard)|need|really|even|see|understand|remember|we\b|they\b|believe|laugh|let|give up|miss|
+    stop|quit|wait|forget|panic|stress|beat|sweat|ask me (?:why|how))\w+
 LEADstop \w+ing\b
 LEAD(?:avoid|refrain from)\b
 LEADno (?:more )?(?!problem|worr|idea|thank|way|wonder|doubt|one|need|matter|kidding|rush|clue|luck|big|pressure|
@@ -82,8 +85,8 @@ LEADrefer to \S+(?: \S+){0,3} as\b
 \bmy (?:standing )?(?:preference|rule|request|instruction)s? (?:is|are)\b.*\bVERB\b
 
 # to be remembered
-LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make a note|take note|note)\b
-    (?!\s*(?:when|the time|how|those|them|him|her)\b)[\s:,]
+LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make a note|take note|note)\b:?,?\s+
+    (?:that (?!time|day|one)|this\b|to VERB|I\b|I['’]|my|we|our|the user|not to|never|always)
 ^(?:important|note|nb|n\.b|fyi|for the record|please note|attention)\s*[:!–—-]
 ^(?:standing )?(?:instruction|rule|constraint|requirement|guideline|policy|preference)s?(?: (?:no\.? )?\d+)?\s*:
 

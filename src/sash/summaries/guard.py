@@ -76,11 +76,12 @@ def judge(
     instructions, claimed = _instructions(read, facts, turns, must_keep)
     room = min(limit, replaced - 1)
     fitting, verbatim = _newest(instructions, int(room * INSTRUCTIONS), size) if must_keep else (instructions, ())
-    summary = _fitting(_own(read, claimed, fitting), room, size)
+    own = _own(read, claimed, fitting)
+    summary = _fitting(_attributed(own, facts) if must_keep else own, room, size)
     if summary is None:
         return Verdict(ok=False, reason="not-shorter")
-    chosen = _chosen(summary, facts, room, size) if must_keep else ()
-    summary = replace(summary, kept=chosen)
+    if must_keep:
+        summary = replace(summary, kept=(*summary.kept, *_chosen(summary, facts, room, size)))
     while summary.kept and tokens_of(summary, size) > room:
         summary = replace(summary, kept=summary.kept[:-1])
     return _report(summary, Coverage(read.lines()), facts, verbatim, tokens_of(summary, size))
@@ -213,12 +214,23 @@ def _own(read: Summary, claimed: Sequence[str], instructions: Sequence[Line]) ->
     return Summary(instructions=tuple(instructions), prose=prose)
 
 
+def _attributed(summary: Summary, facts: Sequence[Fact]) -> Summary:
+    """The summary with what the model quoted word for word put down to those who said it, not to the model."""
+    said = {normal(fact.quote): fact.line for fact in facts if fact.seq}
+    quoted = [said[normal(line)] for line in summary.prose.get("facts", ()) if normal(line) in said]
+    left = tuple(line for line in summary.prose.get("facts", ()) if normal(line) not in said)
+    return replace(summary, prose={**summary.prose, "facts": left}, kept=tuple(quoted))
+
+
 def _fitting(summary: Summary, room: int, size: Size) -> Summary | None:
-    """The summary within `room` tokens: the last lines of its facts give way; None if even that is not enough."""
+    """The summary within `room` tokens: the last of its facts give way; None if even that is not enough."""
     while tokens_of(summary, size) > room:
         facts = summary.prose.get("facts", ())
-        if not facts:
+        if facts:
+            shorter = facts[: -max(1, len(facts) // 10)]
+            summary = replace(summary, prose={**summary.prose, "facts": shorter})
+        elif summary.kept:
+            summary = replace(summary, kept=summary.kept[: -max(1, len(summary.kept) // 10)])
+        else:
             return None
-        drop = max(1, len(facts) // 10)
-        summary = Summary(instructions=summary.instructions, prose={**summary.prose, "facts": facts[:-drop]})
     return summary

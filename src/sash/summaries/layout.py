@@ -5,7 +5,8 @@
     ## Open requests                             - ...
     ## Where things stand                        - ...
     ## Word for word, user                       - (3) My order number is 1138.
-    ## Word for word, assistant / tools          - (4, 2026-05-04) I shall call tomorrow.
+    ## Word for word, assistant (tools)          - (4, 2026-05-04) I shall call tomorrow.
+    ## Word for word, earlier notes              - Ada lives in Bath.
 
 Numbers in brackets are the seq of the turn; a day stands where the words mean nothing without it. The first section
 and the last ones are written from the record, the others by the model. Whatever they say, no text can close the tags.
@@ -30,7 +31,12 @@ TITLES: Mapping[Section, str] = {
     "status": "Where things stand",
 }
 KEPT = "Word for word, "
-SPEAKERS: Mapping[str, Speaker] = {"user": "user", "assistant": "assistant", "tools": "tool"}
+SPEAKERS: Mapping[str, Speaker] = {
+    "user": "user",
+    "assistant": "assistant",
+    "tools": "tool",
+    "earlier notes": "summary",
+}
 
 TAG = "conversation_summary"
 PREFACE = (

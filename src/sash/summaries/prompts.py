@@ -16,7 +16,7 @@ from sash.summaries.layout import TITLES, escape
 
 PROMPT_VERSION = "1"
 
-SHARE = 0.5
+SHARE = 0.4
 """Part of a summary's limit that the model's own words may take; the rest is for what is kept word for word."""
 WORDS_PER_TOKEN = 0.6
 LEAST_WORDS = 40
@@ -57,7 +57,7 @@ class Asked:
 def ask(previous: str, turns: Sequence[Turn], limit: int) -> Asked:
     """Ask a model of its own for a summary of `previous` (a summary's text, or "") and the turns after it.
 
-    `limit` is the most tokens that the summary may have in the end; the model is asked for about half.
+    `limit` is the most tokens that the summary may have in the end; the model is asked for a part of that.
     """
     blocks = [*_previous([previous]), text_block(f"<conversation>\n{''.join(map(_told, turns))}</conversation>")]
     return Asked(system=SYSTEM, content=[*blocks, text_block(_task("the conversation", bool(previous), limit))])

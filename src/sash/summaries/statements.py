@@ -91,14 +91,28 @@ def spoken(text: str, seq: int, speaker: Speaker, at: float = 0.0) -> Iterator[S
         item = _LIST_ITEM.match(line)
         if not item and line.strip():
             head = line.strip() if line.rstrip().endswith((":", "：")) else ""
+        coded = quoted or looks_coded(line)
         for piece in sentences(line[item.end() :] if item else line):
             on = _day(at) if at and _RELATIVE.search(piece) else ""
             yield Statement(
-                text=piece, seq=seq, speaker=speaker, quoted=quoted, listed=bool(item), head=head if item else "", on=on
+                text=piece, seq=seq, speaker=speaker, quoted=coded, listed=bool(item), head=head if item else "", on=on
             )
 
 
 _LIST_ITEM = re.compile(r"^\s*(?:[-*•+]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
+
+
+_CODE = re.compile(
+    r"[;{}]\s*$|^\s*(?:import|from|def|class|return|if|for|#include|const|let|var|@\w+)\b.*[:;({]\s*$|^\s*</?\w"
+)
+_SIGNS = re.compile(r"[{}()\[\]<>=;|\\]|->|::")
+SIGNS = 0.06
+"""Signs of code for each character, from which a line is code that stands outside of any fence."""
+
+
+def looks_coded(line: str) -> bool:
+    """Whether a line is code, though nothing marks it as such."""
+    return bool(_CODE.search(line)) or len(_SIGNS.findall(line)) > SIGNS * len(line) + 1
 
 
 def _lines(text: str) -> Iterator[tuple[str, bool]]:

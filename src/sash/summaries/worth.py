@@ -3,7 +3,8 @@
 What the user said weighs more than what the model said, and that more than a tool's output, which can be had again.
 Within that, signs that somebody will ask for it again: it is about the speaker ("my", "our", "I am"), a decision,
 marked as important, or says what something is ("the booking code is ..."). Values in passing weigh less: those of
-questions, of examples and narration, of quoted material, and of turns that hold dozens.
+questions, of examples and narration, of quoted material, of turns that hold dozens, and of a series: the same said
+again and again with other values, like a log.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sash.summaries.statements import Speaker, Statement
 from sash.summaries.values import Kind, Value
@@ -18,8 +20,6 @@ from sash.summaries.values import Kind, Value
 BY_SPEAKER: dict[Speaker, float] = {"user": 1.0, "summary": 0.7, "assistant": 0.35, "tool": 0.25}
 BY_KIND: dict[Kind, float] = {"url": 3.0, "id": 3.0, "code": 2.2, "date": 2.2, "number": 1.6, "name": 1.6}
 QUOTED = 0.3
-CROWD = 8
-"""Values in a turn from which each of them begins to weigh less."""
 
 ABOUT_SELF = "my our mine ours i_am i'm i’m i_was_born i_live i_work i_need we_are we're i_have i've i’ve we_have me"
 DECIDED = """decided decision agreed settled chose chosen confirmed approved booked scheduled deadline due budget
@@ -40,35 +40,57 @@ WORDS: tuple[tuple[float, str], ...] = (
     (0.6, IN_PASSING),
 )
 """Words that make what stands beside them more or less worth keeping, and by how much."""
-SIGNS = tuple(
-    (factor, re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, signs.split()))})(?!\w)".replace("_", r"\s+"), re.I))
-    for factor, signs in WORDS
+
+ANNOUNCED = 0.4
+EXCLAIMED = 0.6
+
+SIGNS: tuple[tuple[float, re.Pattern[str]], ...] = (
+    *(
+        (factor, re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, signs.split()))})(?!\w)".replace("_", r"\s+"), re.I))
+        for factor, signs in WORDS
+    ),
+    (ANNOUNCED, re.compile(r"[?？:：]\W*$")),  # asked, or only said to come
+    (EXCLAIMED, re.compile(r"[!！]\W*$")),
 )
-ASKED = 0.4
-_QUESTION = re.compile(r"[?？]\s*$")
-
-_WEAK_DATE = re.compile(r"\w+days?", re.I)
-_BARE = re.compile(r"\d{1,2}|[a-z-]+", re.I)
 
 
-def of_statement(statement: Statement, held: Sequence[Value], crowd: int) -> float:
-    """The weight of a statement's values; `crowd` is how many values its whole turn holds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a statement stands among."""
+
+    crowd: int = 1
+    """values that its whole turn holds"""
+    series: int = 1
+    """statements that are the same but for their values, itself included"""
+
+
+CROWD = 8
+"""Values in a turn from which each of them begins to weigh less."""
+
+
+def of_statement(statement: Statement, held: Sequence[Value], setting: Setting) -> float:
+    """The weight of a statement's values."""
     weight = BY_SPEAKER[statement.speaker] * (QUOTED if statement.quoted else 1.0)
     for factor, sign in SIGNS:
         if sign.search(statement.text):
             weight *= factor
-    if _QUESTION.search(statement.text):
-        weight *= ASKED
-    alone = max(1, len(held))
-    spread = max(crowd if statement.seq else 0, alone)
-    return weight / math.sqrt(1.0 + max(0, spread - CROWD) / CROWD)
+    spread = max(setting.crowd if statement.seq else 0, len(held))
+    crowded = 1.0 + max(0, spread - CROWD) / CROWD
+    return weight / math.sqrt(crowded * setting.series)
+
+
+_DIGIT = re.compile(r"\d")
+_COMMON_DATE = re.compile(r"\w+days?|(?:19|20)\d\d", re.I)
 
 
 def of_value(value: Value) -> float:
-    """The weight of one value: small numbers and bare weekdays are common, and weigh less."""
+    """The weight of one value: the more exact it is, the less can it be guessed."""
     weight = BY_KIND[value.kind]
-    if value.kind == "number" and _BARE.fullmatch(value.text):
+    if value.kind == "number":
+        with_unit = not value.text[-1:].isdigit()
+        return weight * min(1.5, 0.4 + 0.3 * len(_DIGIT.findall(value.text)) + 0.2 * with_unit)
+    if value.kind == "date" and _COMMON_DATE.fullmatch(value.text):
         return weight / 2
-    if value.kind == "date" and _WEAK_DATE.fullmatch(value.text):
-        return weight / 2
+    if value.kind == "name" and " " not in value.text:
+        return weight * 0.75
     return weight
