@@ -37,105 +37,16 @@ class Said:
     planted: tuple[Planted, ...] = field(default=())
 
 
-FIRST = (
-    "Amara",
-    "Bela",
-    "Cato",
-    "Dario",
-    "Elke",
-    "Farid",
-    "Gwen",
-    "Hanna",
-    "Idris",
-    "Jonas",
-    "Keiko",
-    "Lars",
-    "Mina",
-    "Nuri",
-    "Olga",
-    "Pavel",
-    "Quinn",
-    "Rosa",
-    "Silas",
-)
-LAST = (
-    "Abara",
-    "Brandt",
-    "Castell",
-    "Duarte",
-    "Eklund",
-    "Farrow",
-    "Ghosh",
-    "Hale",
-    "Ivers",
-    "Jansky",
-    "Koller",
-    "Lindt",
-    "Moreau",
-    "Nakata",
-)
-PLACES = (
-    "Bergen",
-    "Cork",
-    "Dresden",
-    "Evora",
-    "Fulda",
-    "Gdansk",
-    "Horten",
-    "Izmir",
-    "Jena",
-    "Kassel",
-    "Lugano",
-    "Malmo",
-    "Nantes",
-    "Oulu",
-    "Porto",
-)
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-THINGS = (
-    "lamp",
-    "desk",
-    "heater",
-    "bicycle",
-    "printer",
-    "sofa",
-    "kettle",
-    "camera",
-    "ladder",
-    "mixer",
-    "router",
-    "tent",
-    "stove",
-    "mirror",
-)
-WORDS = (
-    "orbit",
-    "maple",
-    "cobalt",
-    "harbor",
-    "lentil",
-    "granite",
-    "willow",
-    "saffron",
-    "pixel",
-    "falcon",
-    "ember",
-    "quartz",
-    "tundra",
-)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST = _words("Amara Bela Cato Dario Elke Farid Gwen Hanna Idris Jonas Keiko Lars Mina Nuri Olga Pavel Quinn Rosa")
+LAST = _words("Abara Brandt Castell Duarte Eklund Farrow Ghosh Hale Ivers Jansky Koller Lindt Moreau Nakata Ortiz")
+PLACES = _words("Bergen Cork Dresden Evora Fulda Gdansk Horten Izmir Jena Kassel Lugano Malmo Nantes Oulu Porto")
+MONTHS = _words("January February March April May June July August September October November December")
+THINGS = _words("lamp desk heater bicycle printer sofa kettle camera ladder mixer router tent stove mirror drill")
+WORDS = _words("orbit maple cobalt harbor lentil granite willow saffron pixel falcon ember quartz tundra velvet")
 
 
 def facts(chance: Random, each: int = 10) -> list[Planted]:
