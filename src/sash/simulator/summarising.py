@@ -21,9 +21,9 @@ _SUMMARISE = re.compile(
 NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w-]+|\b[A-Z]{2,}[\w-]*|\b\w*\d[\w-]*")
 _RULE = re.compile(r"\b(?:please|prefer|from now on|call me|my name|instead|decided|agreed)\b", re.I)
 _ORDER = re.compile(
-    r"^(?:please,? )?(?:always (?!a|be|here|been|so)\w|never (?!mind|\w+ed\b|saw|heard|been|seen)\w|call me|keep your|"
-    r"(?:do not|don't) (?!worry|forget|know|give|be|let|quit|stop|you|think)\w|(?:answer|reply) in|only use)\b|"
-    r"\bfrom now on\b|\bwhen(?:ever)? I (?:ask|say|mention)\b|\bremember that\b",
+    r"^(?:please,? )?(?:always (?!(?:a|be|here|been|so)\b)\w+|never (?!(?:mind|\w+ed|saw|heard|been|seen)\b)\w+|"
+    r"(?:do not|don't) (?!(?:worry|forget|know|give|be|let|quit|stop|you|think)\b)\w+|(?:answer|reply) in|only use|"
+    r"call me|keep your)\b|\bfrom now on\b|\bwhen(?:ever)? I (?:ask|say|mention)\b|\bremember that\b",
     re.I,
 )
 _TITLED = re.compile(r"^#{1,4} +(\S.*?) *$", re.M)
