@@ -20,7 +20,7 @@ from sash.background import AsyncBackground, Background
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client, with_middleware
 from sash.claude.functions import as_tools, functions
-from sash.claude.layers import Layers
+from sash.claude.layers import Layers, flush
 from sash.claude.structured import format_of, read
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
@@ -111,8 +111,10 @@ class _Talk:
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
         create: bool = True,
+        breaker: Any = None,
         ceilings: Any = None,
         limits: Any = None,
+        meter: Any = None,
         patience: float | None = None,
         priority: Priority = "interactive",
         retries: Any = None,
@@ -131,7 +133,7 @@ class _Talk:
         self.recalls = _recalls(recall)
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
-        self._layers = Layers(ceilings=ceilings, limits=limits, retries=retries)
+        self._layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, retries=retries)
         _check_choice("priority", priority, ("interactive", "background"))
         self._priority, self._patience = priority, patience
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
@@ -446,7 +448,8 @@ class Conversation(_Talk):
     `limits`: `sash.limits.Limits`, a tier's name ("start", "build", "scale") or True (learned from headers): requests
     wait their turn, "background" `priority` behind "interactive", up to `patience` seconds (None: any time).
     `ceilings`: one or more `sash.limits.Ceiling` of dollars or tokens, or `Ceilings` that say what happens there.
-    `retries`: True or `sash.limits.RetryPolicy` keeps the SDK's retries within reason.
+    `retries`: True or `sash.limits.RetryPolicy` keeps the SDK's retries within reason. `breaker`: True or
+    `BreakerPolicy` fails fast while a model is down. `meter`: True, `Alerts` or a `Meter` writes every attempt down.
 
     Further options are those of `messages.create` and apply to every send.
 
@@ -481,6 +484,8 @@ class Conversation(_Talk):
         """Close the conversation, and what it opened itself: its store, its client from the environment."""
         self._closed = True
         self._background.stop()
+        if self._claude is not None:
+            flush(self._claude.client)
         if self._owns_client and self._claude is not None:
             self._claude.client.close()
         if self._owns_store:
@@ -744,6 +749,8 @@ class AsyncConversation(_Talk):
         """Close the conversation, and what it opened itself: its store, its client from the environment."""
         self._closed = True
         await self._background.stop()
+        if self._claude is not None:
+            await asyncio.to_thread(flush, self._claude.client)
         if self._owns_client and self._claude is not None:
             await self._claude.client.close()
         if self._owns_store and self._store is not None:

@@ -18,6 +18,7 @@
     │   ├── AccessDenied             401, 402, 403, 404: the turn is pending; mend the key or model, then ``retry()``
     │   ├── Unavailable              429, 5xx, timeouts, lost connections: the turn is pending; ``retry()`` sends it
     │   │   ├── LimitReached         a rate limit would keep it longer than it may wait; it was not sent
+    │   │   ├── BreakerOpen          the model failed too often lately; it was not sent, ``retry_after`` says when
     │   ├── CeilingReached           a ceiling of dollars or tokens; it was not sent, the turn is pending
     │   ├── ReplyInterrupted         the stream ended early: what had come is recorded as interrupted
     │   └── ReplyUnparsed            the reply is no JSON of the schema asked for; it is recorded as any other
@@ -115,6 +116,10 @@ class Unavailable(RemoteError):
 
 class LimitReached(Unavailable):
     """Not sent: a rate limit would keep it too long, or for ever. Facts also: ``limit`` (its kind), ``pool``."""
+
+
+class BreakerOpen(Unavailable):
+    """Not sent: the model failed too often lately. ``retry_after``: seconds until it is tried again."""
 
 
 class CeilingReached(RemoteError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from sash.claude.loading import _load_middleware
 from sash.errors import InvalidOption
-from sash.limits import Ceiling, Limits, RetryPolicy
+from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, RetryPolicy
 from sash.limits.tiers import limits_of
 
 
@@ -19,14 +19,20 @@ from sash.limits.tiers import limits_of
 class Layers:
     """The layers asked for; None: left out."""
 
+    breaker: Any = None
+    """a `BreakerPolicy`, True for its defaults, or a `Breaker` shared with other clients"""
     ceilings: Any = None
     """a `Ceiling`, several, or `Ceilings`, kept in the conversation's store unless they name a book"""
     limits: Any = None
     """`Limits`, a tier's name, True to learn them from headers, or a `Limiter` shared with other clients"""
+    meter: Any = None
+    """True, `Alerts`, or a `Meter`; attempts are written to the conversation's store unless it names a book"""
     retries: Any = None
     """a `RetryPolicy`, True for its defaults, or `Retries` shared with other clients"""
 
     def __post_init__(self) -> None:
+        _check("breaker", self.breaker, (BreakerPolicy, bool))
+        _check("meter", self.meter, (Alerts, bool))
         _check("retries", self.retries, (RetryPolicy, bool))
         if not hasattr(self.ceilings, "attempt"):
             for ceiling in _several(self.ceilings):
@@ -46,11 +52,21 @@ class Layers:
             return ()
         made = _load_middleware()
         layers = (
+            self._meter(made, store),
             _made(self.retries, made.Retries, RetryPolicy()),
+            _made(self.breaker, made.Breaker, BreakerPolicy()),
             self._ceilings(made, store),
             _made(self.limits, made.Limiter, None),
         )
         return tuple(layer for layer in layers if layer is not None)
+
+    def _meter(self, made: Any, store: Any) -> Any:
+        if not self.meter:
+            return None
+        alerts = self.meter if isinstance(self.meter, Alerts) else None
+        asked = self.meter if hasattr(self.meter, "attempt") else made.Meter(alerts=alerts)
+        book = getattr(store, "attempts", None)
+        return asked if book is None else asked.kept_in(book)
 
     def _ceilings(self, made: Any, store: Any) -> Any:
         if not self.ceilings:
@@ -58,6 +74,13 @@ class Layers:
         asked = self.ceilings if hasattr(self.ceilings, "attempt") else made.Ceilings(_several(self.ceilings))
         book = getattr(store, "spend", None)
         return asked if book is None else asked.kept_in(book)
+
+
+def flush(client: Any) -> None:
+    """Have everything written down that a client's middleware keeps for a moment."""
+    for layer in getattr(client, "middleware", ()):
+        if hasattr(layer, "flush"):
+            layer.flush()
 
 
 def _several(given: Any) -> tuple[Any, ...]:

@@ -26,6 +26,13 @@ def _load_tool_error() -> Any:
     return ToolError
 
 
+def _load_metrics() -> Any:
+    """OpenTelemetry's metrics; the SDK depends on the package."""
+    from opentelemetry import metrics  # noqa: PLC0415
+
+    return metrics
+
+
 def _load_middleware() -> Any:
     """Our middleware, whose base is the SDK's."""
     from sash.claude import middleware  # noqa: PLC0415

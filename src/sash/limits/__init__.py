@@ -4,8 +4,10 @@ Every decision is a function of values and a given time: no clock, no locks, no 
 carries them out for any client of the SDK.
 """
 
+from sash.limits.alerts import Alerts
+from sash.limits.breakers import BreakerPolicy
 from sash.limits.buckets import Limits
 from sash.limits.ceilings import Ceiling
 from sash.limits.retries import RetryPolicy
 
-__all__ = ["Ceiling", "Limits", "RetryPolicy"]
+__all__ = ["Alerts", "BreakerPolicy", "Ceiling", "Limits", "RetryPolicy"]

@@ -1,8 +1,9 @@
 """Where the record lives: the port, SQLite (the default), and memory. Each store is held to one contract suite."""
 
+from sash.stores.attempts import SqliteAttempts
 from sash.stores.memory import MemoryStore
 from sash.stores.port import Store
 from sash.stores.spend import SqliteSpend
 from sash.stores.sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "SqliteSpend", "SqliteStore", "Store"]
+__all__ = ["MemoryStore", "SqliteAttempts", "SqliteSpend", "SqliteStore", "Store"]

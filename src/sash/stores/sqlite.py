@@ -22,6 +22,7 @@ from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
 from sash.stores import attachments, blobs, rows, submissions
+from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
@@ -49,6 +50,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
         Searches.__init__(self, self._connection, self._lines)
         self._windows = Windows(self._lines)
         self.spend = SqliteSpend(self._connection)
+        self.attempts = SqliteAttempts(self._connection)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
