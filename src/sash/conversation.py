@@ -117,6 +117,7 @@ class _Talk:
         meter: Any = None,
         patience: float | None = None,
         priority: Priority = "interactive",
+        memo: Any = None,
         retries: Any = None,
         **options: Any,
     ) -> None:
@@ -133,7 +134,9 @@ class _Talk:
         self.recalls = _recalls(recall)
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
-        self._layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, retries=retries)
+        self._layers = Layers(
+            breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries
+        )
         _check_choice("priority", priority, ("interactive", "background"))
         self._priority, self._patience = priority, patience
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
@@ -291,8 +294,10 @@ class _Talk:
     ) -> Flow[Reply]:
         """A send from arguments to reply. Lasting options last as soon as the request may be sent."""
         token = arguments.get("token")
-        timeout, settings, keep_lasting = self._call({k: v for k, v in arguments.items() if k != "token"})
-        drafts, chat = self._drafts(content), self._chat(settings.card)
+        timeout, settings, keep_lasting = self._call(
+            {k: v for k, v in arguments.items() if k not in ("token", "fresh")}
+        )
+        drafts, chat = self._drafts(content), replace(self._chat(settings.card), anew=bool(arguments.get("fresh")))
 
         def make(chat: Chat, drafts: Sequence[Draft]) -> Flow[Reply]:
             return send(chat, drafts, settings, stream=stream, timeout=timeout)
@@ -499,7 +504,7 @@ class Conversation(_Talk):
         `content`: a string, SDK blocks, or a user message. `options`: those of `messages.create`, plus
         `model`, `system`, `tools`, `max_tokens` (in force from then on, as are thinking and effort), and
         `output_format`, a pydantic class: then `reply.parsed` is an object of it (else ReplyUnparsed, all recorded).
-        `token`: the client's own name for this submission; the same one again gets the first reply, whoever asks.
+        `fresh=True`: the reply does not come from a memo. `token`: the client's own name for this submission; the same one again gets the first reply, whoever asks.
         Raises CallerErrors before anything is sent or written, RemoteErrors with the turn safe in the record.
         """
         arrived = self._clock()

@@ -14,6 +14,7 @@ from typing import Any
 from sash.model.forecast import Forecast
 
 _forecast: ContextVar[Forecast | None] = ContextVar("sash_forecast", default=None)
+_fresh: ContextVar[bool] = ContextVar("sash_fresh", default=False)
 _notes: ContextVar[dict[str, Any] | None] = ContextVar("sash_notes", default=None)
 
 
@@ -30,6 +31,22 @@ def forecasting(forecast: Forecast | None) -> Iterator[None]:
 def forecast() -> Forecast | None:
     """The forecast of the request under way, where somebody made one."""
     return _forecast.get()
+
+
+@contextmanager
+def fresh() -> Iterator[None]:
+    """Have calls made inside answered anew, never from a memo."""
+    token = _fresh.set(True)
+    try:
+        yield
+    finally:
+        _fresh.reset(token)
+
+
+def fresh_asked() -> bool:
+    """Whether the call under way is to be answered anew."""
+    known = _forecast.get()
+    return _fresh.get() or (known is not None and known.fresh)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from sash.claude.loading import _load_middleware
 from sash.errors import InvalidOption
-from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, RetryPolicy
+from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
 from sash.limits.tiers import limits_of
 
 
@@ -27,12 +27,15 @@ class Layers:
     """`Limits`, a tier's name, True to learn them from headers, or a `Limiter` shared with other clients"""
     meter: Any = None
     """True, `Alerts`, or a `Meter`; attempts are written to the conversation's store unless it names a book"""
+    memo: Any = None
+    """a `MemoPolicy`, True for its defaults, or a `Memo`, kept in the conversation's store unless it names a book"""
     retries: Any = None
     """a `RetryPolicy`, True for its defaults, or `Retries` shared with other clients"""
 
     def __post_init__(self) -> None:
         _check("breaker", self.breaker, (BreakerPolicy, bool))
         _check("meter", self.meter, (Alerts, bool))
+        _check("memo", self.memo, (MemoPolicy, bool))
         _check("retries", self.retries, (RetryPolicy, bool))
         if not hasattr(self.ceilings, "attempt"):
             for ceiling in _several(self.ceilings):
@@ -53,6 +56,7 @@ class Layers:
         made = _load_middleware()
         layers = (
             self._meter(made, store),
+            self._memo(made, store),
             _made(self.retries, made.Retries, RetryPolicy()),
             _made(self.breaker, made.Breaker, BreakerPolicy()),
             self._ceilings(made, store),
@@ -81,6 +85,13 @@ def flush(client: Any) -> None:
     for layer in getattr(client, "middleware", ()):
         if hasattr(layer, "flush"):
             layer.flush()
+
+    def _memo(self, made: Any, store: Any) -> Any:
+        if not self.memo:
+            return None
+        asked = self.memo if hasattr(self.memo, "attempt") else made.Memo(self.memo if self.memo is not True else None)
+        book = getattr(store, "memos", None)
+        return asked if book is None else asked.kept_in(book)
 
 
 def _several(given: Any) -> tuple[Any, ...]:

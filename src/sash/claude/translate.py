@@ -18,7 +18,9 @@ from sash.model.options import BETA, BODY
 _GA = {"model", "max_tokens", "messages", "system", "tools", *BODY}
 _COUNTED = {"model", "messages", "system", "tools", "cache_control", "output_config", "speed", "thinking",
             "tool_choice", "user_profile_id", "workspace_id"}  # fmt: skip
-_EXTRAS = ("stop_details", "diagnostics", "input_transformations", "context_management", "container")
+MEMO = "sash_memo"
+"""The field by which a reply from memory says when it was given first, and what it cost then."""
+_EXTRAS = ("stop_details", "diagnostics", "input_transformations", "context_management", "container", MEMO)
 
 
 def call_arguments(wire: Wire) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def answer(message: Any) -> Answer:
         model=message.model,
         blocks=[_bare(block) for block in plain.get("content") or []],
         stop_reason=message.stop_reason,
-        usage=plain.get("usage") or {},
+        usage={} if plain.get(MEMO) else plain.get("usage") or {},  # of a request that was never made
         message=message,
         request_id=getattr(message, "_request_id", None),
         extra={name: plain[name] for name in _EXTRAS if plain.get(name)},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sash.errors import CallerError, InvalidOption, NothingToRetry
@@ -85,7 +85,7 @@ def regenerate(chat: Chat, settings: Settings) -> Flow[Reply]:
     drafts = [
         Draft(role=turn.role, content=turn.content, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
     ]
-    return (yield from _instead(chat, question, drafts, settings, "regenerate"))
+    return (yield from _instead(replace(chat, anew=True), question, drafts, settings, "regenerate"))
 
 
 def retry(chat: Chat, settings: Settings) -> Flow[Reply]:

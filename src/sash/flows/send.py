@@ -102,6 +102,7 @@ def _forecast(chat: Chat, plan: Plan, settings: Settings, begun: Begun) -> Forec
         namespace=chat.namespace,
         user=user_of(plan.body),
         request=begun.request,
+        fresh=chat.anew,
         priority=chat.priority,
         patience=chat.patience,
     )
@@ -223,7 +224,8 @@ def _finish(
     draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
     new = tuple(turn.id for turn in begun.turns)
     lessons = learn(prepared, begun, answer)
-    odd = surprise(prepared.plan, usage, answer.extra)
+    remembered = "sash_memo" in answer.extra  # nothing was sent: nothing was used, and no cache was touched
+    odd = "" if remembered else surprise(prepared.plan, usage, answer.extra)
     now = yield from Now()
     try:
         turn = yield from FinishRequest(
@@ -232,7 +234,7 @@ def _finish(
             state=state,
             settle=() if hold else (new or prepared.pending) if state == "withdrawn" else (*prepared.pending, *new),
             settled="withdrawn" if state == "withdrawn" else "answered",
-            usage=usage,
+            usage=None if remembered else usage,
             usage_json=answer.usage,
             cost=cost,
             stop_reason=answer.stop_reason,
@@ -243,7 +245,7 @@ def _finish(
             model=settings.model,
             counts=lessons.turns,
             preamble_count=lessons.preamble,
-            reply_count=_reply_count(answer, usage, state),
+            reply_count=None if remembered else _reply_count(answer, usage, state),
             base=prepared.counter.base,
             calibration=lessons.correction.as_json() if lessons.correction else None,
             extra=answer.extra,
@@ -287,7 +289,9 @@ def _notes(answer: Answer) -> tuple[str, ...]:
     """What the API did to the request beyond answering it."""
     dropped = [change for change in answer.extra.get("input_transformations") or () if isinstance(change, dict)]
     edits = (answer.extra.get("context_management") or {}).get("applied_edits") or ()
+    memo = answer.extra.get("sash_memo") or {}
     return (
+        *([f"answered from memory: nothing was sent; it cost ${memo['saved']:.6f} the first time"] if memo else ()),
         *(f"the API left out {change.get('path')}: {change.get('type')}, {change.get('reason')}" for change in dropped),
         *(f"the API edited the context: {dumps(edit)}" for edit in edits),
     )

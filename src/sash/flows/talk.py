@@ -69,6 +69,8 @@ class Chat:
     """who else may answer, and who chooses; None: the model asked for"""
     counter_of: Callable[[ModelCard], Counter] | None = None
     """how sizes are counted for another model"""
+    anew: bool = False
+    """the reply is not to come from a memo"""
     submission: int = 0
     """whose turns are recorded with the next request that has some (see `sash.flows.once`); 0: nobody asked"""
     calibrations: dict[str, Correction] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from sash.limits.alerts import Alerts
 from sash.limits.breakers import BreakerPolicy
 from sash.limits.buckets import Limits
 from sash.limits.ceilings import Ceiling
+from sash.limits.memo import MemoPolicy
 from sash.limits.retries import RetryPolicy
 
-__all__ = ["Alerts", "BreakerPolicy", "Ceiling", "Limits", "RetryPolicy"]
+__all__ = ["Alerts", "BreakerPolicy", "Ceiling", "Limits", "MemoPolicy", "RetryPolicy"]

@@ -37,6 +37,8 @@ class Forecast:
     priority: Priority = "interactive"
     patience: float | None = None
     """seconds that it may wait for its turn; None: as long as it takes"""
+    fresh: bool = False
+    """it is to be answered anew, not from a memo"""
     key: str = ""
     """which of several keys it is sent with"""
 

@@ -2,8 +2,9 @@
 
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.memory import MemoryStore
+from sash.stores.memos import SqliteMemos
 from sash.stores.port import Store
 from sash.stores.spend import SqliteSpend
 from sash.stores.sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "SqliteAttempts", "SqliteSpend", "SqliteStore", "Store"]
+__all__ = ["MemoryStore", "SqliteAttempts", "SqliteMemos", "SqliteSpend", "SqliteStore", "Store"]

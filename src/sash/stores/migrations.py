@@ -243,6 +243,36 @@ def m017_beside(db: Database) -> None:
     )
 
 
+@migrations()
+def m018_memos(db: Database) -> None:
+    """Replies remembered for identical requests, by what they may be forgotten, and how often they served."""
+    db.execute(
+        """CREATE TABLE memos (
+        name TEXT PRIMARY KEY,
+        content BLOB NOT NULL,
+        kind TEXT NOT NULL,
+        request_id TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        cost REAL NOT NULL,
+        at REAL NOT NULL,
+        until REAL NOT NULL,
+        used_at REAL NOT NULL
+    ) STRICT"""
+    )
+    db.execute("CREATE INDEX memos_used ON memos (used_at, at, size)")
+    db.execute("CREATE INDEX memos_until ON memos (until)")
+    db.execute(
+        """CREATE TABLE memo_tags (
+        name TEXT NOT NULL REFERENCES memos (name) ON DELETE CASCADE,
+        tag TEXT NOT NULL,
+        PRIMARY KEY (tag, name)
+    ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX memo_tags_name ON memo_tags (name)")
+    db.execute("CREATE TABLE memo_use (asked INTEGER NOT NULL, hits INTEGER NOT NULL, saved REAL NOT NULL) STRICT")
+    db.execute("INSERT INTO memo_use VALUES (0, 0, 0.0)")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -26,6 +26,7 @@ from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
+from sash.stores.memos import SqliteMemos
 from sash.stores.reports import Reports
 from sash.stores.searches import Searches
 from sash.stores.spend import SqliteSpend
@@ -50,6 +51,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
         Searches.__init__(self, self._connection, self._lines)
         self._windows = Windows(self._lines)
         self.spend = SqliteSpend(self._connection)
+        self.memos = SqliteMemos(self._connection)
         self.attempts = SqliteAttempts(self._connection)
 
     def __repr__(self) -> str:
@@ -400,7 +402,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
         """The newest failure of each model that no answer followed."""
         with self._connection.reading() as db:
             found = db.execute(
-                "SELECT model, max(CASE WHEN state = 'failed' AND error GLOB 'Unavailable*' THEN at END) AS failed, "
+                "SELECT model, max(CASE WHEN state = 'failed' AND (error GLOB 'Unavailable*' OR error GLOB 'BreakerOpen*') THEN at END) AS failed, "
                 "max(CASE WHEN usage IS NOT NULL THEN at END) AS answered FROM requests "
                 "WHERE at > ? AND model IN (SELECT value FROM json_each(?)) GROUP BY model",
                 (step.since, dumps(list(step.models))),
