@@ -453,6 +453,7 @@ class Conversation(_Talk):
     `limits`: `sash.limits.Limits`, a tier's name ("start", "build", "scale") or True (learned from headers): requests
     wait their turn, "background" `priority` behind "interactive", up to `patience` seconds (None: any time).
     `ceilings`: one or more `sash.limits.Ceiling` of dollars or tokens, or `Ceilings` that say what happens there.
+    `memo`: True or `sash.limits.MemoPolicy` answers identical requests from memory, where no tools are offered.
     `retries`: True or `sash.limits.RetryPolicy` keeps the SDK's retries within reason. `breaker`: True or
     `BreakerPolicy` fails fast while a model is down. `meter`: True, `Alerts` or a `Meter` writes every attempt down.
 
@@ -504,7 +505,8 @@ class Conversation(_Talk):
         `content`: a string, SDK blocks, or a user message. `options`: those of `messages.create`, plus
         `model`, `system`, `tools`, `max_tokens` (in force from then on, as are thinking and effort), and
         `output_format`, a pydantic class: then `reply.parsed` is an object of it (else ReplyUnparsed, all recorded).
-        `fresh=True`: the reply does not come from a memo. `token`: the client's own name for this submission; the same one again gets the first reply, whoever asks.
+        `token`: the client's own name for this submission; the same one again gets the first reply, whoever asks.
+        `fresh=True`: the reply does not come from the memo.
         Raises CallerErrors before anything is sent or written, RemoteErrors with the turn safe in the record.
         """
         arrived = self._clock()

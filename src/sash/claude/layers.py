@@ -72,6 +72,13 @@ class Layers:
         book = getattr(store, "attempts", None)
         return asked if book is None else asked.kept_in(book)
 
+    def _memo(self, made: Any, store: Any) -> Any:
+        if not self.memo:
+            return None
+        asked = self.memo if hasattr(self.memo, "attempt") else made.Memo(self.memo if self.memo is not True else None)
+        book = getattr(store, "memos", None)
+        return asked if book is None else asked.kept_in(book)
+
     def _ceilings(self, made: Any, store: Any) -> Any:
         if not self.ceilings:
             return None
@@ -85,13 +92,6 @@ def flush(client: Any) -> None:
     for layer in getattr(client, "middleware", ()):
         if hasattr(layer, "flush"):
             layer.flush()
-
-    def _memo(self, made: Any, store: Any) -> Any:
-        if not self.memo:
-            return None
-        asked = self.memo if hasattr(self.memo, "attempt") else made.Memo(self.memo if self.memo is not True else None)
-        book = getattr(store, "memos", None)
-        return asked if book is None else asked.kept_in(book)
 
 
 def _several(given: Any) -> tuple[Any, ...]:

@@ -402,7 +402,8 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
         """The newest failure of each model that no answer followed."""
         with self._connection.reading() as db:
             found = db.execute(
-                "SELECT model, max(CASE WHEN state = 'failed' AND (error GLOB 'Unavailable*' OR error GLOB 'BreakerOpen*') THEN at END) AS failed, "
+                "SELECT model, max(CASE WHEN state = 'failed' "
+                "AND (error GLOB 'Unavailable*' OR error GLOB 'BreakerOpen*') THEN at END) AS failed, "
                 "max(CASE WHEN usage IS NOT NULL THEN at END) AS answered FROM requests "
                 "WHERE at > ? AND model IN (SELECT value FROM json_each(?)) GROUP BY model",
                 (step.since, dumps(list(step.models))),

@@ -3,7 +3,8 @@
     client = Anthropic(middleware=[Retries(RetryPolicy(longest=30))])
 
 The same object serves `AsyncAnthropic`, and any number of clients at once. A conversation switches each on by an
-argument of its own. From the outside in: meter, memo, retries, breaker, ceilings, limiter. Importing this loads the SDK.
+argument of its own. From the outside in: meter, memo, retries, breaker, ceilings, limiter. Importing this loads the
+SDK.
 """
 
 from sash.claude.context import fresh

@@ -2,7 +2,7 @@
 
 Serves any client of the SDK. Which requests and replies qualify is `sash.limits.memo`'s to say; where they are kept, a
 store's. A reply from memory carries the field `sash_memo` (when it was given, what that cost) beside its content; its
-usage is that of the first time. Not asked where the caller wants a fresh reply (`fresh()`, or a conversation's own word).
+usage is that of the first time. Not asked where a fresh reply is wanted (`with fresh():`, or a conversation's word).
 """
 
 from __future__ import annotations
