@@ -56,14 +56,14 @@ def facts_of(turns: Sequence[Turn], previous: str = "") -> tuple[Fact, ...]:
     said = [*_of_summary(previous), *(clause for one in statements(turns) for clause in _clauses(one))]
     common = _common_words(said)
     found = [(one, () if instructs(one) else tuple(values(one.text, common.__contains__))) for one in said]
-    crowds, series = Counter[int](), Counter[str]()
+    crowds, series = Counter[tuple[int, bool]](), Counter[str]()
     for one, held in found:
-        crowds[one.seq] += len(held)
+        crowds[one.seq, one.quoted] += len(held)
         series[_mould(one, held)] += 1
     return tuple(
         fact
         for one, held in found
-        for fact in _facts(one, held, Setting(crowd=crowds[one.seq], series=series[_mould(one, held)]))
+        for fact in _facts(one, held, Setting(crowd=crowds[one.seq, one.quoted], series=series[_mould(one, held)]))
     )
 
 

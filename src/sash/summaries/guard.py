@@ -77,11 +77,11 @@ def judge(
     room = min(limit, replaced - 1)
     fitting, verbatim = _newest(instructions, int(room * INSTRUCTIONS), size) if must_keep else (instructions, ())
     own = _own(read, claimed, fitting)
-    summary = _fitting(_attributed(own, facts) if must_keep else own, room, size)
+    summary = _fitting(_unquoted(own, facts) if must_keep else own, room, size)
     if summary is None:
         return Verdict(ok=False, reason="not-shorter")
     if must_keep:
-        summary = replace(summary, kept=(*summary.kept, *_chosen(summary, facts, room, size)))
+        summary = replace(summary, kept=_chosen(summary, facts, room, size))
     while summary.kept and tokens_of(summary, size) > room:
         summary = replace(summary, kept=summary.kept[:-1])
     return _report(summary, Coverage(read.lines()), facts, verbatim, tokens_of(summary, size))
@@ -97,15 +97,16 @@ def _chosen(summary: Summary, facts: Sequence[Fact], room: int, size: Size) -> t
 def _report(summary: Summary, own: Coverage, facts: Sequence[Fact], verbatim: tuple[int, ...], tokens: int) -> Verdict:
     """The verdict on a finished summary: what of the facts the model's words held, what was added, what is lost."""
     held = Coverage(summary.lines())
-    missing = [fact for fact in facts if not own.holds(fact)]
-    gone = [fact for fact in missing if not held.holds(fact)]
+    standing = [fact for fact in facts if held.holds(fact)]
+    added = [fact for fact in standing if not own.holds(fact)]
+    gone = [fact for fact in facts if not held.holds(fact)]
     lost = [fact for fact in gone if fact.kind != "instruction" or fact.seq not in verbatim]
     return Verdict(
         ok=True,
         text=str(summary),
         tokens=tokens,
-        kept=len(facts) - len(missing),
-        added=tuple(fact for fact in missing if fact not in gone),
+        kept=len(standing) - len(added),
+        added=tuple(added),
         lost=tuple(sorted(lost, key=lambda fact: (-fact.worth, fact.seq))),
         verbatim=verbatim,
     )
@@ -214,23 +215,21 @@ def _own(read: Summary, claimed: Sequence[str], instructions: Sequence[Line]) ->
     return Summary(instructions=tuple(instructions), prose=prose)
 
 
-def _attributed(summary: Summary, facts: Sequence[Fact]) -> Summary:
-    """The summary with what the model quoted word for word put down to those who said it, not to the model."""
-    said = {normal(fact.quote): fact.line for fact in facts if fact.seq}
-    quoted = [said[normal(line)] for line in summary.prose.get("facts", ()) if normal(line) in said]
-    left = tuple(line for line in summary.prose.get("facts", ()) if normal(line) not in said)
-    return replace(summary, prose={**summary.prose, "facts": left}, kept=tuple(quoted))
+def _unquoted(summary: Summary, facts: Sequence[Fact]) -> Summary:
+    """The summary without what the model only quoted: quotations are chosen by what losing them costs.
+
+    So they stand under those who said them, and a model that copies at random crowds out nothing.
+    """
+    said = {normal(fact.quote) for fact in facts if fact.seq}
+    own = tuple(line for line in summary.prose.get("facts", ()) if normal(line) not in said)
+    return replace(summary, prose={**summary.prose, "facts": own})
 
 
 def _fitting(summary: Summary, room: int, size: Size) -> Summary | None:
-    """The summary within `room` tokens: the last of its facts give way; None if even that is not enough."""
+    """The summary within `room` tokens: the last lines of its facts give way; None if even that is not enough."""
     while tokens_of(summary, size) > room:
         facts = summary.prose.get("facts", ())
-        if facts:
-            shorter = facts[: -max(1, len(facts) // 10)]
-            summary = replace(summary, prose={**summary.prose, "facts": shorter})
-        elif summary.kept:
-            summary = replace(summary, kept=summary.kept[: -max(1, len(summary.kept) // 10)])
-        else:
+        if not facts:
             return None
+        summary = replace(summary, prose={**summary.prose, "facts": facts[: -max(1, len(facts) // 10)]})
     return summary

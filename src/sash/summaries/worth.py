@@ -59,7 +59,7 @@ class Setting:
     """What a statement stands among."""
 
     crowd: int = 1
-    """values that its whole turn holds"""
+    """values that its whole turn holds, in what is quoted or in what is not, as the statement itself"""
     series: int = 1
     """statements that are the same but for their values, itself included"""
 
