@@ -28,7 +28,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
 
 LEVEL = {room: level for level, rooms in enumerate(STAIRS) for room in rooms}
 
-HEAVY = ("anthropic", "numpy", "tiktoken", "ctok", "genai_prices", "matplotlib", "sqlite_utils", "pydantic")
+HEAVY = ("anthropic", "numpy", "tiktoken", "ctok", "genai_prices", "matplotlib", "sqlite_utils", "pydantic", "redis")
 PURE = ("model", "planning", "counting", "summaries", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 

@@ -25,8 +25,12 @@ class Book(Protocol):
     blocking: bool
     """whether its methods wait for the network"""
 
-    def reserve(self, pool: str, name: str, need: Triple, *, order: float, limits: Limits, firm: bool) -> Answer:
-        """Take `need` for the attempt `name`, or say how long to wait. `limits` make the pool, if it is new."""
+    def reserve(self, pool: str, name: str, need: Triple, *, waited: float, limits: Limits, firm: bool) -> Answer:
+        """Take `need` for the attempt `name`, or say how long to wait.
+
+        `waited`: the seconds since it came, less what others may overtake it by: the longest goes first, whatever
+        the clocks of several machines say. `limits` make the pool, if it is new; `firm`: see `buckets.fresh`.
+        """
         ...
 
     def hear(self, pool: str, name: str, told: Told) -> None:

@@ -4,7 +4,8 @@ from sash.stores.attempts import SqliteAttempts
 from sash.stores.memory import MemoryStore
 from sash.stores.memos import SqliteMemos
 from sash.stores.port import Store
+from sash.stores.redis_book import RedisBook
 from sash.stores.spend import SqliteSpend
 from sash.stores.sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "SqliteAttempts", "SqliteMemos", "SqliteSpend", "SqliteStore", "Store"]
+__all__ = ["MemoryStore", "RedisBook", "SqliteAttempts", "SqliteMemos", "SqliteSpend", "SqliteStore", "Store"]

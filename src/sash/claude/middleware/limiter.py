@@ -19,62 +19,19 @@ from sash.claude.middleware.base import Attempt, Next, PerAttempt, Signal, Timin
 from sash.claude.middleware.watch import Ending, ending
 from sash.errors import LimitReached
 from sash.limits import buckets, headers
-from sash.limits.buckets import Limits, Pool, Told, Triple
+from sash.limits.buckets import Limits, Triple
 from sash.limits.lines import Line
 from sash.limits.port import Answer, Book
 from sash.limits.sizes import Habits, characters_of
 from sash.limits.tiers import Tier, limits_of, pool_of
 from sash.model.forecast import Forecast
 from sash.model.usage import Usage
+from sash.stores.local_book import LocalBook
 
 log = logging.getLogger("sash.claude")
 
 LONGEST_POLL = 0.5
 """Seconds after which whoever is first asks again where other processes draw, too: keeps its place in their line."""
-
-
-class LocalBook:
-    """Pools in this process's memory."""
-
-    blocking = False
-
-    def __init__(self, timing: Timing | None = None) -> None:
-        self._timing = timing or WallTiming()
-        self._pools: dict[str, Pool] = {}
-        self._lock = threading.RLock()  # a stream dropped unread settles from the garbage collector
-
-    def reserve(self, pool: str, name: str, need: Triple, *, order: float, limits: Limits, firm: bool) -> Answer:
-        """See `Book`."""
-        with self._lock:
-            now = self._timing.now()
-            known = self._pools.get(pool) or buckets.fresh(limits, now, firm=firm)
-            verdict = buckets.reserve(known, name, need, now, order=order)
-            self._pools[pool] = verdict.pool
-            return Answer(verdict.wait, verdict.kind)
-
-    def hear(self, pool: str, name: str, told: Told) -> None:
-        """See `Book`."""
-        with self._lock:
-            if pool in self._pools:
-                self._pools[pool] = buckets.hear(self._pools[pool], name, told, self._timing.now())
-
-    def settle(self, pool: str, name: str, used: Triple | None) -> None:
-        """See `Book`."""
-        with self._lock:
-            if pool in self._pools:
-                self._pools[pool] = buckets.settle(self._pools[pool], name, used, self._timing.now())
-
-    def leave(self, pool: str, name: str) -> None:
-        """See `Book`."""
-        with self._lock:
-            if pool in self._pools:
-                self._pools[pool] = buckets.leave(self._pools[pool], name)
-
-    def pool(self, name: str) -> Pool | None:
-        """A pool as it stands now, for whoever is curious."""
-        with self._lock:
-            found = self._pools.get(name)
-            return None if found is None else buckets.refilled(found, self._timing.now())
 
 
 class _Ticket:
@@ -112,7 +69,7 @@ class Limiter(PerAttempt):
             limits_of(limits, "")
         self.key, self.patience = key, patience
         self._timing = timing or WallTiming()
-        self.book: Book = book or LocalBook(self._timing)
+        self.book: Book = book or LocalBook(self._timing.now)
         self._lines: dict[str, Line[_Ticket]] = {}
         self._habits: dict[str, Habits] = {}
         self._lock = threading.RLock()
@@ -201,7 +158,7 @@ class Limiter(PerAttempt):
             ticket.pool,
             ticket.name,
             ticket.need,
-            order=ticket.place[0],
+            waited=self._timing.now() - ticket.place[0],
             limits=self._limits(ticket.pool),
             firm=isinstance(self.limits, Limits),
         )
