@@ -34,8 +34,8 @@ IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "
 
 DOOR = {
     "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "Marks", "MemoryStore",
-    "ModelCard", "Plan", "Recall", "Reply", "SashError", "SlidingWindow", "SqliteStore", "SteppedWindow", "Summarised",
-    "Turn", "card", "check_request", "errors", "open", "simulator",
+    "ModelCard", "Plan", "Recall", "Reply", "SashError", "ServerCompaction", "SlidingWindow", "SqliteStore",
+    "SteppedWindow", "Summarised", "Turn", "card", "check_request", "errors", "open", "simulator",
 }  # fmt: skip
 
 

@@ -89,8 +89,9 @@ class Walk:
 
     @property
     def messages(self) -> list[Attempt]:
-        """The attempts of the conversation itself, without those that another model's summaries took."""
-        return [attempt for attempt in self.sim.messages if attempt.body.get("model") == MODEL]
+        """The attempts of the conversation itself, without those that summaries and compactions took."""
+        own = (attempt for attempt in self.sim.messages if attempt.body.get("model") == MODEL)
+        return [attempt for attempt in own if not attempt.body.get("compaction")]
 
     def _newest_request(self, chat: Conversation) -> int:
         with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as db:

@@ -15,7 +15,15 @@ from sash.model.turns import Turn
 from sash.planning.plan import Plan
 from sash.planning.rules import check_request
 from sash.planning.situation import Marks
-from sash.planning.strategies import ClearedTools, Economic, Everything, SlidingWindow, SteppedWindow, Summarised
+from sash.planning.strategies import (
+    ClearedTools,
+    Economic,
+    Everything,
+    ServerCompaction,
+    SlidingWindow,
+    SteppedWindow,
+    Summarised,
+)
 from sash.recall import Recall
 from sash.stores import MemoryStore, SqliteStore
 
@@ -33,6 +41,7 @@ __all__ = [
     "Recall",
     "Reply",
     "SashError",
+    "ServerCompaction",
     "SlidingWindow",
     "SqliteStore",
     "SteppedWindow",

@@ -38,7 +38,8 @@ from sash.flows.recall import recall
 from sash.flows.route import chosen
 from sash.flows.run import Tools, recorded_result, run, submit
 from sash.flows.steps import Flow, Head
-from sash.flows.summarise import Made, resummarise, summarise, summariser
+from sash.flows.summarise import resummarise, summarise, summariser
+from sash.flows.summary_jobs import Made
 from sash.flows.summary_steps import ReadSummaries
 from sash.flows.talk import Chat, Sizes
 from sash.model.blocks import as_blocks, dumps, plain, without_white_space

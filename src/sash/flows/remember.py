@@ -23,6 +23,7 @@ from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Attachment, Turn, by_exchange, spoken
 from sash.planning.clearing import cleared, names_of, offers_recall
+from sash.planning.compacting import asks_server, most_of_block
 from sash.planning.plan import Memory, Settings
 from sash.planning.rules import open_calls, sendable, strip_thinking
 from sash.planning.situation import Gaps, Warmth
@@ -60,6 +61,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     lost = _lost(last, settings)
     now, before = format_size(settings.options, counter), format_size(last.sent.options if last else {}, counter)
     epoch = live_epoch(loaded)
+    summary = _in_front(loaded, settings, counter, sizes)
     memory = Memory(
         head=loaded.head.seq,
         epoch=epoch,
@@ -77,8 +79,8 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         lost=lost,
         gaps=gaps(loaded),
         learned=loaded.learned,
-        summary=loaded.summary,
-        summary_size=summary_size(loaded.summary, settings.model, counter, sizes),
+        summary=summary,
+        summary_size=summary_size(summary, settings.model, counter, sizes),
         present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
         trouble=loaded.trouble,
         slim=_slim(turns, counts, settings, counter, sizes),
@@ -163,13 +165,23 @@ def size(turn: Turn, counter: Counter, card: ModelCard) -> Count:
     return counter.count(measure(turn, counter, card))
 
 
+def _in_front(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Summary | None:
+    """What a cut would bring in: the API's own block where the strategy has it compact, a summary of ours elsewhere."""
+    if not asks_server(settings.strategy):
+        return loaded.summary
+    size = summary_size(loaded.block, settings.model, counter, sizes)
+    usable = settings.card.compaction and size.tokens <= most_of_block(settings.budget)
+    return loaded.block if usable else None
+
+
 def summary_size(summary: Summary | None, model: str, counter: Counter, sizes: Sizes) -> Count:
     """What the user turn weighs that carries a summary."""
     if summary is None:
         return ZERO
     key = (model, summary.id, "summary")
     if key not in sizes:
-        sizes[key] = counter.count(counter.measure_message("user", summary.blocks))
+        blocks = [text_block(summary.text)] if summary.signed else summary.blocks
+        sizes[key] = counter.count(counter.measure_message(summary.role, blocks))
     return sizes[key]
 
 

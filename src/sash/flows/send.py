@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from sash.counting.ledger import REPLY_SLACK
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
+from sash.flows.covered import prepare_covered
 from sash.flows.learn import learn
 from sash.flows.prepare import Prepared, body_hash
 from sash.flows.steps import (
@@ -29,7 +30,6 @@ from sash.flows.steps import (
     Send,
     Snapshot,
 )
-from sash.flows.summarise import prepare_covered
 from sash.flows.talk import Chat
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import dumps, without_empty_text

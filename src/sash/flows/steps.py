@@ -147,6 +147,8 @@ class LastRequest:
     usage: Usage
     wire: Mapping[str, Any] = field(default_factory=dict)
     """usage as the API gave it"""
+    first: int = 0
+    """seq of the newest turn that the first request of its epoch sent"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +178,8 @@ class Loaded:
     """what usage taught the estimator about this model on this base, as JSON text; "" when nothing yet"""
     summary: Summary | None = None
     """the one that covers most of this branch"""
+    block: Summary | None = None
+    """what the API compacted most of this branch into"""
     trouble: Trouble = field(default_factory=Trouble)
     """with making the next one"""
 

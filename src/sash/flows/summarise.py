@@ -10,44 +10,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sash.errors import CallerError, ConversationBusy, NotFound, RemoteError, StoreError
+from sash.errors import NotFound
 from sash.flows.doubt import Stay
-from sash.flows.prepare import Prepared, as_turns, prepare
+from sash.flows.prepare import as_turns
 from sash.flows.remember import measure, remember
 from sash.flows.steps import Flow, Now, ReadWindow, Send
-from sash.flows.summary_steps import BeginSummary, FailSummary, KeepSummary, ReadSummaries, Settle, SummaryTask
+from sash.flows.summary_jobs import Made, later, with_job
+from sash.flows.summary_steps import KeepSummary, ReadSummaries, SummaryTask
 from sash.flows.talk import Chat
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import Block, dumps
 from sash.model.cards import ModelCard
 from sash.model.cards import card as card_of
-from sash.model.summaries import Summary, SummaryRecord, Way
+from sash.model.summaries import SummaryRecord, Way
 from sash.model.turns import Draft, Turn
 from sash.model.usage import Usage
 from sash.planning.making import Wish, limit_of
-from sash.planning.plan import Plan, Settings, make_plan
+from sash.planning.plan import Settings, make_plan
 from sash.planning.rules import check_request
 from sash.planning.strategies.summarised import Summarised
 from sash.planning.view import assemble
 from sash.summaries import PROMPT_VERSION, Verdict, ask, ask_warm, facts_of, judge, render, split
 
-LEASE = 900.0
-"""Seconds for which a job is ours: after that another process may take it over."""
 TIMEOUT = 120.0
 """Seconds for one request."""
-BACKOFF, LONGEST = 30.0, 3_600.0
-"""Seconds to leave it after a failure: doubled with each one in a row."""
 CAUTION = 0.7
 """The share of a price cliff, or of a window, that one piece of a backlog may take: its size is estimated."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What came of it: the summary, or None and why. Dollars."""
-
-    summary: Summary | None = None
-    note: str = ""
-    cost: float = 0.0
 
 
 def summariser(strategy: object) -> Summarised | None:
@@ -57,39 +45,9 @@ def summariser(strategy: object) -> Summarised | None:
     return strategy
 
 
-def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Prepared, tuple[str, ...]]]:
-    """`prepare`, with the summary made first that a forced cut needs; and what was done, in sentences.
-
-    Where none can be made, what the budget forces out leaves all the same: it stays in the record.
-    """
-    prepared, own = (yield from prepare(chat, drafts, settings)), summariser(settings.strategy)
-    if not prepared.plan.decision.waits or own is None:
-        return prepared, _uncovered(prepared.plan, "making one failed before")
-    yield from Settle()
-    prepared = yield from prepare(chat, drafts, settings)
-    decision, waited = prepared.plan.decision, "waited for the summary that was being made"
-    if not decision.waits:
-        return prepared, _uncovered(prepared.plan, "making one failed") or (waited,)
-    way = own.making(prepared.plan.situation, leaving=_leaving(prepared.plan)).way
-    made = yield from summarise(chat, settings, own, Wish(upto=decision.summarise, way=way))
-    if made.summary is None:
-        return prepared, _uncovered(prepared.plan, made.note)
-    prepared = yield from prepare(chat, drafts, settings)
-    waited = f"waited for a summary of the turns up to {made.summary.upto} (${made.cost:.6f})"
-    return prepared, (waited, *_uncovered(prepared.plan, "the summary left no room"))
-
-
-def _uncovered(plan: Plan, why: str) -> tuple[str, ...]:
-    """What there is to say of a cut that left out turns without a summary of them."""
-    upto = plan.decision.summarise
-    lost = bool(upto) and upto < plan.epoch.start
-    return (f"cut without a summary of the turns up to {upto}: {why}",) if lost else ()
-
-
-def _leaving(plan: Plan) -> int:
-    """Tokens of the exchanges that leave the view and that no summary covers."""
-    situation = plan.situation
-    return max(0, situation.kept(min(situation.covered, plan.decision.start)) - situation.kept(plan.decision.start))
+def summarise(chat: Chat, settings: Settings, own: Summarised, wish: Wish, *, strict: bool = False) -> Flow[Made]:
+    """Make one summary. Failures of the far side are told, not raised, unless `strict`; those of the guards always."""
+    return (yield from with_job(chat, wish, lambda task: _made(chat, settings, own, wish, task), strict=strict))
 
 
 def resummarise(chat: Chat, settings: Settings, own: Summarised) -> Flow[SummaryRecord]:
@@ -105,45 +63,6 @@ def resummarise(chat: Chat, settings: Settings, own: Summarised) -> Flow[Summary
     yield from summarise(chat, settings, own, wish, strict=True)
     *_, newest = yield from ReadSummaries(conversation=chat.conversation)
     return newest
-
-
-def summarise(chat: Chat, settings: Settings, own: Summarised, wish: Wish, *, strict: bool = False) -> Flow[Made]:
-    """Make one summary. Failures of the far side are told, not raised, unless `strict`; those of the guards always."""
-    now = yield from Now()
-    task = yield from BeginSummary(
-        conversation=chat.conversation, upto=wish.upto, at=now, until=now + LEASE, anew=wish.anew
-    )
-    if task is None and strict:
-        raise ConversationBusy(f"a summary of {chat.id!r} is being made; try again later", conversation=chat.id)
-    if task is None:
-        return Made(note="somebody else is making it, or there is nothing left to cover")
-    try:
-        return (yield from _made(chat, settings, own, wish, task))
-    except GeneratorExit:
-        raise  # nobody drives this flow any more; the lease ends by itself
-    except BaseException as error:  # cancelled, Ctrl-C, a bug: the job goes back before it goes on its way
-        yield from _give_back(chat, task, error)
-        if isinstance(error, RemoteError | StoreError | CallerError) and not strict:
-            return Made(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
-        raise
-
-
-def _give_back(chat: Chat, task: SummaryTask, error: BaseException) -> Flow[None]:
-    try:
-        now = yield from Now()
-        yield from FailSummary(
-            conversation=chat.conversation,
-            token=task.token,
-            error=type(error).__name__,
-            retry_at=_later(now, task),
-            upto=task.upto,
-        )
-    except (StoreError, CallerError):  # gone, or closed meanwhile
-        pass  # the lease ends by itself
-
-
-def _later(now: float, task: SummaryTask) -> float:
-    return now + min(LONGEST, BACKOFF * 2.0**task.failures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,15 +105,15 @@ def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: Sum
         requests=draft.requests,
         usage=draft.usage,
         cost=draft.cost,
-        report=_report(verdict, draft.verbatim),
+        report=findings(verdict, draft.verbatim),
         at=now,
-        retry_at=0.0 if verdict.ok else _later(now, task),
+        retry_at=0.0 if verdict.ok else later(now, task),
     )
     note = "" if summary else verdict.reason or "it came too late"
     return Made(summary=summary, note=note, cost=draft.cost or 0.0)
 
 
-def _report(verdict: Verdict, verbatim: tuple[int, ...]) -> dict[str, Any]:
+def findings(verdict: Verdict, verbatim: tuple[int, ...]) -> dict[str, Any]:
     """The guards' findings as plain values."""
     return {
         "reason": verdict.reason,
@@ -224,9 +143,9 @@ def _by_model(own: Summarised, task: SummaryTask, limit: int, size: Callable[[st
     usage, cost, requests = Usage(), 0.0, 0
     verbatim: tuple[int, ...] = ()
     verdict: Verdict | None = None
-    for piece in split(task.turns, _most(card, limit), size):
+    for piece in split(task.turns, most_of(card, limit), size):
         asked = ask(previous, piece, limit)
-        answer = yield from Send(wire=_wire(card, asked.system, asked.content, limit))
+        answer = yield from Send(wire=asking(card, asked.system, asked.content, limit))
         requests, used = requests + 1, Usage.billed(answer.usage)
         usage, cost = usage + used, cost + (card.cost(used) if card.prices else 0.0)
         verdict = _judged(own, answer, previous, piece, limit, size)
@@ -244,7 +163,7 @@ def _by_model(own: Summarised, task: SummaryTask, limit: int, size: Callable[[st
         cost=paid,
         requests=requests,
         verbatim=verbatim,
-        said=_said(answer),
+        said=said_in(answer),
     )
 
 
@@ -264,16 +183,18 @@ def _judged(
     )
 
 
-def _said(answer: Answer) -> str:
+def said_in(answer: Answer) -> str:
+    """The text of an answer."""
     return "".join(str(block.get("text") or "") for block in answer.blocks if block.get("type") == "text")
 
 
-def _most(card: ModelCard, limit: int) -> int:
+def most_of(card: ModelCard, limit: int) -> int:
     """Tokens of turns that one request may read."""
     return max(1_000, int(CAUTION * min(card.cliff or card.window, card.window)) - 3 * limit)
 
 
-def _wire(card: ModelCard, system: str, content: Sequence[Block], limit: int) -> Wire:
+def asking(card: ModelCard, system: str, content: Sequence[Block], limit: int) -> Wire:
+    """The request to a model that reads `content`, thinking as little as it may."""
     body: dict[str, Any] = {"model": card.id, "max_tokens": min(card.max_output, 2 * limit + _thoughts(card))}
     body["system"] = [{"type": "text", "text": system}]
     body["messages"] = [{"role": "user", "content": list(content)}]
@@ -318,7 +239,7 @@ def _warm(
         cost=cost,
         requests=1,
         verbatim=verdict.verbatim,
-        said=_said(answer),
+        said=said_in(answer),
     )
 
 

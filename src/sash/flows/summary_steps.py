@@ -47,6 +47,8 @@ class BeginSummary(StoreStep[SummaryTask | None]):
     """when the lease ends, in unix seconds"""
     anew: bool = False
     """from the first turn on, whatever summaries there are"""
+    server: bool = False
+    """it goes on from the last block that the API compacted, not from a summary of another make"""
 
 
 @dataclass(frozen=True, kw_only=True)

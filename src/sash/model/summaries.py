@@ -14,8 +14,8 @@ from typing import Any, Literal
 from sash.model.blocks import Block
 from sash.model.usage import Usage
 
-Way = Literal["model", "warm"]
-"""Who read what: a model of its own the leaving turns, or the chat's model its own warm prefix."""
+Way = Literal["model", "warm", "server"]
+"""Who read what: a model of its own the leaving turns, the chat's model its own warm prefix; or the API compacted."""
 Outcome = Literal["ready", "rejected"]
 
 
@@ -37,6 +37,16 @@ class Summary:
         """The content, parsed."""
         blocks: list[Block] = json.loads(self.content)
         return blocks
+
+    @property
+    def signed(self) -> bool:
+        """Whether it is a block of the API's own compaction, to be sent back first of all, as it came."""
+        return '"type":"compaction"' in self.content
+
+    @property
+    def role(self) -> Literal["user", "assistant"]:
+        """Whose message carries it: a summary is told by the user, a block comes from the API."""
+        return "assistant" if self.signed else "user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

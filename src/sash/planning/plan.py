@@ -22,6 +22,7 @@ from sash.model.summaries import Summary, Trouble
 from sash.model.turns import Attachment, Exchange, Turn, by_exchange, spoken
 from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
+from sash.planning.compacting import betas_for
 from sash.planning.expect import expect
 from sash.planning.relief import Shape, relieve, tool_results, words
 from sash.planning.rules import has_thinking, open_calls, waiting_calls
@@ -427,6 +428,7 @@ def _carry_out(
     turns = _view_turns(memory, groups, decision, epoch)
     numbered = tuple(messages(turns, epoch, forms))
     options, betas = with_relief(epoch.relief, settings, turns)
+    betas = tuple(dict.fromkeys((*betas, *betas_for(epoch, turns))))
     markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut, now)
     sent = Sent(
         model=settings.model,

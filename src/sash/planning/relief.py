@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sash.model.counts import Count
 from sash.model.epochs import Relief
 from sash.model.turns import Turn, spoken
+from sash.planning.compacting import keeps_thinking
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Decision, Situation, Size, ToolResults
 
@@ -133,6 +134,8 @@ class _Relieving:
 
     def _cut(self, decision: Decision, relief: Relief) -> Shape:
         base, drops, thoughts = self._thinking
+        if keeps_thinking(self.memory, self.situation, self.groups, decision.start, self.settings):
+            base, drops, thoughts = (self.epoch.base if self.epoch else base), False, self._thoughts()
         size = replace(self.situation, stay=None).prompt(decision.start) + max(
             thoughts, self._surplus(), key=lambda size: size.upper
         )

@@ -33,6 +33,8 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
         blocks = tuple(without_white_space(blocks))
     if turn.seq in epoch.relief.cleared:
         blocks = tuple(cleared(blocks, names_of(call), recall=offers_recall(epoch.preamble)))
+    if epoch.summary is not None and epoch.summary.signed:  # which has to be the only one
+        blocks = tuple(block for block in blocks if block.get("type") != "compaction")
     if blocks and turn.attached is not None and epoch.shows(turn):
         blocks = (*turn.attached.blocks, *blocks)
     if turn.role == "system" and epoch.tagged:
@@ -66,7 +68,8 @@ class Forms:
         """`message`, remembered for turns that are in the record. Treat it as read-only."""
         if not turn.id or turn.seq in epoch.relief.cleared:
             return message(turn, epoch, call)
-        key = (turn.id, turn.state, bare(turn, epoch), epoch.tagged, epoch.shows(turn), turn.content)
+        alone = epoch.summary is not None and epoch.summary.signed
+        key = (turn.id, turn.state, bare(turn, epoch), epoch.tagged, epoch.shows(turn), turn.content, alone)
         if key not in self._made:
             if len(self._made) >= self.MOST:
                 self._made.clear()
@@ -106,8 +109,8 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
 
 
 def carrying(summary: Summary) -> Message:
-    """The user message that a summary is: data, in the user's voice, never the system's."""
-    return {"role": "user", "content": summary.blocks}
+    """The message that a summary is: data, in the user's voice, never the system's; a signed block as it came."""
+    return {"role": summary.role, "content": summary.blocks}
 
 
 def body(epoch: Epoch, turns: Sequence[Turn], sent: Sent) -> dict[str, Any]:

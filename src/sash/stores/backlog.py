@@ -29,7 +29,7 @@ from sash.model.turns import Turn
 from sash.stores import blobs, rows
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
-from sash.stores.summaries import by_id, newest
+from sash.stores.summaries import by_id, failures, newest
 
 
 class Backlog:
@@ -130,6 +130,7 @@ class Backlog:
                 token=row["custom_id"],
                 branch=row["branch_id"],
                 upto=row["upto_seq"],
+                failures=failures(db, row["conversation_id"]),
                 parent=by_id(db, row["parent_id"]) if row["parent_id"] else None,
                 turns=turns,
             )

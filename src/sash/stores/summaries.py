@@ -36,7 +36,7 @@ class Summaries:
             if job is not None and job["until"] > step.at:
                 return None
             branch = _branch(db, step.conversation)
-            parent = None if step.anew else newest(db, self._lines, branch, step.upto)
+            parent = None if step.anew else newest(db, self._lines, branch, step.upto, server=step.server)
             if parent is not None and parent.upto >= step.upto:
                 return None
             turns = self._to_cover(db, branch, parent, step.upto)
@@ -124,12 +124,17 @@ class Summaries:
             return sorted(found, key=lambda summary: summary.id)
 
 
-def newest(db: sqlite3.Connection, lines: Lines, branch: int, most: int = END) -> Summary | None:
-    """The summary that covers most of a branch, up to the turn `most` at the furthest; of equals, the one made last."""
+def newest(
+    db: sqlite3.Connection, lines: Lines, branch: int, most: int = END, *, server: bool = False
+) -> Summary | None:
+    """The summary that covers most of a branch, up to the turn `most` at the furthest; of equals, the one made last.
+
+    `server`: among the blocks that the API compacted; else among all others.
+    """
     for segment, _, high in reversed(lines.segments(db, branch)):
         row = db.execute(
             "SELECT * FROM summaries WHERE branch_id = ? AND upto_seq <= ? AND state = 'ready' "
-            "ORDER BY upto_seq DESC, id DESC LIMIT 1",
+            f"AND way {'=' if server else '!='} 'server' ORDER BY upto_seq DESC, id DESC LIMIT 1",
             (segment, min(high, most)),
         ).fetchone()
         if row:
@@ -140,6 +145,12 @@ def newest(db: sqlite3.Connection, lines: Lines, branch: int, most: int = END) -
 def by_id(db: sqlite3.Connection, key: int) -> Summary:
     """One summary."""
     return _summary(_row(db, key))
+
+
+def failures(db: sqlite3.Connection, conversation: int) -> int:
+    """To make a summary, in a row."""
+    job = _job(db, conversation)
+    return int(job["failures"]) if job is not None else 0
 
 
 def trouble(db: sqlite3.Connection, conversation: int) -> Trouble:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from sash.flows import steps
@@ -102,6 +102,7 @@ class Windows:
             learned=_learned(db, step.conversation),
             calibration=_calibration(db, step.model, step.base),
             summary=summary,
+            block=newest(db, self._lines, head.branch, server=True),
             trouble=trouble(db, step.conversation),
         )
 
@@ -169,8 +170,14 @@ class Windows:
             "SELECT * FROM requests WHERE epoch_id = ? AND usage IS NOT NULL ORDER BY id DESC", (head.epoch.id,)
         ):
             if row["last_seq"] <= spans.get(row["branch_id"], -1):
-                return rows.last_request(row)
+                return replace(rows.last_request(row), first=_first_tail(db, head.epoch.id))
         return None
+
+
+def _first_tail(db: sqlite3.Connection, epoch: int) -> int:
+    """seq of the newest turn that an epoch's first request sent."""
+    row = db.execute("SELECT last_seq FROM requests WHERE epoch_id = ? ORDER BY id LIMIT 1", (epoch,)).fetchone()
+    return int(row["last_seq"])
 
 
 def _preamble_count(db: sqlite3.Connection, preamble: Preamble, model: str) -> Count | None:

@@ -1,0 +1,122 @@
+"""The API's own compaction: the request that asks for a block, what a block in front leaves valid, and its headers.
+
+"Compaction on demand", "Compaction that keeps recent turns" and "Compaction and preserved thinking" docs. Pure; it
+knows bodies and turns, neither when to compact nor how the request is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sash.model.epochs import Epoch, Marker, Sent
+from sash.model.turns import Turn, spoken
+from sash.planning.view import Message, assemble
+
+if TYPE_CHECKING:
+    from sash.planning.plan import Memory, Settings
+    from sash.planning.situation import Situation
+
+DEMAND_BETA = "compact-2026-09-04"
+THRESHOLD_BETA = "compact-2026-01-12"
+ROOM = 16_000
+"""max_tokens of a compaction request at least: a block that does not fit is none."""
+_CLASHING = ("stop_sequences", "context_management")
+
+
+def asks_server(strategy: object) -> bool:
+    """Whether a strategy, or one inside it, has the API compact."""
+    while strategy is not None:
+        if getattr(strategy, "server", False):
+            return True
+        strategy = getattr(strategy, "inner", None)
+    return False
+
+
+def most_of_block(budget: int) -> int:
+    """The most tokens of a block that a budget has room for: how long it gets is the API's choice."""
+    return budget // 2
+
+
+def betas_for(epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
+    """The headers that compaction blocks in a view need: one for ours in front, one for those of imported turns."""
+    signed = epoch.summary is not None and epoch.summary.signed
+    imported = any(turn.role == "assistant" and '"type":"compaction"' in turn.content for turn in turns)
+    return (*((DEMAND_BETA,) if signed else ()), *((THRESHOLD_BETA,) if imported else ()))
+
+
+def request(
+    epoch: Epoch,
+    numbered: Sequence[tuple[int, Message]],
+    settings: Settings,
+    *,
+    markers: tuple[Marker, ...] = (),
+    instructions: str | None = None,
+) -> dict[str, Any]:
+    """The body that asks for a block in the place of these messages, with the prefix and options of the chat."""
+    most = min(settings.card.max_output, max(settings.max_tokens, ROOM))
+    options = {name: value for name, value in settings.options.items() if name not in _CLASHING}
+    sent = Sent(model=settings.model, max_tokens=most, options=_fitting(options), markers=markers, last=0)
+    asked = {"type": "summarize"} | ({"instructions": instructions} if instructions else {})
+    return {**assemble(epoch, numbered, sent), "compaction": asked}
+
+
+def _fitting(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what compaction does not go with; what the cache depends on stays."""
+    fitting = dict(options)
+    config = {name: value for name, value in (options.get("output_config") or {}).items() if name == "effort"}
+    if config:
+        fitting["output_config"] = config
+    else:
+        fitting.pop("output_config", None)
+    if (options.get("tool_choice") or {}).get("type") in ("any", "tool"):
+        fitting.pop("tool_choice")
+    return fitting
+
+
+def read_marker(numbered: Sequence[tuple[int, Message]], markers: Sequence[Marker], first: int) -> tuple[Marker, ...]:
+    """Markers that read what the chat's own requests wrote, up to the newest question among the messages.
+
+    `markers`: those of the last request. The prefix up to each question was written when that was new, from the first
+    request of the epoch on, which sent the turns up to `first`; a marker before that would write, and read nothing.
+    """
+    tail = next((marker for marker in reversed(markers) if marker.place == "turn"), None)
+    asked = [(seq, message) for seq, message in numbered if seq >= max(1, first) and message["role"] == "user"]
+    shared = tuple(marker for marker in markers if marker.place != "turn")
+    if tail is None or not asked:
+        return shared
+    seq, message = asked[-1]
+    return (*shared, replace(tail, seq=seq, block=len(message["content"]) - 1, role="previous tail"))
+
+
+def complete(epoch: Epoch) -> bool:
+    """Whether nothing was left out between what stands in front of a view and its start."""
+    return epoch.start <= (epoch.summary.upto if epoch.summary else 0) + 1
+
+
+def same_prefix(epoch: Epoch, settings: Settings) -> bool:
+    """Whether a request on this epoch's view reads, and means, what the last one did."""
+    return epoch.model == settings.model and epoch.preamble == settings.preamble and not epoch.relief
+
+
+def keeps_thinking(
+    memory: Memory, situation: Situation, groups: Sequence[Sequence[Turn]], start: int, settings: Settings
+) -> bool:
+    """Whether turns from exchange `start` on keep their thinking behind the block that a cut brings in front.
+
+    It must have been made of this very view, by a model that binds thinking; they must directly follow what it stands
+    for, after a reply, with nothing placed between and nothing taken out of them.
+    """
+    block, epoch = memory.summary, memory.epoch
+    if block is None or not block.signed or epoch is None or situation.forced or not settings.card.thinking_bound:
+        return False
+    made_here = block != epoch.summary and complete(epoch) and same_prefix(epoch, settings)
+    if not made_here or situation.start is None or start <= situation.start or memory.instructions or memory.pins:
+        return False
+    before = [turn for group in groups[situation.start : start] for turn in group]
+    kept = [turn for group in groups[start:] for turn in group]
+    directly = before[-1].seq == block.upto and before[-1].role == "assistant"
+    alone = not any(turn.role == "system" for turn in (*before, *kept))
+    bare = not any(turn.attached is not None and epoch.shows(turn) for turn in spoken(kept))
+    return directly and alone and bare
