@@ -325,7 +325,9 @@ class _Talk:
     def _foreseen(self, reply: Reply) -> Wish | None:
         """The summary that the next request may need, where the strategy makes any."""
         own, last = summariser(self.strategy), each(reply)[-1]
-        return ahead(last.plan, last.usage, own) if own is not None and not last.tool_calls else None
+        if own is None or last.plan is None or last.tool_calls:
+            return None
+        return ahead(last.plan, last.usage, own)
 
     def _due(self) -> Callable[[], Flow[Made]] | None:
         """What is to be done in the background now, if anything."""
