@@ -37,7 +37,7 @@ def test_what_leaves_is_in_the_summary_in_front(talker: Talker) -> None:
     first, second = view(talker, reply.number)[:2]
     assert first["role"] == second["role"] == "user"
     assert "<" in first["content"][0]["text"]
-    assert "1001" in first["content"][0]["text"]
+    assert "Order 10" in first["content"][0]["text"]
     assert reply.plan.epoch.start <= newest.upto + 1
     assert "system" not in {message["role"] for message in view(talker, reply.number)}
 
@@ -123,7 +123,8 @@ def test_where_none_can_be_made_the_cut_is_plain_and_says_so(tmp_path: Path, fau
     talker.sim.clock.advance(4_000)
     reply = talker.until_cut()
     assert reply.plan.epoch.summary is not None
-    assert "1001" in reply.plan.epoch.summary.text
+    (made,) = [one for one in talker.chat.summaries() if one.id == reply.plan.epoch.summary.id]
+    assert made.sources()[0] == talker.chat.history()[0].id
     talker.close()
 
 
