@@ -20,6 +20,7 @@ from sash.background import AsyncBackground, Background
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client, with_middleware
 from sash.claude.functions import as_tools, functions
+from sash.claude.keys import Key, KeyPool, as_pool, first_client, keyed
 from sash.claude.layers import Layers, flush
 from sash.claude.structured import format_of, read
 from sash.counting.correction import Correction
@@ -109,6 +110,7 @@ class _Talk:
         fallback: Sequence[str] | Fallback | None = None,
         router: Route | None = None,
         tier: str = "",
+        keys: KeyPool | Sequence[Key] | None = None,
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
         create: bool = True,
@@ -143,6 +145,8 @@ class _Talk:
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
         self._duplicates = duplicates
         self._ways = _ways(fallback, router, tier)
+        self._keys = as_pool(keys)
+        self._places = self._keys.places if self._keys else None
         self._clock = clock
         self._create = create
         self._card = card or (card_of(model) if model else None)
@@ -208,6 +212,7 @@ class _Talk:
             quiet_until=self._quiet_until,
             calibrations=self._calibrations,
             ways=self._ways,
+            places=self._places,
             counter_of=self._counter,
         )
 
@@ -427,6 +432,7 @@ class _Talk:
             "fallback": self._ways.fallback if self._ways else None,
             "router": self._ways.route if self._ways else None,
             "tier": self._ways.tier if self._ways else "",
+            "keys": self._keys,
             "card": self._card,
             "clock": self._clock,
             "priority": self._priority,
@@ -450,7 +456,8 @@ class Conversation(_Talk):
     request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
     `create=False`: the conversation must exist already. `duplicates`: seconds in which the same text again gets the
     first one's reply. `fallback`: models to ask when this one cannot, or a `sash.planning.routing.Fallback`. `router`
-    chooses the model of every request (`Router`, or any callable from `Asked`); `tier` tells it who asks.
+    chooses the model of every request (`Router`, or any callable from `Asked`); `tier` tells it who asks. `keys`:
+    several API keys (`sash.claude.keys.Key`) or a `KeyPool`: the conversation sticks to one and moves when that is out.
 
     What acts per attempt is switched on by one argument each, as values or as middleware shared with other clients.
     `limits`: `sash.limits.Limits`, a tier's name ("start", "build", "scale") or True (learned from headers): requests
@@ -702,8 +709,9 @@ class Conversation(_Talk):
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
         if self._claude is None:
-            self._client = sync_client(self._client)
-            self._claude = Claude(with_middleware(self._client, self._layers.middleware(self._store)))
+            self._client = sync_client(first_client(self._keys, self._client, waits=False))
+            client = with_middleware(self._client, self._layers.middleware(self._store))
+            self._claude = Claude(client, keyed(self._keys, client))
         return self._performer()
 
     def _do(self, flow: Callable[[], Flow[R]]) -> R:
@@ -949,8 +957,9 @@ class AsyncConversation(_Talk):
 
     def _make_client(self) -> None:
         if self._claude is None:
-            self._client = async_client(self._client)
-            self._claude = AsyncClaude(with_middleware(self._client, self._layers.middleware(self._store)))
+            self._client = async_client(first_client(self._keys, self._client, waits=True))
+            client = with_middleware(self._client, self._layers.middleware(self._store))
+            self._claude = AsyncClaude(client, keyed(self._keys, client))
 
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:
         await self._open()

@@ -6,6 +6,7 @@ own stream object. Raises RemoteError for whatever the far side does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sash.claude import translate
@@ -21,8 +22,9 @@ from sash.model.answers import Answer
 class Claude:
     """Over an `Anthropic` client."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, keyed: Mapping[str, Any] | None = None) -> None:
         self.client = client
+        self._keyed = keyed or {}
 
     def perform(self, step: Step[Any]) -> Any:
         """Do one step."""
@@ -31,11 +33,11 @@ class Claude:
         try:
             match step:
                 case Send():
-                    create = _messages(self.client, step.wire.betas).create
+                    create = _messages(self._keyed.get(step.wire.key, self.client), step.wire.betas).create
                     with forecasting(step.wire.forecast):
                         return translate.answer(create(**translate.call_arguments(step.wire)))
                 case OpenStream():
-                    open_stream = _messages(self.client, step.wire.betas).stream
+                    open_stream = _messages(self._keyed.get(step.wire.key, self.client), step.wire.betas).stream
                     with forecasting(step.wire.forecast):
                         return open_stream(**translate.call_arguments(step.wire)).__enter__()
                 case NextEvent():
@@ -56,8 +58,9 @@ class Claude:
 class AsyncClaude:
     """Over an `AsyncAnthropic` client."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, keyed: Mapping[str, Any] | None = None) -> None:
         self.client = client
+        self._keyed = keyed or {}
 
     async def perform(self, step: Step[Any]) -> Any:
         """Do one step."""
@@ -66,11 +69,11 @@ class AsyncClaude:
         try:
             match step:
                 case Send():
-                    create = _messages(self.client, step.wire.betas).create
+                    create = _messages(self._keyed.get(step.wire.key, self.client), step.wire.betas).create
                     with forecasting(step.wire.forecast):
                         return translate.answer(await create(**translate.call_arguments(step.wire)))
                 case OpenStream():
-                    open_stream = _messages(self.client, step.wire.betas).stream
+                    open_stream = _messages(self._keyed.get(step.wire.key, self.client), step.wire.betas).stream
                     with forecasting(step.wire.forecast):
                         return await open_stream(**translate.call_arguments(step.wire)).__aenter__()
                 case NextEvent():

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sash.errors import BudgetExceeded, CeilingReached, RequestRejected
+from sash.flows.keys import keyed
 from sash.flows.loose import paused
 from sash.flows.route import routed
 from sash.flows.send import WINDOW_FULL, Call, send_once
@@ -39,7 +40,10 @@ def send(
     def make(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Reply]:
         return _whole(chat, drafts, settings, call)
 
-    return (yield from routed(chat, drafts, settings, make, stream=stream))
+    def with_a_key(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Reply]:
+        return keyed(chat, drafts, settings, make)
+
+    return (yield from routed(chat, drafts, settings, with_a_key, stream=stream))
 
 
 def _whole(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:

@@ -65,6 +65,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         model=settings.model,
         preamble=settings.preamble,
         base=chat.counter.base,
+        near=settings.key.near,
     )
     if _needs_more(loaded, settings):
         loaded = yield from ReadWindow(
@@ -72,9 +73,10 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
             model=settings.model,
             preamble=settings.preamble,
             base=chat.counter.base,
+            near=settings.key.near,
             reach=None if getattr(settings.strategy, "ignores_budget", False) else REACH * settings.budget,
         )
-    settings = replace(settings, fresh=settings.fresh or loaded.head.fresh)
+    settings = replace(settings, fresh=settings.fresh or loaded.head.fresh or _elsewhere(loaded, settings))
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)
     tied = yield from tie_up(loaded.turns, drafts)
@@ -121,6 +123,13 @@ def _needs_more(loaded: Loaded, settings: Settings) -> bool:
     """Whether turns older than the present view may come (back) in: no view, or another strategy's."""
     epoch = live_epoch(loaded)
     return epoch is None or epoch.strategy != repr(settings.strategy)
+
+
+def _elsewhere(loaded: Loaded, settings: Settings) -> str:
+    """Why an epoch cannot go on with this key: bound thinking belongs to the account that it was thought for."""
+    if loaded.last is None or not settings.card.thinking_bound or settings.key.owns(loaded.last.sent.key):
+        return ""
+    return f"the key {settings.key.name!r} belongs to another account"
 
 
 def _waiting(turns: Sequence[Turn]) -> bool:

@@ -75,7 +75,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         anchor=anchor if anchor is None or now == before else _reformatted(anchor, before, now),
         anchor_seq=anchor_seq,
         tail=_tail(last) if last else None,
-        warmth=_warmth(loaded, last, lost),
+        warmth=_warmth(loaded, last if last is None or settings.key.reads(last.sent.key) else None, lost),
         lost=lost,
         gaps=gaps(loaded),
         learned=loaded.learned,

@@ -70,6 +70,7 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
         betas=plan.sent.betas,
         headers=settings.headers,
         timeout=call.timeout,
+        key=settings.key.name,
         forecast=_forecast(chat, plan, settings, begun),
     )
     try:
@@ -103,6 +104,7 @@ def _forecast(chat: Chat, plan: Plan, settings: Settings, begun: Begun) -> Forec
         user=user_of(plan.body),
         request=begun.request,
         fresh=chat.anew,
+        key=settings.key.name,
         priority=chat.priority,
         patience=chat.patience,
     )

@@ -136,6 +136,8 @@ class Head:
     """why the next request must begin an epoch; "" if it need not"""
     model: str = ""
     """the one in force, whoever replied last; "" before the first request"""
+    key: str = ""
+    """the name of the key that the conversation sticks to"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +220,8 @@ class ReadWindow(StoreStep[Loaded]):
     """also reach back beyond the epoch's start, over at least this many characters; None: to the beginning"""
     base: str = ""
     """the tokenizer base whose calibration is wanted"""
+    near: frozenset[str] | None = None
+    """the keys whose cache is the same; None: all"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,6 +318,23 @@ class ReadHealth(StoreStep[Health]):
     method: ClassVar[str] = "read_health"
     models: tuple[str, ...]
     since: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyHealth:
+    """Which keys were refused or limited of late, and not taken since."""
+
+    out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadKeyHealth(StoreStep[KeyHealth]):
+    """Which of these keys are out, by the record of everybody's requests in this store."""
+
+    method: ClassVar[str] = "read_key_health"
+    keys: tuple[str, ...]
+    limited_since: float
+    refused_since: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from sash.model.blocks import Block
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.forecast import Priority
+from sash.model.keys import Places
 from sash.planning.routing import Ways
 from sash.planning.view import Forms
 from sash.recall.settings import Recall
@@ -67,6 +68,8 @@ class Chat:
     """until when (unix seconds) the endpoint is left alone, after it was rate-limited"""
     ways: Ways | None = None
     """who else may answer, and who chooses; None: the model asked for"""
+    places: Places | None = None
+    """the keys that requests may go with; None: one for all"""
     counter_of: Callable[[ModelCard], Counter] | None = None
     """how sizes are counted for another model"""
     anew: bool = False

@@ -68,5 +68,7 @@ class Wire:
     betas: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
+    key: str = ""
+    """the name of the key to send it with; "": the client's own"""
     forecast: Forecast | None = None
     """what limits and ceilings are reserved by"""

@@ -91,6 +91,8 @@ class Sent:
     """body fields, in the order they were sent"""
     betas: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    """the name of the key it went with, where there are several"""
     markers: tuple[Marker, ...] = ()
     last: int
     """seq of the newest turn when it was sent (which a retry may leave out, as withdrawn)"""

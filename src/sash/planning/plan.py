@@ -17,6 +17,7 @@ from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.cards import ModelCard
 from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
+from sash.model.keys import Held
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary, Trouble
 from sash.model.turns import Attachment, Exchange, Turn, by_exchange, spoken
@@ -52,6 +53,8 @@ class Settings:
     """markers that the caller put on the new turn's blocks"""
     aside: str = ""
     """why this model is asked beside others, whose epochs go on meanwhile; "": it takes their place"""
+    key: Held = field(default_factory=Held)
+    """the key it goes with"""
     home: str = ""
     """the model in force, where another one is asked this time"""
     fresh: str = ""
@@ -436,6 +439,7 @@ def _carry_out(
         options=options,
         betas=betas,
         headers=settings.headers,
+        key=settings.key.name,
         markers=markers,
         last=max(memory.head, turns[-1].seq),
         left_out=tuple(seq for seq in memory.withdrawn if seq >= min((*epoch.pins, epoch.start))),

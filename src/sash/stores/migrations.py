@@ -273,6 +273,13 @@ def m018_memos(db: Database) -> None:
     db.execute("INSERT INTO memo_use VALUES (0, 0, 0.0)")
 
 
+@migrations()
+def m019_keys(db: Database) -> None:
+    """The names of the keys that requests went with, and the one that a conversation sticks to."""
+    db.execute("ALTER TABLE requests ADD COLUMN key TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE conversations ADD COLUMN key TEXT NOT NULL DEFAULT ''")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -25,6 +25,7 @@ from sash.stores import attachments, blobs, rows, submissions
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
 from sash.stores.connection import Connection
+from sash.stores.health import Healths
 from sash.stores.lineage import Lines
 from sash.stores.memos import SqliteMemos
 from sash.stores.reports import Reports
@@ -39,7 +40,7 @@ _EPOCH = (
 )
 
 
-class SqliteStore(Reports, Searches, Summaries, Backlog):
+class SqliteStore(Healths, Reports, Searches, Summaries, Backlog):
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads.
@@ -107,7 +108,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
 
     def _head(self, db: sqlite3.Connection, conversation: int) -> steps.Head:
         row = db.execute(
-            "SELECT c.id, c.requests, c.branch_id, c.model, b.epoch_id, b.fresh FROM conversations c "
+            "SELECT c.id, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh FROM conversations c "
             "JOIN branches b ON b.id = c.branch_id WHERE c.id = ?",
             (conversation,),
         ).fetchone()
@@ -122,6 +123,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
             requests=row["requests"],
             fresh=row["fresh"],
             model=row["model"],
+            key=row["key"],
         )
 
     def read_window(self, step: steps.ReadWindow) -> steps.Loaded:
@@ -266,7 +268,12 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
         learned = {} if step.learned is None else {"learned": dumps(step.learned)}
         number = db.execute("SELECT requests + 1 AS next FROM conversations WHERE id = ?", (step.conversation,))
         following = int(number.fetchone()["next"])
-        now = {"requests": following, "updated_at": step.at, "model": step.home or step.sent.model}
+        now = {
+            "requests": following,
+            "updated_at": step.at,
+            "model": step.home or step.sent.model,
+            "key": step.sent.key,
+        }
         rows.update(db, "conversations", step.conversation, now | learned)
         return following
 
@@ -398,18 +405,6 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
             }
             rows.update(db, "requests", step.request, outcome)
 
-    def read_health(self, step: steps.ReadHealth) -> steps.Health:
-        """The newest failure of each model that no answer followed."""
-        with self._connection.reading() as db:
-            found = db.execute(
-                "SELECT model, max(CASE WHEN state = 'failed' "
-                "AND (error GLOB 'Unavailable*' OR error GLOB 'BreakerOpen*') THEN at END) AS failed, "
-                "max(CASE WHEN usage IS NOT NULL THEN at END) AS answered FROM requests "
-                "WHERE at > ? AND model IN (SELECT value FROM json_each(?)) GROUP BY model",
-                (step.since, dumps(list(step.models))),
-            ).fetchall()
-        return steps.Health(failed={r["model"]: r["failed"] for r in found if r["failed"] and not _since(r)})
-
     # ---- what was submitted before ----------------------------------------------------------------
 
     def claim(self, step: steps.Claim) -> steps.Claimed:
@@ -474,7 +469,7 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
             )
         conversation = self._create(db, namespace, str(step.as_id))
         db.execute(
-            "UPDATE conversations SET model = (SELECT model FROM conversations WHERE id = ?) WHERE id = ?",
+            "UPDATE conversations SET (model, key) = (SELECT model, key FROM conversations WHERE id = ?) WHERE id = ?",
             (step.conversation, conversation),
         )
         db.execute(
@@ -606,11 +601,6 @@ class SqliteStore(Reports, Searches, Summaries, Backlog):
     def _sent_turns(self, db: sqlite3.Connection, request: Request, first: int, last: int) -> list[Turn]:
         found = self._lines.rows(db, request.branch, first, last)
         return [blobs.turn(db, row) for row in found if row["seq"] not in request.sent.left_out]
-
-
-def _since(row: sqlite3.Row) -> bool:
-    """Whether a model answered after it failed."""
-    return row["answered"] is not None and row["answered"] >= row["failed"]
 
 
 def _reject_unsendable(turn: Turn) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from sash.flows import steps
+from sash.model.blocks import dumps
 from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.preamble import Preamble
@@ -84,7 +85,7 @@ class Windows:
         instructions = _Kept(changes=0, branch=head.branch, model=step.model, first=0)
         self._keep(instructions, db, self._lines.instructions(db, head.branch, first - 1, step.model))
         counts |= pinned.counts | instructions.counts
-        at, ttl = _preamble_use(db, preamble, step.model)
+        at, ttl = _preamble_use(db, preamble, step.model, step.near)
         return steps.Loaded(
             head=head,
             turns=tuple(kept.turns),
@@ -189,12 +190,16 @@ def _preamble_count(db: sqlite3.Connection, preamble: Preamble, model: str) -> C
     return rows.count(row) if row else None
 
 
-def _preamble_use(db: sqlite3.Connection, preamble: Preamble, model: str) -> tuple[float | None, Ttl]:
+def _preamble_use(
+    db: sqlite3.Connection, preamble: Preamble, model: str, near: frozenset[str] | None
+) -> tuple[float | None, Ttl]:
     """When any conversation last sent this preamble with a marker on it, and the lifetime it asked for."""
+    keys = None if near is None else dumps(sorted(near))
     row = db.execute(
         "SELECT r.at, r.markers FROM requests r JOIN preambles p ON p.id = r.preamble_id "
-        "WHERE p.hash = ? AND r.model = ? AND r.usage IS NOT NULL ORDER BY r.at DESC LIMIT 1",
-        (preamble.hash, model),
+        "WHERE p.hash = ?1 AND r.model = ?2 AND r.usage IS NOT NULL "
+        "AND (?3 IS NULL OR r.key IN (SELECT value FROM json_each(?3))) ORDER BY r.at DESC LIMIT 1",
+        (preamble.hash, model, keys),
     ).fetchone()
     marked = [m["ttl"] for m in json.loads(row["markers"]) if m["role"] == "preamble"] if row else []
     return (row["at"], marked[0]) if marked else (None, "5m")

@@ -1,0 +1,114 @@
+"""A pool of API keys: one client for each, over shared connections. Keys are never printed, logged or recorded.
+
+The record knows a key by the name it has here. Which one a request goes with is decided in `sash.flows.keys`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sash.claude.loading import _load_anthropic, _load_middleware
+from sash.errors import InvalidOption
+from sash.limits import Limits
+from sash.limits.tiers import limits_of
+from sash.model.keys import Place, Places
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One API key. `name` is what everybody may know of it; `limits`: its own, or a tier's name, kept by a limiter.
+
+    Two keys share a prompt cache where they name the same `workspace`; name an `organization` where they belong to
+    different accounts. Raises InvalidOption.
+    """
+
+    name: str
+    secret: str = field(repr=False)
+    workspace: str = ""
+    organization: str = ""
+    limits: Limits | str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise InvalidOption("a key has a name, by which the record knows it", option="keys", value=None)
+        if not isinstance(self.secret, str) or not self.secret.strip():
+            raise InvalidOption(f"key {self.name!r} is empty", option="keys", value=None)
+        if self.name == self.secret:
+            raise InvalidOption("name a key by anything but itself: names are recorded", option="keys", value=None)
+        if isinstance(self.limits, str):
+            limits_of(self.limits, "")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPool:
+    """Keys that stand in for one another. A conversation sticks to its key, for its cache lives there.
+
+    It moves when the key is refused or limited: to one with the same cache where there is one, and not where the move
+    would cost more than `most` dollars. A limited key rests for `rest` seconds, for everybody. Raises InvalidOption.
+    """
+
+    keys: Sequence[Key]
+    most: float | None = None
+    rest: float = 60.0
+
+    def __post_init__(self) -> None:
+        keys = self.keys
+        if isinstance(keys, str) or not isinstance(keys, Sequence) or not keys:
+            raise InvalidOption("a pool takes a list of Keys", option="keys", value=None)
+        if not all(isinstance(key, Key) for key in keys):
+            raise InvalidOption("a pool takes Keys: Key(name, secret)", option="keys", value=None)
+        names = [key.name for key in keys]
+        if len(set(names)) < len(names):
+            raise InvalidOption(f"two keys of one name among {', '.join(names)}", option="keys", value=None)
+        if not self.rest >= 0 or (self.most is not None and not self.most >= 0):
+            raise InvalidOption("rest is seconds, most is dollars, neither below 0", option="keys", value=None)
+
+    @property
+    def places(self) -> Places:
+        """The pool without its secrets."""
+        return Places(
+            places=tuple(
+                Place(name=key.name, workspace=key.workspace, organization=key.organization) for key in self.keys
+            ),
+            most=self.most,
+            rest=self.rest,
+        )
+
+
+def as_pool(given: Any) -> KeyPool | None:
+    """A pool, a list of keys as a pool, or None. Raises InvalidOption for anything else."""
+    if given is None or isinstance(given, KeyPool):
+        return given
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InvalidOption("keys is a KeyPool or a list of Keys: Key(name, secret)", option="keys", value=None)
+    return KeyPool(tuple(given))
+
+
+def first_client(pool: KeyPool | None, client: Any, *, waits: bool) -> Any:
+    """The client to begin with, where only keys were given."""
+    if pool is None or client is not None:
+        return client
+    sdk = _load_anthropic()
+    return (sdk.AsyncAnthropic if waits else sdk.Anthropic)(api_key=pool.keys[0].secret)
+
+
+def keyed(pool: KeyPool | None, client: Any) -> dict[str, Any]:
+    """A client for each key, by the key's name: the same connections, the same middleware, limits of its own."""
+    if pool is None:
+        return {}
+    if not hasattr(client, "with_options"):
+        raise InvalidOption(
+            f"{type(client).__name__} takes no other key; pass an Anthropic client of the SDK",
+            option="keys",
+            value=None,
+        )
+    return {key.name: client.with_options(api_key=key.secret, **_limited(key, client)) for key in pool.keys}
+
+
+def _limited(key: Key, client: Any) -> dict[str, Any]:
+    if key.limits is None:
+        return {}
+    limiter = _load_middleware().Limiter(key.limits, key=key.name)
+    return {"middleware": [*client.middleware, limiter]}
