@@ -9,6 +9,7 @@ question is asked after the whole conversation, on its own; the conversation doe
 `window` fills the whole budget with the newest turns; the others keep `--keep` tokens and recall `--recall`.
 `f1` compares the simulator's extractive answer with the right one, word by word: it can only answer from what
 it was sent. `tokens` and `dollars` are per question. Category "all" leaves LoCoMo's adversarial questions out.
+What survives of facts planted in a long conversation is another question: `--planted`, see `benchmarks.survival`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import survival
 from sash import Conversation, MemoryStore
 from sash.counting.estimator import Estimator
 from sash.counting.measure import Blocks, Measure
@@ -84,6 +86,9 @@ class Asked:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run, and print a table or JSON."""
     options = _options(arguments)
+    if options.planted:
+        survival.run(options)
+        return
     try:
         rows = [row for path in options.data for row in measure(path, options)]
     except SashError as error:
@@ -96,14 +101,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", nargs="+", required=True, metavar="FILE", help="conversations with questions")
+    parser.add_argument("--data", nargs="+", metavar="FILE", help="conversations with questions; filler for --planted")
     parser.add_argument("--budget", type=int, default=8_000, help="the most prompt tokens of a request")
     parser.add_argument("--keep", type=int, default=2_000, help="newest tokens that stay verbatim")
     parser.add_argument("--recall", type=int, default=4_000, help="tokens for what is recalled")
     parser.add_argument("--strategy", nargs="+", choices=[WINDOW, *SEARCHES], default=[WINDOW, *SEARCHES])
     parser.add_argument("--no-answers", action="store_true", help="skip asking the simulator")
     parser.add_argument("--json", action="store_true")
-    return parser.parse_args(arguments)
+    survival.add_options(parser)
+    options = parser.parse_args(arguments)
+    if not (options.planted or options.data):
+        parser.error("give --data, or --planted")
+    return options
 
 
 SEARCHES: Mapping[str, Mapping[str, bool]] = {

@@ -75,7 +75,7 @@ def judge(
     read = parse(answer)
     instructions, claimed = _instructions(read, facts, turns, must_keep)
     room = min(limit, replaced - 1)
-    fitting, verbatim = _newest(instructions, int(room * INSTRUCTIONS), size) if must_keep else (instructions, ())
+    fitting, verbatim = _newest(instructions, int(room * INSTRUCTIONS), bare(size)) if must_keep else (instructions, ())
     own = _own(read, claimed, fitting)
     summary = _fitting(_unquoted(own, facts) if must_keep else own, room, size)
     if summary is None:
@@ -91,7 +91,7 @@ def _chosen(summary: Summary, facts: Sequence[Fact], room: int, size: Size) -> t
     """What is quoted because the summary lacks it."""
     held = Coverage(summary.lines())
     missing = [fact for fact in facts if not held.holds(fact)]
-    return choose(missing, held, room - tokens_of(summary, size), size)
+    return choose(missing, held, room - tokens_of(summary, size), bare(size))
 
 
 def _report(summary: Summary, own: Coverage, facts: Sequence[Fact], verbatim: tuple[int, ...], tokens: int) -> Verdict:
@@ -110,6 +110,12 @@ def _report(summary: Summary, own: Coverage, facts: Sequence[Fact], verbatim: tu
         lost=tuple(sorted(lost, key=lambda fact: (-fact.worth, fact.seq))),
         verbatim=verbatim,
     )
+
+
+def bare(size: Size) -> Size:
+    """Tokens of a text that stands among others: `size` tells them with the frame of a turn around it."""
+    frame = max(0, size("a") - 1)
+    return lambda text: max(1, size(text) - frame)
 
 
 def tokens_of(summary: Summary, size: Size) -> int:
