@@ -380,6 +380,15 @@ class SettleClaim(StoreStep[None]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadAnswered(StoreStep[frozenset[str]]):
+    """The tokens with this beginning whose submissions were answered, over all conversations of a namespace."""
+
+    method: ClassVar[str] = "read_answered"
+    namespace: str
+    prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeepResult(StoreStep[None]):
     """Record the result of a tool call as soon as there is one, before all results are sent as a turn."""
 

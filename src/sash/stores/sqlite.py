@@ -412,6 +412,11 @@ class SqliteStore(Healths, Reports, Searches, Summaries, Backlog):
         with self._writing() as db:
             return submissions.claim(db, step)
 
+    def read_answered(self, step: steps.ReadAnswered) -> frozenset[str]:
+        """Which of many submissions have their reply."""
+        with self._connection.reading() as db:
+            return submissions.answered(db, step.namespace, step.prefix)
+
     def settle_claim(self, step: steps.SettleClaim) -> None:
         """What became of a submission."""
         with self._writing() as db:

@@ -141,6 +141,16 @@ def settle(db: sqlite3.Connection, submission: int, numbers: tuple[int, ...]) ->
     rows.update(db, "submissions", submission, outcome)
 
 
+def answered(db: sqlite3.Connection, namespace: str, prefix: str) -> frozenset[str]:
+    """The tokens with this beginning that have their reply."""
+    found = db.execute(
+        "SELECT s.token FROM submissions s JOIN conversations c ON c.id = s.conversation_id "
+        "WHERE c.namespace = ?1 AND s.state = 'answered' AND substr(s.token, 1, length(?2)) = ?2",
+        (namespace, prefix),
+    )
+    return frozenset(row["token"] for row in found)
+
+
 @cache
 def machine() -> str:
     """Where a process id means something: this host (a container has a name of its own), since it was started."""
