@@ -346,3 +346,12 @@ def bare(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: bare(item) for key, item in value.items() if key != "cache_control"}
     return [bare(item) for item in value] if isinstance(value, list) else value
+
+
+def test_people_see_the_summary(talker: Talker) -> None:
+    """The plan names it, in words and in the strip; so does the page of a conversation."""
+    reply = talker.until_cut()
+    upto = reply.plan.epoch.summary.upto
+    assert f"a summary of the turns up to {upto}" in reply.plan.explain()
+    assert "summary, pins, instructions" in reply.plan._repr_html_()
+    assert f"summary of the turns up to {upto}" in talker.chat._repr_html_()

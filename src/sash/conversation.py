@@ -344,10 +344,10 @@ class _Talk:
         own = summariser(self.strategy) or Summarised()
         return summarise(self._beside(settings), settings, own, wish)
 
-    def _resummarise_flow(self, by: str | None) -> Flow[SummaryRecord]:
+    def _resummarise_flow(self, by: str | None, tokens: int | None) -> Flow[SummaryRecord]:
         settings, _ = self._settings()
         own = summariser(self.strategy) or Summarised()
-        return resummarise(self._beside(settings), settings, own if by is None else replace(own, by=by))
+        return resummarise(self._beside(settings), settings, replace(own, by=by or own.by, tokens=tokens or own.tokens))
 
     def _beside(self, settings: Settings) -> Chat:
         """This conversation for work in another thread: nothing that saves work is shared."""
@@ -652,14 +652,15 @@ class Conversation(_Talk):
         step = ReadSummaries(conversation=self._chat().conversation)
         return list(self._do(step.__iter__))
 
-    def resummarise(self, *, by: str | None = None) -> SummaryRecord:
-        """Make the newest summary again from the record itself, by the model `by`; the earlier one is kept.
+    def resummarise(self, *, by: str | None = None, tokens: int | None = None) -> SummaryRecord:
+        """Make the newest summary again from the record itself; the earlier one is kept.
 
-        It stands in the view from the next cut on, if its `state` is ready. Raises NotFound without a summary,
-        ConversationBusy while one is being made, RemoteErrors.
+        `by`: the model that reads; `tokens`: the most it may have (default: those of the strategy). It stands in the
+        view from the next cut on, if its `state` is ready. Raises NotFound without a summary, ConversationBusy while
+        one is being made, RemoteErrors.
         """
         self._require_open()
-        return drive(self._resummarise_flow(by), self._talker())
+        return drive(self._resummarise_flow(by, tokens), self._talker())
 
     def settle(self) -> None:
         """Wait until what is done in the background (a summary) is done. For tests, replays and the end of a script."""
@@ -900,11 +901,11 @@ class AsyncConversation(_Talk):
         )
         return list(found)
 
-    async def resummarise(self, *, by: str | None = None) -> SummaryRecord:
+    async def resummarise(self, *, by: str | None = None, tokens: int | None = None) -> SummaryRecord:
         """Make the newest summary again from the record itself. See `Conversation.resummarise`."""
         await self._open()
         self._make_client()
-        return await self._do(lambda: self._resummarise_flow(by))
+        return await self._do(lambda: self._resummarise_flow(by, tokens))
 
     async def settle(self) -> None:
         """Wait until what is done in the background (a summary) is done."""

@@ -1,4 +1,4 @@
-"""The command line: `sash chat | show | search | usage | count | check | replay | export | import | demo`.
+"""The command line: `sash chat | show | search | usage | summaries | count | check | replay | export | import | demo`.
 
 Each command is a module here; all of them end in the library's public objects. Errors of sash are one red
 line on stderr and exit code 1 (2 for wrong usage), never a traceback.
@@ -17,6 +17,7 @@ from sash.cli.demo import demo
 from sash.cli.look import search, show, usage
 from sash.cli.move import export, import_
 from sash.cli.replay import replay
+from sash.cli.summaries import resummarise, summaries
 
 
 @click.group(cls=SashGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,5 +28,5 @@ def main(namespace: str) -> None:
     del namespace  # the commands read it from the context
 
 
-for command in (chat, show, search, usage, count, check, replay, export, import_, demo):
+for command in (chat, show, search, usage, summaries, resummarise, count, check, replay, export, import_, demo):
     main.add_command(command)

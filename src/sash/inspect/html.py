@@ -12,6 +12,7 @@ from typing import Any
 
 from sash.flows.steps import Loaded, ReadWindow
 from sash.model.counts import Count
+from sash.model.epochs import Epoch
 from sash.model.turns import Turn
 from sash.stores.port import Store
 
@@ -26,7 +27,7 @@ _STYLE = (
     ".sash td{padding:2px 8px;vertical-align:top;border-top:1px solid #ddd;text-align:left;white-space:pre-wrap}"
     ".sash .dim{color:#777}.sash .out{background:#e0e0e0}.sash .preamble{background:#8d6e63}"
     ".sash .user{background:#64b5f6}.sash .assistant{background:#a5d6a7}.sash .pinned{background:#ffb74d}"
-    ".sash .cached{box-shadow:inset 0 -6px 0 #37474f}</style>"
+    ".sash .summary{background:#b39ddb}.sash .cached{box-shadow:inset 0 -6px 0 #37474f}</style>"
 )
 
 
@@ -57,10 +58,21 @@ def _bar(loaded: Loaded) -> str:
     cells = []
     if loaded.preamble_count is not None:
         cells.append(_cell("preamble", "preamble", loaded.preamble_count, cached > 0))
+    cells += _summary(loaded.head.epoch, cached > 0)
     named = [("pinned", "pinned turn", turn) for turn in loaded.pinned]
     named += [(turn.role, f"{turn.role}'s turn", turn) for turn in loaded.turns]
     cells += [_cell(kind, f"{name} {t.seq}", loaded.counts.get(t.id), t.seq <= cached) for kind, name, t in named]
     return f"<div class='bar'>{''.join(cells)}</div>"
+
+
+def _summary(epoch: Epoch | None, cached: bool) -> list[str]:
+    """The summary in front, if one stands there; by its length, for its size is known with its turns' only."""
+    if epoch is None or epoch.summary is None:
+        return []
+    text = epoch.summary.text
+    title = f"summary of the turns up to {epoch.summary.upto}: {len(text):,} characters"
+    kind = f"summary{' cached' if cached else ''}"
+    return [f"<div class='{kind}' title='{escape(title)}' style='flex:{max(1, len(text) // 4)}'></div>"]
 
 
 def _cell(kind: str, name: str, count: Count | None, cached: bool) -> str:
@@ -73,7 +85,7 @@ def _cell(kind: str, name: str, count: Count | None, cached: bool) -> str:
 
 
 def _legend() -> str:
-    names = ("preamble", "pinned", "user", "assistant")
+    names = ("preamble", "summary", "pinned", "user", "assistant")
     chips = "".join(f"<span class='{name}'>&nbsp;&nbsp;&nbsp;</span> {name} &nbsp; " for name in names)
     return f"<div class='dim'>{chips}<span class='cached'>&nbsp;&nbsp;&nbsp;</span> cached by the last request</div>"
 

@@ -24,8 +24,11 @@ def _what(plan: Plan) -> str:
     shown = len(situation.exchanges) - decision.start
     first = situation.exchanges[decision.start].first
     pins = f" and {len(plan.epoch.pins)} pinned" if plan.epoch.pins else ""
+    summary = f"a summary of the turns up to {plan.epoch.summary.upto}, " if plan.epoch.summary else ""
     left = f"; {first - 1} older turns stay in the record" if first > 1 else "; nothing is left out"
-    return f"Sends {len(plan.numbered)} messages: {shown} exchanges{pins} ({plan.kept:,} tokens verbatim){left}."
+    return (
+        f"Sends {len(plan.numbered)} messages: {summary}{shown} exchanges{pins} ({plan.kept:,} tokens verbatim){left}."
+    )
 
 
 NAMED = 8
@@ -89,7 +92,8 @@ def why(plan: Plan) -> dict[str, Any]:
 
 def strip(plan: Plan) -> str:
     """The window as a strip of blocks in proportion to their tokens, cached ones dark."""
-    parts = [("preamble", plan.situation.fixed.tokens)]
+    fixed, front = plan.situation.fixed.tokens, plan.situation.front
+    parts = [("preamble", fixed - front), *([("summary, pins, instructions", front)] if front else [])]
     parts += [(f"turns {e.first}-{e.last}", e.tokens) for e in plan.situation.exchanges[plan.decision.start :]]
     return _bar(parts, plan.expected.read) + f"<pre style='white-space:pre-wrap'>{escape(plan.explain())}</pre>"
 
