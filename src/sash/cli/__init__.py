@@ -1,4 +1,4 @@
-"""The command line: `sash chat | show | search | usage | summaries | count | check | replay | export | import | demo`.
+"""The command line: `sash chat | show | search | usage | summaries | summarise | count | check | replay | export | ...`.
 
 Each command is a module here; all of them end in the library's public objects. Errors of sash are one red
 line on stderr and exit code 1 (2 for wrong usage), never a traceback.
@@ -18,6 +18,7 @@ from sash.cli.look import search, show, usage
 from sash.cli.move import export, import_
 from sash.cli.replay import replay
 from sash.cli.summaries import resummarise, summaries
+from sash.cli.summarise import summarise
 
 
 @click.group(cls=SashGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,5 +29,9 @@ def main(namespace: str) -> None:
     del namespace  # the commands read it from the context
 
 
-for command in (chat, show, search, usage, summaries, resummarise, count, check, replay, export, import_, demo):
+_COMMANDS = (
+    *(chat, show, search, usage, summaries, summarise, resummarise),
+    *(count, check, replay, export, import_, demo),
+)
+for command in _COMMANDS:
     main.add_command(command)
