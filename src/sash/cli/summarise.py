@@ -33,7 +33,14 @@ def summarise(
     With --batch, what was handed in before and has ended is collected first, then what rests is handed in. The
     process may end in between: everything is in the database.
     """
-    settings: dict[str, Any] = {"by": by, "limit": tokens, "keep": keep, "least": least, "idle": idle * 60, "namespace": namespace()}
+    settings: dict[str, Any] = {
+        "by": by,
+        "limit": tokens,
+        "keep": keep,
+        "least": least,
+        "idle": idle * 60,
+        "namespace": namespace(),
+    }
     with Summaries(database, **settings) as summaries:
         if not batch:
             _report(Submitted(), summaries.now(), as_json=as_json)
