@@ -1,4 +1,4 @@
-"""The command line: `sash chat | show | search | usage | summaries | summarise | count | check | replay | export | ...`.
+"""The command line: `sash chat | show | search | usage | summaries | summarise | count | check | replay | ...`.
 
 Each command is a module here; all of them end in the library's public objects. Errors of sash are one red
 line on stderr and exit code 1 (2 for wrong usage), never a traceback.
