@@ -14,6 +14,7 @@ from sash.cli.check import check
 from sash.cli.common import SashGroup
 from sash.cli.count import count
 from sash.cli.demo import demo
+from sash.cli.doctor import doctor
 from sash.cli.look import search, show, usage
 from sash.cli.move import export, import_
 from sash.cli.replay import replay
@@ -31,7 +32,7 @@ def main(namespace: str) -> None:
 
 _COMMANDS = (
     *(chat, show, search, usage, summaries, summarise, resummarise),
-    *(count, check, replay, export, import_, demo),
+    *(count, check, replay, export, import_, demo, doctor),
 )
 for command in _COMMANDS:
     main.add_command(command)

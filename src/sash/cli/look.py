@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from typing import IO
@@ -30,9 +30,11 @@ from sash.conversation import DEFAULT_MODEL
 from sash.errors import InvalidOption
 from sash.flows.steps import Head, ReadRequest, ReadTurns
 from sash.inspect.html import render
+from sash.limits.ceilings import Account, Charge
 from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
 from sash.stores import Store
+from sash.stores.attempts import AttemptSums
 from sash.stores.port import Hit, UsageRow
 
 LISTED = 50
@@ -178,10 +180,32 @@ def usage(database: str, by: str, id: str | None, as_json: bool) -> None:
     groups = [name.strip() for name in by.split(",") if name.strip()]
     with closing(open_database(database)) as store:
         rows = store.usage(by=groups, namespace=namespace(), conversation=id)
+        sums = store.attempts.sums(namespace=namespace(), conversation=id)
+        accounts = store.spend.newest()
     if as_json:
         print_json([_as_json(groups, row) for row in rows])
-    else:
-        console().print(_usage_table(groups, rows))
+        return
+    console().print(_usage_table(groups, rows))
+    for line in (*_attempts(sums), *map(_account, accounts if id is None else ())):
+        console().print(Text(line), soft_wrap=True)
+
+
+def _attempts(sums: AttemptSums) -> Iterator[str]:
+    """What the meter wrote down, where it was on."""
+    if sums.attempts:
+        yield (
+            f"{sums.attempts:,} attempts, {sums.retries:,} of them retries; {sums.limited:,} met a rate limit, "
+            f"{sums.failed:,} failed; {sums.waited:,.1f} s waited for a turn"
+        )
+    if sums.held:
+        held = ", ".join(f"{name} {count:,}" for name, count in sorted(sums.held.items()))
+        yield f"not sent, by what answered or held them: {held}"
+
+
+def _account(found: tuple[Account, Charge]) -> str:
+    account, held = found
+    who = f"{account.scope} {account.key}".strip()
+    return f"ceiling of {who}, {account.period}: {dollars(held.dollars)} and {held.tokens:,} tokens booked"
 
 
 def _as_json(groups: Sequence[str], row: UsageRow) -> dict[str, object]:

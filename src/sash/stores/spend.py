@@ -48,6 +48,18 @@ class SqliteSpend:
         with self._connection.reading() as db:
             return _spent(db, account)
 
+    def newest(self, limit: int = 20) -> list[tuple[Account, Charge]]:
+        """Accounts and what they hold, the newest period first."""
+        with self._connection.reading() as db:
+            found = db.execute("SELECT * FROM spend ORDER BY period DESC, scope, key LIMIT ?", (limit,))
+            return [
+                (
+                    Account(scope=row["scope"], key=row["key"], period=row["period"], dollars=None, tokens=None),
+                    Charge(dollars=row["dollars"], tokens=row["tokens"]),
+                )
+                for row in found
+            ]
+
     def first(self, alert: str, at: float) -> bool:
         """Whether this alert is raised for the first time, in any process."""
         with self._connection.writing() as db:

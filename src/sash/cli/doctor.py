@@ -1,0 +1,138 @@
+"""`sash doctor`: is everything there that a conversation needs? Key, model, limits, database, clock.
+
+Each check is one line: ok, a warning or a failure with what to do. Asks Claude for the model and, once, for a count of
+tokens (both free); writes nothing. A failure ends with exit code 1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from rich.text import Text
+
+from sash.claude.clients import sync_client
+from sash.claude.translate import error_types, remote_error
+from sash.cli.common import console, open_database
+from sash.conversation import DEFAULT_MODEL
+from sash.errors import SashError, UnknownModel
+from sash.limits.headers import told
+from sash.model.cards import card
+
+SKEW = 60.0
+"""Seconds by which this machine's clock may differ from Claude's before it is worth a word."""
+STYLE = {"ok": "green", "note": "yellow", "fails": "bold red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check."""
+
+    what: str
+    state: Literal["ok", "note", "fails"]
+    text: str
+
+
+@click.command()
+@click.argument("database", required=False, type=click.Path(dir_okay=False))
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that is meant.")
+@click.option("--simulator", is_flag=True, help="Ask the simulator instead of Claude.")
+def doctor(database: str | None, model: str, simulator: bool) -> None:
+    """Check key, model, limits, DATABASE (if named) and clock."""
+    failed = False
+    for finding in _findings(database, model, "simulator" if simulator else None):
+        line = Text(f"{finding.state:5}  ", style=STYLE[finding.state])
+        line.append(f"{finding.what:9} {finding.text}", style="not bold default")
+        console().print(line, soft_wrap=True)
+        failed = failed or finding.state == "fails"
+    if failed:
+        raise SystemExit(1)
+
+
+def _findings(database: str | None, model: str, client: Any) -> Iterator[Finding]:
+    yield _model_known(model)
+    if database is not None:
+        yield _checked("database", lambda: _database(database))
+    try:
+        asked = sync_client(client)
+    except SashError as error:
+        yield Finding("key", "fails", str(error))
+        return
+    with closing(asked):
+        yield from _claude(asked, model)
+
+
+def _model_known(model: str) -> Finding:
+    try:
+        known = card(model)
+    except UnknownModel as error:
+        return Finding("model", "fails", str(error))
+    prices = (
+        f"${known.prices[0].fresh:g} in, ${known.prices[0].output:g} out per million" if known.prices else "no prices"
+    )
+    retires = f"; retires {known.retires}" if known.retires else ""
+    state: Literal["ok", "note"] = "note" if known.retires else "ok"
+    return Finding("model", state, f"{known.id}: window {known.window:,} tokens, {prices}{retires}")
+
+
+def _database(database: str) -> Finding:
+    """Opening it looks at its kind, its schema and its permissions."""
+    if not Path(database).exists():
+        return Finding("database", "note", f"{database} is not there yet; the first conversation creates it")
+    with closing(open_database(database)) as store:
+        rows = store.usage(by=())
+    requests = rows[0].requests if rows else 0
+    size = Path(database).stat().st_size / 1e6
+    readable = Path(database).stat().st_mode & 0o077
+    if readable:
+        return Finding("database", "note", f"{database} can be read by others; chmod 600 {database}")
+    return Finding("database", "ok", f"{database}: {requests:,} requests answered, {size:.1f} MB")
+
+
+def _claude(client: Any, model: str) -> Iterator[Finding]:
+    """What Claude's answer to one free request tells: key, access to the model, limits, clock."""
+    before = time.time()
+    try:
+        said: Any = [{"role": "user", "content": "Hello"}]
+        answer = client.messages.with_raw_response.count_tokens(model=model, messages=said)
+    except error_types() as error:
+        yield Finding("key", "fails", str(remote_error(error)))
+        return
+    yield Finding(
+        "key", "ok", f"works for {model} (organization {answer.headers.get('anthropic-organization-id', '?')})"
+    )
+    yield _limits(answer.headers)
+    yield _clock(answer.headers.get("date"), before)
+
+
+def _limits(headers: Any) -> Finding:
+    found = told(headers, 200).limits
+    if not any(found):
+        return Finding("limits", "note", "none named in the headers; they are learned from the first message")
+    names = ("requests", "input tokens", "output tokens")
+    named = [f"{limit:,.0f} {name}" for limit, name in zip(found, names, strict=True) if limit]
+    return Finding("limits", "ok", f"{', '.join(named)} a minute")
+
+
+def _clock(date: str | None, before: float) -> Finding:
+    try:
+        there = parsedate_to_datetime(date or "").timestamp()
+    except (TypeError, ValueError):
+        return Finding("clock", "note", "the answer bears no date to compare with")
+    off = (before + time.time()) / 2 - there
+    if abs(off) > SKEW:
+        return Finding("clock", "fails", f"is {abs(off):,.0f} s {'ahead' if off > 0 else 'behind'}; set it (ntp)")
+    return Finding("clock", "ok", f"within {max(1.0, abs(off)):.0f} s of Claude's")
+
+
+def _checked(what: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except SashError as error:
+        return Finding(what, "fails", str(error))
