@@ -38,10 +38,10 @@ def test_outcomes_come_in_the_order_of_the_items(sim: Simulator) -> None:
         outcomes = bulk.run()
         assert [outcome.position for outcome in outcomes] == list(range(12))
         for outcome in outcomes:
-            with Conversation(bulk._store, id=outcome.id, create=False) as chat:
+            with Conversation(bulk.store, id=outcome.id, create=False) as chat:
                 assert [turn.text for turn in chat.history()] == [QUESTIONS[outcome.position], outcome.text]
         assert len(sim.messages) == 12
-        assert len(bulk._store.conversations()) == 12
+        assert len(bulk.store.conversations()) == 12
 
 
 def test_a_quote_comes_first_and_holds(sim: Simulator) -> None:
@@ -49,7 +49,7 @@ def test_a_quote_comes_first_and_holds(sim: Simulator) -> None:
     with job(sim, system=LONG) as bulk:
         told = bulk.quote()
         assert sim.log == []
-        assert bulk._store.conversations() == []
+        assert bulk.store.conversations() == []
         assert told.asked == 12
         assert told.shared > 0
         assert told.now is not None

@@ -24,7 +24,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one item: a reply, or the error that came instead."""
+    """What became of one item: a reply, or the error that came instead; neither while it waits in a batch."""
 
     position: int
     """of the item in its job, from 0"""
@@ -32,6 +32,11 @@ class Outcome:
     """the conversation that holds it"""
     reply: Reply | None = None
     error: Exception | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it was handed in as a batch that has not ended."""
+        return self.reply is None and self.error is None
 
     @property
     def text(self) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sash.bulk.batches import HandedOver
 from sash.bulk.items import Item, Outcome, Step, as_items
 from sash.bulk.progress import shown
 from sash.bulk.quote import Quote, quote
@@ -22,7 +24,7 @@ from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.flows.steps import ReadAnswered
 from sash.model.blocks import as_blocks, without_white_space
-from sash.model.cards import ModelCard
+from sash.model.cards import ModelCard, card
 from sash.model.counts import Count
 from sash.planning.situation import Marks
 from sash.stores import Store
@@ -62,9 +64,10 @@ class Bulk:
         self.id, self.namespace, self.workers = id, namespace, workers
         self.items = as_items(items, id)
         self._owns_store = store is None or isinstance(store, str | Path)
-        self._store = open_store(store)
+        self.store = open_store(store)
         self._client = client
         self._settings = {"cache": Marks(preamble="5m", tail=None), "priority": "background", **settings}
+        self.clock: Callable[[], float] = settings.get("clock", time.time)
         with Conversation(None, client="simulator", **self._settings) as chat:  # checks the settings
             self._card, self._preamble, self._most = chat.card, chat._preamble, chat.max_tokens
             self._cached = self._settings["cache"] is not None
@@ -75,7 +78,7 @@ class Bulk:
     def close(self) -> None:
         """Close the store, where the job opened it."""
         if self._owns_store:
-            self._store.close()
+            self.store.close()
 
     def __enter__(self) -> Bulk:
         return self
@@ -88,6 +91,10 @@ class Bulk:
         """The model that is asked."""
         return self._card
 
+    def card_of(self, model: str) -> ModelCard:
+        """The card of a model that an item was asked of."""
+        return self._card if model == self._card.id else card(model)
+
     def quote(self) -> Quote:
         """What the rest of the job will cost. Sends nothing, writes nothing."""
         counter = Estimator.for_model(self._card, base=self._settings.get("counter", "auto"))
@@ -96,45 +103,59 @@ class Bulk:
         sizes = [self._size(item, name, counter, preamble) for _, item, name in waiting]
         return quote(self._card, preamble, sizes, total=len(self.items), max_tokens=self._most, cached=self._cached)
 
-    def run(self, *, progress: bool | Tell = False) -> list[Outcome]:
+    def run(
+        self, *, batch: bool = False, wait: bool = True, poll: float = 30.0, progress: bool | Tell = False
+    ) -> list[Outcome]:
         """Ask what has no reply yet; the outcomes of all items, in their order.
 
+        At once, by workers; or as a `batch` at half the price, within 24 hours: looked at every `poll` seconds, or
+        (`wait=False`) left to itself, for a later run to collect. What is in a batch is not asked otherwise meanwhile.
         `progress`: True shows a bar, a callable is told of every `Step`. An item that fails does not stop the others,
         but a key that is refused or a ceiling that is reached does: the outcomes say so, and running again goes on.
         """
-        outcomes: list[Outcome] = _apart(lambda: self.run_async(progress=progress))
+        outcomes: list[Outcome] = _apart(lambda: self.run_async(batch=batch, wait=wait, poll=poll, progress=progress))
         return outcomes
 
-    async def run_async(self, *, progress: bool | Tell = False) -> list[Outcome]:
+    async def run_async(
+        self, *, batch: bool = False, wait: bool = True, poll: float = 30.0, progress: bool | Tell = False
+    ) -> list[Outcome]:
         """The same in a running event loop."""
+        if isinstance(poll, bool) or not 0 <= poll < float("inf"):
+            raise InvalidOption(f"poll={poll!r}: give seconds", option="poll", value=poll)
         with shown(progress, str(self.quote()) if progress is True else "", len(self.items)) as tell:
             client, owned = async_client(self._client), self._client is None
             try:
-                waiting = await asyncio.to_thread(self._waiting)
-                team = Workers(self._chat_of(client), self._token, lead=self.quote().shared > 0, tell=tell)
-                fresh = await team.ask(waiting, self.workers, total=len(self.items))
-                return await self._all(fresh, client)
+                backlog = HandedOver(self, client, tell)
+                fresh = await backlog.collect()
+                waiting = [one for one in await asyncio.to_thread(self._waiting) if one[0] not in backlog.under_way()]
+                if batch:
+                    fresh |= await backlog.hand_in(waiting, poll=poll if wait else None)
+                else:
+                    team = Workers(self.chat_of(client), self.token, lead=self.quote().shared > 0, tell=tell)
+                    fresh |= await team.ask(waiting, self.workers, total=len(self.items))
+                return await self._all(fresh, client, backlog.under_way())
             finally:
                 if owned:
                     await client.close()
 
     # ---- parts ----------------------------------------------------------------------------------
 
-    def _token(self, position: int) -> str:
+    def token(self, position: int) -> str:
+        """What tells an item apart in the record."""
         return f"{self.id}:{position}"
 
     def _waiting(self) -> list[tuple[int, Item, str]]:
         """The items without a reply, with their positions."""
         prefix = f"{self.id}:"
-        answered = self._store.read_answered(ReadAnswered(namespace=self.namespace, prefix=prefix))
-        return [(n, item, name) for n, (item, name) in enumerate(self.items) if self._token(n) not in answered]
+        answered = self.store.read_answered(ReadAnswered(namespace=self.namespace, prefix=prefix))
+        return [(n, item, name) for n, (item, name) in enumerate(self.items) if self.token(n) not in answered]
 
     def _size(self, item: Item, name: str, counter: Estimator, preamble: Count) -> Count:
         """The prompt of one item: of its conversation, where that has begun; else of a new one."""
         if item.id is not None:
             try:
                 with Conversation(
-                    self._store, id=name, namespace=self.namespace, client="simulator", create=False, **self._settings
+                    self.store, id=name, namespace=self.namespace, client="simulator", create=False, **self._settings
                 ) as chat:
                     return chat.plan(item.content).prompt
             except NotFound:
@@ -142,25 +163,29 @@ class Bulk:
         content: Any = item.content.get("content") if isinstance(item.content, Mapping) else item.content
         return preamble + counter.message("user", without_white_space(as_blocks(content)))
 
-    def _chat_of(self, client: Any) -> Callable[[str], AsyncConversation]:
+    def chat_of(self, client: Any) -> Callable[[str], AsyncConversation]:
+        """Makes the conversations that the items are asked in."""
+
         def chat_of(name: str) -> AsyncConversation:
-            return AsyncConversation(self._store, id=name, namespace=self.namespace, client=client, **self._settings)
+            return AsyncConversation(self.store, id=name, namespace=self.namespace, client=client, **self._settings)
 
         return chat_of
 
-    async def _all(self, fresh: dict[int, Outcome], client: Any) -> list[Outcome]:
+    async def _all(self, fresh: dict[int, Outcome], client: Any, under_way: frozenset[int]) -> list[Outcome]:
         """The outcomes of this run, and from the record those of earlier ones."""
         outcomes = []
         for position, (item, name) in enumerate(self.items):
-            if position not in fresh:
+            if position in under_way:
+                fresh[position] = Outcome(position=position, id=name)
+            elif position not in fresh:
                 fresh[position] = await self._earlier(position, item, name, client)
             outcomes.append(fresh[position])
         return outcomes
 
     async def _earlier(self, position: int, item: Item, name: str, client: Any) -> Outcome:
         try:
-            async with self._chat_of(client)(name) as chat:
-                reply = await chat.send(item.content, token=self._token(position))
+            async with self.chat_of(client)(name) as chat:
+                reply = await chat.send(item.content, token=self.token(position))
         except SashError as error:  # the job of this name had another item here
             return Outcome(position=position, id=name, error=error)
         return Outcome(position=position, id=name, reply=reply)

@@ -64,7 +64,7 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
     """Send `drafts` (none: what is pending) in one request and return the recorded reply."""
     prepared, done = yield from prepare_covered(chat, drafts, settings)
     plan = prepared.plan
-    begun = yield from _begin(chat, prepared, settings)
+    begun = yield from begin(chat, prepared, settings)
     wire = Wire(
         body=plan.body,
         betas=plan.sent.betas,
@@ -110,7 +110,7 @@ def _forecast(chat: Chat, plan: Plan, settings: Settings, begun: Begun) -> Forec
     )
 
 
-def _begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
+def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
     plan = prepared.plan
     begun = yield from BeginRequest(
         conversation=chat.conversation,
@@ -221,7 +221,7 @@ def _finish(
     usage = Usage.of_prompt(answer.usage)
     billed = Usage.billed(answer.usage)
     cost = settings.card.cost(billed) if settings.card.prices else None
-    state = "withdrawn" if hold else _state(answer)
+    state = "withdrawn" if hold else state_of(answer)
     blocks = without_empty_text(answer.blocks)
     draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
     new = tuple(turn.id for turn in begun.turns)
@@ -299,7 +299,7 @@ def _notes(answer: Answer) -> tuple[str, ...]:
     )
 
 
-def _state(answer: Answer) -> State:
+def state_of(answer: Answer) -> State:
     """answered; interrupted where it ended early or in the middle of a tool call; withdrawn for a refusal."""
     if answer.stop_reason == "refusal":
         return "withdrawn"

@@ -280,6 +280,13 @@ def m019_keys(db: Database) -> None:
     db.execute("ALTER TABLE conversations ADD COLUMN key TEXT NOT NULL DEFAULT ''")
 
 
+@migrations()
+def m020_bulk(db: Database) -> None:
+    """Jobs handed in as batches, and the requests that wait for their result."""
+    for statement in _BULK:
+        db.execute(statement)
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,
@@ -590,4 +597,31 @@ _BATCHES = (
     ) STRICT""",
     "CREATE INDEX batch_items_batch ON batch_items (batch_id)",
     "CREATE INDEX batch_items_conversation ON batch_items (conversation_id)",
+)
+
+_BULK = (
+    """CREATE TABLE bulk_batches (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        job TEXT NOT NULL,
+        api_id TEXT UNIQUE,
+        phase TEXT NOT NULL CHECK (phase IN ('submitting', 'submitted', 'done', 'lost')),
+        size INTEGER NOT NULL,
+        at REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX bulk_batches_job ON bulk_batches (namespace, job)",
+    """CREATE TABLE bulk_items (
+        custom_id TEXT PRIMARY KEY,
+        batch_id INTEGER NOT NULL REFERENCES bulk_batches (id),
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        request_id INTEGER NOT NULL REFERENCES requests (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        submission_id INTEGER NOT NULL,
+        turns TEXT NOT NULL,
+        model TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX bulk_items_batch ON bulk_items (batch_id)",
+    "CREATE INDEX bulk_items_request ON bulk_items (request_id)",
+    "CREATE INDEX bulk_items_conversation ON bulk_items (conversation_id)",
 )

@@ -24,6 +24,7 @@ from sash.model.turns import Draft, Turn
 from sash.stores import attachments, blobs, rows, submissions
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
+from sash.stores.bulk import BulkBatches
 from sash.stores.connection import Connection
 from sash.stores.health import Healths
 from sash.stores.lineage import Lines
@@ -40,7 +41,7 @@ _EPOCH = (
 )
 
 
-class SqliteStore(Healths, Reports, Searches, Summaries, Backlog):
+class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog):
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads.

@@ -1,0 +1,87 @@
+"""A job's items handed over as batches: recorded, submitted, looked at now and then, collected (`sash.flows.bulk`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sash.bulk.items import Item, Outcome, Step
+from sash.claude.adapter import AsyncClaude
+from sash.drive import Performer, drive_async
+from sash.errors import CallerError
+from sash.flows.bulk import Ready, collect, hand_in, make_ready, release
+from sash.flows.bulk_steps import HandIn, ReadHandIns
+from sash.flows.once import Submission
+
+if TYPE_CHECKING:
+    from sash.bulk.job import Bulk
+
+
+class HandedOver:
+    """What of a job is, or is to be, in batches."""
+
+    def __init__(self, job: Bulk, client: Any, tell: Callable[[Step], Any]) -> None:
+        self._job, self._client, self._tell = job, client, tell
+        self._performer = Performer(job.store, AsyncClaude(client), job.clock)
+
+    def under_way(self) -> frozenset[int]:
+        """The positions of items that wait in a batch."""
+        return frozenset(item.position for batch in self._batches() for item in batch.items)
+
+    async def collect(self) -> dict[int, Outcome]:
+        """Settle what has ended; the outcomes of items that came to nothing, by position."""
+        job = self._job
+        if not self._batches():
+            return {}
+        models = {item.model for batch in self._batches() for item in batch.items}
+        cards = {model: job.card_of(model) for model in models}
+        errors = await self._drive(collect(job.id, cards, namespace=job.namespace))
+        return {n: Outcome(position=n, id=job.items[n][1], error=error) for n, error in errors.items()}
+
+    async def hand_in(self, items: Sequence[tuple[int, Item, str]], *, poll: float | None) -> dict[int, Outcome]:
+        """Hand them in and collect, looking every `poll` seconds; None: collect nothing yet."""
+        outcomes: dict[int, Outcome] = {}
+        ready: list[Ready] = []
+        try:
+            for position, item, name in items:
+                try:
+                    made = await self._ready(position, item, name)
+                except CallerError as error:
+                    outcomes[position] = Outcome(position=position, id=name, error=error)
+                else:
+                    ready += [made] if made is not None else []
+        except BaseException:
+            await self._drive(release(ready))
+            raise
+        await self._drive(hand_in(ready, namespace=self._job.namespace, job=self._job.id))
+        while poll is not None and (waiting := self.under_way()):
+            self._report(outcomes, len(waiting))
+            await asyncio.sleep(poll)
+            outcomes |= await self.collect()
+        self._report(outcomes, len(self.under_way()))
+        return outcomes
+
+    async def _ready(self, position: int, item: Item, name: str) -> Ready | None:
+        job = self._job
+        async with job.chat_of(self._client)(name) as chat:
+            await chat._open()
+            _, settings, _ = chat._call({})
+            given = Submission(
+                token=job.token(position), drafts=chat._drafts(item.content), within=0.0, arrived=job.clock()
+            )
+            flow = make_ready(chat._chat(settings.card), given, settings, job=job.id, position=position)
+            made: Ready | None = await self._drive(flow)
+            return made
+
+    def _batches(self) -> Sequence[HandIn]:
+        job = self._job
+        found: Sequence[HandIn] = job.store.read_hand_ins(ReadHandIns(namespace=job.namespace, job=job.id))
+        return found
+
+    async def _drive(self, flow: Any) -> Any:
+        return await drive_async(flow, self._performer.perform_async)
+
+    def _report(self, outcomes: dict[int, Outcome], waiting: int) -> None:
+        total = len(self._job.items)
+        self._tell(Step(done=total - waiting, failed=len(outcomes), total=total, dollars=0.0))
