@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.planted import Planted, Said, trace
-from sash import Conversation, Economic, MemoryStore, SlidingWindow, SteppedWindow, Summarised, card
+from sash import Conversation, Economic, MemoryStore, ServerCompaction, SlidingWindow, SteppedWindow, Summarised, card
 from sash.counting.estimator import Estimator
 from sash.errors import SashError
 from sash.formats import ImportedConversation, read
@@ -81,6 +81,7 @@ class Terms:
             "Summarised, model's words alone": Summarised(inner=stepped, tokens=self.summary, must_keep=False),
             "Summarised": Summarised(inner=stepped, tokens=self.summary),
             "Summarised, Economic": Summarised(tokens=self.summary),
+            "ServerCompaction": ServerCompaction(inner=stepped, tokens=self.summary),
         }
 
 

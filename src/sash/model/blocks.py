@@ -112,7 +112,7 @@ def without_empty_text(blocks: Sequence[Block]) -> list[Block]:
 
 
 def readable(blocks: Sequence[Block]) -> str:
-    """The text of blocks as a person would search and read it: text, tool inputs and results; no binary data."""
+    """The text of blocks as a person would search and read it: text, summaries, tool calls and results, no data."""
     return "\n".join(filter(None, (_readable_block(block) for block in blocks)))
 
 
@@ -125,6 +125,8 @@ def _readable_block(block: Block) -> str:
     if kind == "tool_result":
         content = block.get("content")
         return content if isinstance(content, str) else readable(content or [])
+    if kind == "compaction":
+        return str(block.get("content") or "")
     if kind in ("image", "document"):
         title = block.get("title")
         return f"[{kind}{': ' + title if title else ''}]"
