@@ -32,19 +32,14 @@ from benchmarks import survival
 from sash import Conversation, MemoryStore
 from sash.counting.estimator import Estimator
 from sash.counting.measure import Blocks, Measure
-from sash.drive import Performer, drive
 from sash.errors import SashError
-from sash.flows.recall import recall
-from sash.flows.steps import OpenConversation
 from sash.formats import ImportedConversation, Question, read
-from sash.model.blocks import dumps, text_block
+from sash.model.blocks import dumps
 from sash.model.cards import card
 from sash.model.turns import Draft
 from sash.model.usage import Usage
-from sash.planning.plan import Plan
 from sash.planning.strategies import SlidingWindow
-from sash.recall import Found, Recall, make_query, quoted
-from sash.recall.quoting import CLOSE, OPEN, marks
+from sash.recall import Recall
 from sash.recall.words import words
 from sash.simulator import Simulator
 
@@ -155,20 +150,24 @@ _MEASURED: dict[str, Measure] = {}
 
 
 class Desk:
-    """A conversation on record, at which questions are asked under one strategy."""
+    """A conversation on record, at which questions are asked under one strategy.
+
+    Each is planned by `Conversation.plan`, which writes nothing: as good as a fork of its own.
+    """
 
     def __init__(self, conversation: ImportedConversation, strategy: str, options: argparse.Namespace) -> None:
-        self._store = MemoryStore()
-        self._search = _search(strategy, options.recall)
         self._answers = not options.no_answers
-        window = SlidingWindow() if self._search is None else SlidingWindow(tokens=options.keep)
-        budget = options.budget if self._search is None else options.budget - options.recall
-        self._counter = Remembering.for_model(MODEL)
-        self._simulator = Simulator()
-        self._client = self._simulator.client()
+        self._client = Simulator().client()
         self._chat = Conversation(
-            self._store, id="a", model=MODEL, budget=budget, strategy=window, client=self._client, max_tokens=REPLY
+            MemoryStore(),
+            model=MODEL,
+            budget=options.budget,
+            keep=options.keep,
+            max_tokens=REPLY,
+            client=self._client,
+            **settings(strategy, options.recall),
         )
+        self._chat._counters[MODEL] = Remembering.for_model(MODEL)
         self._chat.extend(
             Draft(role=turn.role, content=dumps(turn.content), at=turn.at, speaker=turn.speaker)
             for turn in conversation.turns
@@ -180,40 +179,21 @@ class Desk:
 
     def __exit__(self, *error: object) -> None:
         self._chat.close()
-        self._store.close()
 
     def ask(self, question: Question) -> Asked:
         """What stands in the request, and what it answers."""
         plan = self._chat.plan(question.text)
-        found = self._recalled(question.text, plan)
         wanted = {self._seqs[id] for id in question.evidence if id in self._seqs}
-        stands = {turn.seq for turn in plan.turns if turn.id} | {one.turn.seq for one in found}
-        body = _with_recalled(plan.body, found)
-        result = self._answered(question, body) if self._answers else {}
+        stands = {turn.seq for turn in plan.turns if turn.id}
+        stands |= {source.seq for source in plan.attached.sources} if plan.attached else set()
         return Asked(
             category=question.category,
             found=len(wanted & stands),
             evidence=len(wanted),
-            tokens=plan.prompt.tokens
-            + sum(one.tokens for one in found)
-            + sum(map(self._size, marks(found) if found else [])),
-            **result,
+            tokens=plan.prompt.tokens,
+            dollars=plan.expected.dollars,
+            **(self._answered(question, plan.body) if self._answers else {}),
         )
-
-    def _recalled(self, text: str, plan: Plan) -> list[Found]:
-        if self._search is None:
-            return []
-        head = self._store.open_conversation(OpenConversation(namespace="", id="a"))
-        start = min((turn.seq for turn in plan.turns if turn.id), default=None)
-        flow = recall(head.conversation, make_query(text), self._search, self._counter, MODEL, until=start)
-        return drive(flow, Performer(self._store, None))
-
-    def _size_of(self, found: Sequence[Found]) -> int:
-        tags = [OPEN + CLOSE, *marks(found)] if found else []
-        return sum(one.tokens for one in found) + sum(map(self._size, tags))
-
-    def _size(self, text: str) -> int:
-        return self._counter.count(self._counter.measure_message("user", [text_block(text)])).tokens
 
     def _answered(self, question: Question, body: Mapping[str, Any]) -> dict[str, float | None]:
         reply = self._client.messages.create(**body)
@@ -229,17 +209,11 @@ class Desk:
         }
 
 
-def _search(strategy: str, tokens: int) -> Recall | None:
-    return Recall(tokens=tokens, **SEARCHES[strategy]) if strategy in SEARCHES else None
-
-
-def _with_recalled(body: Mapping[str, Any], found: Sequence[Found]) -> dict[str, Any]:
-    """The request with what was recalled in front of the newest turn's text."""
-    if not found:
-        return dict(body)
-    *earlier, newest = body["messages"]
-    content = [text_block(quoted(found)), *newest["content"]]
-    return {**body, "messages": [*earlier, {**newest, "content": content}]}
+def settings(strategy: str, tokens: int) -> dict[str, Any]:
+    """What a strategy means for a conversation. The whole share is free for the one question asked."""
+    if strategy == WINDOW:
+        return {"strategy": SlidingWindow()}
+    return {"recall": Recall(tokens=tokens, each=tokens, **SEARCHES[strategy])}
 
 
 def f1(given: str, right: str) -> float:

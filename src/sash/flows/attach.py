@@ -8,11 +8,13 @@ attached. Nothing is written here: an attachment is recorded with its turn.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from sash.counting.measure import Measure
 from sash.errors import BudgetExceeded
 from sash.flows.recall import recall
-from sash.flows.remember import attached_size
+from sash.flows.remember import measure_attached
 from sash.flows.steps import Flow
 from sash.flows.talk import Chat
 from sash.model.blocks import dumps, text_block
@@ -20,10 +22,13 @@ from sash.model.counts import Count
 from sash.model.epochs import Marker
 from sash.model.turns import Attachment, Source, Turn, by_exchange
 from sash.planning.plan import Memory, Plan, Settings, make_plan
+from sash.planning.situation import Decision, Situation, Strategy
 from sash.recall import Found, Recall, make_query, quoted
 
 LEAST = 40
 """Tokens below which nothing is looked for: a tag, a date and hardly a word."""
+SLIGHTLY_LESS = 0.98
+"""Of the room is packed: pieces counted one by one come to a little less than the whole."""
 TRIES = (1.0, 0.75, 0.4)
 """Shares of what may be attached that are tried, where the bound of its size would force a cut."""
 
@@ -36,6 +41,8 @@ class Attached:
     memory: Memory
     new: tuple[Turn, ...]
     settings: Settings
+    adds: Mapping[int, Measure] = field(default_factory=dict)
+    """what is attached to a turn, by its seq"""
 
 
 def attach(
@@ -57,7 +64,7 @@ def attach(
         found = yield from recall(
             chat.conversation,
             query,
-            replace(chat.recall, tokens=int(part * room)),
+            replace(chat.recall, tokens=int(part * SLIGHTLY_LESS * room)),
             chat.counter,
             settings.model,
             until=plan.epoch.start,
@@ -106,13 +113,18 @@ def _last_exchange(memory: Memory) -> list[str]:
     return [turn.text for turn in groups[-1] if turn.role != "system"] if groups else []
 
 
-def _fitting(chat: Chat, found: Sequence[Found], most: int) -> tuple[Attachment, Count] | None:
-    """The best of what was found that takes at most `most` tokens as one text, and what it takes; None for nothing."""
-    for kept in range(len(found), 0, -1):
-        attachment = _attachment(found[:kept])
-        size = attached_size(attachment, chat.counter)
-        if size.tokens <= most:
-            return replace(attachment, tokens=size.tokens), size
+def _fitting(chat: Chat, found: Sequence[Found], most: int) -> tuple[Attachment, Measure] | None:
+    """The best of what was found that takes at most `most` tokens as one text, and its measure; None for nothing."""
+    kept = list(found)
+    while kept:
+        attachment = _attachment(kept)
+        measure = measure_attached(attachment, chat.counter)
+        tokens = chat.counter.count(measure).tokens
+        if tokens <= most:
+            return replace(attachment, tokens=tokens), measure
+        over = tokens - most
+        while kept and over > 0:
+            over -= kept.pop().tokens
     return None
 
 
@@ -126,23 +138,44 @@ def _attachment(found: Sequence[Found]) -> Attachment:
 
 
 def _with(
-    attached: tuple[Attachment, Count], chat: Chat, bare: Attached, counts: Mapping[int, Count], now: float
+    attached: tuple[Attachment, Measure], chat: Chat, bare: Attached, counts: Mapping[int, Count], now: float
 ) -> Attached | None:
     """The plan with an attachment; None where that would force a cut, or bring back what it quotes."""
-    attachment, size = attached
+    attachment, measure = attached
+    size = chat.counter.count(measure)
     turn = replace(bare.new[-1], attached=attachment)
     new = (*bare.new[:-1], turn)
     memory = replace(bare.memory, attached={**bare.memory.attached, turn.seq: size})
     settings = replace(bare.settings, hand_markers=_behind(bare.settings.hand_markers, turn))
+    strategy = _Settled(settings.strategy, bare.plan.decision)
     try:
-        plan = make_plan(memory, new, counts, settings, now, chat.forms)
+        plan = make_plan(memory, new, counts, replace(settings, strategy=strategy), now, chat.forms)
     except BudgetExceeded:
         return None
     forced = plan.decision.rule == "must" and plan.epoch.start > bare.plan.epoch.start and not bare.plan.cut
     doubled = {source.seq for source in attachment.sources} & {one.seq for one in plan.turns}
     if forced or doubled or not plan.epoch.shows(turn) or (plan.doubt and not bare.plan.doubt):
         return None
-    return Attached(plan=plan, memory=memory, new=new, settings=settings)
+    return Attached(plan=plan, memory=memory, new=new, settings=settings, adds={turn.seq: measure})
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """Keeps no more than was decided without the attachment, which weighs the same wherever the view starts."""
+
+    inner: Strategy
+    settled: Decision
+
+    def __repr__(self) -> str:
+        return repr(self.inner)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def decide(self, situation: Situation) -> Decision:
+        found, settled = self.inner.decide(situation), self.settled
+        more = found.start < settled.start or not found.cleared >= settled.cleared
+        return settled if more else found
 
 
 def _behind(markers: Sequence[Marker], turn: Turn) -> tuple[Marker, ...]:

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sash.counting.ledger import Anchor
-from sash.counting.measure import Measure
+from sash.counting.measure import NOTHING, Measure
 from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.attach import attach
 from sash.flows.doubt import settle_doubt
 from sash.flows.loose import paused, tie_up
-from sash.flows.remember import live_epoch, measure, measure_sent, remember, summary_size
+from sash.flows.remember import live_epoch, measure, remember, summary_size
 from sash.flows.steps import Flow, Loaded, Now, ReadWindow
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
@@ -107,7 +107,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         preamble_estimated=sized.preamble_estimated,
         anchor=sized.anchor,
         summary=summary_size(plan.epoch.summary, settings.model, chat.counter, chat.sizes),
-        measures=measures | {t.seq: measure_sent(t, chat.counter, settings.card) for t in new if t.attached},
+        measures={seq: found + attached.adds.get(seq, NOTHING) for seq, found in measures.items()},
         counter=chat.counter,
         interrupted=tied.interrupted,
         at=now,

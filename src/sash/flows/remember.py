@@ -14,7 +14,6 @@ from sash.counting.ledger import Anchor, reply_count
 from sash.counting.measure import NOTHING, Measure
 from sash.flows.steps import LastRequest, Loaded
 from sash.flows.talk import Counter, Sizes
-from sash.model.blocks import text_block
 from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Marker
@@ -133,16 +132,15 @@ def _attached(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes
     for turn in turns:
         if turn.attached is not None:
             key = (settings.model, turn.id, "attached")
-            found[turn.seq] = sizes[key] = sizes.get(key) or attached_size(turn.attached, counter)
+            found[turn.seq] = sizes[key] = sizes.get(key) or counter.count(measure_attached(turn.attached, counter))
     return found
 
 
-def attached_size(attached: Attachment, counter: Counter) -> Count:
-    """What an attachment adds to its turn."""
-    whole = counter.count(counter.measure_message("user", attached.blocks))
-    frame = counter.count(counter.measure_message("user", [text_block("a")])).tokens - 1
-    tokens = max(1, whole.tokens - frame)
-    return replace(whole, tokens=tokens, upper=max(tokens, whole.upper - frame))
+def measure_attached(attached: Attachment, counter: Counter) -> Measure:
+    """What an attachment adds to its turn: blocks, and no frame of its own."""
+    whole = counter.measure_message("user", attached.blocks)
+    parts = {name: amount for name, amount in whole.parts.items() if name != "user"}
+    return replace(whole, parts={**parts, "block": parts.get("block", 0) + 1})
 
 
 def measure(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
@@ -151,13 +149,6 @@ def measure(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
     if turn.role == "system" and not card.system_turns and blocks:
         return counter.measure_message("user", [as_user_text(block) for block in blocks])
     return counter.measure_message(turn.role, blocks) if blocks else NOTHING
-
-
-def measure_sent(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
-    """What a new turn holds in its request: what is attached to it, too."""
-    if turn.attached is None:
-        return measure(turn, counter, card)
-    return counter.measure_message(turn.role, [*turn.attached.blocks, *turn.blocks])
 
 
 def size(turn: Turn, counter: Counter, card: ModelCard) -> Count:

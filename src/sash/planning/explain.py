@@ -95,6 +95,7 @@ def strip(plan: Plan) -> str:
     fixed, front = plan.situation.fixed.tokens, plan.situation.front
     parts = [("preamble", fixed - front), *([("summary, pins, instructions", front)] if front else [])]
     parts += [(f"turns {e.first}-{e.last}", e.tokens) for e in plan.situation.exchanges[plan.decision.start :]]
+    parts += [("recalled", plan.situation.recalled.tokens)] if plan.attached else []
     return _bar(parts, plan.expected.read) + f"<pre style='white-space:pre-wrap'>{escape(plan.explain())}</pre>"
 
 

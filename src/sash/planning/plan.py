@@ -194,8 +194,6 @@ def make_plan(
         groups = groups[1:]
     _reject_no_question(groups)
     memory = _as_summarised(memory, groups, settings.strategy)
-    question = groups[-1][0].seq
-    known[question] += memory.shown(question)
     situation = _situation(memory, groups, known, settings, now)
     decision = settings.strategy.decide(situation)
     _reject_bad_start(decision, situation, settings.strategy)
@@ -248,12 +246,13 @@ def _situation(
     )
     instructions = (*memory.instructions, *_instructions(groups))  # wherever the start: each is sent, and once
     question = groups[-1][0].seq
+    recalled = memory.shown(question)
     older = {seq: memory.shown(seq) for seq in memory.attached if epoch is not None and seq != question}
     front = _size(memory.summary_size) + pins_in_front + _sum(known[t.seq] for t in instructions)
     stay = None
     if epoch is not None and memory.anchor is not None:
         added = [known[t.seq] for group in groups for t in group if t.seq > memory.anchor_seq]
-        attached = [count for seq, count in older.items() if seq > memory.anchor_seq]
+        attached = [count for seq, count in {**older, question: recalled}.items() if seq > memory.anchor_seq]
         stay = _size(memory.anchor) + _sum(added) + _sum(attached)
     elif epoch is not None and epoch.summary != memory.summary:
         parts = [*(known[turn.seq] for turn in _present(memory, groups)), *older.values()]
@@ -270,6 +269,7 @@ def _situation(
         trouble=memory.trouble,
         stay=stay,
         attached=_sum(older.values()),
+        recalled=_size(recalled),
         pinned=pinned,
         results=tuple(tool_results(memory, groups, known, start or 0, pinned)) if clears else (),
         budget=settings.card.window if getattr(settings.strategy, "ignores_budget", False) else settings.budget,

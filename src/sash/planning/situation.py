@@ -110,6 +110,8 @@ class Situation:
     """the prompt if the view just grows: the last exact total plus what was added; None without a view"""
     attached: Size = field(default_factory=Size)
     """attachments in the present view that a cut would leave behind: part of `stay`, of no exchange's size"""
+    recalled: Size = field(default_factory=Size)
+    """what is attached to the newest question: sent wherever the view starts, of no exchange's size"""
     pinned: frozenset[int] = frozenset()
     """indices of pinned exchanges: sent in front when they lie before the start"""
     results: tuple[ToolResults, ...] = ()
@@ -160,7 +162,8 @@ class Situation:
             return self.stay
         tokens, uppers = self._suffixes
         pins = [self.exchanges[i] for i in self.pinned if i < start]
-        return self.fixed + Size(
+        sent = self.fixed + self.recalled
+        return sent + Size(
             tokens=tokens[start] + sum(e.tokens for e in pins), upper=uppers[start] + sum(e.upper for e in pins)
         )
 

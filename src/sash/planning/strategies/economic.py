@@ -89,6 +89,7 @@ class _Choice:
         self.must = size.upper > situation.limit
         self.runs: list[int] = []
         self.short, self.run = self._shortest()
+        self.least = self.run + situation.recalled.tokens
         self.habits = self._learn(size.tokens)
         self.growth = max(1.0, self.habits.tokens)
         self.over = self.habits.over if self.habits.over >= 0 else 0.5 * self.growth * self.habits.requests
@@ -162,12 +163,12 @@ class _Choice:
         if not (self.must and can_leave):
             yield from self._priced(self.start, self.view)
         if can_leave and (self.must or not self.inside or self._may_cut_inside() or self._crosses()):
-            yield from self._priced(self.short, self.run)
+            yield from self._priced(self.short, self.least)
 
     def _crosses(self) -> bool:
         """Whether staying would pass a price cliff, and a cut would not: as good as a limit, unless crossing pays."""
         cliff = self.situation.card.cliff
-        return cliff is not None and self.preamble + self.run <= cliff < self.preamble + self.view
+        return cliff is not None and self.preamble + self.least <= cliff < self.preamble + self.view
 
     def _may_cut_inside(self) -> bool:
         return self.strategy.inside_tools and not self.situation.card.thinking_bound
@@ -283,7 +284,7 @@ class _Choice:
         if self.inside and not self._may_cut_inside():
             return f"a tool run is open: {view}"
         way = next(way for way in self.ways if way.ttl == best.way)
-        return f"{view}; a cut to {self.run:,} pays from about {int(self.usual + way.cut_at):,}"
+        return f"{view}; a cut to {self.least:,} pays from about {int(self.usual + way.cut_at):,}"
 
     def _rejected(self, best: Option, options: list[Option]) -> str:
         others = [o for o in options if (o.start, o.tail) != (best.start, best.tail)]
