@@ -23,8 +23,8 @@ from sash.recall.settings import Embedder, Found, Recall
 
 NAMED = 4
 """Words that a reason names at most."""
-SURE_WORDS = 0.6
-"""Of what a word is worth that one turn alone holds. On LoCoMo and BEAM 97% of the questions reach it with a turn."""
+SURE_WORDS = 0.3
+"""Of what a word is worth that one turn alone holds. On LoCoMo and BEAM 99% of the questions reach it with a turn."""
 SURE_MEANING, MEANING_ALONE = 0.55, 0.3
 """Closeness that is no chance: beside words, and where meaning alone is asked."""
 

@@ -14,6 +14,7 @@ from sash.counting.ledger import Anchor, reply_count
 from sash.counting.measure import NOTHING, Measure
 from sash.flows.steps import LastRequest, Loaded
 from sash.flows.talk import Counter, Sizes
+from sash.model.blocks import text_block
 from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Marker

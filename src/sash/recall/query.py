@@ -20,7 +20,9 @@ READ = 4_000
 
 PLAIN, NUMBER, NAMED, QUOTED = 1.0, 1.5, 2.0, 2.0
 BEFORE = 0.25
-"""Weight of the last exchange's words: they tell what "it" is, and must not drown the question."""
+"""Weight of the last exchange's words: they tell what "it" is, and must not drown the question ..."""
+VAGUE = 2
+"""... which has fewer words of its own than this; to one that speaks for itself they only add noise."""
 
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|«([^»]+)»|„([^“]+)“|`([^`]+)`|「([^」]+)」')
 _JOINED = re.compile(r"[^\W_]+(?:[-_./:#@+]+[^\W_]+)+")
@@ -59,14 +61,17 @@ class Query:
 
 
 def make_query(new: str, before: Sequence[str] = ()) -> Query:
-    """The query for a new turn; `before` are the texts of the last exchange. Empty where `new` says nothing."""
+    """The query for a new turn; empty where it says nothing.
+
+    `before`: the texts of the last exchange, which tell what a vague turn is about.
+    """
     read = _read(new)
     terms: dict[str, Term] = {}
     for term in _terms(read):
         terms.setdefault(term.text, term)
     if not terms:
         return Query()
-    for text in before:
+    for text in before if len(terms) < VAGUE else ():
         for term in _terms(_read(text)):
             terms.setdefault(term.text, replace(term, weight=BEFORE * term.weight))
     return Query(terms=tuple(terms.values())[:MOST_TERMS], text=read)
