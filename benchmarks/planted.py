@@ -45,25 +45,32 @@ FIRST = _words("Amara Bela Cato Dario Elke Farid Gwen Hanna Idris Jonas Keiko La
 LAST = _words("Abara Brandt Castell Duarte Eklund Farrow Ghosh Hale Ivers Jansky Koller Lindt Moreau Nakata Ortiz")
 PLACES = _words("Bergen Cork Dresden Evora Fulda Gdansk Horten Izmir Jena Kassel Lugano Malmo Nantes Oulu Porto")
 MONTHS = _words("January February March April May June July August September October November December")
-THINGS = _words("lamp desk heater bicycle printer sofa kettle camera ladder mixer router tent stove mirror drill")
+THINGS = _words(
+    """lamp desk heater bicycle printer sofa kettle camera ladder mixer router tent stove mirror drill
+    piano boat shed fence garden roof pump canoe violin scooter freezer oven bench curtain awning
+    trailer sled easel kiln loom press telescope drone projector speaker turntable microscope aquarium
+    greenhouse hammock treadmill dryer vacuum toaster blender grill fireplace chimney gutter driveway
+    garage cellar attic balcony terrace pergola sauna trampoline swing slide sandbox treehouse mailbox
+    doorbell thermostat boiler radiator generator compressor"""
+)
 WORDS = _words("orbit maple cobalt harbor lentil granite willow saffron pixel falcon ember quartz tundra velvet")
 
 
 def facts(chance: Random, each: int = 10) -> list[Planted]:
-    """Facts, `each` of every kind."""
-    return [fact for kind in KINDS for fact in _some(kind, each, chance)]
+    """Facts, `each` of every kind, each about a thing of its own (as long as they last)."""
+    things = iter(chance.sample(THINGS, k=len(THINGS)) * (1 + each * len(KINDS) // len(THINGS)))
+    return [
+        _fact(kind, SENTENCES[kind][number % len(SENTENCES[kind])], next(things), chance)
+        for kind in KINDS
+        for number in range(each)
+    ]
 
 
-def _some(kind: Kind, each: int, chance: Random) -> list[Planted]:
-    makers = SENTENCES[kind]
-    return [_fact(kind, makers[number % len(makers)], chance) for number in range(each)]
-
-
-def _fact(kind: Kind, maker: tuple[str, Callable[[Random], str]], chance: Random) -> Planted:
-    """A sentence filled in; `{v}` is the value, `{t}` a thing, `{p}` a person that it is about."""
+def _fact(kind: Kind, maker: tuple[str, Callable[[Random], str]], thing: str, chance: Random) -> Planted:
+    """A sentence filled in; `{v}` is the value, `{t}` the thing that it is about."""
     sentence, make = maker
-    value, thing = make(chance), f"{chance.choice(WORDS)} {chance.choice(THINGS)}"
-    return Planted(kind=kind, sentence=sentence.format(v=value, t=thing), value=value, about=tuple(thing.split()))
+    value = make(chance)
+    return Planted(kind=kind, sentence=sentence.format(v=value, t=thing), value=value, about=(thing,))
 
 
 def _number(chance: Random) -> str:
@@ -87,7 +94,7 @@ def _iso(chance: Random) -> str:
 
 
 def _person(chance: Random) -> str:
-    return f"{chance.choice(FIRST)} {chance.choice(LAST)}-{chance.choice(LAST)}"
+    return f"{chance.choice(FIRST)} {chance.choice(LAST)}"
 
 
 def _doctor(chance: Random) -> str:
@@ -103,7 +110,7 @@ def _digits(chance: Random) -> str:
 
 
 def _url(chance: Random) -> str:
-    return f"https://{chance.choice(WORDS)}.example.{chance.choice(['com', 'org'])}/{chance.choice(WORDS)}/{chance.randrange(10, 999)}"  # noqa: E501
+    return f"https://{chance.choice(WORDS)}.example.org/{chance.randrange(1_000, 10_000)}"
 
 
 def _snake(chance: Random) -> str:
@@ -115,7 +122,7 @@ def _camel(chance: Random) -> str:
 
 
 def _path(chance: Random) -> str:
-    return f"src/{chance.choice(WORDS)}/{chance.choice(THINGS)}_{chance.choice(WORDS)}.py"
+    return f"src/{chance.choice(WORDS)}_{chance.choice(WORDS)}.py"
 
 
 SENTENCES: dict[Kind, tuple[tuple[str, Callable[[Random], str]], ...]] = {
@@ -123,17 +130,17 @@ SENTENCES: dict[Kind, tuple[tuple[str, Callable[[Random], str]], ...]] = {
         ("The budget for the {t} is {v}.", _amount),
         ("We counted {v} boxes for the {t}.", _number),
         ("The {t} weighs {v}.", _measure),
-        ("My share of the {t} came to {v}.", _amount),
+        ("My share of the {t} is {v}.", _amount),
     ),
     "date": (
-        ("The {t} has to be delivered by {v}.", _day),
+        ("The {t} is due on {v}.", _day),
         ("Our inspection of the {t} is on {v}.", _iso),
         ("I bought the {t} on {v}.", _day),
         ("The warranty of the {t} ends {v}.", _iso),
     ),
     "name": (
         ("{v} is in charge of the {t}.", _person),
-        ("The person who repaired the {t} is called {v}.", _person),
+        ("{v} repaired the {t}.", _person),
         ("My contact for the {t} is {v}.", _doctor),
         ("I lent the {t} to {v}.", _person),
     ),
@@ -141,15 +148,15 @@ SENTENCES: dict[Kind, tuple[tuple[str, Callable[[Random], str]], ...]] = {
         ("My order number for the {t} is {v}.", _order),
         ("The {t} has the serial number {v}.", _digits),
         ("They filed the {t} under ticket {v}.", _order),
-        ("Our customer id with the {t} people is {v}.", _digits),
+        ("Our customer id for the {t} is {v}.", _digits),
     ),
     "url": (
         ("The manual of the {t} is at {v}.", _url),
-        ("We keep the photos of the {t} under {v} now.", _url),
+        ("Photos of the {t} are at {v} now.", _url),
         ("The page for the {t} is {v}.", _url),
     ),
     "code": (
-        ("The {t} is handled by the function {v}.", _snake),
+        ("The {t} is handled by {v}.", _snake),
         ("In our code the {t} is built by {v}.", _camel),
         ("The settings for the {t} live in {v}.", _path),
     ),
@@ -281,22 +288,30 @@ def trace(
     planted = [*facts(chance, each), *orders()]
     chance.shuffle(planted)
     exchanges = list(_enough(texts, characters) if texts else _until(filler(chance), characters))
-    places = sorted(chance.sample(range(max(1, int(len(exchanges) * spread))), k=min(len(planted), len(exchanges))))
-    at = dict(zip(places, planted, strict=False))
+    first = range(max(1, int(len(exchanges) * spread)))
+    at: dict[int, list[Planted]] = {}
+    for number, fact in enumerate(planted):  # one each, and more where there are fewer exchanges than facts
+        at.setdefault(first[(number * len(first)) // len(planted)], []).append(fact)
     turns: list[Said] = []
     for number, (asked, told) in enumerate(exchanges):
-        fact = at.get(number)
-        turns.append(_with(fact, asked, chance) if fact else Said(role="user", text=asked))
+        turns.append(_with(at.get(number, []), asked, chance))
         turns.append(Said(role="assistant", text=told))
     return turns
 
 
-def _with(fact: Planted, asked: str, chance: Random) -> Said:
-    """The fact alone, before, after or in the midst of what the user says anyway."""
-    sentences = asked.split(". ")
-    at = chance.randrange(0, len(sentences) + 1)
-    text = fact.sentence if chance.random() < 0.3 else ". ".join([*sentences[:at], fact.sentence, *sentences[at:]])
-    return Said(role="user", text=text.replace("..", "."), planted=(fact,))
+def _with(planted: Sequence[Planted], asked: str, chance: Random) -> Said:
+    """The facts alone, before, after or in the midst of what the user says anyway."""
+    text = asked
+    for fact in planted:
+        if chance.random() < 0.3:
+            text = fact.sentence
+            continue
+        sentences = text.split(". ")
+        at = chance.randrange(0, len(sentences) + 1)
+        text = ". ".join([*sentences[:at], fact.sentence.removesuffix("."), *sentences[at:]])
+        text = text if at < len(sentences) else f"{text}."
+    held = tuple(fact for fact in planted if fact.sentence.removesuffix(".") in text)
+    return Said(role="user", text=text, planted=held)
 
 
 def _until(exchanges: Iterator[tuple[str, str]], characters: int) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ from sash.model.turns import Turn
 from sash.model.usage import Usage
 from sash.planning.situation import Strategy
 from sash.simulator import Simulator
-from sash.summaries import ask, facts_of, judge
+from sash.summaries import ask, facts_of, instructions_of, judge
 
 MODEL = "claude-sonnet-5-5"
 BY = "claude-haiku-5-5"
@@ -95,7 +95,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--summary", type=int, default=4_000, help="the summary's limit, in tokens")
     group.add_argument("--step", type=int, default=11_000, help="tokens that leave with one cut")
     group.add_argument("--characters", type=int, default=480_000, help="length of the conversation")
-    group.add_argument("--each", type=int, default=11, help="planted facts of each kind")
+    group.add_argument("--each", type=int, default=10, help="planted facts of each kind")
     group.add_argument("--seed", type=int, default=0)
     group.add_argument("--only", nargs="+", metavar="STRATEGY", help="leave out the others")
     group.add_argument("--real", metavar="MODEL", help='summaries by this model; "simulator" for a rehearsal')
@@ -119,10 +119,26 @@ def traces(options: argparse.Namespace) -> Iterator[tuple[str, list[Said]]]:
     """The synthetic trace, or one with the words of each file as filler."""
     length = {"seed": options.seed, "characters": options.characters, "each": options.each, "spread": 0.8}
     for path in options.data or ():
+        name = Path(path).stem if Path(path).is_file() else Path(path).name
+        for category, (known, all_of_them) in recall_of_rules(read(path)).items():
+            print(f"{name}: rules find {known} of {all_of_them} turns of {category}", file=sys.stderr)
         found = [pair for conversation in read(path) for pair in _pairs(conversation)]
-        yield Path(path).stem if Path(path).is_file() else Path(path).name, trace(**length, texts=found)
+        yield name, trace(**length, texts=found)
     if not options.data:
         yield "synthetic", trace(**length)
+
+
+def recall_of_rules(conversations: Iterable[ImportedConversation]) -> dict[str, tuple[int, int]]:
+    """Of the user's turns that the data's own questions call instructions or preferences: how many hold one by rule."""
+    turns: dict[str, dict[str, bool]] = {}
+    for conversation in conversations:
+        said = {turn.id: turn for turn in conversation.turns if turn.role == "user" and turn.id}
+        for question in conversation.questions:
+            if question.category in ("instruction_following", "preference_following"):
+                for key in filter(said.__contains__, question.evidence):
+                    turn = _turn(1, Said(role="user", text=readable(said[key].content)))
+                    turns.setdefault(question.category, {})[key] = bool(instructions_of([turn]))
+    return {category: (sum(found.values()), len(found)) for category, found in turns.items()}
 
 
 def _pairs(conversation: ImportedConversation) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ TABLE = r"""
 LEADalways\b(?!\s+(?:a|the|been|was|is|were|nice|good|great|happy|glad|fun|here|there|wanted|loved|in|on|been|so|worth)\b)
 LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were|would|will|could|a|the|saw|came|went|made|
     found|felt|took|said|told|met|gave|ate|too|fails|gets|\w+ed)\b)
-\b(?:please|you (?:must|should|shall|have to|need to|are to|can|could)|make sure(?: that)? you|be sure to|
+\b(?:please|you (?:must|should|shall|have to|need to|are to)|make sure(?: that)? you|be sure to|
     make sure to|want you to|like you to|need you to|expect you to|ask you to|(?:can|could|would|will) you(?: please)?)
     \s+(?:always|never)\b
 ,\s*(?:please\s+|then\s+)?(?:always|never)\s+VERB\b
@@ -91,8 +91,8 @@ LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make 
 ^(?:standing )?(?:instruction|rule|constraint|requirement|guideline|policy|preference)s?(?: (?:no\.? )?\d+)?\s*:
 
 # constraints
-\b(?:all|every|each|any|no|your)\s(?:\S+\s){0,5}(?:must|may|should|shall)\s(?:not |never |always |only )?
-    (?:be|have|include|contain|exceed|use|start|end|stay|come|go)\b
+\b(?:all|every|each|any|no|your MANNER)\s(?:\S+\s){0,5}(?:must|shall|(?:may|should)(?= (?:not|never|always|only)))
+    \s(?:not |never |always |only )?(?:be|have|include|contain|exceed|use|start|end|stay|come|go)\b
 
 # German
 ^(?:bitte\s+)?(?:immer|niemals|nie)\b|\bbitte (?:immer|nie|niemals|nur)\b|\bnenn(?:e|en sie)? mich\b

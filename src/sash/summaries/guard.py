@@ -20,11 +20,16 @@ from sash.summaries.facts import Fact, normal
 from sash.summaries.layout import Line, Summary, parse, render, sections, unescape
 from sash.summaries.prompts import texts
 from sash.summaries.statements import statements
+from sash.summaries.values import values
 
 Size = Callable[[str], int]
 
 INSTRUCTIONS = 0.5
 """Part of the limit that the user's instructions may take before the oldest must stay in their turns."""
+WORDS = 0.5
+"""Part of the limit that the model's own words may take, where facts that it lacks are to be added."""
+RUNAWAY = 3
+"""Times the limit from which an answer is no summary; a little too long, its least telling lines give way."""
 ALIKE = 0.6
 """Share of a line's words in a sentence of the user's from which it counts as the model's rendering of that."""
 
@@ -70,16 +75,17 @@ def judge(
     reason = _unfit(blocks, stop_reason, answer)
     if reason:
         return Verdict(ok=False, reason=reason)
-    if size(answer) > limit:
+    if size(answer) > RUNAWAY * limit:
         return Verdict(ok=False, reason="too-long")
     read = parse(answer)
     instructions, claimed = _instructions(read, facts, turns, must_keep)
     room = min(limit, replaced - 1)
     fitting, verbatim = _newest(instructions, int(room * INSTRUCTIONS), bare(size)) if must_keep else (instructions, ())
     own = _own(read, claimed, fitting)
-    summary = _fitting(_unquoted(own, facts) if must_keep else own, room, size)
+    told = _unquoted(own, facts) if must_keep else own
+    summary = _fitting(told, room, int(room * WORDS) if must_keep else room, size)
     if summary is None:
-        return Verdict(ok=False, reason="not-shorter")
+        return Verdict(ok=False, reason="too-long" if room == limit else "not-shorter")
     if must_keep:
         summary = replace(summary, kept=_chosen(summary, facts, room, size))
     while summary.kept and tokens_of(summary, size) > room:
@@ -231,11 +237,21 @@ def _unquoted(summary: Summary, facts: Sequence[Fact]) -> Summary:
     return replace(summary, prose={**summary.prose, "facts": own})
 
 
-def _fitting(summary: Summary, room: int, size: Size) -> Summary | None:
-    """The summary within `room` tokens: the last lines of its facts give way; None if even that is not enough."""
-    while tokens_of(summary, size) > room:
-        facts = summary.prose.get("facts", ())
-        if not facts:
+def _fitting(summary: Summary, room: int, words: int, size: Size) -> Summary | None:
+    """The summary within `room` tokens, its prose within `words`: the least telling of its facts give way.
+
+    None if the rest is still too long.
+    """
+    facts = list(summary.prose.get("facts", ()))
+    telling = sorted(facts, key=lambda line: len(values(line)) / len(line), reverse=True)
+    while tokens_of(summary, size) > room or _tokens_of_prose(summary, size) > words:
+        if not telling:
             return None
-        summary = replace(summary, prose={**summary.prose, "facts": facts[: -max(1, len(facts) // 10)]})
+        del telling[-max(1, len(telling) // 10) :]
+        left = set(telling)
+        summary = replace(summary, prose={**summary.prose, "facts": tuple(line for line in facts if line in left)})
     return summary
+
+
+def _tokens_of_prose(summary: Summary, size: Size) -> int:
+    return bare(size)(str(Summary(prose=summary.prose)))

@@ -91,11 +91,16 @@ def spoken(text: str, seq: int, speaker: Speaker, at: float = 0.0) -> Iterator[S
         item = _LIST_ITEM.match(line)
         if not item and line.strip():
             head = line.strip() if line.rstrip().endswith((":", "：")) else ""
-        coded = quoted or looks_coded(line)
         for piece in sentences(line[item.end() :] if item else line):
             on = _day(at) if at and _RELATIVE.search(piece) else ""
             yield Statement(
-                text=piece, seq=seq, speaker=speaker, quoted=coded, listed=bool(item), head=head if item else "", on=on
+                text=piece,
+                seq=seq,
+                speaker=speaker,
+                quoted=quoted or looks_coded(piece),
+                listed=bool(item),
+                head=head if item else "",
+                on=on,
             )
 
 
@@ -121,6 +126,8 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
     for line in text.splitlines():
         mark = _FENCE.match(line)
         if mark and (not fence or mark[1] == fence):
+            if fence:
+                yield line[mark.end() :], False
             fence = "" if fence else mark[1]
             continue
         opening = _OPENING.match(line) if not (fence or tag) else None

@@ -3,8 +3,8 @@
 What the user said weighs more than what the model said, and that more than a tool's output, which can be had again.
 Within that, signs that somebody will ask for it again: it is about the speaker ("my", "our", "I am"), a decision,
 marked as important, or says what something is ("the booking code is ..."). Values in passing weigh less: those of
-questions, of examples and narration, of quoted material, of turns that hold dozens, and of a series: the same said
-again and again with other values, like a log.
+questions and tries (they have been answered), of examples, of quoted material, of turns that hold dozens, and of a
+series: the same said again and again with other values, like a log.
 """
 
 from __future__ import annotations
@@ -18,25 +18,30 @@ from sash.summaries.statements import Speaker, Statement
 from sash.summaries.values import Kind, Value
 
 BY_SPEAKER: dict[Speaker, float] = {"user": 1.0, "summary": 0.7, "assistant": 0.35, "tool": 0.25}
-BY_KIND: dict[Kind, float] = {"url": 3.0, "id": 3.0, "code": 2.2, "date": 2.2, "number": 1.6, "name": 1.6}
+BY_KIND: dict[Kind, float] = {"url": 3.0, "id": 3.0, "code": 2.5, "date": 2.2, "number": 1.6, "name": 2.2}
 QUOTED = 0.3
 
 ABOUT_SELF = "my our mine ours i_am i'm i’m i_was_born i_live i_work i_need we_are we're i_have i've i’ve we_have me"
 DECIDED = """decided decision agreed settled chose chosen confirmed approved booked scheduled deadline due budget
-    allergic allergy prefer must going_with go_with we'll_use we_will_use signed promised limit start starts expires"""
+    allergic allergy prefer must going_with go_with we'll_use we_will_use signed promised limit start starts end ends
+    expires"""
 MARKED = "remember keep_in_mind note_that note important don't_forget for_the_record fyi make_a_note by_the_way"
-SAYS_WHAT = "is are was be named called equals set_to stands_at"
+SAYS_WHAT = "is are was be named called equals set_to stands_at live lives located"
 LABELS = """number code id name address email e-mail phone date birthday anniversary deadline password pin port version
     url link key account reference order appointment meeting flight function file server branch ticket"""
+AT_WORK = """i'm_trying i’m_trying i_am_trying i_was_trying can_you could_you how_can_i how_do_i not_sure help_me
+    make_sure wondering having_trouble struggling came_across"""
 IN_PASSING = "for_example for_instance e.g such_as imagine suppose let's_say hypothetically roughly approximately"
 
 WORDS: tuple[tuple[float, str], ...] = (
     (1.5, ABOUT_SELF),
+    (1.2, "i we"),
     (1.2, "you your"),
     (1.5, DECIDED),
     (1.8, MARKED),
     (1.6, SAYS_WHAT),
     (1.3, LABELS),
+    (0.5, AT_WORK),
     (0.6, IN_PASSING),
 )
 """Words that make what stands beside them more or less worth keeping, and by how much."""
@@ -92,5 +97,5 @@ def of_value(value: Value) -> float:
     if value.kind == "date" and _COMMON_DATE.fullmatch(value.text):
         return weight / 2
     if value.kind == "name" and " " not in value.text:
-        return weight * 0.75
+        return weight * 0.6
     return weight
