@@ -213,6 +213,7 @@ class _Talk:
             calibrations=self._calibrations,
             ways=self._ways,
             places=self._places,
+            ceilings=self._layers.ceilings_here,
             counter_of=self._counter,
         )
 

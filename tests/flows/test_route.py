@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sash import AsyncConversation, Conversation, MemoryStore
 from sash.errors import AccessDenied, BudgetExceeded, InvalidOption, RequestRejected, Unavailable, UnknownModel
 from sash.flows.steps import ReadHead
+from sash.limits import Ceiling
 from sash.planning.routing import Asked, Fallback, Option, Router, Rule
 from sash.simulator import (
     BillingError,
@@ -297,6 +298,18 @@ def test_any_callable_routes(talk: Talk, sim: Simulator) -> None:
     assert not asked.running
     assert asked.characters == 6
     assert all(option.dollars for option in asked.options)
+
+
+def test_a_router_is_told_what_is_left_under_a_ceiling(talk: Talk, sim: Simulator) -> None:
+    """The tightest one of dollars; as it runs low, a rule may turn to the cheaper model."""
+    rules = Router([Rule(model=THIRD, remaining=0.98)])
+    ceilings = [Ceiling(dollars=1.0, period="ever"), Ceiling(dollars=5.0), Ceiling(tokens=10**9)]
+    chat = talk(model=HOME, router=rules, ceilings=ceilings, system=LONG)
+    for _ in range(6):
+        chat.send("Where is crate 9? " + "It was blue. " * 400)
+    models = asked_models(sim)
+    assert models == sorted(models, key=[HOME, THIRD].index)
+    assert set(models) == {HOME, THIRD}
 
 
 def test_a_router_that_names_nobody_known_is_an_error(talk: Talk, sim: Simulator) -> None:

@@ -45,6 +45,14 @@ class Layers:
             limits_of(self.limits, "")
 
     @property
+    def ceilings_here(self) -> tuple[Ceiling, ...]:
+        """The ceilings that are kept in the conversation's own store."""
+        given = self.ceilings
+        if hasattr(given, "attempt"):
+            return () if given.has_book else tuple(given.ceilings)
+        return _several(given)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The arguments that these layers were made of."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

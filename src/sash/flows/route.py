@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 
 from sash.errors import BudgetExceeded, InvalidContent, Unavailable
 from sash.flows.prepare import prepare
-from sash.flows.steps import Flow, Head, Now, ReadHead, ReadHealth
+from sash.flows.steps import Flow, Head, Now, ReadHead, ReadHealth, ReadSpent
 from sash.flows.talk import Chat
+from sash.limits.ceilings import accounts
 from sash.model.blocks import readable
 from sash.model.cards import card as card_of
+from sash.model.forecast import Forecast, user_of
 from sash.model.replies import Reply
 from sash.model.turns import Draft
 from sash.planning.plan import Settings
@@ -95,6 +97,7 @@ def _asked(
     for model in models:
         ill = model in health.failed
         options = (*options, (yield from _option(chat, ways, drafts, settings, model, ill=ill)))
+    remaining = yield from _remaining(chat, settings, now)
     said = [block for draft in drafts for block in draft.blocks]
     return Asked(
         options=options,
@@ -105,7 +108,7 @@ def _asked(
         running=_running(drafts, head),
         stream=stream,
         tier=ways.tier,
-        remaining=None,
+        remaining=remaining,
     )
 
 
@@ -121,6 +124,20 @@ def _option(
     plan = prepared.plan
     dollars = plan.expected.dollars if road.settings.card.prices else None
     return Option(model=model, dollars=dollars, prompt=plan.prompt.tokens, warm=plan.expected.read, ill=ill)
+
+
+def _remaining(chat: Chat, settings: Settings, now: float) -> Flow[float | None]:
+    """Dollars left under the tightest ceiling; below 0 where it is passed already."""
+    if not any(ceiling.dollars is not None for ceiling in chat.ceilings):
+        return None
+    user = user_of(settings.options)
+    who = Forecast(
+        countable=0, prompt=0, output=0, card=settings.card, conversation=chat.id, namespace=chat.namespace, user=user
+    )
+    found = accounts(chat.ceilings, who, user, now)
+    spent = yield from ReadSpent(accounts=found)
+    left = [a.dollars - held.dollars for a, held in zip(found, spent, strict=True) if a.dollars is not None]
+    return min(left)
 
 
 def _running(drafts: Sequence[Draft], head: Head) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+from sash.limits.ceilings import Account, Charge
 from sash.model.answers import Answer, StreamEvent, Wire
 from sash.model.cards import Ttl
 from sash.model.counts import Count
@@ -318,6 +319,14 @@ class ReadHealth(StoreStep[Health]):
     method: ClassVar[str] = "read_health"
     models: tuple[str, ...]
     since: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadSpent(StoreStep[Sequence[Charge]]):
+    """What accounts with ceilings hold now."""
+
+    method: ClassVar[str] = "read_spent"
+    accounts: tuple[Account, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

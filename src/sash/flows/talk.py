@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sash.counting.correction import Correction
 from sash.counting.measure import Measure
+from sash.limits.ceilings import Ceiling
 from sash.model.blocks import Block
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
@@ -68,6 +69,8 @@ class Chat:
     """until when (unix seconds) the endpoint is left alone, after it was rate-limited"""
     ways: Ways | None = None
     """who else may answer, and who chooses; None: the model asked for"""
+    ceilings: tuple[Ceiling, ...] = ()
+    """those that are kept in this store: a router is told what is left under them"""
     places: Places | None = None
     """the keys that requests may go with; None: one for all"""
     counter_of: Callable[[ModelCard], Counter] | None = None

@@ -55,7 +55,7 @@ class Asked:
     tier: str
     """of the user, as the conversation was told"""
     remaining: float | None
-    """dollars left under the ceilings in force; None: no ceiling"""
+    """dollars left under the tightest ceiling that is kept in this store; None: there is none of dollars"""
 
     @property
     def prompt(self) -> int:

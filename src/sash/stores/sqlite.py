@@ -16,6 +16,7 @@ from typing import Any
 
 from sash.errors import Conflict, InvalidOption, NotFound
 from sash.flows import steps
+from sash.limits.ceilings import Charge
 from sash.model.blocks import dumps, readable
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
@@ -405,6 +406,10 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog):
                 "latency": max(0.0, step.at - row["at"]),
             }
             rows.update(db, "requests", step.request, outcome)
+
+    def read_spent(self, step: steps.ReadSpent) -> Sequence[Charge]:
+        """What each account holds."""
+        return [self.spend.spent(account) for account in step.accounts]
 
     # ---- what was submitted before ----------------------------------------------------------------
 

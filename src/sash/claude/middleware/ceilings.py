@@ -64,6 +64,11 @@ class Ceilings(PerAttempt):
             raise InvalidOption("say where spending is booked: Ceilings(..., book=SqliteSpend(path))", option="book")
         return self._book
 
+    @property
+    def has_book(self) -> bool:
+        """Whether it was said where spending is booked."""
+        return self._book is not None
+
     def kept_in(self, book: SpendBook) -> Ceilings:
         """The same ceilings, kept in `book` where no other was named."""
         if self._book is not None:
