@@ -26,6 +26,10 @@ HOLD_SECONDS = 660.0
 SERVER: Kind = "server"
 STALE_SECONDS = 2.0
 """How long somebody in line is believed to be waiting after last asking."""
+_NOTHING = 1e-6
+"""Of a token: rounding, no lack."""
+SHORTEST_WAIT = 0.001
+"""Seconds; less may not move a clock that counts from 1970."""
 POLL_SECONDS = 0.25
 """How soon to ask again where nobody can say when there will be room."""
 _ROUNDED: Triple = (1.0, 1_000.0, 1_000.0)
@@ -228,8 +232,8 @@ def until(pool: Pool, need: Triple, ahead: list[Triple], now: float) -> tuple[fl
         capacity = _capacity(limit, pool.burst, k)
         # Whatever holds more than a bucket does passes when the bucket is full, and leaves a debt behind.
         lacking = min(need[k], capacity) - pool.levels[k] + sum(other[k] for other in ahead)
-        if lacking > 1e-9 and lacking * 60 / limit > wait:
-            wait, kind = lacking * 60 / limit, KINDS[k]
+        if lacking > _NOTHING and lacking * 60 / limit > wait:
+            wait, kind = max(SHORTEST_WAIT, lacking * 60 / limit), KINDS[k]
     if pool.concurrency is not None and len(pool.holds) >= pool.concurrency and wait < POLL_SECONDS:
         return POLL_SECONDS, "concurrency"
     if ahead and wait <= 0:

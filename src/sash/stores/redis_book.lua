@@ -2,6 +2,7 @@
 -- KEYS[1]: the pool. ARGV[1]: what to do. ARGV[2]: its arguments as JSON. ARGV[3]: the time in seconds, "" for this
 -- server's own clock (tests alone give one). Limits of -1 are unknown, hence none.
 local HOLD, STALE, POLL, KEEP = 660, 2, 0.25, 7200
+local NOTHING, SHORTEST = 0.000001, 0.001
 local ROUNDED = {1, 1000, 1000}
 local KINDS = {"requests", "input_tokens", "output_tokens"}
 local asked = cjson.decode(ARGV[2])
@@ -54,7 +55,9 @@ local function wait_for(pool, need, ahead, behind)
     local limit = pool.limits[k]
     if limit > 0 then
       local lacking = math.min(need[k], capacity(limit, pool.burst, k)) - pool.levels[k] + ahead[k]
-      if lacking > 1e-9 and lacking * 60 / limit > wait then wait, kind = lacking * 60 / limit, KINDS[k] end
+      if lacking > NOTHING and lacking * 60 / limit > wait then
+        wait, kind = math.max(SHORTEST, lacking * 60 / limit), KINDS[k]
+      end
     end
   end
   local holds = 0

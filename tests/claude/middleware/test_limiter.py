@@ -34,7 +34,7 @@ class Turned:
         return self.time
 
     def wait(self, _: Signal, seconds: float | None) -> None:
-        assert seconds is not None, "nobody would ever wake it"
+        assert seconds is not None
         self.time += seconds
 
     async def wait_async(self, signal: Signal, seconds: float | None) -> None:
