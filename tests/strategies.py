@@ -16,6 +16,8 @@ WINDOWS: dict[str, Any] = {
     "sliding, one turn": windows.SlidingWindow(turns=1),
     "stepped": windows.SteppedWindow(),
     "stepped, own marks": windows.SteppedWindow(keep=300, high=1_000),
+    "server compaction": windows.ServerCompaction(),
+    "server compaction at every turn": windows.ServerCompaction(inner=windows.SlidingWindow(turns=2), tokens=100),
 }
 """Every strategy the tests run over; those that are exported and not named here come with their defaults."""
 

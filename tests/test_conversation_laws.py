@@ -37,6 +37,10 @@ FOUND: dict[str, tuple[Any, list[tuple[Any, ...]]]] = {
             *[("send",), ("pin", 0), ("send", 400), ("send", 400), ("send", 400)],
         ],
     ),
+    "a block that ends on what the user said, for the reply was nothing but thinking": (
+        "server compaction at every turn",
+        [("stopped",), ("change_system",), ("send", 3)],
+    ),
     "many pending turns withdrawn at once": (
         "everything",
         [("send",), *[("rate_limited",)] * 12, ("dry_run",), ("withdraw",), ("send",), ("send",)],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.turns import Turn, spoken
-from sash.planning.view import Message, assemble
+from sash.planning.view import Message, assemble, message
 
 if TYPE_CHECKING:
     from sash.planning.plan import Memory, Settings
@@ -82,12 +82,12 @@ def read_marker(numbered: Sequence[tuple[int, Message]], markers: Sequence[Marke
     request of the epoch on, which sent the turns up to `first`; a marker before that would write, and read nothing.
     """
     tail = next((marker for marker in reversed(markers) if marker.place == "turn"), None)
-    asked = [(seq, message) for seq, message in numbered if seq >= max(1, first) and message["role"] == "user"]
+    asked = [(seq, said) for seq, said in numbered if seq >= max(1, first) and said["role"] == "user"]
     shared = tuple(marker for marker in markers if marker.place != "turn")
     if tail is None or not asked:
         return shared
-    seq, message = asked[-1]
-    return (*shared, replace(tail, seq=seq, block=len(message["content"]) - 1, role="previous tail"))
+    seq, said = asked[-1]
+    return (*shared, replace(tail, seq=seq, block=len(said["content"]) - 1, role="previous tail"))
 
 
 def complete(epoch: Epoch) -> bool:
@@ -116,7 +116,8 @@ def keeps_thinking(
         return False
     before = [turn for group in groups[situation.start : start] for turn in group]
     kept = [turn for group in groups[start:] for turn in group]
-    directly = before[-1].seq == block.upto and before[-1].role == "assistant"
+    last = message(before[-1], epoch)  # as sent: a reply of nothing but old thinking is no message
+    directly = before[-1].seq == block.upto and last is not None and last["role"] == "assistant"
     alone = not any(turn.role == "system" for turn in (*before, *kept))
     bare = not any(turn.attached is not None and epoch.shows(turn) for turn in spoken(kept))
     return directly and alone and bare
