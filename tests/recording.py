@@ -49,7 +49,7 @@ class Recorder:
         self.now += 10.0
         last = seen.seq + len(drafts)
         fresh = Epoch(model=MODEL, preamble=more.pop("preamble", PREAMBLE), start=last if cut else 1, base=seen.seq)
-        epoch = fresh if cut or seen.epoch is None else seen.epoch
+        epoch = more.pop("epoch", fresh if cut or seen.epoch is None else seen.epoch)
         markers = (Marker(place="turn", block=0, ttl="5m", seq=last, role="new tail"),)
         settings: dict[str, Any] = {
             "sent": Sent(model=MODEL, max_tokens=100, markers=markers, last=last),

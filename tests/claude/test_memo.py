@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from sash import AsyncConversation, Conversation
 from sash.claude.middleware import Memo, MemoPolicy, fresh
 from sash.errors import InvalidOption
+from sash.limits import Ceiling, Limits
 from sash.limits.memo import may_keep, may_serve, name_of
 from sash.simulator import CutStream, Refusal, Simulator, Stopped
 from sash.stores import SqliteMemos
@@ -322,6 +325,18 @@ def test_streams_of_conversations_are_replayed(path: Path, sim: Simulator) -> No
     texts = asyncio.run(main())
     assert texts[0] == texts[1] != ""
     assert len(sim.messages) == 1
+
+
+def test_what_is_remembered_draws_on_no_limit_and_no_ceiling(talk: Talk, sim: Simulator, path: Path) -> None:
+    """It never reaches them; the meter writes down what held the attempt."""
+    memo, tight = Memo(clock=sim.clock.now), Limits(requests=1, input_tokens=10**6, output_tokens=10**6)
+    more: dict[str, Any] = {"memo": memo, "limits": tight, "patience": 0.0, "meter": True}
+    for name in "abc":
+        with talk(id=name, ceilings=Ceiling(dollars=0.0105), **more) as chat:
+            chat.send("When do you open?")
+    assert len(sim.messages) == 1
+    with closing(sqlite3.connect(path)) as db:
+        assert sorted(row[0] for row in db.execute("SELECT held_by FROM attempts")) == ["", "memo", "memo"]
 
 
 def test_wrong_arguments_are_refused(talk: Talk) -> None:
