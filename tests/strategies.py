@@ -18,6 +18,9 @@ WINDOWS: dict[str, Any] = {
     "stepped, own marks": windows.SteppedWindow(keep=300, high=1_000),
     "server compaction": windows.ServerCompaction(),
     "server compaction at every turn": windows.ServerCompaction(inner=windows.SlidingWindow(turns=2), tokens=100),
+    "summarised": windows.Summarised(),
+    "summarised, forced": windows.Summarised(inner=windows.SteppedWindow(keep=200, high=700), tokens=100, ahead=False),
+    "summarised, warm": windows.Summarised(tokens=100, warm=True),
 }
 """Every strategy the tests run over; those that are exported and not named here come with their defaults."""
 

@@ -90,8 +90,7 @@ class Walk:
     @property
     def messages(self) -> list[Attempt]:
         """The attempts of the conversation itself, without those that summaries and compactions took."""
-        own = (attempt for attempt in self.sim.messages if attempt.body.get("model") == MODEL)
-        return [attempt for attempt in own if not attempt.body.get("compaction")]
+        return [attempt for attempt in self.sim.messages if not summarises(attempt)]
 
     def _newest_request(self, chat: Conversation) -> int:
         with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as db:
@@ -316,6 +315,13 @@ class Walk:
         assert sound == []
         assert {key: rows.get(key) for key in self.seen} == self.seen
         self.seen = rows
+
+
+def summarises(attempt: Attempt) -> bool:
+    """Whether an attempt asked for a summary: of another model, of the chat's own on a side branch, of the API."""
+    if attempt.body.get("model") != MODEL or attempt.body.get("compaction"):
+        return True
+    return "software that keeps this conversation" in dumps(attempt.body["messages"][-1])
 
 
 def same_bytes(sent: Any, rebuilt: Any) -> bool:

@@ -101,9 +101,7 @@ class Situation:
     upto: int = 0
     """seq up to which the summary covers that a cut would bring in; 0: there is none"""
     per_cut: float = 0.0
-    """dollars that a cut costs beside the prompt, as a rule ..."""
-    cut_now: float = 0.0
-    """... and one made now"""
+    """dollars that a cut costs beside the prompt: the fixed part of a summary"""
     trouble: Trouble = field(default_factory=Trouble)
     """with making summaries"""
     stay: Size | None = None

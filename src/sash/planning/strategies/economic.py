@@ -180,7 +180,7 @@ class _Choice:
         rest = prompt - cached
         large = prompt >= situation.card.cache_minimum
         cut = start != self.start and situation.start is not None
-        extra = self.strategy.per_cut + situation.cut_now if cut else 0.0
+        extra = self.strategy.per_cut + situation.per_cut if cut else 0.0
         for way in self.ways:
             if not self._possible(way.ttl, alive, cached):
                 continue

@@ -87,7 +87,7 @@ class ServerCompaction:
         cached = min(situation.warmth.tail_tokens, view) if situation.warmth.tail_until > situation.now else 0
         made = (cached * price.read + (view - cached) * price.fresh + self.tokens * price.output) / 1e6
         sent = self.tokens * max(0.0, price.write_5m - price.read) / 1e6
-        return replace(situation, keep=keep, per_cut=made + sent, cut_now=made + sent)
+        return replace(situation, keep=keep, per_cut=made + sent)
 
 
 def _default(field_: object) -> object:

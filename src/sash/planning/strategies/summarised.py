@@ -77,12 +77,7 @@ class Summarised:
     def priced(self, situation: Situation) -> Situation:
         """The situation with this strategy's `keep`, and with what summaries cost at each cut."""
         keep = situation.keep if self.keep is None else min(self.keep, situation.budget)
-        summary = limit_of(self.tokens, situation.budget)
-        dollars = self.making(situation, leaving=0).fixed
-        if situation.card.prices:  # it is written with each cut, where the preamble before it is read
-            price = situation.card.price(0)
-            dollars += summary * (price.write_5m - price.read) / 1e6
-        return replace(situation, keep=keep, per_cut=dollars)
+        return replace(situation, keep=keep, per_cut=self.making(situation, leaving=0).fixed)
 
     def making(self, situation: Situation, *, leaving: int) -> Making:
         """How a summary of `leaving` tokens would be made now, and for how much."""
