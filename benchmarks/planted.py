@@ -300,18 +300,20 @@ def trace(
 
 
 def _with(planted: Sequence[Planted], asked: str, chance: Random) -> Said:
-    """The facts alone, before, after or in the midst of what the user says anyway."""
+    """The facts before, after or in the midst of what the user says anyway, or alone; never inside pasted lines."""
     text = asked
     for fact in planted:
-        if chance.random() < 0.3:
+        parts = text.split(". ") if "\n" not in text else [text]
+        at = chance.randrange(0, len(parts) + 1)
+        if len(planted) == 1 and chance.random() < 0.3:
             text = fact.sentence
-            continue
-        sentences = text.split(". ")
-        at = chance.randrange(0, len(sentences) + 1)
-        text = ". ".join([*sentences[:at], fact.sentence.removesuffix("."), *sentences[at:]])
-        text = text if at < len(sentences) else f"{text}."
-    held = tuple(fact for fact in planted if fact.sentence.removesuffix(".") in text)
-    return Said(role="user", text=text, planted=held)
+        elif "\n" in text or text[-1] not in ".?!":
+            text = f"{fact.sentence}\n{text}" if at == 0 else f"{text}\n{fact.sentence}"
+        elif at == len(parts):
+            text = f"{text} {fact.sentence}"
+        else:
+            text = ". ".join([*parts[:at], fact.sentence.removesuffix("."), *parts[at:]])
+    return Said(role="user", text=text, planted=tuple(planted))
 
 
 def _until(exchanges: Iterator[tuple[str, str]], characters: int) -> Iterator[tuple[str, str]]:

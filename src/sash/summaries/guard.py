@@ -82,7 +82,7 @@ def judge(
     room = min(limit, replaced - 1)
     fitting, verbatim = _newest(instructions, int(room * INSTRUCTIONS), bare(size)) if must_keep else (instructions, ())
     own = _own(read, claimed, fitting)
-    told = _unquoted(own, facts) if must_keep else own
+    told = _unquoted(own, facts, turns) if must_keep else own
     summary = _fitting(told, room, int(room * WORDS) if must_keep else room, size)
     if summary is None:
         return Verdict(ok=False, reason="too-long" if room == limit else "not-shorter")
@@ -227,12 +227,13 @@ def _own(read: Summary, claimed: Sequence[str], instructions: Sequence[Line]) ->
     return Summary(instructions=tuple(instructions), prose=prose)
 
 
-def _unquoted(summary: Summary, facts: Sequence[Fact]) -> Summary:
+def _unquoted(summary: Summary, facts: Sequence[Fact], turns: Sequence[Turn]) -> Summary:
     """The summary without what the model only quoted: quotations are chosen by what losing them costs.
 
     So they stand under those who said them, and a model that copies at random crowds out nothing.
     """
-    said = {normal(fact.quote) for fact in facts if fact.seq}
+    quotes = {normal(fact.quote) for fact in facts if fact.seq}
+    said = quotes | {normal(one.text) for one in statements(turns) if values(one.text)}
     own = tuple(line for line in summary.prose.get("facts", ()) if normal(line) not in said)
     return replace(summary, prose={**summary.prose, "facts": own})
 
