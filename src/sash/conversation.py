@@ -35,7 +35,7 @@ from sash.flows.count import count
 from sash.flows.instruct import instruct, instruction
 from sash.flows.once import Submission, once
 from sash.flows.prepare import Prepared, prepare
-from sash.flows.recall import recall
+from sash.flows.recall import embed, recall, search_history
 from sash.flows.route import chosen
 from sash.flows.run import Tools, recorded_result, run, submit
 from sash.flows.steps import Flow, Head
@@ -61,7 +61,7 @@ from sash.planning.rules import Problem
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
 from sash.planning.view import Forms
-from sash.recall import Found, Recall, make_query
+from sash.recall import Found, Recall, make_query, quoted
 from sash.stores import MemoryStore, SqliteStore, Store
 from sash.stores.port import UsageRow
 from sash.streaming import AsyncReplyStream, ReplyStream
@@ -335,10 +335,18 @@ class _Talk:
             return None
         return ahead(last.plan, last.usage, own)
 
-    def _due(self) -> Callable[[], Flow[Made]] | None:
+    def _due(self) -> Callable[[], Flow[Any]] | None:
         """What is to be done in the background now, if anything."""
         wish, self._wish = self._wish, None
-        return None if wish is None or self._closed else lambda: self._summary_flow(wish)
+        embeds = self.recalls is not None and bool(self.recalls.semantic)
+        return None if self._closed or not (wish or embeds) else lambda: self._background_flow(wish)
+
+    def _background_flow(self, wish: Wish | None) -> Flow[Any]:
+        """Embed what has no vector yet, then make the summary that is due."""
+        if self.recalls is not None and self.recalls.semantic:
+            yield from embed(self._chat().conversation, self.recalls.semantic, go_on=lambda: not self._closed)
+        if wish is not None:
+            yield from self._summary_flow(wish)
 
     def _summary_flow(self, wish: Wish) -> Flow[Made]:
         settings, _ = self._settings()
@@ -409,6 +417,18 @@ class _Talk:
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
         chat = self._chat()
         return recall(chat.conversation, make_query(query), _recall_settings(settings), chat.counter, self.model)
+
+    def _redact_flow(self, turn: int, reason: str) -> Flow[int]:
+        now = yield from steps.Now()
+        done = yield from steps.Redact(conversation=self._chat().conversation, turn=turn, reason=reason, at=now)
+        self._forms, self._sizes = Forms(), {}
+        return done
+
+    def _history_flow(self, query: str) -> Flow[str]:
+        """What Claude finds when it searches: quoted, without the exchange that runs."""
+        chat, settings = self._chat(), self.recalls or Recall()
+        found = yield from search_history(chat, make_query(query), settings, self.model)
+        return quoted(found) or "Nothing was found."
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
         drafts = tuple(_draft(message) for message in messages)
@@ -485,6 +505,7 @@ class Conversation(_Talk):
         self._background = Background(f"sash {self.id}")
         try:
             self._opened(drive(self._open_flow(), self._performer()))
+            self._catch_up()
         except BaseException:
             self.close()
             raise
@@ -648,6 +669,27 @@ class Conversation(_Talk):
 
         return as_tools([recall_result])[0]
 
+    def search_tool(self) -> Any:
+        """A function tool by which Claude searches this conversation itself: give it to `run` with your own tools."""
+
+        def search_history(query: str) -> str:
+            """Search everything said earlier in this conversation, also what is no longer shown.
+
+            Args:
+                query: what to look for, in words likely to have been used
+            """
+            return self._do(lambda: self._history_flow(query))
+
+        return as_tools([search_history])[0]
+
+    def redact(self, turn: Turn | int, *, reason: str = "") -> int:
+        """Take the words of a turn out of the record for good, on a user's request; how many turns it were.
+
+        Turns that repeat it (`regenerate`) go along, and its entries in the indexes, attachments that quote it and
+        summaries that cover it. A gap stays in its place, `reason` in the audit (table `forgotten`). Raises NotFound.
+        """
+        return self._alone(lambda: self._redact_flow(_turn_id(turn), reason), talk=False)
+
     def summaries(self) -> list[SummaryRecord]:
         """The summaries of this branch in the order they were made, each with its sources, cost and report."""
         step = ReadSummaries(conversation=self._chat().conversation)
@@ -732,6 +774,10 @@ class Conversation(_Talk):
 
     def _leave(self) -> None:
         self._turnstile.leave()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Begin what is due in the background."""
         if (due := self._due()) is not None:
             self._background.start(lambda: drive(due(), self._performer()))
 
@@ -895,6 +941,23 @@ class AsyncConversation(_Talk):
 
         return as_tools([recall_result])[0]
 
+    def search_tool(self) -> Any:
+        """A function tool by which Claude searches this conversation itself. See `Conversation.search_tool`."""
+
+        async def search_history(query: str) -> str:
+            """Search everything said earlier in this conversation, also what is no longer shown.
+
+            Args:
+                query: what to look for, in words likely to have been used
+            """
+            return await self._do(lambda: self._history_flow(query))
+
+        return as_tools([search_history])[0]
+
+    async def redact(self, turn: Turn | int, *, reason: str = "") -> int:
+        """Take the words of a turn out of the record for good. See `Conversation.redact`."""
+        return await self._alone(lambda: self._redact_flow(_turn_id(turn), reason), talk=False)
+
     async def summaries(self) -> list[SummaryRecord]:
         """The summaries of this branch. See `Conversation.summaries`."""
         found: Sequence[SummaryRecord] = await self._do(
@@ -952,6 +1015,7 @@ class AsyncConversation(_Talk):
                 self._store = await asyncio.to_thread(open_store, self._where)
             if self._key is None:
                 self._opened(await drive_async(self._open_flow(), self._performer().perform_async))
+                self._catch_up()
         return self._store
 
     def _performer(self) -> Performer:
@@ -986,6 +1050,10 @@ class AsyncConversation(_Talk):
     def _leave(self) -> None:
         self._holder = None
         self._lock.release()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Begin what is due in the background."""
         if (due := self._due()) is not None:
             self._background.start(lambda: drive_async(due(), self._performer().perform_async))
 

@@ -28,17 +28,19 @@ from sash.cli.common import (
 from sash.cli.strategy import label
 from sash.conversation import DEFAULT_MODEL
 from sash.errors import InvalidOption
+from sash.flows.recall import NearTurns, ReadSeqs
 from sash.flows.steps import Head, ReadRequest, ReadTurns
 from sash.inspect.html import render
 from sash.limits.ceilings import Account, Charge
 from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
-from sash.stores import Store
+from sash.stores import SqliteStore, Store
 from sash.stores.attempts import AttemptSums
 from sash.stores.port import Hit, UsageRow
 
 LISTED = 50
 TURNS = 20
+MANY = 100_000
 GROUPS = ("day", "model", "conversation")
 
 
@@ -152,15 +154,38 @@ def _page(store: Store, head: Head, id: str) -> str:
 @click.argument("query")
 @click.option("--id", "id", help="Search this conversation only.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Hits shown.")
-def search(database: str, query: str, id: str | None, limit: int) -> None:
-    """Find turns that hold all words of QUERY, the best first."""
+@click.option("--semantic", is_flag=True, help="Find by meaning, whatever the words (extra `semantic`).")
+def search(database: str, query: str, id: str | None, limit: int, semantic: bool) -> None:
+    """Find turns that hold all words of QUERY, or (--semantic) that mean something like it, the best first."""
     with closing(open_database(database)) as store:
-        hits = store.search(query, namespace=namespace(), conversation=id, limit=limit)
+        found = _near(store, query, id, limit) if semantic else None
+        hits = store.search(query, namespace=namespace(), conversation=id, limit=limit) if found is None else found
     out = console()
     for hit in hits:
         out.print(_hit(hit), soft_wrap=True)
     if not hits:
-        out.print("nothing found; all words of the query must occur in one turn")
+        out.print("nothing found" if semantic else "nothing found; all words of the query must occur in one turn")
+
+
+def _near(store: SqliteStore, query: str, id: str | None, limit: int) -> list[Hit]:
+    """The turns nearest in meaning, in one conversation or in all; a turn that forks share is shown once."""
+    names = [id] if id else [info.id for info in store.conversations(namespace=namespace(), limit=MANY)]
+    hits: dict[int, Hit] = {}
+    for name in names:
+        key = find(store, name).conversation
+        near = dict(store.near_turns(NearTurns(conversation=key, text=query, embedder=True, gains=(), most=limit)))
+        turns = store.read_seqs(ReadSeqs(conversation=key, seqs=tuple(near), model=""))
+        for turn, _ in turns:
+            hits.setdefault(turn.id, _as_hit(name, turn, near[turn.seq]))
+    return sorted(hits.values(), key=lambda hit: hit.score)[:limit]
+
+
+def _as_hit(name: str, turn: Turn, closeness: float) -> Hit:
+    """A turn as a search result; the smaller the score the better, as with words."""
+    return Hit(
+        conversation=name, turn=turn.id, seq=turn.seq, role=turn.role, at=turn.at,
+        snippet=turn.text, score=-closeness,
+    )  # fmt: skip
 
 
 def _hit(hit: Hit) -> Text:

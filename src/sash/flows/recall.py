@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from sash.flows.steps import Flow, StoreStep
-from sash.flows.talk import Counter
+from sash.flows.steps import Flow, ReadHead, ReadTurns, StoreStep
+from sash.flows.talk import Chat, Counter
 from sash.model.blocks import text_block
 from sash.model.counts import Count
 from sash.model.turns import Turn
@@ -21,6 +21,10 @@ from sash.recall.query import Query, Term
 from sash.recall.ranking import BY_MEANING, BY_WORDS, DEEP, Matches, fuse, keyword_scores, ranked, spread, weight
 from sash.recall.settings import Embedder, Found, Recall
 
+AT_ONCE = 256
+"""Turns embedded before anything else is asked."""
+RUN = 200
+"""Newest turns among which the newest question is looked for: a run of that many turns is quoted to itself."""
 NAMED = 4
 """Words that a reason names at most."""
 SURE_WORDS = 0.3
@@ -104,7 +108,7 @@ def recall(
     if sure and not _sure(settings, matches, near, without):
         return []
     values = fuse(rankings)
-    seqs = tuple(seq for seq in ranked(values) if seq not in without)
+    seqs = tuple(seq for seq in ranked(values) if seq not in without and (until is None or seq < until))
     turns = yield from ReadSeqs(conversation=conversation, seqs=seqs, model=model)
     reasons = _Reasons(matches, near)
     candidates = [
@@ -112,6 +116,25 @@ def recall(
         for turn, count in turns
     ]
     return pack(candidates, settings.tokens, _size(counter), _worth(matches))
+
+
+def search_history(chat: Chat, query: Query, settings: Recall, model: str) -> Flow[list[Found]]:
+    """What answers `query` among the turns before the newest question, which would find itself."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    newest = yield from ReadTurns(conversation=chat.conversation, limit=RUN, newest=True)
+    until = next((turn.seq for turn in reversed(newest) if turn.plain), head.seq + 1)
+    return (yield from recall(chat.conversation, query, settings, chat.counter, model, until=until))
+
+
+def embed(conversation: int, embedder: bool | Embedder, go_on: Callable[[], bool]) -> Flow[int]:
+    """Give all turns without a vector theirs, some at a time, as long as `go_on()`; how many it were."""
+    done = 0
+    while go_on():
+        some = yield from EmbedTurns(conversation=conversation, embedder=embedder, most=AT_ONCE)
+        done += some
+        if some < AT_ONCE:
+            break
+    return done
 
 
 def _sure(settings: Recall, matches: Matches, near: Mapping[int, float], without: Collection[int]) -> bool:

@@ -509,6 +509,20 @@ class Mend(StoreStep[None]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Redact(StoreStep[int]):
+    """Take the words of a turn out of the record for good, with all that was made of them.
+
+    The result is how many turns it were: those that repeat it go along. Raises NotFound.
+    """
+
+    method: ClassVar[str] = "redact"
+    conversation: int
+    turn: int
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppendTurns(StoreStep[Sequence[Turn]]):
     """Record turns that were said elsewhere (imports), in one transaction. Raises Conflict."""
 

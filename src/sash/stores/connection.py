@@ -21,7 +21,7 @@ from typing import Any
 from sash.errors import ConversationClosed, ForeignDatabase, NewerSchema, StoreUnavailable
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
-SCHEMA = 20
+SCHEMA = 21
 """How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
@@ -149,6 +149,11 @@ class Connection:
             except BaseException:
                 self._sqlite.rollback()
                 raise
+
+    def empty_log(self) -> None:
+        """Bring all that was committed into the file itself, as far as other connections let it."""
+        with self._locked(), self._translated():
+            self._sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

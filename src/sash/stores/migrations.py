@@ -287,6 +287,20 @@ def m020_bulk(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m021_forgotten(db: Database) -> None:
+    """What was forgotten on a user's request: which turns, when and why, without a word of theirs."""
+    db.execute(
+        """CREATE TABLE forgotten (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        turns TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at REAL NOT NULL
+    ) STRICT"""
+    )
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -27,6 +27,7 @@ from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
 from sash.stores.bulk import BulkBatches
 from sash.stores.connection import Connection
+from sash.stores.forgetting import Forgetting
 from sash.stores.health import Healths
 from sash.stores.lineage import Lines
 from sash.stores.memos import SqliteMemos
@@ -42,7 +43,7 @@ _EPOCH = (
 )
 
 
-class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog):
+class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, Forgetting):
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads.

@@ -1,0 +1,123 @@
+"""Forgetting on a user's request: the words are gone from the file and from all that was made of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sash import Conversation, Recall, SteppedWindow, check_request
+from sash.errors import NotFound
+from sash.simulator import Simulator
+from walks import TOOL
+
+SECRET = "zebrawood"
+FILLER = "Now tell me something quite different about the weather in the mountains, please, number {}. "
+
+
+class Bag:
+    """An embedder of words: each text's letters."""
+
+    name = "bag"
+
+    def embed(self, texts: list[str], /) -> list[list[float]]:
+        """How often each letter stands in a text."""
+        return [[float(text.lower().count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+
+
+@pytest.fixture
+def sim() -> Simulator:
+    """A simulator with a clock of its own."""
+    return Simulator()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the record is."""
+    return tmp_path / "chats.db"
+
+
+@pytest.fixture
+def chat(path: Path, sim: Simulator) -> Iterator[Conversation]:
+    """A conversation that was told a secret, lost it from view, and recalled it."""
+    with Conversation(
+        path, id="a", client=sim.client(), clock=sim.clock.now, budget=2_000, keep=300, max_tokens=300,
+        strategy=SteppedWindow(), recall=Recall(tokens=400, semantic=Bag()),
+    ) as found:  # fmt: skip
+        found.send(f"The password of the cellar is {SECRET} 4471.")
+        for number in range(9):
+            found.send(FILLER.format(number) * 6)
+        found.send("What is the password of the cellar?")
+        found.settle()
+        yield found
+
+
+def test_no_word_of_it_is_left_in_the_file(chat: Conversation, path: Path) -> None:
+    """Neither tables nor indexes, vectors, free pages or the log hold it once all that quoted it is redacted."""
+    saying = [turn for turn in chat.history() if SECRET in turn.text]
+    assert sum(chat.redact(turn, reason="asked for") for turn in saying) >= len(saying) > 1
+    assert chat.recall(SECRET) == []
+    assert all(turn.attached is None or SECRET not in turn.attached.content for turn in chat.history())
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM turns_fts WHERE turns_fts MATCH ?", (SECRET,)).fetchone() == (0,)
+        assert db.execute("SELECT count(*), min(reason) FROM forgotten").fetchone() == (len(saying), "asked for")
+    db.close()
+    chat.close()
+    kept = [one.read_bytes().lower() for one in path.parent.iterdir()]
+    assert kept and all(SECRET.encode() not in data for data in kept)
+
+
+def test_a_redacted_turn_leaves_a_gap_and_ends_the_epoch(chat: Conversation) -> None:
+    """The turn keeps its place; the next request is legal, begins an epoch and does not hold the words."""
+    first = chat.history()[0]
+    chat.redact(first)
+    assert chat.history()[0].text == "[redacted]" and chat.history()[0].id == first.id
+    plan = chat.plan("And now?")
+    assert plan.cut and check_request(plan.body) == []
+    assert not chat.request(1).intact and "[redacted]" in str(chat.request(1).body)
+
+
+def test_what_repeats_it_goes_along(chat: Conversation) -> None:
+    """A question that was asked again holds the same words."""
+    chat.regenerate()
+    question = next(turn for turn in reversed(chat.history()) if turn.plain)
+    assert chat.redact(question) == 2
+
+
+def test_calls_and_results_stay_a_pair(chat: Conversation, sim: Simulator) -> None:
+    """A redacted call or result keeps id and name, so that the history stays legal."""
+    sim.script([[{"type": "tool_use", "name": "lookup", "input": {"word": SECRET}}]])
+    call = chat.send("Look it up.", tools=[TOOL]).tool_calls[0]["id"]
+    sim.script([])
+    chat.submit({call: f"It says {SECRET}."})
+    for turn in chat.history(limit=4)[1:3]:
+        chat.redact(turn)
+    assert all(SECRET not in turn.content for turn in chat.history(limit=4)[1:3])
+    assert check_request(chat.plan("And now?").body) == []
+    assert chat.send("And now?").stop_reason == "end_turn"
+
+
+def test_a_fork_that_shares_it_forgets_it_too(chat: Conversation) -> None:
+    """A shared turn is one turn: the fork's next request begins an epoch without the words."""
+    with chat.fork(id="b") as fork:
+        chat.redact(chat.history()[0])
+        assert fork.history()[0].text == "[redacted]"
+        assert fork.plan("And now?").cut
+
+
+def test_another_object_does_not_send_what_it_remembers(chat: Conversation, path: Path, sim: Simulator) -> None:
+    """A conversation that was open meanwhile sends the gap, not the words it had in memory."""
+    with Conversation(path, id="a", client=sim.client(), clock=sim.clock.now, budget=9_000) as other:
+        other.plan("Is it there?")
+        for turn in chat.history():
+            if SECRET in turn.text:
+                chat.redact(turn)
+        assert SECRET not in str(other.plan("Is it there?").body)
+
+
+def test_only_a_turn_of_the_branch_can_be_redacted(chat: Conversation) -> None:
+    """An unknown id is refused, and nothing changes."""
+    with pytest.raises(NotFound):
+        chat.redact(10_000)
