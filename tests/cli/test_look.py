@@ -135,3 +135,13 @@ def test_a_missing_file_is_not_created(run: Run, tmp_path: Path) -> None:
 def test_version(run: Run) -> None:
     """--version names the program and its version."""
     assert run("--version").output.startswith("sash, version ")
+
+
+def test_usage_tells_what_was_answered_from_memory(run: Run, path: Path, sim: Simulator) -> None:
+    """Hits, what they saved, and what is kept; nothing where there is no memo."""
+    with sim.client() as client:
+        for name in "ab":
+            with Conversation(path, id=name, model="claude-sonnet-5-5", client=client, memo=True) as chat:
+                chat.send("When do you open?")
+    shown = run("usage", path)
+    assert "memo: 1 of 2 requests answered (50%)" in " ".join(shown.output.split())

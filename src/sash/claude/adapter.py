@@ -13,6 +13,7 @@ from sash.claude import translate
 from sash.claude.batch import AsyncBatches, Batches
 from sash.claude.clients import reject_unsupported
 from sash.claude.context import forecasting
+from sash.claude.keys import Clients
 from sash.errors import NotSupported
 from sash.flows.batch_steps import BATCH_STEPS
 from sash.flows.steps import CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
@@ -24,20 +25,20 @@ class Claude:
 
     def __init__(self, client: Any, keyed: Mapping[str, Any] | None = None) -> None:
         self.client = client
-        self._keyed = keyed or {}
+        self._clients = Clients(client, keyed)
 
     def perform(self, step: Step[Any]) -> Any:
         """Do one step."""
         if isinstance(step, BATCH_STEPS):
-            return Batches(self.client).perform(step)
+            return Batches(self._clients.of("")).perform(step)
         try:
             match step:
                 case Send():
-                    create = _messages(self._keyed.get(step.wire.key, self.client), step.wire.betas).create
+                    create = _messages(self._clients.of(step.wire.key), step.wire.betas).create
                     with forecasting(step.wire.forecast):
                         return translate.answer(create(**translate.call_arguments(step.wire)))
                 case OpenStream():
-                    open_stream = _messages(self._keyed.get(step.wire.key, self.client), step.wire.betas).stream
+                    open_stream = _messages(self._clients.of(step.wire.key), step.wire.betas).stream
                     with forecasting(step.wire.forecast):
                         return open_stream(**translate.call_arguments(step.wire)).__enter__()
                 case NextEvent():
@@ -48,7 +49,7 @@ class Claude:
                 case CloseStream():
                     return step.handle.close()
                 case CountTokens():
-                    count = _messages(self.client, step.betas).count_tokens
+                    count = _messages(self._clients.of(""), step.betas).count_tokens
                     return count(**translate.count_arguments(step.params, step.betas)).input_tokens
         except translate.error_types() as error:
             raise translate.remote_error(error) from error
@@ -60,20 +61,20 @@ class AsyncClaude:
 
     def __init__(self, client: Any, keyed: Mapping[str, Any] | None = None) -> None:
         self.client = client
-        self._keyed = keyed or {}
+        self._clients = Clients(client, keyed)
 
     async def perform(self, step: Step[Any]) -> Any:
         """Do one step."""
         if isinstance(step, BATCH_STEPS):
-            return await AsyncBatches(self.client).perform(step)
+            return await AsyncBatches(self._clients.of("")).perform(step)
         try:
             match step:
                 case Send():
-                    create = _messages(self._keyed.get(step.wire.key, self.client), step.wire.betas).create
+                    create = _messages(self._clients.of(step.wire.key), step.wire.betas).create
                     with forecasting(step.wire.forecast):
                         return translate.answer(await create(**translate.call_arguments(step.wire)))
                 case OpenStream():
-                    open_stream = _messages(self._keyed.get(step.wire.key, self.client), step.wire.betas).stream
+                    open_stream = _messages(self._clients.of(step.wire.key), step.wire.betas).stream
                     with forecasting(step.wire.forecast):
                         return await open_stream(**translate.call_arguments(step.wire)).__aenter__()
                 case NextEvent():
@@ -84,7 +85,7 @@ class AsyncClaude:
                 case CloseStream():
                     return await step.handle.close()
                 case CountTokens():
-                    count = _messages(self.client, step.betas).count_tokens
+                    count = _messages(self._clients.of(""), step.betas).count_tokens
                     return (await count(**translate.count_arguments(step.params, step.betas))).input_tokens
         except translate.error_types() as error:
             raise translate.remote_error(error) from error

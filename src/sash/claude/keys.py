@@ -5,7 +5,7 @@ The record knows a key by the name it has here. Which one a request goes with is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,20 @@ def first_client(pool: KeyPool | None, client: Any, *, waits: bool) -> Any:
         return client
     sdk = _load_anthropic()
     return (sdk.AsyncAnthropic if waits else sdk.Anthropic)(api_key=pool.keys[0].secret)
+
+
+class Clients:
+    """A client for each key. What names no key (counting, summaries) goes with the key that was used last."""
+
+    def __init__(self, client: Any, keyed: Mapping[str, Any] | None = None) -> None:
+        self.client = client
+        self._keyed = keyed or {}
+        self._last = ""
+
+    def of(self, key: str) -> Any:
+        """The client for a key by its name."""
+        self._last = key or self._last
+        return self._keyed.get(self._last, self.client)
 
 
 def keyed(pool: KeyPool | None, client: Any) -> dict[str, Any]:

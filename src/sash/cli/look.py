@@ -32,6 +32,7 @@ from sash.flows.recall import NearTurns, ReadSeqs
 from sash.flows.steps import Head, ReadRequest, ReadTurns
 from sash.inspect.html import render
 from sash.limits.ceilings import Account, Charge
+from sash.limits.memo import MemoUse
 from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
 from sash.stores import SqliteStore, Store
@@ -207,11 +208,13 @@ def usage(database: str, by: str, id: str | None, as_json: bool) -> None:
         rows = store.usage(by=groups, namespace=namespace(), conversation=id)
         sums = store.attempts.sums(namespace=namespace(), conversation=id)
         accounts = store.spend.newest()
+        memo = store.memos.use()
     if as_json:
         print_json([_as_json(groups, row) for row in rows])
         return
     console().print(_usage_table(groups, rows))
-    for line in (*_attempts(sums), *map(_account, accounts if id is None else ())):
+    whole = (*map(_account, accounts), *_memo(memo)) if id is None else ()
+    for line in (*_attempts(sums), *whole):
         console().print(Text(line), soft_wrap=True)
 
 
@@ -225,6 +228,15 @@ def _attempts(sums: AttemptSums) -> Iterator[str]:
     if sums.held:
         held = ", ".join(f"{name} {count:,}" for name, count in sorted(sums.held.items()))
         yield f"not sent, by what answered or held them: {held}"
+
+
+def _memo(use: MemoUse) -> Iterator[str]:
+    """What was answered from memory, where that was on."""
+    if use.asked:
+        yield (
+            f"memo: {use.hits:,} of {use.asked:,} requests answered ({percent(use.rate)}), {dollars(use.saved)} saved; "
+            f"{use.entries:,} replies kept, {use.size:,} bytes"
+        )
 
 
 def _account(found: tuple[Account, Charge]) -> str:

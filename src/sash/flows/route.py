@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sash.errors import BudgetExceeded, InvalidContent, Unavailable
+from sash.flows.keys import held
 from sash.flows.prepare import prepare
 from sash.flows.steps import Flow, Head, Now, ReadHead, ReadHealth, ReadSpent
 from sash.flows.talk import Chat
@@ -91,6 +92,8 @@ def _asked(
     named = getattr(ways.route, "models", ())
     models = tuple(dict.fromkeys((settings.model, *ways.fallback.models, *named, *filter(None, [present]))))
     models = tuple(model for model in models if model == settings.model or model in ways.cards)
+    if chat.places is not None and head.key:
+        settings = held(chat.places, settings, head.key)
     now = yield from Now()
     health = yield from ReadHealth(models=models, since=now - ways.fallback.rest)
     options: tuple[Option, ...] = ()

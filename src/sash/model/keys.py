@@ -54,7 +54,8 @@ class Places:
         return tuple(sorted(turned, key=lambda name: (name in out, name not in near)))
 
     def _named(self, name: str) -> Place:
-        return next(place for place in self.places if place.name == name)
+        """The place of a key; one that left the pool leads to nobody else's."""
+        return next((place for place in self.places if place.name == name), Place(name=name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

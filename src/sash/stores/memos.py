@@ -76,8 +76,10 @@ class SqliteMemos:
 
     def use(self) -> MemoUse:
         """What it holds, and how often it served."""
-        with self._connection.writing() as db:
-            self._count(db, hits=0, saved=0.0)
+        if self._asked:
+            with self._connection.writing() as db:
+                self._count(db, hits=0, saved=0.0)
+        with self._connection.reading() as db:
             held = db.execute("SELECT count(*) AS entries, total(size) AS size FROM memos").fetchone()
             used = db.execute("SELECT * FROM memo_use").fetchone()
         return MemoUse(
