@@ -165,8 +165,7 @@ def test_a_repair_begins_an_epoch(talk: Talk, sim: Simulator) -> None:
     chat = talk(strategy=Everything())
     for number in range(3):
         chat.send(f"question {number}")
-    chat.extend([Draft(role="user", content=dumps([text("x")])), Draft(role="assistant", content=dumps([call("x")]))])
-    given_history(chat, ("user", [text("y")]), ("assistant", [text("z")]))
+    given_history(chat, user(text("x")), ("assistant", [call("x")]), user(text("y")), ("assistant", [text("z")]))
     forked = chat.fork(id="b")
     chat.check(repair=True)
     for each in (chat, forked):

@@ -7,31 +7,87 @@ is legal for planner and judge, the budget holds, and no recorded turn changes o
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import held
+from held import bare
 from sash import Conversation, Recall, check_request
 from sash.errors import BudgetExceeded, NothingToRetry, RemoteError
 from sash.flows.branch import PastRequest
 from sash.model.blocks import dumps
+from sash.model.cards import card
+from sash.model.epochs import Epoch
+from sash.model.turns import by_exchange, spoken
 from sash.simulator import CutStream, PromptTooLong, RateLimited, Refusal, Simulator, Stopped
 from sash.simulator.core import Attempt
 
 MODEL = "claude-sonnet-5-5"
+MODELS = (MODEL, "claude-opus-4-6", "claude-sonnet-5", "claude-opus-4-5", "claude-fable-5-2")
+"""Models that bind thinking, keep it, or keep the last turn's; with and without system turns."""
 TOOL = {
     "name": "lookup",
     "description": "Look a word up.",
     "input_schema": {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]},
 }
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") + (300).to_bytes(4, "big")
+SHOWN: tuple[dict[str, Any], ...] = (
+    {
+        "type": "image",
+        "source": {"type": "base64", "media_type": "image/png", "data": base64.b64encode(PNG).decode()},
+    },
+    {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Crate 1138 holds lamps."}},
+    {
+        "type": "search_result",
+        "source": "https://example.com",
+        "title": "Lamps",
+        "content": [{"type": "text", "text": "Seven lamps."}],
+        "citations": {"enabled": True},
+    },
+)
+"""What can be shown beside a question."""
 WORDS = "the harbour ledger of 1138 crates, seven lamps and a patient clerk named Oda who counts them twice. "
 
 
 def text_of(size: int, seed: int) -> str:
     """Prose of about `size` words that differs by seed."""
     return f"Note {seed}: " + " ".join((WORDS * (1 + size // 16)).split()[:size]) + f" What of {seed}?"
+
+
+@cache
+def thought_elsewhere() -> dict[str, Any]:
+    """A thinking block that is genuine, and bound to another conversation."""
+    with Simulator().client() as client:
+        reply = client.messages.create(
+            model=MODEL, max_tokens=1_000, messages=[{"role": "user", "content": "What of the lamps?"}]
+        )
+    block: dict[str, Any] = reply.content[0].to_dict()
+    assert block["type"] == "thinking"
+    return block
+
+
+class Died(BaseException):
+    """The process ended here."""
+
+
+class Dying:
+    """A store whose process dies when `at` is called: nothing is written from then on."""
+
+    def __init__(self, store: Any, at: str) -> None:
+        self.store, self.at, self.dead = store, at, False
+
+    def __getattr__(self, name: str) -> Any:
+        self.dead = self.dead or name == self.at
+        if self.dead:
+            raise Died(name)
+        return getattr(self.store, name)
 
 
 class Walk:
@@ -57,12 +113,16 @@ class Walk:
         self.checked = 0
         self.turns = 0
         self.system = system
+        self.model = MODEL
+        self.tools: list[Any] | None = None
+        self.pinned: dict[tuple[str, int], bool] = {}
         self.chat = self._open("first", system=system)
 
     def _open(self, id: str, **settings: Any) -> Conversation:
         return Conversation(
-            self.path, id=id, model=MODEL, strategy=self.strategy, budget=self.budget, keep=self.keep,
-            max_tokens=4_000, client=self.client, clock=self.sim.clock.now, recall=self.recall, **settings,
+            self.path, id=id, model=self.model, strategy=self.strategy, budget=self.budget, keep=self.keep,
+            max_tokens=4_000, client=self.client, clock=self.sim.clock.now, recall=self.recall,
+            tools=self.tools, **settings,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -83,9 +143,9 @@ class Walk:
         finally:
             chat.settle()
             attempts = self.messages[before:]
-            assert len(attempts) <= 1, "one operation is one request"
-            if attempts:
-                self.made[before] = (chat.id, self._newest_request(chat))
+            newest = self._newest_request(chat) if attempts else 0
+            for index in range(len(attempts)):
+                self.made[before + index] = (chat.id, newest - len(attempts) + 1 + index)
 
     @property
     def messages(self) -> list[Attempt]:
@@ -151,29 +211,121 @@ class Walk:
         with self._talking():
             self.chat.send(text_of(10, self.turns), tools=[TOOL])
         self.sim.script([])
-        if answer and (open_call := self._open_call()):
-            self.answer_tool(open_call)
+        if answer and (calls := self._open_calls()):
+            self.answer_tools(calls)
 
     def answer_call(self, **options: Any) -> None:
-        """The result of the newest reply's call, where it has one; `system` changes meanwhile."""
-        if open_call := self._open_call():
-            self.answer_tool(open_call, **options)
+        """The results of the newest reply's calls, where it has any; `system` changes meanwhile."""
+        if calls := self._open_calls():
+            self.answer_tools(calls, **options)
 
     def change_system_in_a_tool_run(self) -> None:
         """Another system prompt while a tool exchange is open: a cut is forced inside it."""
         self.answer_call(system=f"You are clerk {self.turns}. " + WORDS * 3)
 
-    def _open_call(self) -> str | None:
+    def _open_calls(self) -> list[str]:
         newest = self.chat.history(limit=1)
         if not newest or newest[-1].role != "assistant" or newest[-1].state != "answered":
-            return None
-        return next((str(b["id"]) for b in newest[-1].blocks if b["type"] == "tool_use"), None)
+            return []
+        return [str(block["id"]) for block in newest[-1].blocks if block["type"] == "tool_use"]
 
-    def answer_tool(self, call: str, size: int = 30, **options: Any) -> None:
-        """The result of a tool call."""
-        found = [{"type": "tool_result", "tool_use_id": call, "content": text_of(size, self.turns)}]
+    def answer_tools(self, calls: Sequence[str], size: int = 30, **options: Any) -> None:
+        """The results of tool calls."""
+        found = [{"type": "tool_result", "tool_use_id": call, "content": text_of(size, self.turns)} for call in calls]
         with self._talking():
             self.chat.send(found, **options)
+
+    def call_tools(self, results: Sequence[bool] = (True, False)) -> None:
+        """Calls at once; `submit` answers those that are True, and the others with an error."""
+        call = {"type": "tool_use", "name": "lookup", "input": {"word": "lamp"}}
+        self.sim.script([[{"type": "text", "text": "Let me look."}, *[call] * len(results)]])
+        with self._talking():
+            self.chat.send(text_of(10, self.turns), tools=[TOOL])
+        self.sim.script([])
+        if calls := self._open_calls():
+            found = {id: text_of(25, self.turns) for id, there in zip(calls, results, strict=True) if there}
+            with self._talking():
+                self.chat.submit(found)
+
+    def run_tools(self, steps: int = 4, size: int = 120, dies: int = 0) -> None:
+        """A run of so many calls, two at once; at the call number `dies` the process ends."""
+        made = iter(range(1, steps + 1))
+        called = iter(range(1, 10 * steps))
+
+        def reply(_: Any) -> Any:
+            step = next(made, None)
+            call = {"type": "tool_use", "name": "lookup", "input": {"word": f"w{step}"}}
+            return [call] * (1 + step % 2) if step is not None else "All done."
+
+        def lookup(word: str) -> str:
+            """Look a word up."""
+            if next(called) == dies:
+                raise Died(word)
+            return f"{word}: {text_of(size, self.turns)}"
+
+        self.sim.script(reply)
+        with self._talking(), contextlib.suppress(Died):
+            self.chat.run(text_of(10, self.turns), tools=[lookup], max_steps=steps + 2)
+        self.sim.script([])
+        if dies:
+            self.restart()
+
+    def die(self, at: str = "finish_request", size: int = 20) -> None:
+        """The process ends in the middle of a request, before the store is told."""
+        store = self.chat._store
+        self.chat._store = Dying(store, at)  # type: ignore[assignment]
+        with self._talking(), contextlib.suppress(Died):
+            self.chat.send(text_of(size, self.turns))
+        self.chat._store = store
+        self.restart()
+
+    def show(self, kind: int = 0) -> None:
+        """A question with a picture, a document or a search result, in front of its text."""
+        with self._talking():
+            self.chat.send([SHOWN[kind % len(SHOWN)], {"type": "text", "text": text_of(9, self.turns)}])
+
+    def instruct(self, size: int = 9) -> None:
+        """An instruction between turns."""
+        self.chat.instruct(f"From now on: {text_of(size, self.turns)}")
+        self.turns += 1
+
+    def change_model(self, which: int = 1, mode: int = 0) -> None:
+        """Another model from this send on, with one of its own ways to think."""
+        self.model = MODELS[which % len(MODELS)]
+        known = card(self.model).thinking_modes
+        modes = [mode for mode in known if mode != "enabled" or "adaptive" not in known]  # the SDK warns of it there
+        thinking: dict[str, Any] = {"type": modes[mode % len(modes)]}
+        if thinking["type"] == "enabled":
+            thinking["budget_tokens"] = 1_024
+        with self._talking():
+            self.chat.send(text_of(10, self.turns), model=self.model, thinking=thinking)
+        self.model = self.chat.model
+
+    def no_tools(self) -> None:
+        """One send without tools: they stay in the prefix, with tool_choice none."""
+        with self._talking():
+            self.chat.send(text_of(8, self.turns), tools=[])
+
+    def paused(self) -> None:
+        """The server pauses a reply, and it is continued."""
+        self.send_in_trouble(Stopped(tokens=5, reason="pause_turn"))
+
+    def window_full(self) -> None:
+        """A reply runs into the end of the window: one forced cut and one more request."""
+        self.send_in_trouble(Stopped(tokens=5, reason="model_context_window_exceeded"))
+
+    def hear_elsewhere(self, called: bool = False) -> None:
+        """What was said elsewhere is recorded; `called`: up to a tool call that nobody answered."""
+        call = {"type": "tool_use", "id": f"toolu_else{self.turns}", "name": "lookup", "input": {"word": "lamp"}}
+        said = [thought_elsewhere(), {"type": "text", "text": text_of(12, self.turns)}, *([call] if called else [])]
+        self.chat.extend(
+            [{"role": "user", "content": text_of(9, self.turns)}, {"role": "assistant", "content": said}],
+        )
+        self.turns += 1
+        if called:
+            self.tools = [TOOL]  # whoever brings calls along brings the tools
+            self.restart()
+            self.send(9)
 
     def fork(self, where: int = 0) -> None:
         """Go on in a conversation of its own, from some reply or from the newest turn."""
@@ -227,8 +379,12 @@ class Walk:
     def pin(self, where: int = 0, pinned: bool = True) -> None:
         """Pin or unpin some exchange."""
         turns = [turn for turn in self.chat.history() if turn.state != "withdrawn"]
+        turns = turns[next((at for at, turn in enumerate(turns) if turn.plain), len(turns)) :]
         if turns:
-            self.chat.pin(turns[where % len(turns)], pinned=pinned)
+            turn = turns[where % len(turns)]
+            self.chat.pin(turn, pinned=pinned)
+            opening = next((t for t in reversed(turns) if t.plain and t.seq <= turn.seq), turns[0])
+            self.pinned[self.chat.id, opening.id] = pinned
 
     def change_system(self) -> None:
         """Another system prompt, from this send on."""
@@ -259,6 +415,8 @@ class Walk:
         for index in range(self.checked, len(attempts)):
             id, number = self.made[index]
             self.check_request(attempts[index], id, number)
+        if len(attempts) > self.checked:
+            self.check_pins(*self.made[len(attempts) - 1])
         self.checked = len(attempts)
         self.check_record()
 
@@ -269,6 +427,9 @@ class Walk:
         assert same_bytes(attempt.body, past.body), (id, number)
         assert check_request(past.body, betas=past.request.sent.betas) == []
         assert not self.gone & {turn.id for turn in past.turns}, "a withdrawn turn was sent"
+        held.form(past.body)
+        held.newest_intact(past)
+        held.thinking_one_run(past)
         assert attempt.fault is not None or attempt.status == 200, attempt.error
         if attempt.usage is not None and not getattr(self.strategy, "ignores_budget", False):
             # A bound holds at its coverage, not always: a small overrun is no broken law.
@@ -291,12 +452,35 @@ class Walk:
             before = self.past(id, earlier)
             if before.epoch.id != past.epoch.id or before.request.usage is None or before.request.turn not in on_line:
                 continue
-            if before.request.stop_reason == "refusal":
+            if before.request.stop_reason == "refusal" or self.says_nothing(before.request.reply):
                 continue
             mine, theirs = bare(before.body["messages"]), bare(past.body["messages"])
+            if mine[-1]["role"] == "assistant":  # a paused tail, which may be given up
+                mine.pop()
             assert theirs[: len(mine)] == mine, (id, earlier, past.number)
             assert bare(before.body.get("system")) == bare(past.body.get("system"))
             assert bare(before.body.get("tools")) == bare(past.body.get("tools"))
+
+    def says_nothing(self, reply: int | None) -> bool:
+        """Whether a reply leaves nothing to send back: a thought that was cut off. What it answered is still open."""
+        blocks = [] if reply is None else json.loads(self.content_of(reply))
+        return not any(block["type"] not in held.THOUGHTS and block.get("text") != "" for block in blocks)
+
+    def content_of(self, turn: int) -> str:
+        """The recorded content of a turn."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as db:
+            return str(db.execute("SELECT content FROM turns WHERE id = ?", (turn,)).fetchone()[0])
+
+    def check_pins(self, id: str, number: int) -> None:
+        """At a cut, pinned exchanges stand whole in the view; within an epoch it only grows."""
+        past = self.past(id, number)
+        if id != self.chat.id or (number > 1 and same_view(self.past(id, number - 1).epoch, past.epoch)):
+            return
+        older = [
+            turn for turn in self.chat.history() if turn.seq <= past.request.sent.last and turn.id not in self.gone
+        ]
+        exchanges = [group for group in by_exchange(spoken(older)) if self.pinned.get((id, group[0].id))]
+        held.pins_stand(past, [group for group in exchanges if group[-1].seq < past.request.sent.last])
 
     def past(self, id: str, number: int) -> PastRequest:
         """A request of any conversation of this walk."""
@@ -319,19 +503,17 @@ class Walk:
 
 def summarises(attempt: Attempt) -> bool:
     """Whether an attempt asked for a summary: of another model, of the chat's own on a side branch, of the API."""
-    if attempt.body.get("model") != MODEL or attempt.body.get("compaction"):
+    if attempt.body.get("model") not in MODELS or attempt.body.get("compaction"):
         return True
     return "software that keeps this conversation" in dumps(attempt.body["messages"][-1])
+
+
+def same_view(before: Epoch, now: Epoch) -> bool:
+    """Whether no cut lies between them: it is the same epoch, or one in which only the API clears more."""
+    return replace(now, id=before.id, relief=before.relief, reason=before.reason) == before
 
 
 def same_bytes(sent: Any, rebuilt: Any) -> bool:
     """Whether every field of a body is the same JSON text (the order of top-level fields carries no meaning)."""
     sent = {name: value for name, value in sent.items() if name != "stream"}
     return set(sent) == set(rebuilt) and all(dumps(sent[name]) == dumps(rebuilt[name]) for name in sent)
-
-
-def bare(value: Any) -> Any:
-    """Without cache markers, wherever they stand."""
-    if isinstance(value, dict):
-        return {key: bare(item) for key, item in value.items() if key != "cache_control"}
-    return [bare(item) for item in value] if isinstance(value, list) else value

@@ -26,12 +26,13 @@ from sash.claude.structured import format_of, read
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.drive import AsyncRun, Performer, Run, Tell, drive, drive_async
-from sash.errors import CallerError, ConversationClosed, InvalidContent, InvalidOption
+from sash.errors import ConversationClosed, InvalidContent, InvalidOption
 from sash.flows import branch, steps
 from sash.flows.ask import send
 from sash.flows.branch import PastRequest
 from sash.flows.check import check
 from sash.flows.count import count
+from sash.flows.extend import extend
 from sash.flows.instruct import instruct, instruction
 from sash.flows.once import Submission, once
 from sash.flows.prepare import Prepared, prepare
@@ -42,7 +43,7 @@ from sash.flows.steps import Flow, Head
 from sash.flows.summarise import resummarise, summarise, summariser
 from sash.flows.summary_jobs import Made
 from sash.flows.summary_steps import ReadSummaries
-from sash.flows.talk import Chat, Sizes
+from sash.flows.talk import Chat, Sizes, noticed
 from sash.model.blocks import as_blocks, dumps, plain, without_white_space
 from sash.model.cards import ModelCard, Ttl
 from sash.model.cards import card as card_of
@@ -318,10 +319,11 @@ class _Talk:
 
     def _lasting(self, flow: Flow[Reply], keep: Callable[[], None], arguments: Mapping[str, Any]) -> Flow[Reply]:
         """The reply, parsed where that was asked for, and what the call makes last, lasting."""
+        begun: list[steps.BeginRequest] = []
         try:
-            reply = yield from flow
-        except BaseException as error:  # Ctrl-C too: the record knows the new system and tools by then
-            if not isinstance(error, CallerError | GeneratorExit):
+            reply = yield from noticed(flow, begun.append)
+        except BaseException:  # Ctrl-C too: the record knows the new system and tools from the first request on
+            if begun:
                 keep()
             raise
         keep()
@@ -431,10 +433,7 @@ class _Talk:
         return quoted(found) or "Nothing was found."
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
-        drafts = tuple(_draft(message) for message in messages)
-        head = yield from steps.ReadHead(conversation=self._chat().conversation)
-        now = yield from steps.Now()
-        return (yield from steps.AppendTurns(conversation=head.conversation, head=head.seq, turns=drafts, at=now))
+        return extend(self._chat(), tuple(_draft(message) for message in messages))
 
     def _fork_settings(self, id: str | None) -> dict[str, Any]:
         return {

@@ -11,6 +11,9 @@ import pytest
 from sash import AsyncConversation, Conversation, Everything, check_request
 from sash.errors import NothingToRetry, ReplyInterrupted, RequestRejected, Unavailable
 from sash.flows.ask import MOST_PAUSES
+from sash.flows.steps import AppendTurns, ReadHead
+from sash.model.blocks import as_blocks, dumps
+from sash.model.turns import Draft
 from sash.planning.rules import has_thinking
 from sash.simulator import CutStream, HttpError, RateLimited, Refusal, Reply, Simulator, Stopped
 
@@ -89,7 +92,7 @@ def test_a_paused_turn_that_fails_to_go_on_can_be_retried(talk: Talk, sim: Simul
         chat.retry()
 
 
-@pytest.mark.parametrize("fault", [RateLimited(), CutStream(events=4)])
+@pytest.mark.parametrize("fault", [RateLimited(), CutStream(events=1)])
 def test_a_paused_turn_may_be_given_up(talk: Talk, sim: Simulator, fault: Any) -> None:
     """Saying something else makes it interrupted: the call is not replayed, and requests rebuild as they were."""
     sim.script([*pausing("s1"), "And now for lamps.", "Hello."])
@@ -103,6 +106,21 @@ def test_a_paused_turn_may_be_given_up(talk: Talk, sim: Simulator, fault: Any) -
     assert not any(b["type"] == "server_tool_use" for m in sent for b in m["content"])
     assert legal(sim)
     assert all(chat.request(number).intact for number in (1, 2, 3))
+
+
+def test_what_a_cut_off_continuation_found_stays(talk: Talk, sim: Simulator) -> None:
+    """The call of the piece before has its result, so that piece may stay as it was sent."""
+    sim.script([*pausing("s1"), searched("s1"), "Hello."])
+    sim.fail_at(2, CutStream(events=6))
+    chat = talk(tools=[SEARCH])
+    with pytest.raises(ReplyInterrupted), chat.stream("Find lamps.") as stream:
+        stream.until_done()
+    chat.send("Leave it. Say hello.")
+    assert [turn.state for turn in chat.history()][1:3] == ["answered", "interrupted"]
+    kinds = [block["type"] for message in sim.messages[-1].body["messages"] for block in message["content"]]
+    assert "server_tool_use" in kinds
+    assert "web_search_tool_result" in kinds
+    assert legal(sim)
 
 
 def test_a_paused_stream_goes_on_in_the_same_stream(talk: Talk, sim: Simulator) -> None:
@@ -227,12 +245,48 @@ def strangers_thought(talk: Talk) -> dict[str, Any]:
     return {"role": "assistant", "content": turn.blocks}
 
 
+def written_by_hand(chat: Conversation, *messages: dict[str, Any]) -> None:
+    """What another program wrote into the record, without a word about thinking that is not ours."""
+    assert chat._key is not None
+    head = chat._store.read_head(ReadHead(conversation=chat._key))
+    drafts = tuple(Draft(role=m["role"], content=dumps(as_blocks(m["content"]))) for m in messages)
+    chat._store.append_turns(AppendTurns(conversation=chat._key, head=head.seq, turns=drafts, at=chat._clock()))
+
+
+@pytest.mark.parametrize("fork", [False, True])
+def test_thinking_from_elsewhere_is_never_sent(talk: Talk, sim: Simulator, fork: bool) -> None:
+    """Recorded by `extend`, it begins an epoch without thinking: nothing is refused, on later branches neither."""
+    chat = talk()
+    thought = strangers_thought(talk)
+    chat.send("Hello.")
+    heard = chat.extend([{"role": "user", "content": "Lamps?"}, thought])
+    assert chat.send("Go on.").plan.cut
+    if fork:
+        chat.fork(heard[-1], id="forked").close()
+        assert talk(id="forked").send("Go on here.").plan.cut
+    chat.regenerate()
+    assert not chat.send("And on.").plan.cut
+    assert {attempt.status for attempt in sim.messages} == {200}
+
+
+def test_what_stands_open_is_answered_before_what_was_said_elsewhere(talk: Talk, sim: Simulator) -> None:
+    """Calls get error results of their own, so that the history that follows is legal."""
+    sim.script([[{"type": "tool_use", "name": "look", "input": {}}]])
+    chat = talk(tools=[{"name": "look", "input_schema": {"type": "object"}}])
+    chat.send("Look.")
+    heard = chat.extend([{"role": "user", "content": "Never mind."}, {"role": "assistant", "content": "Fine."}])
+    assert [turn.text for turn in heard] == ["Never mind.", "Fine."]
+    assert chat.history()[2].blocks[0]["is_error"]
+    assert chat.check() == []
+    assert chat.send("Well?").stop_reason == "end_turn"
+
+
 def test_thinking_bound_elsewhere_is_stripped_once(talk: Talk, sim: Simulator) -> None:
     """The 400 is mended by a new epoch without thinking, reported, and does not come again."""
     thought = strangers_thought(talk)
     chat = talk()
     chat.send("Hello.")
-    chat.extend([{"role": "user", "content": "Lamps?"}, thought])
+    written_by_hand(chat, {"role": "user", "content": "Lamps?"}, thought)
     reply = chat.send("Go on.")
     assert "thinking" in reply.notes[0]
     assert reply.plan.cut
@@ -250,7 +304,7 @@ def test_thinking_refused_twice_is_the_callers_to_know(talk: Talk, sim: Simulato
     thought = strangers_thought(talk)
     chat = talk()
     chat.send("Hello.")
-    chat.extend([{"role": "user", "content": "Lamps?"}, thought])
+    written_by_hand(chat, {"role": "user", "content": "Lamps?"}, thought)
     sim.fail_next(HttpError(status=400, message="no"), when=lambda body: len(body["messages"]) == 5)
     before = len(sim.messages)
     with pytest.raises(RequestRejected) as caught:
@@ -288,7 +342,7 @@ def test_drop_block_passes_and_is_reported(talk: Talk, sim: Simulator) -> None:
         betas=["thinking-binding-controls-2026-08-01"],
     )
     chat.send("Hello.")
-    chat.extend([{"role": "user", "content": "Lamps?"}, thought])
+    written_by_hand(chat, {"role": "user", "content": "Lamps?"}, thought)
     reply = chat.send("Go on.")
     assert sim.messages[-1].status == 200
     assert "messages.3.content.0" in reply.notes[0]

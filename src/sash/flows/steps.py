@@ -531,6 +531,10 @@ class AppendTurns(StoreStep[Sequence[Turn]]):
     head: int
     turns: tuple[Draft, ...]
     at: float
+    interrupted: tuple[int, ...] = ()
+    """ids of paused turns that count as interrupted from now on"""
+    fresh: str = ""
+    """why the next request must begin an epoch; "" if it need not"""
 
 
 @dataclass(frozen=True, kw_only=True)

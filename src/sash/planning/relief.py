@@ -201,7 +201,7 @@ class _Relieving:
         situation = self.situation
         if not self.settings.beta or "context_management" in self.settings.options or situation.start is None:
             return None
-        served = self._to_serve()
+        served = 0 if self._pins_have_results() else self._to_serve()
         if not served or self.epoch is None:
             return None
         what = f"the API clears the oldest {served} tool results"
@@ -214,6 +214,11 @@ class _Relieving:
             prompt=_less(situation.prompt(situation.start), self._served_saving(served)),
             same_prefix=True,
         )
+
+    def _pins_have_results(self) -> bool:
+        """Whether the oldest results, which the API would clear first, may be pinned ones."""
+        older = [group for index, group in enumerate(self.groups[:-1]) if index in self.situation.pinned]
+        return any(turn.role == "user" and not turn.plain for group in (self.memory.pinned, *older) for turn in group)
 
     def _to_serve(self) -> int:
         """How many results the API has to clear, the newest turn's left alone; 0 where that does not help."""

@@ -58,7 +58,7 @@ class Writer:
             return Written(content=(), stop_reason="max_tokens", output=0, seconds=reply.seconds)
         if isinstance(fault, Refusal):
             return self._refuse(reply, fault)
-        blocks = self._thoughts(reply) + reply.blocks()
+        blocks = self._found(reply) + self._thoughts(reply) + reply.blocks()
         if isinstance(fault, Stopped) and fault.reason == "pause_turn":
             blocks, reply = self._paused(blocks, fault), replace(reply, stop_reason="pause_turn")
         blocks, sequence = self._stopped_by_sequence(blocks)
@@ -85,6 +85,17 @@ class Writer:
         partial = [{"type": "text", "text": fault.partial}] if fault.partial else []
         details = {"type": "refusal", "category": fault.category, "explanation": fault.explanation}
         return self._finish(partial, "refusal", None, replace(reply, stop_details=details, output_tokens=None))
+
+    def _found(self, reply: Reply) -> list[dict[str, Any]]:
+        """Going on after `pause_turn`: what its open searches found (nothing), where the reply does not say it."""
+        last = self.body["messages"][-1]
+        before = blocks_of(last["content"]) if last["role"] == "assistant" else []
+        done = {block.get("tool_use_id") for block in (*before, *reply.blocks())}
+        return [
+            {"type": "web_search_tool_result", "tool_use_id": block["id"], "content": []}
+            for block in before
+            if block["type"] == "server_tool_use" and block["name"] == "web_search" and block["id"] not in done
+        ]
 
     def _thoughts(self, reply: Reply) -> list[dict[str, Any]]:
         """The thought in front, where this request thinks now and the reply has none of its own."""

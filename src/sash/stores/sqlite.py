@@ -16,12 +16,14 @@ from typing import Any
 
 from sash.errors import Conflict, InvalidOption, NotFound
 from sash.flows import steps
+from sash.flows.extend import FOREIGN
 from sash.limits.ceilings import Charge
 from sash.model.blocks import dumps, readable
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
+from sash.planning.rules import has_thinking
 from sash.stores import attachments, blobs, rows, submissions
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
@@ -456,6 +458,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             conversation = step.conversation
             if step.as_id is not None:
                 conversation = self._create_fork(db, step)
+            epoch, sent = self._epoch_at(db, head, step.seq)
             branch = rows.insert(
                 db,
                 "branches",
@@ -463,8 +466,8 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
                     "conversation_id": conversation,
                     "parent_id": head.branch,
                     "fork_seq": step.seq,
-                    "epoch_id": self._epoch_at(db, head, step.seq),
-                    "fresh": head.fresh,
+                    "epoch_id": epoch,
+                    "fresh": head.fresh or self._foreign(db, head, sent, step.seq),
                     "reason": step.reason,
                     "created_at": time.time(),
                 },
@@ -490,17 +493,23 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
         )
         return conversation
 
-    def _epoch_at(self, db: sqlite3.Connection, head: steps.Head, seq: int) -> int | None:
-        """The epoch in force when the turn `seq` was the newest: that of the last request up to it."""
+    def _epoch_at(self, db: sqlite3.Connection, head: steps.Head, seq: int) -> tuple[int | None, int]:
+        """The epoch in force when the turn `seq` was the newest, and the last seq that it had sent by then."""
         for segment, _, high in reversed(self._lines.segments(db, head.branch)):
             row = db.execute(
-                "SELECT epoch_id FROM requests WHERE branch_id = ? AND last_seq <= ? AND usage IS NOT NULL "
+                "SELECT epoch_id, last_seq FROM requests WHERE branch_id = ? AND last_seq <= ? AND usage IS NOT NULL "
                 "ORDER BY id DESC LIMIT 1",
                 (segment, min(seq, high)),
             ).fetchone()
             if row:
-                return int(row["epoch_id"])
-        return None
+                return int(row["epoch_id"]), int(row["last_seq"])
+        return None, 0
+
+    def _foreign(self, db: sqlite3.Connection, head: steps.Head, sent: int, seq: int) -> str:
+        """Why an epoch must begin behind turns that were recorded from elsewhere since it last sent something."""
+        unasked = "t.role = 'assistant' AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.reply_id = t.id)"
+        found = self._lines.rows(db, head.branch, sent + 1, seq, only=unasked)
+        return FOREIGN if any(has_thinking(blobs.turn(db, row).blocks) for row in found) else ""
 
     def set_branch(self, step: steps.SetBranch) -> None:
         """Make another branch of the conversation the present one."""
@@ -537,6 +546,9 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             branch = self._head(db, step.conversation).branch
             self._reject_conflict(db, step.conversation, branch, step.head)
             rows.update(db, "conversations", step.conversation, {"updated_at": step.at})
+            self._settle(db, step.interrupted, "interrupted")
+            if step.fresh:
+                rows.update(db, "branches", branch, {"fresh": step.fresh})
             return self._append(db, step.conversation, branch, step.head, step.turns, "answered", step.at)
 
     def set_pin(self, step: steps.SetPin) -> None:

@@ -55,14 +55,22 @@ def sendable(blocks: Blocks, interrupted: bool = False) -> tuple[Block, ...]:
     """A reply as it may be sent back: without empty text, and not ending in thinking. () when nothing is left.
 
     Of an interrupted reply only text is kept, without its citations: half a call, half a thought or a
-    signature that never came cannot be sent, and a citation may point into a search that is gone.
+    signature that never came cannot be sent, and a citation may point into a search that is gone. What the
+    server found for the reply before it, which it continued, stays too: that one's call would hang without it.
     """
     if interrupted:
-        return _saying([_bare(block) for block in blocks if block.get("type") == "text" and block.get("text")])
+        found = _results_from_before(blocks)
+        return _saying([*found, *(_bare(b) for b in blocks if b.get("type") == "text" and b.get("text"))])
     kept = [block for block in blocks if not blank(block)]
     while kept and kept[-1].get("type") in THINKING:
         kept.pop()
     return _saying(kept)
+
+
+def _results_from_before(blocks: Blocks) -> list[Block]:
+    """The server's results in front that answer a call of the reply before."""
+    own = {block.get("id") for block in blocks if block.get("type") in SERVER_CALLS}
+    return [b for b in blocks if is_server_result(str(b.get("type"))) and b.get("tool_use_id") not in own]
 
 
 def _bare(block: Block) -> Block:

@@ -1,0 +1,36 @@
+"""Recording what was said elsewhere: imports, and turns that another program had with Claude.
+
+Calls that stand open are answered with errors first, as before anything that is said. Thinking that came with the
+turns is bound to another prefix, wherever it was made: the next request begins an epoch, which leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sash.flows.loose import tie_up
+from sash.flows.steps import AppendTurns, Flow, Now, ReadHead, ReadTurns
+from sash.flows.talk import Chat
+from sash.model.turns import Draft, Turn
+from sash.planning.rules import has_thinking
+
+NEWEST = 64
+"""Turns read back to find what stands open: more than pauses and instructions make of one reply."""
+FOREIGN = "turns recorded from elsewhere hold thinking that is bound to another conversation"
+
+
+def extend(chat: Chat, drafts: Sequence[Draft]) -> Flow[Sequence[Turn]]:
+    """Record `drafts` behind the newest turn, sending nothing. The recorded turns."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    newest = yield from ReadTurns(conversation=chat.conversation, limit=NEWEST, newest=True)
+    tied = yield from tie_up([turn for turn in newest if turn.state != "withdrawn"], drafts[:1])
+    now = yield from Now()
+    recorded = yield from AppendTurns(
+        conversation=head.conversation,
+        head=head.seq,
+        turns=(*tied.answers, *drafts),
+        at=now,
+        interrupted=tied.interrupted,
+        fresh=FOREIGN if any(has_thinking(draft.blocks) for draft in drafts) else "",
+    )
+    return recorded[len(tied.answers) :]
