@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation
@@ -231,6 +231,7 @@ def repaired(history: list[tuple[str, list[Any]]]) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example([("user", [{"type": "thinking", "thinking": "", "signature": "s"}]), ("assistant", [call("x")])])
 @given(st.lists(turns, max_size=8))
 def test_any_history_can_be_repaired(history: list[tuple[str, list[Any]]]) -> None:
     """Whatever was recorded, after a repair the next sends are legal."""

@@ -103,6 +103,10 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
             waiting.clear()
         if turn.role == "assistant" and not speaker and sent["content"][0]["type"] != "compaction":
             continue
+        if not speaker and not turn.plain and turn.role == "user":
+            sent = _without_results(sent)
+            if not sent["content"]:
+                continue
         placed.append((turn.seq, sent))
         speaker = turn.role
     return [*placed, *waiting] if speaker == "user" else placed
@@ -111,6 +115,10 @@ def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) ->
 def carrying(summary: Summary) -> Message:
     """The message that a summary is: data, in the user's voice, never the system's; a signed block as it came."""
     return {"role": summary.role, "content": summary.blocks}
+
+
+def _without_results(sent: Message) -> Message:
+    return {**sent, "content": [block for block in sent["content"] if block["type"] != "tool_result"]}
 
 
 def body(epoch: Epoch, turns: Sequence[Turn], sent: Sent) -> dict[str, Any]:
