@@ -16,8 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation, MemoryStore
-from sash.errors import ConversationBusy, InvalidContent, InvalidOption, ReplyInterrupted, RequestRejected, Unavailable
+from sash.errors import (
+    ConversationBusy,
+    InvalidContent,
+    InvalidOption,
+    ReplyInterrupted,
+    RequestRejected,
+    StoreUnavailable,
+    Unavailable,
+)
+from sash.flows.once import LEASE
 from sash.simulator import CutStream, Overloaded, PromptTooLong, Simulator, Stopped
+from sash.stores import submissions
 
 Talk = Callable[..., Conversation]
 
@@ -271,6 +281,27 @@ def test_a_process_that_died_has_lost_its_claim(path: Path, talk: Talk) -> None:
     chat = talk(clock=time.time)
     assert chat.send("Book the boat.", token="order-1").text
     assert said(chat) == ["Book the boat."]
+
+
+def test_a_store_that_fails_at_the_end_hides_neither_reply_nor_error(
+    talk: Talk, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply is recorded already; what the claim lacks, its turn tells once its owner is gone."""
+
+    def broken(*_: Any) -> None:
+        raise StoreUnavailable("disk full", path="x")
+
+    chat = talk()
+    with monkeypatch.context() as patched:
+        patched.setattr(submissions, "settle", broken)
+        reply = chat.send("Book the boat.", token="1")
+        sim.faults.fail_next(Overloaded())
+        with pytest.raises(Unavailable):
+            chat.send("And the crew.", token="2")
+    sim.clock.advance(LEASE + 1)
+    assert chat.send("Book the boat.", token="1").turn == reply.turn
+    assert chat.send("And the crew.", token="2").text
+    assert said(chat) == ["Book the boat.", "And the crew."]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=8))

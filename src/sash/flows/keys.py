@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sash.errors import AccessDenied, CallerError, RemoteError, Unavailable
+from sash.errors import AccessDenied, CallerError, LimitReached, RemoteError, Unavailable
 from sash.flows.prepare import prepare
 from sash.flows.steps import Flow, KeyHealth, Now, ReadHead, ReadKeyHealth
 from sash.flows.talk import Chat
@@ -73,7 +73,7 @@ def _of_the_key(failed: RemoteError) -> str:
         return ""
     if isinstance(failed, AccessDenied):
         return "refused" if failed.facts.get("status") in REFUSED else ""
-    limited = failed.facts.get("status") == 429 or type(failed).__name__ == "LimitReached"
+    limited = isinstance(failed, LimitReached) or failed.facts.get("status") == 429
     return "limited" if isinstance(failed, Unavailable) and limited else ""
 
 

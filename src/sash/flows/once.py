@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from sash.errors import ConversationBusy, InvalidOption, NotFound
+from sash.errors import ConversationBusy, InvalidOption, NotFound, StoreError
 from sash.flows.steps import Claim, Claimed, Emit, Flow, Now, Pause, ReadRequest, ReadTurn, SettleClaim
 from sash.flows.talk import Chat
 from sash.model.answers import StreamEvent, TextEvent
@@ -70,10 +71,16 @@ def once(chat: Chat, given: Submission, make: Callable[[Chat, Sequence[Draft]], 
     except GeneratorExit:
         raise  # nobody drives this flow any more; the next claim finds out what became of it
     except BaseException:
-        yield from SettleClaim(submission=claimed.submission)
+        yield from _settled(claimed, ())
         raise
-    yield from SettleClaim(submission=claimed.submission, numbers=tuple(step.number for step in each(reply)))
+    yield from _settled(claimed, tuple(step.number for step in each(reply)))
     return reply
+
+
+def _settled(claimed: Claimed, numbers: tuple[int, ...]) -> Flow[None]:
+    """Say what became of it. A store that cannot take that now hides neither reply nor error: the turn will tell."""
+    with suppress(StoreError):
+        yield from SettleClaim(submission=claimed.submission, numbers=numbers)
 
 
 def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:
