@@ -21,7 +21,10 @@ STAIRS: tuple[tuple[str, ...], ...] = (
     ("counting", "planning", "recall", "summaries", "limits"),
     ("formats", "flows"),
     ("stores", "claude", "simulator"),
-    ("drive", "background", "streaming", "turnstile", "conversation", "backlog", "bulk", "replay", "inspect", "demo"),
+    (
+        *("drive", "background", "streaming", "turnstile", "spans", "conversation", "backlog", "bulk"),
+        *("replay", "inspect", "demo"),
+    ),
     ("cli",),
 )
 """From the bottom up. What stands on one stair may lean on its neighbours, and on all stairs below."""

@@ -63,6 +63,7 @@ from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
 from sash.planning.view import Forms
 from sash.recall import Found, Recall, make_query, quoted
+from sash.spans import Spans, performer
 from sash.stores import MemoryStore, SqliteStore, Store
 from sash.stores.port import UsageRow
 from sash.streaming import AsyncReplyStream, ReplyStream
@@ -138,6 +139,7 @@ class _Talk:
         self.recalls = _recalls(recall)
         self.max_tokens = max_tokens
         self._marks = _marks(cache)
+        self._traced: Spans | None = None
         self._layers = Layers(
             breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries
         )
@@ -182,6 +184,14 @@ class _Talk:
         return self._card or card_of(DEFAULT_MODEL)
 
     # ---- from arguments to settings -------------------------------------------------------------
+
+    def _spans(self) -> Spans | None:
+        """Spans are made where a meter is on."""
+        if not self._layers.meter:
+            return None
+        if self._traced is None:
+            self._traced = Spans(self.id, **self._layers.tracing)
+        return self._traced
 
     def _opened(self, head: Head) -> None:
         """Take over what the record says of settings that were not given."""
@@ -747,14 +757,14 @@ class Conversation(_Talk):
     # ---- driving --------------------------------------------------------------------------------
 
     def _performer(self) -> Performer:
-        return Performer(self._store, self._claude, self._clock, self._background.settle)
+        return performer(self._spans, self._store, self._claude, self._clock, self._background.settle)
 
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
         if self._claude is None:
             self._client = sync_client(first_client(self._keys, self._client, waits=False))
             client = with_middleware(self._client, self._layers.middleware(self._store))
-            self._claude = Claude(client, keyed(self._keys, client))
+            self._claude = Claude(client, keyed(self._keys, client), whose=(self.namespace, self.id))
         return self._performer()
 
     def _do(self, flow: Callable[[], Flow[R]]) -> R:
@@ -1018,13 +1028,13 @@ class AsyncConversation(_Talk):
         return self._store
 
     def _performer(self) -> Performer:
-        return Performer(self._store, self._claude, self._clock, self._background.settle)
+        return performer(self._spans, self._store, self._claude, self._clock, self._background.settle)
 
     def _make_client(self) -> None:
         if self._claude is None:
             self._client = async_client(first_client(self._keys, self._client, waits=True))
             client = with_middleware(self._client, self._layers.middleware(self._store))
-            self._claude = AsyncClaude(client, keyed(self._keys, client))
+            self._claude = AsyncClaude(client, keyed(self._keys, client), whose=(self.namespace, self.id))
 
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:
         await self._open()

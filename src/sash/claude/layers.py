@@ -57,6 +57,14 @@ class Layers:
         """The arguments that these layers were made of."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    @property
+    def tracing(self) -> dict[str, Any]:
+        """How a meter wants spans to be made."""
+        return {
+            "provider": getattr(self.meter, "tracer_provider", None),
+            "content": getattr(self.meter, "content", False),
+        }
+
     def middleware(self, store: Any) -> tuple[Any, ...]:
         """The middleware to add to a client, outermost first; `store` keeps what is to last."""
         if not any(self.settings.values()):

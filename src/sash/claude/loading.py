@@ -33,6 +33,13 @@ def _load_metrics() -> Any:
     return metrics
 
 
+def _load_trace() -> Any:
+    """OpenTelemetry's traces; the SDK depends on the package."""
+    from opentelemetry import trace  # noqa: PLC0415
+
+    return trace
+
+
 def _load_middleware() -> Any:
     """Our middleware, whose base is the SDK's."""
     from sash.claude import middleware  # noqa: PLC0415

@@ -123,7 +123,7 @@ def test_a_limit_of_zero_is_an_error_at_once(caller: Caller) -> None:
 
 def test_what_is_too_large_for_ever_is_an_error(caller: Caller) -> None:
     """A plan that needs more than a minute's worth is told so; a guess alone is no ground."""
-    large = Forecast(countable=9_000, prompt=9_000, output=10)
+    large = Forecast(countable=9_000, prompt=9_000, output=10, request=1)
     with forecasting(large), pytest.raises(errors.LimitReached):
         caller.ask(Limiter(Limits(input_tokens=5_000), timing=Turned()))
     assert caller.ask(Limiter(Limits(input_tokens=5_000), timing=Turned()), system="word " * 30_000)

@@ -115,7 +115,7 @@ class Limiter(PerAttempt):
         pool = f"{key}:{model}" if key else model
         need = self._habits.get(pool, Habits()).need(body, known, characters)
         most = self._limits(pool).input_tokens
-        if known is None and most:
+        if most and (known is None or known.request is None):
             need = (need[0], min(need[1], float(most)), need[2])  # a guess alone is no ground for a refusal
         return _Ticket(pool, need)
 

@@ -46,7 +46,8 @@ class Meter(PerAttempt):
 
     `book`: where attempts are written; None: nowhere (a conversation uses its own file). `alerts`: what to raise an
     alarm for, to `alarm` (a callable that takes a sentence; None: the log). `provider`: an OpenTelemetry meter
-    provider; None: the registered one, False: none.
+    provider; None: the registered one, False: none. A conversation with a meter makes spans of its plans, cuts, recall
+    and summaries, by `tracer_provider` (None: the registered one), with the text of new turns where `content` says so.
     """
 
     def __init__(
@@ -56,9 +57,12 @@ class Meter(PerAttempt):
         alerts: Alerts | None = None,
         alarm: Callable[[str], None] | None = None,
         provider: Any = None,
+        tracer_provider: Any = None,
+        content: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.book, self.alerts, self.alarm, self.provider, self.clock = book, alerts, alarm, provider, clock
+        self.tracer_provider, self.content = tracer_provider, content
         self._rows: list[Attempted] = []
         self._lock = threading.RLock()
         self._written = time.monotonic()
@@ -74,7 +78,15 @@ class Meter(PerAttempt):
         """The same meter, writing to `book` where no other was named."""
         if self.book is not None:
             return self
-        return Meter(book, alerts=self.alerts, alarm=self.alarm, provider=self.provider, clock=self.clock)
+        return Meter(
+            book,
+            alerts=self.alerts,
+            alarm=self.alarm,
+            provider=self.provider,
+            tracer_provider=self.tracer_provider,
+            content=self.content,
+            clock=self.clock,
+        )
 
     def attempt(self, request: Any) -> Attempt:
         """Send, and write down what became of it."""

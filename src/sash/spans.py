@@ -1,0 +1,87 @@
+"""OpenTelemetry spans of what sash does around a request: `sash.plan`, `sash.cut`, `sash.recall`, `sash.summarise`.
+
+The SDK's own span of the call stands beside them, or below a summary's. Made while steps are performed, so that flows
+know nothing of it. No text of messages, unless that was asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sash.claude.loading import _load_trace
+from sash.drive import Performer
+from sash.flows.recall import MatchTurns, NearTurns
+from sash.flows.steps import BeginRequest, OpenStream, ReadWindow, Send, Step
+
+
+class Spans:
+    """The spans of one conversation. `provider`: a tracer provider, None for the registered one."""
+
+    def __init__(self, conversation: str, *, provider: Any = None, content: bool = False) -> None:
+        self._tracer = _load_trace().get_tracer("sash", tracer_provider=provider)
+        self._conversation, self._content = conversation, content
+        self._planning = 0
+
+    @contextmanager
+    def around(self, step: Step[Any]) -> Iterator[None]:
+        """Whatever spans a step is worth."""
+        if isinstance(step, MatchTurns | NearTurns):
+            with self._span("sash.recall"):
+                yield
+        elif isinstance(step, Send | OpenStream) and step.wire.forecast is None:
+            with self._span("sash.summarise"):
+                yield
+        else:
+            if isinstance(step, ReadWindow):
+                self._planning = time.time_ns()
+            yield
+            if isinstance(step, BeginRequest):
+                self._planned(step)
+
+    def _span(self, name: str) -> Any:
+        return self._tracer.start_as_current_span(name, attributes={"gen_ai.conversation.id": self._conversation})
+
+    def _planned(self, step: BeginRequest) -> None:
+        """The plan that was just recorded, and the cut where it began an epoch."""
+        facts = {
+            "gen_ai.conversation.id": self._conversation,
+            "gen_ai.request.model": step.sent.model,
+            "sash.tokens.expected": step.expected.prompt,
+            "sash.tokens.most": step.expected.upper,
+            "sash.tokens.read": step.expected.read,
+            "sash.cost.expected": step.expected.dollars,
+            "sash.rule": str(step.why.get("rule") or ""),
+        }
+        if self._content:
+            facts["sash.content"] = [turn.content for turn in step.turns]
+        self._tracer.start_span("sash.plan", start_time=self._planning or None, attributes=facts).end()
+        if not step.epoch.id:
+            reason = {"sash.reason": step.epoch.reason, "sash.start": step.epoch.start}
+            self._tracer.start_span("sash.cut", attributes={**facts, **reason}).end()
+
+
+class TracedPerformer(Performer):
+    """A performer whose steps leave spans."""
+
+    def __init__(self, spans: Spans, *given: Any) -> None:
+        super().__init__(*given)
+        self._spans = spans
+
+    def __call__(self, step: Step[Any]) -> Any:
+        """Perform one step, blocking."""
+        with self._spans.around(step):
+            return super().__call__(step)
+
+    async def perform_async(self, step: Step[Any]) -> Any:
+        """Perform one step without blocking the event loop."""
+        with self._spans.around(step):
+            return await super().perform_async(step)
+
+
+def performer(spans: Callable[[], Spans | None], *given: Any) -> Performer:
+    """A performer, traced where spans are wanted."""
+    found = spans()
+    return Performer(*given) if found is None else TracedPerformer(found, *given)

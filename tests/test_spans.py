@@ -1,0 +1,65 @@
+"""Spans around requests: plan, cut, recall, summarise; the SDK's own beside them; text only when asked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sash import AsyncConversation, Conversation, SlidingWindow, simulator
+from sash.claude.middleware import Meter
+
+sdk = pytest.importorskip("opentelemetry.sdk.trace")
+export = pytest.importorskip("opentelemetry.sdk.trace.export")
+memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+
+
+@pytest.fixture
+def traced() -> Any:
+    """A provider, and what it was told."""
+    exporter, provider = memory.InMemorySpanExporter(), sdk.TracerProvider()
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
+    return provider, exporter
+
+
+def names(exporter: Any) -> list[str]:
+    """Of all spans, in the order they ended."""
+    return [span.name for span in exporter.get_finished_spans()]
+
+
+def test_plans_cuts_and_recall_leave_spans(traced: Any) -> None:
+    """With what was planned as attributes, and no text."""
+    provider, exporter = traced
+    with Conversation(id="a", client="simulator", meter=Meter(tracer_provider=provider),
+                      strategy=SlidingWindow(turns=2), recall=True) as chat:  # fmt: skip
+        for text in ("The mill needs slates.", "How old is it?", "What does the mill need?"):
+            chat.send(text)
+    found = names(exporter)
+    assert found.count("sash.plan") == 3
+    assert {"sash.cut", "sash.recall"} <= set(found)
+    plan = next(span for span in exporter.get_finished_spans() if span.name == "sash.plan")
+    assert plan.attributes["gen_ai.conversation.id"] == "a" and plan.attributes["sash.tokens.expected"] > 0
+    assert "slates" not in str([dict(span.attributes) for span in exporter.get_finished_spans()])
+
+
+def test_text_stands_in_spans_where_it_was_asked_for(traced: Any) -> None:
+    """The new turns of each plan."""
+    provider, exporter = traced
+    with Conversation(client="simulator", meter=Meter(tracer_provider=provider, content=True)) as chat:
+        chat.send("The mill needs slates.")
+    assert "slates" in str([dict(span.attributes) for span in exporter.get_finished_spans()])
+
+
+def test_without_a_meter_there_are_none(traced: Any) -> None:
+    """Nothing is traced that nobody asked for; asynchronously it is the same."""
+    provider, exporter = traced
+
+    async def talk(**more: Any) -> None:
+        async with AsyncConversation(client=simulator.async_client(), **more) as chat:
+            await chat.send("Hello")
+
+    asyncio.run(talk())
+    assert names(exporter) == []
+    asyncio.run(talk(meter=Meter(tracer_provider=provider)))
+    assert "sash.plan" in names(exporter)
