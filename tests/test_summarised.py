@@ -355,3 +355,39 @@ def test_people_see_the_summary(talker: Talker) -> None:
     assert f"a summary of the turns up to {upto}" in reply.plan.explain()
     assert "summary, pins, instructions" in reply.plan._repr_html_()
     assert f"summary of the turns up to {upto}" in talker.chat._repr_html_()
+
+
+def test_turns_that_a_summary_cannot_hold_stay_beside_it(tmp_path: Path) -> None:
+    """Instructions beyond half the limit: their turns stand in front, whole, and are sources of every later summary."""
+    talker = Talker(tmp_path / "a.db", Summarised(tokens=250), budget=4_000)
+    for rule in (
+        "Always answer in metric units and never in feet, inches or miles, please, whatever I say.",
+        "Never mention the competitor Vandermeer & Sons in any reply, unless I say otherwise in so many words.",
+        "From now on, call me Captain Oda of the harbour office, and sign every letter with my full title.",
+        "Always write dates as 2026-11-21, never in words, and never with the month in letters.",
+    ):
+        talker.say(words=rule)
+    for _ in range(2):
+        reply = talker.until_cut()
+        summary = reply.plan.epoch.summary
+        assert summary.verbatim
+        text = str(view(talker, reply.number))
+        assert "metric units" in text
+        assert "Captain Oda" in text
+        assert talker.chat.request(reply.number).intact
+    newest = [one for one in talker.chat.summaries() if one.state == "ready"][-1]
+    assert talker.chat.history()[0].id in newest.sources()
+    talker.close()
+
+
+def test_summaries_in_the_background_give_way(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits see them as background work of this conversation, and no memo answers for them."""
+    seen = []
+    perform = talker.chat._talker().claude.perform
+    monkeypatch.setattr(talker.chat._claude, "perform", lambda step: (seen.append(step), perform(step))[1])
+    talker.until_cut()
+    wires = [step.wire for step in seen if hasattr(step, "wire")]
+    made = [wire.forecast for wire in wires if wire.body["model"] == BY]
+    assert made
+    assert {(one.priority, one.conversation, one.fresh) for one in made} == {("background", "a", True)}
+    assert all(0 < one.prompt < 20_000 for one in made)

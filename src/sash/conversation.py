@@ -371,8 +371,8 @@ class _Talk:
         return resummarise(self._beside(settings), settings, replace(own, by=by or own.by, tokens=tokens or own.tokens))
 
     def _beside(self, settings: Settings) -> Chat:
-        """This conversation for work in another thread: nothing that saves work is shared."""
-        return replace(self._chat(settings.card), forms=Forms(), sizes={}, calibrations={})
+        """This conversation for work in another thread, which gives way to sends: nothing that saves work is shared."""
+        return replace(self._chat(settings.card), forms=Forms(), sizes={}, calibrations={}, priority="background")
 
     def _submit_flow(self, results: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
         timeout, settings, keep_lasting = self._call(arguments)

@@ -23,7 +23,7 @@ def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> 
     """
     prepared = yield from prepare(chat, drafts, settings)
     if not prepared.plan.decision.waits:
-        return prepared, _uncovered(prepared.plan, "making one failed before")
+        return prepared, _uncovered(prepared.plan, "none was ready, and it did not wait for one")
     yield from Settle()
     prepared = yield from prepare(chat, drafts, settings)
     decision, waited = prepared.plan.decision, "waited for the summary that was being made"

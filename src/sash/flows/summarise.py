@@ -22,6 +22,7 @@ from sash.model.answers import Answer, Wire
 from sash.model.blocks import Block, dumps
 from sash.model.cards import ModelCard
 from sash.model.cards import card as card_of
+from sash.model.forecast import Forecast
 from sash.model.summaries import SummaryRecord, Way
 from sash.model.turns import Draft, Turn
 from sash.model.usage import Usage
@@ -87,7 +88,7 @@ def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: Sum
     if wish.way == "warm" and not wish.anew:
         draft = yield from _warm(chat, settings, own, task, limit, size)
     if draft is None:
-        draft = yield from _by_model(own, task, limit, size)
+        draft = yield from _by_model(chat, settings, own, task, limit)
     verdict = draft.verdict
     content = dumps([render(verdict.text)] if verdict.ok else [])
     now = yield from Now()
@@ -136,16 +137,18 @@ def _sizer(chat: Chat) -> Callable[[str], int]:
 # ---- a model that reads the leaving turns ---------------------------------------------------------------
 
 
-def _by_model(own: Summarised, task: SummaryTask, limit: int, size: Callable[[str], int]) -> Flow[_Draft]:
+def _by_model(chat: Chat, settings: Settings, own: Summarised, task: SummaryTask, limit: int) -> Flow[_Draft]:
     """In pieces where the backlog passes the model's price cliff or window, each one going on from the last."""
-    card = card_of(own.by)
+    card, size = card_of(own.by), _sizer(chat)
     previous = task.parent.text if task.parent else ""
     usage, cost, requests = Usage(), 0.0, 0
     verbatim: tuple[int, ...] = ()
     verdict: Verdict | None = None
     for piece in split(task.turns, most_of(card, limit), size):
         asked = ask(previous, piece, limit)
-        answer = yield from Send(wire=asking(card, asked.system, asked.content, limit))
+        wire = asking(card, asked.system, asked.content, limit)
+        tokens = size(asked.system) + sum(size(str(block.get("text", ""))) for block in asked.content)
+        answer = yield from Send(wire=_foretold(chat, settings, card, wire, tokens))
         requests, used = requests + 1, Usage.billed(answer.usage)
         usage, cost = usage + used, cost + (card.cost(used) if card.prices else 0.0)
         verdict = _judged(own, answer, previous, piece, limit, size)
@@ -202,6 +205,23 @@ def asking(card: ModelCard, system: str, content: Sequence[Block], limit: int) -
     if mode:
         body["thinking"] = {"type": mode}
     return Wire(body=body, timeout=TIMEOUT)
+
+
+def _foretold(chat: Chat, settings: Settings, card: ModelCard, wire: Wire, tokens: int) -> Wire:
+    """The request as limits and ceilings see it: `tokens` prompt tokens, sent with its key, no memo's."""
+    forecast = Forecast(
+        countable=tokens,
+        prompt=tokens,
+        output=int(wire.body["max_tokens"]),
+        card=card,
+        conversation=chat.id,
+        namespace=chat.namespace,
+        fresh=True,
+        key=settings.key.name,
+        priority=chat.priority,
+        patience=chat.patience,
+    )
+    return replace(wire, key=settings.key.name, forecast=forecast)
 
 
 def _least_thinking(card: ModelCard) -> str:
@@ -266,4 +286,5 @@ def _side_branch(chat: Chat, settings: Settings, content: Sequence[Block], limit
     body = assemble(plan.epoch, plan.numbered, replace(plan.sent, markers=markers))
     if plan.cut or not markers or check_request(body, betas=plan.sent.betas, card=settings.card):
         return None
-    return Wire(body=body, betas=plan.sent.betas, headers=settings.headers, timeout=TIMEOUT)
+    wire = Wire(body=body, betas=plan.sent.betas, headers=settings.headers, timeout=TIMEOUT)
+    return _foretold(chat, settings, settings.card, wire, plan.prompt.upper)

@@ -1,0 +1,75 @@
+"""Work beside a conversation: one at a time, waited for on demand, left behind when closing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from sash.background import AsyncBackground, Background
+from sash.errors import StoreUnavailable
+
+
+def test_one_thing_at_a_time() -> None:
+    """What comes while something is running is not begun."""
+    background, go, done = Background("x"), threading.Event(), []
+    background.start(lambda: (go.wait(), done.append(1)))
+    background.start(lambda: done.append(2))
+    go.set()
+    background.settle()
+    assert done == [1]
+    background.start(lambda: done.append(3))
+    background.settle()
+    assert done == [1, 3]
+
+
+def test_failures_of_the_record_are_logged_and_bugs_raised(caplog: pytest.LogCaptureFixture) -> None:
+    """Without a word of any message; a bug is raised once, by whoever settles."""
+    background = Background("x")
+
+    def unavailable() -> None:
+        raise StoreUnavailable("secret text", path="x")
+
+    background.start(unavailable)
+    background.settle()
+    assert "StoreUnavailable" in caplog.text
+    assert "secret" not in caplog.text
+    background.start(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        background.settle()
+    background.settle()
+
+
+def test_settling_from_the_work_itself_does_not_wait_for_itself() -> None:
+    """A summary that is made in the background never waits for itself."""
+    background = Background("x")
+    background.start(background.settle)
+    background.settle()
+    background.stop()
+
+
+def test_tasks_do_the_same() -> None:
+    """Begun once, settled, cancelled when closing."""
+    asyncio.run(_tasks())
+
+
+async def _tasks() -> None:
+    background, done = AsyncBackground("x"), []
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        done.append(1)
+
+    async def bug() -> None:
+        raise ZeroDivisionError
+
+    background.start(work)
+    background.start(work)
+    await background.settle()
+    assert done == [1]
+    background.start(bug)
+    with pytest.raises(ZeroDivisionError):
+        await background.settle()
+    await background.settle()
+    await background.stop()
