@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from math import ceil
 from typing import Any, ClassVar
 
 from sash.flows.steps import Flow, ReadHead, ReadTurns, StoreStep
@@ -18,9 +18,12 @@ from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.recall.packing import Candidate, pack
 from sash.recall.query import Query, Term
+from sash.recall.quoting import quoted
 from sash.recall.ranking import BY_MEANING, BY_WORDS, DEEP, Matches, fuse, keyword_scores, ranked, spread, weight
 from sash.recall.settings import Embedder, Found, Recall
 
+SAMPLES, SAMPLED = 12, 80
+"""Of how many candidates how many characters tell how dense the text is."""
 AT_ONCE = 256
 """Turns embedded before anything else is asked."""
 RUN = 200
@@ -115,7 +118,9 @@ def recall(
         Candidate(turn=turn, value=values[turn.seq], why=reasons.of(turn.seq), tokens=_known(turn, count))
         for turn, count in turns
     ]
-    return pack(candidates, settings.tokens, _size(counter), _worth(matches))
+    exact = _exact(counter)
+    packed = pack(candidates, settings.tokens, _roughly(candidates, exact), _worth(matches))
+    return _within(packed, settings.tokens, exact)
 
 
 def search_history(chat: Chat, query: Query, settings: Recall, model: str) -> Flow[list[Found]]:
@@ -171,14 +176,30 @@ def _worth(matches: Matches) -> dict[str, float]:
     return {hit.term.text: weight(hit.term, hit.found, matches.total, matches.names) for hit in matches.hits}
 
 
-def _size(counter: Counter) -> Callable[[str], int]:
-    """Tokens of a text in a prompt, without the frame of a turn; each text is counted once."""
+def _exact(counter: Counter) -> Callable[[str], int]:
+    """Tokens of a text in a prompt, without the frame of a turn."""
 
     def whole(text: str) -> int:
         return counter.count(counter.measure_message("user", [text_block(text)])).tokens
 
     frame = whole("a") - 1
-    return cache(lambda text: max(0, whole(text) - frame))
+    return lambda text: max(0, whole(text) - frame)
+
+
+def _roughly(candidates: Sequence[Candidate], exact: Callable[[str], int]) -> Callable[[str], int]:
+    """Tokens of a text by its length: as dense as the best candidates are. Counting them all would take longest."""
+    sample = " ".join(one.turn.text[:SAMPLED] for one in candidates[:SAMPLES])
+    density = exact(sample) / max(1, len(sample.encode()))
+    return lambda text: ceil(density * len(text.encode()))
+
+
+def _within(found: Sequence[Found], most: int, exact: Callable[[str], int]) -> list[Found]:
+    """As many as take at most `most` tokens together, quoted; the least valuable go."""
+    kept = list(found)
+    while kept and (over := exact(quoted(kept)) - most) > 0:
+        while kept and over > 0:
+            over -= kept.pop().tokens
+    return kept
 
 
 class _Reasons:
