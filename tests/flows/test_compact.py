@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import sash
-from sash import AsyncConversation, Conversation, Economic, ServerCompaction, formats
+from sash import AsyncConversation, Conversation, Economic, ServerCompaction, SlidingWindow, formats
 from sash.errors import InvalidOption
 from sash.flows.steps import AppendTurns, OpenConversation
 from sash.model.blocks import dumps
@@ -226,6 +226,29 @@ def test_threshold_histories_go_on(sim: Simulator, tmp_path: Path) -> None:
     assert "5 kilograms" in reply.text and OLD_BETA in plain(sim)[-1].betas
     talk(chat, sim, 12)
     assert all(attempt.status == 200 for attempt in sim.log) and OLD_BETA not in plain(sim)[-1].betas
+
+
+def test_what_the_api_ignores_is_not_sent(sim: Simulator, tmp_path: Path) -> None:
+    """What stands before such a block is neither sent nor counted; a pin in front has the raw turns sent instead."""
+    block = {"type": "compaction", "content": "Parcel 99 weighs 5 kilograms."}
+    messages = [
+        message
+        for number in range(20)
+        for message in ({"role": "user", "content": said(number)}, {"role": "assistant", "content": "Noted."})
+    ]
+    messages[-1] = {"role": "assistant", "content": [block, {"type": "text", "text": "Noted."}]}
+    chat = imported(sim, tmp_path, messages, strategy=Economic(), budget=30_000)
+    for number in range(4):
+        reply = chat.send(f"What does parcel {number} weigh?")
+        assert reply.usage.prompt <= reply.plan.prompt.upper < 1_000
+        sim.clock.advance(30)
+    assert plain(sim)[-1].body["messages"][0]["content"][0] == block
+    chat.pin(chat.history()[0])
+    chat.strategy = SlidingWindow(turns=6)
+    reply = chat.send("And parcel 3?", system="Be brief.")
+    assert reply.plan.epoch.pins and reply.usage.prompt <= reply.plan.prompt.upper
+    assert OLD_BETA not in plain(sim)[-1].betas and said(0) in str(plain(sim)[-1].body)
+    assert all(attempt.status == 200 for attempt in sim.log)
 
 
 def test_threshold_histories_under_server_compaction(sim: Simulator, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.turns import Turn, spoken
-from sash.planning.view import Message, assemble, message
+from sash.planning.view import Message, alone, assemble, message
 
 if TYPE_CHECKING:
     from sash.planning.plan import Memory, Settings
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DEMAND_BETA = "compact-2026-09-04"
 THRESHOLD_BETA = "compact-2026-01-12"
+BLOCK = '"type":"compaction"'
+"""How content that holds a block looks."""
 ROOM = 16_000
 """max_tokens of a compaction request at least: a block that does not fit is none."""
 _CLASHING = ("stop_sequences", "context_management")
@@ -42,8 +44,26 @@ def most_of_block(budget: int) -> int:
 def betas_for(epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
     """The headers that compaction blocks in a view need: one for ours in front, one for those of imported turns."""
     signed = epoch.summary is not None and epoch.summary.signed
-    imported = any(turn.role == "assistant" and '"type":"compaction"' in turn.content for turn in turns)
+    imported = not alone(epoch) and any(turn.role == "assistant" and BLOCK in turn.content for turn in turns)
     return (*((DEMAND_BETA,) if signed else ()), *((THRESHOLD_BETA,) if imported else ()))
+
+
+def before_block(groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
+    """seqs before the last block that the API compacted by threshold, in an imported history; instructions stay."""
+    turns = [turn for group in groups for turn in group]
+    last = next((turn.seq for turn in reversed(turns) if turn.role == "assistant" and _compacted(turn)), 0)
+    return frozenset(turn.seq for turn in turns if turn.seq < last and turn.role != "system")
+
+
+def ignored(memory: Memory, groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
+    """What the API would ignore of these turns: all before such a block, unless something of ours stands in front."""
+    return frozenset() if memory.summary is not None or memory.pins else before_block(groups)
+
+
+def _compacted(turn: Turn) -> bool:
+    if BLOCK not in turn.content:
+        return False
+    return any(block.get("type") == "compaction" and block.get("content") for block in turn.blocks[:1])
 
 
 def request(

@@ -23,7 +23,7 @@ from sash.model.summaries import Summary, Trouble
 from sash.model.turns import Attachment, Exchange, Turn, by_exchange, spoken
 from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
-from sash.planning.compacting import betas_for
+from sash.planning.compacting import before_block, betas_for, ignored
 from sash.planning.expect import expect
 from sash.planning.relief import Shape, relieve, tool_results, words
 from sash.planning.rules import has_thinking, open_calls, waiting_calls
@@ -187,13 +187,16 @@ def make_plan(
     """
     turns = (*memory.turns, *new)
     groups = by_exchange(turns)
-    known = _as_sent(memory, (*memory.pinned, *turns), {**memory.counts, **counts})
+    whole = {**memory.counts, **counts}
+    known = _as_sent(memory, (*memory.pinned, *turns), whole)
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
         memory = replace(memory, instructions=(*memory.instructions, *_instructions(groups[:1])))
         groups = groups[1:]
     _reject_no_question(groups)
     memory = _as_summarised(memory, groups, settings.strategy)
+    gone = ignored(memory, groups)
+    known.update({seq: ZERO if seq in gone else whole[seq] for seq in before_block(groups)})
     situation = _situation(memory, groups, known, settings, now)
     decision = settings.strategy.decide(situation)
     _reject_bad_start(decision, situation, settings.strategy)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sash.model.counts import Count
 from sash.model.epochs import Relief
 from sash.model.turns import Turn, spoken
-from sash.planning.compacting import keeps_thinking
+from sash.planning.compacting import before_block, ignored, keeps_thinking
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Decision, Situation, Size, ToolResults
 
@@ -124,7 +124,8 @@ class _Relieving:
         if stays and self.epoch is not None and cleared == self.present.cleared:
             prompt = situation.prompt(decision.start)
             return Shape(decision=decision, cut=False, base=self.epoch.base, relief=self.present, prompt=prompt)
-        return self._cut(decision, Relief(cleared=cleared, dropped=self._staying(self.present.dropped)))
+        left_out = (self.present.dropped - before_block(self.groups)) | ignored(self.memory, self.groups)
+        return self._cut(decision, Relief(cleared=cleared, dropped=self._staying(left_out)))
 
     def _staying(self, seqs: frozenset[int]) -> frozenset[int]:
         """Without those of the exchanges that leave the view."""
@@ -332,7 +333,9 @@ def words(relief: Relief) -> str:
             None,
             (
                 f"{len(relief.cleared)} turns with tool results or inputs cleared" if relief.cleared else "",
-                f"{len(relief.dropped)} turns of its oldest calls left out" if relief.dropped else "",
+                f"{len(relief.dropped)} turns left out (the oldest calls, or what the API compacted)"
+                if relief.dropped
+                else "",
                 f"the oldest {relief.served} tool results cleared by the API" if relief.served else "",
                 "the API drops thinking whose prefix changed" if relief.drops else "",
             ),

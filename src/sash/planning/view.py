@@ -33,13 +33,21 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
         blocks = tuple(without_white_space(blocks))
     if turn.seq in epoch.relief.cleared:
         blocks = tuple(cleared(blocks, names_of(call), recall=offers_recall(epoch.preamble)))
-    if epoch.summary is not None and epoch.summary.signed:  # which has to be the only one
+    if alone(epoch):
         blocks = tuple(block for block in blocks if block.get("type") != "compaction")
     if blocks and turn.attached is not None and epoch.shows(turn):
         blocks = (*turn.attached.blocks, *blocks)
     if turn.role == "system" and epoch.tagged:
         return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
     return {"role": turn.role, "content": list(blocks)} if blocks else None
+
+
+def alone(epoch: Epoch) -> bool:
+    """Whether blocks that the API compacted by threshold stay out of the turns.
+
+    It would ignore all that stands before them, and a signed block has to be the only one ("Compaction").
+    """
+    return epoch.summary is not None or bool(epoch.pins)
 
 
 def bare(turn: Turn, epoch: Epoch) -> bool:
@@ -68,8 +76,7 @@ class Forms:
         """`message`, remembered for turns that are in the record. Treat it as read-only."""
         if not turn.id or turn.seq in epoch.relief.cleared:
             return message(turn, epoch, call)
-        alone = epoch.summary is not None and epoch.summary.signed
-        key = (turn.id, turn.state, bare(turn, epoch), epoch.tagged, epoch.shows(turn), turn.content, alone)
+        key = (turn.id, turn.state, bare(turn, epoch), epoch.tagged, epoch.shows(turn), turn.content, alone(epoch))
         if key not in self._made:
             if len(self._made) >= self.MOST:
                 self._made.clear()
