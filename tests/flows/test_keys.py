@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash import Conversation
+from sash import AsyncConversation, Conversation
 from sash.claude.keys import Key, KeyPool
 from sash.errors import AccessDenied, InvalidOption, Unavailable
 from sash.flows.steps import ReadHead
@@ -172,6 +173,30 @@ def test_secrets_are_never_shown(talk: Talk, sim: Simulator, path: Path, caplog:
     with pytest.raises(InvalidOption) as wrong:
         Key("sk-ant-x", "sk-ant-x")
     assert "sk-ant" not in str(wrong.value)
+
+
+def test_async_conversations_move_too(path: Path, sim: Simulator) -> None:
+    """With a client from the keys alone, and secrets on the wire where they belong."""
+    seen: list[str] = []
+
+    async def look(request: Any, call_next: Any) -> Any:
+        response = await call_next(request)
+        seen.append(response.http_request.headers["authorization"])
+        return response
+
+    async def main() -> tuple[str, ...]:
+        async with (
+            sim.async_client(max_retries=0, middleware=[look]) as client,
+            AsyncConversation(
+                path, client=client, model="claude-sonnet-5-5", keys=[ONE, TWO], clock=sim.clock.now
+            ) as chat,
+        ):
+            sim.faults.fail_next(REVOKED)
+            async with chat.stream("Hello.") as stream:
+                return (await stream.until_done()).notes
+
+    assert len(asyncio.run(main())) == 2
+    assert sorted(seen) == ["Bearer sk-ant-one-hush", "Bearer sk-ant-two-hush"]
 
 
 @pytest.mark.parametrize(

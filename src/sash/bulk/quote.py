@@ -49,7 +49,10 @@ class Quote:
 
 
 def _range(dollars: tuple[float, float] | None) -> str:
-    return "price unknown" if dollars is None else f"${dollars[0]:.4f} to ${dollars[1]:.4f}"
+    if dollars is None:
+        return "price unknown"
+    digits = 2 if dollars[1] >= 1 else 6
+    return f"${dollars[0]:,.{digits}f} to ${dollars[1]:,.{digits}f}"
 
 
 def quote(

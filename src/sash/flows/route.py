@@ -263,7 +263,7 @@ def _arrival(reply: Reply, road: _Road, settings: Settings, present: str, asked:
     expected = reply.plan.expected
     price = f"its prompt is expected to cost ${expected.dollars:.6f}, {expected.read:,} tokens read from its cache"
     more = dearer(road.option, asked.option(present)) if asked and present else None
-    beside = "" if more is None else f" (${more:+.6f} against staying with {present})"
+    beside = "" if more is None else f", ${abs(more):.6f} {'more' if more > 0 else 'less'} than staying with {present}"
     what = "is asked again, its epoch goes on" if model == settings.model else f"answers beside {settings.model}"
     return (f"{model} {what}: {price}{beside}", *road.notes)
 
