@@ -16,6 +16,7 @@ from sash.counting.bases import COUNTED
 from sash.counting.estimator import Estimator
 from sash.counting.measure import NOTHING, Measure, _cuts
 from sash.errors import InvalidOption
+from sash.model.images import pixels
 
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=10)
 values = st.recursive(
@@ -64,18 +65,18 @@ FILES = {
 @pytest.mark.parametrize("raw", FILES.values(), ids=FILES)
 def test_sizes_are_read_from_headers(raw: bytes) -> None:
     """PNG, GIF, JPEG and the three forms of WebP say 640 by 480."""
-    assert media.pixels(image(raw)["source"]) == (640, 480)
+    assert pixels(image(raw)["source"]) == (640, 480)
 
 
 @given(st.binary(max_size=64), st.sampled_from(sorted(FILES)))
 def test_broken_files_never_raise(rest: bytes, form: str) -> None:
     """A truncated or spoilt file has no size; it is no error."""
     head = FILES[form][: 12 + len(rest) % 8]
-    found = media.pixels(image(head + rest)["source"])
+    found = pixels(image(head + rest)["source"])
     assert found is None or min(found) > 0
     media.pages({"data": base64.b64encode(b"%PDF-1.7 /ObjStm stream\n" + rest).decode()})
-    assert media.pixels({"type": "base64", "data": "%%% not base64 %%%"}) is None
-    assert media.pixels({"type": "url", "url": "https://example.org/a.png"}) is None
+    assert pixels({"type": "base64", "data": "%%% not base64 %%%"}) is None
+    assert pixels({"type": "url", "url": "https://example.org/a.png"}) is None
 
 
 @pytest.mark.parametrize(

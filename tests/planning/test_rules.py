@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sash.model.cards import card
+from sash.model.images import pixels
 from sash.planning.rules import MAX_MARKERS, RULES, check_request, count_params
-from sash.planning.rules.media import pixels
 
 TOOL = {"name": "lookup", "description": "Find an order", "input_schema": {"type": "object"}}
 MARK = {"type": "ephemeral"}
@@ -780,7 +780,7 @@ def test_images_inside_documents_and_results_are_seen() -> None:
 @pytest.mark.parametrize("data", ["", "****", "iVBORw0KGgo=", "/9j/", "UklGRgAA"])
 def test_unreadable_images_are_not_guessed_at(data: str) -> None:
     """Where the size cannot be read, none is held against the image."""
-    assert pixels(data) is None
+    assert pixels({"type": "base64", "data": data}) is None
 
 
 def test_document_source() -> None:

@@ -25,6 +25,7 @@ from sash.counting.constants import (
     UNKNOWN_BLOCK_BYTES_PER_TOKEN,
 )
 from sash.errors import InvalidOption
+from sash.model.images import pixels
 
 Block = Mapping[str, Any]
 Blocks = str | Sequence[Block]
@@ -159,7 +160,7 @@ class Reader:
 
     def _image(self, block: Block) -> Measure:
         source = _source(block)
-        size = media.pixels(source)
+        size = pixels(source)
         if size is None:
             cap = IMAGE_TIERS[self._tier][1]
             return some("image", fixed=cap)  # the bound: an estimate below it could pass the budget

@@ -243,7 +243,7 @@ def _priced_elsewhere(model: str) -> ModelCard | None:
     return ModelCard(
         id=model,
         window=info.context_window or 200_000,
-        max_output=8_192,
+        max_output=info.context_window or 200_000,  # not told there: what the model may take is not refused here
         prices=_tiers(prices),
         cache_minimum=4_096,
         generation="v3",

@@ -117,9 +117,9 @@ class Store(Protocol):
     def close_item(self, step: backlog_steps.CloseItem) -> None: ...
 
     def conversations(
-        self, *, namespace: str = "", limit: int = 50, before: float | None = None
+        self, *, namespace: str = "", limit: int = 50, before: ConversationInfo | None = None
     ) -> Sequence[ConversationInfo]:
-        """Conversations, the newest used first; `before` (an `updated_at`) pages on."""
+        """Conversations, the newest used first; `before` (the last one of a page) pages on."""
         ...
 
     def describe(

@@ -39,14 +39,15 @@ class Reports:
         self._connection = connection
 
     def conversations(
-        self, *, namespace: str = "", limit: int = 50, before: float | None = None
+        self, *, namespace: str = "", limit: int = 50, before: ConversationInfo | None = None
     ) -> Sequence[ConversationInfo]:
-        """The newest used first; pass the last one's `updated_at` as `before` for the next page."""
+        """The newest used first; pass the last one as `before` for the next page."""
+        at, name = (before.updated_at, before.id) if before is not None else (None, None)
         with self._connection.reading() as db:
             found = db.execute(
-                f"{_LISTING} WHERE c.namespace = ? AND (?2 IS NULL OR c.updated_at < ?2) "
-                "ORDER BY c.updated_at DESC, c.id DESC LIMIT ?3",
-                (namespace, before, limit),
+                f"{_LISTING} WHERE c.namespace = ?1 AND (?2 IS NULL OR (c.updated_at, c.name) < (?2, ?3)) "
+                "ORDER BY c.updated_at DESC, c.name DESC LIMIT ?4",
+                (namespace, at, name, limit),
             )
             return [_info(row) for row in found]
 

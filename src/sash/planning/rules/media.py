@@ -6,13 +6,11 @@ behind a URL or a file id is unknown here, and so is the number of a PDF's pages
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sash.model.images import pixels
 from sash.planning.rules.body import Body, Finding, Spot, as_mapping
 
 MAX_BODY = 32 * 1024 * 1024
@@ -20,8 +18,6 @@ MAX_IMAGE = 10 * 1024 * 1024
 MAX_SIDE = 8000
 MANY, MAX_SIDE_OF_MANY = 20, 2000
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-HEAD = 256 * 1024
-"""Base64 characters looked at for the size of an image; a JPEG may carry its size behind long metadata."""
 
 
 def image_count(body: Body) -> Iterator[Finding]:
@@ -62,7 +58,7 @@ def image_pixels(body: Body) -> Iterator[Finding]:
     images = _images(body)
     limit = MAX_SIDE_OF_MANY if len(images) > MANY else MAX_SIDE
     for spot in images:
-        size = pixels(_data(spot))
+        size = pixels(_source(spot))
         if size and max(size) > limit:
             yield spot.path, f"an image of {size[0]}x{size[1]} pixels among {len(images)}; at most {limit} a side"
 
@@ -103,59 +99,6 @@ def _filled(source: Mapping[str, Any]) -> bool:
 def _data(spot: Spot) -> str:
     data = _source(spot).get("data")
     return data if isinstance(data, str) else ""
-
-
-def pixels(data: str) -> tuple[int, int] | None:
-    """Width and height of a base64 PNG, GIF, JPEG or WebP image; None where they cannot be read."""
-    try:
-        head = base64.b64decode(data[:HEAD])
-    except (binascii.Error, ValueError):
-        return None
-    reader = next((reader for magic, reader in _READERS.items() if head.startswith(magic)), None)
-    try:
-        return reader(head) if reader else None
-    except (struct.error, IndexError):
-        return None
-
-
-def _png(head: bytes) -> tuple[int, int]:
-    width, height = struct.unpack(">II", head[16:24])
-    return width, height
-
-
-def _gif(head: bytes) -> tuple[int, int]:
-    width, height = struct.unpack("<HH", head[6:10])
-    return width, height
-
-
-def _jpeg(head: bytes) -> tuple[int, int] | None:
-    """Walk the segments up to the frame header (SOF0 to SOF15, without the three other markers in that range)."""
-    at = 2
-    while at + 9 <= len(head) and head[at] == 0xFF:
-        if 0xC0 <= head[at + 1] <= 0xCF and head[at + 1] not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", head[at + 5 : at + 9])
-            return width, height
-        at += 2 + struct.unpack(">H", head[at + 2 : at + 4])[0]
-    return None
-
-
-def _webp(head: bytes) -> tuple[int, int] | None:
-    if head[12:16] == b"VP8X":
-        return _int24(head[24:27]) + 1, _int24(head[27:30]) + 1
-    if head[12:16] == b"VP8L":
-        bits = struct.unpack("<I", head[21:25])[0]
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if head[12:16] == b"VP8 ":
-        width, height = struct.unpack("<HH", head[26:30])
-        return width & 0x3FFF, height & 0x3FFF
-    return None
-
-
-def _int24(raw: bytes) -> int:
-    return int.from_bytes(raw, "little")
-
-
-_READERS = {b"\x89PNG\r\n\x1a\n": _png, b"GIF8": _gif, b"\xff\xd8": _jpeg, b"RIFF": _webp}
 
 
 RULES = {
