@@ -6,7 +6,9 @@ FILE is a conversation with questions and the ids of the turns that hold their a
 question is asked after the whole conversation, on its own; the conversation does not remember the others.
 `evidence` is the share of a question's evidence turns that stand in the request, averaged over questions,
 `evidence_turns` the same over all turns; a long turn counts when the passage around what was asked for stands.
-`window` fills the whole budget with the newest turns; the others keep `--keep` tokens and recall `--recall`.
+`window` fills the whole budget with the newest turns; the others keep `--keep` tokens; `summary` has the rest
+summarised (only verbatim turns count as evidence), `keyword`, `semantic` and `both` recall `--recall` tokens.
+`rank-bm25` (that package, by `--strategy`) is what plain BM25 finds: best hits with both neighbours, as many as fit.
 `f1` compares the simulator's extractive answer with the right one, word by word: it can only answer from what
 it was sent. `tokens` and `dollars` are per question. Category "all" leaves LoCoMo's adversarial questions out.
 What survives of facts planted in a long conversation is another question: `--planted`, see `benchmarks.survival`.
@@ -18,7 +20,7 @@ import argparse
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -34,18 +36,19 @@ from sash.counting.estimator import Estimator
 from sash.counting.measure import Blocks, Measure
 from sash.errors import SashError
 from sash.formats import ImportedConversation, Question, read
-from sash.model.blocks import dumps
+from sash.model.blocks import dumps, text_block
 from sash.model.cards import card
 from sash.model.turns import Draft
 from sash.model.usage import Usage
 from sash.planning.strategies import SlidingWindow
 from sash.recall import Recall
+from sash.recall.quoting import line
 from sash.recall.words import words
 from sash.simulator import Simulator
 
 MODEL = "claude-sonnet-5-5"
 REPLY = 512
-WINDOW = "window"
+WINDOW, SUMMARY, PLAIN = "window", "summary", "rank-bm25"
 LEFT_OUT = ("adversarial",)
 
 
@@ -100,7 +103,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--budget", type=int, default=8_000, help="the most prompt tokens of a request")
     parser.add_argument("--keep", type=int, default=2_000, help="newest tokens that stay verbatim")
     parser.add_argument("--recall", type=int, default=4_000, help="tokens for what is recalled")
-    parser.add_argument("--strategy", nargs="+", choices=[WINDOW, *SEARCHES], default=[WINDOW, *SEARCHES])
+    parser.add_argument("--strategy", nargs="+", choices=[*OURS, PLAIN], default=OURS)
     parser.add_argument("--no-answers", action="store_true", help="skip asking the simulator")
     parser.add_argument("--json", action="store_true")
     survival.add_options(parser)
@@ -117,6 +120,9 @@ SEARCHES: Mapping[str, Mapping[str, bool]] = {
 }
 
 
+OURS = [WINDOW, SUMMARY, *SEARCHES]
+
+
 def measure(path: str, options: argparse.Namespace) -> Iterator[Row]:
     """The rows of one file."""
     found = read(path)
@@ -128,7 +134,7 @@ def measure(path: str, options: argparse.Namespace) -> Iterator[Row]:
 
 def _ask_all(conversation: ImportedConversation, strategy: str, options: argparse.Namespace) -> Iterator[Asked]:
     questions = [question for question in conversation.questions if question.evidence]
-    with Desk(conversation, strategy, options) as desk:
+    with (PlainDesk if strategy == PLAIN else Desk)(conversation, strategy, options) as desk:
         title = f"{conversation.id} {strategy}"
         for question in track(questions, title, console=Console(stderr=True), transient=True):
             yield desk.ask(question)
@@ -173,6 +179,9 @@ class Desk:
             for turn in conversation.turns
         )
         self._seqs = {turn.id: seq for seq, turn in enumerate(conversation.turns, 1)}
+        if strategy == SUMMARY:  # what has to leave is summarised by the first request
+            self._chat.send("Let us go on.")
+            self._chat.settle()
 
     def __enter__(self) -> Desk:
         return self
@@ -191,8 +200,7 @@ class Desk:
             found=len(wanted & stands),
             evidence=len(wanted),
             tokens=plan.prompt.tokens,
-            dollars=plan.expected.dollars,
-            **(self._answered(question, plan.body) if self._answers else {}),
+            **{"dollars": plan.expected.dollars, **(self._answered(question, plan.body) if self._answers else {})},
         )
 
     def _answered(self, question: Question, body: Mapping[str, Any]) -> dict[str, float | None]:
@@ -209,10 +217,60 @@ class Desk:
         }
 
 
+class PlainDesk(Desk):
+    """The same window, with what the package rank-bm25 finds, quoted as sash quotes."""
+
+    def __init__(self, conversation: ImportedConversation, strategy: str, options: argparse.Namespace) -> None:
+        super().__init__(conversation, strategy, options)
+        self._turns = self._chat.history()
+        self._index = _load_rank_bm25().BM25Okapi([words(turn.text) for turn in self._turns])
+        self._most = options.recall
+        self._counter = self._chat._counters[MODEL]
+
+    def ask(self, question: Question) -> Asked:
+        """As `Desk` does; nothing is answered."""
+        plan = self._chat.plan(question.text)
+        window = {turn.seq for turn in plan.turns if turn.id}
+        found = self._found(words(question.text), window)
+        wanted = {self._seqs[id] for id in question.evidence if id in self._seqs}
+        tokens = plan.prompt.tokens + sum(map(self._size, found))
+        return Asked(
+            category=question.category, found=len(wanted & (window | found)), evidence=len(wanted), tokens=tokens
+        )
+
+    def _found(self, query: Sequence[str], window: Set[int]) -> set[int]:
+        """seqs of the best hits and of the turns beside them, within the share."""
+        scores, found, left = self._index.get_scores(list(query)), set[int](), self._most
+        for at in sorted(range(len(self._turns)), key=lambda at: -scores[at]):
+            for seq in (at + 1, at, at + 2):
+                if 1 <= seq <= len(self._turns) and seq not in found | window:
+                    left -= self._size(seq)
+                    if left < 0:
+                        return found
+                    found.add(seq)
+        return found
+
+    def _size(self, seq: int) -> int:
+        text = line(self._turns[seq - 1], self._turns[seq - 1].text)
+        return self._counter.count(self._counter.measure_message("user", [text_block(text)])).tokens
+
+
+def _load_rank_bm25() -> Any:
+    try:
+        import rank_bm25  # noqa: PLC0415
+    except ImportError:
+        sys.exit("benchmarks.memory: --strategy rank-bm25 takes the package: pip install rank-bm25")
+    return rank_bm25
+
+
 def settings(strategy: str, tokens: int) -> dict[str, Any]:
     """What a strategy means for a conversation. The whole share is free for the one question asked."""
     if strategy == WINDOW:
         return {"strategy": SlidingWindow()}
+    if strategy == SUMMARY:
+        return {"summarise": True}
+    if strategy == PLAIN:
+        return {}
     return {"recall": Recall(tokens=tokens, each=tokens, **SEARCHES[strategy])}
 
 

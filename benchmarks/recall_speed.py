@@ -3,9 +3,9 @@
     python -m benchmarks.recall_speed [--turns 1000000] [--conversation 100000] [--queries 60] [--json]
 
 Makes a file of `--turns` turns of made-up chat (words by Zipf's law), one conversation of which has `--conversation`,
-and asks it questions of two to five words, rare and common ones. `keyword` and `semantic` are `chat.recall`, packing
-and counting included; `semantic` once all vectors are made (its first search reads them: `first`). `fts5` is what a plain query
-of a full-text table costs: all words by OR, the best ten by bm25, of that conversation. Milliseconds.
+and asks it questions of two to five words, rare and common ones. `keyword`, `semantic` and `both` are `chat.recall`,
+packing and counting included, once all vectors are made (`first` reads or makes them). `fts5` is what a plain query of
+a full-text table costs: all words by OR, the best ten by bm25, of that conversation. Milliseconds.
 """
 
 from __future__ import annotations
