@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anthropic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,3 +118,17 @@ def test_never_more_than_a_minutes_worth_and_the_refill(wanted: list[tuple[float
             now += over.retry_after + 0.001
             passed += tokens
         assert passed <= SMALL.input_tokens * (1 + now / 60) + 1
+
+
+def test_a_spend_cap_ends_the_month() -> None:
+    """Beyond it every request is refused with its code and without retry-after; the next month begins anew."""
+    sim = Simulator(spend_cap=1e-6)
+    with sim.client(max_retries=0) as client:
+        ask = {"model": "claude-haiku-5-5", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
+        client.messages.create(**ask)
+        with pytest.raises(anthropic.RateLimitError) as caught:
+            client.messages.create(**ask)
+        assert caught.value.error_code == "enforced_spend_limit_reached"
+        assert "retry-after" not in caught.value.response.headers
+        sim.clock.advance(31 * 86_400)
+        assert client.messages.create(**ask)

@@ -19,6 +19,7 @@ from sash.simulator.batches import BATCHES, ITEMS, Batch, Batches, BatchRules, I
 from sash.simulator.cache import Lookup
 from sash.simulator.calls import Attempt, Context, Denied
 from sash.simulator.client import async_client_of, client_of
+from sash.simulator.clock import rfc3339
 from sash.simulator.faults import (
     MESSAGES,
     ConnectionLost,
@@ -27,6 +28,7 @@ from sash.simulator.faults import (
     HttpError,
     Overloaded,
     ServerError,
+    SpendLimitReached,
     Timeout,
 )
 from sash.simulator.limits import Limiter, Limits, Refused, Tier
@@ -46,6 +48,8 @@ class Simulator(Service):
 
     limits: Limits | Tier | None = None
     """Rate limits, or a tier's name; None: none, and no headers."""
+    spend_cap: float | None = None
+    """Dollars a calendar month (UTC), beyond which nothing is answered: 429 without `retry-after`, an error code."""
     keys: Mapping[str, str] | Iterable[str] | None = None
     """API keys, with the workspace of each where it is a mapping; None: any key or none will do."""
     count_error: float = 0.0
@@ -328,6 +332,8 @@ class Simulator(Service):
         return None
 
     def _limit(self, context: Context, prepared: Prepared, lookup: Lookup) -> None:
+        if self.spend_cap is not None and self._spent_this_month(context.started) >= self.spend_cap:
+            raise Denied(_problem_of(SpendLimitReached()))
         if self._limiter is None:
             return
         countable = lookup.use.fresh + lookup.use.write_5m + lookup.use.write_1h
@@ -335,6 +341,10 @@ class Simulator(Service):
         context.headers |= self._limiter.headers(prepared.card.id, context.started)
         if over is not None:
             raise _limited(over)
+
+    def _spent_this_month(self, now: float) -> float:
+        month = rfc3339(now)[:7]
+        return sum(attempt.cost for attempt in self.log if rfc3339(attempt.time)[:7] == month)
 
     def _deliver(self, context: Context, prepared: Prepared, lookup: Lookup, written: Written) -> Answer | Silence:
         message = self._bill(context, prepared, lookup, written)
