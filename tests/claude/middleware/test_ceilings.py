@@ -132,6 +132,25 @@ def test_a_conversation_goes_on_with_a_cheaper_model() -> None:
         assert chat.request(reply.number).intact
 
 
+def test_a_book_that_fails_afterwards_costs_nobody_their_reply(caller: Caller, book: SqliteSpend) -> None:
+    """The bound stays booked, and the log says so."""
+
+    class Failing:
+        def book(self, accounts: Any, charge: Charge) -> Any:
+            return book.book(accounts, charge)
+
+        def correct(self, accounts: Any, by: Charge) -> Any:  # noqa: ARG002
+            raise errors.StoreUnavailable("the disk is full", path="")
+
+        def first(self, alert: str, at: float) -> bool:
+            return book.first(alert, at)
+
+    ceilings = Ceilings(Ceiling(dollars=1, period="ever"), book=Failing())
+    assert caller.ask(ceilings)
+    caller.stream(ceilings)
+    assert book.spent(ALL).dollars > caller.sim.cost
+
+
 def test_many_threads_never_pass_a_ceiling_together(book: SqliteSpend) -> None:
     """Booking is atomic: the sum of all that was let through stays below, and so does the bill."""
     sim = simulator.Simulator()

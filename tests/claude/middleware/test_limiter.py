@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import random
 from typing import Any
@@ -211,3 +212,32 @@ def test_background_work_goes_last_but_goes() -> None:
 
     waits = virtual.run(mixed)
     assert max(waits["interactive"]) < 30 < max(waits["background"]) < 60
+
+
+def test_a_stream_that_is_dropped_unread_is_settled() -> None:
+    """Nobody closed it; the collector tells."""
+    sim = simulator.Simulator()
+    limiter = Limiter(Limits(requests=100, concurrency=1, burst=1), timing=Turned())
+    with sim.client(middleware=[limiter]) as client:
+        stream = client.messages.create(**ASK, stream=True)
+        del stream
+        gc.collect()
+        levels(limiter)
+
+
+def test_who_is_cancelled_leaves_the_line_and_its_reservation() -> None:
+    """Whether it was waiting for its turn or for the reply."""
+
+    async def cancelled(loop: asyncio.AbstractEventLoop) -> list[int]:
+        sim = simulator.Simulator(clock=virtual.LoopClock(loop), first_event_after=5.0)
+        limiter = Limiter(Limits(requests=60, concurrency=1, burst=1), timing=virtual.LoopTiming(loop))
+        async with sim.async_client(middleware=[limiter], max_retries=0) as client:
+            tasks = [asyncio.ensure_future(client.messages.create(**ASK)) for _ in range(4)]
+            await asyncio.sleep(1)
+            for task in (tasks[0], tasks[1]):  # one under way, one in line
+                task.cancel()
+            done = await asyncio.gather(*tasks, return_exceptions=True)
+        levels(limiter)
+        return [n for n, reply in enumerate(done) if not isinstance(reply, BaseException)]
+
+    assert virtual.run(cancelled) == [2, 3]

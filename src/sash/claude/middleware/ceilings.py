@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sash.claude.context import forecast, note
 from sash.claude.middleware.base import Attempt, Next, PerAttempt, Work
 from sash.claude.middleware.watch import Ending, ending
-from sash.errors import CeilingReached, InvalidOption
+from sash.errors import CeilingReached, InvalidOption, SashError
 from sash.limits.ceilings import SHARES, Account, Ceiling, Charge, Over, SpendBook, accounts, share
 from sash.limits.sizes import most_tokens
 from sash.model.cards import ModelCard, card
@@ -127,9 +127,12 @@ class Ceilings(PerAttempt):
         return request.copy(body=cheaper), most
 
     def _corrected(self, found: Sequence[Account], booked: Charge, spent: Charge) -> None:
-        holds = self.book.correct(found, spent - booked)
-        for account, held in zip(found, holds, strict=True):
-            self._tell(account, held)
+        try:
+            holds = self.book.correct(found, spent - booked)
+            for account, held in zip(found, holds, strict=True):
+                self._tell(account, held)
+        except SashError as error:  # the reply is there and paid for; its bound stays booked
+            log.warning("spending could not be corrected (%s): the upper bound stays booked", type(error).__name__)
 
     def _tell(self, account: Account, held: Charge) -> None:
         """Raise the alerts whose share is passed and that were not raised before."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.claude.loading import _load_httpx2
-from sash.claude.middleware.base import Attempt, Parse
+from sash.claude.middleware.base import Attempt, Parse, Work
 
 _httpx2 = _load_httpx2()
 _TOLD = (b"message_start", b"message_delta", b"message_stop", b'"error"')
@@ -52,16 +52,22 @@ def ending(response: Any, then: Then, *, blocking: bool = False) -> Attempt:
     try:
         message = yield Parse(response)
     except Exception as error:  # noqa: BLE001 - the SDK raises it again for the caller
-        then(Ending(usage=None, whole=False, error=type(error).__name__))
+        yield from _told(then, Ending(usage=None, whole=False, error=type(error).__name__), blocking)
         return
     usage = getattr(message, "usage", None)
-    then(
-        Ending(
-            usage=None if usage is None or not hasattr(usage, "to_dict") else usage.to_dict(),
-            whole=True,
-            stop_reason=getattr(message, "stop_reason", None),
-        )
+    end = Ending(
+        usage=None if usage is None or not hasattr(usage, "to_dict") else usage.to_dict(),
+        whole=True,
+        stop_reason=getattr(message, "stop_reason", None),
     )
+    yield from _told(then, end, blocking)
+
+
+def _told(then: Then, end: Ending, blocking: bool) -> Attempt:
+    if blocking:
+        yield Work(lambda: then(end))
+    else:
+        then(end)
 
 
 def _watched(http: Any) -> _Watch:
