@@ -390,3 +390,25 @@ def test_two_collectors(sim: Simulator, tmp_path: Path) -> None:
         rows = store.read_batches(ReadBatches())
         assert (one.collect().ready, two.collect().ready, len(rows)) == (1, 0, 1)
     assert len(covered(sim, path)) == 1
+
+
+@pytest.mark.parametrize("which", ["a turn it was made of", "a turn its parent covers"])
+def test_what_was_redacted_meanwhile_does_not_come_back(sim: Simulator, tmp_path: Path, which: str) -> None:
+    """A result made of words that were redacted while the batch ran is not kept: only what it cost is."""
+    path = tmp_path / "a.db"
+    record(sim, path, "a")
+    with summaries(sim, path) as backlog:
+        if which == "a turn its parent covers":
+            backlog.submit()
+            sim.clock.advance(60)
+            assert backlog.collect().ready == 1
+            record(sim, path, "a")
+        assert backlog.submit().conversations == 1
+        with open_chat(sim, path) as chat:
+            chat.redact(chat.history()[0])
+        sim.clock.advance(60)
+        found = backlog.collect()
+    assert (found.ready, found.rejected) == (0, 1) and found.dollars > 0
+    with open_chat(sim, path) as chat:
+        assert all("Parcel 0 weighs" not in summary.text for summary in chat.summaries())
+        assert any(summary.report.get("reason") for summary in chat.summaries())

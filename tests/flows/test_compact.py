@@ -277,3 +277,24 @@ def test_async(sim: Simulator) -> None:
 
     assert asyncio.run(run()) == len(compactions(sim)) >= 1
     assert all(attempt.status == 200 for attempt in sim.log)
+
+
+def test_redaction_ends_the_block(sim: Simulator) -> None:
+    """When a turn that a block stands for is redacted, the block is not sent any more, and its words are gone."""
+    chat = talker(sim)
+    talk(chat, sim, 10)
+    assert compactions(sim) and "Parcel 0 weighs" in str(plain(sim)[-1].body)
+    chat.redact(chat.history()[0])
+    talk(chat, sim, 1, start=10)
+    assert "Parcel 0 weighs" not in str(plain(sim)[-1].body)
+    assert all("Parcel 0 weighs" not in summary.text for summary in chat.summaries())
+    assert all(attempt.status == 200 for attempt in sim.log)
+
+
+def test_recalled_turns_and_kept_thinking(sim: Simulator) -> None:
+    """What was attached to kept turns leaves at the cut; their thinking then goes too, and nothing is refused."""
+    chat = talker(sim, recall=True)
+    for number in range(16):
+        chat.send(f"What does parcel {max(0, number - 5)} weigh? {said(number)}")
+        sim.clock.advance(20)
+    assert compactions(sim) and all(attempt.status == 200 for attempt in sim.log)

@@ -25,6 +25,7 @@ from sash.flows.backlog_steps import (
 )
 from sash.flows.summary_steps import SummaryTask
 from sash.model.blocks import dumps
+from sash.model.summaries import Summary
 from sash.model.turns import Turn
 from sash.stores import blobs, rows
 from sash.stores.connection import Connection
@@ -83,7 +84,10 @@ class Backlog:
                         "upto_seq": one.task.upto,
                         "parent_id": one.task.parent.id if one.task.parent else None,
                         "turns": dumps(
-                            {"ids": [turn.id for turn in one.task.turns], "digest": _digest(one.task.turns)}
+                            {
+                                "ids": [turn.id for turn in one.task.turns],
+                                "digest": _digest(one.task.turns, one.task.parent),
+                            }
                         ),
                     },
                 )
@@ -126,12 +130,13 @@ class Backlog:
             ).fetchall()
             found = {turn["id"]: blobs.turn(db, turn) for turn in rows_found}
             turns = tuple(found[key] for key in made_of["ids"] if key in found)
+            parent = by_id(db, row["parent_id"]) if row["parent_id"] else None
             task = SummaryTask(
                 token=row["custom_id"],
                 branch=row["branch_id"],
                 upto=row["upto_seq"],
                 failures=failures(db, row["conversation_id"]),
-                parent=by_id(db, row["parent_id"]) if row["parent_id"] else None,
+                parent=parent,
                 turns=turns,
             )
             return BatchTask(
@@ -139,7 +144,7 @@ class Backlog:
                 conversation=row["conversation_id"],
                 model=row["model"],
                 task=task,
-                intact=_digest(turns) == made_of["digest"],
+                intact=_digest(turns, parent) == made_of["digest"],
             )
 
     def close_item(self, step: CloseItem) -> None:
@@ -148,9 +153,9 @@ class Backlog:
             db.execute("DELETE FROM batch_items WHERE custom_id = ?", (step.custom_id,))
 
 
-def _digest(turns: Sequence[Turn]) -> str:
-    """What turns say, in 32 hex digits."""
-    said = hashlib.sha256()
+def _digest(turns: Sequence[Turn], parent: Summary | None) -> str:
+    """What turns and the summary before them say, in 32 hex digits: redaction takes words out of both."""
+    said = hashlib.sha256(f"{parent.id} {parent.text}".encode() if parent else b"")
     for turn in turns:
         said.update(f"{turn.id} {len(turn.content)} {turn.content}".encode())
     return said.hexdigest()[:32]
