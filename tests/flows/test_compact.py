@@ -138,8 +138,9 @@ def test_leaving_loses_nothing(sim: Simulator, tmp_path: Path) -> None:
     chat = talker(sim, path, strategy=Economic())
     replies = talk(chat, sim, 10, start=12)
     assert all(attempt.status == 200 for attempt in sim.log)
-    assert replies[0].plan.epoch.summary is not None and BETA in plain(sim)[-10].betas
-    assert replies[-1].plan.epoch.summary is None and BETA not in plain(sim)[-1].betas
+    for reply, attempt in zip(replies, plain(sim)[-10:], strict=True):
+        assert (reply.plan.epoch.summary is not None) == (BETA in attempt.betas)
+    assert BETA in plain(sim)[11].betas and BETA not in plain(sim)[-1].betas
     assert [turn.text for turn in chat.history() if turn.role == "user"] == [said(number) for number in range(22)]
     assert all(chat.request(number).intact for number in range(1, 23))
 
