@@ -111,6 +111,27 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big")
 
 
+def test_data_stays_until_the_last_turn_that_holds_it_is_redacted(
+    talk: Callable[..., Conversation], path: Path
+) -> None:
+    """A fork shares it, a check reads it, a turn that says it again holds it on; then no byte of it is left."""
+    chat = talk()
+    chat.send([image(BIG), {"type": "text", "text": "look"}])
+    forked = chat.fork(id="forked")
+    forked.send([image(BIG), {"type": "text", "text": "look again"}])
+    assert rows(path, "SELECT count(*) FROM blobs") == [(1,)]
+    assert chat.check() == forked.check() == []
+    first, again = (turn for turn in forked.history() if turn.role == "user")
+    forked.redact(first)
+    assert rows(path, "SELECT count(*) FROM blobs") == [(1,)]
+    assert forked.history()[2].blocks[0] == image(BIG)
+    assert forked.send("Well?").stop_reason == "end_turn"
+    forked.redact(again)
+    assert rows(path, "SELECT count(*) FROM blobs") == [(0,)]
+    assert [one.send("And now?").stop_reason for one in (chat, forked)] == ["end_turn", "end_turn"]
+    forked.close()
+
+
 def test_limits_on_images_are_met_before_sending(talk: Callable[..., Conversation], sim: Simulator) -> None:
     """Of the whole request, not of the new turn alone; nothing is written then."""
     small = image(base64.b64encode(png(20, 20)).decode())
