@@ -243,7 +243,7 @@ class Walk:
             self.chat.send(text_of(10, self.turns), tools=[TOOL])
         self.sim.script([])
         if calls := self._open_calls():
-            found = {id: text_of(25, self.turns) for id, there in zip(calls, results, strict=True) if there}
+            found = {id: text_of(25, self.turns) for id, there in zip(calls, results, strict=False) if there}
             with self._talking():
                 self.chat.submit(found)
 

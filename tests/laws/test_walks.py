@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.walk: Walk | None = None
 
-    @initialize(budget=st.sampled_from(BUDGETS), system=st.sampled_from(SYSTEMS))
+    @initialize(budget=st.sampled_from(BUDGETS) | st.integers(900, 40_000), system=st.sampled_from(SYSTEMS))
     def begin(self, budget: int, system: str | None) -> None:
         """Open a conversation."""
         path = Path(self.folder.name) / "walk.db"
