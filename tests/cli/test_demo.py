@@ -38,7 +38,7 @@ def test_json_holds_every_question_for_every_strategy(run: Run, short: Any) -> N
     """--json prints one JSON value on stdout: each strategy's bill, and each question's fate under each of them."""
     found = json.loads(run(*short, "--json").stdout)
     rows = {row["strategy"]: row for row in found["strategies"]}
-    assert len(rows) == 3
+    assert len(rows) == 4
     assert found["turns"] == 60
     assert rows["Everything()"]["answered"] == 1.0
     assert rows["Everything()"]["times"] > 1.0
@@ -57,7 +57,15 @@ def test_the_record_of_the_demo_can_be_kept(run: Run, short: Any, tmp_path: Path
 def test_a_chosen_strategy_is_the_first_row_and_not_repeated(run: Run, short: Any) -> None:
     """--strategy replaces the default, and is not compared with itself."""
     found = json.loads(run(*short, "--json", "--strategy", "SlidingWindow").stdout)
-    assert [row["strategy"].partition("(")[0] for row in found["strategies"]] == ["SlidingWindow", "Everything"]
+    names = [row["strategy"].partition("(")[0] for row in found["strategies"]]
+    assert names == ["SlidingWindow", "SlidingWindow + recall", "Everything"]
+
+
+def test_with_recall_more_is_answered(run: Run) -> None:
+    """Of what a small window lost, recall brings back what is asked for."""
+    found = json.loads(run("demo", "--turns", "120", "--budget", "2000", "--json").stdout)
+    plain, recalling = found["strategies"][:2]
+    assert recalling["strategy"].endswith("+ recall") and recalling["answered"] > plain["answered"] + 0.3
 
 
 def test_a_budget_that_holds_nothing_is_one_line(run: Run) -> None:

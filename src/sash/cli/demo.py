@@ -1,4 +1,4 @@
-"""`sash demo`: a real conversation replayed under three strategies, live, and then asked what it still knows.
+"""`sash demo`: a real conversation replayed with and without recall and under other strategies, live, and then asked what it still knows.
 
 Draws what `sash.demo.run` plays. In a terminal the first run is shown line by line; elsewhere plain lines
 tell how far it is.
@@ -26,9 +26,12 @@ from sash.demo.script import Script, from_file, shipped
 from sash.errors import InvalidOption
 from sash.planning.situation import Strategy
 from sash.planning.strategies import Everything, SlidingWindow
+from sash.recall import Recall
 from sash.stores import SqliteStore, Store
 
 BUDGET = 8_000
+SHARE = 8
+"""The part of the budget that recall may take in the second run."""
 FRAME = 0.05
 """Seconds that a line stays on the screen at least; the run itself is faster than one can read."""
 LISTED = 16
@@ -67,9 +70,10 @@ def demo(
     script = script.shortened(turns) if turns else script
     model = model or DEFAULT_MODEL
     others = [other for other in (SlidingWindow(), Everything()) if other != strategy]
+    runs = [(strategy, None, _store(db)), (strategy, Recall(tokens=max(1, budget // SHARE)), None)]
     players = [
-        Player(script, budget=budget, keep=keep, strategy=chosen, model=model, store=store)
-        for chosen, store in ((strategy, _store(db)), *((other, None) for other in others))
+        Player(script, budget=budget, keep=keep, strategy=chosen, recall=recall, model=model, store=store)
+        for chosen, recall, store in (*runs, *((other, None, None) for other in others))
     ]
     try:
         _show_title(out, script, players[0])

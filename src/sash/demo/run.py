@@ -16,9 +16,11 @@ from sash.demo.script import Line, Probe, Script
 from sash.model.replies import Reply
 from sash.model.usage import Usage
 from sash.planning.situation import Strategy
+from sash.recall import Recall
 from sash.simulator import Simulator
 from sash.stores import MemoryStore, Store
 
+RECALLING = " + recall"
 MAX_TOKENS = 20_000
 """Room for a recorded reply, so that none is cut short."""
 
@@ -86,6 +88,7 @@ class Player:
         budget: int,
         keep: int | None = None,
         strategy: Strategy | None = None,
+        recall: Recall | None = None,
         model: str = DEFAULT_MODEL,
         store: Store | None = None,
         id: str = "demo",
@@ -104,6 +107,7 @@ class Player:
             budget=budget,
             keep=keep,
             strategy=strategy,
+            recall=recall,
             max_tokens=MAX_TOKENS,
             client=self.simulator.client(),
             clock=self.simulator.clock.now,
@@ -112,7 +116,8 @@ class Player:
     @property
     def name(self) -> str:
         """The strategy's row label."""
-        return repr(self.chat.strategy)
+        name = repr(self.chat.strategy)
+        return name.removesuffix("()") + RECALLING if self.chat.recalls else name
 
     def play(self) -> Iterator[Moment]:
         """Say every line and have the recorded reply said back; a moment after each."""
@@ -143,6 +148,7 @@ def _in_view(probe: Probe, reply: Reply) -> bool | None:
     if not probe.lines:
         return None
     sent = {turn.seq for turn in reply.plan.turns}
+    sent |= {source.seq for source in reply.plan.attached.sources} if reply.plan.attached else set()
     return all({2 * at + 1, 2 * at + 2} <= sent for at in probe.lines)
 
 
