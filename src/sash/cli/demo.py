@@ -1,4 +1,4 @@
-"""`sash demo`: a real conversation replayed with and without recall and under other strategies, live, and then asked what it still knows.
+"""`sash demo`: a real conversation replayed with recall, without, and under other windows; then asked what it knows.
 
 Draws what `sash.demo.run` plays. In a terminal the first run is shown line by line; elsewhere plain lines
 tell how far it is.
