@@ -121,7 +121,7 @@ def run(window: str, examples: int) -> None:
 @pytest.mark.parametrize("window", sorted(WINDOWS))
 def test_any_walk_keeps_the_laws(window: str) -> None:
     """Whatever is done in whatever order: bodies rebuild, views grow, requests are legal, nothing recorded is lost."""
-    run(window, 50)
+    run(window, 40)
 
 
 @pytest.mark.nightly
