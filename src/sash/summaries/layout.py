@@ -15,7 +15,7 @@ and the last ones are written from the record, the others by the model. Whatever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -185,8 +185,3 @@ def escape(text: str) -> str:
 def unescape(text: str) -> str:
     """What `escape` was given."""
     return _ESCAPED.sub(lambda match: "<" if match[1] == "lt" else "&", text)
-
-
-def even(lines: Sequence[str]) -> tuple[str, ...]:
-    """Lines without repetitions, in order."""
-    return tuple(dict.fromkeys(lines))
