@@ -6,7 +6,6 @@ cost. Start at `Conversation`; the parts behind it are in `sash.planning`, `sash
 
 from sash import errors, simulator
 from sash.conversation import AsyncConversation, Conversation
-from sash.conversation import open_store as open  # noqa: A004 - `sash.open(path)` is how people say it
 from sash.errors import SashError
 from sash.model.cards import ModelCard, card
 from sash.model.counts import Count
@@ -26,6 +25,7 @@ from sash.planning.strategies import (
 )
 from sash.recall import Recall
 from sash.stores import MemoryStore, SqliteStore
+from sash.stores import open_store as open  # noqa: A004 - `sash.open(path)` is how people say it
 
 __all__ = [
     "AsyncConversation",

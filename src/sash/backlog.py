@@ -21,14 +21,13 @@ from typing import Any, Self
 
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client
-from sash.conversation import open_store
 from sash.counting.estimator import Estimator
 from sash.drive import Performer, drive, drive_async
 from sash.flows import batches
 from sash.flows.batches import Submitted
 from sash.flows.resting import Backlog, Collected, at_once
 from sash.flows.talk import Counter
-from sash.stores import Store
+from sash.stores import Store, open_store
 
 POLL = 60.0
 """Seconds between two looks at a batch."""

@@ -19,7 +19,7 @@ from sash.bulk.progress import shown
 from sash.bulk.quote import Quote, quote
 from sash.bulk.workers import Workers
 from sash.claude.clients import async_client
-from sash.conversation import AsyncConversation, Conversation, open_store
+from sash.conversation import AsyncConversation, Conversation
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.flows.steps import ReadAnswered
@@ -27,7 +27,7 @@ from sash.model.blocks import as_blocks, without_white_space
 from sash.model.cards import ModelCard, card
 from sash.model.counts import Count
 from sash.planning.situation import Marks
-from sash.stores import Store
+from sash.stores import Store, open_store
 
 Tell = Callable[[Step], Any]
 

@@ -31,7 +31,8 @@ from sash.cli.common import (
     window_options,
 )
 from sash.cli.common import console as make_console
-from sash.conversation import DEFAULT_BUDGET, Conversation
+from sash.conversation import Conversation
+from sash.conversation_base import DEFAULT_BUDGET
 from sash.errors import InvalidOption, NotFound, RemoteError, SashError
 from sash.model.replies import Reply
 from sash.planning.situation import Strategy

@@ -15,7 +15,8 @@ from rich.table import Table
 from sash.claude.adapter import Claude
 from sash.claude.clients import sync_client
 from sash.cli.common import console, namespace
-from sash.conversation import DEFAULT_MODEL, Conversation
+from sash.conversation import Conversation
+from sash.conversation_base import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidImport, InvalidOption
 from sash.flows.steps import CountTokens

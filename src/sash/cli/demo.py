@@ -20,7 +20,7 @@ from rich.text import Text
 
 from sash.cli.common import console, dollars, moment, one_line, percent, print_json, say, turns_of, window_options
 from sash.cli.strategy import label
-from sash.conversation import DEFAULT_MODEL
+from sash.conversation_base import DEFAULT_MODEL
 from sash.demo.run import Moment, Player, Row, Totals, table, to_json
 from sash.demo.script import Script, from_file, shipped
 from sash.errors import InvalidOption

@@ -20,7 +20,7 @@ from rich.text import Text
 from sash.claude.clients import sync_client
 from sash.claude.translate import error_types, remote_error
 from sash.cli.common import console, open_database
-from sash.conversation import DEFAULT_MODEL
+from sash.conversation_base import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
 from sash.limits.headers import told
 from sash.model.cards import card

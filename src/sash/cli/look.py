@@ -26,7 +26,7 @@ from sash.cli.common import (
     printable,
 )
 from sash.cli.strategy import label
-from sash.conversation import DEFAULT_MODEL
+from sash.conversation_base import DEFAULT_MODEL
 from sash.errors import InvalidOption
 from sash.flows.recall import NearTurns, ReadSeqs
 from sash.flows.steps import Head, ReadRequest, ReadTurns

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from sash import replay as replays
 from sash.cli.common import console, dollars, find, namespace, open_database, say
 from sash.cli.strategy import StrategyType, label
-from sash.conversation import DEFAULT_MODEL
+from sash.conversation_base import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidImport, InvalidOption
 from sash.flows.steps import ReadTurns

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sash.conversation import DEFAULT_MODEL, Conversation
+from sash.conversation import Conversation
+from sash.conversation_base import DEFAULT_MODEL
 from sash.demo.script import Line, Probe, Script
 from sash.model.replies import Reply
 from sash.model.usage import Usage

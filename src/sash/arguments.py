@@ -1,0 +1,112 @@
+"""What a conversation is told, checked: arguments become values, or errors that name value and remedy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sash.errors import InvalidContent, InvalidOption
+from sash.flows.instruct import instruction
+from sash.model.blocks import as_blocks, dumps, plain
+from sash.model.cards import Ttl
+from sash.model.cards import card as card_of
+from sash.model.options import BETA, BODY
+from sash.model.preamble import Preamble
+from sash.model.turns import Draft
+from sash.planning.routing import Fallback, Route, Ways, as_models
+from sash.planning.situation import Marks
+from sash.recall import Recall
+
+
+def check_numbers(**numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < (0 if name == "keep" else 1):
+            raise InvalidOption(f"{name}={value!r}: give a whole number of tokens above 0", option=name, value=value)
+    budget, keep = numbers.get("budget"), numbers.get("keep")
+    if budget is not None and keep is not None and keep > budget:
+        raise InvalidOption(f"keep={keep} cannot be more than budget={budget}", option="keep", value=keep)
+
+
+def ways_of(fallback: Sequence[str] | Fallback | None, router: Route | None, tier: str) -> Ways | None:
+    """Who else may answer. Raises InvalidOption, and UnknownModel for a name without a card."""
+    if router is not None and not callable(router):
+        raise InvalidOption(
+            f"router={router!r:.60}: give a Router, or a function from Asked to a model id",
+            option="router",
+            value=router,
+        )
+    others = fallback if isinstance(fallback, Fallback) else Fallback(models=as_models(fallback))
+    if router is None and not others.models:
+        return None
+    names = (*others.models, *getattr(router, "models", ()))
+    return Ways(fallback=others, route=router, tier=tier, cards={name: card_of(name) for name in names})
+
+
+def check_seconds(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise InvalidOption(f"{name}={value!r}: give seconds, 0 for none", option=name, value=value)
+
+
+def check_choice(name: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InvalidOption(f"{name}={value!r}: choose one of {', '.join(known)}", option=name, value=value)
+
+
+def check_markers(now: Preamble, options: Mapping[str, Any]) -> None:
+    by_hand = now.markers + ("cache_control" in options)
+    if by_hand > 4:
+        raise InvalidOption(
+            f"{by_hand} cache markers placed by hand; the API takes at most 4, and sash needs one or two of them",
+            option="cache_control",
+            value=by_hand,
+        )
+
+
+def marks_of(cache: Ttl | Marks | str | None) -> Marks | None:
+    """The lifetimes asked for; None: left to the strategy."""
+    if isinstance(cache, Marks):
+        return cache
+    if cache is None:
+        return Marks(preamble=None, tail=None)
+    check_choice("cache", cache, ("auto", "5m", "1h"))
+    return None if cache == "auto" else Marks(preamble=cache, tail=cache)  # type: ignore[arg-type]
+
+
+def body_options(checked: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that go into the body, in a fixed order: the same options give the same bytes."""
+    body = {name: checked[name] for name in (*BODY, *BETA) if name in checked}
+    return {**body, **(checked.get("extra_body") or {})}
+
+
+def draft_of(message: Any) -> Draft:
+    if isinstance(message, Draft):
+        return message
+    found = plain(message)
+    if not isinstance(found, dict) or found.get("role") not in ("user", "assistant", "system"):
+        raise InvalidContent(f"not a message of user, assistant or system: {message!r:.80}", problem="role")
+    if found["role"] == "system":
+        return instruction(found.get("content") or "")
+    return Draft(role=found["role"], content=dumps(as_blocks(found.get("content") or "")))
+
+
+def recall_of(recall: Recall | bool | None) -> Recall | None:
+    if isinstance(recall, Recall):
+        return recall
+    if recall is None or isinstance(recall, bool):
+        return Recall() if recall else None
+    raise InvalidOption(f"recall={recall!r}: give a Recall, True or None", option="recall", value=recall)
+
+
+def recall_settings(settings: Mapping[str, Any]) -> Recall:
+    known = [field.name for field in fields(Recall)]
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise InvalidOption(
+            f"recall takes {', '.join(known)}, not {unknown[0]!r}",
+            option=unknown[0],
+            value=settings[unknown[0]],
+        )
+    return Recall(**settings)

@@ -1,0 +1,461 @@
+"""What both conversations share: the settings in force, and flows made of arguments. No I/O.
+
+`Conversation` and `AsyncConversation` add a store, a client and a way to drive a flow, and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from sash.arguments import (
+    body_options,
+    check_choice,
+    check_markers,
+    check_numbers,
+    check_seconds,
+    draft_of,
+    marks_of,
+    recall_of,
+    recall_settings,
+    ways_of,
+)
+from sash.claude.functions import as_tools, functions
+from sash.claude.keys import Key, KeyPool, as_pool
+from sash.claude.layers import Layers
+from sash.claude.structured import format_of, read
+from sash.counting.correction import Correction
+from sash.counting.estimator import Estimator
+from sash.errors import ConversationClosed, InvalidContent, InvalidOption
+from sash.flows import steps
+from sash.flows.ask import send
+from sash.flows.check import check
+from sash.flows.count import count
+from sash.flows.extend import extend
+from sash.flows.once import Submission, once
+from sash.flows.prepare import Prepared, prepare
+from sash.flows.recall import embed, recall, search_history
+from sash.flows.route import chosen
+from sash.flows.run import Tools, run, submit
+from sash.flows.steps import Flow, Head
+from sash.flows.summarise import resummarise, summarise, summariser
+from sash.flows.summary_jobs import Made
+from sash.flows.talk import Chat, Sizes, noticed
+from sash.model.blocks import as_blocks, dumps, plain, without_white_space
+from sash.model.cards import ModelCard, Ttl
+from sash.model.cards import card as card_of
+from sash.model.counts import Count
+from sash.model.forecast import Priority
+from sash.model.options import asked_format, check_options
+from sash.model.preamble import Preamble, preamble
+from sash.model.replies import Reply, each
+from sash.model.summaries import SummaryRecord
+from sash.model.turns import Draft, Turn
+from sash.planning.ahead import ahead
+from sash.planning.making import Wish
+from sash.planning.plan import Settings
+from sash.planning.routing import Fallback, Route
+from sash.planning.rules import Problem
+from sash.planning.situation import Marks, Strategy
+from sash.planning.strategies.summarised import Summarised, summarising
+from sash.planning.view import Forms
+from sash.recall import Found, Recall, make_query, quoted
+from sash.spans import Spans
+from sash.stores import Store
+
+DEFAULT_MODEL = "claude-sonnet-5-5"
+DEFAULT_BUDGET = 32_000
+DEFAULT_MAX_TOKENS = 8_192
+
+
+class ConversationBase:
+    """What both conversations share: the settings in force, and flows made from arguments. No I/O."""
+
+    _awaits: bool
+    _client: Any
+
+    def __init__(
+        self,
+        store: str | Path | Store | None = None,
+        *,
+        id: str | None = None,
+        model: str | None = None,
+        system: str | Sequence[Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        budget: int = DEFAULT_BUDGET,
+        keep: int | None = None,
+        strategy: Strategy | None = None,
+        summarise: bool | str | Summarised = False,
+        recall: Recall | bool | None = None,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        cache: Ttl | Marks | Literal["auto"] | None = "auto",
+        namespace: str = "",
+        counter: Literal["auto", "ctok", "tiktoken", "features"] = "auto",
+        endpoint: bool = True,
+        busy: Literal["wait", "error"] = "wait",
+        duplicates: float = 0.0,
+        fallback: Sequence[str] | Fallback | None = None,
+        router: Route | None = None,
+        tier: str = "",
+        keys: KeyPool | Sequence[Key] | None = None,
+        card: ModelCard | None = None,
+        clock: Callable[[], float] = time.time,
+        create: bool = True,
+        breaker: Any = None,
+        ceilings: Any = None,
+        limits: Any = None,
+        meter: Any = None,
+        patience: float | None = None,
+        priority: Priority = "interactive",
+        memo: Any = None,
+        retries: Any = None,
+        **options: Any,
+    ) -> None:
+        check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
+        check_choice("busy", busy, ("wait", "error"))
+        check_seconds("duplicates", duplicates)
+        self.id = id if id is not None else uuid.uuid4().hex
+        if not isinstance(self.id, str) or not self.id:
+            raise InvalidOption(f"id is a non-empty string, not {id!r}", option="id", value=id)
+        self.namespace = namespace
+        self.budget = budget
+        self.keep = keep if keep is not None else budget // 4
+        self.strategy = summarising(summarise, strategy)
+        self.recalls = recall_of(recall)
+        self.max_tokens = max_tokens
+        self._marks = marks_of(cache)
+        self._traced: Spans | None = None
+        self._layers = Layers(
+            breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries
+        )
+        check_choice("priority", priority, ("interactive", "background"))
+        self._priority, self._patience = priority, patience
+        self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
+        self._duplicates = duplicates
+        self._ways = ways_of(fallback, router, tier)
+        self._keys = as_pool(keys)
+        self._places = self._keys.places if self._keys else None
+        self._clock = clock
+        self._create = create
+        self._card = card or (card_of(model) if model else None)
+        self._given_card = card
+        self._tools = as_tools(tools or ())
+        self._preamble = preamble(system, self._tools)
+        self._preamble_given = (system is not None, tools is not None)
+        self._options = check_options(options)
+        self._forms = Forms()
+        self._sizes: Sizes = {}
+        self._quiet_until = [0.0]
+        self._calibrations: dict[str, Correction] = {}
+        self._counters: dict[str, Estimator] = {}
+        self._key: int | None = None
+        self._closed = False
+        self._wish: Wish | None = None
+        self._owns_store = store is None or isinstance(store, str | Path)
+        check_markers(self._preamble, self._options)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"{name}(id={self.id!r}, model={self.model!r}, budget={self.budget}, strategy={self.strategy!r})"
+
+    @property
+    def model(self) -> str:
+        """The model's id in force."""
+        return self.card.id
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the model in force: window, prices, features."""
+        return self._card or card_of(DEFAULT_MODEL)
+
+    # ---- from arguments to settings -------------------------------------------------------------
+
+    def _spans(self) -> Spans | None:
+        """Spans are made where a meter is on."""
+        if not self._layers.meter:
+            return None
+        if self._traced is None:
+            self._traced = Spans(self.id, **self._layers.tracing)
+        return self._traced
+
+    def _opened(self, head: Head) -> None:
+        """Take over what the record says of settings that were not given."""
+        self._key = head.conversation
+        if head.epoch is None:
+            return
+        if self._card is None:
+            self._card = card_of(head.model or head.epoch.model)
+        has_system, has_tools = self._preamble_given
+        self._preamble = Preamble(
+            system=self._preamble.system if has_system else head.epoch.preamble.system,
+            tools=self._preamble.tools if has_tools else head.epoch.preamble.tools,
+        )
+
+    def _chat(self, card: ModelCard | None = None) -> Chat:
+        """This conversation for a flow that talks to the model of `card` (default: the one in force)."""
+        assert self._key is not None  # every flow begins behind _open
+        return Chat(
+            conversation=self._key,
+            id=self.id,
+            namespace=self.namespace,
+            priority=self._priority,
+            patience=self._patience,
+            counter=self._counter(card or self.card),
+            endpoint=self._endpoint,
+            recall=self.recalls,
+            forms=self._forms,
+            sizes=self._sizes,
+            quiet_until=self._quiet_until,
+            calibrations=self._calibrations,
+            ways=self._ways,
+            places=self._places,
+            ceilings=self._layers.ceilings_here,
+            counter_of=self._counter,
+        )
+
+    def _counter(self, card: ModelCard) -> Estimator:
+        if card.id not in self._counters:
+            self._counters[card.id] = Estimator.for_model(card, base=self._base)
+        return self._counters[card.id]
+
+    def _settings(
+        self,
+        *,
+        model: str | None = None,
+        system: str | Sequence[Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        max_tokens: int | None = None,
+        output_format: Any = None,
+        **options: Any,
+    ) -> tuple[Settings, Callable[[], None]]:
+        """Settings for one request, and what makes the lasting ones last once it may be sent."""
+        card = self._card_for(model)
+        checked = self._options_with(options, output_format)
+        parts = preamble(system, None if tools is None else as_tools(tools))
+        now = Preamble(system=parts.system or self._preamble.system, tools=parts.tools or self._preamble.tools)
+        if tools is not None and not list(tools) and now.tools:
+            checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
+        check_markers(now, checked)
+        most = self.max_tokens if max_tokens is None else max_tokens
+        check_numbers(max_tokens=most)
+        settings = Settings(
+            card=card,
+            preamble=now,
+            strategy=self.strategy,
+            budget=self.budget,
+            keep=self.keep,
+            max_tokens=min(most, card.max_output) if max_tokens is None else most,
+            marks=self._marks,
+            options=body_options(checked),
+            betas=tuple(checked.get("betas") or ()),
+            headers=dict(checked.get("extra_headers") or {}),
+            beta=self._client is None or isinstance(self._client, str) or hasattr(self._client, "beta"),
+        )
+        return settings, lambda: self._keep_lasting(card, now, options)
+
+    def _options_with(self, options: Mapping[str, Any], output_format: Any) -> dict[str, Any]:
+        """The options in force with those of one call; an output format given alone leaves the effort as it is."""
+        given = check_options(options)
+        config = {**self._options.get("output_config", {}), **given.get("output_config", {})}
+        if output_format is not None:
+            config["format"] = format_of(output_format)
+        return {**self._options, **given, **({"output_config": config} if config else {})}
+
+    def _card_for(self, model: str | None) -> ModelCard:
+        return self.card if model is None or model == self.model else card_of(model)
+
+    def _keep_lasting(self, card: ModelCard, now: Preamble, options: Mapping[str, Any]) -> None:
+        """Model, system, tools, thinking and effort stay in force for the next sends."""
+        self._card, self._preamble = card, now
+        if options.get("thinking") is not None:
+            self._options["thinking"] = plain(options["thinking"])
+        effort = (plain(options.get("output_config")) or {}).get("effort")
+        if effort is not None:
+            self._options["output_config"] = {**self._options.get("output_config", {}), "effort": effort}
+
+    def _drafts(self, content: Any, speaker: str | None = None) -> tuple[Draft, ...]:
+        """A user turn from what the SDK takes as content, or from a whole user message."""
+        if isinstance(content, Mapping) and "role" in content:
+            if content["role"] != "user":
+                raise InvalidContent(
+                    f"a send says what the user says; a message of role {content['role']!r} cannot be sent. "
+                    "Use system= for the system prompt",
+                    problem="role",
+                )
+            content = content.get("content")
+        return (Draft(role="user", content=dumps(without_white_space(as_blocks(content))), speaker=speaker),)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ConversationClosed(f"conversation {self.id!r} is closed; open it again", conversation=self.id)
+
+    def _open_flow(self) -> Flow[Head]:
+        return (yield from steps.OpenConversation(namespace=self.namespace, id=self.id, create=self._create))
+
+    def _send_flow(
+        self, content: Any, arguments: Mapping[str, Any], arrived: float, *, stream: bool = False
+    ) -> Flow[Reply]:
+        """A send from arguments to reply. Lasting options last as soon as the request may be sent."""
+        token = arguments.get("token")
+        timeout, settings, keep_lasting = self._call(
+            {k: v for k, v in arguments.items() if k not in ("token", "fresh")}
+        )
+        drafts, chat = self._drafts(content), replace(self._chat(settings.card), anew=bool(arguments.get("fresh")))
+
+        def make(chat: Chat, drafts: Sequence[Draft]) -> Flow[Reply]:
+            return send(chat, drafts, settings, stream=stream, timeout=timeout)
+
+        if token is None and not self._duplicates:
+            return self._lasting(make(chat, drafts), keep_lasting, arguments)
+        given = Submission(
+            token=token, drafts=drafts, within=self._duplicates, arrived=arrived, wait=self._wait, stream=stream
+        )
+        return self._lasting(once(chat, given, make), keep_lasting, arguments)
+
+    def _lasting(self, flow: Flow[Reply], keep: Callable[[], None], arguments: Mapping[str, Any]) -> Flow[Reply]:
+        """The reply, parsed where that was asked for, and what the call makes last, lasting."""
+        begun: list[steps.BeginRequest] = []
+        try:
+            reply = yield from noticed(flow, begun.append)
+        except BaseException:  # Ctrl-C too: the record knows the new system and tools from the first request on
+            if begun:
+                keep()
+            raise
+        keep()
+        self._wish = self._foreseen(reply)
+        return read(reply, arguments.get("output_format") or asked_format(arguments) or asked_format(self._options))
+
+    def _foreseen(self, reply: Reply) -> Wish | None:
+        """The summary that the next request may need, where the strategy makes any."""
+        own, last = summariser(self.strategy), each(reply)[-1]
+        if own is None or last.plan is None or last.tool_calls:
+            return None
+        return ahead(last.plan, last.usage, own)
+
+    def _due(self) -> Callable[[], Flow[Any]] | None:
+        """What is to be done in the background now, if anything."""
+        wish, self._wish = self._wish, None
+        embeds = self.recalls is not None and bool(self.recalls.semantic)
+        return None if self._closed or not (wish or embeds) else lambda: self._background_flow(wish)
+
+    def _background_flow(self, wish: Wish | None) -> Flow[Any]:
+        """Embed what has no vector yet, then make the summary that is due."""
+        if self.recalls is not None and self.recalls.semantic:
+            yield from embed(self._chat().conversation, self.recalls.semantic, go_on=lambda: not self._closed)
+        if wish is not None:
+            yield from self._summary_flow(wish)
+
+    def _summary_flow(self, wish: Wish) -> Flow[Made]:
+        settings, _ = self._settings()
+        own = summariser(self.strategy) or Summarised()
+        return summarise(self._beside(settings), settings, own, wish)
+
+    def _resummarise_flow(self, by: str | None, tokens: int | None) -> Flow[SummaryRecord]:
+        settings, _ = self._settings()
+        own = summariser(self.strategy) or Summarised()
+        return resummarise(self._beside(settings), settings, replace(own, by=by or own.by, tokens=tokens or own.tokens))
+
+    def _beside(self, settings: Settings) -> Chat:
+        """This conversation for work in another thread, which gives way to sends: nothing that saves work is shared."""
+        return replace(self._chat(settings.card), forms=Forms(), sizes={}, calibrations={}, priority="background")
+
+    def _submit_flow(self, results: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
+        timeout, settings, keep_lasting = self._call(arguments)
+        return self._lasting(
+            submit(self._chat(settings.card), results, settings, timeout=timeout), keep_lasting, arguments
+        )
+
+    def _run_flow(
+        self, content: Any, tools: Sequence[Any] | None, max_steps: int, stream: bool, arguments: Mapping[str, Any]
+    ) -> Flow[Reply]:
+        """A run over the functions among `tools`, which stay in force as tools of any send do."""
+        check_numbers(max_steps=max_steps)
+        given = self._tools if tools is None else as_tools(tools)
+        timeout, settings, keep_lasting = self._call({**arguments, "tools": given or None})
+        found = functions(given, waiting=self._awaits)
+        if not found:
+            raise InvalidOption("run() calls functions: give some as tools=[...]", option="tools", value=tools)
+        by_hand = frozenset(str(tool.get("name")) for tool in settings.preamble.tool_list) - set(found)
+        limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps, stream=stream, timeout=timeout)
+        drafts = () if content is None else self._drafts(content)
+
+        def keep() -> None:
+            keep_lasting()
+            self._tools = given
+
+        return self._lasting(run(self._chat(settings.card), drafts, settings, limits), keep, arguments)
+
+    def _call(self, arguments: Mapping[str, Any]) -> tuple[float | None, Settings, Callable[[], None]]:
+        """The timeout and the settings of one call, and what makes the lasting ones last."""
+        timeout = arguments.get("timeout", self._options.get("timeout"))
+        return timeout, *self._settings(**{k: v for k, v in arguments.items() if k != "timeout"})
+
+    def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
+        settings, _ = self._settings(**arguments)
+        drafts = self._drafts(content)
+        chat, settings = yield from chosen(replace(self._chat(settings.card), endpoint=False), drafts, settings)
+        return (yield from prepare(chat, drafts, settings))
+
+    def _check_flow(self, repair: bool) -> Flow[list[Problem]]:
+        settings, _ = self._settings()
+        return check(self._chat(), settings, repair=repair)
+
+    def _count_flow(self, content: Any, exact: bool, arguments: Mapping[str, Any]) -> Flow[Count]:
+        settings, _ = self._settings(**arguments)
+        drafts = () if content is None else self._drafts(content)
+        return count(self._chat(settings.card), drafts, settings, exact=exact)
+
+    def _again_flow(self, make: Callable[[Chat, Settings], Flow[Reply]], arguments: Mapping[str, Any]) -> Flow[Reply]:
+        settings, keep_lasting = self._settings(**arguments)
+        return self._lasting(make(self._chat(settings.card), settings), keep_lasting, arguments)
+
+    def _recall_flow(self, query: str, settings: Mapping[str, Any]) -> Flow[list[Found]]:
+        if not isinstance(query, str):
+            raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
+        chat = self._chat()
+        return recall(chat.conversation, make_query(query), recall_settings(settings), chat.counter, self.model)
+
+    def _redact_flow(self, turn: int, reason: str) -> Flow[int]:
+        now = yield from steps.Now()
+        done = yield from steps.Redact(conversation=self._chat().conversation, turn=turn, reason=reason, at=now)
+        self._forms, self._sizes = Forms(), {}
+        return done
+
+    def _history_flow(self, query: str) -> Flow[str]:
+        """What Claude finds when it searches: quoted, without the exchange that runs."""
+        chat, settings = self._chat(), self.recalls or Recall()
+        found = yield from search_history(chat, make_query(query), settings, self.model)
+        return quoted(found) or "Nothing was found."
+
+    def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
+        return extend(self._chat(), tuple(draft_of(message) for message in messages))
+
+    def _fork_settings(self, id: str | None) -> dict[str, Any]:
+        return {
+            "id": id or f"{self.id}-{uuid.uuid4().hex[:8]}",
+            "namespace": self.namespace,
+            "budget": self.budget,
+            "keep": self.keep,
+            "strategy": self.strategy,
+            "recall": self.recalls,
+            "max_tokens": self.max_tokens,
+            "cache": self._marks or "auto",
+            "counter": self._base,
+            "endpoint": self._endpoint,
+            "busy": "wait" if self._wait else "error",
+            "duplicates": self._duplicates,
+            "fallback": self._ways.fallback if self._ways else None,
+            "router": self._ways.route if self._ways else None,
+            "tier": self._ways.tier if self._ways else "",
+            "keys": self._keys,
+            "card": self._card,
+            "clock": self._clock,
+            "priority": self._priority,
+            "patience": self._patience,
+            **self._layers.settings,
+            **self._options,
+        }
