@@ -66,6 +66,10 @@ FOUND: dict[str, tuple[Any, list[tuple[Any, ...]]]] = {
         "stepped",
         [("run_tools", 6, 400), ("run_tools", 6, 400), ("send",), ("run_tools", 6, 400), ("stopped",)],
     ),
+    "a run that outgrows the budget under a way of thinking that does not go with dropped blocks": (
+        "economic",
+        [("change_model", 0, 1), ("send", 600), ("run_tools", 1, 1_500, 5)],
+    ),
     "a paused reply given up at its second piece": (
         "sliding, budget",
         [("send",), ("paused",), ("rejected",), ("stream_cut", 6, "error"), ("send",)],

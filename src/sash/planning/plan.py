@@ -486,6 +486,8 @@ def with_relief(relief: Relief, settings: Settings, turns: Sequence[Turn]) -> tu
         betas.append(CLEARING_BETA)
     if relief.drops:
         asked = options.get("thinking") or {"type": "adaptive"}
+        if asked.get("type") == "between_tools":  # `block_binding` does not go with it
+            asked = {**asked, "type": "adaptive"}
         options["thinking"] = {**asked, "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
         betas.append(BINDING_BETA)
     return options, tuple(dict.fromkeys(betas))

@@ -168,7 +168,7 @@ class _Relieving:
     def _may_drop(self) -> bool:
         """Whether to leave it to the API, where a model may refuse an open tool turn that lost its thinking."""
         asked = (self.settings.options.get("thinking") or {}).get("type")
-        thinks = self.card.thinking_default if asked is None else asked in ("adaptive", "enabled")
+        thinks = self.card.thinking_default if asked is None else asked in ("adaptive", "between_tools", "enabled")
         return thinks and self.settings.beta and not self.card.open_tools_without_thinking
 
     def _surplus(self) -> Size:
