@@ -327,3 +327,27 @@ def test_a_closed_store_says_so(record: Recorder, store: Any) -> None:
         _ = record.head
     with pytest.raises(ConversationClosed):
         store.search("word")
+
+
+def test_a_deleted_conversation_is_gone_and_its_cost_is_not(record: Recorder, store: Any) -> None:
+    """Only the one of this namespace goes; its sums stay; forks take over what they share of it."""
+    record.say("a slate roof")
+    record.branch(2, "fork", "b")
+    fork = Recorder(store, "b")
+    record.say("a tin roof")
+    other = Recorder(store, "a", namespace="other")
+    other.say("a slate roof")
+    spent = store.usage(by=())
+    with pytest.raises(NotFound):
+        store.delete("a", namespace="elsewhere")
+    done = store.delete("a")
+    assert (done.turns, done.heirs) == (2, ("b",))
+    with pytest.raises(NotFound):
+        store.delete("a")
+    assert [info.id for info in store.conversations()] == ["b"]
+    assert [turn.text for turn in fork.turns()] == ["a slate roof", "Yes."]
+    assert [hit.conversation for hit in store.search("roof")] == ["b"]
+    assert len(other.turns()) == 2
+    assert store.usage(by=()) == spent
+    assert store.delete("b").turns == 2
+    assert store.search("roof") == []

@@ -13,6 +13,7 @@ from sash.cli.chat import chat
 from sash.cli.check import check
 from sash.cli.common import SashGroup
 from sash.cli.count import count
+from sash.cli.delete import delete
 from sash.cli.demo import demo
 from sash.cli.doctor import doctor
 from sash.cli.look import search, show, usage
@@ -32,7 +33,7 @@ def main(namespace: str) -> None:
 
 _COMMANDS = (
     *(chat, show, search, usage, summaries, summarise, resummarise),
-    *(count, check, replay, export, import_, demo, doctor),
+    *(count, check, replay, export, import_, delete, demo, doctor),
 )
 for command in _COMMANDS:
     main.add_command(command)

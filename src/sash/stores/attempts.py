@@ -15,8 +15,10 @@ from sash.stores.connection import Connection
 
 _INSERT = (
     "INSERT INTO attempts (request_id, namespace, conversation, at, model, retry, status, error, held_by, waited, "
-    "latency, fresh, read, written, output, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "latency, fresh, read, written, output, cost) SELECT r.id, ?2, CASE WHEN ?1 IS NULL OR r.id THEN ?3 ELSE '' END, "
+    "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 FROM (SELECT 1) LEFT JOIN requests r ON r.id = ?1"
 )
+"""Where its conversation was deleted meanwhile, an attempt names neither the request nor the conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from typing import Any
 from sash.errors import ConversationClosed, ForeignDatabase, NewerSchema, StoreUnavailable
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
-SCHEMA = 21
+SCHEMA = 22
 """How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
@@ -149,6 +149,18 @@ class Connection:
             except BaseException:
                 self._sqlite.rollback()
                 raise
+
+    @contextmanager
+    def rewriting(self) -> Iterator[sqlite3.Connection]:
+        """A transaction without checks of references: for each row deleted, they would read whole tables."""
+        with self._locked():
+            with self._translated():
+                self._sqlite.execute("PRAGMA foreign_keys = OFF")
+            try:
+                with self.writing() as db:
+                    yield db
+            finally:
+                self._sqlite.execute("PRAGMA foreign_keys = ON")
 
     def empty_log(self) -> None:
         """Bring all that was committed into the file itself, as far as other connections let it."""

@@ -17,7 +17,7 @@ from sash.model.redaction import redacted
 from sash.model.turns import Draft
 from sash.stores import blobs, rows
 from sash.stores.connection import Connection
-from sash.stores.lineage import Lines
+from sash.stores.lineage import Lines, present
 from sash.stores.windows import Windows
 
 REASON = "a turn was redacted"
@@ -47,39 +47,37 @@ class Forgetting:
     def redact(self, step: Redact) -> int:
         """Take the words of a turn, and of the turns that repeat it, out of the file; how many turns it were."""
         with self._connection.writing() as db:
-            _securely(db)
+            securely(db)
             row = self._row(db, step)
             copies = [one["id"] for one in db.execute(_COPIES, (step.turn, row["content"]))]
             for turn in copies:
                 _redact(db, turn)
-            _rewrite_indexes(db)
+            rewrite_indexes(db)
             _forget_derived(db, copies)
             db.execute(_HOLDING, (dumps(copies), REASON))
-            rows.insert(
-                db,
-                "forgotten",
-                {"conversation_id": step.conversation, "turns": dumps(copies), "reason": step.reason, "at": step.at},
-            )
+            find = "SELECT namespace, name FROM conversations WHERE id = ?"
+            namespace, name = db.execute(find, (step.conversation,)).fetchone()
+            audit(db, namespace, name, "turn", copies, step.reason, step.at)
             self._windows.forget()
         self._connection.empty_log()  # or the words would stand there until it is written over
         return len(copies)
 
     def _row(self, db: sqlite3.Connection, step: Redact) -> sqlite3.Row:
-        branch = db.execute("SELECT branch_id FROM conversations WHERE id = ?", (step.conversation,)).fetchone()[0]
+        branch = present(db, step.conversation)
         row: sqlite3.Row | None = db.execute("SELECT * FROM turns WHERE id = ?", (step.turn,)).fetchone()
         if row is None or not self._lines.holds(db, branch, row):
             raise NotFound(f"no turn with id {step.turn} in this conversation's branch", kind="turn", key=step.turn)
         return row
 
 
-def _securely(db: sqlite3.Connection) -> None:
+def securely(db: sqlite3.Connection) -> None:
     """Overwrite what is deleted from now on, in tables and, where this SQLite can, in the indexes."""
     db.execute("PRAGMA secure_delete = ON")
     for index in INDEXES if SECURE else ():
         db.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('secure-delete', 1)")
 
 
-def _rewrite_indexes(db: sqlite3.Connection) -> None:
+def rewrite_indexes(db: sqlite3.Connection) -> None:
     """An older SQLite keeps deleted words in an index until that is written anew."""
     for index in () if SECURE else INDEXES:
         db.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
@@ -127,3 +125,12 @@ def _forget_derived(db: sqlite3.Connection, turns: Sequence[int]) -> None:
         "AND m.tag = 'conversation:' || c.name)",
         (gone,),
     )
+
+
+def audit(
+    db: sqlite3.Connection, namespace: str, conversation: str, what: str, turns: Sequence[int], reason: str, at: float
+) -> None:
+    """Write down what was forgotten: the ids of redacted turns; of a whole conversation, how many there were."""
+    columns = {"namespace": namespace, "conversation": conversation, "what": what, "reason": reason, "at": at}
+    ids = list(turns) if what == "turn" else []
+    rows.insert(db, "forgotten", {**columns, "turns": dumps(ids), "number": len(turns)})

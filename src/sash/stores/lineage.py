@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from sash.errors import NotFound
 from sash.model.turns import Turn
 from sash.stores import blobs
 
@@ -111,3 +112,18 @@ class Lines:
                 if left <= 0 and row["plain"]:
                     return int(row["seq"])
         return 1
+
+
+def present(db: sqlite3.Connection, conversation: int) -> int:
+    """The present branch of a conversation. Raises NotFound for one that was deleted meanwhile."""
+    row = db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()
+    if row is None:
+        raise deleted(conversation)
+    return int(row["branch_id"])
+
+
+def deleted(conversation: int) -> NotFound:
+    """The error for whoever goes on with a conversation that is no more."""
+    return NotFound(
+        "this conversation was deleted; open it again to begin a new one", kind="conversation", key=conversation
+    )

@@ -301,6 +301,13 @@ def m021_forgotten(db: Database) -> None:
     )
 
 
+@migrations()
+def m022_deleted(db: Database) -> None:
+    """What deleted conversations cost, by day and model; whose audit it is, by name; ids that are not given again."""
+    for statement in _DELETED:
+        db.execute(statement)
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,
@@ -638,4 +645,63 @@ _BULK = (
     "CREATE INDEX bulk_items_batch ON bulk_items (batch_id)",
     "CREATE INDEX bulk_items_request ON bulk_items (request_id)",
     "CREATE INDEX bulk_items_conversation ON bulk_items (conversation_id)",
+)
+
+_SUMS = "sum({0}fresh + {0}read + {0}write_5m + {0}write_1h)"
+_SPENT_IN_ALL = """SELECT conversation_id, NULL AS namespace, 1 AS requests, at, model, fresh, read, write_5m, write_1h,
+            output, cost FROM requests WHERE usage IS NOT NULL
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
+            FROM summaries
+        UNION ALL SELECT NULL, namespace, requests, at, model, fresh, read, write_5m, write_1h, output, cost
+            FROM deleted_spending"""
+
+_DELETED = (
+    """CREATE TABLE deleted_spending (
+        namespace TEXT NOT NULL,
+        at REAL NOT NULL,
+        model TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        write_5m INTEGER NOT NULL,
+        write_1h INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        cost REAL NOT NULL,
+        PRIMARY KEY (namespace, at, model)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE last_ids (name TEXT PRIMARY KEY, id INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE INDEX turns_origin ON turns (origin_id) WHERE origin_id IS NOT NULL",
+    "ALTER TABLE forgotten RENAME TO forgotten_by_key",
+    """CREATE TABLE forgotten (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        conversation TEXT NOT NULL,
+        what TEXT NOT NULL CHECK (what IN ('turn', 'conversation')),
+        turns TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        at REAL NOT NULL
+    ) STRICT""",
+    (
+        "INSERT INTO forgotten SELECT f.id, c.namespace, c.name, 'turn', f.turns, json_array_length(f.turns), "
+        "f.reason, f.at FROM forgotten_by_key f JOIN conversations c ON c.id = f.conversation_id"
+    ),
+    "DROP TABLE forgotten_by_key",
+    "DROP VIEW cost_by_day",
+    "DROP VIEW cost_by_conversation",
+    "DROP VIEW spending",
+    f"CREATE VIEW spending AS {_SPENT_IN_ALL}",
+    f"""CREATE VIEW cost_by_day AS
+        SELECT date(at, 'unixepoch') AS day, model, sum(requests) AS requests,
+            {_SUMS.format("")} AS prompt_tokens, sum(output) AS output_tokens,
+            round(1.0 * sum(read) / {_SUMS.format("")}, 4) AS cached_share,
+            round(sum(cost), 6) AS dollars
+        FROM spending GROUP BY day, model ORDER BY day, model""",
+    f"""CREATE VIEW cost_by_conversation AS
+        SELECT coalesce(c.namespace, s.namespace) AS namespace, coalesce(c.name, '(deleted)') AS conversation, s.model,
+            sum(s.requests) AS requests, {_SUMS.format("s.")} AS prompt_tokens, sum(s.output) AS output_tokens,
+            round(1.0 * sum(s.read) / {_SUMS.format("s.")}, 4) AS cached_share,
+            round(sum(s.cost), 6) AS dollars
+        FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
+        GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC""",
 )

@@ -36,6 +36,16 @@ class ConversationInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """What became of a conversation that was deleted."""
+
+    turns: int
+    """turns that are gone"""
+    heirs: tuple[str, ...] = ()
+    """ids of the forks that its shared turns belong to now"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One search result: where it is, and the words around the match."""
 
@@ -126,6 +136,13 @@ class Store(Protocol):
         self, id: str, *, namespace: str = "", title: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> ConversationInfo:
         """Set title and app metadata (None: leave as it is). Raises NotFound."""
+        ...
+
+    def delete(self, id: str, *, namespace: str = "", reason: str = "") -> Deleted:
+        """Remove a conversation with all that was made of it; audited with `reason`. Raises NotFound.
+
+        Turns that forks of it show belong to the oldest fork from then on. What it cost stays in the sums.
+        """
         ...
 
     def search(

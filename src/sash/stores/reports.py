@@ -28,7 +28,7 @@ AROUND = 40
 _GROUPS = {
     "day": "date(r.at, 'unixepoch')",
     "model": "r.model",
-    "conversation": "c.name",
+    "conversation": "coalesce(c.name, '(deleted)')",
 }
 
 
@@ -92,7 +92,10 @@ class Reports:
     def usage(
         self, *, by: Sequence[str] = ("day", "model"), namespace: str = "", conversation: str | None = None
     ) -> Sequence[UsageRow]:
-        """Sums over answered requests, those for summaries included. Raises InvalidOption for an unknown group."""
+        """Sums over answered requests, with those for summaries and of conversations since deleted.
+
+        Raises InvalidOption for an unknown group.
+        """
         for name in by:
             if name not in _GROUPS:
                 raise InvalidOption(
@@ -101,9 +104,10 @@ class Reports:
         groups = ", ".join(_GROUPS[name] for name in by) or "'all'"
         with self._connection.reading() as db:
             found = db.execute(
-                f"SELECT count(*), total(r.fresh), total(r.read), total(r.write_5m + r.write_1h), total(r.output), "
-                f"total(r.cost), {groups} FROM spending r JOIN conversations c ON c.id = r.conversation_id "
-                "WHERE c.namespace = ?1 AND (?2 IS NULL OR c.name = ?2) "
+                "SELECT total(r.requests), total(r.fresh), total(r.read), total(r.write_5m + r.write_1h), "
+                f"total(r.output), total(r.cost), {groups} "
+                "FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
+                "WHERE coalesce(c.namespace, r.namespace) = ?1 AND (?2 IS NULL OR c.name = ?2) "
                 f"GROUP BY {groups} ORDER BY {groups}",
                 (namespace, conversation),
             )
@@ -153,7 +157,7 @@ def _usage_row(row: sqlite3.Row) -> UsageRow:
     requests, fresh, read, written, output, dollars, *group = tuple(row)
     return UsageRow(
         group=tuple(map(str, group)),
-        requests=requests,
+        requests=int(requests),
         fresh=int(fresh),
         read=int(read),
         written=int(written),

@@ -192,10 +192,29 @@ def usage_columns(used: Usage | None, as_sent: Mapping[str, Any]) -> dict[str, A
     return {**asdict(used), "usage": dumps(dict(as_sent))}
 
 
+NEVER_AGAIN = ("conversations", "branches", "turns", "epochs", "requests", "summaries", "submissions")
+"""Tables whose ids are not given a second time: other processes remember them beyond a deletion."""
+_NEXT_ID = (
+    "(SELECT max(id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT max(id) FROM {0} "
+    "UNION ALL SELECT id FROM last_ids WHERE name = '{0}'))"
+)
+
+
+def keep_ids(db: sqlite3.Connection) -> None:
+    """Remember the highest ids given so far, before rows are deleted."""
+    for table in NEVER_AGAIN:
+        db.execute(
+            f"INSERT INTO last_ids SELECT '{table}', max(id) FROM {table} WHERE true HAVING max(id) IS NOT NULL "
+            "ON CONFLICT DO UPDATE SET id = max(id, excluded.id)"
+        )
+
+
 def insert(db: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> int:
     """Insert one row; its id. Names come from this package alone, values are bound."""
     names = ", ".join(columns)
     marks = ", ".join("?" * len(columns))
+    if table in NEVER_AGAIN:
+        names, marks = f"id, {names}", f"{_NEXT_ID.format(table)}, {marks}"
     cursor = db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))
     return int(cursor.lastrowid or 0)
 

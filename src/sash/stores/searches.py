@@ -22,7 +22,7 @@ from sash.stores import blobs, rows
 from sash.stores.characters import characters_match
 from sash.stores.connection import Connection
 from sash.stores.embedders import embedder_of
-from sash.stores.lineage import Lines, Segment
+from sash.stores.lineage import Lines, Segment, present
 from sash.stores.vectors import Blocks, blob, nearest, place, removals, seq_of, smeared, unit_rows
 
 READ = 20_000
@@ -173,7 +173,7 @@ class Searches:
 
     def _line(self, db: sqlite3.Connection, conversation: int, until: int | None) -> list[Segment]:
         """The segments of the present branch, as far as turns go, up to `until`."""
-        branch = db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()[0]
+        branch = present(db, conversation)
         newest = self._lines.newest(db, branch)
         last = newest.seq if newest else 0
         last = last if until is None else min(last, until - 1)

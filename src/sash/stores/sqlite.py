@@ -29,9 +29,10 @@ from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
 from sash.stores.bulk import BulkBatches
 from sash.stores.connection import Connection
+from sash.stores.deletion import Deletions
 from sash.stores.forgetting import Forgetting
 from sash.stores.health import Healths
-from sash.stores.lineage import Lines
+from sash.stores.lineage import Lines, deleted, present
 from sash.stores.memos import SqliteMemos
 from sash.stores.reports import Reports
 from sash.stores.searches import Searches
@@ -45,7 +46,7 @@ _EPOCH = (
 )
 
 
-class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, Forgetting):
+class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, Forgetting, Deletions):
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads.
@@ -117,6 +118,8 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             "JOIN branches b ON b.id = c.branch_id WHERE c.id = ?",
             (conversation,),
         ).fetchone()
+        if row is None:
+            raise deleted(conversation)
         newest = self._lines.newest(db, row["branch_id"])
         epoch = db.execute(_EPOCH, (row["epoch_id"],)).fetchone() if row["epoch_id"] else None
         return steps.Head(
@@ -189,7 +192,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
         return int(sent[-1])
 
     def _reject_conflict(self, db: sqlite3.Connection, conversation: int, branch: int, head: int) -> None:
-        now = db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()["branch_id"]
+        now = present(db, conversation)
         newest = self._lines.newest(db, now)
         if now != branch or (newest.seq if newest else 0) != head:
             raise Conflict(
@@ -329,6 +332,12 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
         reply: Turn | None = None
         with self._writing() as db:
             row = db.execute("SELECT * FROM requests WHERE id = ?", (step.request,)).fetchone()
+            if row is None:
+                raise NotFound(
+                    "the conversation was deleted while this request was under way; its reply is not kept",
+                    kind="request",
+                    key=step.request,
+                )
             branch = row["branch_id"]
             try:
                 self._reject_conflict(db, row["conversation_id"], branch, row["last_seq"])
@@ -401,6 +410,8 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
         """No reply: say why, and take out what caused it."""
         with self._writing() as db:
             row = db.execute("SELECT at FROM requests WHERE id = ?", (step.request,)).fetchone()
+            if row is None:
+                return  # its conversation was deleted meanwhile
             self._settle(db, step.withdraw, "withdrawn")
             outcome = {
                 "state": "failed",
@@ -419,6 +430,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
     def claim(self, step: steps.Claim) -> steps.Claimed:
         """Ours to answer, somebody's, or answered."""
         with self._writing() as db:
+            present(db, step.conversation)
             return submissions.claim(db, step)
 
     def read_answered(self, step: steps.ReadAnswered) -> frozenset[str]:
@@ -436,6 +448,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
     def keep_result(self, step: steps.KeepResult) -> None:
         """Keep the first result of a call."""
         with self._writing() as db:
+            present(db, step.conversation)
             db.execute(
                 "INSERT OR IGNORE INTO tool_results VALUES (?, ?, ?, ?, ?)",
                 (step.turn, step.call, step.conversation, step.block, step.at),

@@ -20,7 +20,7 @@ from sash.model.turns import Turn, spoken
 from sash.model.usage import Usage
 from sash.stores import blobs, rows
 from sash.stores.connection import Connection
-from sash.stores.lineage import END, Lines
+from sash.stores.lineage import END, Lines, present
 
 
 class Summaries:
@@ -35,7 +35,7 @@ class Summaries:
             job = _job(db, step.conversation)
             if job is not None and job["until"] > step.at:
                 return None
-            branch = _branch(db, step.conversation)
+            branch = present(db, step.conversation)
             parent = None if step.anew else newest(db, self._lines, branch, step.upto, server=step.server)
             if parent is not None and parent.upto >= step.upto:
                 return None
@@ -63,6 +63,8 @@ class Summaries:
         task = step.task
         with self._connection.writing() as db:
             if step.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (step.item,)).rowcount:
+                return None
+            if not _there(db, step.conversation):
                 return None
             ours = _job(db, step.conversation, task.token) is not None
             problem = _unusable(db, task, ours=ours)
@@ -113,7 +115,7 @@ class Summaries:
     def read_summaries(self, step: ReadSummaries) -> Sequence[SummaryRecord]:
         """Those of the present branch's line."""
         with self._connection.reading() as db:
-            branch = _branch(db, step.conversation)
+            branch = present(db, step.conversation)
             found = [
                 _record(db, row)
                 for segment, _, high in self._lines.segments(db, branch)
@@ -162,15 +164,16 @@ def trouble(db: sqlite3.Connection, conversation: int) -> Trouble:
     return Trouble(failures=job["failures"], retry_at=until, upto=job["upto_seq"], error=job["error"])
 
 
+def _there(db: sqlite3.Connection, conversation: int) -> bool:
+    """Whether nobody deleted the conversation meanwhile."""
+    return db.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation,)).fetchone() is not None
+
+
 def _job(db: sqlite3.Connection, conversation: int, token: str | None = None) -> sqlite3.Row | None:
     found: sqlite3.Row | None = db.execute(
         "SELECT * FROM summary_jobs WHERE conversation_id = ?1 AND (?2 IS NULL OR token = ?2)", (conversation, token)
     ).fetchone()
     return found
-
-
-def _branch(db: sqlite3.Connection, conversation: int) -> int:
-    return int(db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()[0])
 
 
 def _take(db: sqlite3.Connection, step: BeginSummary, token: str) -> None:

@@ -1,0 +1,196 @@
+"""Deleting a whole conversation on a user's request: its turns, all that was made of them, and its name.
+
+A conversation forked from it shares its past. What such a fork still shows goes over to the fork (to the oldest, where
+several share it), with the summaries of that part; the rest is gone, overwritten in the file. What it cost stays,
+summed by day and model without its name. It knows no API.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sash.errors import NotFound
+from sash.stores import rows
+from sash.stores.connection import Connection
+from sash.stores.forgetting import audit, rewrite_indexes, securely
+from sash.stores.lineage import Lines
+from sash.stores.port import Deleted
+from sash.stores.windows import Windows
+
+
+class Deletions:
+    """The deleting part of the SQLite store."""
+
+    _connection: Connection
+    _lines: Lines
+    _windows: Windows
+
+    def delete(self, id: str, *, namespace: str = "", reason: str = "") -> Deleted:
+        """Delete a conversation with all that was made of it. Raises NotFound."""
+        with self._connection.rewriting() as db:
+            key = _key(db, namespace, id, self._connection.path)
+            securely(db)
+            rows.keep_ids(db)
+            shared = _shared(db, key)
+            heirs = _bequeath(db, key, shared)
+            removed = _collect(db, key, shared)
+            _forget(db, {"key": key, "namespace": namespace, "name": id})
+            rewrite_indexes(db)
+            audit(db, namespace, id, "conversation", range(removed), reason, time.time())
+            self._lines.forget()
+            self._windows.forget()
+        self._connection.empty_log()  # or the words would stand there until it is written over
+        return Deleted(turns=removed, heirs=heirs)
+
+
+def _key(db: sqlite3.Connection, namespace: str, id: str, path: str) -> int:
+    row = db.execute("SELECT id FROM conversations WHERE namespace = ? AND name = ?", (namespace, id)).fetchone()
+    if row is None:
+        raise NotFound(f"no conversation {id!r} in {path!r}", kind="conversation", key=id)
+    return int(row["id"])
+
+
+# ---- what a fork still needs ------------------------------------------------------------------------
+
+_SHARED = """WITH RECURSIVE line (branch, high, heir) AS (
+    SELECT b.parent_id, b.fork_seq, b.conversation_id FROM branches b JOIN branches p ON p.id = b.parent_id
+        WHERE p.conversation_id = ?1 AND b.conversation_id != ?1
+    UNION SELECT p.parent_id, min(l.high, p.fork_seq), l.heir FROM line l JOIN branches p ON p.id = l.branch
+        WHERE p.parent_id IS NOT NULL)
+SELECT l.branch, max(l.high) AS high, min(l.heir) AS heir FROM line l JOIN branches b ON b.id = l.branch
+WHERE b.conversation_id = ?1 GROUP BY l.branch"""
+
+_USED_EPOCHS = """WITH used (id) AS (
+    SELECT epoch_id FROM branches WHERE conversation_id != ?1 AND epoch_id IS NOT NULL
+    UNION SELECT epoch_id FROM requests WHERE conversation_id != ?1)
+UPDATE epochs SET conversation_id = (SELECT b.conversation_id FROM branches b WHERE b.id = epochs.branch_id)
+WHERE conversation_id = ?1 AND (id IN used OR id IN (SELECT e.family FROM epochs e WHERE e.id IN used))"""
+
+_SUMMARIES_OF_OTHERS = """UPDATE summaries SET conversation_id =
+    (SELECT b.conversation_id FROM branches b WHERE b.id = summaries.branch_id)
+WHERE conversation_id = ?1 AND branch_id NOT IN (SELECT id FROM branches WHERE conversation_id = ?1)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """The turns of a branch, up to seq `high`, that other conversations show; `heir`: the oldest of these."""
+
+    branch: int
+    high: int
+    heir: int
+
+
+def _shared(db: sqlite3.Connection, key: int) -> list[_Part]:
+    found = db.execute(_SHARED, (key,)).fetchall()
+    return [_Part(branch=row["branch"], high=row["high"], heir=row["heir"]) for row in found]
+
+
+def _bequeath(db: sqlite3.Connection, key: int, shared: list[_Part]) -> tuple[str, ...]:
+    """Hand the shared parts over, with what a view of them needs; the names of who has them now."""
+    db.execute(_SUMMARIES_OF_OTHERS, (key,))
+    for part in shared:
+        given = (part.heir, part.branch, part.high)
+        db.execute("UPDATE turns SET conversation_id = ? WHERE branch_id = ? AND seq <= ?", given)
+        db.execute(
+            "UPDATE summaries SET conversation_id = ? WHERE branch_id = ? AND upto_seq <= ? AND conversation_id = ?",
+            (*given, key),
+        )
+        db.execute("UPDATE branches SET conversation_id = ?, epoch_id = NULL WHERE id = ?", given[:2])
+    db.execute(_USED_EPOCHS, (key,))
+    heirs = sorted({part.heir for part in shared})
+    find = "SELECT name FROM conversations WHERE id = ?"
+    return tuple(db.execute(find, (heir,)).fetchone()["name"] for heir in heirs)
+
+
+# ---- what goes --------------------------------------------------------------------------------------
+
+_BOOK = """INSERT INTO deleted_spending
+SELECT :namespace, cast(at / 86400 AS INTEGER) * 86400.0 AS day, model, count(*), total(fresh), total(read),
+    total(write_5m), total(write_1h), total(output), total(cost)
+FROM spending WHERE conversation_id = :key GROUP BY day, model
+ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, fresh = fresh + excluded.fresh,
+    read = read + excluded.read, write_5m = write_5m + excluded.write_5m, write_1h = write_1h + excluded.write_1h,
+    output = output + excluded.output, cost = cost + excluded.cost"""
+
+_ACCOUNT = "CASE :namespace WHEN '' THEN '' ELSE :namespace || '/' END || :name"
+
+_STATEMENTS = (
+    # what quotes it, measures it or waits for it
+    "DELETE FROM attachments WHERE turn_id IN (SELECT turn_id FROM attachment_sources WHERE source_id IN {turns})",
+    "DELETE FROM attachments WHERE turn_id IN {turns}",
+    "DELETE FROM attachment_sources WHERE source_id IN {turns} OR turn_id IN {turns}",
+    "DELETE FROM counts WHERE turn_id IN {turns}",
+    "DELETE FROM tool_results WHERE conversation_id = :key OR turn_id IN {turns}",
+    "DELETE FROM pins WHERE conversation_id = :key OR turn_id IN {turns}",
+    "DELETE FROM bulk_items WHERE conversation_id = :key",
+    "DELETE FROM batch_items WHERE conversation_id = :key OR parent_id IN {summaries}",
+    "DELETE FROM submissions WHERE conversation_id = :key",
+    "UPDATE submissions SET turn_id = NULL WHERE turn_id IN {turns}",
+    "DELETE FROM summary_jobs WHERE conversation_id = :key",
+    "DELETE FROM gaps WHERE namespace = :namespace AND conversation_id = :key",
+    # replies remembered for it: tags name the conversation alone, so one of its name elsewhere asks again
+    "DELETE FROM memos WHERE name IN (SELECT name FROM memo_tags WHERE tag = 'conversation:' || :name)",
+    "DELETE FROM memo_tags WHERE name NOT IN (SELECT name FROM memos)",
+    # what was made of it
+    "DELETE FROM summary_sources WHERE summary_id IN {summaries}",
+    "UPDATE summaries SET parent_id = NULL WHERE parent_id IN {summaries}",
+    "DELETE FROM summaries WHERE conversation_id = :key",
+    # requests, and every attempt at them
+    "UPDATE attempts SET request_id = NULL WHERE request_id IN (SELECT id FROM requests WHERE conversation_id = :key)",
+    "UPDATE attempts SET conversation = '' WHERE namespace = :namespace AND conversation = :name",
+    f"DELETE FROM spend WHERE scope = 'conversation' AND key = {_ACCOUNT}",
+    f"DELETE FROM alerts WHERE name GLOB 'conversation *' AND instr(name, 'conversation ' || {_ACCOUNT} || ' ') = 1",
+    (
+        "CREATE TEMP TABLE gone_preambles AS SELECT preamble_id AS id FROM requests WHERE conversation_id = :key "
+        "UNION SELECT preamble_id FROM epochs WHERE conversation_id = :key"
+    ),
+    "DELETE FROM requests WHERE conversation_id = :key",
+    "DELETE FROM epochs WHERE conversation_id = :key",
+    (
+        "DELETE FROM gone_preambles WHERE EXISTS (SELECT 1 FROM epochs e WHERE e.preamble_id = gone_preambles.id) "
+        "OR EXISTS (SELECT 1 FROM requests r WHERE r.preamble_id = gone_preambles.id)"
+    ),
+    "DELETE FROM preamble_counts WHERE preamble_id IN (SELECT id FROM gone_preambles)",
+    "DELETE FROM preambles WHERE id IN (SELECT id FROM gone_preambles)",
+    "DROP TABLE gone_preambles",
+    # its turns, with their index entries and vectors by trigger, and data that nobody else holds
+    "CREATE TEMP TABLE gone_blobs AS SELECT DISTINCT hash FROM turn_blobs WHERE turn_id IN {turns}",
+    "DELETE FROM turn_blobs WHERE turn_id IN {turns}",
+    (
+        "DELETE FROM blobs WHERE hash IN (SELECT hash FROM gone_blobs) "
+        "AND NOT EXISTS (SELECT 1 FROM turn_blobs t WHERE t.hash = blobs.hash)"
+    ),
+    "DROP TABLE gone_blobs",
+    "UPDATE turns SET origin_id = NULL WHERE origin_id IN {turns}",
+    "DELETE FROM turns WHERE id IN {turns}",
+    "DROP TABLE gone_turns",
+    "DELETE FROM vectors_removed WHERE branch_id IN (SELECT id FROM branches WHERE conversation_id = :key)",
+    "DELETE FROM branches WHERE conversation_id = :key",
+    "DELETE FROM conversations WHERE id = :key",
+)
+
+
+def _collect(db: sqlite3.Connection, key: int, shared: list[_Part]) -> int:
+    """List the turns that go, and say how many."""
+    db.execute("CREATE TEMP TABLE gone_turns (id INTEGER PRIMARY KEY)")
+    own = "SELECT id FROM turns WHERE branch_id IN (SELECT id FROM branches WHERE conversation_id = ?)"
+    db.execute(f"INSERT INTO gone_turns {own}", (key,))
+    for part in shared:
+        rest = "SELECT id FROM turns WHERE branch_id = ? AND seq > ?"
+        db.execute(f"INSERT INTO gone_turns {rest}", (part.branch, part.high))
+    return int(db.execute("SELECT count(*) FROM gone_turns").fetchone()[0])
+
+
+def _forget(db: sqlite3.Connection, given: dict[str, Any]) -> None:
+    """All of it, but what it cost."""
+    db.execute(_BOOK, given)
+    for statement in _STATEMENTS:
+        db.execute(
+            statement.format(
+                turns="(SELECT id FROM gone_turns)", summaries="(SELECT id FROM summaries WHERE conversation_id = :key)"
+            ),
+            given,
+        )

@@ -1,0 +1,29 @@
+"""`sash delete`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli.conftest import Run
+
+
+def test_it_asks_first_and_says_what_went(run: Run, database: Path) -> None:
+    """No answer, no deletion; a yes takes it out of every listing and search, its cost stays in the sums."""
+    result = run("delete", database, "mill", typed="n\n")
+    assert result.exit_code == 1
+    assert "Delete mill (The mill house) for good: 6 turns, 3 requests" in result.output
+    assert "mill" in run("show", database).output
+    spent = run("usage", database).output
+    assert "deleted mill: 6 turns" in run("delete", database, "mill", typed="y\n").output
+    assert run("show", database).output == "no conversations yet\n"
+    assert "nothing found" in run("search", database, "slates").output
+    assert run("usage", database).output == spent
+
+
+def test_yes_asks_nothing(run: Run, database: Path) -> None:
+    """For scripts; what is not there is an error, and so is what belongs to another tenant."""
+    assert run("--namespace", "acme", "delete", database, "mill", "--yes").exit_code == 1
+    assert run("delete", database, "mill", "--yes", "--reason", "asked for").exit_code == 0
+    result = run("delete", database, "mill", "--yes")
+    assert result.exit_code == 1
+    assert "no conversation 'mill'" in result.output
