@@ -334,6 +334,9 @@ def test_a_deleted_conversation_is_gone_and_its_cost_is_not(record: Recorder, st
     record.say("a slate roof")
     record.branch(2, "fork", "b")
     fork = Recorder(store, "b")
+    fork.say("a fork")
+    first = steps.ReadRequest(conversation=fork.key, number=1)
+    sent = store.read_request(first)
     record.say("a tin roof")
     other = Recorder(store, "a", namespace="other")
     other.say("a slate roof")
@@ -345,9 +348,10 @@ def test_a_deleted_conversation_is_gone_and_its_cost_is_not(record: Recorder, st
     with pytest.raises(NotFound):
         store.delete("a")
     assert [info.id for info in store.conversations()] == ["b"]
-    assert [turn.text for turn in fork.turns()] == ["a slate roof", "Yes."]
+    assert [turn.text for turn in fork.turns()] == ["a slate roof", "Yes.", "a fork", "Yes."]
+    assert store.read_request(first) == sent
     assert [hit.conversation for hit in store.search("roof")] == ["b"]
     assert len(other.turns()) == 2
     assert store.usage(by=()) == spent
-    assert store.delete("b").turns == 2
+    assert store.delete("b").turns == 4
     assert store.search("roof") == []
