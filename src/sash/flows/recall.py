@@ -15,6 +15,7 @@ from sash.flows.steps import Flow, ReadHead, ReadTurns, StoreStep
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import text_block
 from sash.model.counts import Count
+from sash.model.redaction import redacted
 from sash.model.turns import Turn
 from sash.recall.packing import Candidate, pack
 from sash.recall.query import Query, Term
@@ -108,11 +109,12 @@ def recall(
     if settings.semantic:
         near = dict((yield from _near(conversation, query, settings, until, matches)))
         rankings.append(list(near))
-    if sure and not _sure(settings, matches, near, without):
-        return []
     values = fuse(rankings)
     seqs = tuple(seq for seq in ranked(values) if seq not in without and (until is None or seq < until))
-    turns = yield from ReadSeqs(conversation=conversation, seqs=seqs, model=model)
+    read = yield from ReadSeqs(conversation=conversation, seqs=seqs, model=model)
+    turns = [(turn, count) for turn, count in read if redacted(turn.blocks) != turn.content]
+    if sure and not _sure(settings, matches, near, {turn.seq for turn, _ in turns}):
+        return []
     reasons = _Reasons(matches, near)
     candidates = [
         Candidate(turn=turn, value=values[turn.seq], why=reasons.of(turn.seq), tokens=_known(turn, count))
@@ -142,12 +144,12 @@ def embed(conversation: int, embedder: bool | Embedder, go_on: Callable[[], bool
     return done
 
 
-def _sure(settings: Recall, matches: Matches, near: Mapping[int, float], without: Collection[int]) -> bool:
+def _sure(settings: Recall, matches: Matches, near: Mapping[int, float], among: Collection[int]) -> bool:
     """Whether the best turn shares what few turns hold: small talk finds turns too, but none that answers it."""
-    closest = max((close for seq, close in near.items() if seq not in without), default=0.0)
+    closest = max((close for seq, close in near.items() if seq in among), default=0.0)
     if not settings.words:
         return closest >= MEANING_ALONE
-    held = max((score for seq, score in keyword_scores(matches).items() if seq not in without), default=0.0)
+    held = max((score for seq, score in keyword_scores(matches).items() if seq in among), default=0.0)
     rare = weight(Term(text=""), 1, matches.total, ())
     return held >= SURE_WORDS * rare or closest >= SURE_MEANING
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from sash.model.turns import Turn
 from sash.recall.quoting import CLOSE, OPEN, line, marks
 from sash.recall.settings import Found
+from sash.recall.words import bare
 
 THRIFT = 0.2
 """Power of a turn's length in its price: long turns hold more, so they cost less than their length."""
@@ -111,10 +112,10 @@ def passage(text: str, most: int, worth: Mapping[str, float]) -> str:
     """About `most` characters of `text`: where most of what was asked for stands, else its beginning."""
     if len(text) <= most:
         return text
-    low = text.lower()
-    places = sorted((at, word) for word in worth for at in _places(low, root(word)))
+    low = bare(text)
+    places = sorted((at, word) for word in worth for at in _places(low, bare(root(word))))
     start = max(0, _densest(places, most, worth) - most // 4)
-    start = text.rfind(" ", 0, start) + 1 if start else 0
+    start = max(start, text.find(" ", start, start + most // 8) + 1) if start else 0  # at a word, if one begins soon
     end = min(len(text), start + most)
     return ("… " if start else "") + text[start:end].strip() + (" …" if end < len(text) else "")
 

@@ -74,22 +74,33 @@ def make_query(new: str, before: Sequence[str] = ()) -> Query:
     for text in before if len(terms) < VAGUE else ():
         for term in _terms(_read(text)):
             terms.setdefault(term.text, replace(term, weight=BEFORE * term.weight))
-    return Query(terms=tuple(terms.values())[:MOST_TERMS], text=read)
+    return Query(terms=_most(list(terms.values())), text=read)
 
 
 def _read(text: str) -> str:
     return text if len(text) <= READ else f"{text[: READ // 2]} {text[-READ // 2 :]}"
 
 
+def _most(terms: list[Term]) -> tuple[Term, ...]:
+    """As many as are asked for: the heaviest, and of equals those from the beginning and from the end of the text."""
+    over = len(terms) - MOST_TERMS
+    if over <= 0:
+        return tuple(terms)
+    terms.sort(key=lambda term: -term.weight)
+    light = [at for at, term in enumerate(terms) if term.weight <= terms[MOST_TERMS].weight]
+    first = light[0] + (len(light) - over) // 2
+    return tuple(terms[:first] + terms[first + over :])
+
+
 def _terms(text: str) -> Iterator[Term]:
-    """The terms of a text, the heaviest first."""
+    """The terms of a text: phrases and identifiers, words, then runs of characters."""
     for groups in _QUOTED.findall(text):
         phrase = words("".join(groups))
         if len(phrase) > 1:
             yield Term(text=" ".join(phrase), weight=QUOTED)
     for joined in _JOINED.findall(text):
-        if _IDENTIFIER.search(joined):
-            yield Term(text=" ".join(words(joined)), weight=NAMED)
+        if _IDENTIFIER.search(joined) and (named := words(joined)):
+            yield Term(text=" ".join(named), weight=NAMED)
     for word in telling(text):
         yield Term(text=word, weight=_weight(word))
     for run in runs(text):

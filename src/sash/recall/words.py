@@ -8,7 +8,8 @@ languages weigh little because they are common in the conversation.
 from __future__ import annotations
 
 import re
-from unicodedata import category
+from functools import lru_cache
+from unicodedata import category, normalize
 
 STOP = frozenset(
     """a about after again all also am an and any are as at be because been before being both but by can could
@@ -40,6 +41,17 @@ def runs(text: str) -> list[str]:
 def telling(text: str) -> list[str]:
     """The words that say something: no stop words, no single letters."""
     return [word for word in words(text) if word not in STOP and (len(word) > 1 or word.isdigit())]
+
+
+def bare(text: str) -> str:
+    """The text in small letters without accents, as the index compares it; each letter stays in its place."""
+    return text.lower() if text.isascii() else "".join(map(_bare_letter, text))
+
+
+@lru_cache(maxsize=4_096)
+def _bare_letter(sign: str) -> str:
+    parts = normalize("NFD", sign.lower())
+    return parts[0] if all(category(mark) == "Mn" for mark in parts[1:]) else sign
 
 
 def _of_a_word(sign: str) -> bool:
