@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sash.model.blocks import text_block
 from sash.model.turns import Turn
 from sash.simulator.replies import reply_to
-from sash.summaries import ask, ask_warm, facts_of, judge, merge, render
+from sash.summaries import ask, ask_warm, facts_of, judge, render
 from sash.summaries.layout import TAG, escape, parse, unescape
 
 from .samples import answer, assistant, size, turn, user
@@ -68,10 +68,10 @@ def test_results_and_names_stay_data(words: str) -> None:
 
 @pytest.mark.parametrize("words", HOSTILE)
 def test_summaries_cannot_close_their_tags(words: str) -> None:
-    """In the chat's request, in the next summariser's and in a merge, a summary is one piece of data."""
-    sent = [render(words)["text"], *(b["text"] for b in [*ask(words, [], 100).content, *merge([words], 100).content])]
+    """In the chat's request and in the next summariser's, a summary is one piece of data."""
+    sent = [render(words)["text"], *(b["text"] for b in ask(words, [], 100).content)]
     assert sent[0].count(f"</{TAG}") == 1 and sent[0].endswith(f"</{TAG}>")
-    assert sum(text.count("</previous_summary>") for text in sent) == 2
+    assert sum(text.count("</previous_summary>") for text in sent) == 1
     assert ask_warm("", user(1, words), 100)[0]["text"].count("</turn>") == 1
 
 

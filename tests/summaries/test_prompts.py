@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sash.summaries import PROMPT_VERSION, ask, ask_warm, merge
+from sash.summaries import PROMPT_VERSION, ask, ask_warm
 from sash.summaries.prompts import words_for
 
 from .samples import assistant, turn, user
@@ -37,12 +37,6 @@ def test_the_chat_model_is_asked_in_a_turn_of_its_own() -> None:
     assert "not from the user" in text and "And the order?" in text and f"{words_for(1_000)} words" in text
     assert all(title in text for title in TITLES)
     assert "opens with a summary" in text and "opens with a summary" not in ask_warm("", user(9, "x"), 1_000)[0]["text"]
-
-
-def test_summaries_are_merged_in_order() -> None:
-    """Each stands in tags of its own, in order."""
-    texts = [block["text"] for block in merge(["one", "two"], 1_000).content]
-    assert ["one" in texts[0], "two" in texts[1]] == [True, True] and "in order" in texts[2]
 
 
 def test_the_words_asked_for_fit_the_limit() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sash.flows.steps import Loaded, ReadWindow
 from sash.model.counts import Count
 from sash.model.epochs import Epoch
-from sash.model.turns import Turn
+from sash.model.turns import Attachment, Turn
 from sash.stores.port import Store
 
 SHOWN = 8
@@ -27,7 +27,8 @@ _STYLE = (
     ".sash td{padding:2px 8px;vertical-align:top;border-top:1px solid #ddd;text-align:left;white-space:pre-wrap}"
     ".sash .dim{color:#777}.sash .out{background:#e0e0e0}.sash .preamble{background:#8d6e63}"
     ".sash .user{background:#64b5f6}.sash .assistant{background:#a5d6a7}.sash .pinned{background:#ffb74d}"
-    ".sash .summary{background:#b39ddb}.sash .cached{box-shadow:inset 0 -6px 0 #37474f}</style>"
+    ".sash .summary{background:#b39ddb}.sash .recalled{background:#f48fb1}"
+    ".sash .cached{box-shadow:inset 0 -6px 0 #37474f}</style>"
 )
 
 
@@ -39,7 +40,7 @@ def conversation_html(chat: Any) -> str:
 def render(store: Store, conversation: int, name: str, model: str) -> str:
     """The same from a store: `conversation` is its key there."""
     loaded = store.read_window(ReadWindow(conversation=conversation, model=model, preamble=None))
-    parts = (_STYLE, _headline(loaded, name, model), _bar(loaded), _legend(), _table(loaded.turns))
+    parts = (_STYLE, _headline(loaded, name, model), _bar(loaded), _legend(), _table(loaded.turns, loaded.head.epoch))
     return f"<div class='sash'>{''.join(parts)}</div>"
 
 
@@ -61,7 +62,9 @@ def _bar(loaded: Loaded) -> str:
     cells += _summary(loaded.head.epoch, cached > 0)
     named = [("pinned", "pinned turn", turn) for turn in loaded.pinned]
     named += [(turn.role, f"{turn.role}'s turn", turn) for turn in loaded.turns]
-    cells += [_cell(kind, f"{name} {t.seq}", loaded.counts.get(t.id), t.seq <= cached) for kind, name, t in named]
+    for kind, name, turn in named:
+        cells += _recalled(turn, loaded.head.epoch, turn.seq <= cached)
+        cells.append(_cell(kind, f"{name} {turn.seq}", loaded.counts.get(turn.id), turn.seq <= cached))
     return f"<div class='bar'>{''.join(cells)}</div>"
 
 
@@ -75,6 +78,21 @@ def _summary(epoch: Epoch | None, cached: bool) -> list[str]:
     return [f"<div class='{kind}' title='{escape(title)}' style='flex:{max(1, len(text) // 4)}'></div>"]
 
 
+def _recalled(turn: Turn, epoch: Epoch | None, cached: bool) -> list[str]:
+    """What recall sends in front of a turn, where this view shows it."""
+    if turn.attached is None or epoch is None or not epoch.shows(turn):
+        return []
+    title = f"recalled for turn {turn.seq}: {_told(turn.attached)}"
+    kind = f"recalled{' cached' if cached else ''}"
+    return [f"<div class='{kind}' title='{escape(title)}' style='flex:{max(1, turn.attached.tokens)}'></div>"]
+
+
+def _told(attached: Attachment) -> str:
+    """Its size, and where it comes from."""
+    seqs = ", ".join(f"{source.seq}" for source in attached.sources)
+    return f"{attached.tokens:,} tokens (estimate) of turn{'s' if len(attached.sources) > 1 else ''} {seqs}"
+
+
 def _cell(kind: str, name: str, count: Count | None, cached: bool) -> str:
     tokens = count.tokens if count else 0
     source = f"{tokens:,} tokens ({count.source})" if count else "not counted yet"
@@ -85,17 +103,26 @@ def _cell(kind: str, name: str, count: Count | None, cached: bool) -> str:
 
 
 def _legend() -> str:
-    names = ("preamble", "summary", "pinned", "user", "assistant")
+    names = ("preamble", "summary", "pinned", "recalled", "user", "assistant")
     chips = "".join(f"<span class='{name}'>&nbsp;&nbsp;&nbsp;</span> {name} &nbsp; " for name in names)
     return f"<div class='dim'>{chips}<span class='cached'>&nbsp;&nbsp;&nbsp;</span> cached by the last request</div>"
 
 
-def _table(turns: Sequence[Turn]) -> str:
+def _table(turns: Sequence[Turn], epoch: Epoch | None) -> str:
     rows = "".join(
-        f"<tr><td class='dim'>{turn.seq}</td><td>{turn.role}{_state(turn)}</td><td>{escape(_clip(turn.text))}</td></tr>"
+        f"<tr><td class='dim'>{turn.seq}</td><td>{turn.role}{_state(turn)}</td>"
+        f"<td>{_with(turn, epoch)}{escape(_clip(turn.text))}</td></tr>"
         for turn in turns[-SHOWN:]
     )
     return f"<table>{rows}</table>"
+
+
+def _with(turn: Turn, epoch: Epoch | None) -> str:
+    """A line on what was recalled for a turn; whether it is still sent."""
+    if turn.attached is None:
+        return ""
+    gone = "" if epoch is not None and epoch.shows(turn) else ", no longer sent"
+    return f"<span class='dim'>recalled: {escape(_told(turn.attached))}{gone}</span><br>"
 
 
 def _state(turn: Turn) -> str:

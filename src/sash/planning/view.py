@@ -174,8 +174,3 @@ def _mark_message(sent: Message, markers: Iterable[Marker]) -> Message:
 def with_marker(block: Mapping[str, Any], marker: Marker) -> Block:
     """A copy of `block` that carries the marker; everything else as it was."""
     return {**block, "cache_control": {"type": "ephemeral", "ttl": marker.ttl}}
-
-
-def without_markers(blocks: Sequence[Block]) -> list[Block]:
-    """Copies without hand-placed markers (they belong to one request, not to the record)."""
-    return [{key: value for key, value in block.items() if key != "cache_control"} for block in blocks]

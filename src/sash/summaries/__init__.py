@@ -8,7 +8,7 @@ from sash.summaries.facts import Fact, facts_of, instructions_of
 from sash.summaries.guard import Verdict, judge
 from sash.summaries.layout import render
 from sash.summaries.pieces import split
-from sash.summaries.prompts import PROMPT_VERSION, Asked, ask, ask_warm, merge
+from sash.summaries.prompts import PROMPT_VERSION, Asked, ask, ask_warm
 
 __all__ = [
     "PROMPT_VERSION",
@@ -20,7 +20,6 @@ __all__ = [
     "facts_of",
     "instructions_of",
     "judge",
-    "merge",
     "render",
     "split",
 ]

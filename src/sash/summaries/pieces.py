@@ -1,7 +1,7 @@
 """Long backlogs in pieces: each small enough for one request, between exchanges where that can be.
 
 A model's window, or a price that jumps at some size, bounds what one request may read. Each piece is summarised with
-the summary of the pieces before it as its previous one, or all on their own, and then `merge`d.
+the summary of the pieces before it as its previous one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a summariser is asked: the previous summary and the leaving turns as data, the form of the answer, its limit.
 
 Everything that was said stands inside tags, with the signs that open tags escaped; what to do stands in the system
-prompt (`ask`, `merge`) or in the newest user turn (`ask_warm`). The version of these words is stored with each summary.
+prompt (`ask`) or in the newest user turn (`ask_warm`). The version of these words is stored with each summary.
 """
 
 from __future__ import annotations
@@ -59,15 +59,8 @@ def ask(previous: str, turns: Sequence[Turn], limit: int) -> Asked:
 
     `limit` is the most tokens that the summary may have in the end; the model is asked for a part of that.
     """
-    blocks = [*_previous([previous]), text_block(f"<conversation>\n{''.join(map(_told, turns))}</conversation>")]
-    return Asked(system=SYSTEM, content=[*blocks, text_block(_task("the conversation", bool(previous), limit))])
-
-
-def merge(summaries: Sequence[str], limit: int) -> Asked:
-    """Ask for one summary of several that follow each other, each of a later part of the same conversation."""
-    return Asked(
-        system=SYSTEM, content=[*_previous(summaries), text_block(_task("these summaries, in order", False, limit))]
-    )
+    blocks = [*_previous(previous), text_block(f"<conversation>\n{''.join(map(_told, turns))}</conversation>")]
+    return Asked(system=SYSTEM, content=[*blocks, text_block(_task(bool(previous), limit))])
 
 
 def ask_warm(previous: str, upto: Turn, limit: int) -> list[Block]:
@@ -90,10 +83,8 @@ def ask_warm(previous: str, upto: Turn, limit: int) -> list[Block]:
     ]
 
 
-def _previous(summaries: Sequence[str]) -> list[Block]:
-    return [
-        text_block(f"<previous_summary>\n{escape(summary)}\n</previous_summary>") for summary in summaries if summary
-    ]
+def _previous(summary: str) -> list[Block]:
+    return [text_block(f"<previous_summary>\n{escape(summary)}\n</previous_summary>")] if summary else []
 
 
 def _told(turn: Turn) -> str:
@@ -112,9 +103,9 @@ def _moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _task(of: str, previous: bool, limit: int) -> str:
+def _task(previous: bool, limit: int) -> str:
     carried = " and the previous summary: carry over all of it that still matters" if previous else ""
-    return f"Write the summary of {of} above{carried}. {_length(limit)}"
+    return f"Write the summary of the conversation above{carried}. {_length(limit)}"
 
 
 def _length(limit: int) -> str:
