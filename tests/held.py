@@ -58,10 +58,19 @@ def pairs_whole(body: Mapping[str, Any]) -> None:
 
 
 def newest_intact(past: PastRequest) -> None:
-    """The newest turn of the user stands at the end of the request, block for block as it was recorded."""
+    """The newest turn of the user stands at the end of the request, block for block as it was recorded.
+
+    Of a turn of tool results, those may be placeholders, under their calls, that the epoch says gave way.
+    """
     newest = next(turn for turn in reversed(past.turns) if turn.role == "user")
     sent = [message for message in past.body["messages"] if message["role"] == "user" and not _told(message)][-1]
-    assert bare(sent["content"])[-len(newest.blocks) :] == bare(_said(newest.blocks))
+    gone = {call for seq, call in past.epoch.relief.results if seq == newest.seq}
+    assert not (newest.plain and gone)
+    for is_sent, was_said in zip(bare(sent["content"])[-len(newest.blocks) :], bare(_said(newest.blocks)), strict=True):
+        if is_sent != was_said:
+            assert was_said.get("tool_use_id") in gone, (is_sent, was_said)
+            assert {**was_said, "content": is_sent["content"]} == is_sent
+            assert is_sent["content"].startswith("[Result of ")
 
 
 def _told(message: Mapping[str, Any]) -> bool:
@@ -94,7 +103,8 @@ def pins_stand(past: PastRequest, exchanges: Sequence[Sequence[Turn]]) -> None:
 
     But for what gave way while such an exchange was itself a run that outgrew the budget.
     """
-    gave_way = past.epoch.relief.dropped | past.epoch.relief.cleared
+    relief = past.epoch.relief
+    gave_way = relief.dropped | relief.cleared | {seq for seq, _ in relief.results}
     there = {turn.id for turn in past.turns}
     results = [turn for exchange in exchanges for turn in exchange if turn.role == "user" and not turn.plain]
     assert not (past.epoch.relief.served and results), "the API would clear pinned results first"

@@ -53,7 +53,7 @@ operations = st.one_of(
     _operation("stream_left", st.integers(0, 9)),
     _operation("call_tool", st.booleans()),
     _operation("answer_call"),
-    _operation("call_tools", st.lists(st.booleans(), min_size=1, max_size=3)),
+    _operation("call_tools", st.lists(st.booleans(), min_size=1, max_size=3), st.sampled_from([25, 400, 3_000])),
     _operation("run_tools", st.integers(1, 6), sizes),
     _operation("run_tools", st.integers(1, 4), sizes, st.integers(1, 6)),
     _operation("die", st.sampled_from(["begin_request", "finish_request"]), sizes),

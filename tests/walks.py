@@ -235,7 +235,7 @@ class Walk:
         with self._talking():
             self.chat.send(found, **options)
 
-    def call_tools(self, results: Sequence[bool] = (True, False)) -> None:
+    def call_tools(self, results: Sequence[bool] = (True, False), size: int = 25) -> None:
         """Calls at once; `submit` answers those that are True, and the others with an error."""
         call = {"type": "tool_use", "name": "lookup", "input": {"word": "lamp"}}
         self.sim.script([[{"type": "text", "text": "Let me look."}, *[call] * len(results)]])
@@ -243,7 +243,11 @@ class Walk:
             self.chat.send(text_of(10, self.turns), tools=[TOOL])
         self.sim.script([])
         if calls := self._open_calls():
-            found = {id: text_of(25, self.turns) for id, there in zip(calls, results, strict=False) if there}
+            found = {
+                id: text_of(size * at, self.turns)
+                for at, (id, there) in enumerate(zip(calls, results, strict=False), 1)
+                if there
+            }
             with self._talking():
                 self.chat.submit(found)
 

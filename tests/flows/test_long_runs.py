@@ -218,23 +218,6 @@ def test_a_cleared_result_can_be_read_again(talk: Talk, sim: Simulator) -> None:
         chat.recall_result("toolu_none")
 
 
-def test_what_cannot_give_way_is_named(talk: Talk, sim: Simulator) -> None:
-    """A newest result that is too large alone is the caller's to shorten, and nothing is lost."""
-
-    def read(_: str) -> str:
-        """Read a book."""
-        return WORDS * 2_000
-
-    sim.script([[{"type": "tool_use", "name": "read", "input": {"_": "x"}}]])
-    tool = {"name": "read", "description": "Read.", "input_schema": {"type": "object"}}
-    chat = talk(budget=BUDGET, keep=2_000)
-    reply = chat.send(ASKED, tools=[tool])
-    with pytest.raises(BudgetExceeded) as caught:
-        chat.submit({reply.tool_calls[0]["id"]: read("x")})
-    assert caught.value.largest == "the newest turn"
-    assert chat.submit({reply.tool_calls[0]["id"]: "a short book"}).stop_reason == "end_turn"
-
-
 def test_everything_still_raises_beyond_the_window(talk: Talk) -> None:
     """The yardstick ignores the budget, and beyond the window nothing of it gives way."""
     small = replace(card("claude-opus-4-5"), window=3_500)

@@ -70,6 +70,13 @@ FOUND: dict[str, tuple[Any, list[tuple[Any, ...]]]] = {
         "economic",
         [("change_model", 0, 1), ("send", 600), ("run_tools", 1, 1_500, 5)],
     ),
+    "results at once that are too large together": (
+        "economic",
+        [
+            *[("send",), ("call_tools", [True] * 3, 3_000), ("send",), ("restart",), ("call_tools", [True], 9_000)],
+            *[("rate_limited",), ("retry",), ("call_tools", [True] * 3, 3_000), ("change_system",), ("send", 400)],
+        ],
+    ),
     "a paused reply given up at its second piece": (
         "sliding, budget",
         [("send",), ("paused",), ("rejected",), ("stream_cut", 6, "error"), ("send",)],

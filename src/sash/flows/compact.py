@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from sash.errors import NotSupported
-from sash.flows.remember import Sized, measure, remember
+from sash.flows.remember import Sized, remember
+from sash.flows.slim import measure
 from sash.flows.steps import Flow, LastRequest, Now, ReadWindow, Send
 from sash.flows.summary_jobs import Made, later, with_job
 from sash.flows.summary_steps import KeepSummary, SummaryTask

@@ -50,23 +50,36 @@ def settle_doubt(
     situation = plan.situation
     stay = situation.prompt(situation.start) if situation.start is not None and not situation.forced else None
     if stay is not None and stay.tokens <= situation.limit < stay.upper:
+        memory = replace(memory, giving=plan.epoch.relief.results)
         staying = make_plan(memory, new, counts, replace(settings, strategy=Stay(settings.strategy)), now)
         exact = yield from count_body(chat, staying, now)
         if exact is not None:
             memory = replace(memory, anchor=exact, anchor_seq=staying.sent.last)
             plan = make_plan(memory, new, counts, settings, now)
     if plan.prompt.upper > plan.situation.limit:
-        plan = yield from _sure_to_fit(chat, plan, now)
+        asked = plan.prompt.source == "endpoint"
+        exact = plan.prompt if asked else (yield from count_body(chat, plan, now))
+        if exact is not None and exact.tokens <= plan.situation.limit:
+            plan = replace(plan, prompt=exact)
+        else:
+            plan = _bounded(plan, exact or plan.prompt, memory, new, counts, settings, now)
     return replace(plan, doubt=False)
 
 
-def _sure_to_fit(chat: Chat, plan: Plan, now: float) -> Flow[Plan]:
-    """The last word on a plan that may be too large: the endpoint's where it answers, else the bound's."""
-    asked = plan.prompt.source == "endpoint"
-    exact = plan.prompt if asked else (yield from count_body(chat, plan, now))
-    if exact is None or exact.tokens > plan.situation.limit:
-        raise _over(plan, exact or plan.prompt)
-    return replace(plan, prompt=exact)
+def _bounded(
+    plan: Plan,
+    size: Count,
+    memory: Memory,
+    new: tuple[Turn, ...],
+    counts: Mapping[int, Count],
+    settings: Settings,
+    now: float,
+) -> Plan:
+    """Another plan where the newest turn holds results that can give way. Raises BudgetExceeded where none can."""
+    smaller = make_plan(replace(memory, bounded=True), new, counts, settings, now)
+    if smaller.prompt.upper > smaller.situation.limit:
+        raise _over(plan, size)
+    return smaller
 
 
 def count_body(chat: Chat, plan: Plan, now: float) -> Flow[Count | None]:

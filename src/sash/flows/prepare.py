@@ -15,7 +15,8 @@ from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.attach import attach
 from sash.flows.doubt import settle_doubt
 from sash.flows.loose import paused, tie_up
-from sash.flows.remember import live_epoch, measure, remember, summary_size
+from sash.flows.remember import live_epoch, remember, summary_size
+from sash.flows.slim import measure
 from sash.flows.steps import Flow, Loaded, Now, ReadWindow
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps

@@ -6,12 +6,13 @@ last request's usage is the anchor: the next prompt is that, its reply, and what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sash.counting.ledger import Anchor, reply_count
-from sash.counting.measure import NOTHING, Measure
+from sash.counting.measure import Measure
+from sash.flows.slim import Slimming, size
 from sash.flows.steps import LastRequest, Loaded
 from sash.flows.talk import Counter, Sizes
 from sash.model.blocks import text_block
@@ -22,12 +23,10 @@ from sash.model.options import asked_format
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Attachment, Turn, by_exchange, spoken
-from sash.planning.clearing import cleared, names_of, offers_recall
 from sash.planning.compacting import asks_server, most_of_block
 from sash.planning.plan import Memory, Settings
-from sash.planning.rules import open_calls, sendable, strip_thinking
+from sash.planning.rules import open_calls
 from sash.planning.situation import Gaps, Warmth
-from sash.planning.view import as_user_text
 
 DECAY = 0.93
 """Weight of a gap against the one after it."""
@@ -83,7 +82,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         summary_size=summary_size(summary, settings.model, counter, sizes),
         present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
         trouble=loaded.trouble,
-        slim=_slim(turns, counts, settings, counter, sizes),
+        slim=Slimming(turns, counts, settings, counter, sizes),
         attached=_attached(loaded.turns, settings, counter, sizes),
     )
     return Sized(
@@ -92,39 +91,6 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         preamble_estimated=None if loaded.preamble_count else preamble,
         anchor=_measured(last, memory) if last and now == before else None,
     )
-
-
-def _slim(
-    turns: Sequence[Turn], counts: Mapping[int, Count], settings: Settings, counter: Counter, sizes: Sizes
-) -> Callable[[Turn], Count]:
-    """The size of a turn as it is sent once its tool results, or its calls' inputs, are cleared.
-
-    What usage told of the turn beyond its estimate lies around its content, and stays.
-    """
-    names: dict[str, str] = {}
-    recall = offers_recall(settings.preamble)
-
-    def slim(turn: Turn) -> Count:
-        key = (settings.model, turn.id, "cleared, recallable" if recall else "cleared")
-        if key in sizes:
-            return sizes[key]
-        for said in turns if not names else ():
-            names.update(names_of(said) if said.role == "assistant" else {})
-        blocks = strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
-        bare = cleared(blocks, names, recall=recall)
-        less = counter.count(counter.measure_message(turn.role, bare) if bare else NOTHING)
-        whole = size(turn, counter, settings.card)
-        known = counts.get(turn.seq, whole)
-        count = replace(
-            less,
-            tokens=less.tokens + max(0, known.tokens - whole.tokens),
-            upper=less.upper + max(0, known.upper - whole.tokens),
-        )
-        if turn.id:
-            sizes[key] = count
-        return count
-
-    return slim
 
 
 def _attached(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
@@ -142,19 +108,6 @@ def measure_attached(attached: Attachment, counter: Counter) -> Measure:
     whole = counter.measure_message("user", attached.blocks)
     parts = {name: amount for name, amount in whole.parts.items() if name != "user"}
     return replace(whole, parts={**parts, "block": parts.get("block", 0) + 1})
-
-
-def measure(turn: Turn, counter: Counter, card: ModelCard) -> Measure:
-    """What a turn holds in a view after a cut: its sent form without thinking, and without what is attached."""
-    blocks = strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
-    if turn.role == "system" and not card.system_turns and blocks:
-        return counter.measure_message("user", [as_user_text(block) for block in blocks])
-    return counter.measure_message(turn.role, blocks) if blocks else NOTHING
-
-
-def size(turn: Turn, counter: Counter, card: ModelCard) -> Count:
-    """What a turn weighs there."""
-    return counter.count(measure(turn, counter, card))
 
 
 def _in_front(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Summary | None:

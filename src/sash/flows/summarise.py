@@ -13,7 +13,8 @@ from typing import Any
 from sash.errors import NotFound
 from sash.flows.doubt import Stay
 from sash.flows.prepare import as_turns
-from sash.flows.remember import measure, remember
+from sash.flows.remember import remember
+from sash.flows.slim import measure
 from sash.flows.steps import Flow, Now, ReadWindow, Send
 from sash.flows.summary_jobs import Made, later, with_job
 from sash.flows.summary_steps import KeepSummary, ReadSummaries, SummaryTask

@@ -7,7 +7,7 @@ seconds throughout.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sash.model.cards import Ttl
@@ -25,13 +25,24 @@ class Relief:
     """seqs of turns whose tool results are placeholders (the user's) or whose calls lost their input (a reply's)"""
     dropped: frozenset[int] = frozenset()
     """seqs of turns left out of the view: the oldest calls of a running exchange, with their results"""
+    results: frozenset[tuple[int, str]] = frozenset()
+    """single results that are placeholders, by seq and call id: of a turn whose results were too large together"""
     served: int = 0
     """how many of the oldest tool results the API is asked to clear; the same ones for the whole epoch"""
     drops: bool = False
     """the API is asked to drop thinking blocks whose prefix changed"""
 
     def __bool__(self) -> bool:
-        return bool(self.cleared or self.dropped or self.drops or self.served)
+        return bool(self.cleared or self.dropped or self.results or self.drops or self.served)
+
+    def single(self, seq: int) -> frozenset[str]:
+        """The calls whose results alone are placeholders in the turn `seq`."""
+        return frozenset(call for turn, call in self.results if turn == seq)
+
+    def tidy(self) -> Relief:
+        """The same; single results are named only of turns that are neither cleared nor left out."""
+        gone = self.cleared | self.dropped
+        return replace(self, results=frozenset(one for one in self.results if one[0] not in gone))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ record keeps the result. A result that is no longer than its placeholder stays a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sash.model.blocks import Block, dumps
@@ -31,6 +31,13 @@ def names_of(turn: Turn | None) -> dict[str, str]:
 def cleared(blocks: Sequence[Block], names: Mapping[str, str], *, recall: bool) -> list[Block]:
     """Blocks with results as placeholders and calls without their input; everything else as it was."""
     return [_cleared(block, names, recall) for block in blocks]
+
+
+def some_cleared(
+    blocks: Sequence[Block], calls: Collection[str], names: Mapping[str, str], *, recall: bool
+) -> list[Block]:
+    """Blocks with the results of these calls as placeholders; everything else as it was."""
+    return [_cleared(block, names, recall) if block.get("tool_use_id") in calls else block for block in blocks]
 
 
 def _cleared(block: Block, names: Mapping[str, str], recall: bool) -> Block:

@@ -8,10 +8,10 @@ bill. Legality of the finished body is judged by `sash.planning.rules` when the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.cards import ModelCard
@@ -25,6 +25,7 @@ from sash.planning import explain
 from sash.planning.breakpoints import MOST, Room, place
 from sash.planning.compacting import before_block, betas_for, ignored
 from sash.planning.expect import expect
+from sash.planning.oversize import giving_way
 from sash.planning.relief import Shape, relieve, tool_results, words
 from sash.planning.rules import has_thinking, open_calls, waiting_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
@@ -68,9 +69,26 @@ class Settings:
         return self.card.id
 
 
-def unknown_size(_: Turn) -> Count:
-    """Of a cleared turn that nobody can measure: so large that clearing it saves nothing."""
-    return Count(10**9, 10**9, "estimate")
+class Slim(Protocol):
+    """Sizes of recorded turns in their cleared forms."""
+
+    def __call__(self, turn: Turn, only: frozenset[str] | None = None, /) -> Count:
+        """Of a turn with its tool results (`only`: those of these calls), or its calls' inputs, cleared."""
+        ...
+
+    def saves(self, turn: Turn, /) -> Mapping[str, Size]:
+        """What a placeholder in the place of each result of a turn would save, by call id."""
+        ...
+
+
+class Unknown:
+    """Where nobody can measure: cleared turns are so large that clearing them saves nothing."""
+
+    def __call__(self, _turn: Turn, _only: frozenset[str] | None = None, /) -> Count:
+        return Count(10**9, 10**9, "estimate")
+
+    def saves(self, _turn: Turn, /) -> Mapping[str, Size]:
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +130,12 @@ class Memory:
     present_size: Count = ZERO
     """of the one that stands in front of the present epoch"""
     trouble: Trouble = field(default_factory=Trouble)
-    slim: Callable[[Turn], Count] = unknown_size
-    """the size of a recorded turn with its tool results, or its calls' inputs, cleared"""
+    slim: Slim = field(default_factory=Unknown)
+    """the sizes of turns with their tool results, or their calls' inputs, cleared"""
+    giving: frozenset[tuple[int, str]] = frozenset()
+    """single results of the newest turn that give way from this request on, by seq and call id"""
+    bounded: bool = False
+    """nobody could count what may be too large: single results give way by the bound, not by the estimate"""
     attached: Mapping[int, Count] = field(default_factory=dict)
     """sizes of attachments by the seq of their turn; no part of `counts`"""
 
@@ -197,10 +219,15 @@ def make_plan(
     memory = _as_summarised(memory, groups, settings.strategy)
     gone = ignored(memory, groups)
     known.update({seq: ZERO if seq in gone else whole[seq] for seq in before_block(groups)})
-    situation = _situation(memory, groups, known, settings, now)
-    decision = settings.strategy.decide(situation)
-    _reject_bad_start(decision, situation, settings.strategy)
-    shape = relieve(memory, groups, known, situation, decision, settings)
+    while True:
+        situation = _situation(memory, groups, known, settings, now)
+        decision = settings.strategy.decide(situation)
+        _reject_bad_start(decision, situation, settings.strategy)
+        shape = relieve(memory, groups, known, situation, decision, settings)
+        more = giving_way(memory, groups[-1], situation, shape, settings)
+        if not more:
+            break
+        memory = _smaller(memory, spoken(groups[-1])[-1], more, known)
     _reject_too_large(situation, shape, settings, [known[turn.seq] for turn in groups[-1]])
     return _carry_out(memory, groups, situation, shape, settings, now, forms)
 
@@ -208,8 +235,26 @@ def make_plan(
 def _as_sent(memory: Memory, turns: Sequence[Turn], known: Mapping[int, Count]) -> dict[int, Count]:
     """Sizes of the turns in the form in which the present epoch sends them."""
     relief = memory.epoch.relief if memory.epoch else Relief()
+    singles = replace(relief, results=relief.results | memory.giving)
+    partly = {seq for seq, _ in singles.results}
+    single = {turn.seq: memory.slim(turn, singles.single(turn.seq)) for turn in turns if turn.seq in partly}
     cleared = {turn.seq: memory.slim(turn) for turn in turns if turn.seq in relief.cleared} if relief.cleared else {}
-    return {**known, **cleared, **dict.fromkeys(relief.dropped & known.keys(), ZERO)}
+    return {**known, **single, **cleared, **dict.fromkeys(relief.dropped & known.keys(), ZERO)}
+
+
+def _smaller(memory: Memory, newest: Turn, more: frozenset[tuple[int, str]], known: dict[int, Count]) -> Memory:
+    """The memory with more results of the newest turn giving way; its size among the known ones follows."""
+    giving = memory.giving | more
+    relief = memory.epoch.relief if memory.epoch else Relief()
+    single = replace(relief, results=relief.results | giving).single(newest.seq)
+    before, after = known[newest.seq], memory.slim(newest, single)
+    known[newest.seq] = after
+    anchor = memory.anchor
+    if anchor is not None and newest.seq <= memory.anchor_seq:  # a total that was counted with the turn whole
+        tokens = max(0, anchor.tokens - before.tokens + after.tokens)
+        upper = max(tokens, anchor.upper - before.tokens + after.upper)
+        anchor = Count(tokens, upper, "estimate", anchor.base)
+    return replace(memory, giving=giving, anchor=anchor)
 
 
 def _as_summarised(memory: Memory, groups: Sequence[Sequence[Turn]], strategy: Strategy) -> Memory:
@@ -423,6 +468,7 @@ def _carry_out(
     forms: Forms | None,
 ) -> Plan:
     cut, decision, prompt = shape.cut, shape.decision, shape.prompt
+    anew = cut and not shape.grows
     epoch = memory.epoch
     if epoch is not None and shape.same_prefix:
         epoch = replace(epoch, id=0, relief=shape.relief, reason=decision.reason)
@@ -435,7 +481,7 @@ def _carry_out(
     numbered = tuple(messages(turns, epoch, forms))
     options, betas = with_relief(epoch.relief, settings, turns)
     betas = tuple(dict.fromkeys((*betas, *betas_for(epoch, turns))))
-    markers = _markers(memory, settings, decision, epoch, numbered, prompt, cut, now)
+    markers = _markers(memory, settings, decision, epoch, numbered, prompt, anew, now)
     sent = Sent(
         model=settings.model,
         max_tokens=settings.max_tokens,
@@ -453,11 +499,11 @@ def _carry_out(
         preamble=memory.fixed.tokens,
         base=_base_size(situation, epoch, decision),
         warmth=memory.warmth,
-        same_epoch=not cut,
+        same_epoch=not anew,
         now=now,
         card=settings.card,
     )
-    exact_so_far = not cut and memory.anchor is not None
+    exact_so_far = not anew and memory.anchor is not None
     return Plan(
         epoch=epoch,
         cut=cut,
@@ -595,7 +641,7 @@ def _markers(
     epoch: Epoch,
     numbered: Sequence[tuple[int, Message]],
     prompt: Size,
-    cut: bool,
+    anew: bool,
     now: float,
 ) -> tuple[Marker, ...]:
     by_hand = len(settings.hand_markers) + settings.preamble.markers + ("cache_control" in settings.options)
@@ -605,7 +651,7 @@ def _markers(
         marks = replace(marks, tail=None)  # the caller marks the tail; two lifetimes on one block are refused
     # A marker on a dead entry would write it anew: without a new tail, the old one is marked only to be read.
     readable = marks.tail is not None or memory.warmth.tail_until > now
-    previous = memory.tail if readable and not cut else None
+    previous = memory.tail if readable and not anew else None
     chosen = place(epoch, numbered, marks=marks, previous=previous, card=settings.card, room=room)
     return (*chosen, *settings.hand_markers)
 

@@ -3,7 +3,8 @@
 Within an open exchange nothing changes unless the budget forces it. Then, in this order: where thinking is bound to
 its prefix, the API clears the oldest results itself (no edit in its eyes); else a cut, the open exchange keeping its
 thinking where the model takes it so. An exchange that is too large alone loses its oldest results to
-placeholders, then its oldest calls with their results. The user's request and the newest turn stay whole.
+placeholders, then its oldest calls with their results. The user's request stays whole; so does the newest turn, but
+for results of it that do not fit even then (`oversize.py`).
 Pure; sizes are tokens ("Context editing", "Preserved thinking" docs).
 """
 
@@ -43,6 +44,8 @@ class Shape:
     """what is attached to the newest question gives way too"""
     same_prefix: bool = False
     """the view itself stays as it was, pins and instructions included: only the API edits it"""
+    grows: bool = False
+    """nothing that was sent before changes: only the newest turn takes another form than the recorded one"""
 
 
 def tool_results(
@@ -101,6 +104,7 @@ class _Relieving:
         self.situation, self.decision, self.settings = situation, decision, settings
         self.epoch, self.card = memory.epoch, settings.card
         self.present = memory.epoch.relief if memory.epoch else Relief()
+        self.single = self.present.results | memory.giving
         self.run = spoken(groups[-1])
         self.as_is = bool(getattr(settings.strategy, "as_is", False))
 
@@ -122,10 +126,23 @@ class _Relieving:
         cleared = self._staying(self.present.cleared | decision.cleared)
         stays = self.epoch is not None and not situation.forced and decision.start == situation.start
         if stays and self.epoch is not None and cleared == self.present.cleared:
-            prompt = situation.prompt(decision.start)
-            return Shape(decision=decision, cut=False, base=self.epoch.base, relief=self.present, prompt=prompt)
+            return self._growing(self.epoch.base)
         left_out = (self.present.dropped - before_block(self.groups)) | ignored(self.memory, self.groups)
-        return self._cut(decision, Relief(cleared=cleared, dropped=self._staying(left_out)))
+        here = self._staying(frozenset(seq for seq, _ in self.single))
+        single = frozenset(one for one in self.single if one[0] in here)
+        return self._cut(decision, Relief(cleared=cleared, dropped=self._staying(left_out), results=single).tidy())
+
+    def _growing(self, base: int) -> Shape:
+        """The present view and what is new; a new epoch only where not all that is new can be sent as recorded."""
+        relief = replace(self.present, results=self.single).tidy()
+        other, prompt = relief != self.present, self.situation.prompt(self.decision.start)
+        decision = self.decision
+        if other:
+            reason = f"the newest results alone would pass {self.situation.limit:,}: {words(relief)}"
+            decision = replace(decision, rule="must", reason=reason)
+        return Shape(
+            decision=decision, cut=other, base=base, relief=relief, prompt=prompt, same_prefix=other, grows=other
+        )
 
     def _staying(self, seqs: frozenset[int]) -> frozenset[int]:
         """Without those of the exchanges that leave the view."""
@@ -173,7 +190,8 @@ class _Relieving:
 
     def _surplus(self) -> Size:
         """Where results are cleared already: what the last total holds beyond the parts as they are estimated now."""
-        return self._thoughts() if self.present.cleared or self.present.dropped else Size()
+        present = self.present
+        return self._thoughts() if present.cleared or present.dropped or present.results else Size()
 
     def _thoughts(self) -> Size:
         """What thinking weighs in the present view at most: what the last total holds beyond the parts."""
@@ -211,7 +229,7 @@ class _Relieving:
             decision=replace(self.decision, start=situation.start, rule="must", reason=reason),
             cut=True,
             base=self.epoch.base,
-            relief=replace(self.present, served=served),
+            relief=replace(self.present, served=served, results=self.single).tidy(),
             prompt=_less(situation.prompt(situation.start), self._served_saving(served)),
             same_prefix=True,
         )
@@ -238,8 +256,10 @@ class _Relieving:
         for turn in spoken(turn for group in self.groups[start:] for turn in group):
             if turn.role == "assistant" or turn.plain or turn.seq in relief.dropped:
                 continue
-            results = sum(block.get("type") == "tool_result" for block in turn.blocks)
-            uses += [_share(_saving(self.memory, turn, self.known), results)] * results
+            single = Relief(results=self.single).single(turn.seq)
+            results = [block.get("tool_use_id") for block in turn.blocks if block.get("type") == "tool_result"]
+            share = _share(_saving(self.memory, turn, self.known), sum(call not in single for call in results))
+            uses += [Size() if call in single else share for call in results]
         return [Size() if index < relief.served else size for index, size in enumerate(uses)]
 
     def _served_saving(self, served: int) -> Size:
@@ -272,9 +292,9 @@ class _Relieving:
         if shape.prompt.upper >= decided.prompt.upper:
             return decided
         upper, limit = decided.prompt.upper, self.situation.limit
-        gone = words(shape.relief) or ("what was recalled left out" if shape.shed else "thinking left out")
+        gone = words(shape.relief.tidy()) or ("what was recalled left out" if shape.shed else "thinking left out")
         reason = f"{upper:,} tokens of one exchange would pass {limit:,}: {gone}"
-        return replace(shape, decision=replace(self.decision, rule="must", reason=reason))
+        return replace(shape, decision=replace(self.decision, rule="must", reason=reason), relief=shape.relief.tidy())
 
     def _without_attached(self, shape: Shape) -> Shape:
         """What was recalled goes first: it can be recalled again."""
@@ -336,6 +356,7 @@ def words(relief: Relief) -> str:
                 f"{len(relief.dropped)} turns left out (the oldest calls, or what the API compacted)"
                 if relief.dropped
                 else "",
+                f"{len(relief.results)} results of turns that were too large alone cleared" if relief.results else "",
                 f"the oldest {relief.served} tool results cleared by the API" if relief.served else "",
                 "the API drops thinking whose prefix changed" if relief.drops else "",
             ),

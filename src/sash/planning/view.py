@@ -15,7 +15,7 @@ from sash.model.blocks import Block, without_white_space
 from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.summaries import Summary
 from sash.model.turns import Turn
-from sash.planning.clearing import cleared, names_of, offers_recall
+from sash.planning.clearing import cleared, names_of, offers_recall, some_cleared
 from sash.planning.rules import sendable, strip_thinking
 
 Message = dict[str, Any]
@@ -33,6 +33,8 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
         blocks = tuple(without_white_space(blocks))
     if turn.seq in epoch.relief.cleared:
         blocks = tuple(cleared(blocks, names_of(call), recall=offers_recall(epoch.preamble)))
+    elif single := epoch.relief.single(turn.seq):
+        blocks = tuple(some_cleared(blocks, single, names_of(call), recall=offers_recall(epoch.preamble)))
     if alone(epoch):
         blocks = tuple(block for block in blocks if block.get("type") != "compaction")
     if blocks and turn.attached is not None and epoch.shows(turn):
@@ -74,7 +76,7 @@ class Forms:
 
     def message(self, turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | None:
         """`message`, remembered for turns that are in the record. Treat it as read-only."""
-        if not turn.id or turn.seq in epoch.relief.cleared:
+        if not turn.id or turn.seq in epoch.relief.cleared or epoch.relief.single(turn.seq):
             return message(turn, epoch, call)
         key = (turn.id, turn.state, bare(turn, epoch), epoch.tagged, epoch.shows(turn), turn.content, alone(epoch))
         if key not in self._made:

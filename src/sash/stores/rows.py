@@ -72,6 +72,7 @@ def relief(stored: Mapping[str, Any]) -> Relief:
     return Relief(
         cleared=frozenset(stored.get("cleared", ())),
         dropped=frozenset(stored.get("dropped", ())),
+        results=frozenset((seq, call) for seq, call in stored.get("results", ())),
         served=stored.get("served", 0),
         drops=stored.get("drops", False),
     )
@@ -82,6 +83,7 @@ def relief_column(found: Relief) -> str:
     stored = {
         "cleared": sorted(found.cleared),
         "dropped": sorted(found.dropped),
+        "results": sorted(found.results),
         "served": found.served,
         "drops": found.drops,
     }
