@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sash.recall.words import runs, telling, words
+from sash.recall.words import SPACELESS, runs, telling, words
 
 MOST_TERMS = 64
 READ = 4_000
@@ -98,9 +98,9 @@ def _terms(text: str) -> Iterator[Term]:
         phrase = words("".join(groups))
         if len(phrase) > 1:
             yield Term(text=" ".join(phrase), weight=QUOTED)
-    for joined in _JOINED.findall(text):
-        if _IDENTIFIER.search(joined) and (named := words(joined)):
-            yield Term(text=" ".join(named), weight=NAMED)
+    for joined in _JOINED.findall(SPACELESS.sub(" ", text)):
+        if _IDENTIFIER.search(joined):
+            yield Term(text=" ".join(words(joined)), weight=NAMED)
     for word in telling(text):
         yield Term(text=word, weight=_weight(word))
     for run in runs(text):

@@ -2,15 +2,24 @@
 
 The index holds strings of three characters; a longer run is a phrase of them, a shorter one is asked for as all
 strings that begin with it (the index ends each text with two line ends, so its last characters begin one too).
+A word or number that stands between such characters without a space is part of one long word for the index of
+words: it, too, is asked for here.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+
+from sash.recall.words import words
+from sash.stores.lineage import Segment
+from sash.stores.vectors import place
 
 GRAM = 3
 CONTINUATIONS = 200
 """Strings that may continue one or two characters; what has more is too common to tell anything."""
+CLINGING = 200
+"""Newest turns read for one word to see whether it stands there as a word."""
 
 
 def characters_match(db: sqlite3.Connection, run: str) -> str:
@@ -24,3 +33,26 @@ def characters_match(db: sqlite3.Connection, run: str) -> str:
     if len(found) > CONTINUATIONS:
         return ""
     return " OR ".join('"' + row[0].replace('"', '""') + '"' for row in found)
+
+
+def spaceless(db: sqlite3.Connection, segments: Sequence[Segment]) -> list[Segment]:
+    """The segments that hold any text of such a script."""
+    asked = "SELECT 1 FROM turns_characters_docsize WHERE id BETWEEN ? AND ? LIMIT 1"
+    return [one for one in segments if db.execute(asked, (place(one[0], one[1]), place(one[0], one[2]))).fetchone()]
+
+
+def clinging(db: sqlite3.Connection, word: str, segments: Sequence[Segment]) -> list[int]:
+    """The newest seqs where `word` clings to such characters, and does not stand alone as well."""
+    match = characters_match(db, word)
+    found: list[int] = []
+    for branch, low, high in reversed(segments) if match else ():
+        span = (place(branch, low), place(branch, high))
+        read = db.execute(
+            "SELECT t.seq, t.text FROM turns_characters JOIN turns t ON t.place = turns_characters.rowid "
+            "WHERE turns_characters MATCH ? AND turns_characters.rowid BETWEEN ? AND ? AND t.place NOT IN "
+            "(SELECT rowid FROM turns_fts WHERE turns_fts MATCH ? AND rowid BETWEEN ? AND ?) "
+            "ORDER BY turns_characters.rowid DESC LIMIT ?",
+            (match, *span, f'"{word}"', *span, CLINGING),
+        )
+        found += [row["seq"] for row in read if word in words(row["text"])]
+    return found

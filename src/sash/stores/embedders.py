@@ -20,7 +20,9 @@ from sash.stores.vectors import load_numpy
 WEIGHTS = "weights/l2_supercat_256.safetensors"
 TOKENIZERS = ("tokenizers/l2_supercat_tokenizer_config.json", "tokenizer/l2_supercat_tokenizer_config.json")
 KNOWN = 259
-"""The vocabulary's first entries are single bytes, of scripts it does not know: they mean nothing."""
+"""The vocabulary's first entries are single bytes, of scripts it does not know: they mean nothing ..."""
+SPACE = "\u2581"
+"""... and neither does the space before them, which else would make all texts in such a script alike."""
 READ = 20_000
 """Characters of a text that are embedded."""
 
@@ -34,6 +36,7 @@ class WordVectors:
 
     def __init__(self, vectors: Any, tokenizer: Any) -> None:
         self._vectors, self._tokenizer = vectors, tokenizer
+        self._space = tokenizer.token_to_id(SPACE)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -44,7 +47,7 @@ class WordVectors:
         rows = np.zeros((len(texts), self._vectors.shape[1]), dtype=np.float32)
         encoded = self._tokenizer.encode_batch([_telling(text) for text in texts], add_special_tokens=False)
         for row, one in zip(rows, encoded, strict=True):
-            if known := [number for number in one.ids if number >= KNOWN]:
+            if known := [number for number in one.ids if number >= KNOWN and number != self._space]:
                 row[:] = self._vectors[known].mean(axis=0)
         return rows
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sash.flows.recall import EmbedTurns, MatchTurns, NearTurns, ReadSeqs
@@ -19,7 +20,7 @@ from sash.recall.ranking import Hits, Matches, weight
 from sash.recall.settings import Embedder
 from sash.recall.words import words
 from sash.stores import blobs, rows
-from sash.stores.characters import characters_match
+from sash.stores.characters import characters_match, clinging, spaceless
 from sash.stores.connection import Connection
 from sash.stores.embedders import embedder_of
 from sash.stores.lineage import Lines, Segment, present
@@ -35,6 +36,17 @@ BATCH = 256
 """Texts given to an embedder at once."""
 
 _INDEXES = {"words": "turns_fts", "characters": "turns_characters"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """A term that the line holds, and in how many turns."""
+
+    term: Term
+    match: str
+    count: int
+    clinging: tuple[int, ...]
+    """seqs where it stands in no index of words, but between characters"""
 
 
 class Searches:
@@ -53,12 +65,15 @@ class Searches:
             segments = self._line(db, step.conversation, step.until)
             total = sum(high - low + 1 for _, low, high in segments)
             names = frozenset(self._names(db, segments))
-            found = [(count, term, match) for term, match, count in self._counted(db, segments, step.terms)]
-            found.sort(key=lambda one: -weight(one[1], one[0], total, names))
+            found = sorted(
+                self._counted(db, segments, step.terms),
+                key=lambda one: -weight(one.term, one.count, total, names),
+            )
             hits, left = [], READ
-            for count, term, match in found[:TERMS]:
-                seqs = tuple(_seqs(db, _INDEXES[term.index], match, segments, left))
-                hits.append(Hits(term=term, found=count, seqs=seqs))
+            for one in found[:TERMS]:
+                alone = _seqs(db, _INDEXES[one.term.index], one.match, segments, left)
+                seqs = (*alone, *one.clinging)
+                hits.append(Hits(term=one.term, found=one.count, seqs=seqs))
                 left -= len(seqs)
                 if left <= 0:
                     break
@@ -66,12 +81,14 @@ class Searches:
 
     def _counted(
         self, db: sqlite3.Connection, segments: Sequence[Segment], terms: Sequence[Term]
-    ) -> Iterator[tuple[Term, str, int]]:
+    ) -> Iterator[_Counted]:
+        mixed = spaceless(db, segments)
         for term in terms:
             match = term.match if term.index == "words" else characters_match(db, term.text)
             count = _count(db, _INDEXES[term.index], match, segments) if match else 0
-            if count:
-                yield term, match, count
+            clings = clinging(db, term.text, mixed) if term.index == "words" and " " not in term.text else ()
+            if count or clings:
+                yield _Counted(term=term, match=match, count=count + len(clings), clinging=tuple(clings))
 
     def read_seqs(self, step: ReadSeqs) -> Sequence[tuple[Turn, Count | None]]:
         """Turns of the present branch by seq, with their size for the model."""

@@ -1,0 +1,306 @@
+"""What every store must do for recall: by words, by characters, by meaning, within one line of turns."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from conftest import STORES
+from recording import MODEL, Recorder, text
+from sash.errors import InvalidOption, MissingExtra
+from sash.flows import steps
+from sash.flows.recall import EmbedTurns, MatchTurns, NearTurns, ReadSeqs
+from sash.model.turns import Draft
+from sash.recall import make_query
+from sash.recall.ranking import Matches
+from sash.stores import embedders
+
+TOPICS = {"cat": 0, "kitten": 0, "boat": 1, "harbour": 1, "cake": 2, "bread": 2}
+
+
+class Topics:
+    """An embedder of six words with three meanings; it remembers what it was given."""
+
+    def __init__(self, name: str = "topics", width: int = 3) -> None:
+        self.name, self.width = name, width
+        self.seen: list[str] = []
+
+    def embed(self, texts: list[str], /) -> list[list[float]]:
+        """How often each meaning stands in a text."""
+        self.seen += texts
+        return [[sum(text.lower().count(w) for w, at in TOPICS.items() if at == axis) for axis in range(self.width)]
+                for text in texts]  # fmt: skip
+
+
+@pytest.fixture(params=sorted(STORES))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """Each store in turn."""
+    made = STORES[request.param](tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def record(store: Any) -> Recorder:
+    """A new conversation of it."""
+    return Recorder(store)
+
+
+def matches(record: Recorder, query: str, until: int | None = None) -> Matches:
+    """What the indexes know of a query."""
+    step = MatchTurns(conversation=record.key, terms=make_query(query).terms, until=until)
+    found: Matches = record.store.match_turns(step)
+    return found
+
+
+def found(record: Recorder, query: str, until: int | None = None) -> list[int]:
+    """seqs of the turns that hold any term of a query."""
+    return sorted({seq for hits in matches(record, query, until).hits for seq in hits.seqs})
+
+
+def near(record: Recorder, query: str, embedder: Any, **more: Any) -> list[tuple[int, float]]:
+    """Turns by closeness in meaning, those that have none of it left out."""
+    step = NearTurns(conversation=record.key, text=query, embedder=embedder, **{"gains": (), **more})
+    return [(seq, round(close, 2)) for seq, close in record.store.near_turns(step) if close > 0]
+
+
+def vectors(record: Recorder) -> list[tuple[int, str, int]]:
+    """(seq, embedder, bytes) of all stored vectors of the store."""
+    with record.store._connection.reading() as db:
+        rows = db.execute("SELECT place & 4294967295, embedder, length(vector) FROM vectors ORDER BY place")
+        return [tuple(row) for row in rows]
+
+
+# ---- words ----------------------------------------------------------------------------------------
+
+
+def test_only_this_conversation_is_searched(record: Recorder, store: Any) -> None:
+    """Neither another conversation nor the same name in another namespace is found, nor counted as turns."""
+    record.say("The lantern is green.", "Noted.")
+    Recorder(store, "b").say("The lantern is red.", "lantern")
+    Recorder(store, "a", namespace="other").say("The lantern is blue.", "lantern")
+    assert found(record, "lantern") == [1]
+    assert matches(record, "lantern").total == 2
+
+
+def test_word_forms_case_and_accents_do_not_matter(record: Recorder) -> None:
+    """English endings are cut, letters compared without case and accents."""
+    record.say("Three Lanterns hang in the Café.")
+    for query in ("lantern", "LANTERNS", "cafe", "café", "hanging"):
+        assert found(record, query) == [1], query
+
+
+def test_numbers_and_identifiers_are_found_exactly(record: Recorder) -> None:
+    """1138 is neither 11380 nor 113, and an identifier is the run of its parts."""
+    record.say("order 1138 of part AX-200/b", "order 11380 of part AX-20")
+    assert found(record, "1138") == [1] and found(record, "113") == []
+    term = next(hits for hits in matches(record, "AX-200/b").hits if hits.term.text == "ax 200 b")
+    assert term.seqs == (1,)
+
+
+def test_scripts_without_spaces_are_found_by_characters(record: Recorder) -> None:
+    """Chinese, Japanese, Korean and Thai turns, by words of one, two or more characters at any place."""
+    record.say("我的储物柜密码是七七三一", "ロッカーは青いドアの後ろ")
+    record.say("자물쇠 번호를 알려 주세요", "กุญแจอยู่หลังประตูสีฟ้า")
+    assert found(record, "密码") == found(record, "七七三一") == found(record, "柜") == [1]
+    assert found(record, "青い") == found(record, "ドア") == [2]
+    assert found(record, "번호") == [3] and found(record, "ประตู") == [4]
+    assert found(record, "咖啡") == []
+
+
+def test_words_between_characters_are_found_exactly(record: Recorder) -> None:
+    """A number or name that stands in Chinese or Thai without a space is a word of its own there, too."""
+    record.say("订单1138号在iPhone盒子里", "订单11380号在box里 1138")
+    record.say("รหัส7731ครับ")
+    assert found(record, "1138") == [1, 2] and found(record, "iphone") == [1]
+    assert found(record, "113") == [] and found(record, "7731") == [3]
+
+
+def test_a_script_the_index_does_not_break_is_found_by_whole_words(record: Recorder) -> None:
+    """Amharic and Hindi words are words like any other."""
+    record.say("ሰላም ለዓለም", "नमस्ते दुनिया")
+    assert found(record, "ሰላም") == [1] and found(record, "दुनिया") == [2]
+
+
+def test_until_ends_the_search(record: Recorder) -> None:
+    """Only turns before that seq are found and counted; before the first there is nothing."""
+    for _ in range(3):
+        record.say("The lantern is green.", "Noted.")
+    assert found(record, "lantern", until=5) == [1, 3]
+    assert matches(record, "lantern", until=5).total == 4
+    assert found(record, "lantern", until=1) == []
+
+
+def test_a_fork_sees_the_shared_past_and_its_own_turns(record: Recorder, store: Any) -> None:
+    """What was said before the fork belongs to both, what was said after it to one."""
+    record.say("The lantern is green.", "Noted.")
+    record.say("The lantern is red.", "Noted.")
+    record.branch(2, "fork", as_id="b")
+    other = Recorder(store, "b")
+    other.say("The lantern is blue, like the anchor.", "Noted.")
+    record.say("The anchor is black.", "Noted.")
+    assert found(other, "lantern") == [1, 3] and found(record, "lantern") == [1, 3]
+    assert found(other, "anchor") == [3] and found(record, "anchor") == [5]
+    read = store.read_seqs(ReadSeqs(conversation=other.key, seqs=(1, 3), model=MODEL))
+    assert ["blue" in turn.text for turn, _ in read] == [False, True]
+
+
+def test_a_branch_left_behind_is_not_searched(record: Recorder) -> None:
+    """After an edit the turns it replaced are no longer found."""
+    record.say("The lantern is green.", "Noted.")
+    record.branch(0)
+    record.say("The anchor is black.", "Noted.")
+    assert found(record, "lantern") == [] and found(record, "anchor") == [1]
+
+
+def test_speakers_names_are_told_apart(record: Recorder) -> None:
+    """The words of the speakers' names come with the matches."""
+    named = [Draft(role="user", content=text("Hello").content, speaker=name) for name in ("Oda M.", "Ben")]
+    record.store.append_turns(steps.AppendTurns(conversation=record.key, head=0, turns=tuple(named), at=1.0))
+    assert matches(record, "oda").names == {"oda", "m", "ben"}
+
+
+def test_withdrawn_turns_are_not_read(record: Recorder) -> None:
+    """What was refused is in the record and never comes back from it."""
+    begun = record.begin(text("The lantern is green."))
+    record.fail(begun, withdraw=[begun.turns[0].id])
+    record.say("Another thing.")
+    assert [turn.seq for turn, _ in record.store.read_seqs(
+        ReadSeqs(conversation=record.key, seqs=(1, 2, 3, 99), model=MODEL))] == [2, 3]  # fmt: skip
+
+
+def test_redacted_turns_are_not_found(record: Recorder) -> None:
+    """Neither by their words nor by their characters, and their vector goes."""
+    record.say("The lantern is 漢字 like a cat.", "Noted.")
+    near(record, "cat", Topics())
+    turn = record.turns()[0]
+    record.store.redact(steps.Redact(conversation=record.key, turn=turn.id, reason="", at=2.0))
+    assert found(record, "lantern 漢字") == []
+    assert [seq for seq, _, _ in vectors(record)] == [2]
+    assert near(record, "cat", Topics()) == []
+
+
+# ---- meaning --------------------------------------------------------------------------------------
+
+
+def test_meaning_finds_what_shares_no_word(record: Recorder) -> None:
+    """The nearest first, by the cosine."""
+    record.say("The cat sleeps.", "A boat and a cat.")
+    record.say("The bread is warm.")
+    assert near(record, "kitten", Topics()) == [(1, 1.0), (2, 0.71)]
+    assert near(record, "kitten", Topics(), most=1) == [(1, 1.0)]
+    assert near(record, "kitten", Topics(), until=2) == [(1, 1.0)]
+
+
+def test_a_query_without_direction_is_near_to_nothing(record: Recorder) -> None:
+    """Where the embedder knows no word of it, nothing is found."""
+    record.say("The cat sleeps.")
+    assert record.store.near_turns(
+        NearTurns(conversation=record.key, text="zzz", embedder=Topics(), gains=(0.3,))
+    ) == []  # fmt: skip
+
+
+def test_turns_beside_a_near_one_gain(record: Recorder) -> None:
+    """Meaning is smeared over the exchange, as far as `gains` go."""
+    record.say("The cat sleeps.", "Yes.")
+    record.say("Hm.", "Well.")
+    assert near(record, "cat", Topics(), gains=(0.3, 0.1)) == [(1, 1.0), (2, 0.3), (3, 0.1)]
+    assert near(record, "cat", Topics(), gains=(0.3, 0.1), until=2) == [(1, 1.0)]
+
+
+def test_vectors_catch_up_and_each_text_is_embedded_once(record: Recorder) -> None:
+    """A search embeds what has no vector yet; the next one only what came since."""
+    embedder = Topics()
+    record.say("The cat sleeps.")
+    assert record.store.embed_turns(EmbedTurns(conversation=record.key, embedder=embedder, most=1)) == 1
+    assert record.store.embed_turns(EmbedTurns(conversation=record.key, embedder=embedder)) == 1
+    record.say("A boat.")
+    near(record, "boat", embedder)
+    assert embedder.seen.count("The cat sleeps.") == embedder.seen.count("A boat.") == 1
+    assert near(record, "boat", embedder) == [(3, 1.0)]
+
+
+def test_vectors_are_stored_as_half_floats(record: Recorder) -> None:
+    """Two bytes a number; a text without meaning takes none."""
+    record.say("The cat sleeps.", "Hm.")
+    near(record, "cat", Topics())
+    assert vectors(record) == [(1, "topics", 6), (2, "topics", 0)]
+
+
+def test_another_embedders_vectors_are_made_anew(record: Recorder) -> None:
+    """Vectors under another name are replaced, never mixed, also when one comes back to the first."""
+    record.say("The cat sleeps.", "A boat.")
+    one, two = Topics("one"), Topics("two", width=2)
+    for embedder in (one, two, one):
+        assert near(record, "kitten", embedder) == [(1, 1.0)]
+        assert {name for _, name, _ in vectors(record)} == {embedder.name}
+    assert one.seen.count("A boat.") == 2
+
+
+def test_one_name_has_one_length(record: Recorder) -> None:
+    """Another model under the same name is refused by its length, not compared."""
+    record.say("The cat sleeps.")
+    near(record, "cat", Topics())
+    with pytest.raises(InvalidOption, match="another length"):
+        near(record, "cat", Topics(width=2))
+
+
+def test_a_fork_shares_vectors(record: Recorder, store: Any) -> None:
+    """The past is embedded once for all forks, and searched by each."""
+    record.say("The cat sleeps.")
+    near(record, "cat", Topics())
+    record.branch(2, "fork", as_id="b")
+    other, embedder = Recorder(store, "b"), Topics()
+    other.say("A kitten and a boat.")
+    assert near(other, "cat", embedder) == [(1, 1.0), (3, 0.71)]
+    assert "The cat sleeps." not in embedder.seen
+    assert near(record, "cat", embedder) == [(1, 1.0)]
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [[1.0], [1.0, 2.0]], [1.0, 2.0], [[float("nan"), 1.0]], [["a"]], [[]], None, [[1.0], [2.0]]]
+)
+def test_an_embedder_that_gives_no_vectors_is_refused(record: Recorder, rows: Any) -> None:
+    """One row of finite numbers for each text, all of one length: anything else names the embedder, stores nothing."""
+    record.say("The cat sleeps.")
+
+    broken = SimpleNamespace(name="broken", embed=lambda _: rows)
+    with pytest.raises(InvalidOption, match="broken"):
+        near(record, "cat", broken)
+    assert vectors(record) == []
+
+
+@pytest.mark.skipif(find_spec("wordllama") is None, reason="the extra `semantic` is not installed")
+def test_the_extras_embedder_knows_meanings(record: Recorder) -> None:
+    """`semantic=True` finds a turn that shares no word; a script it does not know has no direction."""
+    record.say("My puppy chewed on the sofa.", "The invoice is due on Monday.")
+    assert near(record, "dogs and furniture", True)[0][0] == 1
+    assert not embedders.word_vectors().embed(["", "ᚠᚢᚦ"]).any()
+
+
+def test_without_the_extra_it_is_named(record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MissingExtra says what to install, whether the data or what reads them is missing."""
+    record.say("The cat sleeps.")
+    embedders.word_vectors.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(embedders, "find_spec", {}.get)
+        with pytest.raises(MissingExtra, match=r"sash\[semantic\]"):
+            near(record, "cat", True)
+    real = builtins.__import__
+
+    def absent(name: str, *rest: Any, **more: Any) -> Any:
+        if name.startswith("tokenizers"):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embedders, "_file", lambda *names: Path(names[0]))
+        patch.setattr(builtins, "__import__", absent)
+        with pytest.raises(MissingExtra, match=r"sash\[semantic\]"):
+            near(record, "cat", True)
