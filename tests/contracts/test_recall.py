@@ -20,6 +20,7 @@ from sash.model.turns import Draft
 from sash.recall import make_query
 from sash.recall.ranking import Matches
 from sash.stores import embedders
+from sash.stores.characters import CONTINUATIONS
 
 TOPICS = {"cat": 0, "kitten": 0, "boat": 1, "harbour": 1, "cake": 2, "bread": 2}
 
@@ -112,6 +113,16 @@ def test_scripts_without_spaces_are_found_by_characters(record: Recorder) -> Non
     assert found(record, "青い") == found(record, "ドア") == [2]
     assert found(record, "번호") == [3] and found(record, "ประตู") == [4]
     assert found(record, "咖啡") == []
+
+
+def test_what_others_say_hides_nothing(record: Recorder, store: Any) -> None:
+    """Two characters that a file holds in hundreds of places are still found in the conversation that asks."""
+    drafts = tuple(text(f"关于订单{chr(0x4E00 + at)}的事") for at in range(CONTINUATIONS + 1))
+    other = Recorder(store, "b", namespace="other")
+    store.append_turns(steps.AppendTurns(conversation=other.key, head=0, turns=drafts, at=1.0))
+    record.say("我的订单很晚", "好")
+    assert found(record, "订单") == [1]
+    assert len(found(other, "订单")) == len(drafts)
 
 
 def test_words_between_characters_are_found_exactly(record: Recorder) -> None:

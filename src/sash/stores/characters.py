@@ -17,13 +17,15 @@ from sash.stores.vectors import place
 
 GRAM = 3
 CONTINUATIONS = 200
-"""Strings that may continue one or two characters; what has more is too common to tell anything."""
+"""Strings that may continue one or two characters; for what has more in this file, a conversation's texts are read."""
+READ = 2_000
+"""Newest turns whose texts are read then."""
 CLINGING = 200
 """Newest turns read for one word to see whether it stands there as a word."""
 
 
 def characters_match(db: sqlite3.Connection, run: str) -> str:
-    """What finds `run` in the index; "" where nothing holds it, or nearly everything."""
+    """What finds `run` in the index; "" where nothing holds it, or more than can be asked for."""
     if len(run) >= GRAM:
         return f'"{run}"'
     found = db.execute(
@@ -56,3 +58,21 @@ def clinging(db: sqlite3.Connection, word: str, segments: Sequence[Segment]) -> 
         )
         found += [row["seq"] for row in read if word in words(row["text"])]
     return found
+
+
+def common(db: sqlite3.Connection, run: str, segments: Sequence[Segment]) -> list[int]:
+    """The newest seqs that hold one or two characters which the whole file holds too often to ask the index."""
+    found: list[int] = []
+    for branch, low, high in reversed(segments) if _held(db, run) else ():
+        read = db.execute(
+            "SELECT seq FROM turns WHERE place IN (SELECT id FROM turns_characters_docsize "
+            "WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) AND instr(text, ?) ORDER BY seq DESC",
+            (place(branch, low), place(branch, high), READ, run),
+        )
+        found += [row["seq"] for row in read]
+    return found
+
+
+def _held(db: sqlite3.Connection, run: str) -> bool:
+    asked = "SELECT 1 FROM turns_characters_terms WHERE term >= ? AND term < ? LIMIT 1"
+    return db.execute(asked, (run, run + "\U0010ffff")).fetchone() is not None

@@ -20,7 +20,7 @@ from sash.recall.ranking import Hits, Matches, weight
 from sash.recall.settings import Embedder
 from sash.recall.words import words
 from sash.stores import blobs, rows
-from sash.stores.characters import characters_match, clinging, spaceless
+from sash.stores.characters import characters_match, clinging, common, spaceless
 from sash.stores.connection import Connection
 from sash.stores.embedders import embedder_of
 from sash.stores.lineage import Lines, Segment, present
@@ -45,8 +45,8 @@ class _Counted:
     term: Term
     match: str
     count: int
-    clinging: tuple[int, ...]
-    """seqs where it stands in no index of words, but between characters"""
+    read: tuple[int, ...]
+    """seqs of other turns, whose texts were read to find it"""
 
 
 class Searches:
@@ -71,8 +71,8 @@ class Searches:
             )
             hits, left = [], READ
             for one in found[:TERMS]:
-                alone = _seqs(db, _INDEXES[one.term.index], one.match, segments, left)
-                seqs = (*alone, *one.clinging)
+                alone = _seqs(db, _INDEXES[one.term.index], one.match, segments, left) if one.match else ()
+                seqs = (*alone, *one.read)
                 hits.append(Hits(term=one.term, found=one.count, seqs=seqs))
                 left -= len(seqs)
                 if left <= 0:
@@ -86,9 +86,9 @@ class Searches:
         for term in terms:
             match = term.match if term.index == "words" else characters_match(db, term.text)
             count = _count(db, _INDEXES[term.index], match, segments) if match else 0
-            clings = clinging(db, term.text, mixed) if term.index == "words" and " " not in term.text else ()
-            if count or clings:
-                yield _Counted(term=term, match=match, count=count + len(clings), clinging=tuple(clings))
+            read = _read(db, term, match, mixed)
+            if count or read:
+                yield _Counted(term=term, match=match, count=count + len(read), read=tuple(read))
 
     def read_seqs(self, step: ReadSeqs) -> Sequence[tuple[Turn, Count | None]]:
         """Turns of the present branch by seq, with their size for the model."""
@@ -208,6 +208,13 @@ class Searches:
                     break
                 name = row[0]
                 yield from words(name)
+
+
+def _read(db: sqlite3.Connection, term: Term, match: str, segments: Sequence[Segment]) -> list[int]:
+    """Where a term stands that the indexes alone cannot tell, in segments with scripts without spaces."""
+    if term.index == "characters":
+        return common(db, term.text, segments) if not match else []
+    return clinging(db, term.text, segments) if " " not in term.text else []
 
 
 def _count(db: sqlite3.Connection, index: str, match: str, segments: Sequence[Segment]) -> int:
