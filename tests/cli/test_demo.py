@@ -63,7 +63,7 @@ def test_a_chosen_strategy_is_the_first_row_and_not_repeated(run: Run, short: An
 
 def test_with_recall_more_is_answered(run: Run) -> None:
     """Of what a small window lost, recall brings back what is asked for."""
-    found = json.loads(run("demo", "--turns", "120", "--budget", "2000", "--json").stdout)
+    found = json.loads(run("demo", "--turns", "120", "--budget", "4000", "--json").stdout)
     plain, recalling = found["strategies"][:2]
     assert recalling["strategy"].endswith("+ recall") and recalling["answered"] > plain["answered"] + 0.3
 

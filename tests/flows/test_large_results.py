@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -115,9 +116,13 @@ def test_one_result_stays_where_one_fits(talk: Talk, sim: Simulator) -> None:
     held(chat, sim)
 
 
+LEAST = 2_500 if find_spec("ctok") else 6_000
+"""Tokens that hold the calls and the question by their upper bound, which is wider without the exact counter."""
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.integers(2_500, 9_000),
+    st.integers(LEAST, 9_000),
     st.lists(st.sampled_from([50, 700, 2_000, 4_000]), min_size=1, max_size=5),
     st.sampled_from([BINDS, FREE]),
     st.booleans(),
