@@ -23,6 +23,7 @@ from sash.model.replies import Reply, after, each, joined
 from sash.model.turns import Draft
 from sash.planning.plan import Settings
 from sash.planning.situation import Decision, Situation, Strategy
+from sash.planning.strategies.around import Around
 
 MOST_PAUSES = 10
 """How often a paused reply is continued in one call."""
@@ -92,21 +93,13 @@ def _behind_a_cut(chat: Chat, settings: Settings, call: Call, first: Reply) -> F
 
 
 @dataclass(frozen=True)
-class _Shorter:
+class _Shorter(Around):
     """Cuts where `inner` would not have yet: to `keep`, or to half the view where that is less."""
 
     inner: Strategy
 
     def __repr__(self) -> str:
         return repr(self.inner)
-
-    @property
-    def ignores_budget(self) -> bool:
-        return bool(getattr(self.inner, "ignores_budget", False))
-
-    @property
-    def summarises(self) -> bool:
-        return bool(getattr(self.inner, "summarises", False))
 
     def decide(self, situation: Situation) -> Decision:
         before = situation.start or 0

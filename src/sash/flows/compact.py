@@ -25,6 +25,7 @@ from sash.planning.compacting import DEMAND_BETA, betas_for, complete, most_of_b
 from sash.planning.making import Wish
 from sash.planning.plan import Settings
 from sash.planning.rules import check_request
+from sash.planning.strategies.around import part
 from sash.planning.strategies.server import ServerCompaction
 from sash.planning.view import messages
 
@@ -35,9 +36,7 @@ OWN_PROMPT, GIVEN_PROMPT = "server", "server, instructions given"
 
 def compactor(strategy: object) -> ServerCompaction | None:
     """The part of a strategy that has the API compact, if it has one."""
-    while strategy is not None and not isinstance(strategy, ServerCompaction):
-        strategy = getattr(strategy, "inner", None)
-    return strategy
+    return part(strategy, ServerCompaction)
 
 
 def compact(chat: Chat, settings: Settings, own: ServerCompaction, upto: int) -> Flow[Made]:

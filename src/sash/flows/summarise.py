@@ -30,6 +30,7 @@ from sash.model.usage import Usage
 from sash.planning.making import Wish, limit_of
 from sash.planning.plan import Settings, make_plan
 from sash.planning.rules import check_request
+from sash.planning.strategies.around import part
 from sash.planning.strategies.summarised import Summarised
 from sash.planning.view import assemble
 from sash.summaries import PROMPT_VERSION, Verdict, ask, ask_warm, facts_of, judge, render, split
@@ -42,9 +43,7 @@ CAUTION = 0.7
 
 def summariser(strategy: object) -> Summarised | None:
     """The part of a strategy that summarises, if it has one."""
-    while strategy is not None and not isinstance(strategy, Summarised):
-        strategy = getattr(strategy, "inner", None)
-    return strategy
+    return part(strategy, Summarised)
 
 
 def summarise(chat: Chat, settings: Settings, own: Summarised, wish: Wish, *, strict: bool = False) -> Flow[Made]:

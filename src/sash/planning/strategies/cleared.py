@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 from sash.errors import InvalidOption
 from sash.planning.situation import Decision, Situation, Size, Strategy, ToolResults
+from sash.planning.strategies.around import Around
 from sash.planning.strategies.stepped import SteppedWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClearedTools:
+class ClearedTools(Around):
     """Where `inner` would cut, all tool results but the newest `keep` become placeholders; it cuts if that does not do.
 
     A placeholder names tool and size. `inputs`: the inputs of those calls are left out too. Pinned exchanges stay
     as they are.
     """
 
-    clears: ClassVar[bool] = True
+    clears = True
 
     inner: Strategy = field(default_factory=SteppedWindow)
     keep: int = 3
@@ -31,16 +31,6 @@ class ClearedTools:
                 option="keep",
                 value=self.keep,
             )
-
-    @property
-    def ignores_budget(self) -> bool:
-        """Whether the inner strategy does."""
-        return bool(getattr(self.inner, "ignores_budget", False))
-
-    @property
-    def summarises(self) -> bool:
-        """Whether the inner strategy does."""
-        return bool(getattr(self.inner, "summarises", False))
 
     def decide(self, situation: Situation) -> Decision:
         """Stay while the inner strategy does; at its cuts, clear before exchanges leave."""

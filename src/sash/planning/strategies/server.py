@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from sash.errors import InvalidOption
 from sash.planning.situation import Decision, Situation, Strategy
+from sash.planning.strategies.around import Around
 from sash.planning.strategies.economic import Economic
 
 BREAKER = 3
@@ -17,7 +18,7 @@ USUAL = 2_000
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class ServerCompaction:
+class ServerCompaction(Around):
     """`inner` decides when to cut; what leaves is compacted by the API itself, just before ("Compaction on demand").
 
     The signed block is kept beside the raw turns and stands first in the view; turns that directly follow it keep
@@ -26,7 +27,7 @@ class ServerCompaction:
     expected to weigh. On models that do not offer compaction, cuts are plain.
     """
 
-    summarises: ClassVar[bool] = True
+    summarises = True
     server: ClassVar[bool] = True
 
     inner: Strategy = field(default_factory=Economic)
@@ -48,16 +49,6 @@ class ServerCompaction:
     def __repr__(self) -> str:
         shown = [f"{f.name}={value!r}" for f in fields(self) if (value := getattr(self, f.name)) != _default(f)]
         return f"{type(self).__name__}({', '.join(shown)})"
-
-    @property
-    def clears(self) -> bool:
-        """Whether the inner strategy does."""
-        return bool(getattr(self.inner, "clears", False))
-
-    @property
-    def ignores_budget(self) -> bool:
-        """Whether the inner strategy does."""
-        return bool(getattr(self.inner, "ignores_budget", False))
 
     def decide(self, situation: Situation) -> Decision:
         """What the inner strategy would do with room for the block; a cut beyond what one covers waits for it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from sash.errors import InvalidOption
 from sash.model.cards import card
 from sash.planning.making import Making, limit_of, making
 from sash.planning.situation import Decision, Situation, Strategy
+from sash.planning.strategies.around import Around
 from sash.planning.strategies.economic import Economic
 
 BREAKER = 3
@@ -16,7 +17,7 @@ BREAKER = 3
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class Summarised:
+class Summarised(Around):
     """`inner` decides when to cut; what leaves is summarised first, as a rule ahead of time, in the background.
 
     `by`: the model that reads what leaves. `tokens`: the summary's limit (default: an eighth of the budget, at most
@@ -26,7 +27,7 @@ class Summarised:
     are needed. `wait`: where the budget forces a cut that no summary covers, make one first; else cut without.
     """
 
-    summarises: ClassVar[bool] = True
+    summarises = True
 
     inner: Strategy = field(default_factory=Economic)
     by: str = "claude-haiku-5-5"
@@ -50,16 +51,6 @@ class Summarised:
     def __repr__(self) -> str:
         shown = [f"{f.name}={value!r}" for f in fields(self) if (value := getattr(self, f.name)) != f.default]
         return f"{type(self).__name__}({', '.join(shown)})"
-
-    @property
-    def clears(self) -> bool:
-        """Whether the inner strategy does."""
-        return bool(getattr(self.inner, "clears", False))
-
-    @property
-    def ignores_budget(self) -> bool:
-        """Whether the inner strategy does."""
-        return bool(getattr(self.inner, "ignores_budget", False))
 
     def decide(self, situation: Situation) -> Decision:
         """What the inner strategy would do with what a summary covers; more only where the budget forces it."""
