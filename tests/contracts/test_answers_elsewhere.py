@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import STORES
 from recording import MODEL, Recorder, text
 from sash.errors import InvalidOption
 from sash.flows import steps
@@ -18,20 +15,6 @@ from sash.model.epochs import Sent
 from sash.stores.memos import Kept
 
 CLAIM = steps.Claim(conversation=1, token="t", digest="d", within=0.0, arrived=10.0, at=10.0, lease=100.0)
-
-
-@pytest.fixture(params=sorted(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    """Each store in turn."""
-    made = STORES[request.param](tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def record(store: Any) -> Recorder:
-    """A new conversation of it."""
-    return Recorder(store)
 
 
 def claim(record: Recorder, **changes: Any) -> steps.Claimed:

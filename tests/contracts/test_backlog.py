@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import STORES
 from recording import Recorder, text
 from sash.flows.backlog_steps import (
     BatchRow,
@@ -27,15 +24,12 @@ from sash.model.summaries import Summary
 from sash.model.usage import Usage
 
 
-@pytest.fixture(params=sorted(STORES))
-def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Recorder]:
-    """A conversation of four exchanges in each store."""
-    store = STORES[request.param](tmp_path)
-    made = Recorder(store)
+@pytest.fixture
+def record(record: Recorder) -> Recorder:
+    """A conversation of four exchanges."""
     for words in ("one", "two", "three", "four"):
-        made.say(words)
-    yield made
-    store.close()
+        record.say(words)
+    return record
 
 
 def resting(record: Recorder, namespace: str | None = None, **more: Any) -> list[Resting]:

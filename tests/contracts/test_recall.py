@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from conftest import STORES
 from recording import MODEL, Recorder, text
 from sash.errors import InvalidOption, MissingExtra
 from sash.flows import steps
@@ -37,20 +35,6 @@ class Topics:
         self.seen += texts
         return [[sum(text.lower().count(w) for w, at in TOPICS.items() if at == axis) for axis in range(self.width)]
                 for text in texts]  # fmt: skip
-
-
-@pytest.fixture(params=sorted(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    """Each store in turn."""
-    made = STORES[request.param](tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def record(store: Any) -> Recorder:
-    """A new conversation of it."""
-    return Recorder(store)
 
 
 def matches(record: Recorder, query: str, until: int | None = None) -> Matches:

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import STORES
 from recording import MODEL, Recorder, text
 from sash.errors import ConversationClosed, InvalidOption, NotFound
 from sash.flows import steps
 from sash.model.counts import Count
 from sash.model.turns import Draft
-
-
-@pytest.fixture(params=sorted(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    """Each store in turn."""
-    made = STORES[request.param](tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def record(store: Any) -> Recorder:
-    """A new conversation of it."""
-    return Recorder(store)
 
 
 def test_a_new_conversation_is_empty_and_found_again(record: Recorder) -> None:

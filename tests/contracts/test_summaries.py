@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import STORES
 from recording import Recorder, text
 from sash.flows import steps
 from sash.flows.summary_steps import BeginSummary, FailSummary, KeepSummary, ReadSummaries, SummaryTask
@@ -16,15 +13,12 @@ from sash.model.summaries import Summary, SummaryRecord
 from sash.model.usage import Usage
 
 
-@pytest.fixture(params=sorted(STORES))
-def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Recorder]:
-    """A conversation of four exchanges in each store."""
-    store = STORES[request.param](tmp_path)
-    made = Recorder(store)
+@pytest.fixture
+def record(record: Recorder) -> Recorder:
+    """A conversation of four exchanges."""
     for words in ("one", "two", "three", "four"):
-        made.say(words)
-    yield made
-    store.close()
+        record.say(words)
+    return record
 
 
 def begin(record: Recorder, upto: int, at: float = 100.0, **more: Any) -> SummaryTask | None:
