@@ -1,0 +1,20 @@
+"""Ids of tool calls: made legal, and unique where they have to be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+def free_id(wanted: str, taken: Collection[str]) -> str:
+    """`wanted` itself, or the nearest id to it that the API takes and that is not in `taken`.
+
+    An id is letters, digits, `_` and `-` ("Handle tool calls"); any other character becomes `_`.
+    """
+    base = _ILLEGAL.sub("_", wanted) or "call"
+    found, number = base, 2
+    while found in taken:
+        found, number = f"{base}_{number}", number + 1
+    return found
