@@ -111,15 +111,15 @@ class AsyncSummaries(_Shared):
         self, store: str | Path | Store, *, client: Any = None, clock: Callable[[], float] = time.time, **settings: Any
     ) -> None:
         super().__init__(store, clock, settings)
-        self._perform = Performer(self._store, AsyncClaude(async_client(client)), clock).perform_async
+        self._performer = Performer(self._store, AsyncClaude(async_client(client)), clock)
 
     async def submit(self) -> Submitted:
         """Hand in what rests. See `Summaries.submit`."""
-        return await drive_async(batches.submit(self.backlog, self._counter), self._perform)
+        return await drive_async(batches.submit(self.backlog, self._counter), self._performer)
 
     async def collect(self) -> Collected:
         """Use what has come. See `Summaries.collect`."""
-        return await drive_async(batches.collect(self._counter), self._perform)
+        return await drive_async(batches.collect(self._counter), self._performer)
 
     async def run(self, *, every: float = POLL) -> Collected:
         """Hand in, and return when nothing waits any more. See `Summaries.run`."""
@@ -136,7 +136,7 @@ class AsyncSummaries(_Shared):
 
     async def now(self) -> Collected:
         """Without batches. See `Summaries.now`."""
-        return await drive_async(at_once(self.backlog, self._counter), self._perform)
+        return await drive_async(at_once(self.backlog, self._counter), self._performer)
 
     async def __aenter__(self) -> Self:
         return self

@@ -20,7 +20,7 @@ from sash.claude.functions import as_tools
 from sash.claude.keys import first_client, keyed
 from sash.claude.layers import flush
 from sash.conversation_base import ConversationBase
-from sash.drive import AsyncRun, Performer, Run, Tell, drive, drive_async
+from sash.drive import AsyncRun, Performer, Run, Tell, drive, drive_async, later
 from sash.flows import branch, steps
 from sash.flows.branch import PastRequest
 from sash.flows.instruct import instruct
@@ -364,9 +364,10 @@ class Conversation(ConversationBase):
 
 
 class AsyncConversation(ConversationBase):
-    """The same as `Conversation`, with `await`; the store works in a thread, off the event loop.
+    """The same as `Conversation`, with `await`; planning, counting and the store work in a thread, off the event loop.
 
-    Nothing is opened before the first `await`. Use it as `async with AsyncConversation(...) as chat`.
+    So do a strategy, a router and a clock of yours, one at a time for one object. Nothing is opened before the first
+    `await`. Use it as `async with AsyncConversation(...) as chat`.
     """
 
     _awaits = True
@@ -380,6 +381,7 @@ class AsyncConversation(ConversationBase):
         self._claude: AsyncClaude | None = None
         self._lock = asyncio.Lock()
         self._opening = asyncio.Lock()
+        self._turns = asyncio.Lock()
         self._holder: Any = None
         self._background = AsyncBackground(f"sash {self.id}")
 
@@ -416,16 +418,11 @@ class AsyncConversation(ConversationBase):
         arrived = self._clock()
 
         async def start() -> AsyncRun:
-            await self._open()
-            self._make_client()
+            await self._connect()
+            flow = later(lambda: self._send_flow(content, options, arrived, stream=True))
+            run = AsyncRun(flow, self._performer(), self._turns)
             await self._enter()
-            try:
-                return AsyncRun(
-                    self._send_flow(content, options, arrived, stream=True), self._performer().perform_async
-                )
-            except BaseException:
-                self._leave()
-                raise
+            return run
 
         return AsyncReplyStream(start, self._leave)
 
@@ -460,9 +457,10 @@ class AsyncConversation(ConversationBase):
 
     async def edit(self, turn: Turn | int, content: Any, **options: Any) -> Reply:
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
-        drafts = self._drafts(content)
         return await self._alone(
-            lambda: self._again_flow(lambda chat, s: branch.edit(chat, _turn_id(turn), drafts, s), options)
+            lambda: self._again_flow(
+                lambda chat, s: branch.edit(chat, _turn_id(turn), self._drafts(content), s), options
+            )
         )
 
     async def check(self, *, repair: bool = False) -> list[Problem]:
@@ -476,9 +474,7 @@ class AsyncConversation(ConversationBase):
 
     async def count(self, content: Any = None, *, exact: bool = False, **options: Any) -> Count:
         """Tokens of the request that would send `content`, or of the view. See `Conversation.count`."""
-        await self._open()
-        if exact:
-            self._make_client()
+        await (self._connect() if exact else self._open())
         return await self._do(lambda: self._count_flow(content, exact, options))
 
     # ---- looking back ---------------------------------------------------------------------------
@@ -548,8 +544,7 @@ class AsyncConversation(ConversationBase):
 
     async def resummarise(self, *, by: str | None = None, tokens: int | None = None) -> SummaryRecord:
         """Make the newest summary again from the record itself. See `Conversation.resummarise`."""
-        await self._open()
-        self._make_client()
+        await self._connect()
         return await self._do(lambda: self._resummarise_flow(by, tokens))
 
     async def settle(self) -> None:
@@ -595,30 +590,34 @@ class AsyncConversation(ConversationBase):
             if self._store is None:
                 self._store = await asyncio.to_thread(open_store, self._where)
             if self._key is None:
-                self._opened(await drive_async(self._open_flow(), self._performer().perform_async))
+                self._opened(await drive_async(self._open_flow(), self._performer()))
                 self._catch_up()
         return self._store
 
     def _performer(self) -> Performer:
         return performer(self._spans, self._store, self._claude, self._clock, self._background.settle)
 
-    def _make_client(self) -> None:
-        if self._claude is None:
-            self._client = async_client(first_client(self._keys, self._client, waits=True))
-            client = with_middleware(self._client, self._layers.middleware(self._store))
-            self._claude = AsyncClaude(client, keyed(self._keys, client), whose=(self.namespace, self.id))
+    async def _connect(self) -> None:
+        """Open, and make the client, once: off the event loop, for the SDK is a large import."""
+        await self._open()
+        async with self._opening:
+            if self._claude is None:
+                self._claude = await asyncio.to_thread(self._make_client)
+
+    def _make_client(self) -> AsyncClaude:
+        self._client = async_client(first_client(self._keys, self._client, waits=True))
+        client = with_middleware(self._client, self._layers.middleware(self._store))
+        return AsyncClaude(client, keyed(self._keys, client), whose=(self.namespace, self.id))
 
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:
         await self._open()
-        return await drive_async(flow(), self._performer().perform_async)
+        return await drive_async(later(flow), self._performer(), turns=self._turns)
 
     async def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True, tell: Tell | None = None) -> R:
-        await self._open()
-        if talk:
-            self._make_client()
+        await (self._connect() if talk else self._open())
         await self._enter()
         try:
-            return await drive_async(flow(), self._performer().perform_async, tell)
+            return await drive_async(later(flow), self._performer(), tell, self._turns)
         finally:
             self._leave()
 
@@ -636,7 +635,7 @@ class AsyncConversation(ConversationBase):
     def _catch_up(self) -> None:
         """Begin what is due in the background."""
         if (due := self._due()) is not None:
-            self._background.start(lambda: drive_async(due(), self._performer().perform_async))
+            self._background.start(lambda: drive_async(due(), self._performer()))
 
 
 def _turn_id(turn: Turn | int) -> int:

@@ -1,8 +1,9 @@
 """The two drivers: they run a flow, perform its steps, and hand results and errors back to it.
 
 A step that fails is thrown into the flow, cancellation and Ctrl-C included, so that the flow can leave a
-legal record before it ends. The async driver runs store steps in a worker thread and lets a running one
-finish before cancellation goes on: a transaction is never abandoned half-way.
+legal record before it ends. For an async caller everything between two steps of the event loop (network, pauses,
+tools, the caller) happens in one hop to a worker thread: planning a long history takes seconds of computing. A hop is
+never abandoned half-way: cancellation waits for its end, and what has come of the network is recorded first.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import asyncio
 import contextlib
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
-from sash.flows.steps import Abandoned, CallTool, Emit, Flow, Now, Pause, Step, StoreStep
+from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Step, StoreStep
 from sash.flows.summary_steps import Settle
 
 R = TypeVar("R")
 Perform = Callable[[Step[Any]], Any]
-AsyncPerform = Callable[[Step[Any]], Awaitable[Any]]
 Tell = Callable[[Any], Any]
 
 
@@ -71,11 +72,19 @@ class Run:
 
 
 class AsyncRun:
-    """The same for an async caller."""
+    """The same for an async caller. `turns`: held while the flow computes, where flows share what they remember."""
 
-    def __init__(self, flow: Flow[Any], perform: AsyncPerform) -> None:
-        self._sync = Run(flow, _never)
-        self._perform = perform
+    def __init__(self, flow: Flow[Any], performer: Performer, turns: asyncio.Lock | None = None) -> None:
+        self._sync = Run(flow, performer)
+        self._perform = performer.perform_async
+        self._turns = turns or asyncio.Lock()
+        self._owes = False
+        """whether something has come from outside that is not recorded yet"""
+        self._passing = False
+        """whether the flow only hands on events of a stream: a hop for each would cost more than that"""
+        self._cancelled: asyncio.CancelledError | None = None
+        self._left = False
+        self._leaving = asyncio.Lock()
 
     @property
     def finished(self) -> bool:
@@ -88,31 +97,106 @@ class AsyncRun:
         return self._sync.result
 
     async def advance(self) -> Emit | None:
-        """The next event for the caller, or None when the flow has ended."""
-        while not self._sync.finished:
-            step = self._sync._resume()
-            if isinstance(step, Emit):
-                return step
-            if step is not None:
-                await self._do(step)
-        return None
+        """The next event for the caller, or None when the flow has ended, or another task has left it."""
+        emitted = await self._advance(lambda: self._left)
+        if self._left:
+            async with self._leaving:  # what had come is being recorded
+                return None
+        return emitted
 
     async def abandon(self) -> None:
         """Throw the caller's leaving into the flow, until it has recorded what had come and ends."""
-        while not self._sync.finished:
-            self._sync._error = Abandoned()
-            with contextlib.suppress(Abandoned):
-                await self.advance()
+        self._left = True
+        async with self._leaving:
+            while not self.finished:
+                await self._before(Abandoned())
+                with contextlib.suppress(Abandoned):
+                    await self._advance(lambda: False)
 
-    async def _do(self, step: Step[Any]) -> None:
+    async def _before(self, error: BaseException) -> None:
+        """Have the flow find an error where it stands, once it stands."""
+        await self._take_turn()
+        self._sync._error, self._owes, self._passing = error, True, False
+        self._turns.release()
+
+    async def _advance(self, left: Callable[[], bool]) -> Emit | None:
+        while not self.finished and not left():
+            step = self._sync._resume() if self._passing else await self._hop()
+            if self._cancelled is not None:
+                self._throw_cancelled(past=self.finished or left())
+            elif isinstance(step, Emit):
+                self._owes = False
+                return step
+            elif step is not None and not left():
+                await self._do(step, left)
+        return None
+
+    def _throw_cancelled(self, *, past: bool) -> None:
+        """A cancellation that came during a hop: into the flow where it stands now, or `past` its end."""
+        cancelled, self._cancelled = self._cancelled, None
+        if past and cancelled is not None:
+            raise cancelled
+        self._sync._error, self._owes = cancelled, True
+
+    async def _hop(self) -> Step[Any] | None:
+        """In a worker: the flow up to its next step of the event loop; None at its end. Never left half-way."""
+        await self._take_turn()
+        context = copy_context()
         try:
-            self._sync._value = await self._perform(step)
+            work = asyncio.get_running_loop().run_in_executor(None, context.run, self._compute)
+            while not work.done():
+                try:
+                    await asyncio.wait([work])
+                except asyncio.CancelledError as cancelled:
+                    self._cancelled = cancelled
+        finally:
+            self._turns.release()
+        _adopt(context)
+        step, failed = work.result()
+        if failed is not None and self._cancelled is None:
+            raise failed
+        return step
+
+    async def _take_turn(self) -> None:
+        """Wait for it, cancelled or not: what has come must not be lost."""
+        while True:
+            try:
+                await self._turns.acquire()
+                return
+            except asyncio.CancelledError as error:
+                self._cancelled = error
+
+    def _compute(self) -> tuple[Step[Any] | None, BaseException | None]:
+        """Resume the flow and perform its steps of store and clock. A cancelled flow that owes nothing stops."""
+        try:
+            step = self._sync._resume()
+            while isinstance(step, StoreStep | Now) and (self._owes or self._cancelled is None):
+                self._sync._do(step)
+                step = self._sync._resume()
+        except BaseException as error:  # noqa: BLE001 - raised again on the event loop
+            return None, error
+        return step, None
+
+    async def _do(self, step: Step[Any], left: Callable[[], bool]) -> None:
+        value, failed = None, None
+        try:
+            value = await self._perform(step)
         except BaseException as error:  # noqa: BLE001 - handed to the flow, which must see cancellation too
-            self._sync._error = error
+            failed = error
+        if left():
+            if isinstance(failed, asyncio.CancelledError):
+                raise failed
+            return
+        self._sync._value, self._sync._error, self._owes = value, failed, True
+        self._passing = isinstance(step, NextEvent) and value is not None
 
 
-def _never(step: Step[Any]) -> Any:
-    raise AssertionError(f"the async driver performs {step!r} itself")
+def _adopt(context: Context) -> None:
+    """Take over what was set in a copy of this context, as if it had been set here."""
+    missing = object()
+    for variable, value in context.items():
+        if variable.get(missing) is not value:
+            variable.set(value)
 
 
 def drive(flow: Flow[R], perform: Perform, tell: Tell | None = None) -> R:
@@ -129,9 +213,11 @@ def drive(flow: Flow[R], perform: Perform, tell: Tell | None = None) -> R:
     return result
 
 
-async def drive_async(flow: Flow[R], perform: AsyncPerform, tell: Tell | None = None) -> R:
-    """The same for an async caller; `tell` may be a coroutine function."""
-    run = AsyncRun(flow, perform)
+async def drive_async(
+    flow: Flow[R], performer: Performer, tell: Tell | None = None, turns: asyncio.Lock | None = None
+) -> R:
+    """The same for an async caller; `tell` may be a coroutine function, `turns` as in `AsyncRun`."""
+    run = AsyncRun(flow, performer, turns)
     try:
         while (emitted := await run.advance()) is not None:
             told = tell(emitted.event.event) if tell is not None else None
@@ -142,6 +228,11 @@ async def drive_async(flow: Flow[R], perform: AsyncPerform, tell: Tell | None = 
         raise
     result: R = run.result
     return result
+
+
+def later(make: Callable[[], Flow[R]]) -> Flow[R]:
+    """A flow that is made when it begins, by whoever drives it: reading arguments takes its time, too."""
+    return (yield from make())
 
 
 class Performer:
@@ -169,16 +260,14 @@ class Performer:
         return self.clock() if isinstance(step, Now) else self.claude.perform(step)
 
     async def perform_async(self, step: Step[Any]) -> Any:
-        """Perform one step without blocking the event loop."""
-        if isinstance(step, StoreStep):
-            return await _unhurried(asyncio.to_thread(getattr(self.store, step.method), step))
+        """Perform one step of the event loop, which is none of the store and the clock: those belong to a hop."""
         if isinstance(step, CallTool):
             return await _called(step)
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         if isinstance(step, Settle):
             return await self.settle()
-        return self.clock() if isinstance(step, Now) else await self.claude.perform(step)
+        return await self.claude.perform(step)
 
 
 async def _called(step: CallTool) -> Any:
@@ -186,13 +275,3 @@ async def _called(step: CallTool) -> Any:
     if step.function.waits:
         return await step.function.call(step.input)
     return await asyncio.to_thread(step.function.call, step.input)
-
-
-async def _unhurried(work: Any) -> Any:
-    """Await a thread to its end even when cancelled meanwhile; then let the cancellation go on."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -80,7 +80,7 @@ class HandedOver:
         return found
 
     async def _drive(self, flow: Any) -> Any:
-        return await drive_async(flow, self._performer.perform_async)
+        return await drive_async(flow, self._performer)
 
     def _report(self, outcomes: dict[int, Outcome], waiting: int) -> None:
         total = len(self._job.items)
