@@ -471,7 +471,7 @@ def test_no_tools_for_once_keeps_them_in_the_prefix(talk: Talk, sim: Simulator) 
         ({"temperature": 1.0}, InvalidOption),
         ({"stream": True}, InvalidOption),
         ({"messages": []}, InvalidOption),
-        ({"model": "claude-nonesuch-9"}, UnknownModel),
+        ({"model": "claude-sonet-5-5"}, UnknownModel),
         ({"max_tokens": 0}, InvalidOption),
         ({"max_tokens": "many"}, InvalidOption),
         ({"context_management": {"edits": []}}, InvalidOption),

@@ -323,7 +323,7 @@ def test_closing_does_not_wait_for_long(talker: Talker) -> None:
 
 
 def test_how_summaries_are_asked_for() -> None:
-    """True, a model, or a strategy; anything else is an InvalidOption, an unknown model an UnknownModel."""
+    """True, a model, or a strategy; anything else is an InvalidOption, a misspelt model an UnknownModel."""
     for asked, strategy, expected in (
         (True, None, Summarised()),
         ("claude-opus-5-5", SteppedWindow(), Summarised(inner=SteppedWindow(), by="claude-opus-5-5")),
@@ -338,7 +338,7 @@ def test_how_summaries_are_asked_for() -> None:
         with pytest.raises(InvalidOption):
             Conversation(summarise=wrong, client="simulator")
     with pytest.raises(UnknownModel):
-        Conversation(summarise="claude-none", client="simulator")
+        Conversation(summarise="claude-haku-5-5", client="simulator")
 
 
 def bare(value: Any) -> Any:

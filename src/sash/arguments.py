@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sash.errors import InvalidContent, InvalidOption
+from sash.errors import InvalidContent, InvalidOption, UnknownModel
 from sash.flows.instruct import instruction
 from sash.model.blocks import as_blocks, dumps, plain
-from sash.model.cards import Ttl
+from sash.model.cards import TABLE, ModelCard, Ttl
 from sash.model.cards import card as card_of
 from sash.model.options import BETA, BODY
 from sash.model.preamble import Preamble
@@ -43,6 +43,18 @@ def ways_of(fallback: Sequence[str] | Fallback | None, router: Route | None, tie
         return None
     names = (*others.models, *getattr(router, "models", ()))
     return Ways(fallback=others, route=router, tier=tier, cards={name: card_of(name) for name in names})
+
+
+def check_priced(cards: Iterable[ModelCard], *, in_dollars: bool) -> None:
+    """A ceiling of dollars cannot be held for a model whose prices nobody knows. Raises UnknownModel."""
+    for one in cards if in_dollars else ():
+        if not one.prices:
+            raise UnknownModel(
+                f"a ceiling of dollars cannot be held for {one.id!r}, whose prices are not known: give a ceiling of "
+                "tokens, or the prices: card=replace(sash.card(...), prices=(Price(...),))",
+                model=one.id,
+                known=sorted(TABLE),
+            )
 
 
 def check_seconds(name: str, value: Any) -> None:

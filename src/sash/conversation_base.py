@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from sash.arguments import (
     check_choice,
     check_markers,
     check_numbers,
+    check_priced,
     check_seconds,
     draft_of,
     marks_of,
@@ -46,7 +48,7 @@ from sash.flows.summarise import resummarise, summarise, summariser
 from sash.flows.summary_jobs import Made
 from sash.flows.talk import Chat, Sizes, noticed
 from sash.model.blocks import as_blocks, dumps, plain, without_white_space
-from sash.model.cards import ModelCard, Ttl
+from sash.model.cards import ModelCard, Ttl, supposition
 from sash.model.cards import card as card_of
 from sash.model.counts import Count
 from sash.model.forecast import Priority
@@ -66,6 +68,8 @@ from sash.planning.view import Forms
 from sash.recall import Found, Recall, make_query, quoted
 from sash.spans import Spans
 from sash.stores import Store
+
+log = logging.getLogger("sash")
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_BUDGET = 32_000
@@ -143,6 +147,8 @@ class ConversationBase:
         self._create = create
         self._card = card or (card_of(model) if model else None)
         self._given_card = card
+        self._told: set[str] = set()
+        self._meet(*filter(None, [self._card]), *(self._ways.cards.values() if self._ways else ()))
         self._tools = as_tools(tools or ())
         self._preamble = preamble(system, self._tools)
         self._preamble_given = (system is not None, tools is not None)
@@ -189,6 +195,7 @@ class ConversationBase:
             return
         if self._card is None:
             self._card = card_of(head.model or head.epoch.model)
+            self._meet(self._card)
         has_system, has_tools = self._preamble_given
         self._preamble = Preamble(
             system=self._preamble.system if has_system else head.epoch.preamble.system,
@@ -266,7 +273,19 @@ class ConversationBase:
         return {**self._options, **given, **({"output_config": config} if config else {})}
 
     def _card_for(self, model: str | None) -> ModelCard:
-        return self.card if model is None or model == self.model else card_of(model)
+        if model is None or model == self.model:
+            return self.card
+        card = card_of(model)
+        self._meet(card)
+        return card
+
+    def _meet(self, *cards: ModelCard) -> None:
+        """Say once which models nobody described; none without prices may be asked below a ceiling of dollars."""
+        check_priced(cards, in_dollars=self._layers.in_dollars)
+        for card in cards:
+            if card.supposed and card.id not in self._told:
+                self._told.add(card.id)
+                log.warning("%s", supposition(card))
 
     def _keep_lasting(self, card: ModelCard, now: Preamble, options: Mapping[str, Any]) -> None:
         """Model, system, tools, thinking and effort stay in force for the next sends."""

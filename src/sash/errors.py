@@ -4,7 +4,7 @@
     ├── CallerError                  yours: nothing was sent, nothing was written
     │   ├── InvalidContent           a message the API would refuse (empty, orphaned result, two system prompts, ...)
     │   ├── InvalidOption            an unknown, misspelt or contradictory option or setting
-    │   ├── UnknownModel             no model card, and none was given
+    │   ├── UnknownModel             a misspelt model (it says which is meant), or one without prices
     │   ├── BudgetExceeded           nothing legal fits; names the largest part and the missing tokens
     │   ├── ConversationBusy         a send is running and ``busy="error"`` was asked for
     │   ├── ConversationClosed       the conversation (or its store) was closed
@@ -63,7 +63,7 @@ class InvalidOption(CallerError):
 
 
 class UnknownModel(CallerError):
-    """No card for this model. Facts: ``model``, ``known``."""
+    """A known model misspelt, or one without prices. Facts: ``model``, ``known``, ``meant`` where it is misspelt."""
 
 
 class BudgetExceeded(CallerError):

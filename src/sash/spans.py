@@ -52,9 +52,10 @@ class Spans:
             "sash.tokens.expected": step.expected.prompt,
             "sash.tokens.most": step.expected.upper,
             "sash.tokens.read": step.expected.read,
-            "sash.cost.expected": step.expected.dollars,
             "sash.rule": str(step.why.get("rule") or ""),
         }
+        if step.expected.dollars is not None:
+            facts["sash.cost.expected"] = step.expected.dollars
         if self._content:
             facts["sash.content"] = [turn.content for turn in step.turns]
         self._tracer.start_span("sash.plan", start_time=self._planning or None, attributes=facts).end()

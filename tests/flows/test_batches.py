@@ -374,7 +374,7 @@ def test_run_and_async(sim: Simulator, tmp_path: Path) -> None:
 
 def test_settings() -> None:
     """Settings that make no sense are refused when they are given."""
-    for wrong in ({"limit": 10}, {"keep": -1}, {"idle": -5}, {"by": "claude-none-9"}):
+    for wrong in ({"limit": 10}, {"keep": -1}, {"idle": -5}, {"by": "claude-haku-5-5"}):
         with pytest.raises((InvalidOption, sash.errors.UnknownModel)):
             Summaries(None, client="simulator", **wrong)  # type: ignore[arg-type]
 

@@ -314,7 +314,7 @@ def test_a_router_is_told_what_is_left_under_a_ceiling(talk: Talk, sim: Simulato
 
 def test_a_router_that_names_nobody_known_is_an_error(talk: Talk, sim: Simulator) -> None:
     """Before anything is sent or written."""
-    chat = talk(model=HOME, router=lambda _: "claude-who")
+    chat = talk(model=HOME, router=lambda _: "claude-sonet-5-5")
     with pytest.raises(UnknownModel):
         chat.send("Hello.")
     assert chat.history() == []
@@ -329,7 +329,7 @@ def test_fallback_and_router_are_checked(talk: Talk, given: dict[str, Any]) -> N
     with pytest.raises(InvalidOption):
         talk(**given)
     with pytest.raises(UnknownModel):
-        talk(fallback=["claude-who"])
+        talk(fallback=["claude-sonet-5-5"])
 
 
 @pytest.mark.parametrize("wrong", [{"rest": -1}, {"most": -0.1}, {"rest": float("nan")}], ids=str)

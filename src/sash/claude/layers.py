@@ -53,6 +53,12 @@ class Layers:
         return _several(given)
 
     @property
+    def in_dollars(self) -> bool:
+        """Whether a ceiling of dollars is kept, here or in a book of its own."""
+        ceilings = getattr(self.ceilings, "ceilings", ()) if hasattr(self.ceilings, "attempt") else self.ceilings_here
+        return any(ceiling.dollars is not None for ceiling in ceilings)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The arguments that these layers were made of."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -27,6 +27,7 @@ from sash.cli.common import (
     printable,
     say,
     say_error,
+    spent,
     turns_of,
     window_options,
 )
@@ -34,10 +35,12 @@ from sash.cli.common import console as make_console
 from sash.conversation import Conversation
 from sash.conversation_base import DEFAULT_BUDGET
 from sash.errors import InvalidOption, NotFound, RemoteError, SashError
+from sash.model.cards import card
 from sash.model.replies import Reply
 from sash.planning.situation import Strategy
 from sash.simulator import Clock, Simulator
 from sash.stores import SqliteStore
+from sash.stores.port import UsageRow
 
 with contextlib.suppress(ImportError):  # line editing and history where the platform has it
     import readline  # noqa: F401
@@ -68,6 +71,8 @@ def chat(
     simulator: bool,
 ) -> None:
     """Talk to Claude. Every turn is kept in DATABASE (default: chats.db)."""
+    if model:
+        card(model)  # a misspelt one is no reason to make a file
     client = _client(simulator)
     store = SqliteStore(database)
     try:
@@ -189,12 +194,15 @@ class Talk:
         self._dim(self._status(reply))
 
     def _status(self, reply: Reply) -> str:
-        cost = f"{dollars(reply.cost)} this reply, {dollars(self.chat.usage().dollars)} in all"
+        cost = f"{dollars(reply.cost)} this reply, {self._spent(self.chat.usage())} in all"
         cut = " · the window was cut" if reply.plan.cut and reply.number > 1 else ""
         return (
             f"{reply.usage.prompt:,} prompt tokens of {self.chat.budget:,} · "
             f"{percent(reply.usage.cached_share)} from the cache · {cost}{cut}"
         )
+
+    def _spent(self, used: UsageRow) -> str:
+        return spent(used.dollars, used.unpriced)
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -207,7 +215,7 @@ class Talk:
         self.console.print(
             f"{used.requests} requests: {used.prompt:,} prompt tokens ({used.read:,} read from the cache, "
             f"{used.written:,} written, {used.fresh:,} fresh), {percent(used.cached_share)} cached; "
-            f"{used.output:,} tokens of replies; {dollars(used.dollars)}"
+            f"{used.output:,} tokens of replies; {self._spent(used)}"
         )
 
     def _history(self, rest: str) -> None:

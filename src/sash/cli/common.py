@@ -104,6 +104,13 @@ def dollars(amount: float | None) -> str:
     return f"${amount:,.2f}" if amount >= 100 else f"${amount:.4f}"
 
 
+def spent(known: float, unpriced: int) -> str:
+    """Dollars of several requests, of which some may have no known price."""
+    if not unpriced:
+        return dollars(known)
+    return f"{dollars(known)} and {unpriced:,} of unknown price" if known else "unknown"
+
+
 def percent(share: float | None) -> str:
     """A share from 0 to 1."""
     return "–" if share is None else f"{share:.0%}"

@@ -7,7 +7,7 @@ from contextlib import closing
 import click
 from rich.text import Text
 
-from sash.cli.common import DATABASE, console, dollars, find, namespace, open_database, printable
+from sash.cli.common import DATABASE, console, find, namespace, open_database, printable, spent
 from sash.stores import Store
 
 
@@ -30,6 +30,5 @@ def delete(database: str, id: str, reason: str, yes: bool) -> None:
 def _question(store: Store, id: str) -> str:
     info = store.describe(id, namespace=namespace())
     title = f" ({info.title})" if info.title else ""
-    return printable(
-        f"Delete {id}{title} for good: {info.turns:,} turns, {info.requests:,} requests, {dollars(info.dollars)}?"
-    )
+    cost = spent(info.dollars, info.unpriced)
+    return printable(f"Delete {id}{title} for good: {info.turns:,} turns, {info.requests:,} requests, {cost}?")

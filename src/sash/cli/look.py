@@ -24,6 +24,7 @@ from sash.cli.common import (
     percent,
     print_json,
     printable,
+    spent,
 )
 from sash.cli.strategy import label
 from sash.conversation_base import DEFAULT_MODEL
@@ -83,7 +84,7 @@ def _show_list(store: Store, limit: int) -> None:
             Text(one_line(info.title or "", 60)),
             f"{info.turns:,}",
             f"{info.requests:,}",
-            dollars(info.dollars),
+            spent(info.dollars, info.unpriced),
             moment(info.updated_at),
         )
     out.print(table)
@@ -93,7 +94,8 @@ def _show_one(store: Store, head: Head, id: str, limit: int, full: bool) -> None
     out, info = console(), store.describe(id, namespace=namespace())
     title = f" ({one_line(info.title, 80)})" if info.title else ""
     out.print(Text(f"{id}{title}", style="bold"))
-    out.print(Text(f"{head.seq:,} turns, {head.requests:,} requests, {dollars(info.dollars)}; times in UTC"))
+    cost = spent(info.dollars, info.unpriced)
+    out.print(Text(f"{head.seq:,} turns, {head.requests:,} requests, {cost}; times in UTC"))
     _show_turns(out, store.read_turns(ReadTurns(conversation=head.conversation, limit=limit, newest=True)), head, full)
     numbers = range(max(1, head.requests - limit + 1), head.requests + 1)
     found = [store.read_request(ReadRequest(conversation=head.conversation, number=n))[:2] for n in numbers]
@@ -257,7 +259,8 @@ def _usage_table(groups: Sequence[str], rows: Sequence[UsageRow]) -> Table:
     sums = [sum(getattr(row, name) for row in rows) for name in ("requests", "prompt", "read", "written", "output")]
     prompt, read = sums[1], sums[2]
     footers = [f"{total:,}" for total in sums]
-    footers += [percent(read / prompt if prompt else 0.0), dollars(sum(row.dollars for row in rows))]
+    cost = spent(sum(row.dollars for row in rows), sum(row.unpriced for row in rows))
+    footers += [percent(read / prompt if prompt else 0.0), cost]
     names = ("requests", "prompt", "read", "written", "output", "cached", "cost")
     for name, footer in zip(names, footers, strict=True):
         table.add_column(name, footer=footer, justify="right")
@@ -267,7 +270,7 @@ def _usage_table(groups: Sequence[str], rows: Sequence[UsageRow]) -> Table:
             *(Text(name) for name in row.group),
             *(f"{number:,}" for number in numbers),
             percent(row.cached_share),
-            dollars(row.dollars),
+            spent(row.dollars, row.unpriced),
         )
     return table
 

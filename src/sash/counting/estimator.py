@@ -20,7 +20,7 @@ from sash.counting.constants import units
 from sash.counting.correction import Correction
 from sash.counting.measure import NOTHING, Block, Blocks, Measure, Reader, some, total
 from sash.counting.weights import VOCABULARY, fitted
-from sash.errors import InvalidOption, UnknownModel
+from sash.errors import InvalidOption
 from sash.model.cards import Generation, ModelCard, card
 from sash.model.counts import Count
 
@@ -75,18 +75,20 @@ class Estimator:
         correction: Correction | None = None,
         coverage: float = COVERAGE,
     ) -> Estimator:
-        """The estimator for a model id or card; an unknown id counts as the newest generation, with a wider bound."""
-        found = model if isinstance(model, ModelCard) else _card(model)
-        name = model if isinstance(model, str) else model.id
+        """The estimator for a model id or card; one that nobody described counts with a wider bound.
+
+        Raises UnknownModel for a known name misspelt.
+        """
+        found = model if isinstance(model, ModelCard) else card(model)
         return cls(
-            found.generation if found else NEWEST,
+            found.generation,
             base=base,
             correction=correction,
             coverage=coverage,
-            model=name,
-            image_tier=found.image_tier if found else "high",
-            thinking_stays=found.thinking_kept == "all" if found else True,
-            doubt=0.0 if found else _UNKNOWN_MODEL,
+            model=found.id,
+            image_tier=found.image_tier,
+            thinking_stays=found.thinking_kept == "all",
+            doubt=_UNKNOWN_MODEL if found.supposed else 0.0,
         )
 
     def corrected(self, correction: Correction) -> Estimator:
@@ -218,13 +220,6 @@ class Estimator:
             rest = max(found.values(), default=0.0) * MARGIN
             self._text_quantiles = {name: found.get(name, rest) for name in CLASSES}
         return self._text_quantiles
-
-
-def _card(model: str) -> ModelCard | None:
-    try:
-        return card(model)
-    except UnknownModel:
-        return None
 
 
 def _system(system: Blocks) -> Sequence[Mapping[str, Any]]:

@@ -98,4 +98,4 @@ def _price(chat: Chat, settings: Settings) -> Flow[float | None]:
         prepared = yield from prepare(replace(chat, endpoint=False), (), settings)
     except CallerError:
         return None
-    return prepared.plan.expected.dollars if settings.card.prices else None
+    return prepared.plan.expected.dollars

@@ -125,7 +125,7 @@ def _option(
     except (BudgetExceeded, InvalidContent) as error:
         return Option(model=model, dollars=None, problem=str(error), ill=ill)
     plan = prepared.plan
-    dollars = plan.expected.dollars if road.settings.card.prices else None
+    dollars = plan.expected.dollars
     return Option(model=model, dollars=dollars, prompt=plan.prompt.tokens, warm=plan.expected.read, ill=ill)
 
 
@@ -261,7 +261,8 @@ def _arrival(reply: Reply, road: _Road, settings: Settings, present: str, asked:
     if model == present or (not present and model == settings.model):
         return road.notes
     expected = reply.plan.expected
-    price = f"its prompt is expected to cost ${expected.dollars:.6f}, {expected.read:,} tokens read from its cache"
+    dollars = "an unknown price" if expected.dollars is None else f"${expected.dollars:.6f}"
+    price = f"its prompt is expected to cost {dollars}, {expected.read:,} tokens read from its cache"
     more = dearer(road.option, asked.option(present)) if asked and present else None
     beside = "" if more is None else f", ${abs(more):.6f} {'more' if more > 0 else 'less'} than staying with {present}"
     what = "is asked again, its epoch goes on" if model == settings.model else f"answers beside {settings.model}"

@@ -1,8 +1,9 @@
 """What is known of each model: window, prices, cacheable minimum, features. One dated table.
 
 `card(model)` answers from `TABLE` (as of `AS_OF`), then from `genai-prices` for models that are not in
-it. Prices are dollars per million tokens; sizes are tokens. Fields marked "unconfirmed" in a comment
-rest on no authoritative text and carry the cautious value. Correct a fact here and nowhere else.
+it; a model that neither knows is supposed to be like the newest, without prices. Prices are dollars per
+million tokens; sizes are tokens. Fields marked "unconfirmed" in a comment rest on no authoritative text
+and carry the cautious value. Correct a fact here and nowhere else.
 Source of the table: the Messages API documentation ("Models overview", "Pricing", "Prompt caching",
 "Thinking", "Preserved thinking", "What's new in ..."), read in November 2026.
 """
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sash.errors import UnknownModel
+from sash.model.names import misspelt
 from sash.model.usage import Usage
 
 AS_OF = "2026-11-21"
@@ -92,12 +94,15 @@ class ModelCard:
     max_pdf_pages: int = 600
     retires: str | None = None
     """The date (ISO) on which the API stops serving it, where announced."""
+    supposed: bool = False
+    """Nobody described this model: it is taken for one of the newest generation, and counts get a wider bound."""
 
     def price(self, prompt: int) -> Price:
         """The price of a request of `prompt` tokens, cached ones included. Raises UnknownModel where none is known."""
         if not self.prices:
             raise UnknownModel(
-                f"no prices are known for {self.id!r}; pass card=replace(card(...), prices=(Price(...),))",
+                f"no prices are known for {self.id!r}, so dollars cannot be told; name a model that has prices "
+                "(sash.card), or give them: card=replace(sash.card(...), prices=(Price(...),))",
                 model=self.id,
                 known=sorted(TABLE),
             )
@@ -194,32 +199,63 @@ TABLE: dict[str, ModelCard] = {
 
 _DATED = re.compile(r"-20\d{6}$")
 _CLOUD_PREFIX = re.compile(r"^(?:[a-z]{2,6}\.)?anthropic\.|^anthropic/")
+_ROUTED = "anthropic/"
+"""How gateways to several vendors write it; they put a dot into versions: `anthropic/claude-sonnet-4.5`."""
 _CLOUD_SUFFIX = re.compile(r"(?:-v\d+(?::\d+)?|@\d{8}|@latest)$")
 
 
 def base_name(model: str) -> str:
     """The id without a cloud platform's decoration or a date: `us.anthropic.claude-haiku-4-5-20251001-v1:0`."""
     bare = _CLOUD_SUFFIX.sub("", _CLOUD_PREFIX.sub("", model))
+    if model.startswith(_ROUTED):
+        bare = bare.replace(".", "-")
     return _DATED.sub("", bare)
 
 
 def card(model: str) -> ModelCard:
     """The card of a model id (dated and cloud forms included).
 
-    A model that is not in the table but that `genai-prices` knows gets cautious features and its prices.
-    Raises UnknownModel for anything else, and for an id that is no text.
+    A model that is not in the table but that `genai-prices` knows gets cautious features and its prices; one that
+    nobody knows gets the newest generation's features and no prices (`supposed` says so). Raises UnknownModel, which
+    names the model that is meant, for a known name misspelt, and for an id that is no text.
     """
-    if not isinstance(model, str) or not model:
+    if not isinstance(model, str) or not model.strip():
         raise UnknownModel(f"a model id is a non-empty string, not {model!r}", model=model, known=sorted(TABLE))
-    found = TABLE.get(base_name(model)) or _priced_elsewhere(base_name(model))
-    if found is None:
+    name = base_name(model)
+    found = TABLE.get(name) or _priced_elsewhere(name) or _supposed(model, name)
+    return replace(found, id=model) if model != found.id else found
+
+
+def _supposed(model: str, name: str) -> ModelCard:
+    """What is taken for true of a model that nobody described: what the newest ones have in common, at its most
+    cautious. Raises UnknownModel where it is a known one misspelt."""
+    if meant := misspelt(name, tuple(TABLE)):
         raise UnknownModel(
-            f"unknown model {model!r}; known are {', '.join(sorted(TABLE))}. "
-            "For another one pass card=ModelCard(id=..., window=..., ...)",
+            f"unknown model {model!r}; did you mean {meant!r}? If it is a model of its own, describe it: "
+            "card=ModelCard(id=..., window=..., ...)",
             model=model,
             known=sorted(TABLE),
+            meant=meant,
         )
-    return replace(found, id=model) if model != found.id else found
+    return ModelCard(
+        id=model,
+        prices=(),
+        cache_minimum=1_024,
+        thinking_bound=True,
+        open_tools_without_thinking=False,
+        thinking_modes=(),
+        compaction=False,
+        supposed=True,
+        **_BIG,
+    )
+
+
+def supposition(supposed: ModelCard) -> str:
+    """What the cautious card of an undescribed model means for who uses it, in one sentence."""
+    return (
+        f"{supposed.id} is not known: counted as the newest models count, with a wider bound; without prices dollars "
+        "are unknown and strategies cut by fixed watermarks; card=ModelCard(...) describes it"
+    )
 
 
 def _load_genai_prices() -> Any:
@@ -237,7 +273,7 @@ def _priced_elsewhere(model: str) -> ModelCard | None:
         _, info = _load_genai_prices().get_snapshot().find_provider_model(model, None, "anthropic", None)
     except LookupError:
         return None
-    if model not in (info.id, _DATED.sub("", info.id), info.id.removesuffix("-latest")):
+    if model not in (info.id, _DATED.sub("", info.id), info.id.removesuffix("-latest"), info.id.removesuffix("-0")):
         return None  # genai-prices matches by prefix: a misspelt id must not pass for a known one
     prices = info.get_prices(datetime.fromisoformat(AS_OF).replace(tzinfo=UTC))
     return ModelCard(

@@ -120,7 +120,8 @@ class Expected:
     read: int
     write: int
     fresh: int
-    dollars: float
+    dollars: float | None
+    """None: no prices are known for the model"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ def expect(
         write_5m=max(0, last - read - write_1h),
         fresh=max(0, prompt.tokens - max(last, read)),
     )
-    dollars = card.price(usage.prompt).of(usage) if card.prices else 0.0
+    dollars = card.price(usage.prompt).of(usage) if card.prices else None
     return Expected(
         prompt=prompt.tokens, upper=prompt.upper, read=read, write=usage.write, fresh=usage.fresh, dollars=dollars
     )

@@ -9,14 +9,30 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from sash.model.cards import supposition
+
 if TYPE_CHECKING:
     from sash.planning.plan import Plan
 
 
 def text(plan: Plan) -> str:
     """The plan in a few lines."""
-    lines = (_what(plan), _recalled(plan), _why(plan), _size(plan), _cache(plan), _rejected(plan), *plan.notes)
+    lines = (
+        _supposed(plan),
+        _what(plan),
+        _recalled(plan),
+        _why(plan),
+        _size(plan),
+        _cache(plan),
+        _rejected(plan),
+        *plan.notes,
+    )
     return "\n".join(filter(None, lines))
+
+
+def _supposed(plan: Plan) -> str:
+    """What is to be known of a model that nobody described."""
+    return f"{supposition(plan.situation.card)}." if plan.situation.card.supposed else ""
 
 
 def _what(plan: Plan) -> str:
@@ -62,7 +78,7 @@ def _size(plan: Plan) -> str:
 def _cache(plan: Plan) -> str:
     expected = plan.expected
     marked = ", ".join(f"{marker.role} {marker.ttl}" for marker in plan.sent.markers) or "no markers"
-    dollars = f"${expected.dollars:.6f}" if plan.situation.card.prices else "unknown (no prices for this model)"
+    dollars = "unknown (no prices for this model)" if expected.dollars is None else f"${expected.dollars:.6f}"
     return (
         f"Expected: {expected.read:,} read from the cache, {expected.write:,} written, {expected.fresh:,} fresh; "
         f"prompt {dollars}. Markers: {marked}."

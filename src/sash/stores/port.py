@@ -33,6 +33,9 @@ class ConversationInfo:
     turns: int
     requests: int
     dollars: float
+    """of the requests whose price is known"""
+    unpriced: int = 0
+    """requests whose price nobody knows; they are not in `dollars`"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,9 @@ class UsageRow:
     written: int
     output: int
     dollars: float
+    """of the requests whose price is known"""
+    unpriced: int = 0
+    """requests whose price nobody knows; they are not in `dollars`"""
 
     @property
     def prompt(self) -> int:

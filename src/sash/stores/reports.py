@@ -16,7 +16,9 @@ from sash.stores.port import ConversationInfo, Hit, UsageRow
 
 _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_id = c.branch_id),
         (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns,
-    (SELECT total(s.cost) FROM spending s WHERE s.conversation_id = c.id) AS dollars FROM conversations c"""
+    (SELECT total(s.cost) FROM spending s WHERE s.conversation_id = c.id) AS dollars,
+    (SELECT count(*) FROM spending s WHERE s.conversation_id = c.id AND s.cost IS NULL) AS unpriced
+    FROM conversations c"""
 
 _SNIPPETS = {
     "turns_fts": "snippet(turns_fts, 0, '[', ']', ' ... ', 16)",
@@ -105,7 +107,7 @@ class Reports:
         with self._connection.reading() as db:
             found = db.execute(
                 "SELECT total(r.requests), total(r.fresh), total(r.read), total(r.write_5m + r.write_1h), "
-                f"total(r.output), total(r.cost), {groups} "
+                f"total(r.output), total(r.cost), total(r.requests * (r.cost IS NULL)), {groups} "
                 "FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
                 "WHERE coalesce(c.namespace, r.namespace) = ?1 AND (?2 IS NULL OR c.name = ?2) "
                 f"GROUP BY {groups} ORDER BY {groups}",
@@ -130,6 +132,7 @@ def _info(row: sqlite3.Row) -> ConversationInfo:
         turns=row["turns"],
         requests=row["requests"],
         dollars=row["dollars"],
+        unpriced=row["unpriced"],
     )
 
 
@@ -154,7 +157,7 @@ def _around(text: str, run: str) -> str:
 
 
 def _usage_row(row: sqlite3.Row) -> UsageRow:
-    requests, fresh, read, written, output, dollars, *group = tuple(row)
+    requests, fresh, read, written, output, dollars, unpriced, *group = tuple(row)
     return UsageRow(
         group=tuple(map(str, group)),
         requests=int(requests),
@@ -163,4 +166,5 @@ def _usage_row(row: sqlite3.Row) -> UsageRow:
         written=int(written),
         output=int(output),
         dollars=dollars,
+        unpriced=int(unpriced),
     )

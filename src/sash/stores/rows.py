@@ -147,7 +147,7 @@ def request(row: sqlite3.Row) -> Request:
             read=row["expected_read"],
             write=row["expected_write"],
             fresh=row["expected_fresh"],
-            dollars=row["expected_cost"],
+            dollars=None if row["expected_prompt"] and not row["expected_cost"] else row["expected_cost"],
         ),
         usage=usage(row),
         cost=row["cost"],
@@ -183,7 +183,7 @@ def request_columns(step: BeginRequest) -> dict[str, Any]:
         "expected_read": expected.read,
         "expected_write": expected.write,
         "expected_fresh": expected.fresh,
-        "expected_cost": expected.dollars,
+        "expected_cost": expected.dollars or 0.0,  # 0 stands for an unknown price: no prompt costs nothing
     }
 
 

@@ -53,6 +53,7 @@ class Ceilings(PerAttempt):
             card(over)
         self.over, self.shares, self.alert, self.clock = over, tuple(sorted(shares)), alert, clock
         self._book = book
+        self._in_dollars = any(ceiling.dollars is not None for ceiling in self.ceilings)
 
     def __repr__(self) -> str:
         return f"Ceilings({list(self.ceilings)!r})"
@@ -82,7 +83,7 @@ class Ceilings(PerAttempt):
         body = request.json if isinstance(request.json, Mapping) else {}
         known = forecast()
         found = accounts(self.ceilings, known, user_of(body), self.clock())
-        most = _bound(body, known)
+        most = self._bound(body, known)
         answer = yield Work(lambda: self.book.book(found, most))
         if isinstance(answer, Over):
             request, most = yield from self._choose(request, body, found, answer)
@@ -120,11 +121,22 @@ class Ceilings(PerAttempt):
         if known is not None and known.request is not None:
             raise _reached(over, choice)  # the record must know of another model: the flow sends it
         cheaper = {**body, "model": choice}
-        most = _bound(cheaper, known)
+        most = self._bound(cheaper, known)
         answer = yield Work(lambda: self.book.book(found, most))
         if isinstance(answer, Over):
             raise _reached(answer, None)
         return request.copy(body=cheaper), most
+
+    def _bound(self, body: Mapping[str, Any], known: Forecast | None) -> Charge:
+        """The most that a request can use: by the plan, else by its bytes.
+
+        Raises UnknownModel where a ceiling is of dollars and no price is known.
+        """
+        prompt = known.prompt if known else most_tokens(body)
+        output = known.output if known else int(body.get("max_tokens") or 0)
+        priced = _card(body, known)
+        dollars = most_dollars(priced, prompt, output) if priced.prices or self._in_dollars else 0.0
+        return Charge(dollars=dollars, tokens=prompt + output)
 
     def _corrected(self, found: Sequence[Account], booked: Charge, spent: Charge) -> None:
         try:
@@ -145,14 +157,6 @@ class Ceilings(PerAttempt):
                 log.warning("%s", text) if self.alert is None else self.alert(text)
 
 
-def _bound(body: Mapping[str, Any], known: Forecast | None) -> Charge:
-    """The most that a request can use: by the plan, else by its bytes. Raises UnknownModel where no price is known."""
-    prompt = known.prompt if known else most_tokens(body)
-    output = known.output if known else int(body.get("max_tokens") or 0)
-    dollars = most_dollars(_card(body, known), prompt, output)
-    return Charge(dollars=dollars, tokens=prompt + output)
-
-
 def _card(body: Mapping[str, Any], known: Forecast | None) -> ModelCard:
     model = str(body.get("model") or "")
     return known.card if known and known.card is not None and known.card.id == model else card(model)
@@ -163,7 +167,7 @@ def _spent(priced: ModelCard, end: Ending, most: Charge) -> Charge:
     if end.usage is None or not end.whole:
         return most
     usage = Usage.billed(end.usage)
-    return Charge(dollars=priced.cost(usage), tokens=usage.prompt + usage.output)
+    return Charge(dollars=priced.cost(usage) if priced.prices else 0.0, tokens=usage.prompt + usage.output)
 
 
 def _may_be_billed(error: BaseException) -> bool:
