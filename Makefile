@@ -6,13 +6,24 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint check nightly clean
+# A search for what breaks a law begins from chance, and prints from which: `make nightly SEED=N` takes it again.
+# TESTS narrows it down.
+ifndef SEED
+SEED   := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+endif
+TESTS  ?= tests
+PARALLEL = -n 2 --dist worksteal
+# Runs of `make stress`.
+RUNS   ?= 10
+
+.PHONY: demo test lint check nightly stress clean
 
 demo: $(READY)
 	$(BIN)/sash demo
 
+test: export PYTHONHASHSEED = 0
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks
@@ -21,8 +32,15 @@ lint: $(READY)
 
 check: lint test
 
+# Thousands of new examples; counterexamples are shown and kept in the folder counterexamples/, ready to be added.
 nightly: $(READY)
-	$(BIN)/python -m pytest -n 2 -m nightly
+	@echo "make nightly SEED=$(SEED)"
+	$(BIN)/python -m pytest $(PARALLEL) -m "nightly or hypothesis" \
+	    --hypothesis-profile=search --hypothesis-seed=$(SEED) '$(TESTS)'
+
+# All tests RUNS times on a busy machine; prints what failed, and else nothing.
+stress: $(READY)
+	@$(BIN)/python scripts/stress.py $(RUNS) $(PARALLEL)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

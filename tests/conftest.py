@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from sash import Conversation, MemoryStore, SqliteStore
 from sash.simulator import Simulator
 
-# Machines are shared and slow at times: how long an example takes is no law, and tests judge no time.
-settings.register_profile("sash", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("sash")
+pytest_plugins = ("searching",)
 
 STORES: dict[str, Callable[[Path], Any]] = {
     "sqlite": lambda folder: SqliteStore(folder / "record.db"),

@@ -187,10 +187,10 @@ def test_whatever_breaks_at_any_step_no_turn_is_lost(case: Case) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(100))
-def test_ten_thousand_ways_to_fail(case: Case, seed: int) -> None:
+@pytest.mark.parametrize("number", range(100))
+def test_ten_thousand_ways_to_fail(case: Case, number: int, search_seed: str) -> None:
     """Any answer, with any error at any step, before or after it was done."""
-    chosen = random.Random(seed)
+    chosen = random.Random(f"{search_seed}/{number}")
     for _ in range(100):
         case.run(
             chosen.choice(list(ANSWERS)),

@@ -1,27 +1,28 @@
-"""One of several processes that share a limit: begins when all are there, asks as fast as it is let."""
+"""One of several processes that share a pool: begins when all are there, and takes what places it is given."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-import anthropic
+import pytest
 
-from sash.claude.middleware import Limiter, Limits
+from sash.limits.buckets import Limits
 from sash.stores import RedisBook
 
-SHARED = Limits(requests=600, input_tokens=40_000, output_tokens=20_000, burst=0.05)
-SECONDS = 4.0
+redis = pytest.importorskip("redis")
+PLACES = 100
+TRIES = 40
 
 
-def ask_for_a_while(redis_url: str, base_url: str, together: Any, results: Any) -> None:
-    """Ask for `SECONDS`; report how many replies came."""
-    limiter, asked = Limiter(SHARED, book=RedisBook(redis_url)), 0
-    with anthropic.Anthropic(base_url=base_url, api_key="k", middleware=[limiter], max_retries=0) as client:
-        together.wait(120)
-        until = time.monotonic() + SECONDS
-        while time.monotonic() < until:
-            said: Any = [{"role": "user", "content": "hello there " * 20}]
-            client.messages.create(model="claude-sonnet-5-5", max_tokens=60, messages=said)
-            asked += 1
-    results.put(asked)
+def patient(url: str) -> Any:
+    """A client that gives a busy machine all the time it takes to answer."""
+    return redis.Redis.from_url(url, socket_timeout=600, socket_connect_timeout=600)
+
+
+def take_places(url: str, number: int, together: Any, results: Any) -> None:
+    """Ask for `TRIES` places, and keep them; report how many were given."""
+    book, limits = RedisBook(patient(url)), Limits(concurrency=PLACES)
+    together.wait()
+    names = [f"{number}-{at}" for at in range(TRIES)]
+    answers = [book.reserve("pool", name, (1.0, 0.0, 0.0), waited=0.0, limits=limits, firm=True) for name in names]
+    results.put(sum(answer.wait == 0 for answer in answers))
