@@ -34,7 +34,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
             "backlog",
             "bulk",
         ),
-        *("replay", "inspect", "demo"),
+        *("replay", "inspect", "demo", "imports"),
     ),
     ("cli",),
 )

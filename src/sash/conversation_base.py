@@ -191,15 +191,14 @@ class ConversationBase:
     def _opened(self, head: Head) -> None:
         """Take over what the record says of settings that were not given."""
         self._key = head.conversation
-        if head.epoch is None:
-            return
-        if self._card is None:
+        if self._card is None and head.epoch is not None:
             self._card = card_of(head.model or head.epoch.model)
             self._meet(self._card)
+        known = head.epoch.preamble if head.epoch is not None else head.brought
         has_system, has_tools = self._preamble_given
         self._preamble = Preamble(
-            system=self._preamble.system if has_system else head.epoch.preamble.system,
-            tools=self._preamble.tools if has_tools else head.epoch.preamble.tools,
+            system=self._preamble.system if has_system else known.system,
+            tools=self._preamble.tools if has_tools else known.tools,
         )
 
     def _chat(self, card: ModelCard | None = None) -> Chat:
@@ -451,7 +450,7 @@ class ConversationBase:
         return quoted(found) or "Nothing was found."
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
-        return extend(self._chat(), tuple(draft_of(message) for message in messages))
+        return extend(self._chat(), tuple(draft_of(message) for message in messages), self._preamble)
 
     def _fork_settings(self, id: str | None) -> dict[str, Any]:
         return {

@@ -110,14 +110,110 @@ def test_import_of_several_conversations_numbers_them(run: Run, tmp_path: Path) 
     assert "t-2" in output
 
 
-def test_import_never_adds_to_a_conversation(run: Run, tmp_path: Path) -> None:
-    """An id that has turns already is refused before anything is written."""
-    file, database = tmp_path / "talk.json", tmp_path / "a.db"
-    file.write_text(json.dumps([LOCOMO]))
-    run("import", database, file)
-    before = _export(run, database, "talk")
-    assert run("import", database, file).exit_code == 2
-    assert _export(run, database, "talk") == before
+def _messages(tmp_path: Path, *texts: str) -> Path:
+    """A file of messages, user and assistant in turn."""
+    roles = ("user", "assistant")
+    file = tmp_path / "messages.json"
+    file.write_text(json.dumps([{"role": roles[n % 2], "content": text} for n, text in enumerate(texts)]))
+    return file
+
+
+def _said(database: Path, id: str) -> list[str]:
+    with Conversation(database, id=id, client="simulator") as chat:
+        return [turn.text for turn in chat.history()]
+
+
+def test_import_never_adds_to_a_conversation_of_another_origin(run: Run, database: Path, tmp_path: Path) -> None:
+    """An id that has other turns already is refused before anything is written."""
+    before = _export(run, database, "mill")
+    assert run("import", database, _messages(tmp_path, "Hello"), "--id", "mill").exit_code == 2
+    assert _export(run, database, "mill") == before
+
+
+def test_an_import_done_again_adds_nothing_and_a_longer_file_its_new_turns(run: Run, tmp_path: Path) -> None:
+    """What is in the record already is recognised, equal words said twice included, and said in the output."""
+    database = tmp_path / "a.db"
+    assert "2 turns" in run("import", database, _messages(tmp_path, "go on", "yes"), "--id", "m").stderr
+    again = run("import", database, _messages(tmp_path, "go on", "yes"), "--id", "m")
+    assert "0 turns of 1 conversations recorded (anthropic): m; 2 were there already" in again.stderr
+    grown = run("import", database, _messages(tmp_path, "go on", "yes", "go on", "yes", "stop"), "--id", "m")
+    assert "3 turns of 1 conversations recorded (anthropic): m; 2 were there already" in grown.stderr
+    assert _said(database, "m") == ["go on", "yes", "go on", "yes", "stop"]
+
+
+def test_a_turn_that_was_not_whole_when_first_imported_gets_its_rest(run: Run, tmp_path: Path) -> None:
+    """Of a turn that grew, what is new is recorded alone: nothing twice, nothing lost."""
+    database, file = tmp_path / "a.db", tmp_path / "m.json"
+    for blocks in (["one"], ["one", "two"]):
+        content = [{"type": "text", "text": text} for text in blocks]
+        file.write_text(json.dumps([{"role": "user", "content": "count"}, {"role": "assistant", "content": content}]))
+        assert run("import", database, file, "--id", "m").exit_code == 0
+    assert _said(database, "m") == ["count", "one", "two"]
+
+
+def test_a_file_that_lacks_what_was_imported_is_refused(run: Run, tmp_path: Path) -> None:
+    """A history that went another way is no longer version of the one in the record."""
+    database = tmp_path / "a.db"
+    run("import", database, _messages(tmp_path, "one", "two"), "--id", "m")
+    other = run("import", database, _messages(tmp_path, "one", "zwei", "drei"), "--id", "m")
+    assert other.exit_code == 2
+    assert "give the import another --id" in other.stderr
+    assert _said(database, "m") == ["one", "two"]
+
+
+def test_new_turns_stand_behind_what_was_said_here_since(run: Run, tmp_path: Path) -> None:
+    """A conversation that went on here takes the new turns behind that, and the command says so."""
+    database = tmp_path / "a.db"
+    run("import", database, _messages(tmp_path, "one", "two"), "--id", "m")
+    with Conversation(database, id="m", client="simulator") as chat:
+        chat.send("and here?")
+    grown = run("import", database, _messages(tmp_path, "one", "two", "three"), "--id", "m")
+    assert "m went on here since" in grown.stderr
+    said = _said(database, "m")
+    assert [*said[:3], said[-1]] == ["one", "two", "and here?", "three"]
+
+
+FRENCH = {
+    "system": "Always answer in French.",
+    "tools": [{"name": "look_up", "input_schema": {"type": "object"}}],
+    "messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Bonjour"}],
+}
+
+
+def test_imported_settings_are_in_force_when_the_conversation_is_opened(run: Run, tmp_path: Path) -> None:
+    """System prompt and tools of the file are in the next request, though nobody gives them again."""
+    database, file = tmp_path / "a.db", tmp_path / "body.json"
+    file.write_text(json.dumps(FRENCH))
+    run("import", database, file, "--id", "f")
+    with Conversation(database, id="f", client="simulator") as chat:
+        chat.send("How are you?")
+        body = chat.request(1).body
+        assert body["system"][0]["text"] == "Always answer in French."
+        assert [tool["name"] for tool in body["tools"]] == ["look_up"]
+    assert run("delete", database, "f", "--yes").exit_code == 0
+
+
+def test_settings_given_at_opening_go_before_imported_ones(run: Run, tmp_path: Path) -> None:
+    """Who opens an imported conversation with a system prompt gets that one, and the imported tools."""
+    database, file = tmp_path / "a.db", tmp_path / "body.json"
+    file.write_text(json.dumps(FRENCH))
+    run("import", database, file, "--id", "f")
+    with Conversation(database, id="f", client="simulator", system="Answer in Dutch.") as chat:
+        chat.send("How are you?")
+        body = chat.request(1).body
+    assert body["system"][0]["text"] == "Answer in Dutch."
+    assert [tool["name"] for tool in body["tools"]] == ["look_up"]
+
+
+def test_what_extend_was_given_is_in_force_when_the_conversation_is_opened(tmp_path: Path) -> None:
+    """Settings of a conversation that was only extended are recorded with its turns, and go along with a fork."""
+    with Conversation(tmp_path / "a.db", id="x", client="simulator", system="Answer in French.") as chat:
+        chat.extend([{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Bonjour"}])
+        chat.fork(id="y").close()
+    for name in ("x", "y"):
+        with Conversation(tmp_path / "a.db", id=name, client="simulator") as again:
+            again.send("How are you?")
+            assert again.request(1).body["system"][0]["text"] == "Answer in French."
 
 
 def test_import_names_the_line_of_a_fault(run: Run, tmp_path: Path) -> None:

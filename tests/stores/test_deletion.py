@@ -17,6 +17,7 @@ from recording import Recorder, text
 from sash import Conversation, MemoryStore, Recall, SqliteStore, SteppedWindow
 from sash.errors import NotFound
 from sash.flows import steps
+from sash.model.turns import Draft
 from sash.simulator import Simulator
 
 SECRET = "zebrawood"
@@ -98,6 +99,18 @@ def test_nothing_of_it_is_left_but_what_it_cost_and_the_audit(chat: Conversation
         assert row == ("a", "conversation", "[]", turns, "asked for")
         assert db.execute("SELECT conversation_id FROM gaps").fetchall() == [(0,)]
     db.close()
+
+
+def test_nothing_is_left_of_an_import(path: Path, sim: Simulator) -> None:
+    """The settings that came along, and what says which parts of the source are recorded, go with the conversation."""
+    draft = Draft(role="user", content='[{"type":"text","text":"hello"}]', source=("part-1",))
+    with talk(path, sim, "a", system=f"You guard the {SECRET}.") as chat, closing(sash.open(path)) as store:
+        chat.extend([draft])
+        key = store.open_conversation(steps.OpenConversation(namespace="", id="a")).conversation
+        assert store.read_imported(steps.ReadImported(conversation=key)) == {"part-1"}
+        store.delete("a")
+    assert SECRET.encode() not in bytes_of(path)
+    assert not {"imported", "preambles"} & set(tables(path))
 
 
 def test_a_fork_keeps_the_past_it_shares_and_nothing_else(chat: Conversation, path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from sqlite_utils import Database
 from recording import Recorder, text
 from sash import SqliteStore
 from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
-from sash.flows.steps import ReadRequest, Withdraw
+from sash.flows.steps import OpenConversation, ReadRequest, Withdraw
 from sash.stores import connection
 from sash.stores.connection import APPLICATION_ID, SCHEMA
 from sash.stores.migrations import migrations
@@ -114,6 +116,26 @@ def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
         assert record.window().pins <= {1}
         record.say("new")
         store.close()
+
+
+def test_settings_of_older_imports_come_into_force(path: Path) -> None:
+    """Imports kept system prompt and tools among the metadata; an unsent one goes on with them."""
+    db = Database(path)
+    migrations.apply(db, stop_before="m023_imports")
+    db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for key, metadata in enumerate(({"format": "anthropic", "system": "Be kind."}, {"format": "A4", "system": 7}), 1):
+        db.conn.execute(
+            "INSERT INTO conversations (id, namespace, name, created_at, updated_at, branch_id, metadata) "
+            "VALUES (?1, '', 'c' || ?1, 0, 0, ?1, ?2)", (key, json.dumps(metadata)),
+        )  # fmt: skip
+        db.conn.execute(
+            "INSERT INTO branches (id, conversation_id, reason, created_at) VALUES (?1, ?1, 'start', 0)", (key,)
+        )
+    db.conn.commit()
+    db.conn.close()
+    with closing(SqliteStore(path)) as store:
+        heads = [store.open_conversation(OpenConversation(namespace="", id=name)) for name in ("c1", "c2")]
+        assert [head.brought.system for head in heads] == ['[{"type":"text","text":"Be kind."}]', ""]
 
 
 def test_two_processes_may_open_a_new_file_at_once(path: Path) -> None:

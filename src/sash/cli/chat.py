@@ -20,7 +20,6 @@ from sash.claude.clients import sync_client
 from sash.cli.common import (
     Fault,
     dollars,
-    find,
     namespace,
     one_line,
     percent,
@@ -28,7 +27,6 @@ from sash.cli.common import (
     say,
     say_error,
     spent,
-    turns_of,
     window_options,
 )
 from sash.cli.common import console as make_console
@@ -85,7 +83,7 @@ def chat(
             keep=keep,
             strategy=strategy,
             client=client,
-            **{**_imported(store, id), **({"system": system} if system else {})},
+            **({"system": system} if system else {}),
         )
         Talk(conversation, database, make_console()).run()
     finally:
@@ -99,13 +97,6 @@ def _client(simulator: bool) -> Any:
         return sync_client(None)
     except InvalidOption as error:
         raise Fault(NO_KEY) from error
-
-
-def _imported(store: SqliteStore, id: str | None) -> dict[str, Any]:
-    """System prompt and tools that came with an imported conversation, until a request has recorded them."""
-    fresh = id is not None and turns_of(store, id) and find(store, id).epoch is None
-    metadata = store.describe(str(id), namespace=namespace()).metadata if fresh else {}
-    return {name: metadata[name] for name in ("system", "tools") if name in metadata}
 
 
 class Talk:

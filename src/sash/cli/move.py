@@ -6,27 +6,27 @@ transaction for each conversation, so that a file is never half there.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
 import click
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from sash import formats
-from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database, turns_of
-from sash.errors import InvalidOption
-from sash.flows.steps import AppendTurns, Head, OpenConversation, ReadTurns
+from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database
+from sash.flows.steps import Head, ReadTurns
 from sash.formats import ImportedConversation, ImportedTurn
-from sash.model.blocks import dumps
-from sash.model.turns import Draft, Turn
+from sash.imports import Recorded, record
+from sash.model.turns import Turn
 from sash.planning.rules import sendable
 from sash.stores import Store
 
 PAGE = 500
 """Turns read at a time."""
+REMARKS = 20
+"""Remarks of an import that are shown and kept."""
 
 
 @click.command()
@@ -55,12 +55,12 @@ def _read_all(store: Store, head: Head) -> Iterator[Turn]:
 
 def _exported(store: Store, head: Head, id: str, turns: Sequence[Turn]) -> ImportedConversation:
     info = store.describe(id, namespace=namespace())
-    system, tools = _preamble(head, info.metadata)
+    preamble = head.epoch.preamble if head.epoch else head.brought
     return ImportedConversation(
         id=id,
         title=info.title,
-        system=system,
-        tools=tuple(tools),
+        system=list(preamble.system_blocks) or None,
+        tools=tuple(preamble.tool_list),
         turns=tuple(_exported_turn(turn, blocks) for turn in turns if (blocks := _blocks(turn))),
     )
 
@@ -74,14 +74,6 @@ def _blocks(turn: Turn) -> list[dict[str, Any]]:
 
 def _exported_turn(turn: Turn, blocks: list[dict[str, Any]]) -> ImportedTurn:
     return ImportedTurn(role=turn.role, content=blocks, at=turn.at, speaker=turn.speaker)
-
-
-def _preamble(head: Head, metadata: Any) -> tuple[Any, Sequence[Any]]:
-    """System prompt and tools last in force, or those that came with an import."""
-    if head.epoch is None:
-        return metadata.get("system"), metadata.get("tools") or ()
-    found = head.epoch.preamble
-    return list(found.system_blocks) or None, found.tool_list
 
 
 @click.command(name="import")
@@ -98,71 +90,58 @@ def _preamble(head: Head, metadata: Any) -> tuple[Any, Sequence[Any]]:
 @click.option(
     "--id", "id", help="The conversation's id; with several in FILE, ID-1, ID-2, ... [default: those of FILE]"
 )
-def import_(database: str, file: str, format: str, id: str | None) -> None:
-    """Record the conversations of FILE, with their times, in DATABASE."""
+@click.option(
+    "--branches",
+    type=click.Choice(["last", "best", "all"]),
+    help="Of a file with branches: the last or the best one, or each as a conversation of its own "
+    "[default: last for claude_code, best for oasst]",
+)
+def import_(database: str, file: str, format: str, id: str | None, branches: str | None) -> None:
+    """Record the conversations of FILE, with their times, in DATABASE; of one that has grown, what is new."""
     name = formats.detect(file) if format == "auto" else format
-    found = formats.read(file, name)
-    names = _names(found, id)
+    found = formats.read(file, name, **({"branches": branches} if branches else {}))
     with closing(open_database(database)) as store:
-        _reject_taken(store, names)
+        pending = record(store, found, id=id, namespace=namespace())
         with _progress() as progress:
-            task = progress.add_task("importing", total=sum(len(conversation.turns) for conversation in found))
-            for its, conversation in zip(names, found, strict=True):
-                _record(store, its, conversation, {"source": Path(file).name, "format": name}, progress, task)
-    _report(names, found, name)
+            recorded = list(progress.track(pending, total=len(found), description="importing"))
+        for one, conversation in zip(recorded, found, strict=True):
+            _describe(store, one.id, conversation, {"source": Path(file).name, "format": name})
+    _report(recorded, name)
+    _remark(found)
 
 
-def _names(found: Sequence[ImportedConversation], id: str | None) -> list[str]:
-    if id is not None:
-        return [id] if len(found) == 1 else [f"{id}-{number}" for number in range(1, len(found) + 1)]
-    names = [conversation.id for conversation in found]
-    doubled = next((name for name in names if names.count(name) > 1), None)
-    if doubled is not None:
-        raise InvalidOption(f"the file names several conversations {doubled!r}; give --id", option="id", value=doubled)
-    return names
+def _describe(store: Store, id: str, conversation: ImportedConversation, facts: dict[str, Any]) -> None:
+    known = store.describe(id, namespace=namespace()).metadata
+    remarks = [note.text for note in conversation.notes[:REMARKS]]
+    store.describe(id, namespace=namespace(), metadata={**known, **facts, **({"remarks": remarks} if remarks else {})})
 
 
-def _reject_taken(store: Store, names: Sequence[str]) -> None:
-    """Before anything is written: imports never add to a conversation that has turns."""
-    for name in names:
-        if turns_of(store, name):
-            raise InvalidOption(
-                f"conversation {name!r} is there already; give the import another --id", option="id", value=name
-            )
+def _report(recorded: Sequence[Recorded], format: str) -> None:
+    turns = sum(len(one.turns) for one in recorded)
+    known = sum(one.known for one in recorded)
+    shown = ", ".join(one.id for one in recorded[:5]) + (", ..." if len(recorded) > 5 else "")
+    before = f"; {known:,} were there already" if known else ""
+    _say(f"{turns:,} turns of {len(recorded)} conversations recorded ({format}): {shown}{before}")
+    for one in recorded:
+        if one.went_on:
+            _say(f"{one.id} went on here since the last import; the new turns stand behind that", "yellow")
 
 
-def _record(
-    store: Store,
-    name: str,
-    conversation: ImportedConversation,
-    facts: dict[str, Any],
-    progress: Progress,
-    task: TaskID,
-) -> None:
-    drafts = []
-    for turn in conversation.turns:
-        drafts.append(Draft(role=turn.role, content=dumps(turn.content), at=turn.at, speaker=turn.speaker))
-        progress.advance(task)
-    key = store.open_conversation(OpenConversation(namespace=namespace(), id=name)).conversation
-    store.append_turns(AppendTurns(conversation=key, head=0, turns=tuple(drafts), at=time.time()))
-    if conversation.system:
-        facts["system"] = conversation.system
-    if conversation.tools_called:
-        facts["tools"] = list(conversation.tools_called)
-    store.describe(name, namespace=namespace(), title=conversation.title, metadata=facts)
+def _remark(found: Sequence[ImportedConversation]) -> None:
+    """What could not be taken over as it stood, each by name; then how many faults `sash check` will find."""
+    notes = [note for conversation in found for note in conversation.notes]
+    faults = [fault for conversation in found for fault in conversation.faults]
+    for note in notes[:REMARKS]:
+        _say(one_line(note.text, 300), "yellow")
+    if len(notes) > REMARKS:
+        _say(f"... and {len(notes) - REMARKS:,} more remarks", "yellow")
+    if faults:
+        first = one_line(faults[0].text, 200)
+        _say(f"{len(faults):,} faults that sash check --repair mends, the first: {first}", "yellow")
 
 
-def _report(names: Sequence[str], found: Sequence[ImportedConversation], format: str) -> None:
-    out = console(stderr=True)
-    turns = sum(len(conversation.turns) for conversation in found)
-    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    out.print(
-        f"{turns:,} turns of {len(found)} conversations recorded ({format}): {shown}", soft_wrap=True, markup=False
-    )
-    problems = [problem for conversation in found for problem in conversation.problems]
-    if problems:
-        text = f"{len(problems)} remarks, the first: {one_line(problems[0].text, 200)}"
-        out.print(text, soft_wrap=True, markup=False, style="yellow")
+def _say(text: str, style: str = "") -> None:
+    console(stderr=True).print(text, soft_wrap=True, markup=False, style=style)
 
 
 def _progress() -> Progress:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sash.flows.loose import tie_up
 from sash.flows.steps import AppendTurns, Flow, Now, ReadHead, ReadTurns
 from sash.flows.talk import Chat
+from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
 from sash.planning.rules import has_thinking
 
@@ -19,8 +20,11 @@ NEWEST = 64
 FOREIGN = "turns recorded from elsewhere hold thinking that is bound to another conversation"
 
 
-def extend(chat: Chat, drafts: Sequence[Draft]) -> Flow[Sequence[Turn]]:
-    """Record `drafts` behind the newest turn, sending nothing. The recorded turns."""
+def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequence[Turn]]:
+    """Record `drafts` behind the newest turn, sending nothing. The recorded turns.
+
+    Before a first request the record knows no settings: system prompt and tools in force are kept with the turns.
+    """
     head = yield from ReadHead(conversation=chat.conversation)
     newest = yield from ReadTurns(conversation=chat.conversation, limit=NEWEST, newest=True)
     tied = yield from tie_up([turn for turn in newest if turn.state != "withdrawn"], drafts[:1])
@@ -32,5 +36,6 @@ def extend(chat: Chat, drafts: Sequence[Draft]) -> Flow[Sequence[Turn]]:
         at=now,
         interrupted=tied.interrupted,
         fresh=FOREIGN if any(has_thinking(draft.blocks) for draft in drafts) else "",
+        preamble=preamble if head.epoch is None and preamble != head.brought else None,
     )
     return recorded[len(tied.answers) :]

@@ -139,6 +139,8 @@ class Head:
     """the one in force, whoever replied last; "" before the first request"""
     key: str = ""
     """the name of the key that the conversation sticks to"""
+    brought: Preamble = field(default_factory=Preamble)
+    """system prompt and tools that came with turns from elsewhere: in force until a first request"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -535,6 +537,16 @@ class AppendTurns(StoreStep[Sequence[Turn]]):
     """ids of paused turns that count as interrupted from now on"""
     fresh: str = ""
     """why the next request must begin an epoch; "" if it need not"""
+    preamble: Preamble | None = None
+    """what is in force from now on, before any request; None: what was"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadImported(StoreStep[frozenset[str]]):
+    """The `source` of every turn that was ever appended to the conversation."""
+
+    method: ClassVar[str] = "read_imported"
+    conversation: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,7 +85,12 @@ class ImportedConversation:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """All that stands between this history and a legal request, and what the parser could not take over."""
-        return self.notes + faults([(turn.role, turn.content) for turn in self.turns])
+        return self.notes + self.faults
+
+    @property
+    def faults(self) -> tuple[Problem, ...]:
+        """All that stands between this history and a legal request."""
+        return faults([(turn.role, turn.content) for turn in self.turns])
 
     @property
     def tools_called(self) -> tuple[Block, ...]:

@@ -62,6 +62,8 @@ class Draft:
     """When it was said, in unix seconds; None: when it is recorded (imports know better)."""
     speaker: str | None = None
     attached: Attachment | None = None
+    source: tuple[str, ...] = ()
+    """What a foreign record calls its parts, so that none is recorded twice (imports)."""
 
     @cached_property
     def blocks(self) -> list[Block]:

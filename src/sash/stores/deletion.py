@@ -145,13 +145,17 @@ _STATEMENTS = (
     f"DELETE FROM alerts WHERE name GLOB 'conversation *' AND instr(name, 'conversation ' || {_ACCOUNT} || ' ') = 1",
     (
         "CREATE TEMP TABLE gone_preambles AS SELECT preamble_id AS id FROM requests WHERE conversation_id = :key "
-        "UNION SELECT preamble_id FROM epochs WHERE conversation_id = :key"
+        "UNION SELECT preamble_id FROM epochs WHERE conversation_id = :key "
+        "UNION SELECT preamble_id FROM conversations WHERE id = :key AND preamble_id IS NOT NULL"
     ),
+    "UPDATE conversations SET preamble_id = NULL WHERE id = :key",
+    "DELETE FROM imported WHERE conversation_id = :key",
     "DELETE FROM requests WHERE conversation_id = :key",
     "DELETE FROM epochs WHERE conversation_id = :key",
     (
         "DELETE FROM gone_preambles WHERE EXISTS (SELECT 1 FROM epochs e WHERE e.preamble_id = gone_preambles.id) "
-        "OR EXISTS (SELECT 1 FROM requests r WHERE r.preamble_id = gone_preambles.id)"
+        "OR EXISTS (SELECT 1 FROM requests r WHERE r.preamble_id = gone_preambles.id) "
+        "OR EXISTS (SELECT 1 FROM conversations c WHERE c.preamble_id = gone_preambles.id)"
     ),
     "DELETE FROM preamble_counts WHERE preamble_id IN (SELECT id FROM gone_preambles)",
     "DELETE FROM preambles WHERE id IN (SELECT id FROM gone_preambles)",

@@ -7,7 +7,13 @@ a tenth of a second (sqlite-utils), so only a file that is not up to date loads 
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from sqlite_utils import Database, Migrations
+
+from sash.errors import InvalidOption
+from sash.model.preamble import Preamble, preamble
 
 migrations = Migrations("sash")
 
@@ -306,6 +312,37 @@ def m022_deleted(db: Database) -> None:
     """What deleted conversations cost, by day and model; whose audit it is, by name; ids that are not given again."""
     for statement in _DELETED:
         db.execute(statement)
+
+
+@migrations()
+def m023_imports(db: Database) -> None:
+    """System prompt and tools of a conversation before its first request; what of a foreign file is recorded already.
+
+    Imports used to keep system prompt and tools among the app's metadata: they come into force here, too.
+    """
+    db.execute("ALTER TABLE conversations ADD COLUMN preamble_id INTEGER REFERENCES preambles (id)")
+    db.execute(
+        """CREATE TABLE imported (
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        key TEXT NOT NULL,
+        PRIMARY KEY (conversation_id, key)
+    ) STRICT, WITHOUT ROWID"""
+    )
+    unsent = "SELECT id, metadata FROM conversations WHERE requests = 0 AND metadata LIKE '%\"format\"%'"
+    for key, metadata in db.execute(unsent).fetchall():
+        brought = _brought(json.loads(metadata))
+        if brought != Preamble():
+            columns = (brought.hash, brought.system, brought.tools)
+            db.execute("INSERT OR IGNORE INTO preambles (hash, system, tools) VALUES (?, ?, ?)", columns)
+            place = "UPDATE conversations SET preamble_id = (SELECT id FROM preambles WHERE hash = ?) WHERE id = ?"
+            db.execute(place, (brought.hash, key))
+
+
+def _brought(metadata: dict[str, Any]) -> Preamble:
+    try:
+        return preamble(metadata.get("system"), metadata.get("tools"))
+    except InvalidOption:  # the app's own words, of the same names
+        return Preamble()
 
 
 _RECORD = (

@@ -114,8 +114,9 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
 
     def _head(self, db: sqlite3.Connection, conversation: int) -> steps.Head:
         row = db.execute(
-            "SELECT c.id, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh FROM conversations c "
-            "JOIN branches b ON b.id = c.branch_id WHERE c.id = ?",
+            "SELECT c.id, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh, p.system, p.tools "
+            "FROM conversations c JOIN branches b ON b.id = c.branch_id LEFT JOIN preambles p ON p.id = c.preamble_id "
+            "WHERE c.id = ?",
             (conversation,),
         ).fetchone()
         if row is None:
@@ -132,6 +133,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             fresh=row["fresh"],
             model=row["model"],
             key=row["key"],
+            brought=Preamble(system=row["system"] or "", tools=row["tools"] or ""),
         )
 
     def read_window(self, step: steps.ReadWindow) -> steps.Loaded:
@@ -497,7 +499,8 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             )
         conversation = self._create(db, namespace, str(step.as_id))
         db.execute(
-            "UPDATE conversations SET (model, key) = (SELECT model, key FROM conversations WHERE id = ?) WHERE id = ?",
+            "UPDATE conversations SET (model, key, preamble_id) = "
+            "(SELECT model, key, preamble_id FROM conversations WHERE id = ?) WHERE id = ?",
             (step.conversation, conversation),
         )
         db.execute(
@@ -562,7 +565,20 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             self._settle(db, step.interrupted, "interrupted")
             if step.fresh:
                 rows.update(db, "branches", branch, {"fresh": step.fresh})
+            if step.preamble is not None:
+                brought = {"preamble_id": self._keep_preamble(db, step.preamble)}
+                rows.update(db, "conversations", step.conversation, brought)
+            db.executemany(
+                "INSERT OR IGNORE INTO imported VALUES (?, ?)",
+                [(step.conversation, key) for draft in step.turns for key in draft.source],
+            )
             return self._append(db, step.conversation, branch, step.head, step.turns, "answered", step.at)
+
+    def read_imported(self, step: steps.ReadImported) -> frozenset[str]:
+        """What of a foreign file is in the record already."""
+        with self._connection.reading() as db:
+            found = db.execute("SELECT key FROM imported WHERE conversation_id = ?", (step.conversation,))
+            return frozenset(row["key"] for row in found)
 
     def set_pin(self, step: steps.SetPin) -> None:
         """Pin or unpin the exchange that holds the turn."""

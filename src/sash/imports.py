@@ -1,0 +1,133 @@
+"""Foreign conversations into a record: `formats.read` reads them, `record` writes them.
+
+    recorded = record(store, formats.read("session.jsonl"))
+
+What an earlier import recorded is not recorded again: a session that has grown since brings its new turns alone.
+System prompt and tools that come along are in force when the conversation is next opened, unless the caller gives
+others. Each conversation is recorded whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sash.conversation import Conversation
+from sash.errors import InvalidOption, NotFound
+from sash.flows.steps import Head, OpenConversation, ReadImported
+from sash.formats import ImportedConversation, ImportedTurn
+from sash.model.blocks import dumps
+from sash.model.turns import Draft, Turn
+from sash.stores import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the import of one conversation came to."""
+
+    id: str
+    turns: tuple[Turn, ...]
+    """recorded now, in order"""
+    known: int
+    """turns of the source that were in the record already"""
+    went_on: bool
+    """Whether something was said to Claude here since an earlier import: the new turns stand behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pending:
+    """A conversation about to be recorded."""
+
+    id: str
+    found: ImportedConversation
+    drafts: tuple[Draft, ...]
+    """what the record does not hold yet"""
+    known: int
+    went_on: bool
+
+
+def record(
+    store: Store, found: Sequence[ImportedConversation], *, id: str | None = None, namespace: str = ""
+) -> Iterator[Recorded]:
+    """Record foreign conversations under their own ids, or as `id` (several: ID-1, ID-2, ...), one by one.
+
+    Raises InvalidOption, before anything is written, where an id names a conversation that the file does not continue.
+    """
+    names = _names(found, id)
+    pending = [_pending(store, name, one, namespace) for name, one in zip(names, found, strict=True)]
+    return (_record(store, one, namespace) for one in pending)
+
+
+def _names(found: Sequence[ImportedConversation], id: str | None) -> list[str]:
+    if id is not None:
+        return [id] if len(found) == 1 else [f"{id}-{number}" for number in range(1, len(found) + 1)]
+    names = [conversation.id for conversation in found]
+    doubled = next((name for name, uses in Counter(names).items() if uses > 1), None)
+    if doubled is not None:
+        raise InvalidOption(f"the file names several conversations {doubled!r}; give --id", option="id", value=doubled)
+    return names
+
+
+def _pending(store: Store, name: str, found: ImportedConversation, namespace: str) -> _Pending:
+    head = _head(store, name, namespace)
+    known = store.read_imported(ReadImported(conversation=head.conversation)) if head else frozenset()
+    drafts = tuple(_drafts(found.turns))
+    _reject_other(name, head, known, drafts)
+    new = tuple(_without(draft, known) for draft in drafts if not known.issuperset(draft.source))
+    return _Pending(
+        id=name,
+        found=found,
+        drafts=new,
+        known=sum(known.issuperset(draft.source) for draft in drafts),
+        went_on=bool(head and head.requests and new),
+    )
+
+
+def _head(store: Store, name: str, namespace: str) -> Head | None:
+    try:
+        return store.open_conversation(OpenConversation(namespace=namespace, id=name, create=False))
+    except NotFound:
+        return None
+
+
+def _drafts(turns: Iterable[ImportedTurn]) -> Iterator[Draft]:
+    """Turns to record. A block is known by its role, its content and how often that came before."""
+    uses = Counter[str]()
+    for turn in turns:
+        source = []
+        for block in turn.content:
+            key = hashlib.sha256(f"{turn.role}:{dumps(block)}".encode()).hexdigest()[:24]
+            uses[key] += 1
+            source.append(f"{key}.{uses[key]}")
+        if source:
+            content = dumps(turn.content)
+            yield Draft(role=turn.role, content=content, at=turn.at, speaker=turn.speaker, source=tuple(source))
+
+
+def _without(draft: Draft, known: frozenset[str]) -> Draft:
+    """The part of a turn that is new: the rest of it may have been recorded before it was whole."""
+    new = [(block, key) for block, key in zip(draft.blocks, draft.source, strict=True) if key not in known]
+    return replace(draft, content=dumps([block for block, _ in new]), source=tuple(key for _, key in new))
+
+
+def _reject_other(name: str, head: Head | None, known: frozenset[str], drafts: Iterable[Draft]) -> None:
+    if head is None or not head.seq:
+        return
+    if not known:
+        problem = f"conversation {name!r} is there already"
+    elif not known <= {key for draft in drafts for key in draft.source}:
+        problem = f"conversation {name!r} was imported with turns that this branch of the file does not hold"
+    else:
+        return
+    raise InvalidOption(f"{problem}; give the import another --id (id=)", option="id", value=name)
+
+
+def _record(store: Store, one: _Pending, namespace: str) -> Recorded:
+    system, tools = one.found.system or None, list(one.found.tools_called) or None
+    with Conversation(store, id=one.id, namespace=namespace, system=system, tools=tools) as chat:
+        turns = chat.extend(one.drafts) if one.drafts else ()
+        if one.found.title is not None:
+            chat.describe(title=one.found.title)
+    return Recorded(id=one.id, turns=tuple(turns), known=one.known, went_on=one.went_on)
