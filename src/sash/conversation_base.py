@@ -52,6 +52,7 @@ from sash.model.cards import ModelCard, Ttl, supposition
 from sash.model.cards import card as card_of
 from sash.model.counts import Count
 from sash.model.forecast import Priority
+from sash.model.functions import is_result, made_sendable
 from sash.model.options import asked_format, check_options
 from sash.model.preamble import Preamble, preamble
 from sash.model.replies import Reply, each
@@ -305,6 +306,8 @@ class ConversationBase:
                     problem="role",
                 )
             content = content.get("content")
+        if isinstance(content, list):
+            content = [made_sendable(block) if is_result(block) else block for block in content]
         return (Draft(role="user", content=dumps(without_white_space(as_blocks(content))), speaker=speaker),)
 
     def _require_open(self) -> None:

@@ -13,6 +13,7 @@ import pytest
 from sash.model.cards import card
 from sash.model.images import pixels
 from sash.planning.rules import MAX_MARKERS, RULES, check_request, count_params
+from sash.simulator import Simulator
 
 TOOL = {"name": "lookup", "description": "Find an order", "input_schema": {"type": "object"}}
 MARK = {"type": "ephemeral"}
@@ -787,3 +788,21 @@ def test_document_source() -> None:
     """A document points at something."""
     empty = {"type": "document", "source": {"type": "file"}}
     assert broken(ask(user(empty))) == [("document-source", "messages.0.content.0")]
+
+
+@pytest.mark.parametrize(
+    ("part", "rules"),
+    [
+        ({"type": "text", "text": "a", "annotations": None}, ["tool-result-content"]),
+        ({"type": "audio", "data": "UklG", "mimeType": "audio/wav"}, ["tool-result-content"]),
+        ({"type": "invoice", "id": 1}, ["tool-result-content"]),
+        ("a", ["tool-result-content"]),
+        ({"type": "text", "text": "a"}, []),
+        ({"type": "tool_reference", "tool_name": "look"}, []),
+    ],
+)
+def test_a_tool_result_holds_what_may_stand_in_one(part: Any, rules: list[str]) -> None:
+    """Blocks of other formats, and fields of theirs, are refused inside a result, as the simulator refuses them."""
+    body = ask(user(), reply(call()), user(result(content=[part])))
+    assert [rule for rule, _ in broken(body)] == rules
+    assert bool(Simulator().check(body)) is bool(rules)

@@ -6,16 +6,20 @@ would otherwise stand on another prefix than the one its thinking is bound to.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sash.errors import BudgetExceeded, InvalidContent
+from sash.flows.loose import left_open
 from sash.flows.prepare import prepare
-from sash.flows.steps import Flow, Mend, ReadTurns
+from sash.flows.steps import Flow, Mend, ReadResults, ReadTurns
 from sash.flows.talk import Chat
 from sash.model.blocks import dumps, text_block
-from sash.model.turns import Draft
+from sash.model.turns import Draft, Turn, spoken
 from sash.planning.check import is_note, record_problems, to_withdraw
 from sash.planning.plan import Settings
+from sash.planning.results import unsendable
 from sash.planning.rules import Problem
 
 PROBE = Draft(role="user", content=dumps([text_block("?")]))
@@ -26,6 +30,8 @@ def check(chat: Chat, settings: Settings, *, repair: bool) -> Flow[list[Problem]
     """What is wrong, record first. With `repair`, what was: the turns that have to are withdrawn."""
     turns = yield from ReadTurns(conversation=chat.conversation)
     problems = record_problems(turns, settings.card)
+    if not any(problem.rule == "content" for problem in problems):
+        problems += yield from _kept(turns)
     wrong = [problem for problem in problems if not is_note(problem)]
     if wrong and repair:
         gone = to_withdraw([turn for turn in turns if turn.state != "withdrawn"], settings.card)
@@ -39,6 +45,20 @@ def check(chat: Chat, settings: Settings, *, repair: bool) -> Flow[list[Problem]
     ahead = yield from _next_request(chat, settings)
     said = {problem.rule for problem in problems}
     return [*problems, *(problem for problem in ahead if problem.rule not in said)]
+
+
+def _kept(turns: Sequence[Turn]) -> Flow[list[Problem]]:
+    """What is wrong with results that were kept and not sent yet. A note: what cannot be sent is sent in words."""
+    newest = next(iter(spoken([turn for turn in turns if turn.state != "withdrawn"])[-1:]), None)
+    if newest is None or not (calls := left_open(newest)):
+        return []
+    kept = yield from ReadResults(turn=newest.id)
+    return [
+        Problem(rule="kept-result", path=f"results.{key}", message=f"{problem.message}; it will be sent in words")
+        for call in calls
+        if (key := str(call["id"])) in kept
+        for problem in unsendable(call, json.loads(kept[key]))[:1]
+    ]
 
 
 def _next_request(chat: Chat, settings: Settings) -> Flow[list[Problem]]:

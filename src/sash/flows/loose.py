@@ -15,6 +15,7 @@ from sash.flows.steps import Flow, ReadResults
 from sash.model.blocks import Block, dumps
 from sash.model.functions import INTERRUPTED, error_result
 from sash.model.turns import Draft, Turn, spoken
+from sash.planning.results import judged
 from sash.planning.rules import open_calls, sendable, waiting_calls
 
 
@@ -36,15 +37,20 @@ def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
     given_up = {turn.id for turn in paused(turns)}
     turns = tuple(replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns)
     calls = [] if last.id in given_up else left_open(last)
-    kept = (yield from ReadResults(turn=last.id)) if calls else {}
+    kept = (yield from kept_results(last, calls)) if calls else {}
     return Tied(turns=turns, answers=_answers(calls, kept), interrupted=tuple(sorted(given_up)))
 
 
-def _answers(calls: Sequence[Block], kept: Mapping[str, str]) -> tuple[Draft, ...]:
-    results = [
-        json.loads(kept[str(call["id"])]) if str(call["id"]) in kept else error_result(call, INTERRUPTED)
-        for call in calls
-    ]
+def kept_results(turn: Turn, calls: Sequence[Block]) -> Flow[dict[str, Block]]:
+    """By call id, the results that were kept for `calls` of a reply and never sent, as the API takes them."""
+    kept = yield from ReadResults(turn=turn.id)
+    return {
+        str(call["id"]): judged(call, json.loads(kept[str(call["id"])])) for call in calls if str(call["id"]) in kept
+    }
+
+
+def _answers(calls: Sequence[Block], kept: Mapping[str, Block]) -> tuple[Draft, ...]:
+    results = [kept.get(str(call["id"])) or error_result(call, INTERRUPTED) for call in calls]
     return (Draft(role="user", content=dumps(results)),) if results else ()
 
 

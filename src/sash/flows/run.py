@@ -7,15 +7,14 @@ content, or the next `send`, goes on with those that were kept.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sash.errors import InvalidContent, NotFound, NothingToRetry
 from sash.flows.ask import send
-from sash.flows.loose import left_open
-from sash.flows.steps import CallTool, Emit, Flow, KeepResult, Now, ReadHead, ReadResults, ReadTurns
+from sash.flows.loose import kept_results, left_open
+from sash.flows.steps import CallTool, Emit, Flow, KeepResult, Now, ReadHead, ReadTurns
 from sash.flows.talk import Chat
 from sash.model.answers import RunEvent, StreamEvent
 from sash.model.blocks import Block, dumps
@@ -23,6 +22,7 @@ from sash.model.functions import Function, answers, error_result, result_block
 from sash.model.replies import Reply, after
 from sash.model.turns import Draft, Turn
 from sash.planning.plan import Settings
+from sash.planning.results import judged
 
 PAGE = 8
 LONG_PAGE = 200
@@ -35,7 +35,7 @@ class Tools:
 
     functions: Mapping[str, Function]
     by_hand: frozenset[str] = frozenset()
-    """names of tools the caller answers: a reply that calls one ends the run"""
+    """names of tools the caller answers: a reply that calls one ends the run, once its functions have run"""
     max_steps: int = 20
     """the most requests of the run"""
     stream: bool = False
@@ -47,15 +47,20 @@ class Tools:
 def submit(
     chat: Chat, results: Any, settings: Settings, *, stream: bool = False, timeout: float | None = None
 ) -> Flow[Reply]:
-    """Answer the open calls of the newest reply. Raises InvalidContent, before anything is written, for others."""
+    """Answer the open calls of the newest reply; those without a result with the one that a run kept, else an error.
+
+    Raises InvalidContent, before anything is written, for other calls.
+    """
     turn = yield from _newest(chat)
     calls = left_open(turn) if turn else []
-    if not calls:
+    if turn is None or not calls:
         raise InvalidContent(
             f"no tool call waits for a result in conversation {chat.id!r}; results sent before are sent by retry()",
             problem="tool-orphan",
         )
-    draft = Draft(role="user", content=dumps(answers(calls, results)))
+    kept = yield from kept_results(turn, calls)
+    found = answers(calls, results, kept)
+    draft = Draft(role="user", content=dumps([judged(*pair) for pair in zip(calls, found, strict=True)]))
     return (yield from send(chat, (draft,), settings, stream=stream, timeout=timeout))
 
 
@@ -63,19 +68,22 @@ def run(chat: Chat, drafts: Sequence[Draft], settings: Settings, tools: Tools) -
     """Ask, call what Claude calls, answer, and so on; the last reply, summing up all of them.
 
     Without drafts it goes on where a run was left: with open calls, or with what is pending. It ends at a reply
-    without calls, one that calls a tool left to the caller, or after `max_steps` requests.
+    without calls, one that calls a tool left to the caller (the functions it calls beside have run, their results are
+    kept for `submit`), or after `max_steps` requests.
     """
     if not drafts:
         drafts = yield from _left_over(chat, tools)
     reply = yield from _step(chat, drafts, settings, tools)
     for _ in range(tools.max_steps - 1):
-        calls = _callable(reply, tools)
-        if not calls:
+        calls = _open(reply)
+        if reply.turn is None or not calls:
             return reply
-        draft = yield from _called(chat, reply.turn, calls, tools)
+        results = yield from _called(chat, reply.turn, calls, tools)
+        if len(results) < len(calls):
+            return _handed_over(reply, calls, results)
         settings = _unforced(settings)
-        reply = after(reply, (yield from _step(chat, (draft,), settings, tools)))
-    return _stopped(reply, tools) if _callable(reply, tools) else reply
+        reply = after(reply, (yield from _step(chat, (_answering(calls, results),), settings, tools)))
+    return _stopped(reply, tools) if _open(reply) else reply
 
 
 def _step(chat: Chat, drafts: Sequence[Draft], settings: Settings, tools: Tools) -> Flow[Reply]:
@@ -88,20 +96,21 @@ def _tell(event: RunEvent) -> Flow[None]:
     yield from Emit(event=StreamEvent(event))
 
 
-def _callable(reply: Reply, tools: Tools) -> list[Block]:
-    """The calls of a reply that the run answers; none when any of them is the caller's to answer."""
-    calls = left_open(reply.turn) if reply.turn is not None and reply.turn.state == "answered" else []
-    return [] if any(call.get("name") in tools.by_hand for call in calls) else calls
+def _open(reply: Reply) -> list[Block]:
+    """The calls of a reply that wait for results."""
+    return left_open(reply.turn) if reply.turn is not None and reply.turn.state == "answered" else []
 
 
-def _called(chat: Chat, turn: Turn | None, calls: Sequence[Block], tools: Tools) -> Flow[Draft]:
-    """The turn that answers `calls`, each made once: results kept from an earlier try stand."""
-    assert turn is not None  # calls were read from it
-    kept = yield from ReadResults(turn=turn.id)
-    results = {key: json.loads(block) for key, block in kept.items()}
+def _called(chat: Chat, turn: Turn, calls: Sequence[Block], tools: Tools) -> Flow[dict[str, Block]]:
+    """The results of `calls` by id, each made once: those kept from an earlier try stand, those by hand are left."""
+    results = yield from kept_results(turn, calls)
     for call in calls:
-        if call["id"] not in results:
+        if call["id"] not in results and call.get("name") not in tools.by_hand:
             results[call["id"]] = yield from _result(chat, turn, call, tools)
+    return results
+
+
+def _answering(calls: Sequence[Block], results: Mapping[str, Block]) -> Draft:
     return Draft(role="user", content=dumps([results[call["id"]] for call in calls]))
 
 
@@ -110,7 +119,7 @@ def _result(chat: Chat, turn: Turn, call: Block, tools: Tools) -> Flow[Block]:
     if function is None:
         block = error_result(call, f"there is no tool named {call['name']!r}")
     else:
-        block = yield from _made(call, function)
+        block = judged(call, (yield from _made(call, function)))
     now = yield from Now()
     yield from KeepResult(
         conversation=chat.conversation, turn=turn.id, call=str(call["id"]), block=dumps(block), at=now
@@ -132,7 +141,12 @@ def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
     if turn is None:
         raise NothingToRetry(f"conversation {chat.id!r} has no run to go on with; give content", conversation=chat.id)
     calls = left_open(turn)
-    return ((yield from _called(chat, turn, calls, tools)),) if calls else ()
+    if not calls:
+        return ()
+    results = yield from _called(chat, turn, calls, tools)
+    if len(results) < len(calls):
+        raise InvalidContent(f"{_by_hand(calls, results)} first", problem="tool-unanswered")
+    return (_answering(calls, results),)
 
 
 def recorded_result(chat: Chat, call: str) -> Flow[Any]:
@@ -174,3 +188,13 @@ def _unforced(settings: Settings) -> Settings:
 def _stopped(reply: Reply, tools: Tools) -> Reply:
     note = f"the run stopped after {tools.max_steps} requests with calls open; run() without content goes on"
     return replace(reply, notes=(*reply.notes, note))
+
+
+def _handed_over(reply: Reply, calls: Sequence[Block], results: Mapping[str, Block]) -> Reply:
+    """The end of a run at calls that the caller answers; the results of the others are kept."""
+    return replace(reply, notes=(*reply.notes, _by_hand(calls, results)))
+
+
+def _by_hand(calls: Sequence[Block], results: Mapping[str, Block]) -> str:
+    left = [f"{call['name']} ({call['id']})" for call in calls if call["id"] not in results]
+    return f"answer {', '.join(left)} by submit()"

@@ -1,6 +1,6 @@
 """Function tools and the blocks that answer tool calls: values only, nothing is called here.
 
-A result is a string, content blocks, an exception, or any JSON value (sent as its JSON text). Each call of a
+A result is a string, content blocks, an exception, or any value (sent as its JSON text): see `contents`. Each call of a
 reply is answered in one user turn, in the order of the calls ("Handle tool calls" docs). Which object of the
 SDK stands behind a `Function` is known to `sash.claude.functions`.
 """
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.errors import InvalidContent
-from sash.model.blocks import Block, dumps, plain, without_empty_text
+from sash.model.blocks import Block
+from sash.model.contents import content_of
 
 MISSING = "[no result was given for this call]"
 INTERRUPTED = "[interrupted: no result was recorded]"
@@ -41,11 +42,12 @@ def is_result(block: Any) -> bool:
     return isinstance(block, Mapping) and block.get("type") == "tool_result"
 
 
-def answers(calls: Sequence[Block], given: Any, missing: str = MISSING) -> list[Block]:
+def answers(calls: Sequence[Block], given: Any, kept: Mapping[str, Block]) -> list[Block]:
     """One `tool_result` block for each call, in their order; calls without a result get an error result.
 
-    `given`: `tool_result` blocks, or a mapping from call id to result. Raises InvalidContent for ids that no
-    call has, for two results of one call, and for what is no result.
+    `given`: `tool_result` blocks, or a mapping from call id to result; `kept`: results of calls that it does not
+    name, by call id. Raises InvalidContent for ids that no call has, for two results of one call, and for what is
+    no result.
     """
     results = _from_mapping(calls, given) if isinstance(given, Mapping) else _from_blocks(given)
     unknown = [call for call in results if call not in {str(call["id"]) for call in calls}]
@@ -54,7 +56,8 @@ def answers(calls: Sequence[Block], given: Any, missing: str = MISSING) -> list[
             f"no open tool call has the id {unknown[0]!r}; open are {', '.join(str(c['id']) for c in calls) or 'none'}",
             problem="tool-orphan",
         )
-    return [results.get(str(call["id"])) or error_result(call, missing) for call in calls]
+    results = {**kept, **results}
+    return [results.get(str(call["id"])) or error_result(call, MISSING) for call in calls]
 
 
 def _from_mapping(calls: Sequence[Block], given: Mapping[Any, Any]) -> dict[str, Block]:
@@ -74,14 +77,26 @@ def _from_blocks(given: Any) -> dict[str, Block]:
             problem="tool-result",
         )
     results: dict[str, Block] = {}
-    for block in map(plain, given):
+    for block in map(_as_mapping, given):
         if not is_result(block):
             raise InvalidContent(f"not a tool_result block: {block!r:.80}", problem="tool-result")
         key = str(block.get("tool_use_id"))
         if key in results:
             raise InvalidContent(f"two results for tool call {key!r}; keep one", problem="tool-result-twice")
-        results[key] = block
+        results[key] = made_sendable(block)
     return results
+
+
+def _as_mapping(block: Any) -> Any:
+    return block.to_dict() if hasattr(block, "to_dict") else block
+
+
+def made_sendable(block: Mapping[str, Any]) -> Block:
+    """A `tool_result` made by hand, with content that the API takes and the fields that it knows."""
+    made = _block({"id": block.get("tool_use_id"), **block}, block.get("content"))
+    failed = {"is_error": True} if block.get("is_error") else {}
+    mark = {"cache_control": block["cache_control"]} if block.get("cache_control") else {}
+    return {**made, **failed, **mark}
 
 
 def result_block(call: Block, value: Any) -> Block:
@@ -103,23 +118,9 @@ def error_result(call: Block, content: Any) -> Block:
 
 
 def _block(call: Block, value: Any) -> Block:
-    content = result_content(value)
+    content, failed = content_of(value)
     # Calls of a toolset are answered with its name ("Tool use" docs).
     echo = {"toolset_name": call["toolset_name"]} if call.get("toolset_name") else {}
     said = {"content": content} if content else {}
-    return {"type": "tool_result", "tool_use_id": call["id"], **echo, **said}
-
-
-def result_content(value: Any) -> str | list[Block]:
-    """What a function returned, as a result's content: text and blocks as they are, other values as JSON text."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        text: str = plain(value)
-        return text
-    if hasattr(value, "model_dump_json"):  # a pydantic model: its own JSON
-        return str(value.model_dump_json())
-    found = plain(value)
-    if isinstance(found, list) and found and all(isinstance(item, dict) and "type" in item for item in found):
-        return without_empty_text(found)
-    return dumps(found)
+    error = {"is_error": True} if failed else {}
+    return {"type": "tool_result", "tool_use_id": call["id"], **echo, **said, **error}

@@ -24,14 +24,14 @@ KNOWN = frozenset(
         *("fallback", "tool_addition", "tool_removal"),
     }
 )
-NOTES = frozenset({"unknown-block", "empty-turn", "first-message"})
+NOTES = frozenset({"unknown-block", "empty-turn", "first-message", "kept-result"})
 """Rules that say what a request leaves out or carries as it is: nothing has to be mended for their sake."""
 JUDGED = frozenset(
     {
         *("malformed", "role", "block-role", "document-in-assistant", "citations-in-user-text"),
         *("system-turn-content", "tool-unanswered", "tool-orphan", "tool-result-first", "tool-result-twice"),
         *("tool-id-twice", "tool-call-shape", "server-result-orphan", "server-call-open", "thinking-block"),
-        *("image-source", "document-source", "image-bytes"),
+        *("tool-result-content", "image-source", "document-source", "image-bytes"),
     }
 )
 """Rules of `sash.planning.rules` that a history itself can break."""

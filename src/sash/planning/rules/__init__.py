@@ -14,7 +14,7 @@ from typing import Any
 
 from sash.model.cards import TABLE, ModelCard, base_name
 from sash.model.cards import card as card_of
-from sash.planning.rules import caching, media, parameters, thinking, tools, turns
+from sash.planning.rules import caching, media, parameters, results, thinking, tools, turns
 from sash.planning.rules.blocks import has_thinking, is_plain_user, open_calls, sendable, strip_thinking, waiting_calls
 from sash.planning.rules.body import Body, Finding, as_mapping, items, read
 from sash.planning.rules.caching import MAX_MARKERS, markable, markable_tool
@@ -46,6 +46,7 @@ RULES: dict[str, Rule] = {
     **parameters.RULES,
     **turns.RULES,
     **tools.RULES,
+    **results.RULES,
     **thinking.RULES,
     **caching.RULES,
     **media.RULES,

@@ -1,0 +1,77 @@
+"""Python values as JSON can hold them: what functions return, and what comes back from the API, made sendable.
+
+How a value is written is pydantic's doing: models, dataclasses, dates, `Decimal`, `UUID`, enums, sets and paths go as
+pydantic writes them, NaN as null, bytes as text where they are UTF-8, else as base64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import PurePath
+from typing import Any, Literal
+
+
+def whole(text: str) -> str:
+    """Text that UTF-8 can carry: halves of a surrogate pair are joined where both are there, else escaped."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        return joined.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
+def sound(value: Any) -> Any:
+    """A JSON value as the wire can carry it: every text whole, NaN and infinities null."""
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, Mapping):
+        return {whole(str(key)): sound(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [sound(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_json(value: Any) -> Any:
+    """Any value at all as a JSON value, the way pydantic would write it; what it cannot write is described in words."""
+    if isinstance(value, Iterator):
+        value = list(value)
+    try:
+        return sound(_serialised(value))
+    except Exception:  # noqa: BLE001 - a value's own code may raise anything; its form is no reason to lose it
+        return whole(_described(value))
+
+
+def _serialised(value: Any) -> Any:
+    options: dict[str, Any] = {"mode": "json", "fallback": _plainer, "warnings": False}
+    try:
+        return _load_writer("utf8").dump_python(value, **options)
+    except ValueError:  # bytes that are no UTF-8
+        return _load_writer("base64").dump_python(value, **options)
+
+
+def _plainer(value: Any) -> Any:
+    """What stands for a value that pydantic does not know: its numbers (numpy), or its words."""
+    if isinstance(value, PurePath):
+        return str(value)
+    return value.tolist() if callable(getattr(value, "tolist", None)) else _described(value)
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__}: {value}"
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - as above
+        return f"<{type(value).__name__}>"
+
+
+@cache
+def _load_writer(form: Literal["utf8", "base64"]) -> Any:
+    from pydantic import ConfigDict, TypeAdapter  # noqa: PLC0415 - loaded when first needed
+
+    return TypeAdapter(Any, config=ConfigDict(ser_json_bytes=form, ser_json_inf_nan="null"))

@@ -1,0 +1,68 @@
+"""Tool results judged before they are kept: what the API refuses once, it refuses with every later request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sash.model.blocks import Block, text_block
+from sash.model.functions import error_result, made_sendable
+from sash.planning.rules import Problem, check_request
+
+REFUSED = "[the tool ran, but Claude cannot be sent its result: {}]"
+
+
+def judged(call: Block, result: Block) -> Block:
+    """`result`, if the API takes it as the answer to `call`; else with those parts in words that it would refuse.
+
+    Where that does not mend it, an error result that says so.
+    """
+    sendable = made_sendable(result)
+    problems = _problems(call, sendable)
+    if not problems:
+        return sendable
+    worded = _in_words(sendable, problems)
+    return worded if not _problems(call, worded) else refused(call, problems[0].message)
+
+
+def refused(call: Block, why: str) -> Block:
+    """The result that tells Claude that the true one could not be sent."""
+    return error_result(call, REFUSED.format(why))
+
+
+def unsendable(call: Block, result: Block) -> list[Problem]:
+    """What the API would refuse of a result that was kept as it is; the paths are within the result."""
+    return [
+        replace(problem, path=problem.path.removeprefix("messages.2.content.0").lstrip("."))
+        for problem in _problems(call, result)
+    ]
+
+
+def _problems(call: Block, result: Block) -> list[Problem]:
+    asked = {"type": "tool_use", "id": call["id"], "name": "a_tool", "input": {}}
+    messages = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": [asked]},
+        {"role": "user", "content": [result]},
+    ]
+    found = check_request({"model": "", "messages": messages})
+    return [problem for problem in found if problem.path.startswith("messages.2.")]
+
+
+def _in_words(result: Block, problems: Iterable[Problem]) -> Block:
+    """The result with each part that a problem names replaced by what the problem says."""
+    content = result.get("content")
+    if not isinstance(content, list):
+        return result
+    said: dict[int, str] = {}
+    for problem in problems:
+        place = problem.path.split(".")
+        if len(place) > 5:  # messages.2.content.0.content.<part>
+            said.setdefault(int(place[5]), problem.message)
+    return {
+        **result,
+        "content": [
+            text_block(f"[{part['type']}: it cannot be shown to Claude: {said[at]}]") if at in said else part
+            for at, part in enumerate(content)
+        ],
+    }
