@@ -24,6 +24,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
     (
         *(
             "arguments",
+            "files",
             "conversation_base",
             "drive",
             "background",
@@ -47,9 +48,9 @@ PURE = ("model", "planning", "counting", "summaries", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 
 DOOR = {
-    "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "Marks", "MemoryStore",
-    "ModelCard", "Plan", "Recall", "Reply", "SashError", "ServerCompaction", "SlidingWindow", "SqliteStore",
-    "SteppedWindow", "Summarised", "Turn", "card", "check_request", "errors", "open", "simulator",
+    "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "File", "Marks",
+    "MemoryStore", "ModelCard", "Plan", "Recall", "Reply", "SashError", "ServerCompaction", "SlidingWindow",
+    "SqliteStore", "SteppedWindow", "Summarised", "Turn", "card", "check_request", "errors", "open", "simulator",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from sash.conversation import AsyncConversation, Conversation
 from sash.errors import SashError
 from sash.model.cards import ModelCard, card
 from sash.model.counts import Count
+from sash.model.files import File
 from sash.model.replies import Reply
 from sash.model.turns import Turn
 from sash.planning.plan import Plan
@@ -34,6 +35,7 @@ __all__ = [
     "Count",
     "Economic",
     "Everything",
+    "File",
     "Marks",
     "MemoryStore",
     "ModelCard",

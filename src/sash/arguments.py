@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from sash.errors import InvalidContent, InvalidOption, UnknownModel
+from sash.files import with_files
 from sash.flows.instruct import instruction
 from sash.model.blocks import as_blocks, dumps, plain
 from sash.model.cards import TABLE, ModelCard, Ttl
@@ -96,6 +97,8 @@ def body_options(checked: Mapping[str, Any]) -> dict[str, Any]:
 def draft_of(message: Any) -> Draft:
     if isinstance(message, Draft):
         return message
+    if isinstance(message, Mapping):
+        message = {**message, "content": with_files(message.get("content"))}
     found = plain(message)
     if not isinstance(found, dict) or found.get("role") not in ("user", "assistant", "system"):
         raise InvalidContent(f"not a message of user, assistant or system: {message!r:.80}", problem="role")

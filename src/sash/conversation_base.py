@@ -33,6 +33,7 @@ from sash.claude.structured import format_of, read
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption
+from sash.files import with_files
 from sash.flows import steps
 from sash.flows.ask import send
 from sash.flows.check import check
@@ -306,6 +307,7 @@ class ConversationBase:
                     problem="role",
                 )
             content = content.get("content")
+        content = with_files(content)
         if isinstance(content, list):
             content = [made_sendable(block) if is_result(block) else block for block in content]
         return (Draft(role="user", content=dumps(without_white_space(as_blocks(content))), speaker=speaker),)

@@ -52,6 +52,33 @@ def test_plan_sends_nothing(run: Run, tmp_path: Path) -> None:
     assert len(_turns(tmp_path / "a.db")) == 2
 
 
+def test_files_go_with_the_next_message(run: Run, tmp_path: Path) -> None:
+    """/attach PATH, several times; shown with kind and size; they go with one message, and with /plan's."""
+    for name, text in (("one.md", "Crate 9 is blue."), ("two.md", "Crate 8 is green.")):
+        (tmp_path / name).write_text(text)
+    output = _chat(run, tmp_path / "a.db", "/attach", f"/attach {tmp_path}/one.md", f'/attach "{tmp_path}/two.md"',
+                   "/plan", "What colour is crate 9?", "And crate 8?", "/attach")  # fmt: skip
+    assert output.count("Nothing is attached: /attach PATH") == 2
+    assert output.count("one.md: text/plain, about ") == 2 and output.count("two.md: ") == 1
+    assert "blue" in output.partition("What colour")[2] or "Crate 9 is blue" in output
+    first, _, second, _ = _turns(tmp_path / "a.db")
+    assert [block["type"] for block in first.blocks] == ["document", "document", "text"]
+    assert [block["type"] for block in second.blocks] == ["text"]
+
+
+def test_what_cannot_be_attached_keeps_the_chat(run: Run, tmp_path: Path) -> None:
+    """A missing or unreadable file is said at once; what is attached stays until it went, or /detach takes it back."""
+    (tmp_path / "notes.md").write_text("Crate 9 is blue. " * 40)
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04\0\0")
+    lines = ["/attach nowhere.png", f"/attach {tmp_path}/a.zip", f"/attach {tmp_path}/notes.md", "/detach", "Hello."]
+    output = _chat(run, tmp_path / "a.db", *lines)
+    assert "nowhere.png does not exist" in output and "save a document as PDF" in output
+    assert [block["type"] for block in _turns(tmp_path / "a.db")[0].blocks] == ["text"]
+    typed = f"/attach {tmp_path}/notes.md\nToo large.\n/attach\n"
+    small = run("chat", tmp_path / "b.db", "--simulator", "--id", "a", "--budget", "60", typed=typed)
+    assert "needs about" in small.output and small.output.count("notes.md: text/plain") == 2
+
+
 def test_usage_and_history(run: Run, tmp_path: Path) -> None:
     """/usage sums the requests; /history lists the newest turns with their numbers."""
     output = _chat(run, tmp_path / "a.db", "First thing.", "Second thing.", "/usage", "/history 2", "/help")

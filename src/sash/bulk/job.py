@@ -22,6 +22,7 @@ from sash.claude.clients import async_client
 from sash.conversation import AsyncConversation, Conversation
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound, SashError
+from sash.files import with_files
 from sash.flows.steps import ReadAnswered
 from sash.model.blocks import as_blocks, without_white_space
 from sash.model.cards import ModelCard, card
@@ -161,7 +162,7 @@ class Bulk:
             except NotFound:
                 pass
         content: Any = item.content.get("content") if isinstance(item.content, Mapping) else item.content
-        return preamble + counter.message("user", without_white_space(as_blocks(content)))
+        return preamble + counter.message("user", without_white_space(as_blocks(with_files(content))))
 
     def chat_of(self, client: Any) -> Callable[[str], AsyncConversation]:
         """Makes the conversations that the items are asked in."""

@@ -10,6 +10,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,7 +33,10 @@ from sash.cli.common import (
 from sash.cli.common import console as make_console
 from sash.conversation import Conversation
 from sash.conversation_base import DEFAULT_BUDGET
-from sash.errors import InvalidOption, NotFound, RemoteError, SashError
+from sash.counting.estimator import Estimator
+from sash.errors import CallerError, InvalidOption, NotFound, RemoteError, SashError, StoreError
+from sash.files import with_files
+from sash.model.blocks import Block
 from sash.model.cards import card
 from sash.model.replies import Reply
 from sash.planning.situation import Strategy
@@ -105,6 +109,7 @@ class Talk:
     def __init__(self, conversation: Conversation, database: str, console: Console) -> None:
         self.chat, self.console, self.database = conversation, console, database
         self.going = True
+        self.files: list[tuple[Path, Block]] = []
         self.commands: dict[str, tuple[Callable[[str], None], str]] = {
             "/plan": (self._plan, "[TEXT]  what the next request would look like; sends nothing"),
             "/usage": (self._usage, "what this conversation has used so far"),
@@ -112,6 +117,8 @@ class Talk:
             "/fork": (self._fork, "[N]  go on in a copy that ends with reply N (default: the newest)"),
             "/retry": (self._retry, "send a turn that got no answer again, or ask again after a reply cut short"),
             "/pin": (self._pin, "[N]  keep the exchange of turn N in every request (default: the newest)"),
+            "/attach": (self._attach, "[PATH]  send a file with your next message; without PATH: what is attached"),
+            "/detach": (self._detach, "take back what is attached"),
             "/help": (self._help, "this list"),
             "/quit": (self._quit, "leave; so does Ctrl-D"),
         }
@@ -154,10 +161,18 @@ class Talk:
     # ---- saying ---------------------------------------------------------------------------------
 
     def _say(self, text: str) -> None:
-        with self.chat.stream(text) as stream:
-            for piece in stream:
-                self._print_piece(piece)
+        content, attached, self.files = self._with_attached(text), self.files, []
+        try:
+            with self.chat.stream(content) as stream:
+                for piece in stream:
+                    self._print_piece(piece)
+        except (CallerError, StoreError):  # nothing was recorded
+            self.files = attached
+            raise
         self._print_end(stream.reply)
+
+    def _with_attached(self, text: str) -> str | list[Any]:
+        return [*(block for _, block in self.files), text] if self.files else text
 
     def _say_stopped(self) -> None:
         newest = self.chat.history(limit=1)
@@ -199,7 +214,25 @@ class Talk:
 
     def _plan(self, text: str) -> None:
         self._dim(f"If you now said {text or GO_ON!r}:")
-        self.console.print(escape(self.chat.plan(text or GO_ON).explain()))
+        self.console.print(escape(self.chat.plan(self._with_attached(text or GO_ON)).explain()))
+
+    def _attach(self, rest: str) -> None:
+        """Attach a file now, so that what is wrong with it is said now."""
+        if rest:
+            path = Path(rest.strip("'\"")).expanduser()
+            [block] = with_files(path)
+            self.files.append((path, block))
+        for path, block in self.files:
+            self._dim(f"{path.name}: {self._size(block)}")
+        self._dim("These go with your next message." if self.files else "Nothing is attached: /attach PATH")
+
+    def _size(self, block: Block) -> str:
+        count = Estimator.for_model(self.chat.card).message("user", [block])
+        return f"{block['source']['media_type']}, about {count.tokens:,} tokens"
+
+    def _detach(self, _: str) -> None:
+        self.files.clear()
+        self._dim("Nothing is attached.")
 
     def _usage(self, _: str) -> None:
         used = self.chat.usage()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +21,8 @@ from sash.errors import InvalidImport, InvalidOption
 from sash.flows.steps import CountTokens
 from sash.model.blocks import as_blocks, plain, text_block
 from sash.model.counts import ZERO, Count
+from sash.model.files import TEXT, File, file_block, media_type
 from sash.stores import SqliteStore
-
-IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
 
 
 @click.command()
@@ -46,7 +44,7 @@ def count(
     simulator: bool,
     as_json: bool,
 ) -> None:
-    """Count tokens offline: text files, JSON messages (a list, or {system, tools, messages}), images."""
+    """Count tokens offline: text files, JSON messages (a list, or {system, tools, messages}), images, PDF."""
     if (db is None) != (conversation is None):
         raise InvalidOption("--db and --id go together", option="--id", value=conversation)
     if not files and db is None:
@@ -64,16 +62,12 @@ def count(
 
 def read(path: Path) -> dict[str, Any]:
     """What a file holds, as a request without its model. Raises InvalidImport for JSON that is no request."""
-    if path.suffix.lower() in IMAGES:
-        return {"messages": [{"role": "user", "content": [_image(path)]}]}
-    text = path.read_bytes().decode(errors="replace")
+    data = path.read_bytes()
+    if media_type(data) not in ("", TEXT):
+        return {"messages": [{"role": "user", "content": [file_block(File(data, name=path.name), str(path))]}]}
+    text = data.decode(errors="replace")
     found = _messages(path, text) if path.suffix.lower() == ".json" else None
     return found or {"messages": [{"role": "user", "content": [text_block(text)]}], "text": text}
-
-
-def _image(path: Path) -> dict[str, Any]:
-    data = base64.b64encode(path.read_bytes()).decode()
-    return {"type": "image", "source": {"type": "base64", "media_type": IMAGES[path.suffix.lower()], "data": data}}
 
 
 def _messages(path: Path, text: str) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Content: what a caller passes, made into the list of plain JSON blocks that is recorded and sent.
 
-`as_blocks` accepts what the SDK accepts (a string, dicts, SDK objects) and always gives a list of
-blocks, so that a moving cache marker never changes a form. `dumps` is the exact JSON text that goes on
+`as_blocks` accepts what the SDK accepts (a string, dicts, SDK objects), strings among blocks, too, and always
+gives a list of blocks, so that a moving cache marker never changes a form. `dumps` is the exact JSON text that goes on
 the wire: compact, UTF-8 unescaped, keys in the order given (the order matters to the prompt cache).
 What a request may hold as a whole is not judged here: see `sash.planning.rules`.
 """
@@ -39,7 +39,7 @@ def as_blocks(content: Content) -> list[Block]:
     if isinstance(content, str):
         blocks = [text_block(plain(content))]
     elif isinstance(content, Iterable) and not isinstance(content, Mapping | bytes):
-        blocks = [plain(block) for block in content]
+        blocks = [text_block(plain(part)) if isinstance(part, str) else plain(part) for part in content]
     else:
         raise InvalidContent(
             f"content is a string or a list of blocks, not {type(content).__name__}", problem="content-type"
@@ -66,7 +66,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | set | frozenset):
         return [plain(item) for item in value]
     raise InvalidContent(
-        f"{type(value).__name__} cannot be sent as JSON: {value!r:.80}; pass str, numbers, lists, dicts or SDK objects",
+        f"{type(value).__name__} cannot be sent as JSON: {value!r:.80}; pass str, numbers, lists, dicts or SDK objects"
+        f"{', bytes as sash.File(data)' if isinstance(value, bytes | bytearray) else ''}",
         problem="not-json",
     )
 
@@ -111,12 +112,21 @@ def without_empty_text(blocks: Sequence[Block]) -> list[Block]:
     return [block for block in blocks if block.get("type") != "text" or block.get("text")]
 
 
-def readable(blocks: Sequence[Block]) -> str:
+def readable(blocks: Sequence[Mapping[str, Any]]) -> str:
     """The text of blocks as a person would search and read it: text, summaries, tool calls and results, no data."""
     return "\n".join(filter(None, (_readable_block(block) for block in blocks)))
 
 
-def _readable_block(block: Block) -> str:
+def _inside(source: Any) -> str:
+    """What a document's source says in text."""
+    if not isinstance(source, Mapping):
+        return ""
+    inner = source.get("data") if source.get("type") == "text" else source.get("content")
+    blocks = inner if isinstance(inner, list) else []
+    return inner if isinstance(inner, str) else readable([block for block in blocks if isinstance(block, Mapping)])
+
+
+def _readable_block(block: Mapping[str, Any]) -> str:
     kind = block.get("type")
     if kind == "text":
         return str(block.get("text") or "")
@@ -129,5 +139,5 @@ def _readable_block(block: Block) -> str:
         return str(block.get("content") or "")
     if kind in ("image", "document"):
         title = block.get("title")
-        return f"[{kind}{': ' + title if title else ''}]"
+        return "\n".join(filter(None, (f"[{kind}{': ' + title if title else ''}]", _inside(block.get("source")))))
     return ""

@@ -15,7 +15,7 @@ from typing import Any
 
 _START = 48
 """Bytes in which PNG, GIF and WebP say their size."""
-_HEADER = 256 * 1024
+HEADER = 256 * 1024
 """Bytes in which a JPEG does: it may carry a long profile before."""
 
 
@@ -37,7 +37,7 @@ def pixels(source: Mapping[str, Any]) -> tuple[int, int] | None:
     reader = next((reader for magic, reader in _READERS if head.startswith(magic)), None)
     if reader is None:
         return None
-    size = reader(decoded(source, _HEADER) if reader is _jpeg else head)
+    size = reader(decoded(source, HEADER) if reader is _jpeg else head)
     return size if size and min(size) > 0 else None
 
 

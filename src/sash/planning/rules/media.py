@@ -1,7 +1,7 @@
 """Rules about images, documents and the size of the whole body.
 
 Source: "Vision", "PDF support" and "Errors". Pixels are read from the head of base64 data; what stands
-behind a URL or a file id is unknown here, and so is the number of a PDF's pages.
+behind a URL or a file id is unknown here, and so are the pages of a PDF that cannot be read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sash.counting.media import pages
 from sash.model.images import pixels
 from sash.planning.rules.body import Body, Finding, Spot, as_mapping
 
@@ -63,6 +64,14 @@ def image_pixels(body: Body) -> Iterator[Finding]:
             yield spot.path, f"an image of {size[0]}x{size[1]} pixels among {len(images)}; at most {limit} a side"
 
 
+def pdf_pages(body: Body) -> Iterator[Finding]:
+    """600 pages of PDF in a request, or 100 on models with a small window ("PDF support")."""
+    sources = [_source(spot) for spot in body.blocks if spot.kind == "document"]
+    count, limit = sum(pages(source) or 0 for source in sources), body.card.max_pdf_pages
+    if count > limit:
+        yield "messages", f"{count} pages of PDF; {body.card.id} takes {limit} a request: send fewer"
+
+
 def body_size(body: Body) -> Iterator[Finding]:
     """32 MB of JSON."""
     try:
@@ -107,5 +116,6 @@ RULES = {
     "document-source": document_source,
     "image-bytes": image_bytes,
     "image-pixels": image_pixels,
+    "pdf-pages": pdf_pages,
     "body-size": body_size,
 }
