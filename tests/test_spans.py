@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sash import AsyncConversation, Conversation, SlidingWindow, simulator
+from sash import AsyncConversation, Conversation, ServerCompaction, SlidingWindow, Summarised, simulator
 from sash.claude.middleware import Meter
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace")
@@ -41,6 +41,28 @@ def test_plans_cuts_and_recall_leave_spans(traced: Any) -> None:
     plan = next(span for span in exporter.get_finished_spans() if span.name == "sash.plan")
     assert plan.attributes["gen_ai.conversation.id"] == "a" and plan.attributes["sash.tokens.expected"] > 0
     assert "slates" not in str([dict(span.attributes) for span in exporter.get_finished_spans()])
+
+
+@pytest.mark.parametrize(
+    ("purpose", "settings"),
+    [
+        ("summary", {"summarise": Summarised(tokens=600, ahead=False)}),
+        ("compaction", {"strategy": ServerCompaction()}),
+    ],
+)
+def test_every_request_for_a_summary_leaves_a_span(traced: Any, purpose: str, settings: Any) -> None:
+    """As many as were made, each saying what it was for; sends leave none of that kind."""
+    provider, exporter = traced
+    sim = simulator.Simulator()
+    with Conversation(id="a", client=sim.client(), clock=sim.clock.now, budget=4_000, keep=800, **settings,
+                      meter=Meter(tracer_provider=provider, provider=False)) as chat:  # fmt: skip
+        for number in range(40):
+            chat.send(f"Cake {number} is for table {number * 7}. " + "Please write that down. " * 12)
+        made = [summary for summary in chat.summaries() if summary.requests]
+    spans = [span for span in exporter.get_finished_spans() if span.name == "sash.summarise"]
+    assert made and len(spans) == sum(summary.requests for summary in made)
+    assert {span.attributes["sash.purpose"] for span in spans} == {purpose}
+    assert {span.attributes["gen_ai.conversation.id"] for span in spans} == {"a"}
 
 
 def test_text_stands_in_spans_where_it_was_asked_for(traced: Any) -> None:

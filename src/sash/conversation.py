@@ -336,7 +336,7 @@ class Conversation(ConversationBase):
         if self._claude is None:
             self._client = sync_client(first_client(self._keys, self._client, waits=False))
             client = with_middleware(self._client, self._layers.middleware(self._store))
-            self._claude = Claude(client, keyed(self._keys, client), whose=(self.namespace, self.id))
+            self._claude = Claude(client, keyed(self._keys, client))
         return self._performer()
 
     def _do(self, flow: Callable[[], Flow[R]]) -> R:
@@ -607,7 +607,7 @@ class AsyncConversation(ConversationBase):
     def _make_client(self) -> AsyncClaude:
         self._client = async_client(first_client(self._keys, self._client, waits=True))
         client = with_middleware(self._client, self._layers.middleware(self._store))
-        return AsyncClaude(client, keyed(self._keys, client), whose=(self.namespace, self.id))
+        return AsyncClaude(client, keyed(self._keys, client))
 
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:
         await self._open()

@@ -31,8 +31,8 @@ class Spans:
         if isinstance(step, MatchTurns | NearTurns):
             with self._span("sash.recall"):
                 yield
-        elif isinstance(step, Send | OpenStream) and step.wire.forecast is None:
-            with self._span("sash.summarise"):
+        elif isinstance(step, Send | OpenStream) and step.wire.purpose != "send":
+            with self._span("sash.summarise", **{"sash.purpose": step.wire.purpose}):
                 yield
         else:
             if isinstance(step, ReadWindow):
@@ -41,8 +41,9 @@ class Spans:
             if isinstance(step, BeginRequest):
                 self._planned(step)
 
-    def _span(self, name: str) -> Any:
-        return self._tracer.start_as_current_span(name, attributes={"gen_ai.conversation.id": self._conversation})
+    def _span(self, name: str, **facts: str) -> Any:
+        facts["gen_ai.conversation.id"] = self._conversation
+        return self._tracer.start_as_current_span(name, attributes=facts)
 
     def _planned(self, step: BeginRequest) -> None:
         """The plan that was just recorded, and the cut where it began an epoch."""

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash import AsyncConversation, Conversation
+from sash import AsyncConversation, Conversation, ServerCompaction, Summarised
+from sash.claude.adapter import Claude
 from sash.claude.keys import Key, KeyPool
 from sash.errors import AccessDenied, InvalidOption, Unavailable
-from sash.flows.steps import ReadHead
+from sash.flows.steps import OpenStream, ReadHead, Send
 from sash.limits import Limits
+from sash.model.answers import Wire
 from sash.model.keys import Place, Places
 from sash.simulator import HttpError, Overloaded, RateLimited, Simulator
 
@@ -45,6 +47,31 @@ def test_a_conversation_sticks_to_its_key(talk: Talk, path: Path) -> None:
         chat.send("Hello again.")
         assert used(chat) == [first, first]
     assert path.read_bytes().find(b"sk-ant-") == -1
+
+
+@pytest.mark.parametrize(
+    "settings", [{"strategy": ServerCompaction()}, {"summarise": Summarised(ahead=False)}], ids=str
+)
+def test_all_that_a_conversation_asks_goes_with_its_key(
+    talk: Talk, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sends, summaries and compactions alike, foreseen for its own accounts, and only a send may come from a memo."""
+    left: list[Wire] = []
+    perform = Claude.perform
+
+    def noted(self: Claude, step: Any) -> Any:
+        if isinstance(step, Send | OpenStream):
+            left.append(step.wire)
+        return perform(self, step)
+
+    monkeypatch.setattr(Claude, "perform", noted)
+    with talk(keys=[ONE, TWO, THREE], budget=4_000, keep=800, **settings) as chat:
+        for number in range(30):
+            chat.send(f"Crate {number} weighs {number * 7} stone. " + "Please write that down. " * 12)
+        assert {wire.key for wire in left} == set(used(chat))
+    assert len({wire.purpose for wire in left}) == 2
+    assert {wire.forecast.conversation for wire in left} == {chat.id}
+    assert all(wire.forecast.fresh == (wire.purpose != "send") for wire in left)
 
 
 def test_many_conversations_spread_over_the_keys(talk: Talk) -> None:

@@ -17,18 +17,14 @@ from sash.claude.keys import Clients
 from sash.errors import NotSupported
 from sash.flows.batch_steps import BATCH_STEPS
 from sash.flows.steps import CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
-from sash.limits.sizes import most_tokens
-from sash.model.answers import Answer, Wire
-from sash.model.forecast import Forecast, user_of
+from sash.model.answers import Answer
 
 
 class Claude:
     """Over an `Anthropic` client."""
 
-    def __init__(
-        self, client: Any, keyed: Mapping[str, Any] | None = None, *, whose: tuple[str, str] | None = None
-    ) -> None:
-        self.client, self._whose = client, whose
+    def __init__(self, client: Any, keyed: Mapping[str, Any] | None = None) -> None:
+        self.client = client
         self._clients = Clients(client, keyed)
 
     def perform(self, step: Step[Any]) -> Any:
@@ -39,11 +35,11 @@ class Claude:
             match step:
                 case Send():
                     create = _messages(self._clients.of(step.wire.key), step.wire.betas).create
-                    with forecasting(_foreseen(step.wire, self._whose)):
+                    with forecasting(step.wire.forecast):
                         return translate.answer(create(**translate.call_arguments(step.wire)))
                 case OpenStream():
                     open_stream = _messages(self._clients.of(step.wire.key), step.wire.betas).stream
-                    with forecasting(_foreseen(step.wire, self._whose)):
+                    with forecasting(step.wire.forecast):
                         return open_stream(**translate.call_arguments(step.wire)).__enter__()
                 case NextEvent():
                     raw = next(step.handle, None)
@@ -63,10 +59,8 @@ class Claude:
 class AsyncClaude:
     """Over an `AsyncAnthropic` client."""
 
-    def __init__(
-        self, client: Any, keyed: Mapping[str, Any] | None = None, *, whose: tuple[str, str] | None = None
-    ) -> None:
-        self.client, self._whose = client, whose
+    def __init__(self, client: Any, keyed: Mapping[str, Any] | None = None) -> None:
+        self.client = client
         self._clients = Clients(client, keyed)
 
     async def perform(self, step: Step[Any]) -> Any:
@@ -77,11 +71,11 @@ class AsyncClaude:
             match step:
                 case Send():
                     create = _messages(self._clients.of(step.wire.key), step.wire.betas).create
-                    with forecasting(_foreseen(step.wire, self._whose)):
+                    with forecasting(step.wire.forecast):
                         return translate.answer(await create(**translate.call_arguments(step.wire)))
                 case OpenStream():
                     open_stream = _messages(self._clients.of(step.wire.key), step.wire.betas).stream
-                    with forecasting(_foreseen(step.wire, self._whose)):
+                    with forecasting(step.wire.forecast):
                         return await open_stream(**translate.call_arguments(step.wire)).__aenter__()
                 case NextEvent():
                     raw = await anext(step.handle, None)
@@ -96,22 +90,6 @@ class AsyncClaude:
         except translate.error_types() as error:
             raise translate.remote_error(error) from error
         raise NotSupported(f"no way to perform {type(step).__name__}", feature=type(step).__name__)
-
-
-def _foreseen(wire: Wire, whose: tuple[str, str] | None) -> Forecast | None:
-    """The plan's forecast; for a request without a plan (a summary), a rough one for the same accounts."""
-    if wire.forecast is not None or whose is None:
-        return wire.forecast
-    most, (namespace, conversation) = most_tokens(wire.body), whose
-    return Forecast(
-        countable=most,
-        prompt=most,
-        output=int(wire.body.get("max_tokens") or 0),
-        namespace=namespace,
-        conversation=conversation,
-        user=user_of(wire.body),
-        priority="background",
-    )
 
 
 def _messages(client: Any, betas: tuple[str, ...]) -> Any:

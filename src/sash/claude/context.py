@@ -33,6 +33,12 @@ def forecast() -> Forecast | None:
     return _forecast.get()
 
 
+def purpose() -> str:
+    """What the request under way is for: "send", "summary", "compaction"; "request" where nobody said."""
+    known = _forecast.get()
+    return known.purpose if known is not None else "request"
+
+
 @contextmanager
 def fresh() -> Iterator[None]:
     """Have calls made inside answered anew, never from a memo."""

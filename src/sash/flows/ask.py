@@ -23,7 +23,7 @@ from sash.model.replies import Reply, after, each, joined
 from sash.model.turns import Draft
 from sash.planning.plan import Settings
 from sash.planning.situation import Decision, Situation, Strategy
-from sash.planning.strategies.around import Around
+from sash.planning.strategies.base import Guise
 
 MOST_PAUSES = 10
 """How often a paused reply is continued in one call."""
@@ -92,14 +92,11 @@ def _behind_a_cut(chat: Chat, settings: Settings, call: Call, first: Reply) -> F
     return after(first, replace(reply, notes=(FULL, *reply.notes)))
 
 
-@dataclass(frozen=True)
-class _Shorter(Around):
+@dataclass(frozen=True, repr=False)
+class _Shorter(Guise):
     """Cuts where `inner` would not have yet: to `keep`, or to half the view where that is less."""
 
     inner: Strategy
-
-    def __repr__(self) -> str:
-        return repr(self.inner)
 
     def decide(self, situation: Situation) -> Decision:
         before = situation.start or 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sash.counting.measure import Measure
 from sash.errors import BudgetExceeded
@@ -23,6 +22,7 @@ from sash.model.epochs import Marker
 from sash.model.turns import Attachment, Source, Turn, by_exchange
 from sash.planning.plan import Memory, Plan, Settings, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
+from sash.planning.strategies.base import Guise
 from sash.recall import Found, Recall, make_query, quoted
 
 LEAST = 40
@@ -159,18 +159,12 @@ def _with(
     return Attached(plan=plan, memory=memory, new=new, settings=settings, adds={turn.seq: measure})
 
 
-@dataclass(frozen=True)
-class _Settled:
+@dataclass(frozen=True, repr=False)
+class _Settled(Guise):
     """Keeps no more than was decided without the attachment, which weighs the same wherever the view starts."""
 
     inner: Strategy
     settled: Decision
-
-    def __repr__(self) -> str:
-        return repr(self.inner)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
 
     def decide(self, situation: Situation) -> Decision:
         found, settled = self.inner.decide(situation), self.settled

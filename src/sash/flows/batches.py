@@ -20,7 +20,7 @@ from sash.flows.backlog_steps import (
     ReadItems,
 )
 from sash.flows.batch_steps import NextResult, OpenResults, ReadBatch, RecentBatches, SubmitBatch
-from sash.flows.resting import Backlog, Collected, Counters, due, judged, kept, resting, sizer, wire
+from sash.flows.resting import Backlog, Collected, Counters, body, due, judged, kept, resting, sizer
 from sash.flows.steps import Flow, Now
 from sash.flows.summary_jobs import later
 from sash.flows.summary_steps import FailSummary
@@ -56,7 +56,7 @@ def submit(backlog: Backlog, counters: Counters) -> Flow[Submitted]:
         skipped += [one.id] if found.skipped else []
         if found.task is None:
             continue
-        item = BatchItem(custom_id=found.task.custom_id, body=wire(backlog, found.task.task).body)
+        item = BatchItem(custom_id=found.task.custom_id, body=body(backlog, found.task.task))
         if not group.takes(item):
             sent.append((yield from _send(backlog, group)))
             group = _Group()

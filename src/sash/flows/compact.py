@@ -15,6 +15,7 @@ from sash.flows.steps import Flow, LastRequest, Now, ReadWindow, Send
 from sash.flows.summary_jobs import Made, later, with_job
 from sash.flows.summary_steps import KeepSummary, SummaryTask
 from sash.flows.talk import Chat
+from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import Block, dumps
 from sash.model.epochs import Epoch
@@ -25,8 +26,8 @@ from sash.planning.compacting import DEMAND_BETA, betas_for, complete, most_of_b
 from sash.planning.making import Wish
 from sash.planning.plan import Settings
 from sash.planning.rules import check_request
-from sash.planning.strategies.around import part
 from sash.planning.strategies.server import ServerCompaction
+from sash.planning.traits import part
 from sash.planning.view import messages
 
 TIMEOUT = 600.0
@@ -68,7 +69,7 @@ def _made(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTa
     for piece in pieces or _backlog(chat, settings, task):
         if came.block is not None:  # a long backlog goes on from its last block
             piece = replace(piece, epoch=replace(piece.epoch, summary=_standing(came.block, task)))
-        answer = yield from Send(wire=_wire(piece, settings, own, last if shared else None))
+        answer = yield from Send(wire=_wire(chat, piece, settings, own, last if shared else None))
         came = came.then(answer, piece, most_of_block(settings.budget))
         if came.block is None:
             break
@@ -141,7 +142,7 @@ def _standing(block: Block, task: SummaryTask) -> Summary:
     return Summary(id=0, upto=task.upto, text=str(block["content"]), content=dumps([block]))
 
 
-def _wire(piece: _Piece, settings: Settings, own: ServerCompaction, last: LastRequest | None) -> Wire:
+def _wire(chat: Chat, piece: _Piece, settings: Settings, own: ServerCompaction, last: LastRequest | None) -> Wire:
     """The request; `last`: whose cache entries it may read."""
     numbered = messages(piece.turns, piece.epoch)
     reading = read_marker(numbered, last.sent.markers, last.first) if last else ()
@@ -150,7 +151,7 @@ def _wire(piece: _Piece, settings: Settings, own: ServerCompaction, last: LastRe
     problems = check_request(body, betas=betas, card=settings.card)
     if problems:
         raise NotSupported(f"no compaction: {problems[0].path}: {problems[0].message}", feature="compaction")
-    return Wire(body=body, betas=betas, headers=settings.headers, timeout=TIMEOUT)
+    return wire(chat, settings, body, purpose="compaction", betas=betas)
 
 
 def _judged(answer: Answer, piece: _Piece, most: int) -> tuple[Block | None, str]:

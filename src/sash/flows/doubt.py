@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from sash.errors import BudgetExceeded, RemoteError
 from sash.flows.steps import CountTokens, Flow
@@ -17,21 +16,20 @@ from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.planning.plan import Memory, Plan, Settings, make_plan
 from sash.planning.rules import count_params
-from sash.planning.situation import Decision, Situation
+from sash.planning.situation import Decision, Situation, Strategy
+from sash.planning.strategies.base import Guise
 
 PAUSE = 60.0
 """Seconds for which a rate-limited endpoint is left alone when it does not say how long."""
 
 
-@dataclass(frozen=True)
-class Stay:
+@dataclass(frozen=True, repr=False)
+class Stay(Guise):
     """Keeps the present view: used to have exactly that view counted."""
 
-    inner: object
-    as_is: ClassVar[bool] = True
+    as_is = True
 
-    def __repr__(self) -> str:
-        return repr(self.inner)
+    inner: Strategy
 
     def decide(self, situation: Situation) -> Decision:
         return Decision(start=situation.start or 0, rule="stay", reason="")

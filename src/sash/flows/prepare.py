@@ -25,6 +25,7 @@ from sash.model.epochs import Marker
 from sash.model.turns import Draft, Turn, spoken
 from sash.planning.plan import Memory, Plan, Settings, make_plan
 from sash.planning.rules import check_request
+from sash.planning.traits import traits
 
 REACH = 6
 """Characters read back for each token of budget when a view is made anew: more than any text needs."""
@@ -75,7 +76,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
             preamble=settings.preamble,
             base=chat.counter.base,
             near=settings.key.near,
-            reach=None if getattr(settings.strategy, "ignores_budget", False) else REACH * settings.budget,
+            reach=None if traits(settings.strategy).ignores_budget else REACH * settings.budget,
         )
     settings = replace(settings, fresh=settings.fresh or loaded.head.fresh or _elsewhere(loaded, settings))
     now = yield from Now()

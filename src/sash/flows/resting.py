@@ -17,7 +17,8 @@ from sash.flows.summarise import asking, findings, most_of, said_in
 from sash.flows.summary_jobs import later
 from sash.flows.summary_steps import BeginSummary, FailSummary, KeepSummary, SummaryTask
 from sash.flows.talk import Counter
-from sash.model.answers import Answer, Wire
+from sash.flows.wires import wire_for
+from sash.model.answers import Answer
 from sash.model.blocks import dumps, text_block
 from sash.model.cards import card as card_of
 from sash.model.turns import Turn, by_exchange, spoken
@@ -135,7 +136,7 @@ def _finished(exchange: Sequence[Turn]) -> bool:
     return bool(said) and said[-1].role == "assistant" and said[-1].state == "answered"
 
 
-def wire(backlog: Backlog, task: SummaryTask) -> Wire:
+def body(backlog: Backlog, task: SummaryTask) -> dict[str, Any]:
     """The request for a summary of what is left of the previous one and of the turns."""
     asked = ask(task.parent.text if task.parent else "", task.turns, backlog.limit)
     return asking(card_of(backlog.by), asked.system, asked.content, backlog.limit)
@@ -196,13 +197,16 @@ def at_once(backlog: Backlog, counters: Counters) -> Flow[Collected]:
     for one in (yield from resting(backlog)):
         found = yield from due(backlog, one, counters)
         if found.task is not None:
-            total += yield from _asked(backlog, found.task, counters)
+            total += yield from _asked(backlog, one, found.task, counters)
     return total
 
 
-def _asked(backlog: Backlog, item: BatchTask, counters: Counters) -> Flow[Collected]:
+def _asked(backlog: Backlog, one: Resting, item: BatchTask, counters: Counters) -> Flow[Collected]:
+    asked = body(backlog, item.task)
     try:
-        answer = yield from Send(wire=wire(backlog, item.task))
+        answer = yield from Send(
+            wire=wire_for(card_of(backlog.by), asked, conversation=one.id, namespace=one.namespace)
+        )
     except Exception as error:
         now = yield from Now()
         task = item.task

@@ -31,10 +31,10 @@ from sash.flows.steps import (
     Snapshot,
 )
 from sash.flows.talk import Chat
+from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import dumps, without_empty_text
 from sash.model.counts import Count
-from sash.model.forecast import Forecast, user_of
 from sash.model.replies import Reply
 from sash.model.turns import Draft, State, spoken
 from sash.model.usage import Usage
@@ -65,19 +65,22 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
     prepared, done = yield from prepare_covered(chat, drafts, settings)
     plan = prepared.plan
     begun = yield from begin(chat, prepared, settings)
-    wire = Wire(
-        body=plan.body,
+    ready = wire(
+        chat,
+        settings,
+        plan.body,
+        purpose="send",
+        prompt=plan.expected.upper,
+        read=plan.expected.read,  # as expected, while everything else is at its upper bound
         betas=plan.sent.betas,
-        headers=settings.headers,
         timeout=call.timeout,
-        key=settings.key.name,
-        forecast=_forecast(chat, plan, settings, begun),
+        request=begun.request,
     )
     try:
         if call.stream or (settings.max_tokens > STREAM_ABOVE and call.timeout is None):
-            answer = yield from _streamed(wire, emit=call.stream)
+            answer = yield from _streamed(ready, emit=call.stream)
         else:
-            answer = yield from Send(wire=wire)
+            answer = yield from Send(wire=ready)
     except _Cut as cut:
         yield from _finish(prepared, begun, cut.partial, settings, error=type(cut.error).__name__)
         raise _interrupted(cut, begun) from cut.error
@@ -89,25 +92,6 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
     hold = call.again and answer.stop_reason == WINDOW_FULL and can_cut(plan)
     reply = yield from _finish(prepared, begun, answer, settings, hold=hold)
     return replace(reply, notes=(*done, *reply.notes))
-
-
-def _forecast(chat: Chat, plan: Plan, settings: Settings, begun: Begun) -> Forecast:
-    """What the request may use: the cache is read as expected, everything else is at its upper bound."""
-    expected = plan.expected
-    return Forecast(
-        countable=max(0, expected.upper - expected.read),
-        prompt=expected.upper,
-        output=settings.max_tokens,
-        card=settings.card,
-        conversation=chat.id,
-        namespace=chat.namespace,
-        user=user_of(plan.body),
-        request=begun.request,
-        fresh=chat.anew,
-        key=settings.key.name,
-        priority=chat.priority,
-        patience=chat.patience,
-    )
 
 
 def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
@@ -142,9 +126,9 @@ class _Cut(Exception):
         self.partial, self.error = partial, error
 
 
-def _streamed(wire: Wire, *, emit: bool) -> Flow[Answer]:
+def _streamed(ready: Wire, *, emit: bool) -> Flow[Answer]:
     """Receive a stream to its end. Raises _Cut when it ends early but left something worth keeping."""
-    handle = yield from OpenStream(wire=wire)
+    handle = yield from OpenStream(wire=ready)
     failure: BaseException | None = None
     try:
         while (event := (yield from NextEvent(handle=handle))) is not None:

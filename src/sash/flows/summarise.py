@@ -19,24 +19,22 @@ from sash.flows.steps import Flow, Now, ReadWindow, Send
 from sash.flows.summary_jobs import Made, later, with_job
 from sash.flows.summary_steps import KeepSummary, ReadSummaries, SummaryTask
 from sash.flows.talk import Chat
+from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
 from sash.model.blocks import Block, dumps
 from sash.model.cards import ModelCard
 from sash.model.cards import card as card_of
-from sash.model.forecast import Forecast
 from sash.model.summaries import SummaryRecord, Way
 from sash.model.turns import Draft, Turn
 from sash.model.usage import Usage
 from sash.planning.making import Wish, limit_of
 from sash.planning.plan import Settings, make_plan
 from sash.planning.rules import check_request
-from sash.planning.strategies.around import part
 from sash.planning.strategies.summarised import Summarised
+from sash.planning.traits import part
 from sash.planning.view import assemble
 from sash.summaries import PROMPT_VERSION, Verdict, ask, ask_warm, facts_of, judge, render, split
 
-TIMEOUT = 120.0
-"""Seconds for one request."""
 CAUTION = 0.7
 """The share of a price cliff, or of a window, that one piece of a backlog may take: its size is estimated."""
 
@@ -140,15 +138,16 @@ def _sizer(chat: Chat) -> Callable[[str], int]:
 def _by_model(chat: Chat, settings: Settings, own: Summarised, task: SummaryTask, limit: int) -> Flow[_Draft]:
     """In pieces where the backlog passes the model's price cliff or window, each one going on from the last."""
     card, size = card_of(own.by), _sizer(chat)
+    other = replace(settings, card=card, headers={})
     previous = task.parent.text if task.parent else ""
     usage, cost, requests = Usage(), 0.0, 0
     verbatim: tuple[int, ...] = ()
     verdict: Verdict | None = None
     for piece in split(task.turns, most_of(card, limit), size):
         asked = ask(previous, piece, limit)
-        wire = asking(card, asked.system, asked.content, limit)
         tokens = size(asked.system) + sum(size(str(block.get("text", ""))) for block in asked.content)
-        answer = yield from Send(wire=_foretold(chat, settings, card, wire, tokens))
+        body = asking(card, asked.system, asked.content, limit)
+        answer = yield from Send(wire=wire(chat, other, body, purpose="summary", prompt=tokens))
         requests, used = requests + 1, Usage.billed(answer.usage)
         usage, cost = usage + used, cost + (card.cost(used) if card.prices else 0.0)
         verdict = _judged(own, answer, previous, piece, limit, size)
@@ -196,32 +195,15 @@ def most_of(card: ModelCard, limit: int) -> int:
     return max(1_000, int(CAUTION * min(card.cliff or card.window, card.window)) - 3 * limit)
 
 
-def asking(card: ModelCard, system: str, content: Sequence[Block], limit: int) -> Wire:
-    """The request to a model that reads `content`, thinking as little as it may."""
+def asking(card: ModelCard, system: str, content: Sequence[Block], limit: int) -> dict[str, Any]:
+    """The body of a request to a model that reads `content`, thinking as little as it may."""
     body: dict[str, Any] = {"model": card.id, "max_tokens": min(card.max_output, 2 * limit + _thoughts(card))}
     body["system"] = [{"type": "text", "text": system}]
     body["messages"] = [{"role": "user", "content": list(content)}]
     mode = _least_thinking(card)
     if mode:
         body["thinking"] = {"type": mode}
-    return Wire(body=body, timeout=TIMEOUT)
-
-
-def _foretold(chat: Chat, settings: Settings, card: ModelCard, wire: Wire, tokens: int) -> Wire:
-    """The request as limits and ceilings see it: `tokens` prompt tokens, sent with its key, no memo's."""
-    forecast = Forecast(
-        countable=tokens,
-        prompt=tokens,
-        output=int(wire.body["max_tokens"]),
-        card=card,
-        conversation=chat.id,
-        namespace=chat.namespace,
-        fresh=True,
-        key=settings.key.name,
-        priority=chat.priority,
-        patience=chat.patience,
-    )
-    return replace(wire, key=settings.key.name, forecast=forecast)
+    return body
 
 
 def _least_thinking(card: ModelCard) -> str:
@@ -244,10 +226,10 @@ def _warm(
 ) -> Flow[_Draft | None]:
     """The same prefix, tools and options, one more user turn, nothing of it recorded; None where that is not legal."""
     previous = task.parent.text if task.parent else ""
-    wire = yield from _side_branch(chat, settings, ask_warm(previous, task.turns[-1], limit), limit)
-    if wire is None:
+    ready = yield from _side_branch(chat, settings, ask_warm(previous, task.turns[-1], limit), limit)
+    if ready is None:
         return None
-    answer = yield from Send(wire=wire)
+    answer = yield from Send(wire=ready)
     usage = Usage.billed(answer.usage)
     verdict = _judged(own, answer, previous, task.turns, limit, size)
     cost = settings.card.cost(usage) if settings.card.prices else None
@@ -286,5 +268,4 @@ def _side_branch(chat: Chat, settings: Settings, content: Sequence[Block], limit
     body = assemble(plan.epoch, plan.numbered, replace(plan.sent, markers=markers))
     if plan.cut or not markers or check_request(body, betas=plan.sent.betas, card=settings.card):
         return None
-    wire = Wire(body=body, betas=plan.sent.betas, headers=settings.headers, timeout=TIMEOUT)
-    return _foretold(chat, settings, settings.card, wire, plan.prompt.upper)
+    return wire(chat, settings, body, purpose="summary", prompt=plan.prompt.upper, betas=plan.sent.betas)

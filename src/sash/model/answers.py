@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sash.model.blocks import Block
-from sash.model.forecast import Forecast
+from sash.model.forecast import Forecast, Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,15 @@ class Wire:
     betas: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
-    key: str = ""
-    """the name of the key to send it with; "": the client's own"""
-    forecast: Forecast | None = None
+    forecast: Forecast
     """what limits and ceilings are reserved by"""
+
+    @property
+    def purpose(self) -> Purpose:
+        """What it is for."""
+        return self.forecast.purpose
+
+    @property
+    def key(self) -> str:
+        """The name of the key to send it with; "": the client's own."""
+        return self.forecast.key

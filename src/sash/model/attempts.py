@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sash.model.forecast import Purpose
 from sash.model.usage import Usage
 
 Holder = Literal["", "limit", "breaker", "ceiling", "memo", "retries"]
@@ -21,6 +22,7 @@ class Attempted:
     conversation: str = ""
     request: int | None = None
     """the row of the request log"""
+    purpose: Purpose = "send"
     retry: int = 0
     """how many attempts at the same call came before"""
     status: int | None = None

@@ -14,6 +14,8 @@ from sash.model.cards import ModelCard, Price
 from sash.model.usage import Usage
 
 Priority = Literal["interactive", "background"]
+Purpose = Literal["send", "summary", "compaction"]
+"""What a request is for: what somebody said, a summary of what was said before, the same made by the API itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Forecast:
     """all input tokens, at their upper bound"""
     output: int
     """the most output tokens: `max_tokens`"""
+    purpose: Purpose = "send"
     card: ModelCard | None = None
     """the model's, with its prices; None: the table's"""
     conversation: str = ""

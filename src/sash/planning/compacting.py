@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.turns import Turn, spoken
-from sash.planning.strategies.around import parts
+from sash.planning.traits import traits
 from sash.planning.view import Message, alone, assemble, message
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _CLASHING = ("stop_sequences", "context_management")
 
 def asks_server(strategy: object) -> bool:
     """Whether a strategy, or one inside it, has the API compact."""
-    return any(getattr(one, "server", False) for one in parts(strategy))
+    return traits(strategy).server
 
 
 def most_of_block(budget: int) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sash.model.turns import Turn, spoken
 from sash.planning.situation import Situation, Size
+from sash.planning.traits import traits
 
 if TYPE_CHECKING:
     from sash.planning.plan import Memory, Settings
@@ -23,8 +24,14 @@ def giving_way(
 ) -> frozenset[tuple[int, str]]:
     """Results of the newest turn that have to give way beside those that do already, by seq and call id."""
     newest = spoken(group)[-1]
-    whole = any(getattr(settings.strategy, trait, False) for trait in ("as_is", "ignores_budget"))
-    if whole or newest.role != "user" or newest.plain or shape.decision.start != situation.newest:
+    told = traits(settings.strategy)
+    if (
+        told.as_is
+        or told.ignores_budget
+        or newest.role != "user"
+        or newest.plain
+        or shape.decision.start != situation.newest
+    ):
         return frozenset()
     if not _over(shape.prompt, situation.limit, memory.bounded) or newest.seq in shape.relief.cleared:
         return frozenset()

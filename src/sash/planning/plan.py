@@ -29,6 +29,7 @@ from sash.planning.oversize import giving_way
 from sash.planning.relief import Shape, relieve, tool_results, words
 from sash.planning.rules import has_thinking, open_calls, waiting_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
+from sash.planning.traits import traits
 from sash.planning.view import Forms, Message, assemble, bare, messages
 
 CLEARING_BETA = "context-management-2025-06-27"
@@ -260,7 +261,7 @@ def _smaller(memory: Memory, newest: Turn, more: frozenset[tuple[int, str]], kno
 def _as_summarised(memory: Memory, groups: Sequence[Sequence[Turn]], strategy: Strategy) -> Memory:
     """What a cut would bring in front: the summary, with the exchanges it wants kept, where the strategy has one."""
     summary = memory.summary
-    if not getattr(strategy, "summarises", False):
+    if not traits(strategy).summarises:
         return replace(memory, summary=None, summary_size=ZERO)
     if summary is None or not summary.verbatim:
         return memory
@@ -306,7 +307,7 @@ def _situation(
         parts = [*(known[turn.seq] for turn in _present(memory, groups)), *older.values()]
         stay = _size(memory.fixed + memory.present_size) + _sum(parts)
     pinned = frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins)
-    clears = getattr(settings.strategy, "clears", False)
+    told = traits(settings.strategy)
     situation = Situation(
         exchanges=exchanges,
         start=start,
@@ -319,8 +320,8 @@ def _situation(
         attached=_sum(older.values()),
         recalled=_size(recalled),
         pinned=pinned,
-        results=tuple(tool_results(memory, groups, known, start or 0, pinned)) if clears else (),
-        budget=settings.card.window if getattr(settings.strategy, "ignores_budget", False) else settings.budget,
+        results=tuple(tool_results(memory, groups, known, start or 0, pinned)) if told.clears else (),
+        budget=settings.card.window if told.ignores_budget else settings.budget,
         keep=settings.keep,
         max_tokens=settings.max_tokens,
         card=settings.card,

@@ -22,6 +22,7 @@ from sash.model.turns import Turn, spoken
 from sash.planning.compacting import before_block, ignored, keeps_thinking
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Decision, Situation, Size, ToolResults
+from sash.planning.traits import traits
 
 if TYPE_CHECKING:
     from sash.planning.plan import Memory, Settings
@@ -106,7 +107,7 @@ class _Relieving:
         self.present = memory.epoch.relief if memory.epoch else Relief()
         self.single = self.present.results | memory.giving
         self.run = spoken(groups[-1])
-        self.as_is = bool(getattr(settings.strategy, "as_is", False))
+        self.as_is = traits(settings.strategy).as_is
 
     def shape(self) -> Shape:
         """As decided where that fits; else the least that makes it fit."""

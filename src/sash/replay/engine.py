@@ -17,6 +17,7 @@ from sash.model.cards import ModelCard
 from sash.model.turns import Exchange
 from sash.model.usage import Usage
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy
+from sash.planning.traits import traits
 from sash.replay.billing import BareCache
 from sash.replay.clairvoyant import Promise, promise
 from sash.replay.traces import Trace
@@ -116,7 +117,7 @@ class _Player:
         self.cuts = self.broken = self.over = 0
         self.verbatim: list[int] = []
         self.points: list[Point] | None = [] if keep_points else None
-        self.everything = bool(getattr(strategy, "ignores_budget", False))
+        self.everything = traits(strategy).ignores_budget
 
     def play(self, i: int) -> None:
         """Decide, send and bill request `i`."""

@@ -105,6 +105,7 @@ class Meter(PerAttempt):
                     namespace=known.namespace if known else "",
                     conversation=known.conversation if known else "",
                     request=known.request if known else None,
+                    purpose=known.purpose if known else "send",
                     retry=request.retries_taken,
                     status=status,
                     error=error,
@@ -218,6 +219,7 @@ def _instruments(provider: Any) -> Callable[[Attempted], None]:
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": "anthropic",
             "gen_ai.request.model": attempted.model,
+            "sash.purpose": attempted.purpose,
         }
         if attempted.held_by:
             held.add(1, {**facts, "sash.held_by": attempted.held_by})

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from sash.claude.context import note
+from sash.claude.context import note, purpose
 from sash.claude.middleware.base import Attempt, Body, Next, PerAttempt
 from sash.errors import Unavailable
 from sash.limits.headers import retry_after
@@ -49,8 +49,9 @@ class Retries(PerAttempt):
         if not why and not self._may_retry():
             why = "the retry budget is spent"
         log.info(
-            "attempt %d failed with %d%s",
+            "attempt %d of a %s failed with %d%s",
             request.retries_taken + 1,
+            purpose(),
             response.status_code,
             f"; no retry: {why}" * bool(why),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from sash.errors import InvalidOption
 from sash.planning.situation import Decision, Situation, Size, Strategy, ToolResults
-from sash.planning.strategies.around import Around
+from sash.planning.strategies.base import Around
 from sash.planning.strategies.stepped import SteppedWindow
 
 

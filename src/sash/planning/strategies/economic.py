@@ -16,7 +16,7 @@ from sash.errors import InvalidOption
 from sash.model.cards import Ttl
 from sash.planning.economics import Frame, Habits, Way, prior, rates, ways
 from sash.planning.situation import Decision, Marks, Situation
-from sash.planning.strategies.named import Named
+from sash.planning.strategies.base import Named
 from sash.planning.strategies.stepped import SteppedWindow
 
 BOUNDARIES = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sash.planning.situation import Decision, Situation
-from sash.planning.strategies.named import Named
+from sash.planning.strategies.base import Named
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar
 
 from sash.errors import InvalidOption
 from sash.planning.situation import Decision, Situation, Strategy
-from sash.planning.strategies.around import Around
+from sash.planning.strategies.base import Around
 from sash.planning.strategies.economic import Economic
+from sash.planning.traits import traits
 
 BREAKER = 3
 """Failures in a row after which a cut does not wait for a block before its time has come."""
@@ -28,7 +28,7 @@ class ServerCompaction(Around):
     """
 
     summarises = True
-    server: ClassVar[bool] = True
+    server = True
 
     inner: Strategy = field(default_factory=Economic)
     keep: int | None = None
@@ -36,7 +36,7 @@ class ServerCompaction(Around):
     tokens: int = USUAL
 
     def __post_init__(self) -> None:
-        if getattr(self.inner, "summarises", False):
+        if traits(self.inner).summarises:
             raise InvalidOption("ServerCompaction(inner=...) has summaries already", option="inner", value=self.inner)
         if len(self.instructions or "") > MAX_INSTRUCTIONS:
             raise InvalidOption(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sash.errors import InvalidOption
 from sash.planning.situation import Decision, Situation
-from sash.planning.strategies.named import Named
+from sash.planning.strategies.base import Named
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)

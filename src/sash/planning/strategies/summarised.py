@@ -9,8 +9,9 @@ from sash.errors import InvalidOption
 from sash.model.cards import card
 from sash.planning.making import Making, limit_of, making
 from sash.planning.situation import Decision, Situation, Strategy
-from sash.planning.strategies.around import Around
+from sash.planning.strategies.base import Around
 from sash.planning.strategies.economic import Economic
+from sash.planning.traits import traits
 
 BREAKER = 3
 """Failures in a row after which not even a forced cut waits for a summary before its time has come."""
@@ -45,7 +46,7 @@ class Summarised(Around):
         for name, value, least in (("tokens", self.tokens, 64), ("keep", self.keep, 0)):
             if value is not None and value < least:
                 raise InvalidOption(f"Summarised({name}={value}): use at least {least}", option=name, value=value)
-        if getattr(self.inner, "summarises", False):
+        if traits(self.inner).summarises:
             raise InvalidOption("Summarised(inner=...) has summaries already", option="inner", value=self.inner)
 
     def __repr__(self) -> str:
@@ -112,7 +113,7 @@ def summarising(asked: bool | str | Summarised, strategy: Strategy | None) -> St
     if isinstance(asked, Summarised):
         return asked if strategy is None else replace(asked, inner=strategy)
     inner = strategy or Economic()
-    if asked is False or (asked is True and getattr(inner, "summarises", False)):
+    if asked is False or (asked is True and traits(inner).summarises):
         return inner
     if asked is not True and not isinstance(asked, str):
         raise InvalidOption(

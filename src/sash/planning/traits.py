@@ -1,0 +1,47 @@
+"""What a strategy says of itself beside what it decides, and how to find one inside another.
+
+A strategy of yours need not inherit anything: what neither it nor its `inner` says is False. This is the one place
+where that is looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What holds for a strategy: it, or one inside it, says so by an attribute of that name."""
+
+    clears: bool = False
+    """it clears tool results, and wants to see their sizes (`Situation.results`)"""
+    ignores_budget: bool = False
+    """all may be sent that fits the model's window"""
+    summarises: bool = False
+    """something stands in front for what left the view"""
+    server: bool = False
+    """... made by the API itself"""
+    as_is: bool = False
+    """the view stays as it is, too large or not: it is only to be counted, or read once more"""
+
+
+def traits(strategy: object) -> Traits:
+    """The traits of a strategy and of those inside it."""
+    chain = list(parts(strategy))
+    return Traits(**{trait.name: any(getattr(one, trait.name, False) for one in chain) for trait in fields(Traits)})
+
+
+def parts(strategy: object) -> Iterator[object]:
+    """The strategy and those inside it, from the outside in."""
+    while strategy is not None:
+        yield strategy
+        strategy = getattr(strategy, "inner", None)
+
+
+def part(strategy: object, kind: type[P]) -> P | None:
+    """The outermost part of a strategy that is of a kind; None where there is none."""
+    return next((found for found in parts(strategy) if isinstance(found, kind)), None)
