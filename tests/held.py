@@ -5,10 +5,12 @@ Each function takes the body, or the rebuilt request with its recorded turns, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sash.flows.branch import PastRequest
+from sash.model.blocks import dumps
 from sash.model.turns import Turn
 
 THOUGHTS = ("thinking", "redacted_thinking")
@@ -116,6 +118,27 @@ def pins_stand(past: PastRequest, exchanges: Sequence[Sequence[Turn]]) -> None:
             assert turn.id in there, (past.number, turn)
             results = [block for block in turn.blocks if block["type"] == "tool_result"]
             assert bare([sent[block["tool_use_id"]] for block in results]) == bare(results)
+
+
+def not_said(past: PastRequest, content: str) -> None:
+    """No text of the turn with this (former) content is sent, unless another turn of the view says the same."""
+    live = " ".join(turn.content for turn in past.turns)
+    sent = dumps(past.body)
+    for text in _texts(json.loads(content)):
+        assert text not in sent or text in live, f"forgotten, and sent: {text[:60]}"
+
+
+def is_gap(content: str) -> bool:
+    """Whether nothing but the shape is left of a turn."""
+    return all(text in ("", "[redacted]") for text in _texts(json.loads(content)))
+
+
+def _texts(blocks: Iterable[Block]) -> Iterator[str]:
+    """The texts of blocks, as JSON has them: without quotation marks."""
+    for block in blocks:
+        for key in ("text", "thinking", "content"):
+            if isinstance(text := block.get(key), str):
+                yield dumps(text)[1:-1]
 
 
 def bare(value: Any) -> Any:

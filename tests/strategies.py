@@ -1,11 +1,14 @@
-"""Hypothesis generators: operations of a walk, window strategies, budgets, content."""
+"""Hypothesis generators: window strategies, the operations of a walk, and whole walks with their settings."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from hypothesis import strategies as st
 
+from sash import Recall
 from sash.planning import strategies as windows
 
 WINDOWS: dict[str, Any] = {
@@ -30,7 +33,9 @@ for _name in windows.__all__:
         WINDOWS[_name.lower()] = _class()
 
 BUDGETS = (1_500, 3_000, 8_000, 32_000)
-SYSTEMS = (None, "Be brief.", "You keep the harbour books and answer for every crate. " * 60)
+LONG = "You keep the harbour books and answer for every crate. " * 60
+RECALLS = [Recall(tokens=100), Recall(tokens=500), Recall(tokens=500, each=100)]
+SYSTEMS = (None, "Be brief.", LONG)
 
 sizes = st.sampled_from([3, 20, 120, 400])
 places = st.integers(0, 60)
@@ -46,6 +51,8 @@ operations = st.one_of(
     _operation("send", sizes),
     _operation("stream", sizes),
     _operation("rate_limited"),
+    _operation("overloaded"),
+    _operation("key_refused"),
     _operation("rejected"),
     _operation("refused"),
     _operation("stopped"),
@@ -54,9 +61,11 @@ operations = st.one_of(
     _operation("call_tool", st.booleans()),
     _operation("answer_call"),
     _operation("call_tools", st.lists(st.booleans(), min_size=1, max_size=3), st.sampled_from([25, 400, 3_000])),
+    _operation("calls_overloaded", st.lists(st.booleans(), min_size=1, max_size=2)),
     _operation("run_tools", st.integers(1, 6), sizes),
     _operation("run_tools", st.integers(1, 4), sizes, st.integers(1, 6)),
     _operation("die", st.sampled_from(["begin_request", "finish_request"]), sizes),
+    _operation("die_and_change", st.sampled_from(["begin_request", "finish_request"]), st.booleans(), st.booleans()),
     _operation("show", st.integers(0, 2)),
     _operation("instruct"),
     _operation("change_model", st.integers(0, 4), st.integers(0, 2)),
@@ -67,15 +76,60 @@ operations = st.one_of(
     _operation("change_system_in_a_tool_run"),
     _operation("fork", places),
     _operation("edit", places),
+    _operation("say_again", places),
     _operation("regenerate"),
     _operation("retry"),
     _operation("withdraw"),
     _operation("pin", places, st.booleans()),
+    _operation("redact", places),
     _operation("change_system"),
     _operation("restart"),
+    _operation("another_sends", sizes),
+    _operation("no_summary", st.integers(0, 4), sizes),
     _operation("wait", st.sampled_from([1, 100, 301, 4_000])),
     _operation("dry_run"),
 )
-"""One thing a user does: a method of `Walk` and its arguments."""
+"""One thing a user does: a method of `walks.Walk` and its arguments."""
 
 walks = st.lists(operations, min_size=1, max_size=14)
+
+
+@dataclass(frozen=True, repr=False)
+class Afternoon:
+    """A whole walk: who takes it, under which settings, and its steps."""
+
+    window: str
+    """a key of `WINDOWS`"""
+    steps: Sequence[tuple[Any, ...]]
+    budget: int = 8_000
+    system: str | None = "Be brief."
+    recall: Recall | None = None
+    memo: bool = False
+    fallback: bool = False
+    keys: bool = False
+
+    def __repr__(self) -> str:
+        shown = [f"{f.name}={self._shown(f.name)}" for f in fields(self)[2:] if getattr(self, f.name) != f.default]
+        return f"Afternoon({', '.join([repr(self.window), repr(list(self.steps)), *shown])})"
+
+    def _shown(self, name: str) -> str:
+        value = getattr(self, name)
+        return "LONG" if value == LONG else repr(value)
+
+
+def afternoons(window: str) -> st.SearchStrategy[Afternoon]:
+    """Walks under one strategy. Most of what can be switched on is off, so that each is met alone and with others."""
+    seldom = st.sampled_from([False, False, False, True])
+    return st.builds(
+        Afternoon,
+        window=st.just(window),
+        steps=walks,
+        budget=st.sampled_from(BUDGETS) | st.integers(900, 40_000) | st.integers(900, 3_000),
+        system=st.sampled_from(SYSTEMS),
+        recall=st.sampled_from(
+            [None, None, None, Recall(tokens=100), Recall(tokens=500), Recall(tokens=500, each=100)]
+        ),
+        memo=seldom,
+        fallback=seldom,
+        keys=seldom,
+    )

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation
+from sash.errors import InvalidContent
 from sash.model.blocks import dumps
 from sash.model.turns import Draft
 from sash.planning.check import is_note
@@ -158,6 +159,23 @@ def test_a_file_that_was_damaged_can_be_repaired(talk: Talk, path: Path, sim: Si
     again.send("three")
     assert sim.messages[-1].status == 200
     assert len(sim.messages[-1].body["messages"]) == 4
+
+
+def test_a_request_is_judged_as_a_whole_each_time(talk: Talk, path: Path, sim: Simulator) -> None:
+    """What was sent before is judged again: a file that was damaged meanwhile, far from the view's end, is noticed."""
+    chat = talk()
+    sim.script([[text("Let me see."), call("t1")]])
+    chat.send("Look.", tools=[TOOL])
+    chat.submit({"t1": "found"})
+    for number in range(12):
+        chat.send(f"Question {number}")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE turns SET state = 'withdrawn' WHERE seq = 3")
+        db.commit()
+    before = len(sim.log)
+    with pytest.raises(InvalidContent, match="t1"):
+        chat.send("And now?")
+    assert len(sim.log) == before
 
 
 def test_a_repair_begins_an_epoch(talk: Talk, sim: Simulator) -> None:

@@ -107,6 +107,28 @@ def test_a_fork_that_shares_it_forgets_it_too(chat: Conversation) -> None:
         assert fork.plan("And now?").cut
 
 
+def test_no_branch_goes_back_to_an_epoch_of_before(chat: Conversation, sim: Simulator) -> None:
+    """Neither now nor behind later questions: an edit begins an epoch wherever its own would be older than the gap."""
+    for number in range(3):
+        chat.send(f"And what of door {number}?")
+    question = chat.history()[-2]
+    chat.redact(chat.history()[-4])
+    assert chat.plan("And now?").cut
+    chat.send("And now?")
+    assert not chat.plan("And then?").cut
+    reply = chat.edit(question, "And what of the last door?")
+    assert reply.plan.cut and all(attempt.status == 200 for attempt in sim.messages)
+
+
+def test_a_branch_without_the_turn_goes_on(chat: Conversation) -> None:
+    """What was redacted behind the point where a branch left is nothing to that branch."""
+    with chat.fork(id="b") as fork:
+        fork.send("Hello from the fork.")
+        chat.send("Only said here: rosewood.")
+        chat.redact(chat.history()[-2])
+        assert chat.plan("And now?").cut and not fork.plan("And now?").cut
+
+
 def test_another_object_does_not_send_what_it_remembers(chat: Conversation, path: Path, sim: Simulator) -> None:
     """A conversation that was open meanwhile sends the gap, not the words it had in memory."""
     with Conversation(path, id="a", client=sim.client(), clock=sim.clock.now, budget=9_000) as other:

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import json
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,24 +20,46 @@ from typing import Any
 
 import held
 from held import bare
-from sash import Conversation, Recall, check_request
+from sash import Conversation, SqliteStore, check_request
+from sash.claude.keys import Key
 from sash.errors import BudgetExceeded, NothingToRetry, RemoteError
 from sash.flows.branch import PastRequest
 from sash.model.blocks import dumps
 from sash.model.cards import card
 from sash.model.epochs import Epoch
 from sash.model.turns import by_exchange, spoken
-from sash.simulator import CutStream, PromptTooLong, RateLimited, Refusal, Simulator, Stopped
+from sash.simulator import (
+    CutStream,
+    HttpError,
+    Overloaded,
+    PromptTooLong,
+    RateLimited,
+    Refusal,
+    Simulator,
+    Stopped,
+)
 from sash.simulator.core import Attempt
+from strategies import WINDOWS, Afternoon
 
 MODEL = "claude-sonnet-5-5"
 MODELS = (MODEL, "claude-opus-4-6", "claude-sonnet-5", "claude-opus-4-5", "claude-fable-5-2")
 """Models that bind thinking, keep it, or keep the last turn's; with and without system turns."""
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where files live that nobody will miss: in memory where the system offers that."""
 TOOL = {
     "name": "lookup",
     "description": "Look a word up.",
     "input_schema": {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]},
 }
+OTHER_TOOL = {**TOOL, "description": "Look any word up, in whatever book."}
+STAND_INS = ("claude-opus-4-6", "claude-sonnet-5")
+KEYS = (
+    Key("one", "sk-ant-one", workspace="w1"),
+    Key("two", "sk-ant-two", workspace="w2"),
+    Key("three", "sk-ant-three", workspace="w3", organization="elsewhere"),
+)
+NO_SUMMARY = (Overloaded(), Refusal(), Stopped(tokens=3), RateLimited(), HttpError(status=400, message="no"))
+"""What a summariser, or the API's own compaction, may answer instead of a summary."""
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") + (300).to_bytes(4, "big")
 SHOWN: tuple[dict[str, Any], ...] = (
     {
@@ -73,6 +96,14 @@ def thought_elsewhere() -> dict[str, Any]:
     return block
 
 
+@cache
+def empty_file() -> bytes:
+    """A record of nothing: made once, for its migrations take as long as a short walk."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        SqliteStore(path := Path(folder) / "empty.db").close()
+        return path.read_bytes()
+
+
 class Died(BaseException):
     """The process ended here."""
 
@@ -91,28 +122,22 @@ class Dying:
 
 
 class Walk:
-    """One user's afternoon. `strategy`, `budget` and `keep` are those of every conversation it opens."""
+    """One user's afternoon. `strategy` and `settings` are those of every conversation it opens."""
 
-    def __init__(
-        self,
-        path: Path,
-        strategy: Any,
-        *,
-        budget: int,
-        keep: int,
-        system: str | None = None,
-        recall: Recall | None = None,
-    ) -> None:
-        self.path, self.strategy, self.budget, self.keep = path, strategy, budget, keep
-        self.recall = recall
+    def __init__(self, path: Path, strategy: Any, *, system: str | None = None, **settings: Any) -> None:
+        self.path, self.strategy, self.settings = path, strategy, settings
+        if not path.exists():
+            path.write_bytes(empty_file())
+        self.reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         self.sim = Simulator()
         self.client = self.sim.client(max_retries=0)
         self.made: dict[int, tuple[str, int]] = {}
+        self.known: dict[tuple[str, int], PastRequest] = {}
         self.seen: dict[int, tuple[str, str, int]] = {}
         self.gone: set[int] = set()
+        self.forgotten: dict[int, int] = {}
         self.checked = 0
         self.turns = 0
-        self.system = system
         self.model = MODEL
         self.tools: list[Any] | None = None
         self.pinned: dict[tuple[str, int], bool] = {}
@@ -120,43 +145,53 @@ class Walk:
 
     def _open(self, id: str, **settings: Any) -> Conversation:
         return Conversation(
-            self.path, id=id, model=self.model, strategy=self.strategy, budget=self.budget, keep=self.keep,
-            max_tokens=4_000, client=self.client, clock=self.sim.clock.now, recall=self.recall,
-            tools=self.tools, **settings,
+            self.path, id=id, model=self.model, strategy=self.strategy, max_tokens=4_000, client=self.client,
+            clock=self.sim.clock.now, tools=self.tools, **self.settings, **settings,
         )  # fmt: skip
 
     def close(self) -> None:
-        """Close the conversation in hand and the client."""
+        """Close the conversation in hand, the client and the file."""
+        self.reader.close()
         self.chat.close()
         self.client.close()
 
     # ---- operations -------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _talking(self) -> Iterator[None]:
+    def _talking(self, chat: Conversation | None = None) -> Iterator[None]:
         """Remember which conversation's request each attempt was. Refusals of ours and scripted faults are fine."""
-        chat, before = self.chat, len(self.messages)
+        chat = chat or self.chat
+        before, known = len(self.messages), self._requests(chat)
         self.turns += 1
         try:
             with contextlib.suppress(BudgetExceeded, NothingToRetry, RemoteError):
                 yield
         finally:
             chat.settle()
-            attempts = self.messages[before:]
-            newest = self._newest_request(chat) if attempts else 0
-            for index in range(len(attempts)):
-                self.made[before + index] = (chat.id, newest - len(attempts) + 1 + index)
+            attempts = range(before, len(self.messages))
+            sent = [number for number in self._requests(chat) if number not in known]
+            assert len(sent) == len(attempts), "a request is an attempt, or was answered from memory"
+            self.made |= dict(zip(attempts, ((chat.id, number) for number in sent), strict=True))
 
     @property
     def messages(self) -> list[Attempt]:
         """The attempts of the conversation itself, without those that summaries and compactions took."""
         return [attempt for attempt in self.sim.messages if not summarises(attempt)]
 
-    def _newest_request(self, chat: Conversation) -> int:
-        with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as db:
-            row = db.execute("SELECT requests FROM conversations WHERE name = ?", (chat.id,)).fetchone()
-        db.close()
-        return int(row[0])
+    def _requests(self, chat: Conversation) -> list[int]:
+        """The numbers of a conversation's requests, in order, but for those that were answered from memory."""
+        return [
+            row[0]
+            for row in self._read(
+                "SELECT r.number FROM requests r JOIN conversations c ON c.id = r.conversation_id WHERE c.name = ? "
+                "AND coalesce(r.extra, '') NOT LIKE '%sash_memo%' ORDER BY r.number",
+                chat.id,
+            )
+        ]
+
+    def _read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What stands in the file."""
+        return self.reader.execute(query, values).fetchall()
 
     def send(self, size: int = 20) -> None:
         """A plain question."""
@@ -173,6 +208,14 @@ class Walk:
     def rate_limited(self) -> None:
         """429: the turn stays pending."""
         self.send_in_trouble(RateLimited())
+
+    def overloaded(self) -> None:
+        """529: another model stands in where there is one; else the turn stays pending."""
+        self.send_in_trouble(Overloaded())
+
+    def key_refused(self) -> None:
+        """401: another key is taken where there is one; else the turn stays pending."""
+        self.send_in_trouble(HttpError(status=401, message="invalid x-api-key"))
 
     def rejected(self) -> None:
         """400: the turn is withdrawn."""
@@ -251,6 +294,21 @@ class Walk:
             with self._talking():
                 self.chat.submit(found)
 
+    def calls_overloaded(self, results: Sequence[bool] = (True,)) -> None:
+        """Calls at once, whose results meet a 529: they stay pending."""
+        call = {"type": "tool_use", "name": "lookup", "input": {"word": "lamp"}}
+        self.sim.script([[{"type": "text", "text": "Let me look."}, *[call] * len(results)]])
+        with self._talking():
+            self.chat.send(text_of(10, self.turns), tools=[TOOL])
+        self.sim.script([])
+        if calls := self._open_calls():
+            self.sim.fail_next(Overloaded())
+            with self._talking():
+                self.chat.submit(
+                    {id: text_of(9, self.turns) for id, there in zip(calls, results, strict=False) if there}
+                )
+            self.sim.calm()
+
     def run_tools(self, steps: int = 4, size: int = 120, dies: int = 0) -> None:
         """A run of so many calls, two at once; at the call number `dies` the process ends."""
         made = iter(range(1, steps + 1))
@@ -282,6 +340,16 @@ class Walk:
             self.chat.send(text_of(size, self.turns))
         self.chat._store = store
         self.restart()
+
+    def die_and_change(self, at: str = "finish_request", system: bool = True, tools: bool = True) -> None:
+        """The process ends in the middle of a request, and comes back with another system prompt or other tools."""
+        store = self.chat._store
+        self.chat._store = Dying(store, at)  # type: ignore[assignment]
+        with self._talking(), contextlib.suppress(Died):
+            self.chat.send(text_of(9, self.turns))
+        self.chat._store = store
+        self.tools = [OTHER_TOOL] if tools else self.tools
+        self.restart(**({"system": f"You are clerk {self.turns}. " + WORDS * 2} if system else {}))
 
     def show(self, kind: int = 0) -> None:
         """A question with a picture, a document or a search result, in front of its text."""
@@ -338,6 +406,7 @@ class Walk:
             return
         forked = self.chat.fork(replies[where % len(replies)], id=f"fork-{self.turns}")
         self.turns += 1
+        self.pinned |= {(forked.id, turn): there for (id, turn), there in self.pinned.items() if id == self.chat.id}
         self.chat.close()
         forked.close()
         self.chat = self._open(forked.id)
@@ -348,6 +417,14 @@ class Walk:
         if plain:
             with self._talking():
                 self.chat.edit(plain[where % len(plain)], text_of(9, self.turns))
+
+    def say_again(self, where: int = 0) -> None:
+        """Say the same again in the place of a user turn: a memo may answer."""
+        plain = [t for t in self.chat.history() if t.plain]
+        if plain:
+            turn = plain[where % len(plain)]
+            with self._talking():
+                self.chat.edit(turn, turn.blocks)
 
     def regenerate(self) -> None:
         """Ask the newest question again."""
@@ -395,10 +472,32 @@ class Walk:
         with self._talking():
             self.chat.send(text_of(8, self.turns), system=f"You are clerk {self.turns}. " + WORDS * 3)
 
-    def restart(self) -> None:
+    def redact(self, where: int = 0) -> None:
+        """Have the words of some turn forgotten, with all that repeats them."""
+        turns = self.chat.history()
+        if turns:
+            self.chat.redact(turns[where % len(turns)])
+            newest = self._read("SELECT coalesce(max(id), 0) FROM epochs")[0][0]
+            for (listed,) in self._read("SELECT turns FROM forgotten"):
+                for turn in json.loads(listed):
+                    self.forgotten.setdefault(turn, newest)
+
+    def another_sends(self, size: int = 20) -> None:
+        """Another object on the same conversation says something; the one in hand stays open."""
+        with self._open(self.chat.id) as other, self._talking(other):
+            other.send(text_of(size, self.turns))
+
+    def no_summary(self, which: int = 0, size: int = 400) -> None:
+        """A question while every summary, or compaction by the API, fails."""
+        self.sim.fail_next(NO_SUMMARY[which % len(NO_SUMMARY)], times=99, when=asks_for_summary)
+        with self._talking():
+            self.chat.send(text_of(size, self.turns))
+        self.sim.calm()
+
+    def restart(self, **settings: Any) -> None:
         """Close everything and come back from disk."""
         self.chat.close()
-        self.chat = self._open(self.chat.id)
+        self.chat = self._open(self.chat.id, **settings)
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -437,9 +536,12 @@ class Walk:
         assert attempt.fault is not None or attempt.status == 200, attempt.error
         if attempt.usage is not None and not getattr(self.strategy, "ignores_budget", False):
             # A bound holds at its coverage, not always: a small overrun is no broken law.
-            assert attempt.usage.prompt <= 1.03 * self.budget + 16, (attempt.usage.prompt, past.request.expected)
+            most = 1.03 * self.settings["budget"] + 16
+            assert attempt.usage.prompt <= most, (attempt.usage.prompt, past.request.expected)
         self.check_growth(id, past)
         self.check_attached(past)
+        self.check_forgotten(past)
+        self.known[id, number] = past
 
     def check_attached(self, past: PastRequest) -> None:
         """What is recalled stays within its share, and stands in the view only once."""
@@ -447,13 +549,24 @@ class Walk:
         quoted = [source.turn for one in shown for source in one.sources]
         assert len(quoted) == len(set(quoted)), "recalled twice"
         assert not set(quoted) & {turn.id for turn in past.turns}, "recalled what stands in the view"
-        assert sum(one.tokens for one in shown) <= (self.recall.tokens if self.recall else 0)
+        recall = self.settings.get("recall")
+        assert sum(one.tokens for one in shown) <= (recall.tokens if recall else 0)
+
+    def check_forgotten(self, past: PastRequest) -> None:
+        """Of a redacted turn, only its place is sent, and in no epoch that began before."""
+        for turn in past.turns:
+            if turn.id in self.forgotten:
+                assert past.epoch.id > self.forgotten[turn.id], "an epoch outlived what was redacted in it"
+        for turn in self.forgotten:
+            held.not_said(past, self.seen[turn][1])
 
     def check_growth(self, id: str, past: PastRequest) -> None:
         """Within an epoch, what was answered stands unchanged at the beginning."""
         on_line = {turn.id for turn in past.turns}
         for earlier in range(1, past.number):
-            before = self.past(id, earlier)
+            before = self.known.get((id, earlier))
+            if before is None:  # it was answered from memory
+                continue
             if before.epoch.id != past.epoch.id or before.request.usage is None or before.request.turn not in on_line:
                 continue
             if before.request.stop_reason == "refusal" or self.says_nothing(before.request.reply):
@@ -472,8 +585,7 @@ class Walk:
 
     def content_of(self, turn: int) -> str:
         """The recorded content of a turn."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as db:
-            return str(db.execute("SELECT content FROM turns WHERE id = ?", (turn,)).fetchone()[0])
+        return str(self._read("SELECT content FROM turns WHERE id = ?", turn)[0][0])
 
     def check_pins(self, id: str, number: int) -> None:
         """At a cut, pinned exchanges stand whole in the view; within an epoch it only grows."""
@@ -494,22 +606,58 @@ class Walk:
             return other.request(number)
 
     def check_record(self) -> None:
-        """No recorded turn changes its content or disappears, and the database is sound."""
-        db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
-        rows = {row[0]: row[1:] for row in db.execute("SELECT id, role, content, seq FROM turns")}
-        self.gone = {row[0] for row in db.execute("SELECT id FROM turns WHERE state = 'withdrawn'")}
-        sound = db.execute("PRAGMA foreign_key_check").fetchall()
-        db.close()
-        assert sound == []
-        assert {key: rows.get(key) for key in self.seen} == self.seen
-        self.seen = rows
+        """No recorded turn changes its content or disappears, but for redacted ones; and the database is sound."""
+        rows = {row[0]: row[1:] for row in self._read("SELECT id, role, content, seq FROM turns")}
+        self.gone = {row[0] for row in self._read("SELECT id FROM turns WHERE state = 'withdrawn'")}
+        assert self._read("PRAGMA foreign_key_check") == []
+        assert {key: rows.get(key) for key in self.seen if key not in self.forgotten} == {
+            key: row for key, row in self.seen.items() if key not in self.forgotten
+        }
+        assert all(rows[key][::2] == self.seen.get(key, rows[key])[::2] for key in self.forgotten)
+        assert all(held.is_gap(rows[key][1]) for key in self.forgotten)
+        self.seen = rows | {key: self.seen.get(key, rows[key]) for key in self.forgotten}
+
+    def check_rebuilt(self) -> None:
+        """Every past body still rebuilds, however much was done since; those that held redacted turns have a gap."""
+        for (id, number), before in self.known.items():
+            if not self.forgotten.keys() & {turn.id for turn in before.turns}:
+                assert self.past(id, number).body == before.body, (id, number)
+
+
+def take(afternoon: Afternoon) -> None:
+    """Take a walk, checking all laws after each step."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        budget = afternoon.budget
+        walk = Walk(
+            Path(folder) / "walk.db",
+            WINDOWS[afternoon.window],
+            budget=budget,
+            keep=budget // 4,
+            system=afternoon.system,
+            recall=afternoon.recall,
+            memo=afternoon.memo or None,
+            fallback=STAND_INS if afternoon.fallback else None,
+            keys=KEYS if afternoon.keys else None,
+        )
+        try:
+            for name, *arguments in afternoon.steps:
+                getattr(walk, name)(*arguments)
+                walk.check()
+            walk.check_rebuilt()
+        finally:
+            walk.close()
 
 
 def summarises(attempt: Attempt) -> bool:
-    """Whether an attempt asked for a summary: of another model, of the chat's own on a side branch, of the API."""
-    if attempt.body.get("model") not in MODELS or attempt.body.get("compaction"):
+    """Whether an attempt asked for a summary."""
+    return asks_for_summary(attempt.body)
+
+
+def asks_for_summary(body: Any) -> bool:
+    """Whether a request asks for a summary: of another model, of the chat's own on a side branch, of the API."""
+    if body.get("model") not in MODELS or body.get("compaction"):
         return True
-    return "software that keeps this conversation" in dumps(attempt.body["messages"][-1])
+    return "software that keeps this conversation" in dumps(body["messages"][-1])
 
 
 def same_view(before: Epoch, now: Epoch) -> bool:

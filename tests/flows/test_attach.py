@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +12,8 @@ from hypothesis import strategies as st
 from sash import Conversation, Recall, SlidingWindow, SteppedWindow
 from sash.errors import InvalidOption
 from sash.simulator import RateLimited, Simulator
-from strategies import BUDGETS, WINDOWS, walks
-from walks import TOOL, Walk
+from strategies import BUDGETS, WINDOWS, Afternoon, walks
+from walks import TOOL, take
 
 FACT = "My locker code is 7731 and the locker stands behind the blue door."
 FILLER = "Now tell me something quite different about the weather in the mountains, please, number {}. "
@@ -154,18 +152,6 @@ def test_odd_questions_are_only_text(chat: Conversation, query: str) -> None:
     assert chat.plan(f"{query}.").body["messages"]
 
 
-def walk(window: Any, budget: int, steps: list[tuple[Any, ...]], recall: Recall) -> None:
-    """Take the steps with recall on, checking all laws after each."""
-    with tempfile.TemporaryDirectory() as folder:
-        one = Walk(Path(folder) / "walk.db", window, budget=budget, keep=budget // 4, recall=recall)
-        try:
-            for name, *arguments in steps:
-                getattr(one, name)(*arguments)
-                one.check()
-        finally:
-            one.close()
-
-
 @given(
     window=st.sampled_from(sorted(WINDOWS)),
     budget=st.sampled_from(BUDGETS[:2]),
@@ -176,7 +162,7 @@ def walk(window: Any, budget: int, steps: list[tuple[Any, ...]], recall: Recall)
 def test_all_laws_hold_with_recall(window: str, budget: int, steps: list[Any], each: int | None) -> None:
     """Over any walk: bodies rebuild, views grow at their end, the share holds, nothing stands in a view twice."""
     filled = [("send", 120)] * 6
-    walk(WINDOWS[window], budget, [*filled, *steps], Recall(tokens=500, each=each))
+    take(Afternoon(window, [*filled, *steps], budget=budget, system=None, recall=Recall(tokens=500, each=each)))
 
 
 @pytest.mark.nightly
@@ -184,4 +170,5 @@ def test_all_laws_hold_with_recall(window: str, budget: int, steps: list[Any], e
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_all_laws_hold_with_recall_over_many_walks(window: str, budget: int, steps: list[Any]) -> None:
     """The same, over many."""
-    walk(WINDOWS[window], budget, [("send", 120)] * 8 + steps, Recall(tokens=budget // 4))
+    steps = [("send", 120)] * 8 + steps
+    take(Afternoon(window, steps, budget=budget, system=None, recall=Recall(tokens=budget // 4)))

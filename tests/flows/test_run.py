@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import anthropic
@@ -12,7 +13,11 @@ from anthropic.lib.tools import ToolError
 
 from sash import AsyncConversation, Conversation, check_request
 from sash.errors import InvalidContent, InvalidOption, NothingToRetry, Unavailable
-from sash.simulator import RateLimited, Simulator
+from sash.flows.loose import taken_along
+from sash.flows.prepare import as_turns
+from sash.model.blocks import dumps
+from sash.model.turns import Draft
+from sash.simulator import Overloaded, RateLimited, Simulator
 
 Talk = Callable[..., Conversation]
 
@@ -342,3 +347,50 @@ def test_async_submit(sim: Simulator) -> None:
             return await chat.history()
 
     assert results(asyncio.run(main())[2]) == [("t1", '{"found":true}', False)]
+
+
+def test_calls_whose_answer_is_withdrawn_in_the_middle_go_with_it(talk: Talk, sim: Simulator) -> None:
+    """Nobody can answer them once something was said behind: the reply leaves the view, and the next send works."""
+    chat = talk()
+    sim.script([[call("t1", word="lamp")], "Light."])
+    chat.send("Look, please.", tools=[LOOK])
+    sim.fail_next(Overloaded())
+    with pytest.raises(Unavailable):
+        chat.submit({"t1": "lamp means light"})
+    chat.extend([{"role": "user", "content": "Never mind."}])
+    assert chat.withdraw() == 1
+    assert [turn.state for turn in chat.history()][:3] == ["answered", "withdrawn", "withdrawn"]
+    assert chat.send("Are you there?").stop_reason == "end_turn"
+    assert check_request(chat.plan("And now?").body) == []
+
+
+def test_calls_at_the_end_stand_open_again_when_their_answer_is_withdrawn(talk: Talk, sim: Simulator) -> None:
+    """They can still be answered, so the reply that made them stays."""
+    chat = talk()
+    sim.script([[call("t1", word="lamp")]])
+    chat.send("Look, please.", tools=[LOOK])
+    sim.fail_next(Overloaded())
+    with pytest.raises(Unavailable):
+        chat.submit({"t1": "lamp means light"})
+    chat.withdraw()
+    assert [turn.state for turn in chat.history()] == ["answered", "answered", "withdrawn"]
+    assert chat.submit({"t1": "light it is"}).stop_reason == "end_turn"
+
+
+def test_what_goes_along_takes_the_pauses_before_it() -> None:
+    """Of a reply in pieces, none can stay without the last; calls that another turn answered stay."""
+    pieces = [
+        ("user", [{"type": "text", "text": "a"}]),
+        ("assistant", [call("t0")]),
+        ("user", [{"type": "tool_result", "tool_use_id": "t0"}]),
+        ("assistant", [{"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}]),
+        ("assistant", [{"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}, call("t1")]),
+        ("user", [{"type": "tool_result", "tool_use_id": "t1"}]),
+        ("user", [{"type": "text", "text": "b"}]),
+    ]
+    turns = [
+        replace(turn, id=turn.seq)
+        for turn in as_turns([Draft(role=role, content=dumps(blocks)) for role, blocks in pieces], 0, 0.0)  # type: ignore[arg-type]
+    ]
+    assert [turn.seq for turn in taken_along(turns, {6})] == [5, 4]
+    assert taken_along(turns[:-1], {6}) == [] == taken_along(turns, {7})

@@ -1,161 +1,158 @@
-"""The laws over whatever a user does, in whatever order: see `walks.Walk.check`."""
+"""The laws over whatever a user does, in whatever order: see `walks.Walk.check`.
+
+Walks are short as they are found, and no time is taken to make them shorter; `python tests/search_walks.py` does that,
+and prints each as an entry of `FOUND`.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import Any
-
 import pytest
-from hypothesis import Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis import Phase, given, settings
 
-from strategies import BUDGETS, SYSTEMS, WINDOWS, operations
-from walks import Walk
+from sash import Recall
+from strategies import LONG, WINDOWS, Afternoon, afternoons
+from walks import take
 
-FOUND: dict[str, tuple[Any, list[tuple[Any, ...]]]] = {
-    "retry behind a rejected turn": (
+BLOCK_AND_RUN = [
+    *[("paused",), ("no_tools",), ("retry",), ("send", 3), ("send", 3), ("retry",), ("send", 3), ("no_tools",)],
+    *[("die", "begin_request", 120), ("run_tools", 3, 20)],
+]
+
+FOUND: dict[str, Afternoon] = {
+    "retry behind a rejected turn": Afternoon(
         "stepped",
         [("send",), ("rate_limited",), ("rejected",), ("retry",), ("send",)],
     ),
-    "retry that is refused": (
+    "retry that is refused": Afternoon(
         "stepped",
         [("send",), ("rate_limited",), ("retry_refused",), ("send",)],
     ),
-    "a pinned exchange that goes on behind a withdrawn question": (
+    "a pinned exchange that goes on behind a withdrawn question": Afternoon(
         "sliding, turns",
         [("call_tool", False), ("refused",), ("send",), ("pin", 0), ("send",), ("send",), ("change_system",)],
     ),
-    "a pinned open call, and all behind it withdrawn": (
+    "a pinned open call, and all behind it withdrawn": Afternoon(
         "sliding, one turn",
         [("call_tool", False), ("pin", 0), ("rejected",), ("send",), ("restart",), ("send",)],
     ),
-    "a pin on one branch, seen from another": (
+    "a pin on one branch, seen from another": Afternoon(
         "sliding, tokens",
         [
             *[("send",), ("send",), ("send",), ("pin", 4), ("edit", 0), ("call_tool", False)],
             *[("send",), ("pin", 0), ("send", 400), ("send", 400), ("send", 400)],
         ],
     ),
-    "a block that ends on what the user said, for the reply was nothing but thinking": (
+    "a block that ends on what the user said, for the reply was nothing but thinking": Afternoon(
         "server compaction at every turn",
         [("stopped",), ("change_system",), ("send", 3)],
     ),
-    "many pending turns withdrawn at once": (
+    "many pending turns withdrawn at once": Afternoon(
         "everything",
         [("send",), *[("rate_limited",)] * 12, ("dry_run",), ("withdraw",), ("send",), ("send",)],
     ),
-    "an old pending turn, answered or rejected late": (
+    "an old pending turn, answered or rejected late": Afternoon(
         "everything",
         [("rate_limited",), *[("rejected",)] * 10, ("retry",), ("rate_limited",), ("retry_rejected",), ("send",)],
     ),
-    "thinking recorded from elsewhere": (
+    "thinking recorded from elsewhere": Afternoon(
         "stepped, own marks",
         [("hear_elsewhere", True), ("hear_elsewhere", True), ("send",)],
     ),
-    "thinking recorded from elsewhere, asked again behind it": (
+    "thinking recorded from elsewhere, asked again behind it": Afternoon(
         "everything",
         [("stream_left", 3), ("hear_elsewhere", False), ("send",), ("regenerate",), ("send",)],
     ),
-    "said elsewhere while calls stand open": (
+    "said elsewhere while calls stand open": Afternoon(
         "stepped, own marks",
         [("run_tools", 4, 120, 1), ("hear_elsewhere", True), ("send",)],
     ),
-    "a run that outgrows the budget, and then a send that names no tools": (
+    "a run that outgrows the budget, and then a send that names no tools": Afternoon(
         "stepped",
         [("run_tools", 6, 400), ("run_tools", 6, 400), ("send",), ("run_tools", 6, 400), ("stopped",)],
     ),
-    "a run that outgrows the budget under a way of thinking that does not go with dropped blocks": (
+    "a run that outgrows the budget under a way of thinking that does not go with dropped blocks": Afternoon(
         "economic",
         [("change_model", 0, 1), ("send", 600), ("run_tools", 1, 1_500, 5)],
     ),
-    "results at once that are too large together": (
+    "results at once that are too large together": Afternoon(
         "economic",
         [
             *[("send",), ("call_tools", [True] * 3, 3_000), ("send",), ("restart",), ("call_tools", [True], 9_000)],
             *[("rate_limited",), ("retry",), ("call_tools", [True] * 3, 3_000), ("change_system",), ("send", 400)],
         ],
     ),
-    "a paused reply given up at its second piece": (
+    "a paused reply given up at its second piece": Afternoon(
         "sliding, budget",
         [("send",), ("paused",), ("rejected",), ("stream_cut", 6, "error"), ("send",)],
+    ),
+    "thinking kept behind a block, and then calls left out behind it": Afternoon(
+        "server compaction",
+        BLOCK_AND_RUN,
+        budget=1_080,
+        system=None,
+    ),
+    "the same with a window of two turns": Afternoon(
+        "server compaction at every turn",
+        BLOCK_AND_RUN,
+        budget=1_080,
+        system=None,
+    ),
+    "pinned since the view that is gone back to began": Afternoon(
+        "server compaction",
+        [
+            *[("send", 20), ("stopped",), ("rate_limited",), ("regenerate",), ("regenerate",), ("paused",)],
+            *[("pin", 53), ("show", 0), ("pin", 0), ("regenerate",)],
+        ],
+        budget=1_282,
+        system=LONG,
+    ),
+    "pinned, and an edit that goes back to an older view": Afternoon(
+        "economic",
+        [*[("send", 120)] * 6, ("pin", 0, True), ("edit", 3)],
+        budget=1_500,
+        system=None,
+        recall=Recall(tokens=400),
+    ),
+    "redacted, and an edit that goes back to an epoch of before": Afternoon(
+        "economic",
+        [("send",), ("send",), ("redact", 0), ("send",), ("edit", 2)],
+    ),
+    "redacted, and an edit of a later question": Afternoon(
+        "economic",
+        [("send",), ("send",), ("send",), ("redact", 0), ("send",), ("edit", 1)],
+    ),
+    "the answer of calls withdrawn from under what was said elsewhere": Afternoon(
+        "economic",
+        [("send",), ("calls_overloaded",), ("hear_elsewhere",), ("withdraw",), ("send",), ("send",)],
+    ),
+    "the same on a longer walk": Afternoon(
+        "stepped",
+        [
+            *[("send", 120)] * 4,
+            *[("calls_overloaded",), ("hear_elsewhere",), ("withdraw",), ("send",), ("send",), ("send", 120)],
+        ],
+        budget=2_500,
+        recall=Recall(tokens=400),
     ),
 }
 """Walks that once broke a law."""
 
-
-STEPS = 12
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
-"""Walks are short as they are found; making them shorter takes minutes."""
-
-
-class Machine(RuleBasedStateMachine):
-    """One conversation and its forks under one strategy; every operation is followed by all laws."""
-
-    window: Any
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.walk: Walk | None = None
-
-    @initialize(budget=st.sampled_from(BUDGETS) | st.integers(900, 40_000), system=st.sampled_from(SYSTEMS))
-    def begin(self, budget: int, system: str | None) -> None:
-        """Open a conversation."""
-        path = Path(self.folder.name) / "walk.db"
-        self.walk = Walk(path, self.window, budget=budget, keep=budget // 4, system=system)
-
-    @rule(operation=operations)
-    def do(self, operation: tuple[Any, ...]) -> None:
-        """One thing, and what must hold after it."""
-        assert self.walk is not None
-        name, *arguments = operation
-        getattr(self.walk, name)(*arguments)
-        self.walk.check()
-
-    def teardown(self) -> None:
-        """Close and forget."""
-        if self.walk is not None:
-            self.walk.close()
-        self.folder.cleanup()
-
-
-def run(window: str, examples: int) -> None:
-    """So many walks under a strategy."""
-    machine = type("Machine", (Machine,), {"window": WINDOWS[window]})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=examples, stateful_step_count=STEPS, phases=QUICK)
-    )
 
 
 @pytest.mark.parametrize("window", sorted(WINDOWS))
 def test_any_walk_keeps_the_laws(window: str) -> None:
     """Whatever is done in whatever order: bodies rebuild, views grow, requests are legal, nothing recorded is lost."""
-    run(window, 40)
 
+    @settings(max_examples=40, phases=QUICK)
+    @given(afternoons(window))
+    def walked(afternoon: Afternoon) -> None:
+        take(afternoon)
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("window", sorted(WINDOWS))
-def test_thousands_of_walks_keep_the_laws(window: str) -> None:
-    """The same, for a night."""
-    run(window, 1_000)
+    walked()
 
 
 @pytest.mark.parametrize("name", sorted(FOUND))
 def test_a_walk_that_once_broke_a_law_keeps_it(name: str) -> None:
     """What was found and mended stays mended."""
-    window, steps = FOUND[name]
-    walk(WINDOWS[window], 8_000, "Be brief.", steps)
-
-
-def walk(window: Any, budget: int, system: str | None, steps: list[tuple[Any, ...]]) -> None:
-    """Take the steps, checking all laws after each."""
-    with tempfile.TemporaryDirectory() as folder:
-        one = Walk(Path(folder) / "walk.db", window, budget=budget, keep=budget // 4, system=system)
-        try:
-            for name, *arguments in steps:
-                getattr(one, name)(*arguments)
-                one.check()
-        finally:
-            one.close()
+    take(FOUND[name])

@@ -2,14 +2,16 @@
 
 A crash, a caller who says something else, or a far side that fails leaves them. Nothing is rewritten: open
 calls are answered in a turn of their own (with the results that were kept, else with errors), so that the
-next question stays a plain turn; a paused turn that is not continued counts as interrupted from then on.
+next question stays a plain turn; a paused turn that is not continued counts as interrupted from then on. Only where
+their answer is withdrawn from under what was said since, calls go with it: nobody can answer them there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from sash.flows.steps import Flow, ReadResults
 from sash.model.blocks import Block, dumps
@@ -60,6 +62,25 @@ def left_open(turn: Turn) -> list[Block]:
         return []
     waiting = set(open_calls(turn.blocks, ()))
     return [block for block in turn.blocks if block.get("type") == "tool_use" and block.get("id") in waiting]
+
+
+UNANSWERED = "calls whose answer was withdrawn were taken out of the view"
+
+
+def taken_along(turns: Sequence[Turn], gone: Collection[int]) -> list[Turn]:
+    """The replies that go with the turns (ids) that are withdrawn: their calls lose their results for good.
+
+    Not the newest, whose calls then stand open again; with a reply goes what the server paused to come to it.
+    """
+    live = [turn for turn in spoken(turns) if turn.state != "withdrawn"]
+    newest = next((turn for turn in reversed(live) if turn.id not in gone), None)
+    found: list[Turn] = []
+    for before, turn in pairwise(reversed(live)):  # from the newest back
+        answered = before.id in gone and not before.plain and bool(open_calls(turn.blocks, ()))
+        continued = bool(found) and before is found[-1] and bool(waiting_calls([turn.blocks]))
+        if turn.role == "assistant" and turn is not newest and (answered or continued):
+            found.append(turn)
+    return found
 
 
 def paused(turns: Sequence[Turn]) -> list[Turn]:

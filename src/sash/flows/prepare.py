@@ -29,10 +29,6 @@ from sash.planning.traits import traits
 
 REACH = 6
 """Characters read back for each token of budget when a view is made anew: more than any text needs."""
-HEAVY = 2_000_000
-"""Characters of content above which every request is judged whole: limits on its size come near."""
-MANY = 10_000
-"""Turns above which it is, for the limit on messages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +74,8 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
             near=settings.key.near,
             reach=None if traits(settings.strategy).ignores_budget else REACH * settings.budget,
         )
-    settings = replace(settings, fresh=settings.fresh or loaded.head.fresh or _elsewhere(loaded, settings))
+    fresh = settings.fresh or loaded.head.fresh or _elsewhere(loaded, settings) or _unpinned(loaded)
+    settings = replace(settings, fresh=fresh)
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)
     tied = yield from tie_up(loaded.turns, drafts)
@@ -134,6 +131,14 @@ def _elsewhere(loaded: Loaded, settings: Settings) -> str:
     return f"the key {settings.key.name!r} belongs to another account"
 
 
+def _unpinned(loaded: Loaded) -> str:
+    """Why an older view cannot be gone back to: exchanges before it were pinned since it began."""
+    epoch = live_epoch(loaded)
+    if epoch is None or not loaded.resumed or all(pin >= epoch.start or pin in epoch.pins for pin in loaded.pins):
+        return ""
+    return "what was pinned since stands before the view that was gone back to"
+
+
 def _waiting(turns: Sequence[Turn]) -> bool:
     """Whether there is something to send as it stands: a question without a reply, or a reply that paused."""
     said = spoken(turns[-1:]) or spoken(turns)
@@ -178,31 +183,11 @@ def _take_markers(
 
 
 def _reject_illegal(plan: Plan, settings: Settings) -> None:
-    problems = check_request(_to_judge(plan), betas=plan.sent.betas, card=settings.card)
+    """The body is judged as a whole each time, whatever of it was sent before: a record can change meanwhile."""
+    problems = check_request(plan.body, betas=plan.sent.betas, card=settings.card)
     if problems:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InvalidContent(
             f"{first.path}: {first.message}{more}. Nothing was sent", problem=first.rule, problems=problems
         )
-
-
-def _to_judge(plan: Plan) -> dict[str, object]:
-    """The body, or what of it has not been judged before.
-
-    Where the view only grew, its older exchanges passed with an earlier request; no rule spans exchanges but
-    the limits on bytes, images and messages, so a long or illustrated view is judged whole.
-    """
-    body = plan.body
-    marked = [marker.seq for marker in plan.sent.markers if marker.place == "turn"]
-    starts = [turn.seq for turn in plan.turns if turn.opens]
-    recent = [seq for seq in starts if seq <= min(marked, default=plan.sent.last)][-1:] or starts[:1]
-    if plan.cut or not recent or _heavy(plan) or recent[0] > starts[-min(2, len(starts))]:
-        return body
-    skipped = next((at for at, (seq, _) in enumerate(plan.numbered) if seq == recent[0]), 0)
-    return {**body, "messages": body["messages"][skipped:]}
-
-
-def _heavy(plan: Plan) -> bool:
-    size = sum(len(turn.content) for turn in plan.turns)
-    return size > HEAVY or len(plan.turns) > MANY or any('"source":' in turn.content for turn in plan.turns)

@@ -186,6 +186,8 @@ class Loaded:
     block: Summary | None = None
     """what the API compacted most of this branch into"""
     trouble: Trouble = field(default_factory=Trouble)
+    resumed: bool = False
+    """whether the epoch is another than the one of the conversation's newest request"""
     """with making the next one"""
 
 

@@ -151,9 +151,10 @@ class _Relieving:
         leaving = [e for i, e in enumerate(situation.exchanges[: self.decision.start]) if i not in situation.pinned]
         return frozenset(seq for seq in seqs if not any(e.first <= seq <= e.last for e in leaving))
 
-    def _cut(self, decision: Decision, relief: Relief) -> Shape:
+    def _cut(self, decision: Decision, relief: Relief, *, whole: bool = True) -> Shape:
+        """A view from the decided start on; `whole`: nothing more of it gives way, so kept turns may keep thinking."""
         base, drops, thoughts = self._thinking
-        if keeps_thinking(self.memory, self.situation, self.groups, decision.start, self.settings):
+        if whole and not relief and self._keeps_thinking(decision.start):
             base, drops, thoughts = (self.epoch.base if self.epoch else base), False, self._thoughts()
         size = replace(self.situation, stay=None).prompt(decision.start) + max(
             thoughts, self._surplus(), key=lambda size: size.upper
@@ -162,6 +163,9 @@ class _Relieving:
             turn = self._by_seq[seq]
             size = _less(size, _saving(self.memory, turn, self.known))
         return Shape(decision=decision, cut=True, base=base, relief=replace(relief, drops=drops), prompt=size)
+
+    def _keeps_thinking(self, start: int) -> bool:
+        return keeps_thinking(self.memory, self.situation, self.groups, start, self.settings)
 
     @cached_property
     def _by_seq(self) -> dict[int, Turn]:
@@ -286,7 +290,7 @@ class _Relieving:
 
     def _smaller(self, decided: Shape) -> Shape:
         """Oldest results first, then oldest calls; as decided where nothing can give way."""
-        shape = self._cut(self.decision, replace(decided.relief, served=0, drops=False))
+        shape = self._cut(self.decision, replace(decided.relief, served=0, drops=False), whole=False)
         shape = self._without_attached(shape)
         shape = self._without_results(shape)
         shape = self._without_calls(shape)

@@ -1,8 +1,8 @@
 """Forgetting on a user's request: the one exception to a record that is never rewritten, and audited.
 
 A redacted turn keeps its place and loses its words, with all that was made of them: index entries, vector, size,
-stored data, kept results, the attachments that quote it and the summaries that cover it. Every branch that holds it
-begins an epoch with its next request; requests that sent it are rebuilt with the gap. It knows no API.
+stored data, kept results, the attachments that quote it and the summaries that cover it. Every epoch that holds it is
+over, on every branch, those still to come included; requests that sent it are rebuilt with the gap. It knows no API.
 """
 
 from __future__ import annotations
@@ -17,18 +17,13 @@ from sash.model.redaction import redacted
 from sash.model.turns import Draft
 from sash.stores import blobs, rows
 from sash.stores.connection import Connection
-from sash.stores.lineage import Lines, present
+from sash.stores.lineage import Lines, end_epochs, present
 from sash.stores.windows import Windows
 
 REASON = "a turn was redacted"
 INDEXES = ("turns_fts", "turns_characters")
 SECURE = sqlite3.sqlite_version_info >= (3, 42)
 """Whether FTS5 can delete for good ("secure-delete")."""
-
-_HOLDING = """WITH RECURSIVE held (id) AS (
-    SELECT branch_id FROM turns WHERE id IN (SELECT value FROM json_each(?1))
-    UNION SELECT b.id FROM branches b JOIN held ON b.parent_id = held.id)
-UPDATE branches SET fresh = ?2 WHERE id IN held"""
 
 _COPIES = """WITH RECURSIVE same (id) AS (
     VALUES (?1) UNION SELECT t.id FROM turns t JOIN same s ON t.origin_id = s.id OR t.id =
@@ -54,7 +49,7 @@ class Forgetting:
                 _redact(db, turn)
             rewrite_indexes(db)
             _forget_derived(db, copies)
-            db.execute(_HOLDING, (dumps(copies), REASON))
+            end_epochs(db, copies, REASON)
             find = "SELECT namespace, name FROM conversations WHERE id = ?"
             namespace, name = db.execute(find, (step.conversation,)).fetchone()
             audit(db, namespace, name, "turn", copies, step.reason, step.at)
@@ -111,6 +106,7 @@ def _forget_derived(db: sqlite3.Connection, turns: Sequence[int]) -> None:
     ]
     for table in ("attachment_sources", "attachments"):
         db.executemany(f"DELETE FROM {table} WHERE turn_id = ?", [(turn,) for turn in quoting])
+    end_epochs(db, quoting, REASON)
     db.execute(
         "WITH RECURSIVE covering (id) AS (SELECT summary_id FROM summary_sources "
         "WHERE turn_id IN (SELECT value FROM json_each(?1)) "

@@ -7,7 +7,7 @@ lookups plus the rows asked for.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sash.errors import NotFound
 from sash.model.turns import Turn
@@ -74,6 +74,18 @@ class Lines:
         """The instructions among the turns up to seq `last`, with their counts."""
         return self.rows(db, branch, 1, last, model, only="t.role = 'system'")
 
+    def changed(self, db: sqlite3.Connection, branch: int, epoch: int) -> str:
+        """Why an epoch cannot go on along a branch: a turn there was sent otherwise by then; "" where none was."""
+        for segment, low, high in self.segments(db, branch):
+            row = db.execute(
+                "SELECT changed_why FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND changed_after >= ? "
+                "ORDER BY changed_after DESC LIMIT 1",
+                (segment, low, high, epoch),
+            ).fetchone()
+            if row:
+                return str(row["changed_why"])
+        return ""
+
     def exchange_end(self, db: sqlite3.Connection, branch: int, first: int) -> int:
         """seq of the last turn of the exchange that begins at `first`; a withdrawn turn opens none."""
         for segment, low, high in self.segments(db, branch):
@@ -112,6 +124,14 @@ class Lines:
                 if left <= 0 and row["plain"]:
                     return int(row["seq"])
         return 1
+
+
+def end_epochs(db: sqlite3.Connection, turns: Iterable[int], why: str) -> None:
+    """From now on these turns (ids) are sent otherwise: no epoch goes on that holds one, on whatever branch."""
+    db.executemany(
+        "UPDATE turns SET changed_after = (SELECT coalesce(max(id), 0) FROM epochs), changed_why = ? WHERE id = ?",
+        [(why, turn) for turn in turns],
+    )
 
 
 def present(db: sqlite3.Connection, conversation: int) -> int:

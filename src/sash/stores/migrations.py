@@ -345,6 +345,17 @@ def _brought(metadata: dict[str, Any]) -> Preamble:
         return Preamble()
 
 
+@migrations()
+def m024_changed(db: Database) -> None:
+    """Turns that are sent otherwise than they were (redacted, taken out of the view), and the last epoch before that.
+
+    Every epoch up to that one is over wherever it holds the turn, on branches still to come too.
+    """
+    db.execute("ALTER TABLE turns ADD COLUMN changed_after INTEGER")
+    db.execute("ALTER TABLE turns ADD COLUMN changed_why TEXT")
+    db.execute("CREATE INDEX turns_changed ON turns (branch_id, seq) WHERE changed_after IS NOT NULL")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -17,6 +17,7 @@ from typing import Any
 from sash.errors import Conflict, InvalidOption, NotFound
 from sash.flows import steps
 from sash.flows.extend import FOREIGN
+from sash.flows.loose import UNANSWERED, taken_along
 from sash.limits.ceilings import Charge
 from sash.model.blocks import dumps, readable
 from sash.model.counts import Count
@@ -32,7 +33,7 @@ from sash.stores.connection import Connection
 from sash.stores.deletion import Deletions
 from sash.stores.forgetting import Forgetting
 from sash.stores.health import Healths
-from sash.stores.lineage import Lines, deleted, present
+from sash.stores.lineage import END, Lines, deleted, end_epochs, present
 from sash.stores.memos import SqliteMemos
 from sash.stores.reports import Reports
 from sash.stores.searches import Searches
@@ -130,7 +131,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             turn=newest,
             epoch=rows.epoch(epoch) if epoch else None,
             requests=row["requests"],
-            fresh=row["fresh"],
+            fresh=row["fresh"] or self._lines.changed(db, row["branch_id"], row["epoch_id"] or 0),
             model=row["model"],
             key=row["key"],
             brought=Preamble(system=row["system"] or "", tools=row["tools"] or ""),
@@ -152,7 +153,8 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             (head.epoch.family, model),
         ):
             if row["base_seq"] <= spans.get(row["branch_id"], -1):
-                return replace(head, epoch=rows.epoch(db.execute(_EPOCH, (row["id"],)).fetchone()))
+                epoch = rows.epoch(db.execute(_EPOCH, (row["id"],)).fetchone())
+                return replace(head, epoch=epoch, fresh=head.fresh or self._lines.changed(db, head.branch, epoch.id))
         return head
 
     # ---- one request ----------------------------------------------------------------------------
@@ -405,8 +407,27 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
 
     def _settle(self, db: sqlite3.Connection, turns: Iterable[int], state: str) -> None:
         changed = list(turns)
+        if state == "withdrawn":
+            changed += self._taken_along(db, changed)
         db.executemany("UPDATE turns SET state = ? WHERE id = ?", [(state, turn) for turn in changed])
         self._windows.changed(changed)
+
+    def _taken_along(self, db: sqlite3.Connection, gone: Sequence[int]) -> list[int]:
+        """Replies that cannot stay without these turns (ids), which answer their calls."""
+        find = (
+            "SELECT t.* FROM turns t WHERE t.id IN (SELECT value FROM json_each(?)) AND t.role = 'user' "
+            "AND NOT t.plain ORDER BY t.seq LIMIT 1"
+        )
+        first = db.execute(find, (dumps(list(gone)),)).fetchone()
+        if first is None:
+            return []
+        branch = present(db, first["conversation_id"])
+        branch = branch if self._lines.holds(db, branch, first) else first["branch_id"]
+        start = self._lines.exchange_start(db, branch, first["seq"])
+        line = [blobs.turn(db, row) for row in self._lines.rows(db, branch, start, END)]
+        along = [turn.id for turn in taken_along(line, gone)]
+        end_epochs(db, along, UNANSWERED)
+        return along
 
     def fail_request(self, step: steps.FailRequest) -> None:
         """No reply: say why, and take out what caused it."""
@@ -474,6 +495,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             if step.as_id is not None:
                 conversation = self._create_fork(db, step)
             epoch, sent = self._epoch_at(db, head, step.seq)
+            waiting = db.execute("SELECT fresh FROM branches WHERE id = ?", (head.branch,)).fetchone()["fresh"]
             branch = rows.insert(
                 db,
                 "branches",
@@ -482,7 +504,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
                     "parent_id": head.branch,
                     "fork_seq": step.seq,
                     "epoch_id": epoch,
-                    "fresh": head.fresh or self._foreign(db, head, sent, step.seq),
+                    "fresh": waiting or self._foreign(db, head, sent, step.seq),
                     "reason": step.reason,
                     "created_at": time.time(),
                 },
@@ -542,18 +564,12 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             return len(turns)
 
     def mend(self, step: steps.Mend) -> None:
-        """Withdraw turns, and have every branch that holds one of them begin an epoch next."""
+        """Withdraw turns, and end every epoch that holds one of them."""
         with self._writing() as db:
             for turn in step.withdraw:
                 self._on_branch(db, step.conversation, turn)
             self._settle(db, step.withdraw, "withdrawn")
-            db.execute(
-                """WITH RECURSIVE held (id) AS (
-                    SELECT branch_id FROM turns WHERE id IN (SELECT value FROM json_each(?1))
-                    UNION SELECT b.id FROM branches b JOIN held ON b.parent_id = held.id)
-                UPDATE branches SET fresh = ?2 WHERE id IN held""",
-                (dumps(list(step.withdraw)), step.reason),
-            )
+            end_epochs(db, step.withdraw, step.reason)
             self._windows.forget()
 
     def append_turns(self, step: steps.AppendTurns) -> Sequence[Turn]:

@@ -105,6 +105,7 @@ class Windows:
             summary=summary,
             block=newest(db, self._lines, head.branch, server=True),
             trouble=trouble(db, step.conversation),
+            resumed=head.epoch is not None and head.epoch.id != _newest_epoch(db, step.conversation),
         )
 
     def _first(self, db: sqlite3.Connection, head: steps.Head, reach: int | None) -> int:
@@ -173,6 +174,14 @@ class Windows:
             if row["last_seq"] <= spans.get(row["branch_id"], -1):
                 return replace(rows.last_request(row), first=_first_tail(db, head.epoch.id))
         return None
+
+
+def _newest_epoch(db: sqlite3.Connection, conversation: int) -> int:
+    """id of the epoch of a conversation's newest request; 0 where there is none."""
+    row = db.execute(
+        "SELECT epoch_id FROM requests WHERE conversation_id = ? ORDER BY number DESC LIMIT 1", (conversation,)
+    ).fetchone()
+    return int(row["epoch_id"]) if row else 0
 
 
 def _first_tail(db: sqlite3.Connection, epoch: int) -> int:
