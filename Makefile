@@ -16,7 +16,11 @@ PARALLEL = -n 2 --dist worksteal
 # Runs of `make stress`.
 RUNS   ?= 10
 
-.PHONY: demo test lint check nightly stress clean
+# Walks under each strategy of `make walks`; STRATEGIES names some of them, else all take theirs.
+WALKS  ?= 1000
+STRATEGIES ?=
+
+.PHONY: demo test lint check nightly walks stress clean
 
 demo: $(READY)
 	$(BIN)/sash demo
@@ -33,6 +37,9 @@ lint: $(READY)
 check: lint test
 
 # Thousands of new examples; counterexamples are shown and kept in the folder counterexamples/, ready to be added.
+walks: $(READY)
+	$(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
+
 nightly: $(READY)
 	@echo "make nightly SEED=$(SEED)"
 	$(BIN)/python -m pytest $(PARALLEL) -m "nightly or hypothesis" \

@@ -1,13 +1,14 @@
 """The laws over whatever a user does, in whatever order: see `walks.Walk.check`.
 
-Walks are short as they are found, and no time is taken to make them shorter; `python tests/search_walks.py` does that,
-and prints each as an entry of `FOUND`.
+Walks are short as they are found, and no time is taken here to make them shorter: `python tests/search_walks.py` looks
+for many more, and prints each that broke a law, made shorter, as an entry of `FOUND`.
 """
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from sash import Recall
 from strategies import LONG, WINDOWS, Afternoon, afternoons
@@ -141,15 +142,11 @@ QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 @pytest.mark.parametrize("window", sorted(WINDOWS))
-def test_any_walk_keeps_the_laws(window: str) -> None:
+@settings(max_examples=40, phases=QUICK)
+@given(data=st.data())
+def test_any_walk_keeps_the_laws(window: str, data: st.DataObject) -> None:
     """Whatever is done in whatever order: bodies rebuild, views grow, requests are legal, nothing recorded is lost."""
-
-    @settings(max_examples=40, phases=QUICK)
-    @given(afternoons(window))
-    def walked(afternoon: Afternoon) -> None:
-        take(afternoon)
-
-    walked()
+    take(data.draw(afternoons(window), label="walk"))
 
 
 @pytest.mark.parametrize("name", sorted(FOUND))

@@ -140,24 +140,21 @@ def test_a_pin_out_of_view_waits_for_the_next_cut(talk: Talk) -> None:
     assert questions(cut)[0] == 1
 
 
-def test_a_view_that_is_gone_back_to_has_what_was_pinned_since(talk: Talk) -> None:
-    """An edit behind which an older epoch would go on begins a new one where that one lacks a pin."""
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_view_that_is_gone_back_to_has_what_was_pinned_since(talk: Talk, pinned: bool) -> None:
+    """An edit behind which an older epoch would go on begins a new one where that one lacks a pin, and only there."""
     chat = talk(strategy=SteppedWindow(keep=50, high=700), budget=8_000)
     first = chat.send("My order is number 1138.")
     while chat.send(WORDS).plan.epoch.start == 1:
         pass
     chat.send(WORDS)
-    before = chat.history()[-2]
+    question = chat.history()[-2]
     while not chat.send(WORDS).plan.cut:
         pass
-    back = chat.edit(before, "Still?").plan
-    assert not back.cut and 1 not in questions(back)
-    chat.edit(before, WORDS)
-    while not chat.send(WORDS).plan.cut:
-        pass
-    chat.pin(first.turn)
-    back = chat.edit(before, "And now?").plan
-    assert back.cut and questions(back)[0] == 1
+    if pinned:
+        chat.pin(first.turn)
+    back = chat.edit(question, "And now?").plan
+    assert back.cut == pinned and (1 in questions(back)) == pinned
 
 
 # ---- markers --------------------------------------------------------------------------------------
