@@ -175,6 +175,22 @@ def test_importing_sash_loads_nothing_heavy() -> None:
     assert loaded == "[]"
 
 
+def test_importing_sash_leaves_simulator_and_pages_alone() -> None:
+    """`import sash` loads neither the simulator nor the notebook view; `sash.simulator` comes when it is named."""
+    code = (
+        "import sys, sash; print([n for n in sys.modules if n.startswith(('sash.simulator', 'sash.inspect'))]); "
+        "print(sash.simulator.Simulator.__name__)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert said == ["[]", "Simulator"]
+
+
+def test_the_package_runs_as_the_command() -> None:
+    """`python -m sash` is the command line."""
+    said = subprocess.run([sys.executable, "-m", "sash", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("sash, version")
+
+
 def test_the_door_is_guarded() -> None:
     """The public names are a fixed list of about twenty."""
     assert set(sash.__all__) == DOOR

@@ -4,7 +4,9 @@ Every turn kept in SQLite; every request within its token budget, legal, and clo
 cost. Start at `Conversation`; the parts behind it are in `sash.planning`, `sash.flows` and `sash.stores`.
 """
 
-from sash import errors, simulator
+from typing import TYPE_CHECKING, Any
+
+from sash import errors
 from sash.conversation import AsyncConversation, Conversation
 from sash.errors import SashError
 from sash.model.cards import ModelCard, card
@@ -27,6 +29,9 @@ from sash.planning.strategies import (
 from sash.recall import Recall
 from sash.stores import MemoryStore, SqliteStore
 from sash.stores import open_store as open  # noqa: A004 - `sash.open(path)` is how people say it
+
+if TYPE_CHECKING:
+    from sash import simulator
 
 __all__ = [
     "AsyncConversation",
@@ -57,3 +62,16 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`sash.simulator`, imported when it is first named: most programs never need it."""
+    if name == "simulator":
+        return _load_simulator()
+    raise AttributeError(f"module 'sash' has no attribute {name!r}")
+
+
+def _load_simulator() -> Any:
+    import sash.simulator  # noqa: PLC0415 - half of the time that `import sash` would take
+
+    return sash.simulator

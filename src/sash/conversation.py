@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sash import inspect
 from sash.background import AsyncBackground, Background
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client, with_middleware
@@ -324,7 +323,7 @@ class Conversation(ConversationBase):
         self._store.describe(self.id, namespace=self.namespace, title=title, metadata=metadata)
 
     def _repr_html_(self) -> str:
-        return inspect.conversation_html(self)
+        return str(_load_inspect().conversation_html(self))
 
     # ---- driving --------------------------------------------------------------------------------
 
@@ -636,6 +635,12 @@ class AsyncConversation(ConversationBase):
         """Begin what is due in the background."""
         if (due := self._due()) is not None:
             self._background.start(lambda: drive_async(due(), self._performer()))
+
+
+def _load_inspect() -> Any:
+    from sash import inspect  # noqa: PLC0415 - notebooks alone need it
+
+    return inspect
 
 
 def _turn_id(turn: Turn | int) -> int:

@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sash import simulator
 from sash.claude.loading import _load_anthropic
 from sash.errors import InvalidOption, NotSupported
+
+
+def _load_simulator() -> Any:
+    from sash import simulator  # noqa: PLC0415 - most programs never need it
+
+    return simulator
 
 
 def sync_client(client: Any) -> Any:
@@ -19,7 +24,7 @@ def sync_client(client: Any) -> Any:
     if client is None:
         return _from_environment(_load_anthropic().Anthropic)
     if client == "simulator":
-        return simulator.client()
+        return _load_simulator().client()
     _reject_stranger(client)
     if _is_async(client):
         raise InvalidOption(
@@ -35,7 +40,7 @@ def async_client(client: Any) -> Any:
     if client is None:
         return _from_environment(_load_anthropic().AsyncAnthropic)
     if client == "simulator":
-        return simulator.async_client()
+        return _load_simulator().async_client()
     _reject_stranger(client)
     if not _is_async(client):
         raise InvalidOption(
