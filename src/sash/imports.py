@@ -10,6 +10,7 @@ others. Each conversation is recorded whole or not at all.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ class Recorded:
     """turns of the source that were in the record already"""
     went_on: bool
     """Whether something was said to Claude here since an earlier import: the new turns stand behind it."""
+    mended: int
+    """turns recorded now that held half a surrogate pair, which UTF-8 cannot carry: U+FFFD stands there"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class _Pending:
     """what the record does not hold yet"""
     known: int
     went_on: bool
+    mended: int
 
 
 def record(
@@ -82,6 +86,7 @@ def _pending(store: Store, name: str, found: ImportedConversation, namespace: st
         drafts=new,
         known=sum(known.issuperset(draft.source) for draft in drafts),
         went_on=bool(head and head.requests and new),
+        mended=sum(_whole(dumps(turn.content)) != dumps(turn.content) for turn in found.turns) if new else 0,
     )
 
 
@@ -98,12 +103,17 @@ def _drafts(turns: Iterable[ImportedTurn]) -> Iterator[Draft]:
     for turn in turns:
         source = []
         for block in turn.content:
-            key = hashlib.sha256(f"{turn.role}:{dumps(block)}".encode()).hexdigest()[:24]
+            key = hashlib.sha256(f"{turn.role}:{_whole(dumps(block))}".encode()).hexdigest()[:24]
             uses[key] += 1
             source.append(f"{key}.{uses[key]}")
         if source:
-            content = dumps(turn.content)
+            content = _whole(dumps(turn.content))
             yield Draft(role=turn.role, content=content, at=turn.at, speaker=turn.speaker, source=tuple(source))
+
+
+def _whole(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _without(draft: Draft, known: frozenset[str]) -> Draft:
@@ -125,9 +135,9 @@ def _reject_other(name: str, head: Head | None, known: frozenset[str], drafts: I
 
 
 def _record(store: Store, one: _Pending, namespace: str) -> Recorded:
-    system, tools = one.found.system or None, list(one.found.tools_called) or None
+    system, tools = json.loads(_whole(dumps([one.found.system or None, list(one.found.tools_called) or None])))
     with Conversation(store, id=one.id, namespace=namespace, system=system, tools=tools) as chat:
         turns = chat.extend(one.drafts) if one.drafts else ()
         if one.found.title is not None:
-            chat.describe(title=one.found.title)
-    return Recorded(id=one.id, turns=tuple(turns), known=one.known, went_on=one.went_on)
+            chat.describe(title=_whole(one.found.title))
+    return Recorded(id=one.id, turns=tuple(turns), known=one.known, went_on=one.went_on, mended=one.mended)

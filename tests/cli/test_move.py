@@ -217,13 +217,17 @@ def test_what_extend_was_given_is_in_force_when_the_conversation_is_opened(tmp_p
 
 
 def test_import_names_the_line_of_a_fault(run: Run, tmp_path: Path) -> None:
-    """A broken file is one line that names the place, and writes nothing."""
+    """A broken file is one line that names the place, and writes nothing; a damaged line among whole ones is named."""
     file, database = tmp_path / "bad.jsonl", tmp_path / "a.db"
-    file.write_text('{"role": "user", "content": "hi"}\n{"role": "assis')
+    file.write_text('{"role": "user", "content": "hi"}\n{"role": "user", "content": 3}')
     result = run("import", database, file)
     assert result.exit_code == 1
     assert "line 2" in result.stderr
     assert not database.exists()
+    file.write_text('{"role": "user", "content": "hi"}\n{"role": "assis')
+    result = run("import", database, file)
+    assert "1 turns of 1 conversations recorded" in result.stderr
+    assert "line 2 is damaged" in result.stderr
 
 
 def test_an_imported_conversation_can_be_gone_on_with(run: Run, tmp_path: Path) -> None:
@@ -265,3 +269,43 @@ def test_an_export_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
         check=True,
     )
     assert "Crédit Lesque, 5 €, 水" in found.stdout.decode()
+
+
+def _rows(*rows: dict[str, object]) -> str:
+    return "\n".join(json.dumps({"sessionId": "s", **row}) for row in rows)
+
+
+def _row(role: str, uuid: str, parent: str | None, text: str) -> dict[str, object]:
+    message = {"role": role, "content": text, **({"id": f"m-{uuid}"} if role == "assistant" else {})}
+    return {"type": role, "uuid": uuid, "parentUuid": parent, "message": message}
+
+
+REWOUND = (
+    _row("user", "u1", None, "Where?"),
+    _row("assistant", "a1", "u1", "Here."),
+    _row("user", "u2", "a1", "Why?"),
+    _row("assistant", "a2", "u2", "Because."),
+    _row("user", "u3", "a1", "When?"),
+)
+
+
+def test_other_branches_are_named_and_come_in_when_asked_for(run: Run, tmp_path: Path) -> None:
+    """A rewound session comes in as the branch it ended on, and the option that the remark names brings the others."""
+    file, database = tmp_path / "s.jsonl", tmp_path / "a.db"
+    file.write_text(_rows(*REWOUND))
+    first = run("import", database, file)
+    assert "2 turns on other branches are left out; --branches all" in first.stderr
+    assert _said(database, "s") == ["Where?", "Here.", "When?"]
+    again = run("import", database, file, "--branches", "all")
+    assert "4 turns of 2 conversations recorded (claude_code): s#1, s; 3 were there already" in again.stderr
+    assert _said(database, "s#1") == ["Where?", "Here.", "Why?", "Because."]
+    assert run("import", database, file, "--format", "anthropic", "--branches", "all").exit_code == 2
+
+
+def test_half_a_character_comes_in_as_a_replacement(run: Run, tmp_path: Path) -> None:
+    """A lone surrogate, which no database and no request can hold, is replaced, and said; a whole pair stays."""
+    file, database = tmp_path / "s.jsonl", tmp_path / "a.db"
+    file.write_text(_rows(_row("user", "u1", None, "cut \ud83d off, whole \U0001f600")))
+    result = run("import", database, file)
+    assert "1 turns held half of a character" in result.stderr
+    assert _said(database, "s") == ["cut \ufffd off, whole \U0001f600"]

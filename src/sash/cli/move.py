@@ -122,6 +122,9 @@ def _report(recorded: Sequence[Recorded], format: str) -> None:
     shown = ", ".join(one.id for one in recorded[:5]) + (", ..." if len(recorded) > 5 else "")
     before = f"; {known:,} were there already" if known else ""
     _say(f"{turns:,} turns of {len(recorded)} conversations recorded ({format}): {shown}{before}")
+    mended = sum(one.mended for one in recorded)
+    if mended:
+        _say(f"{mended:,} turns held half of a character (a lone surrogate); \ufffd stands there", "yellow")
     for one in recorded:
         if one.went_on:
             _say(f"{one.id} went on here since the last import; the new turns stand behind that", "yellow")

@@ -123,7 +123,7 @@ def _text(place: Path) -> str:
 
 
 def _detected(text: str, path: str) -> str:
-    sample = values(text, path)[:_SAMPLE]
+    sample = values(text, path).fields[:_SAMPLE]
     for format in FORMATS.values():
         if format.recognises(sample):
             return format.name

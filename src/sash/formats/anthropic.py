@@ -16,7 +16,7 @@ from typing import Any
 from sash.formats.legality import Problem
 from sash.formats.messages import anthropic_turn
 from sash.formats.reading import Field, values
-from sash.formats.values import ImportedConversation, ImportedTurn, Question
+from sash.formats.values import ImportedConversation, ImportedTurn, Question, with_notes
 
 _TURN_FACTS = ("at", "id", "speaker", "usage", "model", "meta")
 
@@ -31,8 +31,8 @@ def parse(text: str, *, path: str = "<text>") -> tuple[ImportedConversation, ...
     found = values(text, path)
     if all(isinstance(value.value, dict) and "role" in value.value for value in found):
         turns = tuple(anthropic_turn(message) for message in found)
-        return (ImportedConversation(id="1", turns=turns),)
-    return tuple(_conversation(value, str(number)) for number, value in enumerate(found, 1))
+        return with_notes([ImportedConversation(id="1", turns=turns)], found.damaged)
+    return with_notes((_conversation(value, str(number)) for number, value in enumerate(found, 1)), found.damaged)
 
 
 def _conversation(body: Field, number: str) -> ImportedConversation:

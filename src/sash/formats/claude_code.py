@@ -1,9 +1,10 @@
-"""Claude Code transcripts: one event a line, made into the API messages that were sent and received.
+"""Claude Code transcripts: one event a row, made into the API messages that were sent and received.
 
-An API message is split over several lines with one `message.id`: merged here, with the usage of the last.
-Results of one message's tool calls become one user turn. Lines are linked by `parentUuid`: rewound
-branches are told apart (`branches="last"` or `"all"`). Sub-agents (sidechains) inside a session, meta and
-progress lines are left out and counted; a file that is nothing but a sidechain is read as its own session.
+Every said turn once, in order: messages split over rows are merged with the usage of the last, results of one message's
+tool calls become one user turn, prompts typed while Claude worked stand where they were handed over. A file may hold
+several sessions, each a conversation; of a session's rewound branches the last, or each (`branches="last"` or `"all"`).
+What is left out is named in a note: sub-agents (sidechains) inside a session, meta rows, the program's own messages,
+prompts that were never sent; a file that is nothing but a sidechain is read as its own session.
 
 Not in the file: system prompt, tools, hidden reminders (their size shows in usage), the calls that made
 summaries. `output_tokens` may be the placeholder of a stream's start: trust the prompt side of a usage.
@@ -11,22 +12,24 @@ summaries. `output_tokens` may be the placeholder of a stream's start: trust the
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 from sash.errors import InvalidOption
+from sash.formats import claude_rows as rows
+from sash.formats.claude_queue import Queue, Typed, queue
+from sash.formats.claude_session import Path, Session
 from sash.formats.legality import Problem
-from sash.formats.messages import blocks_of
-from sash.formats.reading import Field, lines
-from sash.formats.values import Block, ImportedConversation, ImportedTurn, Role
+from sash.formats.reading import Field, document, lines
+from sash.formats.values import ImportedConversation, ImportedTurn, text_block, with_notes
 
 Branches = Literal["last", "all"]
 
-_BOUNDARIES = ("compact_boundary", "microcompact_boundary")
-_SYNTHETIC = "<synthetic>"  # the model named on messages that the program itself wrote: no API call stands behind them
+_LOGLINES = re.compile(r"\s*\{\s*\"loglines\"")
+_NAMED = 5
+"""Lines and prompts that a note names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +54,22 @@ class Request:
 
 def recognises(sample: Sequence[Field]) -> bool:
     """Whether the values are transcript events."""
-    return any(value.has("sessionId") and value.has("uuid") and value.has("type") for value in sample)
+    return any(rows.recognises(value) for value in sample)
 
 
 def parse(text: str, *, path: str = "<text>", branches: Branches = "last") -> tuple[ImportedConversation, ...]:
-    """The session of a transcript: the branch it ended on, or one conversation per branch.
+    """The sessions of a transcript: of each the branch it ended on, or one conversation per branch.
 
     Raises InvalidImport that names path, line and field; InvalidOption for another `branches`.
     """
     if branches not in ("last", "all"):
         raise InvalidOption(f"branches is 'last' or 'all', not {branches!r}", option="branches", value=branches)
-    session = _Session.read(lines(text, path))
-    if not session.nodes:
+    found = [document(text, path)] if _LOGLINES.match(text) else lines(text, path)
+    transcript = _Transcript(list(rows.normal(found)))
+    if not transcript.session.nodes:
         raise Field(None, path).fail("the transcript holds no message")
-    leaves = session.leaves if branches == "all" else [session.last]
-    return tuple(session.conversation(leaf, number) for number, leaf in enumerate(leaves, 1))
+    damaged = () if isinstance(found, list) else found.damaged
+    return with_notes(transcript.conversations(branches), (*damaged, *transcript.notes()))
 
 
 def requests(conversation: ImportedConversation) -> tuple[Request, ...]:
@@ -103,211 +107,97 @@ def _request(
     )
 
 
-@dataclass(slots=True)
-class _Node:
-    """One API message, gathered from its lines."""
-
-    role: Role
-    lines: list[Field] = field(default_factory=list)
-    content: list[Block] = field(default_factory=list)
-
-    def add(self, line: Field) -> None:
-        self.lines.append(line)
-        self.content += blocks_of(line["message"]["content"])
-
-    @property
-    def message(self) -> Mapping[str, Any]:
-        """The message of the last line: the one whose usage counts."""
-        message: Mapping[str, Any] = self.lines[-1]["message"].object()
-        return message
-
-    @property
-    def name(self) -> str:
-        return str(self.message.get("id") or self.lines[0]["uuid"].text())
-
-    @property
-    def at(self) -> float | None:
-        """First block complete, for a reply; last result in, for what goes out."""
-        times = [line["timestamp"].time() for line in self.lines if line.has("timestamp")]
-        return (min(times) if self.role == "assistant" else max(times)) if times else None
-
-    def turn(self, boundary: Field | None) -> ImportedTurn:
-        """The turn it becomes; `boundary` is the compaction it follows, if any."""
-        meta: dict[str, Any] = {"lines": [line["uuid"].value for line in self.lines]}
-        if boundary is not None:
-            meta["compaction"] = _compaction(boundary)
-        if self.lines[0].get("isCompactSummary"):
-            meta["summary"] = True
-        reply = self.role == "assistant"
-        return ImportedTurn(
-            role=self.role,
-            content=self.content,
-            at=self.at,
-            id=self.name,
-            usage=self.message.get("usage") if reply else None,
-            model=self.message.get("model") if reply else None,
-            meta=meta,
-        )
-
-
-def _compaction(boundary: Field) -> dict[str, Any]:
-    details = boundary.get("compactMetadata") or boundary.get("microcompactMetadata") or {}
-    return {
-        "trigger": details.get("trigger"),
-        "tokens_before": details.get("preTokens"),
-        "partial": boundary.get("subtype") != "compact_boundary",
-    }
-
-
 @dataclass
-class _Session:
-    """All messages of a file and how they hang together. A node is named by its first line's uuid."""
+class _Transcript:
+    """A file: its messages, its branches, and what is to be said about it."""
 
-    events: dict[str, Field] = field(default_factory=dict)
-    """Every line that has a uuid, for the links."""
-    nodes: dict[str, _Node] = field(default_factory=dict)
-    owner: dict[str, str] = field(default_factory=dict)
-    """Line uuid -> node."""
-    results: dict[str, str] = field(default_factory=dict)
-    """Node with tool calls -> node with their results."""
-    compacted: dict[str, str] = field(default_factory=dict)
-    """Compaction boundary -> line that the file has before it."""
-    skipped: Counter[str] = field(default_factory=Counter)
-    title: str | None = None
+    events: list[Field]
+    session: Session = field(init=False)
+    queues: dict[str, Queue] = field(init=False)
+    """The prompts typed while Claude worked, by session."""
+    typed: dict[str, list[ImportedTurn]] = field(init=False, default_factory=dict)
+    """Node -> the prompts that were handed over behind it."""
 
-    @classmethod
-    def read(cls, events: Sequence[Field]) -> _Session:
-        session = cls()
-        own = all(event.get("isSidechain") for event in events if _speaks(event))
-        opened: dict[str, str] = {}  # message id or tool call id -> node
-        for event in events:
-            if event.has("summary") and event.get("type") == "summary":
-                session.title = event["summary"].text()
-            if event.has("uuid") and event["uuid"].text() not in session.events:
-                session._link(event)
-                session._take(event, own, opened)
-            elif not event.has("uuid"):
-                session.skipped[str(event.get("type"))] += 1
-        return session
+    def __post_init__(self) -> None:
+        self.session = Session.read(self.events)
+        self.queues = dict(self._queues())
+        for name, found in self.queues.items():
+            for prompt in found.sent:
+                self._place(prompt, name)
 
-    def _link(self, event: Field) -> None:
-        uuid = event["uuid"].text()
-        if event.get("subtype") in _BOUNDARIES and self.owner:
-            self.compacted[uuid] = next(reversed(self.owner))
-        self.events[uuid] = event
+    def _queues(self) -> Iterator[tuple[str, Queue]]:
+        operations: dict[str, list[Field]] = {}
+        for event in self.events:
+            if event.get("type") == "queue-operation":
+                operations.setdefault(str(event.get("sessionId", "")), []).append(event)
+        said = frozenset(self.session.texts())
+        for name, found in operations.items():
+            yield name, queue(found, said)
 
-    def _take(self, event: Field, own: bool, opened: dict[str, str]) -> None:
-        reason = _skip(event, own)
-        if reason:
-            self.skipped[reason] += 1
-            return
-        role: Role = "assistant" if event["type"].text() == "assistant" else "user"
-        uuid = event["uuid"].text()
-        name = self._node_for(event, role, opened)
-        self.nodes.setdefault(name, _Node(role)).add(event)
-        self.owner[uuid] = name
-        for block in self.nodes[name].content:
-            if block.get("type") == "tool_use":
-                opened[block["id"]] = name
+    def _place(self, prompt: Typed, session: str) -> None:
+        at = prompt.row["timestamp"].time() if prompt.row.has("timestamp") else None
+        place = next(index for index, event in enumerate(self.events) if event is prompt.row)
+        anchor = self.session.anchor(at, place, session)
+        if anchor is not None:
+            said = [text_block(prompt.text)]
+            turn = ImportedTurn(role="user", content=said, at=at, id=f"queued-{place}", meta={"queued": True})
+            self.typed.setdefault(anchor, []).append(turn)
 
-    def _node_for(self, event: Field, role: Role, opened: dict[str, str]) -> str:
-        """The node that a line belongs to: its message's, that of its calls' results, or one of its own."""
-        uuid = event["uuid"].text()
-        if role == "assistant":
-            return opened.setdefault(event["message"]["id"].text(), uuid)
-        answered = [opened[id] for id in _answers(event) if id in opened]
-        return self.results.setdefault(answered[0], uuid) if answered else uuid
+    def conversations(self, branches: Branches) -> Iterator[ImportedConversation]:
+        """One for each session, or for each branch of each."""
+        groups: dict[str, list[Path]] = {}
+        for leaf in self.session.leaves:
+            path = self.session.path(leaf)
+            groups.setdefault(self._name(path), []).append(path)
+        title = rows.title(self.events) if len(groups) == 1 else None
+        for name, paths in groups.items():
+            held = {node for path in paths for node, _ in path}
+            for number, path in enumerate(paths, 1):
+                last = path is paths[-1]
+                if last or branches == "all":
+                    elsewhere = 0 if branches == "all" else len(held) - len(path)
+                    own = title or rows.title(self._rows_of(name))
+                    yield self._conversation(name if last else f"{name}#{number}", own, path, elsewhere)
 
-    def _before(self, name: str) -> tuple[str | None, Field | None]:
-        """The node before this one, and the compaction between the two, if any."""
-        boundary: Field | None = None
-        seen: set[str] = set()
-        uuid = self.nodes[name].lines[0].get("parentUuid")
-        while uuid in self.events and uuid not in seen:
-            if uuid in self.owner:
-                return self._with_results(self.owner[uuid], name), boundary
-            seen.add(uuid)
-            event = self.events[uuid]
-            boundary = event if event.get("subtype") in _BOUNDARIES else boundary
-            uuid = event.get("parentUuid") or self._across(event)
-        return None, boundary
+    def _name(self, path: Path) -> str:
+        first = self.session.nodes[path[0][0]].rows[0]
+        return "/".join(filter(None, [str(first.get("sessionId", "session")), first.get("agentId")]))
 
-    def _across(self, event: Field) -> str | None:
-        """What a compaction summarised last; the line it names is not always in the file."""
-        named = event.get("logicalParentUuid")
-        return named if named in self.events else self.compacted.get(event["uuid"].text())
+    def _rows_of(self, session: str) -> list[Field]:
+        return [event for event in self.events if event.get("sessionId") == session]
 
-    def _with_results(self, before: str, name: str) -> str:
-        """`before`, or the results of its calls: parallel calls hang side by side below one message."""
-        result = self.results.get(before, before)
-        return before if result == name or self.place[result] > self.place[name] else result
-
-    @cached_property
-    def place(self) -> dict[str, int]:
-        """Each node's place in the file."""
-        return {name: index for index, name in enumerate(self.nodes)}
-
-    @cached_property
-    def parents(self) -> dict[str, tuple[str | None, Field | None]]:
-        return {name: self._before(name) for name in self.nodes}
-
-    @property
-    def last(self) -> str:
-        """The node that the file ends on."""
-        return next(reversed(self.nodes))
-
-    @property
-    def leaves(self) -> list[str]:
-        """Nodes that nothing follows; the last one is where the session ended."""
-        followed = {parent for parent, _ in self.parents.values()}
-        return [name for name in self.nodes if name not in followed]
-
-    def path(self, leaf: str) -> list[tuple[str, Field | None]]:
-        """From the start to a leaf: each node with the compaction before it."""
-        found: dict[str, Field | None] = {}
-        name: str | None = leaf
-        while name is not None and name not in found:
-            before, found[name] = self.parents[name]
-            name = before
-        return list(reversed(found.items()))
-
-    def conversation(self, leaf: str, number: int) -> ImportedConversation:
-        path = self.path(leaf)
-        first = self.nodes[path[0][0]].lines[0]
-        names = [str(first.get("sessionId", "session")), first.get("agentId")]
-        id = "/".join(filter(None, names)) if leaf == self.last else f"{'/'.join(filter(None, names))}#{number}"
-        elsewhere = len(self.nodes) - len(path)
-        text = f"{elsewhere} turns on other branches are left out; branches='all' reads them"
+    def _conversation(self, id: str, title: str | None, path: Path, elsewhere: int) -> ImportedConversation:
+        turns: list[ImportedTurn] = []
+        for name, boundary in path:
+            turns += [self.session.nodes[name].turn(boundary), *self.typed.get(name, ())]
+        first = self.session.nodes[path[0][0]].rows[0]
+        text = f"{elsewhere} turns on other branches are left out; --branches all (branches='all') reads them too"
         return ImportedConversation(
             id=id,
-            title=self.title,
-            turns=tuple(self.nodes[name].turn(boundary) for name, boundary in path),
+            title=title,
+            turns=tuple(turns),
             notes=(Problem(text=text),) if elsewhere else (),
-            meta={"version": first.get("version"), "skipped": dict(self.skipped)},
+            meta={"version": first.get("version"), "skipped": dict(self.session.skipped)},
         )
 
-
-def _speaks(event: Field) -> bool:
-    return event.get("type") in ("user", "assistant") and event.has("message")
-
-
-def _skip(event: Field, own: bool) -> str | None:
-    """Why a line is no message of this conversation, or None."""
-    if not _speaks(event):
-        return str(event.get("subtype") or event.get("type"))
-    if event.get("isSidechain") and not own:
-        return "sidechain"
-    if event.get("isMeta"):
-        return "meta"
-    return "synthetic" if event["message"].get("model") == _SYNTHETIC else None
-
-
-def _answers(event: Field) -> Iterator[str]:
-    """Ids of the tool calls that a user line answers."""
-    content = event["message"]["content"]
-    for block in content.each() if isinstance(content.value, list) else ():
-        if block.get("type") == "tool_result":
-            yield block["tool_use_id"].text()
+    def notes(self) -> Iterator[Problem]:
+        """What of the file is no turn, or not where it said."""
+        session = self.session
+        gone = [f"{session.skipped[kind]} {words}" for kind, words in rows.LEFT_OUT.items() if session.skipped[kind]]
+        if gone:
+            yield Problem(text=f"messages left out: {', '.join(gone)}")
+        if session.copies:
+            yield Problem(text=f"{session.copies} rows or blocks were logged twice; read once")
+        if session.astray:
+            named = ", ".join(map(str, session.astray[:_NAMED])) + (", ..." if len(session.astray) > _NAMED else "")
+            text = (
+                f"{len(session.astray)} rows name a parent that is not in the file, and follow the row before: {named}"
+            )
+            yield Problem(text=text)
+        unsent = [prompt.text for found in self.queues.values() for prompt in found.unsent]
+        if unsent:
+            named = "; ".join(repr(" ".join(text.split())[:60]) for text in unsent[:_NAMED])
+            yield Problem(text=f"{len(unsent)} prompts were typed and never sent to Claude; left out: {named}")
 
 
 __all__ = ["Branches", "Request", "parse", "recognises", "requests"]

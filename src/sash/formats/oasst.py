@@ -13,7 +13,7 @@ from typing import Literal
 from sash.errors import InvalidOption
 from sash.formats.messages import role_of
 from sash.formats.reading import Field, lines
-from sash.formats.values import ImportedConversation, ImportedTurn, Role, text_block
+from sash.formats.values import ImportedConversation, ImportedTurn, Role, text_block, with_notes
 
 Branches = Literal["best", "all"]
 Branch = tuple[Field, ...]
@@ -31,7 +31,8 @@ def parse(text: str, *, path: str = "<text>", branches: Branches = "best") -> tu
     """The conversations of a file of trees. Raises InvalidImport; InvalidOption for another `branches`."""
     if branches not in ("best", "all"):
         raise InvalidOption(f"branches is 'best' or 'all', not {branches!r}", option="branches", value=branches)
-    return tuple(found for tree in lines(text, path) for found in _conversations(tree, branches))
+    trees = lines(text, path)
+    return with_notes((found for tree in trees for found in _conversations(tree, branches)), trees.damaged)
 
 
 def _conversations(tree: Field, branches: Branches) -> Iterator[ImportedConversation]:

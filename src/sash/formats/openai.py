@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sash.formats.messages import openai_turns
 from sash.formats.reading import Field, values
-from sash.formats.values import ImportedConversation
+from sash.formats.values import ImportedConversation, with_notes
 
 
 def recognises(sample: Sequence[Field]) -> bool:
@@ -22,8 +22,8 @@ def parse(text: str, *, path: str = "<text>") -> tuple[ImportedConversation, ...
     """The conversations of a text. Raises InvalidImport that names path, line and field."""
     found = values(text, path)
     if all(isinstance(value.value, dict) and "role" in value.value for value in found):
-        return (_conversation(found, "1"),)
-    return tuple(_conversation(_all(value), str(number)) for number, value in enumerate(found, 1))
+        return with_notes([_conversation(found.fields, "1")], found.damaged)
+    return with_notes((_conversation(_all(value), str(number)) for number, value in enumerate(found, 1)), found.damaged)
 
 
 def _conversation(messages: Sequence[Field], number: str) -> ImportedConversation:

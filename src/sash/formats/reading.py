@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sash.errors import InvalidImport
+from sash.formats.damage import reject_constant, saved
+from sash.formats.legality import Problem
 
 
 def invalid(path: str, problem: str, *, line: int | None = None, field: str = "") -> InvalidImport:
@@ -23,16 +25,29 @@ def invalid(path: str, problem: str, *, line: int | None = None, field: str = ""
 
 
 def decode(data: bytes, path: str) -> str:
-    """UTF-8 text (a byte order mark is dropped). Raises InvalidImport for other encodings and for nothing at all."""
+    """UTF-8 text (a byte order mark is dropped). Raises InvalidImport for other encodings and for nothing at all.
+
+    Where a line was cut within a character, that line alone is at fault: it is damaged in any case.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        problem = f"not UTF-8 (byte {data[error.start]:#04x}); convert it first, e.g. iconv -f latin1 -t utf-8"
-        raise invalid(path, problem, line=line) from error
+        text = data.decode("utf-8-sig", errors="replace")
+        if not _cut_within_characters(data, text):
+            line = data.count(b"\n", 0, error.start) + 1
+            problem = f"not UTF-8 (byte {data[error.start]:#04x}); convert it first, e.g. iconv -f latin1 -t utf-8"
+            raise invalid(path, problem, line=line) from error
     if not text.strip():
         raise invalid(path, "the file is empty")
     return text
+
+
+def _cut_within_characters(data: bytes, replaced: str) -> bool:
+    """Whether all lines that are not UTF-8 are no JSON, either, among lines that are both."""
+    rows = list(zip(data.split(b"\n"), replaced.split("\n"), strict=True))
+    good = [text for row, text in rows if row.decode(errors="ignore") == text.lstrip("\ufeff")]
+    bad = [text for row, text in rows if row.decode(errors="ignore") != text.lstrip("\ufeff")]
+    return all(_line(text, 0).problem for text in bad) and any(not _line(text, 0).problem for text in good)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,41 +125,86 @@ def document(text: str, path: str) -> Field:
         raise invalid(path, f"no usable JSON: {error}") from error
 
 
-def lines(text: str, path: str) -> list[Field]:
-    """One JSON value a line; blank lines are skipped. Raises InvalidImport that names the line of the fault."""
-    return [_line(line, path, number) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """The JSON values of a text, in order, and a remark for each line that is not one value."""
+
+    fields: tuple[Field, ...]
+    damaged: tuple[Problem, ...] = ()
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self.fields)
 
 
-def _line(line: str, path: str, number: int) -> Field:
+def lines(text: str, path: str) -> Values:
+    """One JSON value a line. A damaged line gives the records that can be saved from it, and a remark.
+
+    Raises InvalidImport that names the first line where there is no value at all.
+    """
+    read = [_line(line, number) for number, line in enumerate(text.rstrip("\n").split("\n"), 1)]
+    kinds = {frozenset(line.value) for line in read if isinstance(line.value, dict)}
+    fields: list[Field] = []
+    damaged: list[Problem] = []
+    for line in read:
+        found = [line.value] if not line.problem else saved(line.text, kinds)
+        fields += [Field(value, path, line.number) for value in found]
+        if line.problem:
+            damaged.append(line.remark(len(found)))
+    if not fields:
+        raise invalid(path, read[0].problem, line=1)
+    return Values(fields=tuple(fields), damaged=tuple(damaged))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A line that is one value, or has a problem."""
+
+    number: int
+    text: str
+    value: Any = None
+    problem: str = ""
+
+    def remark(self, saved: int) -> Problem:
+        if not self.text.strip():
+            return Problem(text=f"line {self.number} is empty")
+        what = {0: "nothing of it could be saved", 1: "the whole record in it was saved"}
+        kept = what.get(saved, f"the {saved} whole records in it were saved")
+        return Problem(text=f"line {self.number} is damaged: {self.problem}; {kept}")
+
+
+def _line(line: str, number: int) -> _Line:
     try:
-        return Field(_loads(line), path, number)
+        return _Line(number=number, text=line, value=_loads(line))
     except json.JSONDecodeError as error:
         problem = f"no JSON: {error.msg} (column {error.colno} of {len(line)}); the line may be cut short"
-        raise invalid(path, problem, line=number) from error
     except (ValueError, RecursionError) as error:
-        raise invalid(path, f"no usable JSON: {error}", line=number) from error
+        problem = f"no usable JSON: {error}"
+    return _Line(number=number, text=line, problem=problem)
 
 
 def _loads(text: str) -> Any:
-    return json.loads(text, parse_constant=_reject_constant)
+    return json.loads(text, parse_constant=reject_constant)
 
 
-def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")  # Python reads NaN and Infinity; the API does not
+def values(text: str, path: str) -> Values:
+    """The JSON values of a text that is one document, or one value a line, damaged lines and all.
 
-
-def values(text: str, path: str) -> list[Field]:
-    """The JSON values of a text that is one document, or one value a line."""
-    first, _, rest = text.strip().partition("\n")
-    return lines(text, path) if rest.strip() and _whole(first) else [document(text, path)]
-
-
-def _whole(line: str) -> bool:
+    Raises InvalidImport that names the line of the fault.
+    """
     try:
-        _loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        return Values(fields=(document(text, path),))
+    except InvalidImport:
+        if not _one_a_line(text):
+            raise
+    return lines(text, path)
+
+
+def _one_a_line(text: str) -> bool:
+    """Whether some line is a whole object or list by itself, as none is in a document broken over lines."""
+    rows = text.strip().split("\n")
+    return rows[0].strip() not in ("[", "{") and any(
+        row[:1] in ("{", "[") and not _line(row, 0).problem for row in rows
+    )
 
 
 def _kind(value: Any) -> str:

@@ -7,8 +7,8 @@ It knows no file, no format and no store.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sash.formats.legality import Problem, faults
@@ -102,3 +102,9 @@ class ImportedConversation:
         called = [block["name"] for turn in self.turns for block in turn.content if block.get("type") == "tool_use"]
         unknown = dict.fromkeys(name for name in called if name not in known)
         return self.tools + tuple({"name": name, "input_schema": {"type": "object"}} for name in unknown)
+
+
+def with_notes(found: Iterable[ImportedConversation], notes: Sequence[Problem]) -> tuple[ImportedConversation, ...]:
+    """The conversations of a file, the first of them with what is to be said about the file."""
+    first, *rest = found
+    return (replace(first, notes=(*notes, *first.notes)), *rest)
