@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sash import Conversation, Recall, SteppedWindow, check_request
+from sash import Conversation, Recall, ServerCompaction, SteppedWindow, Summarised, check_request
 from sash.errors import NotFound
-from sash.simulator import Simulator
-from walks import TOOL
+from sash.simulator import Overloaded, Simulator, Stopped
+from walks import TOOL, asks_for_summary
 
 SECRET = "zebrawood"
 FILLER = "Now tell me something quite different about the weather in the mountains, please, number {}. "
@@ -127,6 +128,59 @@ def test_a_branch_without_the_turn_goes_on(chat: Conversation) -> None:
         chat.send("Only said here: rosewood.")
         chat.redact(chat.history()[-2])
         assert chat.plan("And now?").cut and not fork.plan("And now?").cut
+
+
+@pytest.mark.parametrize("strategy", [ServerCompaction(), Summarised(inner=SteppedWindow(), ahead=False)], ids=repr)
+def test_a_summary_that_is_being_made_does_not_keep_it(path: Path, sim: Simulator, strategy: Any) -> None:
+    """What was read of a turn that is redacted meanwhile is thrown away: the words come back in no summary."""
+    with (
+        Conversation(
+            path,
+            id="a",
+            client=sim.client(),
+            clock=sim.clock.now,
+            budget=1_200,
+            keep=200,
+            max_tokens=300,
+            strategy=strategy,
+        ) as chat,
+        Conversation(path, id="a", client=sim.client()) as other,
+    ):
+        chat.send(f"The password of the cellar is {SECRET} 4471.")
+
+        def meanwhile(body: Any) -> bool:
+            if asks_for_summary(body):
+                for turn in other.history():
+                    if SECRET in turn.text:
+                        other.redact(turn)
+            return False
+
+        sim.fail_next(Overloaded(), times=99, when=meanwhile)
+        for number in range(9):
+            chat.send(FILLER.format(number) * 6)
+        chat.settle()
+        assert other.history()[0].text == "[redacted]"
+        with sqlite3.connect(path) as db:
+            kept = db.execute("SELECT text, content, report FROM summaries").fetchall()
+        db.close()
+        assert kept and SECRET not in str(kept) and "redacted meanwhile" in str(kept)
+        assert SECRET not in str(chat.plan("And now?").body)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_piece_of_a_reply_that_paused_stays_a_pair_with_the_others(
+    chat: Conversation, sim: Simulator, which: int, behind: bool
+) -> None:
+    """The server's calls and results keep their place as well, in whichever turn of the reply they stand."""
+    sim.fail_next(Stopped(tokens=5, reason="pause_turn"))
+    chat.send("What is written in the harbour ledger?")
+    if behind:
+        chat.send("And behind it?")
+    pieces = [turn for turn in chat.history() if "web_search" in turn.content]
+    chat.redact(pieces[which])
+    assert check_request(chat.plan("And now?").body) == []
+    assert chat.send("And now?").stop_reason == "end_turn"
 
 
 def test_another_object_does_not_send_what_it_remembers(chat: Conversation, path: Path, sim: Simulator) -> None:

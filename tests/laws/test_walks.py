@@ -135,6 +135,10 @@ FOUND: dict[str, Afternoon] = {
         budget=2_500,
         recall=Recall(tokens=400),
     ),
+    "a redacted piece of a reply that had paused": Afternoon(
+        "economic",
+        [("send",), ("paused",), ("send",), ("redact", 3), ("send",), ("redact", 4), ("send",)],
+    ),
 }
 """Walks that once broke a law."""
 

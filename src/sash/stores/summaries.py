@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from sash.model.usage import Usage
 from sash.stores import blobs, rows
 from sash.stores.connection import Connection
 from sash.stores.lineage import END, Lines, present
+
+REDACTED = "turns it was made from were redacted meanwhile"
 
 
 class Summaries:
@@ -70,6 +72,8 @@ class Summaries:
             problem = _unusable(db, task, ours=ours)
             if problem:
                 step = replace(step, state="rejected", report={**step.report, "reason": problem})
+            if problem == REDACTED:
+                step = replace(step, text="", content=dumps([]), verbatim=())
             key = self._insert(db, step)
             turns = [(key, turn.id) for turn in task.turns]
             db.executemany("INSERT OR IGNORE INTO summary_sources VALUES (?, ?)", turns)
@@ -194,13 +198,27 @@ def _release(db: sqlite3.Connection, conversation: int, error: str, retry_at: fl
 
 def _unusable(db: sqlite3.Connection, task: SummaryTask, *, ours: bool) -> str:
     """Why a finished summary may not be used; "" where it may."""
+    there = {turn.id: turn for turn in _turns(db, [turn.id for turn in task.turns])}
+    if any(there[turn.id].content != turn.content for turn in task.turns if turn.id in there):
+        return REDACTED
+    if task.parent is not None and not _ready(db, task.parent.id):
+        return REDACTED
     if not ours:
         return "another process took the job over"
-    gone = db.execute(
-        "SELECT count(*) FROM turns WHERE id IN (SELECT value FROM json_each(?)) AND state != 'withdrawn'",
-        (dumps([turn.id for turn in task.turns]),),
-    ).fetchone()
-    return "" if gone[0] == len({turn.id for turn in task.turns}) else "turns it was made from were withdrawn meanwhile"
+    live = [turn for turn in task.turns if turn.id in there and there[turn.id].state != "withdrawn"]
+    return "" if len(live) == len(task.turns) else "turns it was made from were withdrawn meanwhile"
+
+
+def _turns(db: sqlite3.Connection, turns: Sequence[int]) -> Iterator[Turn]:
+    """These turns (ids) as they stand now."""
+    for row in db.execute("SELECT * FROM turns WHERE id IN (SELECT value FROM json_each(?))", (dumps(list(turns)),)):
+        yield blobs.turn(db, row)
+
+
+def _ready(db: sqlite3.Connection, summary: int) -> bool:
+    """Whether a summary may be used; a redaction takes that from it."""
+    row = db.execute("SELECT state FROM summaries WHERE id = ?", (summary,)).fetchone()
+    return row is not None and row["state"] == "ready"
 
 
 def _row(db: sqlite3.Connection, key: int) -> sqlite3.Row:
