@@ -702,7 +702,8 @@ def test_without_any_key_it_says_so_before_anything_is_written(
 
 
 def test_a_client_of_the_wrong_kind_is_refused(path: Path, sim: Simulator) -> None:
-    """An asynchronous client, or none at all."""
+    """An asynchronous client, or none at all, before there is a file."""
     for client in (sim.async_client(), object()):
-        with Conversation(path, client=client) as chat, pytest.raises(InvalidOption):
-            chat.send("Hello.")
+        with pytest.raises(InvalidOption):
+            Conversation(path, client=client)
+    assert not path.exists()

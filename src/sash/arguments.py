@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from sash.errors import InvalidContent, InvalidOption, UnknownModel
 from sash.files import with_files
@@ -19,6 +19,8 @@ from sash.planning.routing import Fallback, Route, Ways, as_models
 from sash.planning.situation import Marks
 from sash.recall import Recall
 
+T = TypeVar("T")
+
 
 def check_numbers(**numbers: int | None) -> None:
     for name, value in numbers.items():
@@ -31,9 +33,86 @@ def check_numbers(**numbers: int | None) -> None:
         raise InvalidOption(f"keep={keep} cannot be more than budget={budget}", option="keep", value=keep)
 
 
+class Setting(Generic[T]):
+    """An attribute of a conversation that may be set at any time: checked then as when the conversation is made."""
+
+    def __init__(self, check: Callable[[str, Any], None]) -> None:
+        self._check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, chat: object, owner: type | None = None) -> T:
+        return self if chat is None else chat.__dict__[self._name]  # type: ignore[return-value]
+
+    def __set__(self, chat: object, value: T) -> None:
+        self._check(self._name, value)
+        chat.__dict__[self._name] = value
+
+
+def check_tokens(name: str, value: Any) -> None:
+    """One number of tokens, which must be given."""
+    if value is None:
+        raise InvalidOption(f"{name}=None: give a whole number of tokens", option=name, value=None)
+    check_numbers(**{name: value})
+
+
+def check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise InvalidOption(f"{name}={value!r:.60}: give a string", option=name, value=value)
+
+
+def check_flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise InvalidOption(f"{name}={value!r:.60}: give True or False", option=name, value=value)
+
+
+def check_clock(clock: Any) -> None:
+    if not callable(clock) or isinstance(clock, type):
+        raise InvalidOption(
+            f"clock={clock!r:.60}: give a function that tells unix seconds, as time.time", option="clock", value=clock
+        )
+
+
+def check_store(store: Any) -> None:
+    """A path, a store, or None."""
+    if store is None or (isinstance(store, str | Path) and str(store)):
+        return
+    if isinstance(store, type) or not hasattr(store, "open_conversation"):
+        raise InvalidOption(
+            f"store={store!r:.60}: give a path, a store (sash.open(path)), or None for memory",
+            option="store",
+            value=store,
+        )
+
+
+def card_for(card: Any, model: Any) -> ModelCard | None:
+    """The card in force: the one given, the model's, or None for that of the record. Raises InvalidOption."""
+    if card is not None and not isinstance(card, ModelCard):
+        raise InvalidOption(
+            f"card={card!r:.60}: give a ModelCard, as sash.card(model) makes one", option="card", value=card
+        )
+    if card is not None and model is not None and model != card.id:
+        raise InvalidOption(
+            f"model={model!r} and card={card.id!r} name two models: give one of them", option="model", value=model
+        )
+    return card or (None if model is None else card_of(model))
+
+
+def check_most(max_tokens: int, card: ModelCard) -> None:
+    """A reply longer than the model's longest cannot be asked for."""
+    if max_tokens > card.max_output:
+        raise InvalidOption(
+            f"max_tokens={max_tokens:,}: {card.id} replies with at most {card.max_output:,} tokens",
+            option="max_tokens",
+            value=max_tokens,
+        )
+
+
 def ways_of(fallback: Sequence[str] | Fallback | None, router: Route | None, tier: str) -> Ways | None:
     """Who else may answer. Raises InvalidOption, and UnknownModel for a name without a card."""
-    if router is not None and not callable(router):
+    check_text("tier", tier)
+    if router is not None and (not callable(router) or isinstance(router, type)):
         raise InvalidOption(
             f"router={router!r:.60}: give a Router, or a function from Asked to a model id",
             option="router",
@@ -56,6 +135,12 @@ def check_priced(cards: Iterable[ModelCard], *, in_dollars: bool) -> None:
                 model=one.id,
                 known=sorted(TABLE),
             )
+
+
+def check_patience(patience: Any) -> None:
+    """Seconds, or None for any time."""
+    if patience is not None:
+        check_seconds("patience", patience)
 
 
 def check_seconds(name: str, value: Any) -> None:
@@ -107,21 +192,14 @@ def draft_of(message: Any) -> Draft:
     return Draft(role=found["role"], content=dumps(as_blocks(found.get("content") or "")))
 
 
+def check_recall(name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, Recall):
+        raise InvalidOption(f"{name}={value!r:.60}: give a Recall, or None", option=name, value=value)
+
+
 def recall_of(recall: Recall | bool | None) -> Recall | None:
     if isinstance(recall, Recall):
         return recall
     if recall is None or isinstance(recall, bool):
         return Recall() if recall else None
     raise InvalidOption(f"recall={recall!r}: give a Recall, True or None", option="recall", value=recall)
-
-
-def recall_settings(settings: Mapping[str, Any]) -> Recall:
-    known = [field.name for field in fields(Recall)]
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise InvalidOption(
-            f"recall takes {', '.join(known)}, not {unknown[0]!r}",
-            option=unknown[0],
-            value=settings[unknown[0]],
-        )
-    return Recall(**settings)

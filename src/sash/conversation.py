@@ -70,7 +70,9 @@ class Conversation(ConversationBase):
 
     Further options are those of `messages.create` and apply to every send.
 
-    Raises CallerErrors for what cannot work, StoreErrors for a file that cannot be opened.
+    Raises CallerErrors for what cannot work, a misspelt name (it says the nearest) and a wrong value of any setting
+    included, before there is a file; StoreErrors for a file that cannot be opened. `strategy`, `budget`, `keep`,
+    `max_tokens` and `recalls` may be set later; they are checked then.
     """
 
     _awaits = False

@@ -10,22 +10,33 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from sash.arguments import (
+    Setting,
     body_options,
+    card_for,
     check_choice,
+    check_clock,
+    check_flag,
     check_markers,
+    check_most,
     check_numbers,
+    check_patience,
     check_priced,
+    check_recall,
     check_seconds,
+    check_store,
+    check_text,
+    check_tokens,
     draft_of,
     marks_of,
     recall_of,
-    recall_settings,
     ways_of,
 )
+from sash.claude.clients import check_client
 from sash.claude.functions import as_tools, functions
 from sash.claude.keys import Key, KeyPool, as_pool
 from sash.claude.layers import Layers
@@ -66,6 +77,7 @@ from sash.planning.routing import Fallback, Route
 from sash.planning.rules import Problem
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
+from sash.planning.traits import check_strategy
 from sash.planning.view import Forms
 from sash.recall import Found, Recall, make_query, quoted
 from sash.spans import Spans
@@ -77,12 +89,27 @@ DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_BUDGET = 32_000
 DEFAULT_MAX_TOKENS = 8_192
 
+CALLS = {
+    "output_format": "it belongs to one call, as send(..., output_format=)",
+    "token": "it belongs to one call, as send(..., token=)",
+    "fresh": "it belongs to one call, as send(..., fresh=)",
+    "max_steps": "it belongs to a run, as run(..., max_steps=)",
+    "on_event": "it belongs to a run, as run(..., on_event=)",
+}
+"""What is given to a call beside the options of a request, and never to a conversation as a whole."""
+
 
 class ConversationBase:
     """What both conversations share: the settings in force, and flows made from arguments. No I/O."""
 
     _awaits: bool
     _client: Any
+
+    budget = Setting[int](check_tokens)
+    keep = Setting[int](check_tokens)
+    max_tokens = Setting[int](check_tokens)
+    strategy = Setting[Strategy](lambda name, value: check_strategy(value, name))
+    recalls = Setting["Recall | None"](check_recall)
 
     def __init__(
         self,
@@ -122,8 +149,17 @@ class ConversationBase:
         **options: Any,
     ) -> None:
         check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
+        check_store(store)
+        check_client(self._client, waits=self._awaits)
         check_choice("busy", busy, ("wait", "error"))
+        check_choice("counter", counter, ("auto", "ctok", "tiktoken", "features"))
+        check_choice("priority", priority, ("interactive", "background"))
         check_seconds("duplicates", duplicates)
+        check_patience(patience)
+        check_text("namespace", namespace)
+        check_flag("endpoint", endpoint)
+        check_flag("create", create)
+        check_clock(clock)
         self.id = id if id is not None else uuid.uuid4().hex
         if not isinstance(self.id, str) or not self.id:
             raise InvalidOption(f"id is a non-empty string, not {id!r}", option="id", value=id)
@@ -138,7 +174,6 @@ class ConversationBase:
         self._layers = Layers(
             breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries
         )
-        check_choice("priority", priority, ("interactive", "background"))
         self._priority, self._patience = priority, patience
         self._base, self._endpoint, self._wait = counter, endpoint, busy == "wait"
         self._duplicates = duplicates
@@ -147,14 +182,15 @@ class ConversationBase:
         self._places = self._keys.places if self._keys else None
         self._clock = clock
         self._create = create
-        self._card = card or (card_of(model) if model else None)
+        self._card = card_for(card, model)
         self._given_card = card
         self._told: set[str] = set()
+        self._check_most()
         self._meet(*filter(None, [self._card]), *(self._ways.cards.values() if self._ways else ()))
-        self._tools = as_tools(tools or ())
+        self._tools = as_tools(() if tools is None else tools)
         self._preamble = preamble(system, self._tools)
         self._preamble_given = (system is not None, tools is not None)
-        self._options = check_options(options)
+        self._options = check_options(options, beside=SETTINGS, elsewhere=CALLS)
         self._forms = Forms()
         self._sizes: Sizes = {}
         self._quiet_until = [0.0]
@@ -195,6 +231,7 @@ class ConversationBase:
         self._key = head.conversation
         if self._card is None and head.epoch is not None:
             self._card = card_of(head.model or head.epoch.model)
+            self._check_most()
             self._meet(self._card)
         known = head.epoch.preamble if head.epoch is not None else head.brought
         has_system, has_tools = self._preamble_given
@@ -255,7 +292,7 @@ class ConversationBase:
             preamble=now,
             strategy=self.strategy,
             budget=self.budget,
-            keep=self.keep,
+            keep=min(self.keep, self.budget),
             max_tokens=min(most, card.max_output) if max_tokens is None else most,
             marks=self._marks,
             options=body_options(checked),
@@ -267,7 +304,7 @@ class ConversationBase:
 
     def _options_with(self, options: Mapping[str, Any], output_format: Any) -> dict[str, Any]:
         """The options in force with those of one call; an output format given alone leaves the effort as it is."""
-        given = check_options(options)
+        given = check_options(options, beside={*CALLS, *_LASTING}, elsewhere=_elsewhere())
         config = {**self._options.get("output_config", {}), **given.get("output_config", {})}
         if output_format is not None:
             config["format"] = format_of(output_format)
@@ -279,6 +316,11 @@ class ConversationBase:
         card = card_of(model)
         self._meet(card)
         return card
+
+    def _check_most(self) -> None:
+        """What was asked for must be had; the default is cut down to what the model gives."""
+        if self._card is not None and self.max_tokens != DEFAULT_MAX_TOKENS:
+            check_most(self.max_tokens, self._card)
 
     def _meet(self, *cards: ModelCard) -> None:
         """Say once which models nobody described; none without prices may be asked below a ceiling of dollars."""
@@ -440,7 +482,7 @@ class ConversationBase:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
         chat = self._chat()
-        return recall(chat.conversation, make_query(query), recall_settings(settings), chat.counter, self.model)
+        return recall(chat.conversation, make_query(query), Recall(**settings), chat.counter, self.model)
 
     def _redact_flow(self, turn: int, reason: str) -> Flow[int]:
         now = yield from steps.Now()
@@ -482,3 +524,14 @@ class ConversationBase:
             **self._layers.settings,
             **self._options,
         }
+
+
+SETTINGS = frozenset({"store", "client", *(ConversationBase.__init__.__kwdefaults__ or ())})
+"""The names of all that a conversation is told when it is made, options of requests apart."""
+_LASTING = {"model", "system", "tools", "max_tokens"}
+
+
+@cache
+def _elsewhere() -> Mapping[str, str]:
+    """What is told a conversation and not a call, with how."""
+    return {name: f"it belongs to the conversation, as Conversation({name}=...)" for name in SETTINGS - _LASTING}

@@ -154,6 +154,7 @@ def test_extra_headers_and_timeouts_reach_the_call(wire: Wire, http: httpx2.Clie
 
 
 def test_what_is_no_client_is_refused(path: Path) -> None:
-    """InvalidOption names what would do, at the first request."""
-    with Conversation(path, client="simulatr") as chat, pytest.raises(InvalidOption, match="simulator"):
-        chat.send("One.")
+    """InvalidOption names what would do, before there is a file."""
+    with pytest.raises(InvalidOption, match="simulator"):
+        Conversation(path, client="simulatr")
+    assert not path.exists()

@@ -23,15 +23,9 @@ def sync_client(client: Any) -> Any:
     """An `Anthropic`-like client. None: from the environment; "simulator": a simulator of its own."""
     if client is None:
         return _from_environment(_load_anthropic().Anthropic)
-    if client == "simulator":
+    if isinstance(client, str) and client == "simulator":
         return _load_simulator().client()
-    _reject_stranger(client)
-    if _is_async(client):
-        raise InvalidOption(
-            f"{type(client).__name__} is asynchronous; use AsyncConversation, or pass its synchronous twin",
-            option="client",
-            value=client,
-        )
+    check_client(client, waits=False)
     return client
 
 
@@ -39,16 +33,24 @@ def async_client(client: Any) -> Any:
     """The same for `AsyncAnthropic`."""
     if client is None:
         return _from_environment(_load_anthropic().AsyncAnthropic)
-    if client == "simulator":
+    if isinstance(client, str) and client == "simulator":
         return _load_simulator().async_client()
-    _reject_stranger(client)
-    if not _is_async(client):
-        raise InvalidOption(
-            f"{type(client).__name__} is synchronous; use Conversation, or pass its Async twin",
-            option="client",
-            value=client,
-        )
+    check_client(client, waits=True)
     return client
+
+
+def check_client(client: Any, *, waits: bool) -> None:
+    """Raise InvalidOption for what is no client, or one that does not suit a caller who waits or does not."""
+    if client is None or (isinstance(client, str) and client == "simulator"):
+        return
+    _reject_stranger(client)
+    if _is_async(client) != waits:
+        what = (
+            "is synchronous; use Conversation, or pass its Async twin"
+            if waits
+            else "is asynchronous; use AsyncConversation, or pass its synchronous twin"
+        )
+        raise InvalidOption(f"{type(client).__name__} {what}", option="client", value=client)
 
 
 def with_middleware(client: Any, middleware: Sequence[Any]) -> Any:
@@ -90,7 +92,7 @@ def _authorised(headers: Any) -> bool:
 
 
 def _reject_stranger(client: Any) -> None:
-    if not hasattr(client, "messages") or not hasattr(client.messages, "create"):
+    if isinstance(client, type) or not hasattr(client, "messages") or not hasattr(client.messages, "create"):
         raise InvalidOption(
             f'client is an anthropic client, "simulator" or None, not {client!r:.60}', option="client", value=client
         )

@@ -7,7 +7,7 @@ through: Claude may call it, and the run ends there for the caller to answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -18,6 +18,12 @@ from sash.model.functions import Function, ToolFailed
 
 def as_tools(tools: Sequence[Any]) -> list[Any]:
     """The tools with every plain function made into a function tool of the SDK. Raises InvalidOption for others."""
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
+        raise InvalidOption(
+            f"tools is a list of functions or definitions, not {tools!r:.60}: put one into a list, tools=[...]",
+            option="tools",
+            value=tools,
+        )
     return [_as_tool(tool) for tool in tools]
 
 

@@ -14,8 +14,10 @@ from sash.errors import InvalidOption
 from sash.limits import Limits
 from sash.limits.tiers import limits_of
 from sash.model.keys import Place, Places
+from sash.model.settings import settings
 
 
+@settings
 @dataclass(frozen=True, slots=True)
 class Key:
     """One API key. `name` is what everybody may know of it; `limits`: its own, or a tier's name, kept by a limiter.
@@ -41,6 +43,7 @@ class Key:
             limits_of(self.limits, "")
 
 
+@settings
 @dataclass(frozen=True, slots=True)
 class KeyPool:
     """Keys that stand in for one another. A conversation sticks to its key, for its cache lives there.

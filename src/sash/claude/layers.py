@@ -37,7 +37,7 @@ class Layers:
         _check("meter", self.meter, (Alerts, bool))
         _check("memo", self.memo, (MemoPolicy, bool))
         _check("retries", self.retries, (RetryPolicy, bool))
-        if not hasattr(self.ceilings, "attempt"):
+        if isinstance(self.ceilings, type) or not hasattr(self.ceilings, "attempt"):
             for ceiling in _several(self.ceilings):
                 _check("ceilings", ceiling, (Ceiling,))
         _check("limits", self.limits, (Limits, str, bool))
@@ -137,7 +137,7 @@ def _shared(kind: Any, value: Any) -> Any:
 
 
 def _check(name: str, value: Any, kinds: tuple[type, ...]) -> None:
-    if value is None or isinstance(value, kinds) or hasattr(value, "attempt"):
+    if value is None or isinstance(value, kinds) or (hasattr(value, "attempt") and not isinstance(value, type)):
         return
     known = " or ".join("True" if kind is bool else kind.__name__ for kind in kinds)
     raise InvalidOption(f"{name}={value!r:.60}: give {known}, or middleware made of one", option=name, value=value)

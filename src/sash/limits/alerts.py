@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
     """A `spike`: an hour that costs this many times the usual hour, and at least `least_dollars`.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 
 Outcome = Literal["ok", "failed", "neutral"]
 """neutral: says nothing about the service (a refused request, a limit of ours, a cancellation)"""
@@ -20,6 +21,7 @@ LONGEST_PROBE = 660.0
 """Seconds after which a probe that was never heard of again is believed lost."""
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
     """Opens when at least `share` of the attempts within `window` seconds failed, and at least `least` were made.

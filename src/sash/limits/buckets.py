@@ -15,6 +15,7 @@ from math import inf
 from typing import Literal, TypeVar
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 
 T = TypeVar("T")
 Triple = tuple[float, float, float]
@@ -36,6 +37,7 @@ _ROUNDED: Triple = (1.0, 1_000.0, 1_000.0)
 """Headers give remaining tokens in thousands."""
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The most per minute, and at once. None: whatever the server's headers say; no limit until they do.

@@ -13,12 +13,14 @@ from typing import Literal, Protocol
 
 from sash.errors import InvalidOption
 from sash.model.forecast import Forecast
+from sash.model.settings import settings
 
 Scope = Literal["conversation", "user", "namespace", "all"]
 Period = Literal["day", "month", "ever"]
 SHARES = (0.5, 0.8, 1.0)
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
     """The most that may be spent. `per` whom, in which `period` (days and months in UTC).

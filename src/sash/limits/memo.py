@@ -15,6 +15,7 @@ from typing import Any
 
 from sash.errors import InvalidOption
 from sash.model.blocks import dumps
+from sash.model.settings import settings
 
 WITHOUT_EFFECT = ("cache_control", "metadata", "diagnostics", "service_tier", "billing_policy", "stream")
 """Fields of a request that leave the reply as it is."""
@@ -24,6 +25,7 @@ KEPT = ("end_turn", "stop_sequence")
 """Stop reasons of replies that came to their natural end."""
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoPolicy:
     """`ttl`: seconds a reply is good for; `most`: bytes kept in all, the longest unused go first; `tags`: of what is

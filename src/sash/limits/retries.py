@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 
 SPEND_CAPS = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 HOPELESS = (*SPEND_CAPS, "compaction_unavailable")
 """Error codes that no waiting of seconds mends."""
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """`longest` wait in seconds that a server may ask for; retries at most `share` of first attempts, `floor` free."""

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from sash.errors import UnknownModel
 from sash.model.names import misspelt
+from sash.model.settings import settings
 from sash.model.usage import Usage
 
 AS_OF = "2026-11-21"
@@ -30,6 +31,7 @@ Generation = Literal["v3", "v4.7", "v5"]
 """Tokenizer generation: up to 4.6; 4.7; 4.8 and later. Counts never carry over from one to another."""
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """Dollars per million tokens for requests of more than `above` prompt tokens."""
@@ -56,6 +58,7 @@ class Price:
         return self.write_5m if ttl == "5m" else self.write_1h
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """One model's facts. Build a variant with `dataclasses.replace` and pass it as `card=`."""

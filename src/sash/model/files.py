@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from sash.errors import InvalidContent
 from sash.model.blocks import Block
 from sash.model.images import HEADER, pixels
+from sash.model.settings import settings
 
 PDF = "application/pdf"
 TEXT = "text/plain"
@@ -41,6 +42,7 @@ _OTHERS = (
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f\v\b\x1b\x1e")
 
 
+@settings
 @dataclass(frozen=True, slots=True)
 class File:
     """Bytes to put into a message as a file: `chat.send(["What is this?", File(data, "image/png")])`.

@@ -7,7 +7,8 @@ is sent. Which values are legal together is the business of `sash.planning.rules
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sash.errors import InvalidOption
@@ -39,15 +40,18 @@ OURS = {
 }
 
 
-def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def check_options(
+    options: Mapping[str, Any], *, beside: Collection[str] = (), elsewhere: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return the options as plain JSON values (call options as given).
 
-    Raises InvalidOption for a name the SDK does not take, with the nearest that it does, and for beta
-    fields without `betas`.
+    `beside`: the names of what is given beside options in the same call; `elsewhere`: what is given in other calls,
+    with where. Raises InvalidOption for a name that nobody takes, with the nearest that is taken, and for beta fields
+    without `betas`.
     """
     checked: dict[str, Any] = {}
     for name, value in options.items():
-        _reject_unknown(name, value)
+        _reject_unknown(name, value, beside, {**elsewhere, **OURS})
         if value is not None:
             checked[name] = value if name in CALL else plain(value)
     beta = [name for name in BETA if name in checked]
@@ -64,11 +68,14 @@ def asked_format(options: Mapping[str, Any]) -> Any:
     return config.get("format") if isinstance(config, Mapping) else None
 
 
-def _reject_unknown(name: str, value: Any) -> None:
-    if name in OURS:
-        raise InvalidOption(f"option {name!r} cannot be given: {OURS[name]}", option=name, value=value)
-    known = (*BODY, *BETA, *CALL, "tools", "system", "model", "max_tokens")
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-        raise InvalidOption(f"unknown option {name!r}; {hint}", option=name, value=value)
+def _reject_unknown(name: str, value: Any, beside: Collection[str], elsewhere: Mapping[str, str]) -> None:
+    if name in elsewhere:
+        raise InvalidOption(f"option {name!r} cannot be given here: {elsewhere[name]}", option=name, value=value)
+    taken = (*BODY, *BETA, *CALL)
+    if name in taken:
+        return
+    known = {*taken, *beside} - {name}
+    meant = difflib.get_close_matches(name, {*known, *elsewhere}, n=1)
+    remedy = f" That cannot be given here: {elsewhere[meant[0]]}" if meant and meant[0] in elsewhere else ""
+    hint = f"did you mean {meant[0]!r}?{remedy}" if meant else f"known are {', '.join(sorted(known))}"
+    raise InvalidOption(f"unknown option {name!r}; {hint}", option=name, value=value)

@@ -53,8 +53,12 @@ def preamble(system: str | Sequence[Any] | None, tools: Sequence[Any] | None) ->
 
 
 def _system_text(system: str | Sequence[Any] | None) -> str:
-    if not system:
+    if system is None or system in ("", [], ()):
         return ""
+    if not isinstance(system, str | list | tuple):
+        raise InvalidOption(
+            f"system is a string or a list of text blocks, not {system!r:.80}", option="system", value=system
+        )
     blocks = [text_block(plain(system))] if isinstance(system, str) else plain(system)
     good = isinstance(blocks, list) and all(isinstance(block, dict) and block.get("type") == "text" for block in blocks)
     if not good:

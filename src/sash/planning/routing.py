@@ -13,6 +13,7 @@ from typing import Any
 
 from sash.errors import InvalidOption
 from sash.model.cards import ModelCard, base_name
+from sash.model.settings import settings
 from sash.planning.plan import Settings
 from sash.planning.rules.thinking import WITHOUT_XHIGH
 from sash.planning.rules.tools import FORCED
@@ -71,6 +72,7 @@ Route = Callable[[Asked], "str | Sequence[str]"]
 """A router: one model, or several in the order in which they are to be tried."""
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
     """`models` to ask, in this order, when the one in force is overloaded, failing or limited.
@@ -105,6 +107,7 @@ def as_models(given: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """`model` answers where everything given here holds."""
@@ -135,6 +138,7 @@ class Rule:
         )
 
 
+@settings
 @dataclass(frozen=True, slots=True)
 class Router:
     """The first of `rules` that holds names the model; where none does, the one in force answers.

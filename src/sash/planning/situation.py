@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from sash.model.cards import ModelCard, Ttl
+from sash.model.settings import settings
 from sash.model.summaries import Trouble
 from sash.model.turns import Exchange
 
@@ -58,6 +59,7 @@ class Warmth:
     """size of the prefix up to the last written tail of the present epoch"""
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
     """Which cache lifetimes to ask for; None: no marker there."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
+from sash.errors import InvalidOption
+
 P = TypeVar("P")
 
 
@@ -27,6 +29,17 @@ class Traits:
     """... made by the API itself"""
     as_is: bool = False
     """the view stays as it is, too large or not: it is only to be counted, or read once more"""
+
+
+def check_strategy(strategy: object, option: str = "strategy") -> None:
+    """Raise InvalidOption for what decides nothing: a name, a class, any other object."""
+    if isinstance(strategy, type):
+        what = f"{strategy.__name__} is a class: give an object, {strategy.__name__}(...)"
+    elif not callable(getattr(strategy, "decide", None)):
+        what = f"{strategy!r:.60} is no strategy: give one, as Economic(), or any object with decide(situation)"
+    else:
+        return
+    raise InvalidOption(f"{option}: {what}", option=option, value=strategy)
 
 
 def traits(strategy: object) -> Traits:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 from sash.model.turns import Turn
 
 
@@ -23,6 +24,7 @@ class Embedder(Protocol):
     def embed(self, texts: list[str], /) -> Sequence[Any]: ...
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recall:
     """How old turns are looked for. Raises InvalidOption for what cannot be."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 from sash.planning.situation import Decision, Situation, Size, Strategy, ToolResults
 from sash.planning.strategies.base import Around
 from sash.planning.strategies.stepped import SteppedWindow
+from sash.planning.traits import check_strategy
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearedTools(Around):
     """Where `inner` would cut, all tool results but the newest `keep` become placeholders; it cuts if that does not do.
@@ -25,6 +28,7 @@ class ClearedTools(Around):
     inputs: bool = False
 
     def __post_init__(self) -> None:
+        check_strategy(self.inner, "inner")
         if self.keep < 1:
             raise InvalidOption(
                 f"ClearedTools(keep={self.keep}): the newest tool result always stays; use at least 1",

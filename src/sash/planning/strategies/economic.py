@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from sash.errors import InvalidOption
 from sash.model.cards import Ttl
+from sash.model.settings import settings
 from sash.planning.economics import Frame, Habits, Way, prior, rates, ways
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.strategies.base import Named
@@ -25,6 +26,7 @@ LATER = (1, 4, 16, 64)
 """exchanges from now at which a cut of the usual size is considered too"""
 
 
+@settings
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Economic(Named):
     """The default. `worth`: dollars that 1,000 verbatim tokens are worth per request; 0 forgets what is dear to keep.

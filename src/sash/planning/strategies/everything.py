@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sash.model.settings import settings
 from sash.planning.situation import Decision, Situation
 from sash.planning.strategies.base import Named
 
 
+@settings
 @dataclass(frozen=True, slots=True, repr=False)
 class Everything(Named):
     """Every exchange, up to the model's window; the budget is ignored, and beyond the window nothing fits."""

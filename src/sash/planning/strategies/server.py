@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Around
 from sash.planning.strategies.economic import Economic
-from sash.planning.traits import traits
+from sash.planning.traits import check_strategy, traits
 
 BREAKER = 3
 """Failures in a row after which a cut does not wait for a block before its time has come."""
@@ -17,6 +18,7 @@ USUAL = 2_000
 """Tokens that a block is taken to weigh; the API's own length is not documented."""
 
 
+@settings
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class ServerCompaction(Around):
     """`inner` decides when to cut; what leaves is compacted by the API itself, just before ("Compaction on demand").
@@ -36,6 +38,7 @@ class ServerCompaction(Around):
     tokens: int = USUAL
 
     def __post_init__(self) -> None:
+        check_strategy(self.inner, "inner")
         if traits(self.inner).summarises:
             raise InvalidOption("ServerCompaction(inner=...) has summaries already", option="inner", value=self.inner)
         if len(self.instructions or "") > MAX_INSTRUCTIONS:

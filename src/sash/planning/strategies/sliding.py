@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 from sash.planning.situation import Decision, Situation
 from sash.planning.strategies.base import Named
 
 
+@settings
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class SlidingWindow(Named):
     """Keep the newest `tokens` of exchanges (default: what the budget allows), or the newest `turns` user turns."""

@@ -7,16 +7,18 @@ from typing import Any, Literal
 
 from sash.errors import InvalidOption
 from sash.model.cards import card
+from sash.model.settings import settings
 from sash.planning.making import Making, limit_of, making
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Around
 from sash.planning.strategies.economic import Economic
-from sash.planning.traits import traits
+from sash.planning.traits import check_strategy, traits
 
 BREAKER = 3
 """Failures in a row after which not even a forced cut waits for a summary before its time has come."""
 
 
+@settings
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Summarised(Around):
     """`inner` decides when to cut; what leaves is summarised first, as a rule ahead of time, in the background.
@@ -40,6 +42,7 @@ class Summarised(Around):
     wait: bool = True
 
     def __post_init__(self) -> None:
+        check_strategy(self.inner, "inner")
         card(self.by)  # raises UnknownModel
         if self.warm not in (True, False, "auto"):
             raise InvalidOption(f'warm={self.warm!r}: choose "auto", True or False', option="warm", value=self.warm)
@@ -110,6 +113,8 @@ class Summarised(Around):
 
 def summarising(asked: bool | str | Summarised, strategy: Strategy | None) -> Strategy:
     """The strategy meant by a conversation's `summarise=` and `strategy=`. `asked` may name the model."""
+    if strategy is not None:
+        check_strategy(strategy)
     if isinstance(asked, Summarised):
         return asked if strategy is None else replace(asked, inner=strategy)
     inner = strategy or Economic()

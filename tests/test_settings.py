@@ -1,0 +1,209 @@
+"""What a conversation is told: misspelt names name the nearest, wrong values are refused when it is built."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anthropic import Anthropic, AsyncAnthropic
+
+import sash
+from sash import AsyncConversation, Conversation, Economic, Recall, SlidingWindow, Summarised
+from sash.claude.keys import Key
+from sash.conversation_base import SETTINGS
+from sash.errors import CallerError, InvalidOption
+from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
+from sash.planning.routing import Fallback, Router, Rule
+from sash.simulator import Simulator
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: Conversation(client="simulator", bugdet=3), "did you mean 'budget'?"),
+        (lambda: AsyncConversation(client="simulator", strategie=1), "did you mean 'strategy'?"),
+        (lambda: Conversation(clent="simulator"), "did you mean 'client'?"),
+        (lambda: Conversation(client="simulator", metdata={}), "did you mean 'metadata'?"),
+        (lambda: Conversation(client="simulator", token="a"), "send(..., token=)"),
+        (lambda: Recall(tokns=3), "did you mean 'tokens'?"),
+        (lambda: Summarised(must_kep=True), "did you mean 'must_keep'?"),
+        (lambda: SlidingWindow(turn=3), "did you mean 'turns'?"),
+        (lambda: Ceiling(dolars=3.0), "did you mean 'dollars'?"),
+        (lambda: Limits(concurency=3), "did you mean 'concurrency'?"),
+        (lambda: Fallback(model=["a"]), "did you mean 'models'?"),
+        (lambda: sash.ModelCard(idd="a"), "did you mean 'id'?"),
+        (lambda: Everything_(limit=1), "Everything has no setting 'limit'"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_setting_names_the_nearest(call: Callable[[], Any], said: str) -> None:
+    """The conversation's own, those of a request, and those of every value that is built by hand."""
+    with pytest.raises(InvalidOption) as raised:
+        call()
+    assert said in str(raised.value)
+
+
+Everything_: Any = sash.Everything
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("strem", "did you mean 'stream'? That cannot be given here: call chat.stream"),
+     ("budget", "Conversation(budget=...)"),
+     ("bugdet", "did you mean 'budget'? That cannot be given here"), ("modle", "did you mean 'model'?"),
+     ("max_token", "did you mean 'max_tokens'?"), ("tokn", "did you mean 'token'?"),
+     ("sytem", "did you mean 'system'?"),
+     ("max_step", "did you mean 'max_steps'?"), ("thinkng", "did you mean 'thinking'?")],
+)  # fmt: skip
+def test_a_misspelt_option_of_a_call_names_the_nearest(option: str, said: str) -> None:
+    """Where it belongs to another call or to the conversation, that is said; nothing is sent or recorded."""
+    sim = Simulator()
+
+    async def awaited() -> None:
+        async with AsyncConversation(client=sim.async_client()) as other:
+            with pytest.raises(InvalidOption, match=f"(unknown )?option '{option}'"):
+                await other.send("Hello.", **{option: 3})
+
+    with Conversation(client=sim.client()) as chat:
+        for call in (chat.send, chat.plan, chat.count):
+            with pytest.raises(InvalidOption) as raised:
+                call("Hello.", **{option: 3})
+            assert said in str(raised.value)
+        assert chat.history() == []
+    asyncio.run(awaited())
+    assert sim.log == []
+
+
+def test_recall_by_hand_names_the_nearest_setting() -> None:
+    """`chat.recall(query, tokns=)` is refused like `Recall(tokns=)`."""
+    with Conversation(client="simulator") as chat, pytest.raises(InvalidOption, match="did you mean 'tokens'"):
+        chat.recall("order", tokns=100)
+
+
+def test_a_secret_is_not_shown() -> None:
+    """Neither in the text nor in the facts of an error about a key."""
+    any_key: Any = Key
+    for given in ({"secrt": "sk-hidden"}, {"secret": b"sk-hidden"}):
+        with pytest.raises(InvalidOption) as raised:
+            any_key("a", **given)
+        assert "hidden" not in str(raised.value) and "hidden" not in repr(raised.value.facts)
+
+
+class Undecided:
+    """No strategy."""
+
+
+class Deciding:
+    """A strategy of one's own."""
+
+    def decide(self, situation: Any) -> Any:
+        return Economic().decide(situation)
+
+
+CARD = sash.card("claude-haiku-4-5")
+WRONG: list[tuple[str, Any]] = [
+    ("store", 5), ("store", ""), ("store", sash.SqliteStore), ("store", ["a.db"]), ("id", 3), ("id", ""),
+    ("model", 5), ("model", ""), ("model", ["claude-sonnet-5-5"]), ("system", 5), ("system", {"type": "text"}),
+    ("system", b"You."), ("system", False), ("tools", "look"), ("tools", {"name": "look"}), ("tools", print),
+    ("tools", 5),
+    ("budget", "many"), ("budget", 0), ("budget", 1e4), ("budget", True), ("keep", -1), ("keep", "all"),
+    ("strategy", "sliding"), ("strategy", SlidingWindow), ("strategy", Undecided()), ("strategy", 5),
+    ("summarise", 1.5), ("summarise", None), ("summarise", Summarised), ("recall", 500), ("recall", "yes"),
+    ("recall", Recall), ("recall", {"tokens": 5}), ("max_tokens", 0), ("max_tokens", None), ("max_tokens", 10**6),
+    ("cache", "2h"), ("cache", True), ("cache", 300), ("namespace", None), ("namespace", 5), ("counter", "gpt"),
+    ("counter", None), ("endpoint", "no"), ("endpoint", None), ("busy", "no"), ("busy", True), ("duplicates", "5"),
+    ("duplicates", -1), ("fallback", "claude-opus-5-5"), ("fallback", 5), ("fallback", [5]), ("fallback", Fallback),
+    ("router", "cheap"), ("router", Router), ("router", Rule(model="claude-opus-5-5")), ("tier", 5), ("keys", "sk-1"),
+    ("keys", ["sk-1"]), ("keys", []), ("card", "claude-sonnet-5-5"), ("card", sash.ModelCard), ("clock", 5.0),
+    ("clock", "now"), ("create", "yes"), ("breaker", 5), ("breaker", BreakerPolicy), ("ceilings", 5),
+    ("ceilings", [0.5]), ("ceilings", Ceiling), ("limits", 50), ("limits", "huge"), ("limits", Limits), ("meter", 1),
+    ("meter", Alerts), ("patience", "long"), ("patience", -1), ("priority", "high"), ("memo", 60), ("memo", MemoPolicy),
+    ("retries", 3), ("retries", RetryPolicy), ("client", "simulater"), ("client", 5), ("client", object()),
+    ("client", Anthropic),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG, ids=lambda value: f"{value!r:.30}")
+def test_a_wrong_setting_is_refused_when_the_conversation_is_built(name: str, value: Any, tmp_path: Path) -> None:
+    """Sync and async, by an error that names the setting, before a file is made."""
+    fixed: dict[str, Any] = {"client": "simulator", "model": "claude-sonnet-5-5"}
+    if name == "card":
+        del fixed["model"]
+    for make in (Conversation, AsyncConversation):
+        given = {**fixed, name: value}
+        store = given.pop("store", tmp_path / "no.db")
+        with pytest.raises(CallerError) as raised:
+            make(store, **given)
+        assert name in f"{raised.value} {raised.value.facts.get('option')}"
+    assert not (tmp_path / "no.db").exists()
+
+
+def test_every_setting_is_tried() -> None:
+    """No parameter of a conversation goes unchecked."""
+    assert {name for name, _ in WRONG} >= SETTINGS
+
+
+def test_clients_of_the_other_kind_are_refused_when_the_conversation_is_built() -> None:
+    """A client that awaits for one that does not, and the other way round."""
+    with pytest.raises(InvalidOption, match="use AsyncConversation"):
+        Conversation(client=AsyncAnthropic(api_key="x"))
+    with pytest.raises(InvalidOption, match="use Conversation"):
+        AsyncConversation(client=Anthropic(api_key="x"))
+
+
+def test_settings_that_contradict_one_another_are_refused(tmp_path: Path) -> None:
+    """Two models, more kept than fits, a longer reply than the model gives (also the model of the record)."""
+    for given in ({"model": "claude-opus-5-5", "card": CARD}, {"budget": 100, "keep": 200},
+                  {"model": "claude-haiku-4-5", "max_tokens": 64_001}):  # fmt: skip
+        with pytest.raises(InvalidOption):
+            Conversation(client="simulator", **given)
+    with Conversation(
+        tmp_path / "a.db", id="a", client="simulator", model="claude-haiku-4-5", max_tokens=64_000
+    ) as chat:
+        chat.send("Hello.")
+    with pytest.raises(InvalidOption, match="claude-haiku-4-5 replies with at most 64,000"):
+        Conversation(tmp_path / "a.db", id="a", client="simulator", max_tokens=64_001)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("strategy", "x"), ("strategy", SlidingWindow), ("strategy", None), ("budget", 0), ("budget", "1"), ("keep", -1),
+     ("max_tokens", 0), ("recalls", 5), ("recalls", Recall)],
+)  # fmt: skip
+def test_a_wrong_setting_set_later_is_refused_at_once(name: str, value: Any) -> None:
+    """What was in force stays in force."""
+    with Conversation(client="simulator") as chat:
+        before = getattr(chat, name)
+        with pytest.raises(InvalidOption, match=name):
+            setattr(chat, name, value)
+        assert getattr(chat, name) == before
+        chat.send("Hello.")
+
+
+def test_settings_may_be_set_at_any_time() -> None:
+    """Right ones take effect with the next request; a budget below `keep` keeps what fits."""
+    with Conversation(client="simulator") as chat:
+        chat.strategy, chat.budget, chat.recalls = Deciding(), 2_000, Recall(tokens=100)
+        assert chat.send("Hello.").plan.situation.budget == 2_000
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SlidingWindow(tokens="many"),
+        lambda: sash.SteppedWindow(keep="few", high=10), lambda: Economic(worth="much"),
+        lambda: Summarised(inner="sliding"), lambda: Summarised(tokens="few"),
+        lambda: sash.ClearedTools(inner=SlidingWindow),
+        lambda: sash.ServerCompaction(inner=5), lambda: sash.Marks(tail="2h"), lambda: Ceiling(dollars="1"),
+        lambda: Ceiling(dollars=1.0, per="team"), lambda: Limits(requests="50"), lambda: Rule(model=5),
+        lambda: sash.ModelCard(id="a", window="big", max_output=1, prices=(), cache_minimum=0),
+        lambda: Recall(tokens=True),
+        lambda: Fallback(models=["a"], rest="long"), lambda: BreakerPolicy(share="half"),
+    ],
+)  # fmt: skip
+def test_values_built_by_hand_refuse_wrong_kinds(make: Callable[[], Any]) -> None:
+    """A text for a number and the like is an error that names the setting, not a TypeError of a later comparison."""
+    with pytest.raises(InvalidOption):
+        make()
