@@ -6,9 +6,10 @@
 `--truth` counts each text as a single user message and compares with chars/4, cl100k, and cl100k scaled
 by its median error on this very file (its best case). The tiktoken and features bases were fitted on such
 a file: their errors on texts they did not see are in `weights.json`, printed by `benchmarks.fit_counting`.
-`--transcripts` replays Claude Code sessions: before each request the ledger predicts its total from what
-was known then, learning as it goes. Hidden content that a transcript does not show (system reminders,
-thinking summarised away) counts as error.
+`--transcripts` replays Claude Code sessions, each as the first of its file: before each request the ledger predicts
+its total from what was known then, learning as it goes. Hidden content that a transcript does not show (system
+reminders, thinking summarised away) counts as error. Each session is given with how often its bound was passed, without
+and with the allowance for such content (`sash.counting.unseen`); its two shares were chosen on `TUNED_ON` alone.
 """
 
 from __future__ import annotations
@@ -30,11 +31,17 @@ from sash.counting import bases
 from sash.counting.estimator import COVERAGE, Estimator
 from sash.counting.ledger import Anchor, predict, reply_count
 from sash.counting.measure import NOTHING, Measure
+from sash.counting.unseen import allowance
+from sash.flows.doubt import AT_STAKE
 from sash.formats import ImportedConversation, Request, claude_code, requests
 from sash.model.cards import card
 from sash.model.counts import Count
 from sash.model.usage import Usage
 
+TUNED_ON = ("258c7280",)
+"""Beginnings of the names of sessions that anything was tuned on: marked as such in every report."""
+LEARNING = 20
+"""Requests at the beginning of a session after which its bound is to hold."""
 BUDGETS = tuple(range(30_000, 165_000, 5_000))
 """Without `--budget`, endpoint calls are averaged over these: a session crosses one budget only a few times."""
 
@@ -46,6 +53,8 @@ class Guess:
     real: int
     tokens: float
     upper: int | None = None
+    plain: int | None = None
+    """the upper bound without the allowance for what is unseen"""
 
     @property
     def error(self) -> float:
@@ -169,7 +178,7 @@ def interval(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 @dataclass(kw_only=True)
 class Replay:
-    """What came of the requests of all sessions; one estimator per model, which learns across them."""
+    """The requests of one session; one estimator per model, which learns as it goes."""
 
     base: str
     estimators: dict[str, Estimator] = field(default_factory=dict)
@@ -177,6 +186,8 @@ class Replay:
     reply_known: list[bool] = field(default_factory=list)
     """Whether the transcript holds the size of the reply before; a live ledger always does."""
     excluded: int = 0
+    unseen: float = 0.0
+    """tokens allowed for what the file does not show"""
 
     def estimator(self, model: str) -> Estimator:
         """The one for this model."""
@@ -210,8 +221,10 @@ class Replay:
         anchor = Anchor(total=usage.prompt, turns=before.prompt, epoch=1, model=call.model)
         predicted = predict(anchor, [reply, estimator.count(added)])
         real = Usage.of_prompt(call.usage).prompt
-        self.guesses.append(Guess(real=real, tokens=predicted.tokens, upper=predicted.upper))
+        upper = predicted.upper + math.ceil(self.unseen)
+        self.guesses.append(Guess(real=real, tokens=predicted.tokens, upper=upper, plain=predicted.upper))
         self.reply_known.append(reply.source == "usage")
+        self.unseen = allowance(self.unseen, real=real, bound=predicted.upper, seen=estimator.unseen)
         self.learn(estimator, real - usage.prompt, reply, said, added)
 
     def learn(self, estimator: Estimator, grown: int, reply: Count, said: Measure, added: Measure) -> None:
@@ -223,19 +236,26 @@ class Replay:
 
 def against_transcripts(paths: Sequence[Path], base: str, budgets: Sequence[int]) -> dict[str, Any]:
     """Errors of whole requests, how often the endpoint would be asked, and how often the bound was passed."""
-    replay = Replay(base=base)
     done: set[str] = set()
+    replays: dict[str, Replay] = {}
     for path in paths:
         for conversation in claude_code.parse(path.read_text(encoding="utf-8"), path=path.name, branches="all"):
+            replay = replays.setdefault(path.stem, Replay(base=base))
             replay.session(conversation, done)
-    known = [guess for guess, told in zip(replay.guesses, replay.reply_known, strict=True) if told]
+    guesses = [guess for replay in replays.values() for guess in replay.guesses]
+    told = [known for replay in replays.values() for known in replay.reply_known]
+    known = [guess for guess, sure in zip(guesses, told, strict=True) if sure]
     return {
-        **session_facts(replay.guesses, budgets),
+        **session_facts(guesses, budgets),
         "base": bases.base("v3", base).name,
         "budgets": [budgets[0], budgets[-1], len(budgets)],
         "coverage_aimed_at": COVERAGE,
-        "excluded": replay.excluded,
+        "excluded": sum(replay.excluded for replay in replays.values()),
         "reply_size_in_file": session_facts(known, budgets),
+        "sessions": {
+            name + (" (tuned on)" if name.startswith(TUNED_ON) else ""): bound_facts(replay.guesses, budgets)
+            for name, replay in replays.items()
+        },
     }
 
 
@@ -247,14 +267,56 @@ def session_facts(guesses: Sequence[Guess], budgets: Sequence[int]) -> dict[str,
         "median": percentile(errors, 0.5) if errors else None,
         "p99": percentile(errors, 0.99) if errors else None,
         "endpoint_calls_per_100": fmean(asked(guesses, budget) for budget in budgets),
+        "in_doubt_per_100": fmean(in_doubt(guesses, budget) for budget in budgets),
         "bound_passed": sum(guess.real > (guess.upper or 0) for guess in guesses),
     }
 
 
+def bound_facts(guesses: Sequence[Guess], budgets: Sequence[int]) -> dict[str, Any]:
+    """How one session's bound held after the first requests, without and with the allowance, and how wide it was."""
+    later = guesses[LEARNING:]
+    passed = sum(guess.real > (guess.upper or 0) for guess in later)
+    return {
+        "requests": len(guesses),
+        "after_the_first": len(later),
+        "passed_plain": sum(guess.real > (guess.plain or 0) for guess in later),
+        "passed": passed,
+        "passed_percent": 100 * passed / len(later) if later else None,
+        "width_plain": widths([(guess.plain or 0) / guess.real for guess in guesses]),
+        "width": widths([(guess.upper or 0) / guess.real for guess in guesses]),
+        "endpoint_calls_per_100": fmean(asked(guesses, budget) for budget in budgets),
+    }
+
+
+def widths(ratios: Sequence[float]) -> list[float | None]:
+    """The bound as a multiple of what came: median and p99."""
+    ordered = sorted(ratios)
+    return [round(percentile(ordered, share), 4) if ordered else None for share in (0.5, 0.99)]
+
+
 def asked(guesses: Sequence[Guess], budget: int) -> float:
+    """Endpoint calls per hundred requests, as `sash.flows.doubt` makes them.
+
+    Asked is where the budget lies between the estimate and its bound; not again for the next request where the doubt
+    is a small share of the budget.
+    """
+    calls, before = 0, False
+    for guess in guesses:
+        doubtful = _doubtful(guess, budget)
+        small = (guess.upper or 0) - guess.tokens <= AT_STAKE * budget
+        asks = doubtful and not (before and small)
+        calls += asks
+        before = doubtful and (asks or before)
+    return 100 * calls / len(guesses) if guesses else 0.0
+
+
+def in_doubt(guesses: Sequence[Guess], budget: int) -> float:
     """Requests per hundred for which the budget lies between the estimate and its upper bound."""
-    doubtful = sum(guess.tokens <= budget < (guess.upper or 0) for guess in guesses)
-    return 100 * doubtful / len(guesses) if guesses else 0.0
+    return 100 * sum(_doubtful(guess, budget) for guess in guesses) / len(guesses) if guesses else 0.0
+
+
+def _doubtful(guess: Guess, budget: int) -> bool:
+    return guess.tokens <= budget < (guess.upper or 0)
 
 
 # ---- tables ----------------------------------------------------------------------------------------

@@ -81,14 +81,16 @@ def test_a_state_of_another_shape_starts_afresh() -> None:
     assert Correction.from_json({"values": {}, "spread": [[1.0]], "residuals": {}, "lessons": 4}) == Correction()
 
 
-def test_turns_that_pass_their_bound_widen_it() -> None:
-    """Where an application injects text unseen, the bound of later turns covers what was seen so far."""
+def test_turns_that_pass_their_bound_show_what_is_unseen() -> None:
+    """Where an application injects text unseen, the estimator knows by how much nearly all turns passed their bound."""
     estimator = Estimator("v5", base="features")
     measure = estimator.measure_message("user", "hello there")
-    before = estimator.count(measure).upper
+    upper = estimator.count(measure).upper
     for n in range(60):
+        assert estimator.unseen == 0 or n >= 20
         estimator.correction = estimator.learned(measure, 8 + 500 * (n % 10 == 0))
-    assert estimator.count(measure).upper >= before + 400
+    assert 400 <= estimator.unseen <= 500
+    assert estimator.count(measure).upper < upper + 400
 
 
 def test_the_endpoint_gets_a_bound_of_its_own() -> None:

@@ -232,6 +232,19 @@ def test_in_doubt_the_endpoint_is_asked_once_about_staying(count: Any) -> None:
     assert hand.taken[-4:] == ["BeginRequest", "Send", "Now", "FinishRequest"]
 
 
+def test_a_small_doubt_is_asked_about_once_in_an_epoch() -> None:
+    """Where the next request is doubtful again by a small share of the budget, the bound decides: the view is cut."""
+    sizes = (420, 840, 1_260, 1_300, 1_320)
+    hand = Hand(Send=iter([answer(prompt=size) for size in sizes]), CountTokens=1_200)
+    for _ in range(3):
+        hand.send(drafts=LONG)
+    first = hand.send(budget=doubtful(hand, HELLO), keep=10)
+    assert (first.plan.cut, first.plan.prompt.source) == (False, "endpoint")
+    second = hand.send(budget=doubtful(hand, HELLO), keep=10)
+    assert second.plan.cut
+    assert "CountTokens" not in hand.taken
+
+
 @pytest.mark.parametrize("count", [10_000, remote(Unavailable, 529)])
 def test_where_nothing_smaller_is_legal_the_bound_has_the_last_word(count: Any) -> None:
     """BudgetExceeded before anything is written, unless the endpoint says that it fits."""

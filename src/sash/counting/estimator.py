@@ -104,6 +104,15 @@ class Estimator:
         return f"{self._base.name}/{self.generation}{' (unknown model)' if self._doubt else ''}"
 
     @property
+    def unseen(self) -> float:
+        """Tokens by which nearly all whole turns of this model stayed below their bound or passed it; 0 with few seen.
+
+        What applications inject unseen shows here; see `sash.counting.unseen`.
+        """
+        turns = self.correction.cell("turn")
+        return turns.quantile(self.coverage, margin=1.0) if turns.seen >= _FEW else 0.0
+
+    @property
     def characters(self) -> int:
         """Characters given to the tokenizer so far, by this object."""
         return self._reader.characters if self._reader else 0
@@ -156,8 +165,7 @@ class Estimator:
     def count(self, measure: Measure) -> Count:
         """The estimate for a measure, with what is known now, and its bound."""
         tokens = max(0, floor(self._tokens(measure) + 0.5))
-        upper = ceil(self._upper(measure) + self._excess(measure))
-        return Count(tokens, max(tokens, upper), "estimate", self.base)
+        return Count(tokens, max(tokens, ceil(self._upper(measure))), "estimate", self.base)
 
     def learned(self, measure: Measure, exact: int) -> Correction:
         """The correction after a clean difference: `measure` turned out to be `exact` tokens. Storing it is yours."""
@@ -201,15 +209,6 @@ class Estimator:
         """The bound from what is known of texts and units alone."""
         tokens = self._tokens(measure)
         return tokens + measure.slack + self._doubtful(measure) + self._doubt * tokens
-
-    def _excess(self, measure: Measure) -> float:
-        """Tokens by which whole turns of this model passed that bound (an application may inject text unseen).
-
-        Nothing below `_FEW` of them; with fewer than the coverage needs, the largest one seen.
-        """
-        turns = self.correction.cell("turn")
-        framed = any(measure.parts.get(frame) for frame in ("user", "system turn"))
-        return turns.quantile(self.coverage, margin=1.0) if framed and turns.seen >= _FEW else 0.0
 
     @property
     def _shares(self) -> Mapping[str, float]:

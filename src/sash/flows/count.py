@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import ceil
 
 from sash.errors import InvalidOption, RemoteError, Unavailable
 from sash.flows.prepare import prepare
@@ -51,11 +52,13 @@ def _view(chat: Chat, settings: Settings) -> Flow[Count]:
 
 
 def _size(memory: Memory) -> Count:
+    unseen = Count(0, ceil(memory.unseen), "usage")
     if memory.anchor is not None:
         newer = [turn.seq for turn in memory.turns if turn.seq > memory.anchor_seq]
-        return sum((memory.counts[seq] + memory.shown(seq) for seq in newer), memory.anchor)
+        return sum((memory.counts[seq] + memory.shown(seq) for seq in newer), memory.anchor + unseen)
     pins, again = (memory.epoch.pins, memory.epoch.instructions) if memory.epoch else ((), ())
     in_front = [turn for group in by_exchange(memory.pinned) if group[0].seq in pins for turn in group]
     in_front += [turn for turn in memory.instructions if turn.seq in again]
-    attached = sum((memory.shown(turn.seq) for turn in memory.turns), memory.fixed + memory.present_size)
+    fixed = memory.fixed + memory.present_size + unseen
+    attached = sum((memory.shown(turn.seq) for turn in memory.turns), fixed)
     return sum((memory.counts[turn.seq] for turn in (*in_front, *memory.turns)), attached)

@@ -1,7 +1,8 @@
 """When the budget lies within the error of an estimate: have the endpoint count, or let the bound decide.
 
-The endpoint is asked at most twice for a request: once whether the present view may stay, once whether what
-was chosen fits. An endpoint that does not answer never fails a send; told to wait, it is left alone as long.
+The endpoint is asked at most twice for a request: once whether the present view may stay (and not again for the next
+one of the epoch, where the doubt is small), once whether what was chosen fits.
+An endpoint that does not answer never fails a send; told to wait, it is left alone as long.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.planning.plan import Memory, Plan, Settings, make_plan
 from sash.planning.rules import count_params
-from sash.planning.situation import Decision, Situation, Strategy
+from sash.planning.situation import Decision, Situation, Size, Strategy
 from sash.planning.strategies.base import Guise
 
+AT_STAKE = 0.1
+"""The share of the budget below which a doubt is not worth asking about again."""
 PAUSE = 60.0
 """Seconds for which a rate-limited endpoint is left alone when it does not say how long."""
 
@@ -47,7 +50,7 @@ def settle_doubt(
     """A plan whose size is sure enough. Raises BudgetExceeded where even the chosen view may not fit."""
     situation = plan.situation
     stay = situation.prompt(situation.start) if situation.start is not None and not situation.forced else None
-    if stay is not None and stay.tokens <= situation.limit < stay.upper:
+    if stay is not None and stay.tokens <= situation.limit < stay.upper and not _settled(memory, stay, situation.limit):
         memory = replace(memory, giving=plan.epoch.relief.results)
         staying = make_plan(memory, new, counts, replace(settings, strategy=Stay(settings.strategy)), now)
         exact = yield from count_body(chat, staying, now)
@@ -62,6 +65,14 @@ def settle_doubt(
         else:
             plan = _bounded(plan, exact or plan.prompt, memory, new, counts, settings, now)
     return replace(plan, doubt=False)
+
+
+def _settled(memory: Memory, stay: Size, limit: int) -> bool:
+    """Whether the bound may decide: the endpoint was just asked in this epoch, and little room is at stake.
+
+    An epoch ends in the doubtful range whatever the answer; asking for each request there would buy it a few more.
+    """
+    return memory.asked and stay.upper - stay.tokens <= AT_STAKE * limit
 
 
 def _bounded(

@@ -35,8 +35,15 @@ def learn(prepared: Prepared, begun: Begun, answer: Answer) -> Lessons:
     now = _anchor(prepared, begun, answer)
     if now.total == 0:
         return Lessons()
-    if prepared.plan.prompt.source == "endpoint":
-        return Lessons(correction=prepared.counter.checked(prepared.plan.prompt.tokens, now.total))
+    told = _told(prepared, now)
+    if prepared.plan.prompt.source != "endpoint":
+        return told
+    counter = prepared.counter.corrected(told.correction) if told.correction else prepared.counter
+    return replace(told, correction=counter.checked(prepared.plan.prompt.tokens, now.total))
+
+
+def _told(prepared: Prepared, now: Anchor) -> Lessons:
+    """What the totals tell of sizes; nothing where the request was not clean."""
     if not now.clean:
         return Lessons()
     if prepared.plan.cut:

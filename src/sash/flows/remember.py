@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 from sash.counting.ledger import Anchor, reply_count
 from sash.counting.measure import Measure
+from sash.counting.unseen import allowance
 from sash.flows.slim import Slimming, size
 from sash.flows.steps import LastRequest, Loaded
 from sash.flows.talk import Counter, Sizes
@@ -84,6 +86,8 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         trouble=loaded.trouble,
         slim=Slimming(turns, counts, settings, counter, sizes),
         attached=_attached(loaded.turns, settings, counter, sizes),
+        unseen=_unseen(loaded.last, counter),
+        asked=last is not None and last.why.get("source") == "endpoint",
     )
     return Sized(
         memory=memory,
@@ -91,6 +95,14 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         preamble_estimated=None if loaded.preamble_count else preamble,
         anchor=_measured(last, memory) if last and now == before else None,
     )
+
+
+def _unseen(last: LastRequest | None, counter: Counter) -> float:
+    """What to allow for beside the bounds of what is sent, by how the last request's bound held."""
+    before = float(last.why.get("unseen", 0.0)) if last else 0.0
+    if last is None or last.why.get("source") == "endpoint" or not last.usage.prompt:
+        return before  # the endpoint counts what else the API will add
+    return allowance(before, real=last.usage.prompt, bound=last.upper - ceil(before), seen=counter.unseen)
 
 
 def _attached(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:

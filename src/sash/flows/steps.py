@@ -154,6 +154,10 @@ class LastRequest:
     """usage as the API gave it"""
     first: int = 0
     """seq of the newest turn that the first request of its epoch sent"""
+    upper: int = 0
+    """the bound that was held to it when it was planned"""
+    why: Mapping[str, Any] = field(default_factory=dict)
+    """the decision, as `plan.why` had it"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ goes into `why`, which is stored and may be logged; into `text` none but the wor
 from __future__ import annotations
 
 from html import escape
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from sash.model.cards import supposition
@@ -72,7 +73,9 @@ def _size(plan: Plan) -> str:
         "endpoint": "counted by the API",
         "estimate": "estimated",
     }[count.source]
-    return f"Prompt {count.tokens:,} tokens, at most {count.upper:,} ({source}), of {limit:,} allowed."
+    unseen = f"; {ceil(plan.unseen):,} of it allowed for what is added unseen" if plan.unseen >= 1 else ""
+    unseen = "" if count.source == "endpoint" else unseen
+    return f"Prompt {count.tokens:,} tokens, at most {count.upper:,} ({source}{unseen}), of {limit:,} allowed."
 
 
 def _cache(plan: Plan) -> str:
@@ -101,6 +104,7 @@ def why(plan: Plan) -> dict[str, Any]:
         "keep": plan.situation.keep,
         "kept": plan.kept,
         "source": plan.prompt.source,
+        "unseen": round(plan.unseen, 1),
         "notes": list(plan.notes),
         "attached": [source.seq for source in plan.attached.sources] if plan.attached else [],
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import ceil
 from typing import Any, Protocol
 
 from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
@@ -139,6 +140,10 @@ class Memory:
     """nobody could count what may be too large: single results give way by the bound, not by the estimate"""
     attached: Mapping[int, Count] = field(default_factory=dict)
     """sizes of attachments by the seq of their turn; no part of `counts`"""
+    unseen: float = 0.0
+    """tokens to allow for beside the bounds of all this: what requests turned out to hold that nobody counted"""
+    asked: bool = False
+    """the last request of this epoch was counted by the endpoint"""
 
     def shown(self, seq: int) -> Count:
         """What the attachment of a turn adds to the present view; of a new turn, to the next one."""
@@ -161,6 +166,8 @@ class Plan:
     expected: Expected
     decision: Decision
     situation: Situation = field(repr=False)
+    unseen: float = 0.0
+    """tokens of the prompt's bound that are allowed for what nobody counts"""
     doubt: bool = False
     """the budget lies between the estimate and its upper bound, so an exact count could change the decision"""
     notes: tuple[str, ...] = ()
@@ -298,21 +305,23 @@ def _situation(
     recalled = memory.shown(question)
     older = {seq: memory.shown(seq) for seq in memory.attached if epoch is not None and seq != question}
     front = _size(memory.summary_size) + pins_in_front + _sum(known[t.seq] for t in instructions)
+    unseen = Size(upper=ceil(memory.unseen))
     stay = None
     if epoch is not None and memory.anchor is not None:
         added = [known[t.seq] for group in groups for t in group if t.seq > memory.anchor_seq]
         attached = [count for seq, count in {**older, question: recalled}.items() if seq > memory.anchor_seq]
         stay = _size(memory.anchor) + _sum(added) + _sum(attached)
+        stay += Size() if memory.anchor.source == "endpoint" else unseen
     elif epoch is not None and epoch.summary != memory.summary:
         parts = [*(known[turn.seq] for turn in _present(memory, groups)), *older.values()]
-        stay = _size(memory.fixed + memory.present_size) + _sum(parts)
+        stay = _size(memory.fixed + memory.present_size) + _sum(parts) + unseen
     pinned = frozenset(i for i, e in enumerate(exchanges) if e.first in memory.pins)
     told = traits(settings.strategy)
     situation = Situation(
         exchanges=exchanges,
         start=start,
         forced=_forced(epoch, settings, instructions) or _foreign(epoch, groups[-1]),
-        fixed=_size(memory.fixed) + front,
+        fixed=_size(memory.fixed) + front + unseen,
         front=front.tokens,
         upto=memory.summary.upto if memory.summary else 0,
         trouble=memory.trouble,
@@ -504,7 +513,7 @@ def _carry_out(
         now=now,
         card=settings.card,
     )
-    exact_so_far = not anew and memory.anchor is not None
+    known_so_far = memory.anchor if not anew else None
     return Plan(
         epoch=epoch,
         cut=cut,
@@ -514,12 +523,13 @@ def _carry_out(
         prompt=Count(
             tokens=prompt.tokens,
             upper=prompt.upper,
-            source="usage" if exact_so_far else "estimate",
+            source="estimate" if known_so_far is None else "endpoint" if known_so_far.source == "endpoint" else "usage",
             base=situation.base,
         ),
         expected=expected,
         decision=decision,
         situation=situation,
+        unseen=memory.unseen,
         doubt=_doubt(situation, shape),
         notes=_notes(memory, decision, epoch, turns),
     )

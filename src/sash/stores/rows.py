@@ -126,7 +126,14 @@ def usage(row: sqlite3.Row) -> Usage | None:
 
 def last_request(row: sqlite3.Row) -> LastRequest:
     """A row of `requests` that has its usage."""
-    return LastRequest(at=row["at"], sent=sent(row), usage=usage(row) or Usage(), wire=json.loads(row["usage"]))
+    return LastRequest(
+        at=row["at"],
+        sent=sent(row),
+        usage=usage(row) or Usage(),
+        wire=json.loads(row["usage"]),
+        upper=row["expected_upper"],
+        why=json.loads(row["why"]),
+    )
 
 
 def request(row: sqlite3.Row) -> Request:
