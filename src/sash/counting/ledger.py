@@ -28,8 +28,8 @@ REPLY_SLACK = 8
 class Anchor:
     """A request whose exact size is known: `total` prompt tokens for these `turns` in this `epoch`, on `model`.
 
-    `clean`: no server-tool loop, no compaction or context edit, no dropped thinking. Otherwise the total
-    holds, but says nothing about the sizes of its turns.
+    `clean`: no server-tool loop, no compaction or context edit, no dropped thinking, no other model that answered.
+    Otherwise the total holds, but says nothing about the sizes of its turns.
     """
 
     total: int
@@ -52,6 +52,7 @@ class Anchor:
         model: str,
         context_edited: bool = False,
         thinking_dropped: bool = False,
+        elsewhere: bool = False,
     ) -> Anchor:
         """The anchor of a reply's `usage` as the API sent it: the last `message` iteration where there are several."""
         return cls(
@@ -59,7 +60,7 @@ class Anchor:
             turns=tuple(turns),
             epoch=epoch,
             model=model,
-            clean=not (context_edited or thinking_dropped or _looped(usage)),
+            clean=not (context_edited or thinking_dropped or elsewhere or _looped(usage)),
         )
 
 

@@ -29,6 +29,7 @@ from sash.flows.steps import Claim, FailRequest, FinishRequest, Flow, Now, Settl
 from sash.flows.talk import Chat
 from sash.model.answers import Answer
 from sash.model.batches import BatchItem, BatchResult, BatchState, portions
+from sash.model.bill import bill
 from sash.model.blocks import dumps, without_empty_text
 from sash.model.cards import ModelCard
 from sash.model.turns import Draft
@@ -180,7 +181,6 @@ def _use(item: HandedIn, result: BatchResult, card: ModelCard) -> Flow[RemoteErr
 
 def _finish(item: HandedIn, answer: Answer, card: ModelCard) -> Flow[None]:
     """Record a reply, at half the price."""
-    billed = Usage.billed(answer.usage)
     blocks = without_empty_text(answer.blocks)
     state = state_of(answer)
     now = yield from Now()
@@ -192,7 +192,7 @@ def _finish(item: HandedIn, answer: Answer, card: ModelCard) -> Flow[None]:
         settled="withdrawn" if state == "withdrawn" else "answered",
         usage=Usage.of_prompt(answer.usage),
         usage_json=answer.usage,
-        cost=card.cost(billed, batch=True) if card.prices else None,
+        cost=bill(answer.usage, card, model=answer.model, batch=True),
         stop_reason=answer.stop_reason,
         message_id=answer.id,
         request_id=answer.request_id,

@@ -17,6 +17,7 @@ from sash.flows.summary_steps import KeepSummary, SummaryTask
 from sash.flows.talk import Chat
 from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
+from sash.model.bill import bill
 from sash.model.blocks import Block, dumps
 from sash.model.epochs import Epoch
 from sash.model.summaries import Summary
@@ -70,7 +71,7 @@ def _made(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTa
         if came.block is not None:  # a long backlog goes on from its last block
             piece = replace(piece, epoch=replace(piece.epoch, summary=_standing(came.block, task)))
         answer = yield from Send(wire=_wire(chat, piece, settings, own, last if shared else None))
-        came = came.then(answer, piece, most_of_block(settings.budget))
+        came = came.then(answer, piece, most_of_block(settings.budget), settings)
         if came.block is None:
             break
     return (yield from _keep(chat, settings, own, task, came))
@@ -87,13 +88,20 @@ class _Came:
     """of the block"""
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
+    cost: float | None = 0.0
 
-    def then(self, answer: Answer, piece: _Piece, most: int) -> _Came:
+    def then(self, answer: Answer, piece: _Piece, most: int, settings: Settings) -> _Came:
         """One more request; its block may have at most `most` tokens."""
         used = Usage.billed(answer.usage)
         block, reason = _judged(answer, piece, most)
+        paid = bill(answer.usage, settings.card, model=answer.model, options=settings.options)
         return _Came(
-            block=block, reason=reason, tokens=used.output, requests=self.requests + 1, usage=self.usage + used
+            block=block,
+            reason=reason,
+            tokens=used.output,
+            requests=self.requests + 1,
+            usage=self.usage + used,
+            cost=None if paid is None or self.cost is None else self.cost + paid,
         )
 
 
@@ -167,7 +175,6 @@ def _judged(answer: Answer, piece: _Piece, most: int) -> tuple[Block | None, str
 
 
 def _keep(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTask, came: _Came) -> Flow[Made]:
-    cost = settings.card.cost(came.usage) if settings.card.prices else None
     block = came.block
     now = yield from Now()
     summary = yield from KeepSummary(
@@ -183,9 +190,9 @@ def _keep(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTa
         tokens=0 if block is None else came.tokens,
         requests=came.requests,
         usage=came.usage,
-        cost=cost,
+        cost=came.cost,
         report={"reason": came.reason},
         at=now,
         retry_at=later(now, task) if block is None else 0.0,
     )
-    return Made(summary=summary, note="" if summary else came.reason or "it came too late", cost=cost or 0.0)
+    return Made(summary=summary, note="" if summary else came.reason or "it came too late", cost=came.cost or 0.0)

@@ -14,6 +14,7 @@ from sash.counting.measure import total
 from sash.flows.prepare import Prepared
 from sash.flows.steps import Begun
 from sash.model.answers import Answer
+from sash.model.cards import base_name
 from sash.model.counts import ZERO, Count
 from sash.model.options import asked_format
 from sash.model.turns import Turn
@@ -117,7 +118,13 @@ def _anchor(prepared: Prepared, begun: Begun, answer: Answer) -> Anchor:
         model=prepared.plan.sent.model,
         context_edited=bool(answer.extra.get("context_management")),
         thinking_dropped=bool(answer.extra.get("input_transformations")),
+        elsewhere=answered_by_another(answer, prepared.plan.sent.model),
     )
+
+
+def answered_by_another(answer: Answer, asked: str) -> bool:
+    """Whether a proxy or the API had another model answer than the one asked: its tokens are of another kind."""
+    return bool(answer.model) and base_name(answer.model) != base_name(asked)
 
 
 def _preamble(prepared: Prepared, now: Anchor) -> Count | None:

@@ -19,6 +19,7 @@ from sash.flows.summary_steps import BeginSummary, FailSummary, KeepSummary, Sum
 from sash.flows.talk import Counter
 from sash.flows.wires import wire_for
 from sash.model.answers import Answer
+from sash.model.bill import bill
 from sash.model.blocks import dumps, text_block
 from sash.model.cards import card as card_of
 from sash.model.turns import Turn, by_exchange, spoken
@@ -177,7 +178,7 @@ def judged(
         tokens=verdict.tokens,
         requests=1,
         usage=usage,
-        cost=card.cost(usage, batch=bool(batch)) if card.prices else None,
+        cost=bill(answer.usage, card, model=answer.model, batch=bool(batch)),
         report={**report, **({"batch": batch} if batch else {}), **({} if item.intact else {"reason": CHANGED})},
         at=now,
         retry_at=0.0 if verdict.ok or not item.intact else later(now, task),

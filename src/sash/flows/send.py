@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sash.counting.cut_short import most_written
 from sash.counting.ledger import REPLY_SLACK
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
 from sash.flows.covered import prepare_covered
-from sash.flows.learn import learn
+from sash.flows.learn import answered_by_another, learn
 from sash.flows.prepare import Prepared, body_hash
 from sash.flows.steps import (
     Abandoned,
@@ -33,6 +34,7 @@ from sash.flows.steps import (
 from sash.flows.talk import Chat
 from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
+from sash.model.bill import bill, with_output
 from sash.model.blocks import dumps, without_empty_text
 from sash.model.counts import Count
 from sash.model.replies import Reply
@@ -82,7 +84,8 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
         else:
             answer = yield from Send(wire=ready)
     except _Cut as cut:
-        yield from _finish(prepared, begun, cut.partial, settings, error=type(cut.error).__name__)
+        came = _as_far_as_it_came(prepared, cut.partial, settings)
+        yield from _finish(prepared, begun, came, settings, error=type(cut.error).__name__)
         raise _interrupted(cut, begun) from cut.error
     except GeneratorExit:
         raise  # nobody drives this flow any more; the turn is recorded as pending
@@ -153,6 +156,12 @@ def _streamed(ready: Wire, *, emit: bool) -> Flow[Answer]:
     )  # fmt: skip
 
 
+def _as_far_as_it_came(prepared: Prepared, partial: Answer, settings: Settings) -> Answer:
+    """A reply cut short, with the output to book for it: its first event told its prompt, none how long it was."""
+    written = most_written(partial.blocks, prepared.counter)
+    return replace(partial, usage=with_output(partial.usage, settings.max_tokens if written is None else written))
+
+
 def _interrupted(cut: _Cut, begun: Begun) -> BaseException:
     """What the caller gets for a reply cut short: their own cancellation, or ReplyInterrupted."""
     if cut.error is not None and not isinstance(cut.error, Exception):
@@ -204,13 +213,14 @@ def _finish(
     """Record the reply. `hold`: it will be asked for again, so it is withdrawn and its question stays pending."""
     usage = Usage.of_prompt(answer.usage)
     billed = Usage.billed(answer.usage)
-    cost = settings.card.cost(billed) if settings.card.prices else None
+    cost = bill(answer.usage, settings.card, model=answer.model, options=settings.options)
     state = "withdrawn" if hold else state_of(answer)
     blocks = without_empty_text(answer.blocks)
     draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
     new = tuple(turn.id for turn in begun.turns)
     lessons = learn(prepared, begun, answer)
     remembered = "sash_memo" in answer.extra  # nothing was sent: nothing was used, and no cache was touched
+    elsewhere = answered_by_another(answer, settings.model)
     odd = "" if remembered else surprise(prepared.plan, usage, answer.extra)
     now = yield from Now()
     try:
@@ -231,7 +241,7 @@ def _finish(
             model=settings.model,
             counts=lessons.turns,
             preamble_count=lessons.preamble,
-            reply_count=None if remembered else _reply_count(answer, usage, state),
+            reply_count=None if remembered or elsewhere else _reply_count(answer, usage, state),
             base=prepared.counter.base,
             calibration=lessons.correction.as_json() if lessons.correction else None,
             extra=answer.extra,
@@ -252,7 +262,7 @@ def _finish(
         message=answer.message,
         request_id=answer.request_id,
         surprise=odd,
-        notes=_notes(answer),
+        notes=_notes(answer, settings.model),
     )
 
 
@@ -271,13 +281,15 @@ def can_cut(plan: Plan) -> bool:
     return plan.decision.start < plan.situation.newest
 
 
-def _notes(answer: Answer) -> tuple[str, ...]:
+def _notes(answer: Answer, asked: str) -> tuple[str, ...]:
     """What the API did to the request beyond answering it."""
+    other = answer.model if answered_by_another(answer, asked) else ""
     dropped = [change for change in answer.extra.get("input_transformations") or () if isinstance(change, dict)]
     edits = (answer.extra.get("context_management") or {}).get("applied_edits") or ()
     memo = answer.extra.get("sash_memo") or {}
     return (
         *([f"answered from memory: nothing was sent; it cost ${memo['saved']:.6f} the first time"] if memo else ()),
+        *([f"{other} answered instead of {asked}, and is what was priced"] if other else ()),
         *(f"the API left out {change.get('path')}: {change.get('type')}, {change.get('reason')}" for change in dropped),
         *(f"the API edited the context: {dumps(edit)}" for edit in edits),
     )

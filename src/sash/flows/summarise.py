@@ -21,6 +21,7 @@ from sash.flows.summary_steps import KeepSummary, ReadSummaries, SummaryTask
 from sash.flows.talk import Chat
 from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
+from sash.model.bill import bill
 from sash.model.blocks import Block, dumps
 from sash.model.cards import ModelCard
 from sash.model.cards import card as card_of
@@ -148,8 +149,8 @@ def _by_model(chat: Chat, settings: Settings, own: Summarised, task: SummaryTask
         tokens = size(asked.system) + sum(size(str(block.get("text", ""))) for block in asked.content)
         body = asking(card, asked.system, asked.content, limit)
         answer = yield from Send(wire=wire(chat, other, body, purpose="summary", prompt=tokens))
-        requests, used = requests + 1, Usage.billed(answer.usage)
-        usage, cost = usage + used, cost + (card.cost(used) if card.prices else 0.0)
+        requests, usage = requests + 1, usage + Usage.billed(answer.usage)
+        cost += bill(answer.usage, card, model=answer.model) or 0.0
         verdict = _judged(own, answer, previous, piece, limit, size)
         verbatim = (*verbatim, *verdict.verbatim)
         if not verdict.ok:
@@ -232,7 +233,7 @@ def _warm(
     answer = yield from Send(wire=ready)
     usage = Usage.billed(answer.usage)
     verdict = _judged(own, answer, previous, task.turns, limit, size)
-    cost = settings.card.cost(usage) if settings.card.prices else None
+    cost = bill(answer.usage, settings.card, model=answer.model, options=ready.body)
     return _Draft(
         verdict=verdict,
         way="warm",

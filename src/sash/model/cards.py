@@ -97,6 +97,10 @@ class ModelCard:
     max_pdf_pages: int = 600
     retires: str | None = None
     """The date (ISO) on which the API stops serving it, where announced."""
+    us: float = 1.1
+    """What token prices are multiplied by where `inference_geo` is "us" ("Pricing": 4.6 and later)."""
+    fast: float = 1.0
+    """What they are multiplied by in fast mode, cache prices included; 1 where there is none ("Pricing")."""
     supposed: bool = False
     """Nobody described this model: it is taken for one of the newest generation, and counts get a wider bound."""
 
@@ -147,6 +151,7 @@ _SMALL: dict[str, Any] = {
     "image_tier": "standard",
     "max_images": 100,
     "max_pdf_pages": 100,
+    "us": 1.0,
 }
 
 TABLE: dict[str, ModelCard] = {
@@ -171,11 +176,11 @@ TABLE: dict[str, ModelCard] = {
                   thinking_modes=("adaptive",), **_BIG),
         ModelCard(id="claude-mythos-5", prices=(flat(10, 50),), cache_minimum=512, system_turns=True,
                   thinking_modes=("adaptive",), **_BIG),
-        ModelCard(id="claude-opus-5-5", prices=(flat(4, 20, read=0.05),), cache_minimum=512, system_turns=True,
-                  forced_tools=False, thinking_bound=True, open_tools_without_thinking=False,
+        ModelCard(id="claude-opus-5-5", prices=(flat(4, 20, read=0.05),), cache_minimum=512, fast=2.0,
+                  system_turns=True, forced_tools=False, thinking_bound=True, open_tools_without_thinking=False,
                   thinking_modes=("adaptive",), **_BIG),
-        ModelCard(id="claude-opus-5", prices=(flat(5, 25),), cache_minimum=512, system_turns=True, **_BIG),
-        ModelCard(id="claude-opus-4-8", prices=(flat(5, 25),), cache_minimum=1024, system_turns=True,
+        ModelCard(id="claude-opus-5", prices=(flat(5, 25),), cache_minimum=512, fast=2.0, system_turns=True, **_BIG),
+        ModelCard(id="claude-opus-4-8", prices=(flat(5, 25),), cache_minimum=1024, fast=2.0, system_turns=True,
                   thinking_default=False, **_BIG),
         ModelCard(id="claude-opus-4-7", prices=(flat(5, 25),), cache_minimum=2048, generation="v4.7",
                   thinking_default=False, **_BIG),

@@ -352,7 +352,7 @@ class Simulator(Service):
             self._limiter.spend_output(prepared.card.id, written.output, context.started)
         silence, late = silence_of(context.fault), self._late_fields(prepared)
         if prepared.body.get("stream") and silence is None:
-            return self._streamed(context, lookup, written, message, late)
+            return self._streamed(context, prepared, lookup, written, message, late)
         self.cache.commit(lookup, now=context.started + self.first_event_after)
         if silence is not None:
             return silence
@@ -362,11 +362,30 @@ class Simulator(Service):
     def _duration(self, written: Written) -> float:
         return written.seconds + self.seconds_per_token * written.output
 
-    def _streamed(self, context: Context, lookup: Lookup, written: Written, message: Body, late: Body) -> Answer:
+    def _streamed(
+        self, context: Context, prepared: Prepared, lookup: Lookup, written: Written, message: Body, late: Body
+    ) -> Answer:
         events = list(wire.stream_events(message, late))
         pace = self._duration(written) / max(1, len(events) - 1)
-        pieces = self._pieces(lookup, events, pace, context.fault)
+        pieces = self._watched(context, prepared, events, self._pieces(lookup, events, pace, context.fault))
         return Answer(status=200, headers=self._headers(context, "text/event-stream; charset=utf-8"), pieces=pieces)
+
+    def _watched(
+        self, context: Context, prepared: Prepared, events: Sequence[Body], pieces: Iterator[Piece]
+    ) -> Iterator[Piece]:
+        """The stream; what nobody stayed to read of it was not written, and is not billed."""
+        weights = [
+            len(wire.dumps(change["delta"])) if "index" in change and "delta" in change else 0 for change in events
+        ]
+        sent = 0
+        try:
+            for piece in pieces:
+                yield piece
+                sent += int(isinstance(piece, bytes))
+        finally:
+            if sent < len(events) and any(weights[sent:]):
+                with self._lock:
+                    self._stopped_early(context, prepared, sum(weights[: sent + 1]) / sum(weights))
 
     def _pieces(self, lookup: Lookup, events: Sequence[Body], pace: float, fault: Fault | None) -> Iterator[Piece]:
         """The stream: what it wrote to the cache can be read once its first event is out."""

@@ -10,12 +10,13 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from math import ceil
 from typing import Any
 
 from sash.model.cards import TABLE, ModelCard, base_name, card
 from sash.model.usage import Usage
 from sash.simulator import checks, compaction, editing, wire
-from sash.simulator.billing import dollars
+from sash.simulator.billing import SEARCHES, dollars
 from sash.simulator.cache import CacheRules, Lookup, PromptCache
 from sash.simulator.calls import Attempt, Context, Denied
 from sash.simulator.checks import CheckRules
@@ -71,6 +72,8 @@ class Service:
     thinking: bool | Callable[[Body], str] = True
     """Whether replies think where request and model do; or a function from body to thought."""
     bill_refusals: bool = True
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """Models that another one answers for, as behind a proxy: it counts and caches, is named in the reply, billed."""
 
     log: list[Attempt] = field(default_factory=list, init=False)
     cache: PromptCache = field(init=False)
@@ -137,7 +140,8 @@ class Service:
         )
         if found:
             raise Denied(found[0])
-        return self._rendered(body, known, frozenset(context.betas), batch=context.batch is not None)
+        answering = self._served(self.stand_ins.get(known.id, known.id))
+        return self._rendered(body, answering, frozenset(context.betas), batch=context.batch is not None)
 
     def _rendered(self, body: Body, known: ModelCard, betas: frozenset[str], *, batch: bool = False) -> Prepared:
         """Judge the thinking, edit, render, and see that it fits. Raises Denied."""
@@ -247,6 +251,7 @@ class Service:
         free = written.stop_reason == "refusal" and not self.bill_refusals
         batch = context.batch is not None
         cost = sum(dollars(usage, prepared.card, prepared.body, batch=batch) for _, usage in parts)
+        cost += SEARCHES * written.searches
         usage = sum((usage for _, usage in parts), Usage())
         self._record(
             context,
@@ -257,6 +262,15 @@ class Service:
             stop_reason=written.stop_reason,
         )
         return message
+
+    def _stopped_early(self, context: Context, prepared: Prepared, share: float) -> None:
+        """A stream that was cut or left: only this share of the reply was written, and is billed."""
+        at = next(i for i in reversed(range(len(self.log))) if self.log[i].number == context.number)
+        attempt = self.log[at]
+        assert attempt.usage is not None  # `_bill` logged it
+        wrote = replace(attempt.usage, output=ceil(attempt.usage.output * share))
+        saved = dollars(attempt.usage, prepared.card, prepared.body) - dollars(wrote, prepared.card, prepared.body)
+        self.log[at] = replace(attempt, usage=wrote, cost=max(0.0, attempt.cost - saved))
 
     def _parts(self, context: Context, prepared: Prepared, lookup: Lookup, written: Written) -> list[tuple[str, Usage]]:
         """What was used: by the reply, and by compactions before or in its place."""
@@ -290,17 +304,17 @@ class Service:
             stop_reason=written.stop_reason,
             stop_sequence=written.stop_sequence,
             stop_details=written.stop_details,
-            usage=self._usage(context, prepared, parts, thinking=thought),
+            usage=self._usage(context, prepared, parts, thinking=thought, searches=written.searches),
             extra=extra,
         )
 
     def _usage(
-        self, context: Context, prepared: Prepared, parts: Sequence[tuple[str, Usage]], *, thinking: bool
+        self, context: Context, prepared: Prepared, parts: Sequence[tuple[str, Usage]], *, thinking: bool, searches: int
     ) -> dict[str, Any]:
         """Usage on the wire: the top level leaves compactions out, which stand in `iterations`."""
         shown = next((usage for kind, usage in parts if kind == "message"), Usage())
         tier = "standard" if context.batch is None else "batch"
-        body = wire.usage_body(shown, prepared.body, thinking=thinking, tier=tier)
+        body = wire.usage_body(shown, prepared.body, thinking=thinking, tier=tier, searches=searches)
         if any(kind == "compaction" for kind, _ in parts):
             body["iterations"] = [compaction.iteration(kind, usage) for kind, usage in parts]
         return body

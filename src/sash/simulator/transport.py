@@ -6,7 +6,7 @@ middle. Time passes on the simulator's clock. They know HTTP, not what the simul
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import httpx2
 
@@ -60,6 +60,10 @@ class _Stream(httpx2.SyncByteStream):
             else:
                 raise _broken(piece, self._request)
 
+    def close(self) -> None:
+        """Nobody reads on: the service stops writing."""
+        _stop(self._pieces)
+
 
 class _AsyncStream(httpx2.AsyncByteStream):
     def __init__(self, pieces: Iterator[Piece], clock: Clock, request: httpx2.Request) -> None:
@@ -73,6 +77,15 @@ class _AsyncStream(httpx2.AsyncByteStream):
                 await self._clock.wait_async(piece.seconds)
             else:
                 raise _broken(piece, self._request)
+
+    async def aclose(self) -> None:
+        """Nobody reads on: the service stops writing."""
+        _stop(self._pieces)
+
+
+def _stop(pieces: Iterator[Piece]) -> None:
+    if isinstance(pieces, Generator):
+        pieces.close()
 
 
 def _call(request: httpx2.Request) -> Call:

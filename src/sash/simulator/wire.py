@@ -96,7 +96,9 @@ def problem_body(problem: Problem, request_id: str) -> dict[str, Any]:
     )
 
 
-def usage_body(usage: Usage, request: Mapping[str, Any], *, thinking: bool, tier: str = "standard") -> dict[str, Any]:
+def usage_body(
+    usage: Usage, request: Mapping[str, Any], *, thinking: bool, tier: str = "standard", searches: int = 0
+) -> dict[str, Any]:
     """Usage as JSON replies carry it; geography and speed as they were asked for."""
     body: dict[str, Any] = {
         "input_tokens": usage.fresh,
@@ -109,6 +111,8 @@ def usage_body(usage: Usage, request: Mapping[str, Any], *, thinking: bool, tier
     }
     if request.get("speed"):
         body["speed"] = request["speed"]
+    if searches:
+        body["server_tool_use"] = {"web_search_requests": searches, "web_fetch_requests": 0}
     if thinking:
         body["output_tokens_details"] = {"thinking_tokens": usage.thinking}
     return body
@@ -149,7 +153,7 @@ def stream_events(message: Mapping[str, Any], late: Mapping[str, Any]) -> Iterat
     """The events of a whole message; `late`: fields that only message_delta carries (context_management)."""
     usage = dict(message["usage"])
     opening = {**usage, "output_tokens": min(1, usage["output_tokens"])}
-    for late_name in ("output_tokens_details", "iterations"):
+    for late_name in ("output_tokens_details", "iterations", "server_tool_use"):
         opening.pop(late_name, None)
     start = {**message, "content": [], "stop_reason": None, "stop_sequence": None, "stop_details": None}
     yield {"type": "message_start", "message": {**start, "usage": opening}}
@@ -171,6 +175,7 @@ _DELTA_USAGE = (
     "output_tokens",
     "output_tokens_details",
     "iterations",
+    "server_tool_use",
 )
 
 

@@ -33,6 +33,11 @@ class Written:
     thinking: int = 0
     seconds: float = 0.0
 
+    @property
+    def searches(self) -> int:
+        """Web searches that the server made for it."""
+        return sum(b["type"] == "server_tool_use" and b.get("name") == "web_search" for b in self.content)
+
 
 @dataclass(slots=True, kw_only=True)
 class Writer:

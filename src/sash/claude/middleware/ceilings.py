@@ -1,7 +1,8 @@
 """Spending ceilings: an attempt whose upper bound would pass one is not sent; the caller chooses what then.
 
-The bound is booked before the attempt and corrected by the reply's usage. What failed with an error response costs
-nothing; what was lost on the way may have been billed, and stays booked. Alerts tell of shares of a ceiling, once each.
+The bound is booked before the attempt and corrected by the reply's usage; a stream that broke off or was left, by its
+prompt and what had come of it. What failed with an error response costs nothing; what was lost before anything came may
+have been billed, and stays booked. Alerts tell of shares of a ceiling, once each.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import Any, Literal
 
 from sash.claude.context import forecast, note
 from sash.claude.middleware.base import Attempt, Next, PerAttempt, Work
+from sash.claude.middleware.booking import booked
 from sash.claude.middleware.watch import Ending, ending
 from sash.errors import CeilingReached, InvalidOption, SashError
 from sash.limits.ceilings import SHARES, Account, Ceiling, Charge, Over, SpendBook, accounts, share
 from sash.limits.sizes import most_tokens
+from sash.model.bill import bill
+from sash.model.bill import most as dearest
 from sash.model.cards import ModelCard, card
-from sash.model.forecast import Forecast, most_dollars, user_of
+from sash.model.forecast import Forecast, user_of
 from sash.model.usage import Usage
 
 log = logging.getLogger("sash.claude")
@@ -99,10 +103,10 @@ class Ceilings(PerAttempt):
         if response.status_code >= 400:
             yield Work(lambda: self._corrected(found, most, Charge()))
             return response
-        priced = _card(request.json, known)
+        sent = request.json
 
         def ended(end: Ending) -> None:
-            self._corrected(found, most, _spent(priced, end, most))
+            self._corrected(found, most, _spent(sent, _card(sent, known), end, most))
 
         yield from ending(response, ended, blocking=True)
         return response
@@ -135,7 +139,7 @@ class Ceilings(PerAttempt):
         prompt = known.prompt if known else most_tokens(body)
         output = known.output if known else int(body.get("max_tokens") or 0)
         priced = _card(body, known)
-        dollars = most_dollars(priced, prompt, output) if priced.prices or self._in_dollars else 0.0
+        dollars = dearest(body, priced, prompt, output) if priced.prices or self._in_dollars else 0.0
         return Charge(dollars=dollars, tokens=prompt + output)
 
     def _corrected(self, found: Sequence[Account], booked: Charge, spent: Charge) -> None:
@@ -162,12 +166,14 @@ def _card(body: Mapping[str, Any], known: Forecast | None) -> ModelCard:
     return known.card if known and known.card is not None and known.card.id == model else card(model)
 
 
-def _spent(priced: ModelCard, end: Ending, most: Charge) -> Charge:
-    """What a reply cost. One that broke off was billed for what was made of it, which nobody saw in full."""
-    if end.usage is None or not end.whole:
+def _spent(body: Mapping[str, Any], priced: ModelCard, end: Ending, most: Charge) -> Charge:
+    """What a reply cost; of one that broke off, its prompt and the bound of what had come of it."""
+    used = booked(end, priced)
+    if used is None:
         return most
-    usage = Usage.billed(end.usage)
-    return Charge(dollars=priced.cost(usage) if priced.prices else 0.0, tokens=usage.prompt + usage.output)
+    usage = Usage.billed(used)
+    dollars = bill(used, priced, model=end.model, options=body)
+    return Charge(dollars=most.dollars if dollars is None else dollars, tokens=usage.prompt + usage.output)
 
 
 def _may_be_billed(error: BaseException) -> bool:

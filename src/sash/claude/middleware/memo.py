@@ -23,8 +23,8 @@ from sash.claude.middleware.watch import Ending, ending
 from sash.claude.translate import MEMO
 from sash.errors import InvalidOption, StoreError, UnknownModel
 from sash.limits.memo import KEPT, MemoPolicy, MemoUse, may_keep, may_serve, name_of
+from sash.model.bill import bill
 from sash.model.cards import card
-from sash.model.usage import Usage
 from sash.stores.memos import Kept, SqliteMemos
 
 log = logging.getLogger("sash.claude")
@@ -131,7 +131,7 @@ class Memo(PerAttempt):
             kind=response.headers.get("content-type", "application/json"),
             request_id=response.headers.get("request-id", ""),
             at=now,
-            dollars=_dollars(str(body.get("model")), usage),
+            dollars=_dollars(body, usage),
         )
         try:
             self.book.keep(name, kept, until=now + self.policy.ttl, tags=self._tags(body), most=self.policy.most)
@@ -293,9 +293,9 @@ def _marked(content: bytes, fact: Mapping[str, Any], *, stream: bool) -> bytes:
     return b"\n".join(lines)
 
 
-def _dollars(model: str, usage: Mapping[str, Any]) -> float:
+def _dollars(body: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
     try:
-        known = card(model)
+        known = card(str(body.get("model")))
     except UnknownModel:
         return 0.0
-    return known.cost(Usage.billed(usage)) if known.prices else 0.0
+    return bill(usage, known, options=body) or 0.0

@@ -17,11 +17,13 @@ from typing import Any, Protocol
 from sash.claude.context import forecast, noting
 from sash.claude.loading import _load_metrics
 from sash.claude.middleware.base import Attempt, Next, PerAttempt, Work
+from sash.claude.middleware.booking import booked
 from sash.claude.middleware.watch import Ending, ending
 from sash.errors import BreakerOpen, CeilingReached, LimitReached, SashError, UnknownModel
 from sash.limits.alerts import Alerts, Hour, alarms
 from sash.model.attempts import Attempted, Holder
-from sash.model.cards import card
+from sash.model.bill import bill
+from sash.model.cards import ModelCard, card
 from sash.model.usage import Usage
 
 log = logging.getLogger("sash.claude")
@@ -95,7 +97,8 @@ class Meter(PerAttempt):
         body = request.json if isinstance(request.json, Mapping) else {}
         known = forecast()
 
-        def seen(status: int | None, error: str = "", held: Holder = "", usage: Usage | None = None) -> None:
+        def seen(status: int | None, error: str = "", held: Holder = "", end: Ending | None = None) -> None:
+            usage, cost = _used(body, known.card if known else None, end)
             waited = float(notes.get("waited", 0.0))
             model = str(body.get("model") or "")
             self._seen(
@@ -112,8 +115,8 @@ class Meter(PerAttempt):
                     held_by=held,
                     waited=waited,
                     latency=max(0.0, time.perf_counter() - start - waited),
-                    usage=usage or Usage(),
-                    cost=0.0 if usage is None else _cost(known.card if known else None, model, usage),
+                    usage=usage,
+                    cost=cost,
                 )
             )
 
@@ -134,7 +137,7 @@ class Meter(PerAttempt):
             status = response.status_code
 
             def ended(end: Ending) -> None:
-                seen(status, end.error, usage=Usage.billed(end.usage) if end.usage is not None else None)
+                seen(status, end.error, end=end)
 
             yield from ending(response, ended)
         yield from self._due()
@@ -194,11 +197,16 @@ def _holder(error: BaseException) -> Holder:
     return "retries" if isinstance(error, SashError) else ""
 
 
-def _cost(priced: Any, model: str, usage: Usage) -> float:
+def _used(body: Mapping[str, Any], priced: ModelCard | None, end: Ending | None) -> tuple[Usage, float]:
+    """Tokens and dollars of a reply; of one that broke off, what is booked for it. $0 where no price is known."""
+    if end is None or end.usage is None:
+        return Usage(), 0.0
     try:
-        return float((priced or card(model)).cost(usage))
+        asked = priced or card(str(body.get("model") or ""))
     except UnknownModel:
-        return 0.0
+        return Usage.billed(end.usage), 0.0
+    used = booked(end, asked) or end.usage
+    return Usage.billed(used), bill(used, asked, model=end.model, options=body) or 0.0
 
 
 def _instruments(provider: Any) -> Callable[[Attempted], None]:

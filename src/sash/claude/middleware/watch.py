@@ -1,8 +1,8 @@
 """How a reply ended, streamed or not: what it used, whether it was whole. For whatever settles then.
 
 `ending(response, then)` is for middleware: `then` is called once with an `Ending`, when the reply is whole, broken, or
-left by its reader. A stream's bytes pass through untouched; only the events that carry usage are read on the way.
-Knows nothing of limits or prices.
+left by its reader. A stream's bytes pass through untouched; only the events that carry usage are read on the way, the
+others where it did not come to its end. Knows nothing of limits or prices.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import sys
 import threading
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ from sash.claude.loading import _load_httpx2
 from sash.claude.middleware.base import Attempt, Parse, Work
 
 _httpx2 = _load_httpx2()
+_CONTENT = b"content_block_"
 _TOLD = (b"message_start", b"message_delta", b"message_stop", b'"error"')
 
 
@@ -35,6 +36,10 @@ class Ending:
     error: str = ""
     """the type of the error that broke it; "" where its reader left"""
     stop_reason: str | None = None
+    model: str = ""
+    """the one that answered"""
+    received: tuple[Mapping[str, Any], ...] = ()
+    """of a stream that broke off or was left: its content blocks, as far as they had come"""
 
 
 Then = Callable[[Ending], None]
@@ -59,6 +64,7 @@ def ending(response: Any, then: Then, *, blocking: bool = False) -> Attempt:
         usage=None if usage is None or not hasattr(usage, "to_dict") else usage.to_dict(),
         whole=True,
         stop_reason=getattr(message, "stop_reason", None),
+        model=str(getattr(message, "model", None) or ""),
     )
     yield from _told(then, end, blocking)
 
@@ -91,6 +97,9 @@ class _Watch:
     _whole: bool = False
     _error: str = ""
     _stop_reason: str | None = None
+    _model: str = ""
+    _content: list[bytes] = field(default_factory=list)
+    """the events of content so far; nothing once it is whole"""
     _rest: bytes = b""
     _inflate: Any = None
 
@@ -101,8 +110,11 @@ class _Watch:
             return
         *lines, self._rest = (self._rest + plain).split(b"\n")
         for line in lines:
-            if line.startswith(b"data:") and any(word in line for word in _TOLD):
-                self._hear(line[5:])
+            if line.startswith(b"data:"):
+                if any(word in line for word in _TOLD):
+                    self._hear(line[5:])
+                if _CONTENT in line:
+                    self._content.append(line[5:])
 
     def _plain(self, chunk: bytes) -> bytes:
         if self.encoding in ("", "identity"):
@@ -125,12 +137,15 @@ class _Watch:
             return
         kind = event.get("type")
         if kind == "message_start":
-            self._add((event.get("message") or {}).get("usage"))
+            message = event.get("message") or {}
+            self._model = str(message.get("model") or "")
+            self._add(message.get("usage"))
         elif kind == "message_delta":
             self._add(event.get("usage"))
             self._stop_reason = (event.get("delta") or {}).get("stop_reason") or self._stop_reason
         elif kind == "message_stop":
             self._whole = True
+            self._content.clear()
         elif kind == "error":
             self._error = str((event.get("error") or {}).get("type") or "error")
 
@@ -153,6 +168,8 @@ class _Watch:
             whole=self._whole,
             error="" if self._whole else self._error,
             stop_reason=self._stop_reason,
+            model=self._model,
+            received=blocks_of(self._content),
         )
         return [(lambda then=then: then(ending), blocking) for then, blocking in told]  # type: ignore[misc]
 
@@ -176,6 +193,26 @@ class _Watch:
                 await asyncio.shield(asyncio.to_thread(tell))
             else:
                 tell()
+
+
+def blocks_of(events: Sequence[bytes]) -> tuple[Mapping[str, Any], ...]:
+    """The content blocks that a stream's events make, as far as they go ("Streaming Messages")."""
+    blocks: dict[int, dict[str, Any]] = {}
+    for data in events:
+        with suppress(ValueError, TypeError, AttributeError):  # not JSON, or of another shape: nothing to count
+            event = json.loads(data)
+            if event["type"] == "content_block_start":
+                blocks[event["index"]] = dict(event["content_block"])
+            elif event["type"] == "content_block_delta":
+                _grow(blocks.setdefault(event["index"], {}), event["delta"])
+    return tuple(blocks[index] for index in sorted(blocks))
+
+
+def _grow(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    """Add a delta to its block; the JSON of a call stays text, for it may be cut short."""
+    for name in ("text", "thinking", "signature", "partial_json"):
+        if isinstance(delta.get(name), str):
+            block[name] = str(block.get(name) or "") + delta[name]
 
 
 class _Watched(_httpx2.SyncByteStream):  # type: ignore[misc, name-defined]

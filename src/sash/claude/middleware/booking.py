@@ -1,0 +1,20 @@
+"""What is booked for a reply that broke off: its prompt, as its first event told it, and a bound of its output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sash.claude.middleware.watch import Ending
+from sash.counting.cut_short import most_written
+from sash.counting.estimator import Estimator
+from sash.model.bill import with_output
+from sash.model.cards import ModelCard
+
+
+def booked(end: Ending, asked: ModelCard) -> Mapping[str, Any] | None:
+    """The usage to book; None where nothing is known of it, or a thought had begun that nobody can see."""
+    if end.usage is None or end.whole or end.stop_reason is not None:
+        return end.usage  # with a stop reason all of it had come; only the farewell is missing
+    output = most_written(end.received, Estimator.for_model(asked))
+    return None if output is None else with_output(end.usage, output)
