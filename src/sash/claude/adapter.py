@@ -6,7 +6,8 @@ own stream object. Raises RemoteError for whatever the far side does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sash.claude import translate
@@ -14,7 +15,7 @@ from sash.claude.batch import AsyncBatches, Batches
 from sash.claude.clients import reject_unsupported
 from sash.claude.context import forecasting
 from sash.claude.keys import Clients
-from sash.errors import NotSupported
+from sash.errors import NotSupported, SashError
 from sash.flows.batch_steps import BATCH_STEPS
 from sash.flows.steps import CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
 from sash.model.answers import Answer
@@ -42,7 +43,8 @@ class Claude:
                     with forecasting(step.wire.forecast):
                         return open_stream(**translate.call_arguments(step.wire)).__enter__()
                 case NextEvent():
-                    raw = next(step.handle, None)
+                    with _reading():
+                        raw = next(step.handle, None)
                     return None if raw is None else translate.event(raw)
                 case Snapshot():
                     return _snapshot(step.handle)
@@ -78,7 +80,8 @@ class AsyncClaude:
                     with forecasting(step.wire.forecast):
                         return await open_stream(**translate.call_arguments(step.wire)).__aenter__()
                 case NextEvent():
-                    raw = await anext(step.handle, None)
+                    with _reading():
+                        raw = await anext(step.handle, None)
                     return None if raw is None else translate.event(raw)
                 case Snapshot():
                     return _snapshot(step.handle)
@@ -90,6 +93,17 @@ class AsyncClaude:
         except translate.error_types() as error:
             raise translate.remote_error(error) from error
         raise NotSupported(f"no way to perform {type(step).__name__}", feature=type(step).__name__)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Around the SDK's reading of a stream: it raises plain errors where events make no sense."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        if isinstance(error, (SashError, *translate.error_types())):
+            raise
+        raise translate.stream_error(error) from error
 
 
 def _messages(client: Any, betas: tuple[str, ...]) -> Any:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sash.claude import translate
-from sash.errors import NotSupported
+from sash.errors import NotSupported, Unavailable
 from sash.flows.batch_steps import CancelBatch, NextResult, OpenResults, ReadBatch, RecentBatches, SubmitBatch
 from sash.flows.steps import Step
 from sash.model.batches import BatchItem, BatchResult, BatchState
@@ -172,7 +172,10 @@ _COUNTS = ("processing", "succeeded", "errored", "canceled", "expired")
 def _result(line: Any) -> BatchResult:
     result = line.result
     if result.type == "succeeded":
-        return BatchResult(custom_id=line.custom_id, ending="succeeded", answer=translate.answer(result.message))
+        try:
+            return BatchResult(custom_id=line.custom_id, ending="succeeded", answer=translate.answer(result.message))
+        except Unavailable as odd:  # an error object in the place of a message
+            return BatchResult(custom_id=line.custom_id, ending="errored", error="api_error", message=odd.detail)
     if result.type == "errored":
         error = result.error.error
         return BatchResult(custom_id=line.custom_id, ending="errored", error=error.type, message=error.message)

@@ -14,6 +14,7 @@ from sash.claude.loading import _load_anthropic, _load_httpx2
 from sash.errors import AccessDenied, RemoteError, RequestRejected, Unavailable
 from sash.model.answers import Answer, StreamEvent, Wire
 from sash.model.options import BETA, BODY
+from sash.model.values import sound
 
 _GA = {"model", "max_tokens", "messages", "system", "tools", *BODY}
 _COUNTED = {"model", "messages", "system", "tools", "cache_control", "output_config", "speed", "thinking",
@@ -51,28 +52,68 @@ def _call_options(betas: tuple[str, ...], headers: Mapping[str, str], timeout: f
 
 
 def answer(message: Any) -> Answer:
-    """A message of the SDK, whole or a stream's snapshot, as our value."""
-    plain = message.to_dict(warnings=False)  # a block type newer than the SDK is carried, not warned of
+    """A message of the SDK, whole or a stream's snapshot, as our value.
+
+    Raises Unavailable for anything else that came with a status of success: an error object, a page of a proxy.
+    """
+    # A block type newer than the SDK is carried, not warned of.
+    plain = message.to_dict(warnings=False) if hasattr(message, "to_dict") else {}
+    content = plain.get("content")
+    if plain.get("type") == "error" or not isinstance(content, str | list):
+        raise _no_message(plain, message)
     return Answer(
-        id=message.id,
-        model=message.model,
-        blocks=[_bare(block) for block in plain.get("content") or []],
-        stop_reason=message.stop_reason,
-        usage={} if plain.get(MEMO) else plain.get("usage") or {},  # of a request that was never made
+        id=str(plain.get("id") or ""),
+        model=str(plain.get("model") or ""),
+        blocks=[_bare(block) for block in ([content] if isinstance(content, str) else content)],
+        stop_reason=plain.get("stop_reason"),
+        usage={} if plain.get(MEMO) else sound(_mapping(plain.get("usage"))),  # of a request that was never made
         message=message,
         request_id=getattr(message, "_request_id", None),
-        extra={name: plain[name] for name in _EXTRAS if plain.get(name)},
+        extra={name: sound(plain[name]) for name in _EXTRAS if plain.get(name)},
     )
 
 
-def _bare(block: dict[str, Any]) -> dict[str, Any]:
+def _no_message(plain: Mapping[str, Any], message: Any) -> Unavailable:
+    error = _mapping(plain.get("error"))
+    kind, said = str(error.get("type") or "no_message"), str(error.get("message") or f"{message!r:.200}")
+    return Unavailable(
+        f"what came is no reply ({kind}): {said}; the turn is pending, retry() sends it again",
+        status=200,
+        kind=kind,
+        request_id=getattr(message, "_request_id", None),
+        retry_after=None,
+        detail=said,
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _bare(block: Any) -> Any:
     """Without what the SDK's stream helper adds of its own."""
+    if not isinstance(block, dict):
+        return block
     return {key: value for key, value in block.items() if key not in ("parsed_output", "__json_buf")}
 
 
 def event(raw: Any) -> StreamEvent:
-    """A stream helper's event, with the text it adds."""
+    """A stream helper's event, with the text it adds, or the piece of a call's input."""
+    if raw.type == "content_block_delta" and raw.delta.type == "input_json_delta":
+        return StreamEvent(raw, input=(raw.index, raw.delta.partial_json))
     return StreamEvent(raw, raw.text if raw.type == "text" else "")
+
+
+def stream_error(error: Exception) -> RemoteError:
+    """What the SDK's stream helper raised while it read events that make no sense, as ours."""
+    return Unavailable(
+        f"the stream cannot be read ({type(error).__name__}: {error!s:.200}); the turn is pending, retry() sends it",
+        status=200,
+        kind="malformed_stream",
+        request_id=None,
+        retry_after=None,
+        detail=str(error),
+    )
 
 
 def error_types() -> tuple[type[Exception], ...]:

@@ -24,13 +24,13 @@ from sash.flows.bulk_steps import (
 )
 from sash.flows.once import Submission
 from sash.flows.prepare import prepare
-from sash.flows.send import begin, state_of
+from sash.flows.send import begin, fit, state_of
 from sash.flows.steps import Claim, FailRequest, FinishRequest, Flow, Now, SettleClaim
 from sash.flows.talk import Chat
 from sash.model.answers import Answer
 from sash.model.batches import BatchItem, BatchResult, BatchState, portions
 from sash.model.bill import bill
-from sash.model.blocks import dumps, without_empty_text
+from sash.model.blocks import dumps
 from sash.model.cards import ModelCard
 from sash.model.turns import Draft
 from sash.model.usage import Usage
@@ -181,7 +181,8 @@ def _use(item: HandedIn, result: BatchResult, card: ModelCard) -> Flow[RemoteErr
 
 def _finish(item: HandedIn, answer: Answer, card: ModelCard) -> Flow[None]:
     """Record a reply, at half the price."""
-    blocks = without_empty_text(answer.blocks)
+    answer, _ = fit(answer, ())
+    blocks = answer.blocks
     state = state_of(answer)
     now = yield from Now()
     yield from FinishRequest(

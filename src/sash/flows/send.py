@@ -7,7 +7,8 @@ when the request itself was refused), a reply cut short is kept as interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sash.counting.cut_short import most_written
@@ -35,10 +36,11 @@ from sash.flows.talk import Chat
 from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
 from sash.model.bill import bill, with_output
-from sash.model.blocks import dumps, without_empty_text
+from sash.model.blocks import dumps
 from sash.model.counts import Count
+from sash.model.incoming import call_ids, mended
 from sash.model.replies import Reply
-from sash.model.turns import Draft, State, spoken
+from sash.model.turns import Draft, State, Turn, spoken
 from sash.model.usage import Usage
 from sash.planning.plan import Plan, Settings
 from sash.planning.rules import has_thinking
@@ -84,7 +86,7 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
         else:
             answer = yield from Send(wire=ready)
     except _Cut as cut:
-        came = _as_far_as_it_came(prepared, cut.partial, settings)
+        came = cut.partial if cut.billed else _as_far_as_it_came(prepared, cut.partial, settings)
         yield from _finish(prepared, begun, came, settings, error=type(cut.error).__name__)
         raise _interrupted(cut, begun) from cut.error
     except GeneratorExit:
@@ -124,17 +126,23 @@ def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
 class _Cut(Exception):
     """A stream ended early with something to keep. Never leaves this module."""
 
-    def __init__(self, partial: Answer, error: BaseException | None) -> None:
+    def __init__(self, partial: Answer, error: BaseException | None, *, billed: bool = False) -> None:
         super().__init__("the stream ended early")
         self.partial, self.error = partial, error
+        self.billed = billed
+        """whether its usage says all that was written"""
 
 
 def _streamed(ready: Wire, *, emit: bool) -> Flow[Answer]:
     """Receive a stream to its end. Raises _Cut when it ends early but left something worth keeping."""
     handle = yield from OpenStream(wire=ready)
     failure: BaseException | None = None
+    inputs: dict[int, str] = {}
     try:
         while (event := (yield from NextEvent(handle=handle))) is not None:
+            if event.input is not None:
+                at, piece = event.input
+                inputs[at] = inputs.get(at, "") + piece
             if emit:
                 yield from Emit(event=event)
     except GeneratorExit:
@@ -145,6 +153,8 @@ def _streamed(ready: Wire, *, emit: bool) -> Flow[Answer]:
     yield from CloseStream(handle=handle)
     complete = partial is not None and partial.stop_reason is not None
     if partial is not None and complete and isinstance(failure, (type(None), Exception, Abandoned)):
+        if (spoilt := _spoilt(inputs)) is not None and state_of(partial) == "answered":
+            raise _Cut(replace(partial, stop_reason=None), spoilt, billed=True)
         return partial  # all of it had come; only the farewell is missing
     if partial is not None and partial.blocks:
         raise _Cut(partial, failure)
@@ -162,16 +172,30 @@ def _as_far_as_it_came(prepared: Prepared, partial: Answer, settings: Settings) 
     return replace(partial, usage=with_output(partial.usage, settings.max_tokens if written is None else written))
 
 
+def _spoilt(inputs: Mapping[int, str]) -> Unavailable | None:
+    """What to say of a call whose input is no JSON: the SDK fills in what a text that ends too early may have meant."""
+    for text in filter(None, inputs.values()):
+        try:
+            json.loads(text)
+        except ValueError as error:
+            return Unavailable(
+                f"the input of a tool call is no JSON: {error}",
+                status=200, kind="malformed_tool_input", request_id=None, retry_after=None,
+            )  # fmt: skip
+    return None
+
+
 def _interrupted(cut: _Cut, begun: Begun) -> BaseException:
     """What the caller gets for a reply cut short: their own cancellation, or ReplyInterrupted."""
     if cut.error is not None and not isinstance(cut.error, Exception):
         return cut.error
     text = "".join(str(b.get("text") or "") for b in cut.partial.blocks if b.get("type") == "text")
+    kind = getattr(cut.error, "kind", "stream_ended") if isinstance(cut.error, RemoteError) else "stream_ended"
     return ReplyInterrupted(
-        f"the reply broke off after {len(text)} characters; what had come is recorded as interrupted. "
+        f"the reply broke off after {len(text)} characters ({kind}); what had come is recorded as interrupted. "
         "Send on, or retry() to ask again",
         status=getattr(cut.error, "status", None) if isinstance(cut.error, RemoteError) else 200,
-        kind=getattr(cut.error, "kind", "stream_ended") if isinstance(cut.error, RemoteError) else "stream_ended",
+        kind=kind,
         request_id=cut.partial.request_id,
         state="interrupted",
         number=begun.number,
@@ -211,11 +235,12 @@ def _finish(
     hold: bool = False,
 ) -> Flow[Reply]:
     """Record the reply. `hold`: it will be asked for again, so it is withdrawn and its question stays pending."""
+    answer, mends = fit(answer, prepared.plan.turns)
     usage = Usage.of_prompt(answer.usage)
     billed = Usage.billed(answer.usage)
     cost = bill(answer.usage, settings.card, model=answer.model, options=settings.options)
     state = "withdrawn" if hold else state_of(answer)
-    blocks = without_empty_text(answer.blocks)
+    blocks = answer.blocks
     draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
     new = tuple(turn.id for turn in begun.turns)
     lessons = learn(prepared, begun, answer)
@@ -262,8 +287,16 @@ def _finish(
         message=answer.message,
         request_id=answer.request_id,
         surprise=odd,
-        notes=_notes(answer, settings.model),
+        notes=(*mends, *_notes(answer, settings.model)),
     )
+
+
+def fit(answer: Answer, turns: Iterable[Turn]) -> tuple[Answer, tuple[str, ...]]:
+    """The answer as it can be recorded behind `turns` and sent back, and what was mended for that."""
+    paired = any(isinstance(block, dict) and block.keys() & {"id", "tool_use_id"} for block in answer.blocks)
+    before = call_ids(turn.content for turn in turns) if paired else set()
+    blocks, notes = mended(answer.blocks, before)
+    return replace(answer, blocks=blocks), notes
 
 
 def bound_elsewhere(error: BaseException, plan: Plan) -> bool:

@@ -36,6 +36,8 @@ class StreamEvent:
 
     event: Any
     text: str = ""
+    input: tuple[int, str] | None = None
+    """what it adds to a call's input: the place of the block, and a piece of its JSON text"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,11 @@ from sash.simulator.faults import (
     CutStream,
     Fault,
     HttpError,
+    OddBody,
     Overloaded,
     ServerError,
     SpendLimitReached,
+    SpoiltInput,
     Timeout,
 )
 from sash.simulator.limits import Limiter, Limits, Refused, Tier
@@ -326,6 +328,9 @@ class Simulator(Service):
             fault = ConnectionLost() if fault.how == "lost" else Overloaded()
         if isinstance(fault, HttpError):
             return self._error(context, _problem_of(fault), fault.headers())
+        if isinstance(fault, OddBody):
+            self._record(context, status=200)
+            return Answer(status=200, headers=self._headers(context, "application/json"), body=wire.dumps(fault.body))
         if isinstance(fault, Timeout | ConnectionLost) and not fault.billed:
             self._record(context, status=None)
             return silence_of(fault)
@@ -390,6 +395,8 @@ class Simulator(Service):
     def _pieces(self, lookup: Lookup, events: Sequence[Body], pace: float, fault: Fault | None) -> Iterator[Piece]:
         """The stream: what it wrote to the cache can be read once its first event is out."""
         cut = fault if isinstance(fault, CutStream) else None
+        if isinstance(fault, SpoiltInput):
+            events = list(wire.with_inputs(events, fault.text))
         yield Pause(self.first_event_after)
         for number, change in enumerate(events):
             if cut is not None and number >= cut.events:

@@ -148,6 +148,22 @@ class Stopped(Fault):
     tokens: int = 5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddBody(Fault):
+    """HTTP 200, but `body` (any JSON value) in the place of a message, as gateways have been seen to answer."""
+
+    body: Any = field(
+        default_factory=lambda: {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoiltInput(Fault):
+    """In a stream, the input of each tool call comes as `text`, JSON or not; an answer at once is left alone."""
+
+    text: str = '{"word": "la'
+
+
 @dataclass(slots=True)
 class _Planned:
     fault: Fault

@@ -38,7 +38,8 @@ class Reply:
     `content`: text, or content blocks (a thinking block without a signature is signed). `stop_reason`: None
     finds it out (tool_use when there is a tool call, else end_turn). `thinking`: the thought in front where the
     request thinks; None makes one up, "" leaves it out. `output_tokens`: what to bill, None counts. `seconds`:
-    how long the reply takes, beside the simulator's own pace.
+    how long the reply takes, beside the simulator's own pace. `raw`: the content goes out as it is, whatever it
+    holds: no ids are given, nothing is signed, completed or cut.
     """
 
     content: str | Sequence[Mapping[str, Any]] = ""
@@ -48,6 +49,7 @@ class Reply:
     thinking: str | None = None
     output_tokens: int | None = None
     seconds: float = 0.0
+    raw: bool = False
 
     def blocks(self) -> list[dict[str, Any]]:
         """The content as blocks; an empty text is no block."""

@@ -7,7 +7,7 @@ iterator of bytes with two other things in between: `Pause` (time passes) and `B
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -75,8 +75,11 @@ class Handler(Protocol):
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON in UTF-8, as on the wire."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    """Compact JSON in UTF-8, as on the wire; half a surrogate pair is escaped, as JSON allows."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def error_body(
@@ -168,6 +171,18 @@ def stream_events(message: Mapping[str, Any], late: Mapping[str, Any]) -> Iterat
     yield {"type": "message_stop"}
 
 
+def with_inputs(events: Iterable[Mapping[str, Any]], text: str) -> Iterator[Mapping[str, Any]]:
+    """The events with the input of each call replaced by `text`."""
+    given: set[int] = set()
+    for change in events:
+        delta = change.get("delta") or {}
+        if delta.get("type") != "input_json_delta":
+            yield change
+        elif change["index"] not in given:
+            given.add(change["index"])
+            yield {**change, "delta": {**delta, "partial_json": text}}
+
+
 _DELTA_USAGE = (
     "input_tokens",
     "cache_creation_input_tokens",
@@ -179,7 +194,7 @@ _DELTA_USAGE = (
 )
 
 
-def block_events(index: int, block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def block_events(index: int, block: Any) -> Iterator[dict[str, Any]]:
     """The events of one content block."""
     start, deltas = _opening(block)
     yield {"type": "content_block_start", "index": index, "content_block": start}
@@ -188,22 +203,22 @@ def block_events(index: int, block: Mapping[str, Any]) -> Iterator[dict[str, Any
     yield {"type": "content_block_stop", "index": index}
 
 
-def _opening(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    kind = block["type"]
-    if kind == "text":
+def _opening(block: Any) -> tuple[Any, list[dict[str, Any]]]:
+    kind = block.get("type") if isinstance(block, Mapping) else None
+    if kind == "text" and isinstance(block.get("text"), str):
         deltas = [{"type": "text_delta", "text": piece} for piece in _pieces(block["text"])]
         return {**block, "text": ""}, deltas
     if kind in ("tool_use", "server_tool_use"):
-        text = json.dumps(block["input"], ensure_ascii=False) if block["input"] else ""
+        text = json.dumps(block["input"], ensure_ascii=False) if block.get("input") else ""
         deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *_pieces(text))]
         return {**block, "input": {}}, deltas
-    if kind == "thinking":
+    if kind == "thinking" and isinstance(block.get("thinking"), str):
         deltas = [{"type": "thinking_delta", "thinking": piece} for piece in _pieces(block["thinking"])]
-        deltas.append({"type": "signature_delta", "signature": block["signature"]})
-        return {**block, "thinking": "", "signature": ""}, deltas
+        signed = [{"type": "signature_delta", "signature": block["signature"]}] if block.get("signature") else []
+        return {**block, "thinking": "", "signature": ""}, [*deltas, *signed]
     if kind == "compaction" and "signature" not in block:  # one on demand comes whole
         return {**block, "content": None}, [{"type": "compaction_delta", "content": block["content"]}]
-    return dict(block), []
+    return block, []
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ Pure but for the counter that names tool calls. It knows the request and its pro
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,7 +26,7 @@ Thinker = Callable[[Mapping[str, Any]], str]
 class Written:
     """A reply as it goes out: content with ids and signatures, why it ended, output tokens."""
 
-    content: tuple[dict[str, Any], ...]
+    content: tuple[Any, ...]
     stop_reason: str
     stop_sequence: str | None = None
     stop_details: Mapping[str, Any] | None = None
@@ -61,6 +62,8 @@ class Writer:
         """The reply, bent by the fault if it is one that bends replies."""
         if self.body["max_tokens"] == 0:
             return Written(content=(), stop_reason="max_tokens", output=0, seconds=reply.seconds)
+        if reply.raw:
+            return self._as_it_is(reply)
         if isinstance(fault, Refusal):
             return self._refuse(reply, fault)
         blocks = self._found(reply) + self._thoughts(reply) + reply.blocks()
@@ -71,6 +74,19 @@ class Writer:
         if reason is None:
             reason = "stop_sequence" if sequence else reply.stop_reason or _natural_stop(kept)
         return self._finish(kept, reason, sequence if reason == "stop_sequence" else reply.stop_sequence, reply)
+
+    def _as_it_is(self, reply: Reply) -> Written:
+        content = tuple(reply.content)
+        calls = any(isinstance(block, Mapping) and block.get("type") == "tool_use" for block in content)
+        counted = max(1, self.tokenizer(json.dumps(content)))
+        return Written(
+            content=content,
+            stop_reason=reply.stop_reason or ("tool_use" if calls else "end_turn"),
+            stop_sequence=reply.stop_sequence,
+            stop_details=reply.stop_details,
+            output=counted if reply.output_tokens is None else reply.output_tokens,
+            seconds=reply.seconds,
+        )
 
     def _finish(self, blocks: list[dict[str, Any]], reason: str, sequence: str | None, reply: Reply) -> Written:
         content, sizes = self._sealed(blocks)

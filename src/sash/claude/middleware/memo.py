@@ -282,13 +282,13 @@ def _message(content: bytes) -> Mapping[str, Any]:
 def _marked(content: bytes, fact: Mapping[str, Any], *, stream: bool) -> bytes:
     """The body with a field that tells it from a fresh one."""
     if not stream:
-        return json.dumps({**json.loads(content), **fact}, ensure_ascii=False).encode()
+        return json.dumps({**json.loads(content), **fact}).encode()
     lines = content.split(b"\n")
     for index, line in enumerate(lines):
         if line.startswith(b"data:") and b"message_start" in line:
             event = json.loads(line[5:])
             event["message"].update(fact)
-            lines[index] = b"data: " + json.dumps(event, ensure_ascii=False).encode()
+            lines[index] = b"data: " + json.dumps(event).encode()
             break
     return b"\n".join(lines)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sash.model.blocks import Block
+from sash.model.incoming import proven
 from sash.planning.rules.caching import blank
 from sash.planning.rules.thinking import THINKING
 from sash.planning.rules.tools import SERVER_CALLS
@@ -57,11 +58,14 @@ def sendable(blocks: Blocks, interrupted: bool = False) -> tuple[Block, ...]:
     Of an interrupted reply only text is kept, without its citations: half a call, half a thought or a
     signature that never came cannot be sent, and a citation may point into a search that is gone. What the
     server found for the reply before it, which it continued, stays too: that one's call would hang without it.
+    Where one thought has lost its signature, none of the reply's is sent: those kept must be an unbroken run.
     """
     if interrupted:
         found = _results_from_before(blocks)
         return _saying([*found, *(_bare(b) for b in blocks if b.get("type") == "text" and b.get("text"))])
     kept = [block for block in blocks if not blank(block)]
+    if not all(proven(block) for block in kept):
+        kept = [block for block in kept if block.get("type") not in THINKING]
     while kept and kept[-1].get("type") in THINKING:
         kept.pop()
     return _saying(kept)
