@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sash import Conversation, Recall, ServerCompaction, SteppedWindow, Summarised, check_request
-from sash.errors import NotFound
+from sash.errors import Conflict, NotFound
 from sash.simulator import Overloaded, Simulator, Stopped
 from walks import TOOL, asks_for_summary
 
@@ -165,6 +165,32 @@ def test_a_summary_that_is_being_made_does_not_keep_it(path: Path, sim: Simulato
         db.close()
         assert kept and SECRET not in str(kept) and "redacted meanwhile" in str(kept)
         assert SECRET not in str(chat.plan("And now?").body)
+
+
+class Meanwhile:
+    """A store that has something happen just before a request is recorded."""
+
+    def __init__(self, store: Any, happens: Callable[[], Any]) -> None:
+        self.store, self.happens = store, happens
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "begin_request":
+            self.happens()
+        return getattr(self.store, name)
+
+
+def test_what_was_planned_before_is_not_sent_after(chat: Conversation, path: Path, sim: Simulator) -> None:
+    """A turn redacted between plan and request: it neither leaves nor comes back; sent again, all is well."""
+    sent, store = len(sim.log), chat._store
+    saying = [turn for turn in chat.history() if SECRET in turn.text]
+    with Conversation(path, id="a", client=sim.client()) as other:
+        chat._store = Meanwhile(store, lambda: [other.redact(turn) for turn in saying])  # type: ignore[assignment]
+        with pytest.raises(Conflict, match="redacted"):
+            chat.send("What is the password of the cellar?")
+        chat._store = store
+        assert [attempt for attempt in sim.log[sent:] if attempt.path == "/v1/messages"] == []
+        chat.send("What is the password of the cellar?")
+        assert SECRET not in str(sim.messages[-1].body)
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -30,9 +30,9 @@ def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> 
     if not decision.waits:
         return prepared, _uncovered(prepared.plan, "making one failed") or (waited,)
     made = yield from _made(chat, settings, prepared.plan)
+    prepared = yield from prepare(chat, drafts, settings)  # making one takes seconds: the record may have changed
     if made.summary is None:
         return prepared, _uncovered(prepared.plan, made.note)
-    prepared = yield from prepare(chat, drafts, settings)
     waited = f"waited for a summary of the turns up to {made.summary.upto} (${made.cost:.6f})"
     return prepared, (waited, *_uncovered(prepared.plan, "the summary left no room"))
 

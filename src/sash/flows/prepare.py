@@ -53,6 +53,8 @@ class Prepared:
     counter: Counter
     interrupted: tuple[int, ...]
     """ids of paused turns that this request gives up"""
+    forgotten: int
+    """what had been forgotten by then (`Head.forgotten`)"""
     at: float
 
 
@@ -109,6 +111,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
         measures={seq: found + attached.adds.get(seq, NOTHING) for seq, found in measures.items()},
         counter=chat.counter,
         interrupted=tied.interrupted,
+        forgotten=loaded.head.forgotten,
         at=now,
     )
 

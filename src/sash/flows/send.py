@@ -119,6 +119,7 @@ def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
         learned=plan.decision.learned,
         home=settings.home,
         submission=chat.submission,
+        forgotten=prepared.forgotten,
     )
     return begun
 

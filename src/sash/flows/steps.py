@@ -141,6 +141,8 @@ class Head:
     """the name of the key that the conversation sticks to"""
     brought: Preamble = field(default_factory=Preamble)
     """system prompt and tools that came with turns from elsewhere: in force until a first request"""
+    forgotten: int = 0
+    """id of the newest entry in the audit of what was forgotten"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +249,8 @@ class Begun:
 class BeginRequest(StoreStep[Begun]):
     """Record the new turns, the epoch if it is new, and the request, in one transaction, before it is sent.
 
-    Raises Conflict when the branch's newest turn is not `head` any more; nothing is written then.
+    Raises Conflict when the branch's newest turn is not `head` any more, or a turn of it was redacted since it was
+    planned; nothing is written then.
     """
 
     method: ClassVar[str] = "begin_request"
@@ -273,6 +276,8 @@ class BeginRequest(StoreStep[Begun]):
     """the model in force from now on, where another one is asked this time; "": the one asked"""
     submission: int = 0
     """the submission (see `Claim`) whose turns these are; 0: none"""
+    forgotten: int | None = None
+    """`Head.forgotten` when it was planned; None: not known"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,6 +135,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             model=row["model"],
             key=row["key"],
             brought=Preamble(system=row["system"] or "", tools=row["tools"] or ""),
+            forgotten=db.execute("SELECT coalesce(max(id), 0) FROM forgotten").fetchone()[0],
         )
 
     def read_window(self, step: steps.ReadWindow) -> steps.Loaded:
@@ -163,6 +164,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
         """Everything about a request that must be durable before it leaves."""
         with self._writing() as db:
             self._reject_conflict(db, step.conversation, step.branch, step.head)
+            self._reject_forgotten(db, step)
             turns = self._append(db, step.conversation, step.branch, step.head, step.turns, "pending", step.at)
             preamble = self._keep_preamble(db, step.epoch.preamble)
             epoch = step.epoch if step.epoch.id else self._new_epoch(db, step, preamble)
@@ -204,6 +206,21 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
                 f"(id {newest.id if newest else None}), not {head}. Nothing was written; send again to go on from it",
                 expected=head,
                 newest=newest.id if newest else None,
+            )
+
+    def _reject_forgotten(self, db: sqlite3.Connection, step: steps.BeginRequest) -> None:
+        """What was planned with words that are gone by now is not sent, nor quoted in the record again."""
+        if step.forgotten is None:
+            return
+        gone = db.execute(
+            "SELECT t.* FROM forgotten f, json_each(f.turns) one JOIN turns t ON t.id = one.value WHERE f.id > ?",
+            (step.forgotten,),
+        )
+        if any(self._lines.holds(db, step.branch, row) for row in gone):
+            raise Conflict(
+                "a turn was redacted while this request was being planned. Nothing was written or sent; send again",
+                expected=step.head,
+                newest=None,
             )
 
     def _append(
