@@ -11,7 +11,10 @@ READY  := $(VENV)/.ready
 ifndef SEED
 SEED   := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 endif
+export PYTHONHASHSEED = 0
 TESTS  ?= tests
+# What `make walks` searches by itself.
+WALKED = tests/laws/test_walks.py::test_any_walk_keeps_the_laws
 PARALLEL = -n 2 --dist worksteal
 # Runs of `make stress`.
 RUNS   ?= 10
@@ -25,7 +28,6 @@ STRATEGIES ?=
 demo: $(READY)
 	$(BIN)/sash demo
 
-test: export PYTHONHASHSEED = 0
 test: $(READY)
 	$(BIN)/python -m pytest $(PARALLEL)
 
@@ -36,14 +38,17 @@ lint: $(READY)
 
 check: lint test
 
-# Thousands of new examples; counterexamples are shown and kept in the folder counterexamples/, ready to be added.
 walks: $(READY)
 	$(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
 
+# The search: many more examples of every property, and then walks (all but when TESTS narrows it down).
+# Counterexamples are shown and kept in the folder counterexamples/, ready to be added.
 nightly: $(READY)
 	@echo "make nightly SEED=$(SEED)"
-	$(BIN)/python -m pytest $(PARALLEL) -m "nightly or hypothesis" \
-	    --hypothesis-profile=search --hypothesis-seed=$(SEED) '$(TESTS)'
+	@status=0; \
+	$(BIN)/python -m pytest $(PARALLEL) -m "nightly or hypothesis" --hypothesis-profile=search \
+	    --hypothesis-seed=$(SEED) --deselect $(WALKED) '$(TESTS)' || status=1; \
+	$(if $(filter tests,$(TESTS)),$(MAKE) --no-print-directory walks SEED=$(SEED) || status=1;) exit $$status
 
 # All tests RUNS times on a busy machine; prints what failed, and else nothing.
 stress: $(READY)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +16,21 @@ from sash import Conversation, MemoryStore, SqliteStore
 from sash.simulator import Simulator
 
 pytest_plugins = ("searching",)
+
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
+"""Bytes that must be free there."""
+
+
+def pytest_configure() -> None:
+    """Files of tests live in memory where there is room: what a disk does after a power cut is no law of theirs."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ROOM:
+        return
+    vocabularies = Path(tempfile.gettempdir()) / "data-gym-cache"
+    if vocabularies.is_dir():
+        os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(vocabularies))
+    os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
+
 
 STORES: dict[str, Callable[[Path], Any]] = {
     "sqlite": lambda folder: SqliteStore(folder / "record.db"),

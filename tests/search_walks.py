@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from searching import keep
 from strategies import WINDOWS, Afternoon, afternoons
 from walks import take
 
@@ -124,7 +125,9 @@ def main() -> int:
             for broken in batch.broken:
                 if broken.what not in finds:
                     finds[broken.what] = shortest = shorter(broken)
-                    print(f'    "{shortest.what}: {shortest.message}": {shortest.afternoon!r},')
+                    entry = f'    "{shortest.what}: {shortest.message}": {shortest.afternoon!r},'
+                    print(entry)
+                    keep(f"walks-{asked.seed}", entry)
             sys.stdout.flush()
     return bool(finds)
 

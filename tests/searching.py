@@ -1,7 +1,8 @@
 """Property tests hold fixed examples in `make test` and search for new ones in `make nightly`.
 
-Two profiles of Hypothesis: "fixed" takes the same examples everywhere; "search" takes `TIMES` as many, by chance from
-the seed that is printed (`--hypothesis-seed`), and writes whatever fails as an entry ready to be added.
+Two profiles of Hypothesis: "fixed" takes the same examples everywhere, at most `MOST`; "search" takes `TIMES` as many
+as the test says, by chance from the seed that is printed (`--hypothesis-seed`), and writes whatever fails as an entry
+ready to be added.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
+MOST = 50
+"""Examples of a property that `make test` holds; a test may say fewer."""
 TIMES = 20
-"""How many examples a search takes for each that `make test` holds."""
+"""How many examples a search takes for each that a test says, or Hypothesis by default."""
 FOUND = Path("counterexamples")
 """Where counterexamples are written; git ignores it."""
 
@@ -55,13 +58,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A search takes more examples of every property; what is marked nightly says itself how many."""
-    if searching():
-        properties = {item.obj: item for item in items if is_hypothesis_test(getattr(item, "obj", None))}
-        for test, item in properties.items():
-            if not item.get_closest_marker("nightly"):
-                given = test._hypothesis_internal_use_settings
-                test._hypothesis_internal_use_settings = settings(given, max_examples=given.max_examples * TIMES)
+    """How many examples each property takes; what is marked nightly says so itself."""
+    properties = {item.obj: item for item in items if is_hypothesis_test(getattr(item, "obj", None))}
+    for test, item in properties.items():
+        if not item.get_closest_marker("nightly"):
+            said = test._hypothesis_internal_use_settings
+            examples = said.max_examples * TIMES if searching() else min(said.max_examples, MOST)
+            test._hypothesis_internal_use_settings = settings(said, max_examples=examples)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,11 +76,18 @@ def pytest_runtest_makereport(
     if searching() and report.failed and call.when == "call" and call.excinfo is not None:
         entry = "\n".join(_entry(item, call.excinfo.value))
         name = re.sub(r"\W+", "-", item.nodeid).strip("-")[-150:]
-        file = FOUND / f"{name}-{seed_of(item.config)}.py"
-        FOUND.mkdir(exist_ok=True)
-        file.write_text(f"{entry}\n", encoding="utf-8")
+        file = keep(f"{name}-{seed_of(item.config)}", entry)
         report.sections.append((f"Ready to be added: {file}", entry))
     return report
+
+
+def keep(name: str, entry: str) -> Path:
+    """Write an entry behind those of its name; where it is."""
+    FOUND.mkdir(exist_ok=True)
+    file = FOUND / f"{name}.py"
+    with file.open("a", encoding="utf-8") as kept:
+        kept.write(f"{entry}\n")
+    return file
 
 
 def _entry(item: pytest.Item, error: BaseException) -> Iterator[str]:

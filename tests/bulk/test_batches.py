@@ -179,7 +179,7 @@ def test_poll_is_seconds(sim: Simulator, poll: Any) -> None:
         bulk.run(batch=True, poll=poll)
 
 
-@settings(max_examples=15)
+@settings(max_examples=25)
 @given(
     st.lists(st.sampled_from(["ok", "late", "refused"]), min_size=1, max_size=5), st.lists(st.booleans(), max_size=3)
 )

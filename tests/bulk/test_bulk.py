@@ -214,7 +214,7 @@ def test_a_quote_is_a_range(preamble: int, items: list[int], output: int, cached
     assert told.asked == len(items)
 
 
-@settings(max_examples=15)
+@settings(max_examples=25)
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.integers(1, 4))
 def test_however_often_it_breaks_off_each_item_is_answered_once(failing: list[bool], workers: int) -> None:
     """Run until done: one reply for each item, and no question recorded twice."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,28 +150,65 @@ def test_keep_beyond_the_budget_is_a_usage_error(run: Run, tmp_path: Path) -> No
 # ---- in a terminal ----------------------------------------------------------------------------------
 
 
+STANDS_STILL = """
+import sys, time
+from sash.cli import main
+module = sys.modules["sash.cli.chat"]
+pieces = stops = 0
+
+class Talk(module.Talk):
+    def _print_piece(self, text):
+        global pieces
+        super()._print_piece(text)
+        pieces += 1
+
+class Clock(module.Clock):
+    def wait(self, seconds):
+        global stops
+        if pieces and not stops:
+            stops += 1
+            time.sleep(3_600)
+
+module.Talk, module.Clock = Talk, Clock
+main()
+"""
+"""`sash` on a simulator that stands still in the middle of its first reply, until Ctrl-C; all else takes no time."""
+
+
+def _heed_ctrl_c() -> None:
+    """Whoever runs the tests may ignore it, as `nohup` does, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Any]:
+def terminal(tmp_path: Path, program: list[str]) -> Iterator[Any]:
     """A chat on the simulator in a pseudo-terminal; long sentences about a wheel have been said before."""
     with Conversation(tmp_path / "a.db", id="a") as chat:
         told = [f"Number {n}: {'the wheel turns in the water and the water turns the wheel ' * 6}" for n in range(3)]
         chat.extend({"role": role, "content": text} for text in told for role in ("user", "assistant"))
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "sash.cli", "chat", str(tmp_path / "a.db"), "--simulator", "--id", "a"],
+        [*program, "chat", str(tmp_path / "a.db"), "--simulator", "--id", "a"],
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
         dimensions=(40, 200),
         env={**os.environ, "TERM": "dumb"},
+        preexec_fn=_heed_ctrl_c,
     )
     child.expect("you> ")
     yield child
     child.close(force=True)
 
 
+@pytest.fixture
+def program() -> list[str]:
+    """What Python runs as `sash`."""
+    return ["-m", "sash.cli"]
+
+
 def _until(terminal: Any, press: Callable[[], None], pattern: str) -> None:
     """Press a key until it is seen to work: one pressed just before readline listens is lost, to people too."""
-    for _ in range(10):
+    for _ in range(200):
         press()
         if terminal.expect([pattern, pexpect.TIMEOUT], timeout=3) == 0:
             return
@@ -195,6 +233,7 @@ def test_terminal_chat(terminal: Any, tmp_path: Path) -> None:
     assert [turn.state for turn in _turns(tmp_path / "a.db")[6:]] == ["answered"] * 4
 
 
+@pytest.mark.parametrize("program", [["-c", STANDS_STILL]], ids=["stands still"])
 def test_ctrl_c_during_a_reply_keeps_the_chat(terminal: Any, tmp_path: Path) -> None:
     """Ctrl-C in the middle of a reply records what had come as interrupted, and the next line is answered."""
     terminal.sendline("What turns the wheel?")

@@ -77,3 +77,19 @@ def test_long_runs_are_linear(base: str, run: str) -> None:
     count = estimator.text(run * (300_000 // len(run)))
     assert count.upper >= count.tokens > 0
     assert estimator.characters == 300_000
+
+
+def test_a_text_is_tokenized_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks again for the count of a text is told from memory, which stays bounded."""
+    ctok, asked = pytest.importorskip("ctok"), []
+    count = ctok.token_count
+    monkeypatch.setattr(ctok, "token_count", lambda text, version: asked.append(text) or count(text, version))
+    monkeypatch.setattr(bases, "REMEMBERED", 2)
+    counter = bases.Ctok("v5")
+    asked.clear()
+    assert len({counter.count("the lamps of the harbour") for _ in range(3)}) == 1
+    assert asked == ["the lamps of the harbour"]
+    assert counter.count("") == 0
+    for text in ("\ud800", "one", "two", "one"):
+        counter.count(text)
+    assert len(counter._known) <= 2

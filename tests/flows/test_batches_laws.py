@@ -169,7 +169,7 @@ def live(steps: list[tuple[Any, ...]]) -> None:
             one.close()
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(operations, min_size=2, max_size=10))
 def test_nothing_is_lost_or_used_twice(steps: list[tuple[Any, ...]]) -> None:
     """Any order of handing in, collecting, faults, cancellations, deletions, restarts and new turns keeps the laws."""

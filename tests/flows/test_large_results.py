@@ -120,7 +120,7 @@ LEAST = 2_500 if find_spec("ctok") else 6_000
 """Tokens that hold the calls and the question by their upper bound, which is wider without the exact counter."""
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(LEAST, 9_000),
     st.lists(st.sampled_from([50, 700, 2_000, 4_000]), min_size=1, max_size=5),

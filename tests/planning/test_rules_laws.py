@@ -235,7 +235,7 @@ MUTATIONS: dict[str, tuple[Callable[[Body], None], str]] = {
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-@settings(max_examples=20)
+@settings(max_examples=25)
 @given(body=histories())
 def test_every_way_to_break_a_history_is_caught(name: str, body: Body) -> None:
     """A legal history with one thing broken is refused under the rule for that thing."""

@@ -14,7 +14,7 @@ import tempfile
 from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +32,9 @@ CHUNK = 100_000
 """Characters given to a tokenizer at once: bounds its memory."""
 COUNTED = 1_000_000
 """Characters counted of one text; a longer one is counted in evenly spaced chunks and scaled."""
+
+REMEMBERED = 50_000
+"""Counts that a base keeps in memory: a few megabytes."""
 
 _CTOK_VERSION: dict[Generation, str] = {"v3": "3.0", "v4.7": "4.7", "v5": "4.8"}
 
@@ -68,9 +71,17 @@ class Ctok:
         self._version = _CTOK_VERSION[generation]
         # ctok counts a text as a whole user message; "a" is one token in every generation.
         self._frame = self._count("a", self._version) - 1
+        self._known: dict[bytes, int] = {}
 
     def count(self, text: str) -> float:
-        return max(0, self._count(text, self._version) - self._frame) if text else 0
+        """Remembered by digest: every conversation with the same system prompt and tools asks for the same."""
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._known.get(digest)
+        if known is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            known = self._known[digest] = max(0, self._count(text, self._version) - self._frame) if text else 0
+        return known
 
 
 class Features:
@@ -96,7 +107,7 @@ class Features:
         """(kind, tokens) of one piece, remembered: text repeats its words."""
         known = self._costs.get(piece)
         if known is None:
-            if len(self._costs) > 50_000:
+            if len(self._costs) >= REMEMBERED:
                 self._costs.clear()
             table = self._weights.values
             cost = sum(table[slot] * amount for slot, amount in words.features(piece).items())
