@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sash
 from sash import AsyncConversation, Conversation, File
 from sash.errors import InvalidContent
 from sash.model.blocks import Block
 from sash.model.files import TEXT, file_block, media_type
 from sash.planning.rules import check_request
 from sash.simulator import Simulator
+from sash.simulator.checks import problems
 
 
 def png(width: int = 2, height: int = 1, padding: int = 0) -> bytes:
@@ -207,3 +209,33 @@ def test_any_bytes_make_a_legal_block_or_an_error_of_ours(data: bytes, head: byt
         return
     body = {"model": "claude-sonnet-5-5", "max_tokens": 9, "messages": [{"role": "user", "content": [block]}]}
     assert check_request(body) == []
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+DATA = {
+    "as it should be": ("image", "image/png", encoded(png()), True),
+    "with line ends": ("image", "image/png", base64.encodebytes(png(9, 9)).decode(), True),
+    "a PDF": ("document", "application/pdf", encoded(PDF), True),
+    "a JPEG said to be a PNG": ("image", "image/png", encoded(JPEG), False),
+    "a WebP said to be a GIF": ("image", "image/gif", encoded(WEBP), False),
+    "an image said to be a PDF": ("document", "application/pdf", encoded(GIF), False),
+    "a data URL": ("image", "image/png", "data:image/png;base64," + encoded(png()), False),
+    "no base64": ("image", "image/png", "not base64!", False),
+    "cut off": ("image", "image/png", encoded(png())[:-3], False),
+}
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_data_that_is_not_what_it_is_said_to_be(case: str) -> None:
+    """A media type that disagrees, a data: prefix, and what is no base64 are problems for both judges."""
+    kind, media, data, legal = DATA[case]
+    block = {"type": kind, "source": {"type": "base64", "media_type": media, "data": data}}
+    for content in ([block], [{"type": "text", "text": "See:"}, block]):
+        body = {"model": "claude-sonnet-5-5", "max_tokens": 9, "messages": [{"role": "user", "content": content}]}
+        assert [problem.rule for problem in check_request(body)] == ([] if legal else ["base64-data"])
+        assert [problem.rule for problem in problems(body, sash.card("claude-sonnet-5-5"))] == (
+            [] if legal else ["source"]
+        )

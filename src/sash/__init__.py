@@ -28,7 +28,7 @@ from sash.planning.strategies import (
 )
 from sash.recall import Recall
 from sash.stores import MemoryStore, SqliteStore
-from sash.stores import open_store as open  # noqa: A004 - `sash.open(path)` is how people say it
+from sash.stores import open_store as open  # noqa: A004, F401 - for `sash.open(path)`; `import *` leaves Python's own
 
 if TYPE_CHECKING:
     from sash import simulator
@@ -57,7 +57,6 @@ __all__ = [
     "card",
     "check_request",
     "errors",
-    "open",
     "simulator",
 ]
 

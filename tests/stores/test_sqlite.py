@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+import sash
 from recording import Recorder, text
 from sash import SqliteStore
 from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
@@ -350,3 +351,36 @@ def test_reading_the_window_costs_the_view_and_not_the_history(path: Path) -> No
         costs.append(steps_of_reading(path))
     store.close()
     assert costs[1] <= costs[0] + 2
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "moved"])
+def test_a_file_lost_while_it_is_open_is_noticed_before_the_next_write(path: Path, how: str) -> None:
+    """A typed error names the path and the remedy; nothing goes into a file that is gone, what was said can be read."""
+    with sash.Conversation(path, id="a", client="simulator") as chat:
+        chat.send("Hello.")
+        kept = path.with_suffix(".kept")
+        path.rename(kept)
+        if how == "replaced":
+            SqliteStore(path).close()
+        elif how == "deleted":
+            kept.unlink()
+        with pytest.raises(StoreUnavailable, match="deleted, moved or replaced while it was open") as raised:
+            chat.send("Are you there?")
+        assert raised.value.path == str(path)
+        if how != "replaced":
+            assert chat.history()[0].text == "Hello."
+        if how == "moved":
+            kept.rename(path)
+            assert chat.send("And now?").number == 2
+    if how == "moved":
+        with sash.Conversation(path, id="a") as again:
+            assert len(again.history()) == 4
+
+
+def test_a_relative_path_outlives_another_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the process works later does not matter to an open file."""
+    monkeypatch.chdir(tmp_path)
+    with sash.Conversation("a.db", id="a", client="simulator") as chat:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert chat.send("Hello.").text

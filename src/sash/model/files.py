@@ -58,11 +58,14 @@ class File:
 
 def media_type(data: bytes) -> str:
     """What the content is: one of the images, `PDF`, `TEXT`, or "" for what Claude cannot read."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+    return binary_type(data) or (TEXT if _text(data) is not None else "")
+
+
+def binary_type(head: bytes) -> str:
+    """Which of the images, or `PDF`, begins with these bytes (sixteen do); "" for anything else."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    if found := next((kind for magic, kind in _MAGIC if data.startswith(magic)), ""):
-        return found
-    return TEXT if _text(data) is not None else ""
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
 
 
 def file_block(file: File, called: str = "") -> Block:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil, isfinite
 from typing import Any
 
 
@@ -53,20 +54,21 @@ class Usage:
     def from_wire(cls, usage: Mapping[str, Any]) -> Usage:
         """Read one entry of the API's usage (the top level, or one of `iterations`).
 
-        Writes without the 5 min / 1 h split (older replies, stream deltas) count as 5 min.
+        Writes without the 5 min / 1 h split (older replies, stream deltas) count as 5 min. Fractions, which some
+        proxies report, are rounded up; what is no number of tokens counts as 0.
         """
-        written = usage.get("cache_creation_input_tokens") or 0
+        written = _tokens(usage.get("cache_creation_input_tokens"))
         split = usage.get("cache_creation") or {}
-        write_1h = split.get("ephemeral_1h_input_tokens") or 0
-        write_5m = split.get("ephemeral_5m_input_tokens") if split else written
+        write_1h = _tokens(split.get("ephemeral_1h_input_tokens"))
+        write_5m = _tokens(split.get("ephemeral_5m_input_tokens")) if split else written
         details = usage.get("output_tokens_details") or {}
         return cls(
-            fresh=usage.get("input_tokens") or 0,
-            read=usage.get("cache_read_input_tokens") or 0,
-            write_5m=max(write_5m or 0, written - write_1h),
+            fresh=_tokens(usage.get("input_tokens")),
+            read=_tokens(usage.get("cache_read_input_tokens")),
+            write_5m=max(write_5m, written - write_1h),
             write_1h=write_1h,
-            output=usage.get("output_tokens") or 0,
-            thinking=details.get("thinking_tokens") or 0,
+            output=_tokens(usage.get("output_tokens")),
+            thinking=_tokens(details.get("thinking_tokens")),
         )
 
     @classmethod
@@ -80,3 +82,10 @@ class Usage:
         """What the conversation's own request used: the last `message` iteration where present."""
         messages = [entry for entry in usage.get("iterations") or [] if entry.get("type") == "message"]
         return cls.from_wire(messages[-1]) if messages else cls.from_wire(usage)
+
+
+def _tokens(value: Any) -> int:
+    """A number of tokens as it came."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return 0
+    return max(0, ceil(value))

@@ -7,6 +7,8 @@ is judged in `checks`.
 
 from __future__ import annotations
 
+import binascii
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -109,6 +111,7 @@ _SOURCES = {
     "document": {"base64": {"data", "media_type"}, "text": {"data", "media_type"}, "content": {"content"},
                  "url": {"url"}, "file": {"file_id"}},
 }  # fmt: skip
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _MEDIA = {"image": {"image/jpeg", "image/png", "image/gif", "image/webp"}}
 
 
@@ -290,6 +293,26 @@ def _source(source: Any, kind: str, at: str) -> Iterator[Problem]:
     if kind in _MEDIA and source["type"] == "base64" and str(media) not in _MEDIA[kind]:
         known = ", ".join(sorted(_MEDIA[kind]))
         yield Problem(rule="source", message=f"{at}.source.base64.media_type: Input should be {known}")
+    elif source["type"] == "base64" and isinstance(source.get("data"), str):
+        yield from _encoded(source["data"], str(media), at)
+
+
+def _encoded(data: str, media: str, at: str) -> Iterator[Problem]:
+    """Bytes in base64 that are what they are said to be."""
+    at = f"{at}.source.base64"
+    text = data.replace("\r", "").replace("\n", "")
+    if len(text) % 4 or not _BASE64.fullmatch(text):
+        yield Problem(rule="source", message=f"{at}.data: Invalid base64 data")
+        return
+    head = binascii.a2b_base64(text[:24])
+    is_png, is_jpeg, is_gif = head[1:4] == b"PNG", head[:2] == b"\xff\xd8", head[:3] == b"GIF"
+    is_webp, is_pdf = head[:4] + head[8:12] == b"RIFFWEBP", head[:4] == b"%PDF"
+    seen = {"image/png": is_png, "image/jpeg": is_jpeg, "image/gif": is_gif, "image/webp": is_webp}
+    for kind in (kind for kind, found in {**seen, "application/pdf": is_pdf}.items() if found and kind != media):
+        yield Problem(
+            rule="source",
+            message=f"{at}: The data was specified using the {media} media type, but it appears to be {kind}",
+        )
 
 
 def _parts(content: Any, kinds: frozenset[str], at: str) -> Iterator[Problem]:

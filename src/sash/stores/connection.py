@@ -32,9 +32,12 @@ class Connection:
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
+        self._where = Path(self.path).absolute()  # the working directory may change while it is open
         self._lock = threading.RLock()
         self._closed = False
+        self._file: tuple[int, int] | None = None
         self._sqlite = self._connect()
+        self._file = self._identity()
         self._closing = weakref.finalize(self, self._sqlite.close)  # also for an object nobody closes
         try:
             self._prepare()
@@ -128,6 +131,31 @@ class Connection:
                 self._closed = True
                 self._closing()
 
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file stands at the path; None for a database in memory, and where there is none any more."""
+        if self.path == ":memory:":
+            return None
+        try:
+            found = self._where.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _reject_lost(self) -> None:
+        """What is written to a file that was deleted or replaced while open is gone when it is closed."""
+        if self._lost():
+            raise self._gone()
+
+    def _lost(self) -> bool:
+        return self._file is not None and self._identity() != self._file
+
+    def _gone(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"{self.path!r} was deleted, moved or replaced while it was open; nothing of this step was written. "
+            "Put the file back, or close this store and open the path again",
+            path=self.path,
+        )
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A consistent snapshot for several reads."""
@@ -142,6 +170,7 @@ class Connection:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with self._locked(), self._translated():
+            self._reject_lost()
             self._patiently("BEGIN IMMEDIATE")
             try:
                 yield self._sqlite
@@ -194,6 +223,8 @@ class Connection:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
+        if self._lost():
+            return self._gone()
         remedy = "another program holds it; try again" if _is_busy(error) else "check its permissions and the disk"
         return StoreUnavailable(f"{self.path!r}: {error}; {remedy}. Nothing of this step was written", path=self.path)
 

@@ -7,11 +7,13 @@ behind a URL or a file id is unknown here, and so are the pages of a PDF that ca
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sash.counting.media import pages
-from sash.model.images import pixels
+from sash.model.files import binary_type
+from sash.model.images import decoded, pixels
 from sash.planning.rules.body import Body, Finding, Spot, as_mapping
 
 MAX_BODY = 32 * 1024 * 1024
@@ -44,6 +46,34 @@ def document_source(body: Body) -> Iterator[Finding]:
     for spot in body.blocks:
         if spot.kind == "document" and not _filled(_source(spot)):
             yield spot.path, "a document without data, content, url or file_id in its source"
+
+
+def base64_data(body: Body) -> Iterator[Finding]:
+    """base64 and nothing else, of what its media type says."""
+    for spot in body.blocks:
+        source = _source(spot)
+        if spot.kind in ("image", "document") and source.get("type") == "base64" and _data(spot):
+            for what in _wrong_data(source, _data(spot)):
+                yield spot.path, f"{spot.kind} data {what}"
+
+
+def _wrong_data(source: Mapping[str, Any], data: str) -> Iterator[str]:
+    found, said = binary_type(decoded(source, 16)), source.get("media_type")
+    if data[:5].lower() == "data:":
+        yield "begins with a data: prefix; leave out all up to its comma, and say the type as media_type"
+    elif not _is_base64(data):
+        yield f"is not base64: {data[:20]!r}...; encode the bytes, as base64.b64encode(data).decode()"
+    elif found and found != said:
+        yield f"is {found}, but media_type says {said!r}: give the type it has"
+
+
+def _is_base64(data: str) -> bool:
+    """Line ends, as mail has them, are let pass."""
+    try:
+        b64decode("".join(data.split()) if any(end in data for end in "\r\n") else data, validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def image_bytes(body: Body) -> Iterator[Finding]:
@@ -114,6 +144,7 @@ RULES = {
     "image-count": image_count,
     "image-source": image_source,
     "document-source": document_source,
+    "base64-data": base64_data,
     "image-bytes": image_bytes,
     "image-pixels": image_pixels,
     "pdf-pages": pdf_pages,
