@@ -12,16 +12,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sash.conversation import Conversation
 from sash.errors import InvalidOption, NotFound
 from sash.flows.steps import Head, OpenConversation, ReadImported
 from sash.formats import ImportedConversation, ImportedTurn
-from sash.model.blocks import dumps
+from sash.model.blocks import Block, dumps
+from sash.model.ids import free_id
 from sash.model.turns import Draft, Turn
+from sash.planning.rules.tools import NAME
 from sash.stores import Store
+
+LONGEST = 120
+"""Characters of a rewritten tool name: 128 are taken, and a number may have to stand behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,8 @@ class Recorded:
     """turns of the source that were in the record already"""
     went_on: bool
     """Whether something was said to Claude here since an earlier import: the new turns stand behind it."""
+    names: Mapping[str, str]
+    """tools whose names the API refuses -> what they are called here"""
     mended: int
     """turns recorded now that held half a surrogate pair, which UTF-8 cannot carry: U+FFFD stands there"""
 
@@ -50,6 +57,7 @@ class _Pending:
     known: int
     went_on: bool
     mended: int
+    names: Mapping[str, str]
 
 
 def record(
@@ -77,7 +85,8 @@ def _names(found: Sequence[ImportedConversation], id: str | None) -> list[str]:
 def _pending(store: Store, name: str, found: ImportedConversation, namespace: str) -> _Pending:
     head = _head(store, name, namespace)
     known = store.read_imported(ReadImported(conversation=head.conversation)) if head else frozenset()
-    drafts = tuple(_drafts(found.turns))
+    names = _legal_names(found)
+    drafts = tuple(_drafts(found.turns, names))
     _reject_other(name, head, known, drafts)
     new = tuple(_without(draft, known) for draft in drafts if not known.issuperset(draft.source))
     return _Pending(
@@ -86,6 +95,7 @@ def _pending(store: Store, name: str, found: ImportedConversation, namespace: st
         drafts=new,
         known=sum(known.issuperset(draft.source) for draft in drafts),
         went_on=bool(head and head.requests and new),
+        names=names,
         mended=sum(_whole(dumps(turn.content)) != dumps(turn.content) for turn in found.turns) if new else 0,
     )
 
@@ -97,7 +107,22 @@ def _head(store: Store, name: str, namespace: str) -> Head | None:
         return None
 
 
-def _drafts(turns: Iterable[ImportedTurn]) -> Iterator[Draft]:
+def _legal_names(found: ImportedConversation) -> dict[str, str]:
+    """New names of the tools whose own the API refuses, each used by one tool."""
+    used = dict.fromkeys(str(tool.get("name")) for tool in found.tools_called)
+    names: dict[str, str] = {}
+    for name in used:
+        if not NAME.fullmatch(name):
+            names[name] = free_id(name[:LONGEST], {*used, *names.values()})
+    return names
+
+
+def _renamed(block: Block, names: Mapping[str, str]) -> Block:
+    given = block.get("name")
+    return {**block, "name": names[given]} if isinstance(given, str) and given in names else block
+
+
+def _drafts(turns: Iterable[ImportedTurn], names: Mapping[str, str]) -> Iterator[Draft]:
     """Turns to record. A block is known by its role, its content and how often that came before."""
     uses = Counter[str]()
     for turn in turns:
@@ -107,7 +132,8 @@ def _drafts(turns: Iterable[ImportedTurn]) -> Iterator[Draft]:
             uses[key] += 1
             source.append(f"{key}.{uses[key]}")
         if source:
-            content = _whole(dumps(turn.content))
+            blocks = [_renamed(block, names) if block.get("type") == "tool_use" else block for block in turn.content]
+            content = _whole(dumps(blocks))
             yield Draft(role=turn.role, content=content, at=turn.at, speaker=turn.speaker, source=tuple(source))
 
 
@@ -135,9 +161,12 @@ def _reject_other(name: str, head: Head | None, known: frozenset[str], drafts: I
 
 
 def _record(store: Store, one: _Pending, namespace: str) -> Recorded:
-    system, tools = json.loads(_whole(dumps([one.found.system or None, list(one.found.tools_called) or None])))
+    brought = [_renamed(tool, one.names) for tool in one.found.tools_called]
+    system, tools = json.loads(_whole(dumps([one.found.system or None, brought or None])))
     with Conversation(store, id=one.id, namespace=namespace, system=system, tools=tools) as chat:
         turns = chat.extend(one.drafts) if one.drafts else ()
         if one.found.title is not None:
             chat.describe(title=_whole(one.found.title))
-    return Recorded(id=one.id, turns=tuple(turns), known=one.known, went_on=one.went_on, mended=one.mended)
+    return Recorded(
+        id=one.id, turns=tuple(turns), known=one.known, went_on=one.went_on, names=one.names, mended=one.mended
+    )

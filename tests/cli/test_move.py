@@ -309,3 +309,23 @@ def test_half_a_character_comes_in_as_a_replacement(run: Run, tmp_path: Path) ->
     result = run("import", database, file)
     assert "1 turns held half of a character" in result.stderr
     assert _said(database, "s") == ["cut \ufffd off, whole \U0001f600"]
+
+
+def test_tool_names_that_the_api_refuses_are_rewritten_in_calls_and_definitions(run: Run, tmp_path: Path) -> None:
+    """Each gets the nearest free name, everywhere the same; the command says so, and the file is still recognised."""
+    file, database = tmp_path / "body.json", tmp_path / "a.db"
+    names = ("fs.read", "fs_read", "x" * 130)
+    calls = [{"type": "tool_use", "id": f"t{n}", "name": name, "input": {}} for n, name in enumerate(names)]
+    results = [{"type": "tool_result", "tool_use_id": f"t{n}", "content": "ok"} for n in range(3)]
+    messages = [{"role": "user", "content": "go"}, {"role": "assistant", "content": calls}]
+    messages += [{"role": "user", "content": results}, {"role": "assistant", "content": "done"}]
+    tools = [{"name": name, "input_schema": {"type": "object"}} for name in names]
+    file.write_text(json.dumps({"tools": tools, "messages": messages}))
+    assert "the tool 'fs.read' is called fs_read_2 here" in run("import", database, file, "--id", "t").stderr
+    with Conversation(database, id="t", client="simulator") as chat:
+        chat.send("and?")
+        body = chat.request(1).body
+    wanted = ["fs_read_2", "fs_read", "x" * 120]
+    assert [tool["name"] for tool in body["tools"]] == wanted
+    assert [block["name"] for block in body["messages"][1]["content"]] == wanted
+    assert "0 turns" in run("import", database, file, "--id", "t").stderr

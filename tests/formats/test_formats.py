@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from sash import SqliteStore
 from sash.errors import InvalidImport, InvalidOption
 from sash.formats import FORMATS, detect, parse, read
 
@@ -104,3 +107,29 @@ def test_every_shared_file_is_detected(data: Callable[[str], Path]) -> None:
         for path in data(folder).glob("*.json*"):
             assert detect(path) == name
     assert detect(data("beam_100K/1")) == "beam"
+
+
+def test_an_unknown_file_is_named_as_what_it_is(tmp_path: Path) -> None:
+    """The error tells what was found: the kind of value and its keys."""
+    path = tmp_path / "chat.json"
+    path.write_text('[{"mapping": {}, "current_node": "a"}, 3]')
+    with pytest.raises(
+        InvalidImport, match="a list of 2 whose first is an object with the keys 'mapping', 'current_node'"
+    ):
+        detect(path)
+
+
+def test_a_database_is_no_transcript(tmp_path: Path) -> None:
+    """A SQLite file is named as such, with its tables; one of sash's own as that; a broken one is no crash."""
+    other, own, broken = tmp_path / "other.db", tmp_path / "own.db", tmp_path / "broken.db"
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE responses (id)")
+    SqliteStore(own).close()
+    broken.write_bytes(b"SQLite format 3\x00" + b"\xff" * 200)
+    for path, words in (
+        (other, "another program .tables: responses"),
+        (own, "sash itself"),
+        (broken, "cannot be read"),
+    ):
+        with pytest.raises(InvalidImport, match=words):
+            read(path)

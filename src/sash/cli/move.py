@@ -125,6 +125,8 @@ def _report(recorded: Sequence[Recorded], format: str) -> None:
     mended = sum(one.mended for one in recorded)
     if mended:
         _say(f"{mended:,} turns held half of a character (a lone surrogate); \ufffd stands there", "yellow")
+    for old, new in {old: new for one in recorded for old, new in one.names.items()}.items():
+        _say(f"the tool {one_line(old, 60)!r} is called {new} here: the API refuses its name", "yellow")
     for one in recorded:
         if one.went_on:
             _say(f"{one.id} went on here since the last import; the new turns stand behind that", "yellow")

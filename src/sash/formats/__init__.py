@@ -22,7 +22,7 @@ from sash.formats import anthropic, beam, claude_code, locomo, oasst, openai, sw
 from sash.formats.anthropic import dump
 from sash.formats.claude_code import Request, requests
 from sash.formats.legality import Problem
-from sash.formats.reading import Field, decode, invalid, values
+from sash.formats.reading import Field, decode, invalid, reject_database, shape, values
 from sash.formats.values import ImportedConversation, ImportedTurn, Question
 
 __all__ = [
@@ -117,6 +117,7 @@ def _file(path: str | PathLike[str]) -> Path:
 
 def _text(place: Path) -> str:
     try:
+        reject_database(place)
         return decode(place.read_bytes(), str(place))
     except OSError as error:
         raise invalid(str(place), f"cannot be read: {error.strerror}") from error
@@ -128,5 +129,8 @@ def _detected(text: str, path: str) -> str:
         if format.recognises(sample):
             return format.name
     raise InvalidImport(
-        f"{path}: not a known conversation format; name one of {', '.join(FORMATS)}", path=path, line=None
+        f"{path}: not a known conversation format, but {shape(sample[0])}; name one of {', '.join(FORMATS)} "
+        "if it is one of these all the same",
+        path=path,
+        line=None,
     )

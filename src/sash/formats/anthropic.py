@@ -9,12 +9,12 @@ has no place for (times, ids, usage, questions) goes under the one extra key `sa
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sash.formats.legality import Problem
-from sash.formats.messages import anthropic_turn
+from sash.formats.messages import anthropic_turn, anthropic_turns
 from sash.formats.reading import Field, values
 from sash.formats.values import ImportedConversation, ImportedTurn, Question, with_notes
 
@@ -30,33 +30,40 @@ def parse(text: str, *, path: str = "<text>") -> tuple[ImportedConversation, ...
     """The conversations of a text. Raises InvalidImport that names path, line and field."""
     found = values(text, path)
     if all(isinstance(value.value, dict) and "role" in value.value for value in found):
-        turns = tuple(anthropic_turn(message) for message in found)
-        return with_notes([ImportedConversation(id="1", turns=turns)], found.damaged)
+        return with_notes([_listed(found, "1")], found.damaged)
     return with_notes((_conversation(value, str(number)) for number, value in enumerate(found, 1)), found.damaged)
 
 
 def _conversation(body: Field, number: str) -> ImportedConversation:
     if isinstance(body.value, list):
-        return ImportedConversation(id=number, turns=tuple(anthropic_turn(message) for message in body.each()))
+        return _listed(body.each(), number)
     extra = body["sash"] if body.has("sash") else Field({}, body.path, body.line, "sash")
+    turns, empty = _turns(body, extra)
     return ImportedConversation(
         id=str(extra.get("id", number)),
         title=extra.get("title"),
-        turns=_turns(body, extra),
+        turns=turns,
         system=_system(body),
         tools=tuple(tool.object() for tool in body["tools"].each()) if body.has("tools") else (),
         questions=tuple(_question(item) for item in _list(extra, "questions")),
-        notes=tuple(_note(item) for item in _list(extra, "notes")),
+        notes=(*empty, *(_note(item) for item in _list(extra, "notes"))),
         meta=extra.get("meta", {}),
     )
 
 
-def _turns(body: Field, extra: Field) -> tuple[ImportedTurn, ...]:
+def _listed(messages: Iterable[Field], number: str) -> ImportedConversation:
+    turns, notes = anthropic_turns(messages)
+    return ImportedConversation(id=number, turns=turns, notes=notes)
+
+
+def _turns(body: Field, extra: Field) -> tuple[tuple[ImportedTurn, ...], tuple[Problem, ...]]:
     messages = list(body["messages"].each())
-    facts = _list(extra, "turns") or [Field({}, body.path, body.line)] * len(messages)
+    facts = _list(extra, "turns")
+    if not facts:
+        return anthropic_turns(messages)
     if len(facts) != len(messages):
         raise extra["turns"].fail(f"{len(facts)} entries for {len(messages)} messages; drop the key 'sash'")
-    return tuple(_turn(message, fact) for message, fact in zip(messages, facts, strict=True))
+    return tuple(_turn(message, fact) for message, fact in zip(messages, facts, strict=True)), ()
 
 
 def _turn(message: Field, fact: Field) -> ImportedTurn:

@@ -1,9 +1,9 @@
 """Chat messages of the two common wire shapes, Anthropic's and OpenAI's, made into turns.
 
-`anthropic_turn` takes a `{role, content}` message as it is. `openai_turns` converts `tool_calls` and
-`tool` messages to tool_use and tool_result blocks; a run of tool messages becomes one user turn, as the
-API wants all results of a turn together. A call id that a history uses twice is numbered (`id_2`, in
-call and result alike) and kept in `meta`, since the API wants them unique. It knows no dataset.
+`anthropic_turn` takes a `{role, content}` message as it is. `openai_turns` converts calls (`tool_calls`, custom ones,
+the older `function_call`) and the messages that answer them to tool_use and tool_result blocks; a run of answers makes
+one user turn, as the API wants all results of a turn together. A call id that a history uses twice is numbered
+(`id_2`, in call and result alike) and kept in `meta`, since the API wants them unique. It knows no dataset.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from sash.formats.legality import Problem
+from sash.formats.parts import blocks_of_parts
 from sash.formats.reading import Field
 from sash.formats.values import ROLES, Block, ImportedTurn, Role, text_block
 
@@ -45,6 +46,23 @@ def anthropic_turn(message: Field) -> ImportedTurn:
     return ImportedTurn(role=role_of(message), content=blocks_of(message["content"]))
 
 
+def anthropic_turns(messages: Iterable[Field]) -> tuple[tuple[ImportedTurn, ...], tuple[Problem, ...]]:
+    """`{role, content}` messages, those left out whose content is null, and a note for each of these."""
+    turns: list[ImportedTurn] = []
+    notes: list[Problem] = []
+    for message in messages:
+        if isinstance(message.value, dict) and message.value.get("content", "") is None:
+            notes.append(left_out(message, len(turns)))
+        else:
+            turns.append(anthropic_turn(message))
+    return tuple(turns), tuple(notes)
+
+
+def left_out(message: Field, index: int) -> Problem:
+    """The note on a message that says nothing."""
+    return Problem(text=f"a message of role {role_of(message, _OPENAI_ROLES)} says nothing; left out", turn=index)
+
+
 @dataclass
 class _CallIds:
     """Hands out one id per call: a name met again gets a number."""
@@ -60,6 +78,11 @@ class _CallIds:
         return source if count == 1 else f"{source}_{count}"
 
 
+ANSWERS = ("tool", "function")
+SETTINGS = ("system", "developer")
+_OPENAI_ROLES: dict[str, Role] = {**{name: name for name in ROLES}, "developer": "system"}
+
+
 @dataclass(frozen=True, slots=True)
 class OpenAIHistory:
     """What `openai_turns` makes of a list of messages."""
@@ -69,61 +92,96 @@ class OpenAIHistory:
     notes: tuple[Problem, ...]
 
 
+@dataclass
+class _Reading:
+    """What has been read of a history so far."""
+
+    ids: _CallIds = field(default_factory=_CallIds)
+    named: dict[str, str] = field(default_factory=dict)
+    """Function name -> id of its newest call, for answers that have no id."""
+    turns: list[ImportedTurn] = field(default_factory=list)
+    system: list[str] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def note(self, text: str, id: str | None = None) -> None:
+        self.notes.append(Problem(text=text, turn=len(self.turns), id=id))
+
+
 def openai_turns(messages: Iterable[Field]) -> OpenAIHistory:
-    """Convert OpenAI-shape messages: leading system messages are joined, the rest become turns."""
-    ids, notes = _CallIds(), list[Problem]()
-    turns: list[ImportedTurn] = []
-    system: list[str] = []
-    for is_tool, group in groupby(messages, key=lambda message: message["role"].text() == "tool"):
-        if is_tool:
-            turns.append(_results(list(group), ids))
+    """Convert OpenAI-shape messages: leading system and developer messages are joined, the rest become turns."""
+    read = _Reading()
+    for answers, group in groupby(messages, key=lambda message: message["role"].text() in ANSWERS):
+        if answers:
+            read.turns.append(_results(list(group), read))
             continue
         for message in group:
-            if message["role"].text() in ("system", "developer") and not turns:
-                system.append(message["content"].text())
-            else:
-                turns.append(_turn(message, ids, notes, len(turns)))
-    return OpenAIHistory("\n\n".join(system) or None, tuple(turns), tuple(notes))
+            _take(message, read)
+    return OpenAIHistory("\n\n".join(read.system) or None, tuple(read.turns), tuple(read.notes))
 
 
-def _turn(message: Field, ids: _CallIds, notes: list[Problem], index: int) -> ImportedTurn:
-    said = blocks_of(message["content"]) if message.get("content") else []
-    calls = message["tool_calls"].each() if message.has("tool_calls") else iter(())
+def _take(message: Field, read: _Reading) -> None:
+    role = role_of(message, _OPENAI_ROLES)
+    said = blocks_of_parts(message.get("content"), message)
+    if message.has("refusal"):
+        said.append(text_block(message["refusal"].text()))
+    if role == "system" and not read.turns:
+        read.system += ["\n".join(block["text"] for block in said if block.get("type") == "text")] if said else []
+        return
     renamed: dict[str, str] = {}
-    for call in calls:
-        source = call["id"].text()
-        name, given = call["function"]["name"].text(), _arguments(call["function"])
-        if given is None:
-            notes.append(Problem(text=f"the input of tool call {source} is no JSON object", turn=index, id=source))
-            given = {"unparsed": call["function"]["arguments"].value}
-        made = ids.call(source)
-        if made != source:
-            renamed[made] = source
-        said.append({"type": "tool_use", "id": made, "name": name, "input": given})
-    return ImportedTurn(role=role_of(message), content=said, meta={"call_ids": renamed} if renamed else {})
+    said += _calls(message, read, renamed)
+    if said:
+        read.turns.append(ImportedTurn(role=role, content=said, meta={"call_ids": renamed} if renamed else {}))
+    else:
+        read.notes.append(left_out(message, len(read.turns)))
+
+
+def _calls(message: Field, read: _Reading, renamed: dict[str, str]) -> Iterator[Block]:
+    for call in message["tool_calls"].each() if message.has("tool_calls") else ():
+        yield _call(call["id"].text(), call["custom"] if call.has("custom") else call["function"], read, renamed)
+    if message.has("function_call"):
+        function = message["function_call"]
+        yield _call(f"call_{function['name'].text()}", function, read, renamed)
+
+
+def _call(source: str, function: Field, read: _Reading, renamed: dict[str, str]) -> Block:
+    name = function["name"].text()
+    given = {"input": function["input"].value} if function.has("input") else _arguments(function)
+    if given is None:
+        read.note(f"the input of tool call {source} is no JSON object", source)
+        given = {"unparsed": function["arguments"].value}
+    made = read.ids.call(source)
+    if made != source:
+        renamed[made] = source
+    read.named[name] = made
+    return {"type": "tool_use", "id": made, "name": name, "input": given}
 
 
 def _arguments(function: Field) -> dict[str, Any] | None:
     """The call's input, or None where it is no JSON object."""
+    given = function.get("arguments", "{}")
     try:
-        parsed = json.loads(function["arguments"].text() or "{}")
+        parsed = json.loads(given or "{}") if isinstance(given, str) else given
     except json.JSONDecodeError:
         return None
     return parsed if isinstance(parsed, dict) else None
 
 
-def _results(messages: list[Field], ids: _CallIds) -> ImportedTurn:
-    return ImportedTurn(role="user", content=[block for message in messages for block in _result(message, ids)])
+def _results(messages: list[Field], read: _Reading) -> ImportedTurn:
+    return ImportedTurn(role="user", content=[block for message in messages for block in _result(message, read)])
 
 
-def _result(message: Field, ids: _CallIds) -> Iterator[Block]:
-    content = {"content": message["content"].value} if message.get("content") else {}
-    for source in _answered(message):
-        yield {"type": "tool_result", "tool_use_id": ids.result(source), **content}
+def _result(message: Field, read: _Reading) -> Iterator[Block]:
+    given = message.get("content")
+    content = {"content": blocks_of_parts(given, message) if isinstance(given, list) else given} if given else {}
+    for made in _answered(message, read):
+        yield {"type": "tool_result", "tool_use_id": made, **content}
 
 
-def _answered(message: Field) -> list[str]:
-    """The ids of the calls a tool message answers (SWE-agent lists several)."""
+def _answered(message: Field, read: _Reading) -> list[str]:
+    """The ids of the calls that a message answers (SWE-agent lists several; the older kind has a name alone)."""
     if message.has("tool_call_ids"):
-        return [member.text() for member in message["tool_call_ids"].each()]
-    return [message["tool_call_id"].text()]
+        return [read.ids.result(member.text()) for member in message["tool_call_ids"].each()]
+    if message.has("tool_call_id"):
+        return [read.ids.result(message["tool_call_id"].text())]
+    name = message["name"].text()
+    return [read.named.get(name, f"call_{name}")]

@@ -8,14 +8,19 @@ It knows no format.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sash.errors import InvalidImport
 from sash.formats.damage import reject_constant, saved
 from sash.formats.legality import Problem
+
+_SQLITE = b"SQLite format 3\x00"
 
 
 def invalid(path: str, problem: str, *, line: int | None = None, field: str = "") -> InvalidImport:
@@ -40,6 +45,26 @@ def decode(data: bytes, path: str) -> str:
     if not text.strip():
         raise invalid(path, "the file is empty")
     return text
+
+
+def reject_database(place: Path) -> None:
+    """Raise InvalidImport for a SQLite file, with its tables: it is no text, and another program's (or sash's).
+
+    Raises OSError where it cannot be read.
+    """
+    with place.open("rb") as file:
+        if file.read(len(_SQLITE)) != _SQLITE:
+            return
+    with closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+        try:
+            tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 50")]
+        except sqlite3.DatabaseError as error:
+            raise invalid(str(place), f"a SQLite database that cannot be read: {error}") from error
+    if {"conversations", "branches", "turns"} <= set(tables):
+        raise invalid(str(place), "a database of sash itself: open it, or export its conversations (sash export)")
+    held = ", ".join(tables[:8]) or "none"
+    problem = f"a SQLite database of another program (tables: {held}); export its conversations as JSON and import that"
+    raise invalid(str(place), problem)
 
 
 def _cut_within_characters(data: bytes, replaced: str) -> bool:
@@ -151,7 +176,7 @@ def lines(text: str, path: str) -> Values:
         if line.problem:
             damaged.append(line.remark(len(found)))
     if not fields:
-        raise invalid(path, read[0].problem, line=1)
+        raise invalid(path, f"{read[0].problem}; the line may be cut short", line=1)
     return Values(fields=tuple(fields), damaged=tuple(damaged))
 
 
@@ -167,7 +192,7 @@ class _Line:
     def remark(self, saved: int) -> Problem:
         if not self.text.strip():
             return Problem(text=f"line {self.number} is empty")
-        what = {0: "nothing of it could be saved", 1: "the whole record in it was saved"}
+        what = {0: "it may be cut short; nothing of it could be saved", 1: "the whole record in it was saved"}
         kept = what.get(saved, f"the {saved} whole records in it were saved")
         return Problem(text=f"line {self.number} is damaged: {self.problem}; {kept}")
 
@@ -176,7 +201,7 @@ def _line(line: str, number: int) -> _Line:
     try:
         return _Line(number=number, text=line, value=_loads(line))
     except json.JSONDecodeError as error:
-        problem = f"no JSON: {error.msg} (column {error.colno} of {len(line)}); the line may be cut short"
+        problem = f"no JSON: {error.msg} (column {error.colno} of {len(line)})"
     except (ValueError, RecursionError) as error:
         problem = f"no usable JSON: {error}"
     return _Line(number=number, text=line, problem=problem)
@@ -205,6 +230,16 @@ def _one_a_line(text: str) -> bool:
     return rows[0].strip() not in ("[", "{") and any(
         row[:1] in ("{", "[") and not _line(row, 0).problem for row in rows
     )
+
+
+def shape(field: Field) -> str:
+    """What a value is, in a few words: its kind and its first keys, or those of its first member."""
+    value = field.value
+    if isinstance(value, list) and value:
+        return f"a list of {len(value):,} whose first is {shape(Field(value[0], field.path))}"
+    if isinstance(value, dict) and value:
+        return f"an object with the keys {', '.join(list(map(repr, value))[:8])}"
+    return _kind(value)
 
 
 def _kind(value: Any) -> str:
