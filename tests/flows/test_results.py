@@ -16,8 +16,8 @@ import pytest
 from pydantic import BaseModel
 
 from sash import AsyncConversation, Conversation, check_request
-from sash.errors import InvalidContent
-from sash.simulator import Simulator
+from sash.errors import InvalidContent, NothingToRetry, RequestRejected, Unavailable
+from sash.simulator import HttpError, Overloaded, Simulator
 
 Talk = Callable[..., Conversation]
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(30)).decode()
@@ -180,3 +180,80 @@ def test_async_results_and_streamed_runs_do_the_same(sim: Simulator) -> None:
 
     assert asyncio.run(main()) == "Done."
     assert [r["content"] for r in results(sim)] == [[{"type": "text", "text": "inside"}], "[1,2]"]
+
+
+BROKEN = HttpError(status=400, message="messages.2.content.0.image.source: Could not process image")
+"""What the API says of a picture whose data begin well."""
+
+
+def shows_a_picture(body: Any) -> bool:
+    """Whether a body holds one."""
+    return PNG in str(body)
+
+
+def test_after_a_refusal_the_results_go_as_errors_and_a_note_says_so(talk: Talk, sim: Simulator) -> None:
+    """The run goes on, text results stand, and the next send does not meet the same refusal again."""
+    sim.script([[call("t1"), call("t2", "look")], "Done.", "Yes."])
+    sim.fail_next(BROKEN, times=9, when=shows_a_picture)
+
+    def look() -> str:
+        """Look."""
+        return "seen"
+
+    chat = talk()
+    reply = chat.run("Go.", tools=[returning({"type": "image", "data": PNG, "mimeType": "image/png"}), look])
+    assert reply.text == "Done."
+    assert [note for note in reply.notes if "errors in the place of tool results" in note]
+    first, second = results(sim)
+    assert first["is_error"] and "Could not process image" in first["content"]
+    assert (second["content"], second.get("is_error")) == ("seen", None)
+    assert chat.send("And now?").text == "Yes."
+    assert [turn.state for turn in chat.history()].count("withdrawn") == 1
+
+
+def test_results_that_were_pending_are_found_out_too(talk: Talk, sim: Simulator) -> None:
+    """Results that met a 529 first, and a question behind them, are sent again without what is refused."""
+    sim.script([[call("t1")], "Done.", "Yes."])
+    sim.fail_at(2, Overloaded())
+    chat = talk()
+    with pytest.raises(Unavailable):
+        chat.run("Go.", tools=[returning({"type": "image", "data": PNG, "mimeType": "image/png"})])
+    sim.fail_next(BROKEN, times=9, when=shows_a_picture)
+    assert chat.send("Still there?").text == "Done."
+    assert chat.send("And now?").text == "Yes."
+    assert all(check_request(attempt.body) == [] for attempt in sim.messages)
+
+
+def test_a_question_that_is_refused_blocks_nothing_behind_results(talk: Talk, sim: Simulator) -> None:
+    """Where the results are not at fault, the refusal is raised, and the next question passes."""
+    sim.script([[call("t1")], "Done."])
+    sim.fail_next(HttpError(status=400, message="no"), times=2, when=lambda body: "poison" in str(body))
+    chat = talk()
+    with pytest.raises(NothingToRetry):
+        chat.run(tools=[returning("a")])
+    chat.send("Go.", tools=[{**ASK, "name": "fetch"}])
+    with pytest.raises(RequestRejected):
+        chat.send("poison")
+    assert chat.send("Something else.").text == "Done."
+
+
+def test_pictures_that_are_too_many_together_stop_no_run(talk: Talk, sim: Simulator) -> None:
+    """A result that is legal alone and not beside the others goes as an error, and the run goes on."""
+    head = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
+    large = base64.b64encode(head + (3_000).to_bytes(4) * 2 + bytes(9)).decode()
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": large}}
+    sim.script(["I see.", [call("t1")], "Done.", "Yes."])
+    chat = talk(budget=500_000)
+    chat.send([{"type": "text", "text": "Look."}, *[picture] * 15])
+    reply = chat.run("Go.", tools=[returning([picture] * 10)])
+    assert reply.text == "Done."
+    assert results(sim)[0]["is_error"]
+    assert chat.send("And now?").text == "Yes."
+
+
+def test_a_result_for_nobodys_call_is_still_the_callers_mistake(talk: Talk) -> None:
+    """What another result does not mend is raised as it was found, and nothing is written."""
+    chat = talk(tools=[ASK])
+    with pytest.raises(InvalidContent, match="without its tool call"):
+        chat.send([{"type": "tool_result", "tool_use_id": "t9", "content": "a"}])
+    assert chat.history() == []

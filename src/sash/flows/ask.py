@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sash.errors import BudgetExceeded, CeilingReached, RequestRejected
+from sash.errors import BudgetExceeded, CeilingReached, InvalidContent, RequestRejected
 from sash.flows.keys import keyed
 from sash.flows.loose import paused
 from sash.flows.route import routed
@@ -22,12 +22,14 @@ from sash.model.cards import card
 from sash.model.replies import Reply, after, each, joined
 from sash.model.turns import Draft
 from sash.planning.plan import Settings
+from sash.planning.results import without_results
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
 
 MOST_PAUSES = 10
 """How often a paused reply is continued in one call."""
 UNBOUND = "the API refused a thinking block as bound to another conversation: sent again without thinking"
+RESULTS = "the request was refused: sent again with errors in the place of tool results"
 CEILING = "a ceiling was reached: sent to the cheaper"
 FULL = "the reply ran into the end of the model's window: asked again behind a cut"
 
@@ -72,15 +74,41 @@ def _mended(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call)
         cheaper = replace(settings, card=card(reached.model))
         reply = yield from send_once(chat, (), cheaper, replace(call, again=False))
         return replace(reply, notes=(f"{CEILING} {reached.model}", *reply.notes))
+    except InvalidContent as illegal:
+        return (yield from _without_illegal(chat, drafts, settings, call, illegal))
     except RequestRejected as refused:
         if refused.state == "withdrawn":
-            raise
+            return (yield from _without_results(chat, settings, call, refused))
         bare = replace(settings, fresh=UNBOUND)
         reply = yield from send_once(chat, (), bare, replace(call, again=False))
         return replace(reply, notes=(UNBOUND, *reply.notes))
     if reply.stop_reason != WINDOW_FULL or reply.turn is None or reply.turn.state != "withdrawn":
         return reply
     return (yield from _behind_a_cut(chat, settings, call, reply))
+
+
+def _without_results(chat: Chat, settings: Settings, call: Call, refused: RequestRejected) -> Flow[Reply]:
+    """Once more, with errors in the place of the tool results that the API may have refused the request for."""
+    if not refused.facts.get("suspects"):
+        raise refused
+    said = [Draft(role=t.role, content=t.content, speaker=t.speaker) for t in refused.suspects if t.role != "system"]
+    drafts = [draft if draft.plain else without_results(draft, f"{refused.detail:.300}") for draft in said]
+    reply = yield from send_once(chat, drafts, settings, replace(call, again=False))
+    return replace(reply, notes=(f"{RESULTS} ({refused.detail:.300})", *reply.notes))
+
+
+def _without_illegal(
+    chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call, illegal: InvalidContent
+) -> Flow[Reply]:
+    """The same where the rules refused it here: a result may pass alone, and not beside what stands in the view."""
+    bare = [draft if draft.plain else without_results(draft, f"{illegal!s:.300}") for draft in drafts]
+    if all(draft.plain for draft in drafts):
+        raise illegal
+    try:
+        reply = yield from send_once(chat, bare, settings, call)
+    except InvalidContent:
+        raise illegal from None
+    return replace(reply, notes=(f"{RESULTS} ({illegal!s:.300})", *reply.notes))
 
 
 def _behind_a_cut(chat: Chat, settings: Settings, call: Call, first: Reply) -> Flow[Reply]:

@@ -34,7 +34,8 @@ class Tied:
 def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
     """What `drafts` need in front of them where they are no answer to what stands open."""
     last = next(iter(spoken(turns)[-1:]), None)
-    if last is None or last.role != "assistant" or not any(draft.plain for draft in drafts):
+    answered = any(draft.role == "user" and not draft.plain for draft in drafts)
+    if last is None or last.role != "assistant" or answered or not any(draft.plain for draft in drafts):
         return Tied(turns=tuple(turns))
     given_up = {turn.id for turn in paused(turns)}
     turns = tuple(replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns)

@@ -211,7 +211,8 @@ def _fail(prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool)
     """
     refused = isinstance(error, RequestRejected) and not keep
     new = tuple(turn.id for turn in begun.turns)
-    withdraw = (new or prepared.pending) if refused else ()
+    suspects = _suspects(prepared, begun) if refused else ()
+    withdraw = tuple(turn.id for turn in suspects) or ((new or prepared.pending) if refused else ())
     now = yield from Now()
     kind = getattr(error, "kind", None) if isinstance(error, RemoteError) else None
     yield from FailRequest(
@@ -224,6 +225,14 @@ def _fail(prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool)
     if isinstance(error, RemoteError):
         turn = next(iter((*prepared.pending, *new)[-1:]), None)  # none where a paused reply was to go on
         error.facts.update(turn=turn, state="withdrawn" if refused else "pending", number=begun.number)
+        error.facts["suspects"] = suspects
+
+
+def _suspects(prepared: Prepared, begun: Begun) -> tuple[Turn, ...]:
+    """All that the request said for the first time, where tool results are among it: they may be why it was refused."""
+    waiting = [turn for turn in prepared.plan.turns if turn.id in prepared.pending]
+    said = (*waiting, *begun.turns)
+    return said if any(turn.role == "user" and not turn.plain for turn in said) else ()
 
 
 def _finish(

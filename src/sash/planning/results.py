@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sash.model.blocks import Block, text_block
+from sash.model.blocks import Block, dumps, text_block
 from sash.model.functions import error_result, made_sendable
+from sash.model.turns import Draft
 from sash.planning.rules import Problem, check_request
 
 REFUSED = "[the tool ran, but Claude cannot be sent its result: {}]"
@@ -28,6 +29,24 @@ def judged(call: Block, result: Block) -> Block:
 def refused(call: Block, why: str) -> Block:
     """The result that tells Claude that the true one could not be sent."""
     return error_result(call, REFUSED.format(why))
+
+
+def without_results(draft: Draft, why: str) -> Draft:
+    """The turn with its tool results replaced by what tells that they could not be sent.
+
+    Those that are text alone stand, where others are under suspicion.
+    """
+    results = [block for block in draft.blocks if block.get("type") == "tool_result"]
+    suspected = [block for block in results if _shows(block)] or results
+    blocks = [
+        refused({**block, "id": block["tool_use_id"]}, why) if block in suspected else block for block in draft.blocks
+    ]
+    return replace(draft, content=dumps(blocks))
+
+
+def _shows(result: Block) -> bool:
+    content = result.get("content")
+    return isinstance(content, list) and any(part.get("type") != "text" for part in content)
 
 
 def unsendable(call: Block, result: Block) -> list[Problem]:
