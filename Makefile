@@ -22,6 +22,7 @@ RUNS   ?= 10
 # Walks under each strategy of `make walks`; STRATEGIES names some of them, else all take theirs.
 WALKS  ?= 1000
 STRATEGIES ?=
+WALK   = $(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
 
 .PHONY: demo test lint check nightly walks stress clean
 
@@ -39,7 +40,7 @@ lint: $(READY)
 check: lint test
 
 walks: $(READY)
-	$(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
+	$(WALK)
 
 # The search: many more examples of every property, and then walks (all but when TESTS narrows it down).
 # Counterexamples are shown and kept in the folder counterexamples/, ready to be added.
@@ -48,7 +49,7 @@ nightly: $(READY)
 	@status=0; \
 	$(BIN)/python -m pytest $(PARALLEL) -m "nightly or hypothesis" --hypothesis-profile=search \
 	    --hypothesis-seed=$(SEED) --deselect $(WALKED) '$(TESTS)' || status=1; \
-	$(if $(filter tests,$(TESTS)),$(MAKE) --no-print-directory walks SEED=$(SEED) || status=1;) exit $$status
+	$(if $(filter tests,$(TESTS)),$(WALK) || status=1;) exit $$status
 
 # All tests RUNS times on a busy machine; prints what failed, and else nothing.
 stress: $(READY)

@@ -81,7 +81,7 @@ def test_live_in_a_terminal() -> None:
         sys.executable,
         ["-m", "sash.cli", "demo", "--turns", "20", "--budget", "2500"],
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
         dimensions=(50, 120),
     )
     for part in ("turn +2 of 20", "█", "window [0-9,]+ of 2,500 tokens", "cached, .*cuts? so far", "What this shows"):

@@ -50,4 +50,4 @@ def test_guide_snippets_run_in_order(guide: Path, tmp_path: Path, monkeypatch: p
 def test_notebook_runs(notebook: Path) -> None:
     """Every cell of the notebook runs on the simulator, without a key."""
     content = nbformat.read(notebook, as_version=4)
-    NotebookClient(content, timeout=120, kernel_name="python3").execute()
+    NotebookClient(content, timeout=600, startup_timeout=600, kernel_name="python3").execute()

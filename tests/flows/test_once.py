@@ -193,7 +193,7 @@ class Gate:
 
     def __call__(self, request: Any, call_next: Any) -> Any:
         self.reached.set()
-        assert self.open.wait(30)
+        assert self.open.wait(600)
         return call_next(request)
 
 
@@ -206,7 +206,7 @@ def test_a_first_one_that_is_still_running_is_waited_for(talk: Talk, sim: Simula
     replies: list[Any] = []
     threads = [threading.Thread(target=lambda c=c: replies.append(c.send("Book the boat.", **more))) for c in chats]
     threads[0].start()
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(600)
     threads[1].start()
     gate.open.set()
     for thread in threads:
@@ -221,7 +221,7 @@ def test_one_who_will_not_wait_is_told_so(talk: Talk, sim: Simulator) -> None:
     chat = talk(client=sim.client(max_retries=0, middleware=[gate]))
     thread = threading.Thread(target=lambda: chat.send("Book the boat.", token="1"))
     thread.start()
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(600)
     with pytest.raises(ConversationBusy, match="same submission"):
         talk(busy="error").send("Book the boat.", token="1")
     gate.open.set()
@@ -235,11 +235,11 @@ def test_two_clicks_on_one_object_count_from_when_they_came(talk: Talk, sim: Sim
     replies: list[Any] = []
     threads = [threading.Thread(target=lambda: replies.append(chat.send("Yes."))) for _ in range(2)]
     threads[0].start()
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(600)
     asked = threading.Event()
     now, chat._clock = chat._clock, lambda: (asked.set(), now())[1]
     threads[1].start()
-    assert asked.wait(30)
+    assert asked.wait(600)
     sim.clock.advance(60)
     gate.open.set()
     for thread in threads:
