@@ -120,7 +120,7 @@ WRONG: list[tuple[str, Any]] = [
     ("clock", "now"), ("create", "yes"), ("breaker", 5), ("breaker", BreakerPolicy), ("ceilings", 5),
     ("ceilings", [0.5]), ("ceilings", Ceiling), ("limits", 50), ("limits", "huge"), ("limits", Limits), ("meter", 1),
     ("meter", Alerts), ("patience", "long"), ("patience", -1), ("priority", "high"), ("memo", 60), ("memo", MemoPolicy),
-    ("retries", 3), ("retries", RetryPolicy), ("client", "simulater"), ("client", 5), ("client", object()),
+    ("retries", 3), ("retries", RetryPolicy), ("client", "simulater"), ("client", 5), ("client", range(2)),
     ("client", Anthropic),
 ]  # fmt: skip
 
