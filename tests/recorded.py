@@ -42,7 +42,14 @@ REFUSED_SINCE = frozenset(
 ACCEPTED_THEN = frozenset({"test_anthropic_model_empty_message_on_history"})
 """Opens with an assistant message: documented as illegal and refused by cloud platforms, taken from this client."""
 
-EXPECTED = {**dict.fromkeys(REFUSED_SINCE, "sampling"), **dict.fromkeys(ACCEPTED_THEN, "first-message")}
+REPEATED_ID = "test_cross_provider_capability_replay[google-gemini-3-flash-preview-anthropic-claude-sonnet-4-5]"
+"""Two calls of different turns have one id: taken from this client, reported as refused from others."""
+
+EXPECTED = {
+    **dict.fromkeys(REFUSED_SINCE, "sampling"),
+    **dict.fromkeys(ACCEPTED_THEN, "first-message"),
+    REPEATED_ID: "repeated-id",
+}
 """The rule that each of them breaks, by the name of its file."""
 
 

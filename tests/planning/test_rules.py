@@ -426,26 +426,34 @@ def test_results_come_first() -> None:
 
 
 def test_ids_of_calls_and_results() -> None:
-    """One result a call, one id a call of a turn; a later turn may use the id again, as recorded."""
+    """One result a call, one id a call, in the whole conversation."""
     twice = ask(user(), reply(call()), user(result(), result()))
     assert broken(twice) == [("tool-result-twice", "messages.2.content.1")]
     same = ask(user(), reply(call(), call()), user(result()))
     assert broken(same) == [("tool-id-twice", "messages.1.content.1")]
-    assert broken(ask(user(), reply(call()), user(result()), reply(call()), user(result()))) == []
+    later = ask(user(), reply(call()), user(result()), reply(call()), user(result()))
+    assert broken(later) == [("tool-id-twice", "messages.3.content.0")]
 
 
-@pytest.mark.parametrize("fields", [{"id": "call 1"}, {"id": None}, {"name": ""}, {"input": '{"order": 11'}])
+@pytest.mark.parametrize(
+    "fields", [{"id": "call 1"}, {"id": "run:0"}, {"id": None}, {"name": ""}, {"name": "a.b"}, {"input": '{"order": 11'}]
+)
 def test_calls_have_a_shape(fields: dict[str, Any]) -> None:
     """A call's id, name and input have a form; the raw text of a call that was cut short has not."""
     request = ask(user(), reply({**call(), **fields}), user(result(fields.get("id", "toolu_1"))))
     assert ("tool-call-shape", "messages.1.content.0") in broken(request)
 
 
-def test_tools_stay_while_tool_blocks_are_in_the_history() -> None:
-    """Leaving tools out for a final answer is refused; tool_choice none is the way."""
+def test_tool_blocks_without_tools_are_taken() -> None:
+    """The API takes calls and results of tools that the request does not declare (since 2025-02-27)."""
     history = [user(), reply(call()), user(result())]
-    assert broken(ask(*history, tools=[])) == [("tools-missing", "tools")]
+    assert broken(ask(*history, tools=[])) == []
     assert broken(ask(*history, tool_choice={"type": "none"})) == []
+
+
+def test_images_are_the_users() -> None:
+    """An assistant message holds no image."""
+    assert broken(ask(user(), reply(image()), user())) == [("block-role", "messages.1.content.0")]
 
 
 def test_tool_definitions() -> None:

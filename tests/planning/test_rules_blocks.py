@@ -27,7 +27,7 @@ CALL = {"type": "tool_use", "id": "toolu_1", "name": "lookup", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "found"}
 IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
 
-replies = st.lists(st.sampled_from([TEXT, EMPTY, SPACE, THINKING, HIDDEN, CALL, IMAGE]), max_size=6)
+replies = st.lists(st.sampled_from([TEXT, EMPTY, SPACE, THINKING, HIDDEN, CALL]), max_size=6)
 
 
 def test_a_plain_user_turn_holds_no_result() -> None:

@@ -219,7 +219,6 @@ MUTATIONS: dict[str, tuple[Callable[[Body], None], str]] = {
     "instructions to a model without": (instruct_a_model_that_refuses, "system-turn-model"),
     "another role": (lambda body: body["messages"][-1].update(role="tool"), "role"),
     "a stored reply": (lambda body: body["messages"][0].update(id="msg_1"), "message-fields"),
-    "no tools": (lambda body: body.pop("tools"), "tools-missing"),
     "two tools of one name": (params(tools=[*TOOLS, TOOLS[0]]), "tool-definition"),
     "a forced choice": (params(tool_choice={"type": "any"}), "tool-choice-forced"),
     "five markers": (five_markers, "marker-count"),

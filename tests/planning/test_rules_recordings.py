@@ -18,7 +18,7 @@ BETAS = ("compact-2026-01-12", "context-management-2025-06-27", "mcp-client-2025
          "mid-conversation-tool-changes-2026-07-01")  # fmt: skip
 """The recordings keep no request headers; a call to the beta endpoint is read as naming these."""
 
-RULES = {"sampling": "sampling-parameter", "first-message": "first-message"}
+RULES = {"sampling": "sampling-parameter", "first-message": "first-message", "repeated-id": "tool-id-twice"}
 """What the rules of `EXPECTED` are called here."""
 
 CAUGHT = {"test_anthropic_explicit_effort_xhigh_unsupported_model_errors": "effort"}

@@ -44,7 +44,7 @@ FINE: dict[str, dict[str, Any]] = {
     "results in two user messages": body(
         ASKED, assistant(call("a"), call("b")), user(result("a")), user(result("b")), **TOOLS
     ),
-    "the same id in two turns": body(*EXCHANGE, assistant("ok"), *EXCHANGE, **TOOLS),
+    "tool blocks without tools": body(*EXCHANGE),
     "four markers": body(user(*(text(str(n), "5m") for n in range(4)))),
     "1 h before 5 min": body(user(text("a", "1h"), text("b", "5m"))),
     "automatic marker": body(cache_control=MARK),
@@ -124,7 +124,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         body(ASKED, assistant(call("a"), call("b")), user(result("a")), **TOOLS),
         "pairs",
     ),
-    "tool blocks without tools": (body(*EXCHANGE), "tools_needed"),
+    "an id with a colon": (body(ASKED, assistant(call("run:0")), user(result("run:0")), **TOOLS), "call_ids"),
+    "an empty id": (body(ASKED, assistant(call("")), user(result("")), **TOOLS), "call_ids"),
+    "an id used twice": (body(*EXCHANGE, *EXCHANGE[1:], **TOOLS), "call_ids"),
+    "a name with a dot": (body(ASKED, assistant({**call(), "name": "a.b"}), user(result()), **TOOLS), "call_ids"),
     "the same tool twice": (body(tools=[TOOL, TOOL]), "tool_names"),
     "a tool's name with blanks": (body(tools=[{**TOOL, "name": "a b"}]), "tool_names"),
     "a tool without schema": (body(tools=[{"name": "a"}]), "missing_field"),
@@ -200,9 +203,11 @@ def test_count_tokens_takes_fewer_parameters() -> None:
 
 
 def test_reported_laxness_is_a_switch() -> None:
-    """An assistant message first, and user text of white space, pass where the caller says so."""
-    lax = CheckRules(assistant_first=True, whitespace_text=True)
+    """An assistant message first, user text of white space, and ids used again later pass where the caller says so."""
+    lax = CheckRules(assistant_first=True, whitespace_text=True, repeated_ids=True)
     assert rules(body(assistant("a"), user(" ")), rules=lax) == []
+    assert rules(body(*EXCHANGE, *EXCHANGE[1:]), rules=lax) == []
+    assert rules(body(ASKED, assistant(call(), call()), user(result())), rules=lax) == ["call_ids"]
 
 
 def test_thinking_may_not_be_stripped_from_an_open_exchange() -> None:

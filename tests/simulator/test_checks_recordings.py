@@ -15,7 +15,7 @@ EVERY_BETA = [
     *(beta for shape in BLOCKS.values() for beta in shape.betas),
     "task-budgets-2026-03-13",
 ]
-RULES = {"sampling": "sampling", "first-message": "first_message"}
+RULES = {"sampling": "sampling", "first-message": "first_message", "repeated-id": "call_ids"}
 """What the rules of `EXPECTED` are called here."""
 GENERIC = replace(card("claude-sonnet-4-5"), id="any", max_output=200_000)
 

@@ -44,6 +44,8 @@ class CheckRules:
     """A conversation may open with an assistant message (seen to pass on the first-party API, refused elsewhere)."""
     whitespace_text: bool = False
     """User text of nothing but white space may be sent (in assistant messages it was seen to pass)."""
+    repeated_ids: bool = False
+    """A call may have the id of a call in an earlier turn (seen to pass once in 2026, reported as refused)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +263,32 @@ def _forced_choice(request: _Request, kind: str, tools: Sequence[JsonObject]) ->
         yield Problem(rule="tool_choice", message=f"tool_choice: Tool {name!r} not found in provided tools")
 
 
-def _tools_needed(request: _Request) -> Iterator[Problem]:
-    kinds = {block["type"] for message in request.messages for block in blocks_of(message["content"])}
-    if kinds & {"tool_use", "tool_result"} and not request.body.get("tools"):
-        message = "Requests which include `tool_use` or `tool_result` blocks must define tools"
-        yield Problem(rule="tools_needed", message=message)
+_ID = re.compile(r"[a-zA-Z0-9_-]+")
+_CALL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+
+
+def _call_ids(request: _Request) -> Iterator[Problem]:
+    """Ids and names of calls have a form, and no id is used twice in a conversation.
+
+    That `tools` are missing beside them is fine: the API takes such requests since 2025-02-27.
+    """
+    seen: dict[str, int] = {}
+    for index, message in enumerate(request.messages):
+        for place, block in enumerate(blocks_of(message["content"])):
+            at = f"messages.{index}.content.{place}.{block['type']}"
+            if block["type"] in ("tool_use", "server_tool_use", "mcp_tool_use"):
+                yield from _pattern(_ID, block["id"], f"{at}.id", "+")
+                yield from _pattern(_CALL_NAME, block["name"], f"{at}.name", "{1,128}")
+                if block["id"] in seen and (seen[block["id"]] == index or not request.rules.repeated_ids):
+                    yield Problem(rule="call_ids", message=f"messages.{index}: `tool_use` ids must be unique")
+                seen[block["id"]] = index
+            elif block["type"] == "tool_result":
+                yield from _pattern(_ID, block["tool_use_id"], f"{at}.tool_use_id", "+")
+
+
+def _pattern(pattern: re.Pattern[str], value: str, at: str, times: str) -> Iterator[Problem]:
+    if pattern.fullmatch(value) is None:
+        yield Problem(rule="call_ids", message=f"{at}: String should match pattern '^[a-zA-Z0-9_-]{times}$'")
 
 
 def _pairs(request: _Request) -> Iterator[Problem]:
@@ -282,8 +305,6 @@ def _pairs(request: _Request) -> Iterator[Problem]:
 
 def _answered(turn: _Turn, following: _Turn | None) -> Iterator[Problem]:
     calls = [block["id"] for block in turn.blocks if block["type"] == "tool_use"]
-    if len(calls) > len(set(calls)):  # within a turn only: equal ids in different turns were seen to pass
-        yield Problem(rule="pairs", message=f"messages.{turn.at}: `tool_use` ids must be unique")
     results = _leading_results(following) if following is not None and following.role == "user" else []
     missing = [call for call in calls if call not in results]
     if missing:
@@ -699,7 +720,7 @@ def _metadata(request: _Request) -> Iterator[Problem]:
 _RULES = (
     _compaction, _sampling, _output_limit, _metadata, _prewarm, _tool_definitions, _tool_choice, _thinking_config,
     _effort, _speed, _format, _context_management, _first_message, _white_space, _version_rules, _system_turns,
-    _markers, _tools_needed, _pairs, _open_exchange, _prefill, _images, _pdfs,
+    _markers, _call_ids, _pairs, _open_exchange, _prefill, _images, _pdfs,
 )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""Rules about tools: every call answered at once, results first, definitions present, the choice allowed.
+"""Rules about tools: every call answered at once, results first, ids and names well formed, the choice allowed.
 
 Source: "Handle tool calls", "Handling stop reasons", "Tool use overview" and the models' "What's new"
-pages. Whether a call's input fits its schema is not judged: the model wrote it.
+pages. Whether a call's input fits its schema is not judged: the model wrote it. Tool blocks may stand in a
+request without `tools`: the API takes them since 2025-02-27, so that is no problem.
 """
 
 from __future__ import annotations
@@ -67,9 +68,12 @@ def tool_result_twice(body: Body) -> Iterator[Finding]:
 
 
 def tool_id_twice(body: Body) -> Iterator[Finding]:
-    """The calls of one assistant turn have ids of their own (the API takes a repeated id in a later turn)."""
-    for run in body.runs:
-        yield from _repeated(run.of("tool_use", *SERVER_CALLS), "tool call id {!r} is used twice in one turn")
+    """Every call of a conversation has an id of its own ("`tool_use` ids must be unique").
+
+    One recorded request with an id used again in a later turn passed, public reports have it refused.
+    """
+    calls = [spot for run in body.runs for spot in run.of("tool_use", *SERVER_CALLS)]
+    yield from _repeated(calls, "tool call id {!r} is used twice; give each call an id of its own")
 
 
 def _repeated(spots: list[Spot], text: str) -> Iterator[Finding]:
@@ -81,15 +85,19 @@ def _repeated(spots: list[Spot], text: str) -> Iterator[Finding]:
 
 
 def tool_call_shape(body: Body) -> Iterator[Finding]:
-    """A call has an id of letters, digits, _ and -, a name, and an object as input."""
+    """A call has an id and a name of letters, digits, _ and -, and an object as input; its result names the id."""
     for run in body.runs:
         for spot in run.of("tool_use", *SERVER_CALLS):
             if not _matches(ID, spot.block.get("id")):
                 yield spot.path, f"tool call id {spot.block.get('id')!r:.80}; use letters, digits, _ and - only"
-            if not isinstance(spot.block.get("name"), str) or not spot.block["name"]:
-                yield spot.path, "a tool call without a name"
+            if not _matches(NAME, spot.block.get("name")):
+                at = f"tool name {spot.block.get('name')!r:.80}"
+                yield spot.path, f"{at} of a call; use 1 to 128 letters, digits, _ and -"
             if as_mapping(spot.block.get("input")) is None:
                 yield spot.path, "a tool call's input is an object; a call cut short by max_tokens cannot be sent back"
+        for spot in run.of("tool_result"):
+            if not _matches(ID, spot.block.get("tool_use_id")):
+                yield spot.path, f"tool_use_id {spot.block.get('tool_use_id')!r:.80}; use letters, digits, _ and - only"
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:
@@ -119,15 +127,6 @@ def server_call_open(body: Body) -> Iterator[Finding]:
                 waiting[call_id(spot)] = spot
             elif is_server_result(spot.kind):
                 waiting.pop(call_id(spot), None)
-
-
-def tools_missing(body: Body) -> Iterator[Finding]:
-    """`tools` stays in the request while the history holds tool calls and results."""
-    if body.tools or body.continues_thread or body.params.get("mcp_servers"):
-        return
-    used = [spot for run in body.runs for spot in run.of("tool_use", "tool_result")]
-    if used:
-        yield "tools", f"no tools, but a {used[0].kind} block at {used[0].path}; keep tools and set tool_choice none"
 
 
 def tool_definition(body: Body) -> Iterator[Finding]:
@@ -190,7 +189,6 @@ RULES = {
     "tool-call-shape": tool_call_shape,
     "server-result-orphan": server_result_orphan,
     "server-call-open": server_call_open,
-    "tools-missing": tools_missing,
     "tool-definition": tool_definition,
     "tool-choice-value": tool_choice_value,
     "tool-choice-forced": tool_choice_forced,

@@ -18,7 +18,7 @@ DATED = "2026-10-21"
 """The API version that refuses documents in assistant turns, citations in user text, and sampling parameters."""
 
 ASSISTANT_ONLY = frozenset({"tool_use", "thinking", "redacted_thinking", "server_tool_use", "mcp_tool_use"})
-USER_ONLY = frozenset({"tool_result"})
+USER_ONLY = frozenset({"tool_result", "image"})
 SYSTEM_KINDS = frozenset({"text", "tool_addition", "tool_removal"})
 MESSAGE_FIELDS = frozenset({"role", "content"})
 
@@ -91,7 +91,7 @@ def empty_text(body: Body) -> Iterator[Finding]:
 
 
 def block_role(body: Body) -> Iterator[Finding]:
-    """Calls and thinking are the assistant's, tool results the user's."""
+    """Calls and thinking are the assistant's, tool results and images the user's."""
     for message in body.messages:
         for spot in message.spots:
             if spot.kind in ASSISTANT_ONLY and message.role == "user":
