@@ -8,8 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from sash.errors import InvalidContent, InvalidOption, UnknownModel
 from sash.files import with_files
-from sash.flows.instruct import instruction
-from sash.model.blocks import as_blocks, dumps, plain
+from sash.model.blocks import dumps, plain, well_formed
 from sash.model.cards import TABLE, ModelCard, Ttl
 from sash.model.cards import card as card_of
 from sash.model.options import BETA, BODY
@@ -182,14 +181,15 @@ def body_options(checked: Mapping[str, Any]) -> dict[str, Any]:
 def draft_of(message: Any) -> Draft:
     if isinstance(message, Draft):
         return message
+    """A turn that was said elsewhere, as it came. Raises InvalidContent for what is no message at all."""
     if isinstance(message, Mapping):
         message = {**message, "content": with_files(message.get("content"))}
     found = plain(message)
     if not isinstance(found, dict) or found.get("role") not in ("user", "assistant", "system"):
         raise InvalidContent(f"not a message of user, assistant or system: {message!r:.80}", problem="role")
-    if found["role"] == "system":
-        return instruction(found.get("content") or "")
-    return Draft(role=found["role"], content=dumps(as_blocks(found.get("content") or "")))
+    content = found.get("content")
+    blocks = [] if content is None or content == "" else well_formed(content)
+    return Draft(role=found["role"], content=dumps(blocks))
 
 
 def check_recall(name: str, value: Any) -> None:

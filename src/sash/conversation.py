@@ -190,8 +190,8 @@ class Conversation(ConversationBase):
     def check(self, *, repair: bool = False) -> list[Problem]:
         """What an imported or damaged history has wrong: the record by its rules, and the next request.
 
-        `repair` takes the turns at fault out of the view (they stay in the record), so that the next send is legal;
-        what was wrong is returned. Problems that are only notes (an unknown block type) are left as they are.
+        `repair` changes what is sent of the turns at fault, so that the next send is legal; the record keeps them as
+        they came. What was wrong is returned, each with what was `done`, and every other turn that changed along.
         """
         return self._alone(lambda: self._check_flow(repair), talk=False)
 

@@ -467,7 +467,9 @@ class ConversationBase:
 
     def _check_flow(self, repair: bool) -> Flow[list[Problem]]:
         settings, _ = self._settings()
-        return check(self._chat(), settings, repair=repair)
+        if repair:
+            self._forms, self._sizes = Forms(), {}  # turns may be sent in another form from now on
+        return check(self._chat(), settings, mend=repair)
 
     def _count_flow(self, content: Any, exact: bool, arguments: Mapping[str, Any]) -> Flow[Count]:
         settings, _ = self._settings(**arguments)

@@ -36,7 +36,11 @@ def test_problems_are_listed_and_repaired(run: Run, database: Path) -> None:
     assert run("check", database, "mill").exit_code == 0
     found = json.loads(run("check", database, "broken", "--json").output)
     assert {problem["rule"] for problem in found["broken"]} >= {"tool-unanswered"}
-    assert run("check", database, "--repair").exit_code == 0
+    repaired = run("check", database, "--repair")
+    assert repaired.exit_code == 0
+    told = " ".join(repaired.output.split())
+    assert "the record keeps every turn as it came" in told
+    assert "done" in told
     assert run("check", database).exit_code == 0
 
 

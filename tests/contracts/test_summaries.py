@@ -126,7 +126,10 @@ def test_what_was_withdrawn_meanwhile_spoils_the_summary(record: Recorder) -> No
     """A summary of turns that left the record's line is not used."""
     task = begin(record, 4)
     turns = record.turns()
-    record.store.mend(steps.Mend(conversation=record.key, withdraw=(turns[2].id,), reason="repaired"))
+    head = record.store.read_head(steps.ReadHead(conversation=record.key)).seq
+    record.store.mend(
+        steps.Mend(conversation=record.key, head=head, withdraw=(turns[2].id,), reason="repaired", at=0.0)
+    )
     assert keep(record, task) is None
 
 

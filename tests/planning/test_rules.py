@@ -436,7 +436,8 @@ def test_ids_of_calls_and_results() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"id": "call 1"}, {"id": "run:0"}, {"id": None}, {"name": ""}, {"name": "a.b"}, {"input": '{"order": 11'}]
+    "fields",
+    [{"id": "call 1"}, {"id": "run:0"}, {"id": None}, {"name": ""}, {"name": "a.b"}, {"input": '{"order": 11'}],
 )
 def test_calls_have_a_shape(fields: dict[str, Any]) -> None:
     """A call's id, name and input have a form; the raw text of a call that was cut short has not."""

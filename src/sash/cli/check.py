@@ -23,7 +23,7 @@ ALL = 2**31
 @click.command()
 @click.argument("database", type=DATABASE)
 @click.argument("id", required=False)
-@click.option("--repair", is_flag=True, help="Take the turns at fault out of the view; the record keeps them.")
+@click.option("--repair", is_flag=True, help="Mend what is sent of the turns at fault; the record keeps them.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(database: str, id: str | None, repair: bool, as_json: bool) -> None:
     """List what the conversations of DATABASE (or the one named ID) have wrong. Exit code 1 if anything is."""
@@ -36,7 +36,7 @@ def check(database: str, id: str | None, repair: bool, as_json: bool) -> None:
         print_json({name: [asdict(problem) for problem in problems] for name, problems in found.items()})
     else:
         _show(console(), found, repair)
-    if not repair and any(not is_note(problem) for problems in found.values() for problem in problems):
+    if any(not (is_note(problem) or problem.done) for problems in found.values() for problem in problems):
         raise click.exceptions.Exit(1)
 
 
@@ -46,13 +46,23 @@ def _check(store: Store, id: str, repair: bool) -> Sequence[Problem]:
 
 
 def _show(out: Console, found: dict[str, Sequence[Problem]], repair: bool) -> None:
-    table = Table("conversation", "where", "rule", "what")
+    table = Table("conversation", "where", "rule", "what", *(["done"] if repair else []))
     for name, problems in found.items():
         for problem in problems:
             style = "dim" if is_note(problem) else None
-            table.add_row(Text(one_line(name, 40)), problem.path, problem.rule, Text(problem.message), style=style)
+            cells: list[Text | str] = [Text(one_line(name, 40)), problem.path, problem.rule, Text(problem.message)]
+            table.add_row(*cells, *([Text(problem.done or "nothing")] if repair else []), style=style)
     if table.row_count:
         out.print(table)
     wrong = sum(any(not is_note(problem) for problem in problems) for problems in found.values())
-    done = "repaired: their turns at fault are out of the view" if repair else "sash check --repair mends them"
-    out.print(f"{len(found):,} conversations checked, {wrong:,} with problems" + (f" ({done})" if wrong else "") + ".")
+    open_still = sum(any(not (is_note(p) or p.done) for p in problems) for problems in found.values())
+    out.print(f"{len(found):,} conversations checked, {wrong:,} with problems{_outcome(wrong, open_still, repair)}.")
+
+
+def _outcome(wrong: int, left: int, repair: bool) -> str:
+    """What became of the problems, or would."""
+    if not wrong:
+        return ""
+    if not repair:
+        return " (sash check --repair mends them)"
+    return f" ({left:,} of them still have some)" if left else " (repaired; the record keeps every turn as it came)"

@@ -83,7 +83,7 @@ def regenerate(chat: Chat, settings: Settings) -> Flow[Reply]:
     since = yield from ReadTurns(conversation=chat.conversation, after=question.seq)
     given = [turn for turn in since if turn.role == "system" and turn.state != "withdrawn"]
     drafts = [
-        Draft(role=turn.role, content=turn.content, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
+        Draft(role=turn.role, content=turn.form, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
     ]
     return (yield from _instead(replace(chat, anew=True), question, drafts, settings, "regenerate"))
 

@@ -1,7 +1,7 @@
 """Checking a conversation: its whole record, and the request that it would send next.
 
-Repairing takes turns out of the view, never out of the record, and ends the epoch: what is sent behind them
-would otherwise stand on another prefix than the one its thinking is bound to.
+Repairing changes what is sent of turns, never what is recorded, and ends the epoch: what is sent behind them would
+otherwise stand on another prefix than the one its thinking is bound to.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from dataclasses import replace
 from sash.errors import BudgetExceeded, InvalidContent
 from sash.flows.loose import left_open
 from sash.flows.prepare import prepare
-from sash.flows.steps import Flow, Mend, ReadResults, ReadTurns
+from sash.flows.steps import Flow, Mend, Mended, Now, ReadHead, ReadResults, ReadTurns
 from sash.flows.talk import Chat
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft, Turn, spoken
-from sash.planning.check import is_note, record_problems, to_withdraw
+from sash.planning.check import readable, record_problems, repaired, to_withdraw, told
 from sash.planning.plan import Settings
+from sash.planning.repair import Repair, repair
 from sash.planning.results import unsendable
 from sash.planning.rules import Problem
 
@@ -26,25 +27,19 @@ PROBE = Draft(role="user", content=dumps([text_block("?")]))
 """What the next request is imagined to say."""
 
 
-def check(chat: Chat, settings: Settings, *, repair: bool) -> Flow[list[Problem]]:
-    """What is wrong, record first. With `repair`, what was: the turns that have to are withdrawn."""
-    turns = yield from ReadTurns(conversation=chat.conversation)
-    problems = record_problems(turns, settings.card)
-    if not any(problem.rule == "content" for problem in problems):
-        problems += yield from _kept(turns)
-    wrong = [problem for problem in problems if not is_note(problem)]
-    if wrong and repair:
-        gone = to_withdraw([turn for turn in turns if turn.state != "withdrawn"], settings.card)
-        yield from Mend(
-            conversation=chat.conversation,
-            withdraw=tuple(turn.id for turn in gone),
-            reason=f"{len(gone)} turns were taken out by a repair",
-        )
-    if any(problem.rule == "content" for problem in wrong) and not repair:
+def check(chat: Chat, settings: Settings, *, mend: bool) -> Flow[list[Problem]]:
+    """What is wrong, record first. With `mend`, what was, and what was done about it."""
+    head = yield from ReadHead(conversation=chat.conversation)
+    turns = yield from ReadTurns(conversation=chat.conversation, limit=head.seq or None)
+    problems = record_problems(turns, settings.card, betas=bool(settings.betas))
+    if problems and mend:
+        problems = yield from _mend(chat, settings, head.seq, turns, problems)
+    elif any(problem.rule == "content" for problem in problems):
         return problems  # a request cannot even be imagined while a turn of it cannot be read
+    kept = yield from _kept(turns)
     ahead = yield from _next_request(chat, settings)
     said = {problem.rule for problem in problems}
-    return [*problems, *(problem for problem in ahead if problem.rule not in said)]
+    return [*problems, *kept, *(problem for problem in ahead if problem.rule not in said)]
 
 
 def _kept(turns: Sequence[Turn]) -> Flow[list[Problem]]:
@@ -59,6 +54,37 @@ def _kept(turns: Sequence[Turn]) -> Flow[list[Problem]]:
         if (key := str(call["id"])) in kept
         for problem in unsendable(call, json.loads(kept[key]))[:1]
     ]
+
+
+def _mend(
+    chat: Chat, settings: Settings, head: int, turns: Sequence[Turn], problems: Sequence[Problem]
+) -> Flow[list[Problem]]:
+    """Repair the record; the problems with what was done about them."""
+    betas = bool(settings.betas)
+    live = [turn for turn in turns if turn.state != "withdrawn"]
+    done = repair(readable(live), betas=betas)
+    left = repaired(readable(live), done)
+    spoilt = [turn for turn in live if turn not in readable(live)]
+    hopeless = [*spoilt, *(turn for turn in to_withdraw(left, settings.card, betas=betas) if turn.id)]
+    emptied = [turn for turn in live if turn.seq in done.forms and not done.forms[turn.seq]]
+    gone = {turn.id for turn in (*hopeless, *emptied)}
+    mended = tuple(_mended(turn, done) for turn in left if turn.seq in done.forms and turn.id not in gone)
+    now = yield from Now()
+    yield from Mend(
+        conversation=chat.conversation,
+        head=head,
+        withdraw=tuple(sorted(gone)),
+        mended=mended,
+        answers=done.answers,
+        reason=f"{len(gone) + len(mended)} turns were changed by a repair",
+        at=now,
+    )
+    return told(problems, done, hopeless)
+
+
+def _mended(turn: Turn, done: Repair) -> Mended:
+    sources = tuple(sorted(done.sources[turn.seq]))
+    return Mended(turn=turn.id, content=turn.form, plain=turn.plain, sources=sources)
 
 
 def _next_request(chat: Chat, settings: Settings) -> Flow[list[Problem]]:

@@ -1,6 +1,8 @@
 """Recording what was said elsewhere: imports, and turns that another program had with Claude.
 
-Calls that stand open are answered with errors first, as before anything that is said. Thinking that came with the
+Calls that stand open are answered with errors first, as before anything that is said. Ids of calls are made legal and
+unique on the way in, cache markers taken off, and a conversation that the assistant opens gets a user turn in front
+that says so (`sash.planning.arrival`); what else is wrong waits for a repair. Thinking that came with the
 turns is bound to another prefix, wherever it was made: the next request begins an epoch, which leaves it out.
 """
 
@@ -13,7 +15,9 @@ from sash.flows.steps import AppendTurns, Flow, Now, ReadHead, ReadTurns
 from sash.flows.talk import Chat
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
-from sash.planning.rules import has_thinking
+from sash.planning.arrival import arriving, names_calls, opening
+from sash.planning.check import readable
+from sash.planning.rules import has_thinking, sendable
 
 NEWEST = 64
 """Turns read back to find what stands open: more than pauses and instructions make of one reply."""
@@ -27,15 +31,19 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
     """
     head = yield from ReadHead(conversation=chat.conversation)
     newest = yield from ReadTurns(conversation=chat.conversation, limit=NEWEST, newest=True)
-    tied = yield from tie_up([turn for turn in newest if turn.state != "withdrawn"], drafts[:1])
+    live = readable([turn for turn in newest if turn.state != "withdrawn"])
+    tied = yield from tie_up(live, drafts[:1])
+    before = (yield from ReadTurns(conversation=chat.conversation)) if names_calls(drafts) else ()
+    drafts = arriving(drafts, readable([turn for turn in before if turn.state != "withdrawn"]))
+    front = () if any(turn.role != "system" and sendable(turn.blocks) for turn in live) else opening(drafts)
     now = yield from Now()
     recorded = yield from AppendTurns(
         conversation=head.conversation,
         head=head.seq,
-        turns=(*tied.answers, *drafts),
+        turns=(*tied.answers, *front, *drafts),
         at=now,
         interrupted=tied.interrupted,
         fresh=FOREIGN if any(has_thinking(draft.blocks) for draft in drafts) else "",
         preamble=preamble if head.epoch is None and preamble != head.brought else None,
     )
-    return recorded[len(tied.answers) :]
+    return recorded[len(tied.answers) + len(front) :]

@@ -511,14 +511,37 @@ class Withdraw(StoreStep[int]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mended:
+    """What is sent of a turn from now on, in the place of its content, which stays as it came."""
+
+    turn: int
+    """id"""
+    content: str
+    """the exact JSON text of the blocks"""
+    plain: bool
+    """whether it opens an exchange in this form"""
+    sources: tuple[int, ...] = ()
+    """ids of other turns whose words it says"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mend(StoreStep[None]):
-    """Take turns (ids) out of every view for good; the next request of each branch that holds one begins an epoch."""
+    """Repair a history for good: take turns (ids) out of every view, send others in another form, answer open calls.
+
+    The next request of each branch that holds one of these turns begins an epoch. Raises Conflict.
+    """
 
     method: ClassVar[str] = "mend"
     conversation: int
+    head: int
+    """seq of the newest turn that the repair has seen"""
     withdraw: tuple[int, ...]
+    mended: tuple[Mended, ...] = ()
+    answers: tuple[Draft, ...] = ()
+    """recorded behind the newest turn"""
     reason: str
     """why an epoch begins, in words"""
+    at: float
 
 
 @dataclass(frozen=True, kw_only=True)

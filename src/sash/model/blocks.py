@@ -36,6 +36,14 @@ def as_blocks(content: Content) -> list[Block]:
 
     Raises InvalidContent for empty content, for text that is only whitespace, and for what is no block.
     """
+    blocks = well_formed(content)
+    if not any(_says_something(block) for block in blocks):
+        raise InvalidContent("the message is empty: give it text, an image or another block", problem="empty-message")
+    return blocks
+
+
+def well_formed(content: Content) -> list[Block]:
+    """Message content as plain blocks, whether it says anything or not. Raises InvalidContent for what is no block."""
     if isinstance(content, str):
         blocks = [text_block(plain(content))]
     elif isinstance(content, Iterable) and not isinstance(content, Mapping | bytes):
@@ -46,8 +54,6 @@ def as_blocks(content: Content) -> list[Block]:
         )
     for index, block in enumerate(blocks):
         _reject_malformed(block, index)
-    if not any(_says_something(block) for block in blocks):
-        raise InvalidContent("the message is empty: give it text, an image or another block", problem="empty-message")
     return blocks
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from sash.model.blocks import Block, readable
+from sash.model.blocks import Block, readable, without_white_space
 
 Role = Literal["user", "assistant", "system"]
 State = Literal["answered", "pending", "interrupted", "withdrawn"]
@@ -73,8 +73,9 @@ class Draft:
 
     @property
     def plain(self) -> bool:
-        """Whether it opens an exchange: a user turn that carries no tool result."""
-        return self.role == "user" and not any(block.get("type") == "tool_result" for block in self.blocks)
+        """Whether it opens an exchange: a user turn that says something and carries no tool result."""
+        said = without_white_space(self.blocks) if self.role == "user" else []
+        return bool(said) and not any(block.get("type") == "tool_result" for block in said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +96,19 @@ class Turn:
     """what recall sent with it, until the next cut"""
     model: str = ""
     """which model replied; "" where the user speaks, or nobody knows"""
+    mended: str | None = None
+    """the JSON text of the blocks that are sent in its place since a repair; None: it is sent as it came"""
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """The content, parsed. Treat it as read-only."""
-        blocks: list[Block] = json.loads(self.content)
+        """What is sent of it, parsed. Treat it as read-only."""
+        blocks: list[Block] = json.loads(self.form)
         return blocks
+
+    @property
+    def form(self) -> str:
+        """The JSON text of what is sent of it: its content, or what a repair made of that."""
+        return self.content if self.mended is None else self.mended
 
     @property
     def text(self) -> str:

@@ -63,6 +63,8 @@ def bare(turn: Turn, epoch: Epoch) -> bool:
 
 def as_user_text(block: Block) -> Block:
     """An instruction for a model that takes none between turns: the user's text, in a tag that says what it is."""
+    if block.get("type") != "text":
+        return block  # no legal instruction: the rules will name it
     return {**block, "text": f"<system_instruction>\n{block['text']}\n</system_instruction>"}
 
 
@@ -78,7 +80,15 @@ class Forms:
         """`message`, remembered for turns that are in the record. Treat it as read-only."""
         if not turn.id or turn.seq in epoch.relief.cleared or epoch.relief.single(turn.seq):
             return message(turn, epoch, call)
-        key = (turn.id, turn.state, bare(turn, epoch), epoch.tagged, epoch.shows(turn), turn.content, alone(epoch))
+        key = (
+            turn.id,
+            turn.state,
+            bare(turn, epoch),
+            epoch.tagged,
+            epoch.shows(turn),
+            turn.form,
+            alone(epoch),
+        )
         if key not in self._made:
             if len(self._made) >= self.MOST:
                 self._made.clear()

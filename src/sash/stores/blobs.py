@@ -12,9 +12,11 @@ import binascii
 import hashlib
 import re
 import sqlite3
+from dataclasses import replace
 
 from sash.model.turns import Turn
-from sash.stores import attachments, rows
+from sash.planning.rules import is_plain_user
+from sash.stores import attachments, mends, rows
 
 INLINE = 4_096
 """Characters of base64 up to which data stays in its turn."""
@@ -44,10 +46,14 @@ def place(db: sqlite3.Connection, turn: int, places: Places) -> None:
     db.executemany("INSERT INTO turn_blobs VALUES (?, ?, ?)", [(turn, at, name) for at, name in places])
 
 
-def turn(db: sqlite3.Connection, row: sqlite3.Row) -> Turn:
-    """A row of `turns` with its whole content, and what is attached to it."""
+def turn(db: sqlite3.Connection, row: sqlite3.Row, request: int = mends.NOW) -> Turn:
+    """A row of `turns` with its whole content, what is attached to it, and its form in `request` if it was repaired."""
     attached = attachments.of(db, row["id"]) if row["plain"] else None
-    return rows.turn(row, content(db, row) if _MARK in row["content"] else row["content"], attached)
+    mended = mends.of(db, row["id"], request) if row["mended"] else None
+    found = rows.turn(row, content(db, row) if _MARK in row["content"] else row["content"], attached, mended)
+    if row["mended"] and request != mends.NOW:
+        return replace(found, plain=is_plain_user(found.role, found.blocks))
+    return found
 
 
 def content(db: sqlite3.Connection, row: sqlite3.Row) -> str:

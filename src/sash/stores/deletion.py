@@ -123,6 +123,7 @@ _STATEMENTS = (
     "DELETE FROM attachments WHERE turn_id IN {turns}",
     "DELETE FROM attachment_sources WHERE source_id IN {turns} OR turn_id IN {turns}",
     "DELETE FROM counts WHERE turn_id IN {turns}",
+    "DELETE FROM mends WHERE turn_id IN {turns}",
     "DELETE FROM tool_results WHERE conversation_id = :key OR turn_id IN {turns}",
     "DELETE FROM pins WHERE conversation_id = :key OR turn_id IN {turns}",
     "DELETE FROM bulk_items WHERE conversation_id = :key",

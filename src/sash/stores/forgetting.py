@@ -1,8 +1,9 @@
 """Forgetting on a user's request: the one exception to a record that is never rewritten, and audited.
 
 A redacted turn keeps its place and loses its words, with all that was made of them: index entries, vector, size,
-stored data, kept results, the attachments that quote it and the summaries that cover it. Every epoch that holds it is
-over, on every branch, those still to come included; requests that sent it are rebuilt with the gap. It knows no API.
+repaired forms (of all turns that a repair moved words between), stored data, kept results, the attachments that quote
+it and the summaries that cover it. Every epoch that holds it is over, on every branch, those still to come included;
+requests that sent it are rebuilt with the gap. It knows no API.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sash.flows.steps import Redact
 from sash.model.blocks import dumps, readable
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
-from sash.stores import blobs, rows
+from sash.stores import blobs, mends, rows
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines, end_epochs, present
 from sash.stores.windows import Windows
@@ -44,7 +45,7 @@ class Forgetting:
         with self._connection.writing() as db:
             securely(db)
             row = self._row(db, step)
-            copies = [one["id"] for one in db.execute(_COPIES, (step.turn, row["content"]))]
+            copies = mends.sharing(db, [one["id"] for one in db.execute(_COPIES, (step.turn, row["content"]))])
             for turn in copies:
                 _redact(db, turn)
             rewrite_indexes(db)
@@ -88,6 +89,7 @@ def _redact(db: sqlite3.Connection, turn: int) -> None:
         "DELETE FROM blobs WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM turn_blobs WHERE hash = ?1)",
         [(name,) for name in held],
     )
+    mends.forget(db, turn)
     rows.update(db, "turns", turn, {"content": draft.content, "text": readable(draft.blocks)})
     for table in ("counts", "tool_results"):
         db.execute(f"DELETE FROM {table} WHERE turn_id = ?", (turn,))

@@ -356,6 +356,23 @@ def m024_changed(db: Database) -> None:
     db.execute("CREATE INDEX turns_changed ON turns (branch_id, seq) WHERE changed_after IS NOT NULL")
 
 
+@migrations()
+def m025_mends(db: Database) -> None:
+    """In which form turns are sent since a repair, from which request on, and whose words moved there."""
+    db.execute("ALTER TABLE turns ADD COLUMN mended INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        """CREATE TABLE mends (
+        id INTEGER PRIMARY KEY,
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        content TEXT NOT NULL,
+        sources TEXT NOT NULL,
+        request_id INTEGER NOT NULL,
+        at REAL NOT NULL
+    ) STRICT"""
+    )
+    db.execute("CREATE INDEX mends_turn ON mends (turn_id, id)")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

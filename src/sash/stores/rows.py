@@ -18,8 +18,8 @@ from sash.model.turns import Attachment, Turn
 from sash.model.usage import Usage
 
 
-def turn(row: sqlite3.Row, content: str, attached: Attachment | None) -> Turn:
-    """A row of `turns`, its whole content and its attachment (see `sash.stores.blobs`)."""
+def turn(row: sqlite3.Row, content: str, attached: Attachment | None, mended: str | None) -> Turn:
+    """A row of `turns`, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
     return Turn(
         id=row["id"],
         branch=row["branch_id"],
@@ -33,6 +33,7 @@ def turn(row: sqlite3.Row, content: str, attached: Attachment | None) -> Turn:
         speaker=row["speaker"],
         attached=attached,
         model=row["model"],
+        mended=mended,
     )
 
 

@@ -25,7 +25,7 @@ from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
 from sash.planning.rules import has_thinking
-from sash.stores import attachments, blobs, rows, submissions
+from sash.stores import attachments, blobs, mends, rows, submissions
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
 from sash.stores.bulk import BulkBatches
@@ -581,12 +581,17 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             return len(turns)
 
     def mend(self, step: steps.Mend) -> None:
-        """Withdraw turns, and end every epoch that holds one of them."""
+        """Withdraw turns, send others in another form, and end every epoch that holds one of them."""
         with self._writing() as db:
-            for turn in step.withdraw:
+            branch = self._head(db, step.conversation).branch
+            self._reject_conflict(db, step.conversation, branch, step.head)
+            changed = [*step.withdraw, *(one.turn for one in step.mended)]
+            for turn in changed:
                 self._on_branch(db, step.conversation, turn)
             self._settle(db, step.withdraw, "withdrawn")
-            end_epochs(db, step.withdraw, step.reason)
+            mends.put(db, step.mended, step.at)
+            self._append(db, step.conversation, branch, step.head, step.answers, "answered", step.at)
+            end_epochs(db, changed, step.reason)
             self._windows.forget()
 
     def append_turns(self, step: steps.AppendTurns) -> Sequence[Turn]:
@@ -686,7 +691,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
 
     def _sent_turns(self, db: sqlite3.Connection, request: Request, first: int, last: int) -> list[Turn]:
         found = self._lines.rows(db, request.branch, first, last)
-        return [blobs.turn(db, row) for row in found if row["seq"] not in request.sent.left_out]
+        return [blobs.turn(db, row, request.id) for row in found if row["seq"] not in request.sent.left_out]
 
 
 def _reject_unsendable(turn: Turn) -> None:

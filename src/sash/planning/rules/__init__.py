@@ -19,16 +19,22 @@ from sash.planning.rules.blocks import has_thinking, is_plain_user, open_calls, 
 from sash.planning.rules.body import Body, Finding, as_mapping, items, read
 from sash.planning.rules.caching import MAX_MARKERS, markable, markable_tool
 from sash.planning.rules.parameters import count_params
+from sash.planning.rules.tools import ID, NAME, SERVER_CALLS
+from sash.planning.rules.turns import is_server_result
 
 __all__ = [
+    "ID",
     "MAX_MARKERS",
+    "NAME",
     "RULES",
+    "SERVER_CALLS",
     "VERSION",
     "Problem",
     "check_request",
     "count_params",
     "has_thinking",
     "is_plain_user",
+    "is_server_result",
     "markable",
     "markable_tool",
     "open_calls",
@@ -80,6 +86,8 @@ class Problem:
     """where in the request, as the API writes it: "messages.3.content.0"; "" is the whole request"""
     message: str
     """what is wrong, with which value, and what to do"""
+    done: str = ""
+    """what a repair did about it, in words"""
 
 
 def check_request(
