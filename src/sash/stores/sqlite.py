@@ -426,8 +426,11 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
         changed = list(turns)
         if state == "withdrawn":
             changed += self._taken_along(db, changed)
-        db.executemany("UPDATE turns SET state = ? WHERE id = ?", [(state, turn) for turn in changed])
-        self._windows.changed(changed)
+        self._mark(db, changed, state)
+
+    def _mark(self, db: sqlite3.Connection, turns: Sequence[int], state: str) -> None:
+        db.executemany("UPDATE turns SET state = ? WHERE id = ?", [(state, turn) for turn in turns])
+        self._windows.changed(turns)
 
     def _taken_along(self, db: sqlite3.Connection, gone: Sequence[int]) -> list[int]:
         """Replies that cannot stay without these turns (ids), which answer their calls."""
@@ -588,7 +591,7 @@ class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, F
             changed = [*step.withdraw, *(one.turn for one in step.mended)]
             for turn in changed:
                 self._on_branch(db, step.conversation, turn)
-            self._settle(db, step.withdraw, "withdrawn")
+            self._mark(db, step.withdraw, "withdrawn")  # and no other: calls are answered elsewhere now
             mends.put(db, step.mended, step.at)
             self._append(db, step.conversation, branch, step.head, step.answers, "answered", step.at)
             end_epochs(db, changed, step.reason)
