@@ -241,7 +241,15 @@ def test_a_typed_prompt_that_never_went_out_is_named(last: tuple[dict[str, Any],
     """It is no turn, and a note quotes it."""
     (conversation,) = load(said("u1", None, 1), queue("enqueue", 2, "never mind"), *last)
     assert words(conversation) == ["go"]
-    assert "1 prompts were typed and never sent to Claude; left out: 'never mind'" in notes(conversation)
+    assert "1 prompts waited in the queue and were never sent to Claude; left out: 'never mind'" in notes(conversation)
+
+
+def test_a_row_that_does_not_say_which_prompt_it_hands_over_means_the_persons() -> None:
+    """Notices of the program wait until Claude is done, whenever they came."""
+    notice = queue("enqueue", 2, "<task-notification>done</task-notification>")
+    (conversation,) = load(TYPED[0], notice, *TYPED[1:])
+    assert words(conversation) == ["go", "tool_use", "tool_result", "use the other port", "done"]
+    assert "1 prompts waited in the queue" in notes(conversation)
 
 
 def test_a_parent_that_is_not_in_the_file_is_the_row_before() -> None:

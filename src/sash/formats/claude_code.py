@@ -197,7 +197,9 @@ class _Transcript:
         unsent = [prompt.text for found in self.queues.values() for prompt in found.unsent]
         if unsent:
             named = "; ".join(repr(" ".join(text.split())[:60]) for text in unsent[:_NAMED])
-            yield Problem(text=f"{len(unsent)} prompts were typed and never sent to Claude; left out: {named}")
+            yield Problem(
+                text=f"{len(unsent)} prompts waited in the queue and were never sent to Claude; left out: {named}"
+            )
 
 
 __all__ = ["Branches", "Request", "parse", "recognises", "requests"]

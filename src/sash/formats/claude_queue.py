@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from sash.formats.reading import Field
 
+_NOTICE = "<task-notification>"
+"""What the program puts into the queue itself, when work in the background ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Typed:
@@ -50,6 +53,8 @@ def queue(rows: Sequence[Field], said: Collection[str]) -> Queue:
 
 
 def _named(waiting: Sequence[Typed], text: str | None) -> Typed | None:
+    """The one that a row means; without its words the oldest that a person typed: notices wait until Claude is done."""
     if isinstance(text, str):
         return next((one for one in waiting if one.text.strip() == text.strip()), None)
-    return waiting[0] if waiting else None
+    by_age = sorted(waiting, key=lambda one: one.text.lstrip().startswith(_NOTICE))
+    return by_age[0] if by_age else None
