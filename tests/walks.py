@@ -618,10 +618,16 @@ class Walk:
         self.seen = rows | {key: self.seen.get(key, rows[key]) for key in self.forgotten}
 
     def check_rebuilt(self) -> None:
-        """Every past body still rebuilds, however much was done since; those that held redacted turns have a gap."""
+        """Every past body still rebuilds, however much was done since; those that held redacted words have a gap."""
         for (id, number), before in self.known.items():
-            if not self.forgotten.keys() & {turn.id for turn in before.turns}:
+            if not self.forgotten.keys() & self.held_in(before):
                 assert self.past(id, number).body == before.body, (id, number)
+
+    def held_in(self, past: PastRequest) -> set[int]:
+        """ids of the turns whose words a request held: as turns, quoted, or in a summary of whatever came before."""
+        quoted = {source.turn for turn in past.turns if turn.attached for source in turn.attached.sources}
+        covered = self.forgotten.keys() if past.epoch.summary else set()
+        return {turn.id for turn in past.turns} | quoted | covered
 
 
 def take(afternoon: Afternoon) -> None:
