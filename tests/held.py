@@ -85,9 +85,14 @@ def _said(blocks: Iterable[Block]) -> list[Block]:
 
 
 def thinking_one_run(past: PastRequest) -> None:
-    """Of the thinking in the recorded replies of the view, an unbroken run is sent, each block as it was recorded."""
+    """Of the thinking in the recorded replies of the view, an unbroken run is sent, each block as it was recorded.
+
+    Thinking of other models is left out, unless the API is asked to drop what does not belong.
+    """
     sent = [block for message in past.body["messages"] for block in message["content"] if block["type"] in THOUGHTS]
-    recorded = [block for turn in past.turns for block in _thoughts(turn)]
+    readers = {"", past.epoch.model}
+    own = [turn for turn in past.turns if past.epoch.relief.drops or turn.model in readers]
+    recorded = [block for turn in own for block in _thoughts(turn)]
     assert any(recorded[at : at + len(sent)] == sent for at in range(len(recorded) - len(sent) + 1)), (recorded, sent)
 
 
@@ -120,9 +125,8 @@ def pins_stand(past: PastRequest, exchanges: Sequence[Sequence[Turn]]) -> None:
             assert bare([sent[block["tool_use_id"]] for block in results]) == bare(results)
 
 
-def not_said(past: PastRequest, content: str) -> None:
-    """No text of the turn with this (former) content is sent, unless another turn of the view says the same."""
-    live = " ".join(turn.content for turn in past.turns)
+def not_said(past: PastRequest, content: str, live: str) -> None:
+    """No text of the turn with this (former) content is sent, unless what lives in the record says the same."""
     sent = dumps(past.body)
     for text in _texts(json.loads(content)):
         assert text not in sent or text in live, f"forgotten, and sent: {text[:60]}"

@@ -557,8 +557,9 @@ class Walk:
         for turn in past.turns:
             if turn.id in self.forgotten:
                 assert past.epoch.id > self.forgotten[turn.id], "an epoch outlived what was redacted in it"
+        live = " ".join(content for _, content in self._read("SELECT id, content FROM turns"))
         for turn in self.forgotten:
-            held.not_said(past, self.seen[turn][1])
+            held.not_said(past, self.seen[turn][1], live)
 
     def check_growth(self, id: str, past: PastRequest) -> None:
         """Within an epoch, what was answered stands unchanged at the beginning."""
