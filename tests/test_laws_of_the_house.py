@@ -26,6 +26,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
         *(
             "arguments",
             "files",
+            "types",
             "conversation_base",
             "drive",
             "background",

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from sash.background import AsyncBackground, Background
 from sash.claude.adapter import AsyncClaude, Claude
@@ -39,6 +39,7 @@ from sash.stores import Store, open_store
 from sash.stores.port import UsageRow
 from sash.streaming import AsyncReplyStream, ReplyStream
 from sash.turnstile import Turnstile, busy
+from sash.types import CallOptions, Content, Results, RunOptions, SendOptions, ToolList
 
 R = TypeVar("R")
 
@@ -46,27 +47,58 @@ R = TypeVar("R")
 class Conversation(ConversationBase):
     """A conversation with a memory, kept in a SQLite file (or any store).
 
-    `store`: a path, a store, or None for memory. `id`: names the conversation in it; None makes one up.
-    `model`, `system`, `tools`: as the SDK takes them; not given, they are what the record says was last in
-    force. `budget`: the most prompt tokens of a request; `keep`: the recent tokens that always stay verbatim
-    (default budget / 4). `strategy`: what leaves the view, and when (default `Economic()`: by price). `summarise`:
-    True, a model's id or `Summarised(...)`: what leaves is summarised first, in the background. `recall`: a
-    `Recall`, or True for its defaults: what left the view and answers a new question is attached to it. `cache`:
-    "auto" leaves the lifetime of markers to the strategy; "5m", "1h" or `Marks` fix it; None marks nothing.
-    `client`: an `Anthropic` client, "simulator", or None for one from the environment (made at the first
-    request). `endpoint`: whether count-tokens may be asked when an estimate is not sure enough.
-    `create=False`: the conversation must exist already. `duplicates`: seconds in which the same text again gets the
-    first one's reply. `fallback`: models to ask when this one cannot, or a `sash.planning.routing.Fallback`. `router`
-    chooses the model of every request (`Router`, or any callable from `Asked`); `tier` tells it who asks. `keys`:
-    several API keys (`sash.claude.keys.Key`) or a `KeyPool`: the conversation sticks to one and moves when that is out.
+    What is remembered:
 
-    What acts per attempt is switched on by one argument each, as values or as middleware shared with other clients.
-    `limits`: `sash.limits.Limits`, a tier's name ("start", "build", "scale") or True (learned from headers): requests
-    wait their turn, "background" `priority` behind "interactive", up to `patience` seconds (None: any time).
-    `ceilings`: one or more `sash.limits.Ceiling` of dollars or tokens, or `Ceilings` that say what happens there.
-    `memo`: True or `sash.limits.MemoPolicy` answers identical requests from memory, where no tools are offered.
-    `retries`: True or `sash.limits.RetryPolicy` keeps the SDK's retries within reason. `breaker`: True or
-    `BreakerPolicy` fails fast while a model is down. `meter`: True, `Alerts` or a `Meter` writes every attempt down.
+    ============  =====================================================================================================
+    `store`       a path, a store (`sash.open`), or None for memory
+    `id`          names the conversation in the store; None makes one up
+    `namespace`   the tenant it belongs to
+    `system`      the system prompt, as the SDK takes it; None: what the record says was last in force
+    `tools`       typed functions, the SDK's function tools, or definitions; None: those last in force
+    `strategy`    what leaves the view, and when: by default `Economic()`, by price
+    `summarise`   True, a model's id or `Summarised(...)`: what leaves is summarised first, in the background
+    `recall`      a `Recall`, or True: what left the view and answers a new question is attached to it
+    `create`      False: the conversation must exist already
+    ============  =====================================================================================================
+
+    What it may cost:
+
+    ============  =====================================================================================================
+    `budget`      the most prompt tokens of a request (32,000)
+    `keep`        the recent tokens that always stay verbatim (budget / 4)
+    `max_tokens`  the most tokens of a reply (8,192)
+    `cache`       "auto": the strategy chooses the lifetime of markers; "5m", "1h" or `Marks` fix it; None marks nothing
+    `counter`     what tokens are estimated with: "auto" takes the best at hand of "ctok", "tiktoken" and "features"
+    `endpoint`    whether count-tokens may be asked when an estimate is not sure enough (True)
+    `ceilings`    a `sash.limits.Ceiling` of dollars or tokens, several, or `Ceilings` that say what happens there
+    `memo`        True or a `MemoPolicy`: identical requests are answered from memory, where no tools are offered
+    `duplicates`  seconds in which the same text again gets the first one's reply (0: none)
+    ============  =====================================================================================================
+
+    Who answers:
+
+    ============  =====================================================================================================
+    `client`      an `Anthropic` client, "simulator", or None for one from the environment, made at the first request
+    `model`       a model's id; None: the one last in force, or claude-sonnet-5-5
+    `card`        what is known of the model (`sash.card`), where it is not in the table
+    `keys`        several API keys (`sash.claude.keys.Key`) or a `KeyPool`: one at a time, the next when it is out
+    `fallback`    models to ask when this one cannot, or a `sash.planning.routing.Fallback`
+    `router`      chooses the model of every request: a `Router`, or any callable from `Asked`
+    `tier`        tells the router who asks
+    ============  =====================================================================================================
+
+    How it is sent (each acts per attempt; as a value, or as middleware shared with other clients):
+
+    ============  =====================================================================================================
+    `limits`      `sash.limits.Limits`, "start", "build", "scale" or True (learned from headers): requests wait
+    `priority`    "interactive" or "background": who goes first where requests wait
+    `patience`    seconds that a request may wait (None: any time)
+    `retries`     True or a `RetryPolicy`: the SDK's retries, within reason
+    `breaker`     True or a `BreakerPolicy`: fails fast while a model is down
+    `meter`       True, `Alerts` or a `Meter`: every attempt is written down
+    `busy`        "wait" or "error": what a second send does while one is under way on this object
+    `clock`       a function that tells unix seconds (`time.time`)
+    ============  =====================================================================================================
 
     Further options are those of `messages.create` and apply to every send.
 
@@ -77,10 +109,7 @@ class Conversation(ConversationBase):
 
     _awaits = False
 
-    def __init__(self, store: str | Path | Store | None = None, **settings: Any) -> None:
-        self._client = settings.pop("client", None)
-        self._owns_client = self._client is None
-        super().__init__(store, **settings)
+    def _begin(self, store: str | Path | Store | None) -> None:
         self._store = open_store(store)
         self._claude: Claude | None = None
         self._turnstile = Turnstile(self.id, wait=self._wait)
@@ -113,7 +142,7 @@ class Conversation(ConversationBase):
 
     # ---- talking --------------------------------------------------------------------------------
 
-    def send(self, content: Any, **options: Any) -> Reply:
+    def send(self, content: Content, **options: Unpack[SendOptions]) -> Reply:
         """Say something and wait for the reply.
 
         `content`: a string, SDK blocks, or a user message. `options`: those of `messages.create`, plus
@@ -126,7 +155,7 @@ class Conversation(ConversationBase):
         arrived = self._clock()
         return self._alone(lambda: self._send_flow(content, options, arrived))
 
-    def stream(self, content: Any, **options: Any) -> ReplyStream:
+    def stream(self, content: Content, **options: Unpack[SendOptions]) -> ReplyStream:
         """Say something and get the reply as it comes: `with chat.stream("...") as s: for text in s: ...`."""
 
         arrived = self._clock()
@@ -142,7 +171,7 @@ class Conversation(ConversationBase):
 
         return ReplyStream(start, self._leave)
 
-    def submit(self, results: Any, **options: Any) -> Reply:
+    def submit(self, results: Results, **options: Unpack[CallOptions]) -> Reply:
         """Answer the tool calls of the newest reply, all in one user turn, and wait for the next reply.
 
         `results`: `tool_result` blocks, or a mapping from call id to a result (text, blocks, any JSON value, or the
@@ -153,12 +182,12 @@ class Conversation(ConversationBase):
 
     def run(
         self,
-        content: Any = None,
+        content: Content | None = None,
         *,
-        tools: Sequence[Any] | None = None,
+        tools: ToolList | None = None,
         max_steps: int = 20,
         on_event: Tell | None = None,
-        **options: Any,
+        **options: Unpack[RunOptions],
     ) -> Reply:
         """Say something and call the functions Claude asks for until it is done; the last reply.
 
@@ -172,15 +201,15 @@ class Conversation(ConversationBase):
             lambda: self._run_flow(content, tools, max_steps, on_event is not None, options), tell=on_event
         )
 
-    def retry(self, **options: Any) -> Reply:
+    def retry(self, **options: Unpack[CallOptions]) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
         return self._alone(lambda: self._again_flow(branch.retry, options))
 
-    def regenerate(self, **options: Any) -> Reply:
+    def regenerate(self, **options: Unpack[CallOptions]) -> Reply:
         """Ask the newest question again, on a branch of its own; the first answer stays in the record."""
         return self._alone(lambda: self._again_flow(branch.regenerate, options))
 
-    def edit(self, turn: Turn | int, content: Any, **options: Any) -> Reply:
+    def edit(self, turn: Turn | int, content: Content, **options: Unpack[CallOptions]) -> Reply:
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
         drafts = self._drafts(content)
         return self._alone(
@@ -195,12 +224,12 @@ class Conversation(ConversationBase):
         """
         return self._alone(lambda: self._check_flow(repair), talk=False)
 
-    def plan(self, content: Any, **options: Any) -> Plan:
+    def plan(self, content: Content, **options: Unpack[CallOptions]) -> Plan:
         """What would the request look like? Asks Claude nothing, writes nothing."""
         prepared: Prepared = self._do(lambda: self._plan_flow(content, options))
         return prepared.plan
 
-    def count(self, content: Any = None, *, exact: bool = False, **options: Any) -> Count:
+    def count(self, content: Content | None = None, *, exact: bool = False, **options: Unpack[CallOptions]) -> Count:
         """Tokens of the request that would send `content` (None: of the view as it stands), with provenance.
 
         `exact` asks the count-tokens endpoint (free, but a request). Nothing is written.
@@ -303,7 +332,7 @@ class Conversation(ConversationBase):
         key = self._chat().conversation
         self._do(lambda: steps.SetPin(conversation=key, turn=_turn_id(turn), pinned=pinned).__iter__())
 
-    def instruct(self, content: Any) -> Turn:
+    def instruct(self, content: Content) -> Turn:
         """Give an instruction that is in force from the next send on, without touching the cached prefix.
 
         `content`: text, or text blocks. Recorded as a turn of role system; sent behind what the user says next, as
@@ -373,10 +402,7 @@ class AsyncConversation(ConversationBase):
 
     _awaits = True
 
-    def __init__(self, store: str | Path | Store | None = None, **settings: Any) -> None:
-        self._client = settings.pop("client", None)
-        self._owns_client = self._client is None
-        super().__init__(store, **settings)
+    def _begin(self, store: str | Path | Store | None) -> None:
         self._where = store
         self._store: Store | None = None
         self._claude: AsyncClaude | None = None
@@ -408,12 +434,12 @@ class AsyncConversation(ConversationBase):
 
     # ---- talking --------------------------------------------------------------------------------
 
-    async def send(self, content: Any, **options: Any) -> Reply:
+    async def send(self, content: Content, **options: Unpack[SendOptions]) -> Reply:
         """Say something and wait for the reply. See `Conversation.send`."""
         arrived = self._clock()
         return await self._alone(lambda: self._send_flow(content, options, arrived))
 
-    def stream(self, content: Any, **options: Any) -> AsyncReplyStream:
+    def stream(self, content: Content, **options: Unpack[SendOptions]) -> AsyncReplyStream:
         """Say something and get the reply as it comes: `async with chat.stream("...") as s: async for text in s`."""
 
         arrived = self._clock()
@@ -427,18 +453,18 @@ class AsyncConversation(ConversationBase):
 
         return AsyncReplyStream(start, self._leave)
 
-    async def submit(self, results: Any, **options: Any) -> Reply:
+    async def submit(self, results: Results, **options: Unpack[CallOptions]) -> Reply:
         """Answer the tool calls of the newest reply. See `Conversation.submit`."""
         return await self._alone(lambda: self._submit_flow(results, options))
 
     async def run(
         self,
-        content: Any = None,
+        content: Content | None = None,
         *,
-        tools: Sequence[Any] | None = None,
+        tools: ToolList | None = None,
         max_steps: int = 20,
         on_event: Tell | None = None,
-        **options: Any,
+        **options: Unpack[RunOptions],
     ) -> Reply:
         """Say something and call the functions Claude asks for. See `Conversation.run`.
 
@@ -448,15 +474,15 @@ class AsyncConversation(ConversationBase):
             lambda: self._run_flow(content, tools, max_steps, on_event is not None, options), tell=on_event
         )
 
-    async def retry(self, **options: Any) -> Reply:
+    async def retry(self, **options: Unpack[CallOptions]) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
         return await self._alone(lambda: self._again_flow(branch.retry, options))
 
-    async def regenerate(self, **options: Any) -> Reply:
+    async def regenerate(self, **options: Unpack[CallOptions]) -> Reply:
         """Ask the newest question again, on a branch of its own; the first answer stays in the record."""
         return await self._alone(lambda: self._again_flow(branch.regenerate, options))
 
-    async def edit(self, turn: Turn | int, content: Any, **options: Any) -> Reply:
+    async def edit(self, turn: Turn | int, content: Content, **options: Unpack[CallOptions]) -> Reply:
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
         return await self._alone(
             lambda: self._again_flow(
@@ -468,12 +494,14 @@ class AsyncConversation(ConversationBase):
         """What an imported or damaged history has wrong, and its repair. See `Conversation.check`."""
         return await self._alone(lambda: self._check_flow(repair), talk=False)
 
-    async def plan(self, content: Any, **options: Any) -> Plan:
+    async def plan(self, content: Content, **options: Unpack[CallOptions]) -> Plan:
         """What would the request look like? Asks Claude nothing, writes nothing."""
         prepared: Prepared = await self._do(lambda: self._plan_flow(content, options))
         return prepared.plan
 
-    async def count(self, content: Any = None, *, exact: bool = False, **options: Any) -> Count:
+    async def count(
+        self, content: Content | None = None, *, exact: bool = False, **options: Unpack[CallOptions]
+    ) -> Count:
         """Tokens of the request that would send `content`, or of the view. See `Conversation.count`."""
         await (self._connect() if exact else self._open())
         return await self._do(lambda: self._count_flow(content, exact, options))
@@ -565,7 +593,7 @@ class AsyncConversation(ConversationBase):
             lambda: steps.SetPin(conversation=self._chat().conversation, turn=_turn_id(turn), pinned=pinned).__iter__()
         )
 
-    async def instruct(self, content: Any) -> Turn:
+    async def instruct(self, content: Content) -> Turn:
         """Give an instruction that is in force from the next send on. See `Conversation.instruct`."""
         return await self._alone(lambda: instruct(self._chat(), content), talk=False)
 

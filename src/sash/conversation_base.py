@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sash.arguments import (
     Setting,
@@ -82,6 +82,11 @@ from sash.planning.view import Forms
 from sash.recall import Found, Recall, make_query, quoted
 from sash.spans import Spans
 from sash.stores import Store
+from sash.types import RequestOptions, System, ToolList
+
+if TYPE_CHECKING:
+    from sash.claude.middleware import Breaker, Ceilings, Limiter, Memo, Meter, Retries
+    from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
 
 log = logging.getLogger("sash")
 
@@ -115,10 +120,11 @@ class ConversationBase:
         self,
         store: str | Path | Store | None = None,
         *,
+        client: Any = None,
         id: str | None = None,
         model: str | None = None,
-        system: str | Sequence[Any] | None = None,
-        tools: Sequence[Any] | None = None,
+        system: System | None = None,
+        tools: ToolList | None = None,
         budget: int = DEFAULT_BUDGET,
         keep: int | None = None,
         strategy: Strategy | None = None,
@@ -138,19 +144,19 @@ class ConversationBase:
         card: ModelCard | None = None,
         clock: Callable[[], float] = time.time,
         create: bool = True,
-        breaker: Any = None,
-        ceilings: Any = None,
-        limits: Any = None,
-        meter: Any = None,
+        breaker: BreakerPolicy | Breaker | bool | None = None,
+        ceilings: Ceiling | Sequence[Ceiling] | Ceilings | None = None,
+        limits: Limits | Limiter | Literal["start", "build", "scale"] | bool | None = None,
+        meter: Alerts | Meter | bool | None = None,
         patience: float | None = None,
         priority: Priority = "interactive",
-        memo: Any = None,
-        retries: Any = None,
-        **options: Any,
+        memo: MemoPolicy | Memo | bool | None = None,
+        retries: RetryPolicy | Retries | bool | None = None,
+        **options: Unpack[RequestOptions],
     ) -> None:
         check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
         check_store(store)
-        check_client(self._client, waits=self._awaits)
+        check_client(client, waits=self._awaits)
         check_choice("busy", busy, ("wait", "error"))
         check_choice("counter", counter, ("auto", "ctok", "tiktoken", "features"))
         check_choice("priority", priority, ("interactive", "background"))
@@ -199,8 +205,14 @@ class ConversationBase:
         self._key: int | None = None
         self._closed = False
         self._wish: Wish | None = None
+        self._client, self._owns_client = client, client is None
         self._owns_store = store is None or isinstance(store, str | Path)
         check_markers(self._preamble, self._options)
+        self._begin(store)
+
+    def _begin(self, store: str | Path | Store | None) -> None:
+        """Get ready to talk, once all settings are checked: the one thing that differs for sync and async."""
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         name = type(self).__name__

@@ -87,7 +87,7 @@ def chat(
             keep=keep,
             strategy=strategy,
             client=client,
-            **({"system": system} if system else {}),
+            system=system or None,
         )
         Talk(conversation, database, make_console()).run()
     finally:
