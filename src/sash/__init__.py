@@ -27,8 +27,7 @@ from sash.planning.strategies import (
     Summarised,
 )
 from sash.recall import Recall
-from sash.stores import MemoryStore, SqliteStore
-from sash.stores import open_store as open  # noqa: A004, F401 - for `sash.open(path)`; `import *` leaves Python's own
+from sash.stores import MemoryStore, SqliteStore, open_store
 
 if TYPE_CHECKING:
     from sash import simulator
@@ -61,6 +60,8 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+open = open_store  # noqa: A001 - for `sash.open(path)`; `import *` leaves Python's own
 
 
 def __getattr__(name: str) -> Any:
