@@ -61,7 +61,8 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-open = open_store  # noqa: A001 - for `sash.open(path)`; `import *` leaves Python's own
+open = open_store
+"""`sash.open(path)`; `import *` leaves Python's own."""
 
 
 def __getattr__(name: str) -> Any:
