@@ -25,8 +25,10 @@ from sash.model.options import asked_format
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Attachment, Turn, by_exchange, spoken
+from sash.planning.breakpoints import STABLE
 from sash.planning.compacting import asks_server, most_of_block
 from sash.planning.plan import Memory, Settings
+from sash.planning.restless import Restless, watch
 from sash.planning.rules import open_calls
 from sash.planning.situation import Gaps, Warmth
 
@@ -62,6 +64,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     lost = _lost(last, settings)
     now, before = format_size(settings.options, counter), format_size(last.sent.options if last else {}, counter)
     epoch = live_epoch(loaded)
+    restless = _restless(loaded, settings)
     summary = _in_front(loaded, settings, counter, sizes)
     memory = Memory(
         head=loaded.head.seq,
@@ -76,7 +79,10 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         anchor=anchor if anchor is None or now == before else _reformatted(anchor, before, now),
         anchor_seq=anchor_seq,
         tail=_tail(last) if last else None,
-        warmth=_warmth(loaded, last if last is None or settings.key.reads(last.sent.key) else None, lost),
+        warmth=replace(
+            _warmth(loaded, last if last is None or settings.key.reads(last.sent.key) else None, lost),
+            stable_until=restless.until,
+        ),
         lost=lost,
         gaps=gaps(loaded),
         learned=loaded.learned,
@@ -87,6 +93,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         slim=Slimming(turns, counts, settings, counter, sizes),
         attached=_attached(loaded.turns, settings, counter, sizes),
         unseen=_unseen(loaded.last, counter),
+        restless=restless,
         asked=last is not None and last.why.get("source") == "endpoint",
     )
     return Sized(
@@ -95,6 +102,18 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         preamble_estimated=None if loaded.preamble_count else preamble,
         anchor=_measured(last, memory) if last and now == before else None,
     )
+
+
+def _restless(loaded: Loaded, settings: Settings) -> Restless:
+    """Whether the preamble changes from request to request, by the last one; the strategy's cuts are no change."""
+    last, epoch = loaded.last, loaded.head.epoch
+    if last is None or epoch is None:
+        return Restless()
+    found = watch(epoch.preamble, settings.preamble, last.why.get("restless") or {})
+    marked = [m for m in last.sent.markers if m.role == STABLE and (m.place, m.block) == found.stable]
+    if not marked:
+        return found
+    return replace(found, until=last.at + TTL_SECONDS[marked[0].ttl], known=last.usage.read + last.usage.write)
 
 
 def _unseen(last: LastRequest | None, counter: Counter) -> float:

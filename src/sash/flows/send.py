@@ -297,7 +297,7 @@ def _finish(
         message=answer.message,
         request_id=answer.request_id,
         surprise=odd,
-        notes=(*mends, *_notes(answer, settings.model)),
+        notes=(*mends, *_notes(answer, settings.model), *filter(None, [prepared.plan.restless.said])),
     )
 
 

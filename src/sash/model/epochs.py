@@ -80,16 +80,19 @@ class Epoch:
         return turn.attached is not None and turn.seq >= self.attached
 
 
+Place = Literal["tools", "system", "turn"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
     """A `cache_control` marker: in `tools` or `system` at index `block`, or on block `block` of the turn `seq`."""
 
-    place: Literal["tools", "system", "turn"]
+    place: Place
     block: int
     ttl: Ttl
     seq: int = 0
     role: str = ""
-    """what it is for: preamble, previous tail, new tail, base; or "hand" """
+    """what it is for: preamble, stable part (of it), previous tail, new tail, base; or "hand" """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from sash.model.cards import ModelCard, Ttl
-from sash.model.epochs import Epoch, Marker
+from sash.model.epochs import Epoch, Marker, Place
 from sash.planning.rules import markable
 from sash.planning.situation import Marks
 from sash.planning.view import Message
 
 MOST = 4
+STABLE = "stable part"
+"""The role of a marker on the part of the preamble that stays, where what lies behind it changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +40,18 @@ def place(
     previous: Marker | None,
     card: ModelCard,
     room: Room,
+    stable: tuple[Place, int] | None = None,
 ) -> tuple[Marker, ...]:
-    """Choose the markers, in the order in which they stand in the request."""
+    """Choose the markers, in the order in which they stand in the request.
+
+    `stable`: the last block of the preamble that stays, where the rest changes; `room.preamble` is the size up to it.
+    """
     big_enough = room.prompt >= card.cache_minimum
     tail = _tail(numbered, marks.tail) if marks.tail and big_enough else None
     wanted = [
         tail,
         _still_there(numbered, previous, marks.tail) if big_enough else None,
-        _preamble(epoch, marks.preamble) if marks.preamble and room.preamble >= card.cache_minimum else None,
+        _preamble(epoch, marks.preamble, stable) if marks.preamble and room.preamble >= card.cache_minimum else None,
         _base(epoch, numbered, marks) if big_enough else None,
     ]
     chosen: list[Marker] = []
@@ -78,7 +84,9 @@ def _still_there(numbered: Sequence[tuple[int, Message]], previous: Marker | Non
     return None
 
 
-def _preamble(epoch: Epoch, ttl: Ttl) -> Marker | None:
+def _preamble(epoch: Epoch, ttl: Ttl, stable: tuple[Place, int] | None) -> Marker | None:
+    if stable is not None:
+        return Marker(place=stable[0], block=stable[1], ttl=ttl, role=STABLE)
     for place, blocks in (("system", epoch.preamble.system_blocks), ("tools", epoch.preamble.tool_list)):
         for index in range(len(blocks) - 1, -1, -1):
             if not blocks[index].get("defer_loading") and "cache_control" not in blocks[index]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sash.model.cards import ModelCard
 from sash.model.epochs import Expected, Marker
 from sash.model.usage import Usage
+from sash.planning.breakpoints import STABLE
 from sash.planning.situation import Size, Warmth
 
 
@@ -56,6 +57,8 @@ def _end(marker: Marker, prompt: int, preamble: int, base: int, warmth: Warmth) 
 
 
 def _alive(marker: Marker, warmth: Warmth, same_epoch: bool, now: float) -> bool:
+    if marker.role == STABLE:
+        return warmth.stable_until > now
     if marker.role == "preamble":
         return warmth.preamble_until > now
     return marker.role == "previous tail" and same_epoch and warmth.tail_until > now

@@ -104,6 +104,7 @@ def why(plan: Plan) -> dict[str, Any]:
         "keep": plan.situation.keep,
         "kept": plan.kept,
         "source": plan.prompt.source,
+        "restless": plan.restless.as_json(),
         "unseen": round(plan.unseen, 1),
         "notes": list(plan.notes),
         "attached": [source.seq for source in plan.attached.sources] if plan.attached else [],

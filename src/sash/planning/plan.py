@@ -28,6 +28,7 @@ from sash.planning.compacting import before_block, betas_for, ignored
 from sash.planning.expect import expect
 from sash.planning.oversize import giving_way
 from sash.planning.relief import Shape, relieve, tool_results, words
+from sash.planning.restless import Restless
 from sash.planning.rules import has_thinking, open_calls, waiting_calls
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy, Warmth
 from sash.planning.traits import traits
@@ -142,6 +143,8 @@ class Memory:
     """sizes of attachments by the seq of their turn; no part of `counts`"""
     unseen: float = 0.0
     """tokens to allow for beside the bounds of all this: what requests turned out to hold that nobody counted"""
+    restless: Restless = field(default_factory=Restless)
+    """what changes in front of the messages from request to request"""
     asked: bool = False
     """the last request of this epoch was counted by the endpoint"""
 
@@ -168,6 +171,8 @@ class Plan:
     situation: Situation = field(repr=False)
     unseen: float = 0.0
     """tokens of the prompt's bound that are allowed for what nobody counts"""
+    restless: Restless = field(default_factory=Restless)
+    """what changed in front of the messages"""
     doubt: bool = False
     """the budget lies between the estimate and its upper bound, so an exact count could change the decision"""
     notes: tuple[str, ...] = ()
@@ -506,7 +511,7 @@ def _carry_out(
     expected = expect(
         prompt,
         markers,
-        preamble=memory.fixed.tokens,
+        preamble=_in_front(memory, settings),
         base=_base_size(situation, epoch, decision),
         warmth=memory.warmth,
         same_epoch=not anew,
@@ -531,7 +536,8 @@ def _carry_out(
         situation=situation,
         unseen=memory.unseen,
         doubt=_doubt(situation, shape),
-        notes=_notes(memory, decision, epoch, turns),
+        restless=_restless(memory, settings),
+        notes=(*_notes(memory, decision, epoch, turns), *filter(None, [_restless(memory, settings).said])),
     )
 
 
@@ -658,13 +664,31 @@ def _markers(
     by_hand = len(settings.hand_markers) + settings.preamble.markers + ("cache_control" in settings.options)
     room = Room(slots=MOST - by_hand, preamble=memory.fixed.tokens, prompt=prompt.tokens)
     marks = settings.marks or decision.marks or Marks()
+    restless = _restless(memory, settings)
+    if restless.unmarked:
+        marks = replace(marks, tail=None, base=None, preamble=marks.preamble if restless.stable else None)
+        room = replace(room, preamble=_in_front(memory, settings))
     if by_hand and marks.tail and ("cache_control" in settings.options or settings.hand_markers):
         marks = replace(marks, tail=None)  # the caller marks the tail; two lifetimes on one block are refused
     # A marker on a dead entry would write it anew: without a new tail, the old one is marked only to be read.
     readable = marks.tail is not None or memory.warmth.tail_until > now
     previous = memory.tail if readable and not anew else None
-    chosen = place(epoch, numbered, marks=marks, previous=previous, card=settings.card, room=room)
+    stable = restless.stable if restless.unmarked else None
+    chosen = place(epoch, numbered, marks=marks, previous=previous, card=settings.card, room=room, stable=stable)
     return (*chosen, *settings.hand_markers)
+
+
+def _restless(memory: Memory, settings: Settings) -> Restless:
+    """What changes in front, where it is for the library to mark: lifetimes that the caller fixed stay as they are."""
+    return Restless() if settings.marks or settings.preamble.markers else memory.restless
+
+
+def _in_front(memory: Memory, settings: Settings) -> int:
+    """Tokens of the preamble up to where its marker stands."""
+    restless = _restless(memory, settings)
+    if not restless.unmarked:
+        return memory.fixed.tokens
+    return restless.known or int(memory.fixed.tokens * restless.share)
 
 
 def _base_size(situation: Situation, epoch: Epoch, decision: Decision) -> int:

@@ -57,6 +57,8 @@ class Warmth:
     tail_ttl: Ttl = "5m"
     tail_tokens: int = 0
     """size of the prefix up to the last written tail of the present epoch"""
+    stable_until: float = 0.0
+    """of the part of the preamble that stays, where the rest of it changes"""
 
 
 @settings
