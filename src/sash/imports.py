@@ -161,7 +161,7 @@ def _reject_other(name: str, head: Head | None, known: frozenset[str], drafts: I
 
 
 def _record(store: Store, one: _Pending, namespace: str) -> Recorded:
-    brought = [_renamed(tool, one.names) for tool in one.found.tools_called]
+    brought = [_renamed(tool, one.names) for tool in one.found.tools]
     system, tools = json.loads(_whole(dumps([one.found.system or None, brought or None])))
     with Conversation(store, id=one.id, namespace=namespace, system=system, tools=tools) as chat:
         turns = chat.extend(one.drafts) if one.drafts else ()
