@@ -7,7 +7,7 @@
         print(summaries.collect())      # hours later, anywhere: what has come is used, once
 
 `AsyncSummaries` is the same with `await`. What a summary covers may leave the view of a conversation that summarises
-(`Summarised`) at its next cut, without another request. Nothing is decided here: see `sash.flows.batches`.
+(`Summarised`) at its next cut, without another request. Nothing is decided here: see `sash.flows.backlog`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client
 from sash.counting.estimator import Estimator
 from sash.drive import Performer, drive, drive_async
-from sash.flows import batches
-from sash.flows.batches import Submitted
+from sash.flows import backlog as flows
+from sash.flows.backlog import Submitted
 from sash.flows.resting import Backlog, Collected, at_once
 from sash.flows.talk import Counter
 from sash.stores import Store, open_store
@@ -68,11 +68,11 @@ class Summaries(_Shared):
 
     def submit(self) -> Submitted:
         """Hand in what rests and no summary covers yet. Raises RemoteErrors."""
-        return drive(batches.submit(self.backlog, self._counter), self._performer)
+        return drive(flows.submit(self.backlog, self._counter), self._performer)
 
     def collect(self) -> Collected:
         """Use what has come. Raises RemoteErrors; what was used till then stays used."""
-        return drive(batches.collect(self._counter), self._performer)
+        return drive(flows.collect(self._counter), self._performer)
 
     def run(self, *, every: float = POLL) -> Collected:
         """Hand in, and return when nothing waits any more. Raises RemoteErrors."""
@@ -115,11 +115,11 @@ class AsyncSummaries(_Shared):
 
     async def submit(self) -> Submitted:
         """Hand in what rests. See `Summaries.submit`."""
-        return await drive_async(batches.submit(self.backlog, self._counter), self._performer)
+        return await drive_async(flows.submit(self.backlog, self._counter), self._performer)
 
     async def collect(self) -> Collected:
         """Use what has come. See `Summaries.collect`."""
-        return await drive_async(batches.collect(self._counter), self._performer)
+        return await drive_async(flows.collect(self._counter), self._performer)
 
     async def run(self, *, every: float = POLL) -> Collected:
         """Hand in, and return when nothing waits any more. See `Summaries.run`."""

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sash import Conversation, MemoryStore
 from sash.bulk import Bulk, Step
 from sash.errors import InvalidOption, RequestRejected, Unavailable
-from sash.flows.bulk_steps import ReadHandIns
+from sash.flows.batch_steps import ReadBatches
+from sash.flows.batches import CLOCKS
 from sash.simulator import BatchRules, HttpError, Overloaded, PromptTooLong, ServerError, Simulator
 from sash.simulator.batches import BATCHES, ITEMS
 
@@ -63,7 +64,7 @@ def test_a_batch_may_be_left_to_itself(path: Path) -> None:
     sim.clock.advance(61)
     with job(sim, store=path) as bulk:
         assert all(outcome.reply for outcome in bulk.run())
-        assert bulk.store.read_hand_ins(ReadHandIns(namespace="", job="j")) == []
+        assert bulk.store.read_batches(ReadBatches(namespace="", job="j")) == []
     assert sum(attempt.path == BATCHES for attempt in sim.log) == 1
     assert sim.messages == []
 
@@ -112,7 +113,7 @@ def test_a_batch_whose_id_was_never_heard_of(sim: Simulator, made: bool) -> None
     with job(sim, client=client) as bulk:
         with pytest.raises(Unavailable):
             bulk.run(batch=True, poll=0)
-        sim.clock.advance(5)
+        sim.clock.advance(5 if made else CLOCKS + 1)
         bulk._client = sim.async_client(max_retries=0)
         first = bulk.run(batch=True, poll=0)
         outcomes = first if all(outcome.reply for outcome in first) else bulk.run(batch=True, poll=0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sash.claude.batch import AsyncBatches, Batches
 from sash.errors import AccessDenied, InvalidOption, NotSupported, RequestRejected, Unavailable
-from sash.model.batches import BatchItem, BatchResult, portions
+from sash.model.batches import BatchItem, BatchResult, Portion
 from sash.simulator import BatchRules, Overloaded, Simulator, Timeout
 
 PATH = "/v1/messages/batches"
@@ -126,7 +126,15 @@ def test_what_no_item_may_ask_for(fields: dict[str, Any]) -> None:
 def test_portions(sizes: list[int], most: int, room: int) -> None:
     """Portions keep the order, lose nothing, and none is too long or too heavy."""
     items = [item(f"i{at}", system="x" * size) for at, size in enumerate(sizes)]
-    made = list(portions(items, most_items=most, most_bytes=room))
+    portion: Portion[BatchItem] = Portion(most_items=most, most_bytes=room)
+    made = []
+    for one in items:
+        if not portion.takes(one):
+            made.append(portion.emptied())
+            assert not portion and portion.takes(one)
+        portion.add(one, one)
+    if portion:
+        made.append(portion.emptied())
     assert [one for portion in made for one in portion] == items
     assert all(0 < len(portion) <= most and sum(one.bytes for one in portion) <= room for portion in made)
 
@@ -134,4 +142,4 @@ def test_portions(sizes: list[int], most: int, room: int) -> None:
 def test_one_item_too_heavy() -> None:
     """A request that fits no batch is named."""
     with pytest.raises(InvalidOption, match="'a'"):
-        list(portions([item("a", system="x" * 1_000)], most_bytes=500))
+        Portion(most_bytes=500).takes(item("a", system="x" * 1_000))

@@ -10,7 +10,7 @@ import pytest
 from recording import MODEL, Recorder, text
 from sash.errors import InvalidOption
 from sash.flows import steps
-from sash.flows.bulk_steps import CloseHandedIn, HandedIn, KeepHandIn, KnownBatches, MarkHandIn, ReadHandIns
+from sash.flows.batch_steps import CloseItem, Item, KeepBatch, MarkBatch, ReadBatches, ReadItems
 from sash.model.epochs import Sent
 from sash.stores.memos import Kept
 
@@ -138,29 +138,38 @@ def test_a_key_that_was_refused_rests_longer(record: Recorder) -> None:
     assert out(limited + 1) == {"one"}
 
 
-# ---- hand-ins -------------------------------------------------------------------------------------
+# ---- batches --------------------------------------------------------------------------------------
 
 
-def test_a_batch_of_a_job_is_kept_until_all_is_settled(record: Recorder) -> None:
-    """Before it is submitted, while it waits, item by item; then it is nobody's any more."""
-    begun = record.begin(text("one"))
-    item = HandedIn(
-        custom_id="x-1", conversation=record.key, position=3, request=begun.request, number=begun.number,
-        submission=0, turns=(begun.turns[0].id,), model=MODEL,
-    )  # fmt: skip
-    key = record.store.keep_hand_in(KeepHandIn(namespace="", job="j", items=(item,), at=5.0))
+@pytest.mark.parametrize("kind", ["question", "summary"])
+def test_a_batch_is_kept_until_all_is_settled(record: Recorder, kind: Any) -> None:
+    """Before it is submitted, while it waits, item by item, as it was recorded; then it is nobody's any more."""
+    items = tuple(
+        Item(custom_id=f"x-{n}", conversation=record.key, model=MODEL, facts={"position": n, "turns": [1, 2]})
+        for n in (3, 1, 2)
+    )
+    kept = record.store.keep_batch(
+        KeepBatch(kind=kind, namespace="n", job="j", terms={"limit": 5}, items=items, at=5.0)
+    )
 
-    def under_way() -> Any:
-        return record.store.read_hand_ins(ReadHandIns(namespace="", job="j"))
+    def under_way(**more: Any) -> Any:
+        return record.store.read_batches(ReadBatches(**{"kind": kind, "namespace": "n", "job": "j", **more}))
 
-    assert [(b.id, b.batch, b.phase, b.size, b.items) for b in under_way()] == [(key, "", "submitting", 1, (item,))]
-    record.store.mark_hand_in(MarkHandIn(id=key, phase="submitted", batch="msgbatch_1"))
-    assert record.store.known_batches(KnownBatches()) == {"msgbatch_1"}
-    record.store.close_handed_in(CloseHandedIn(custom_id="x-1"))
-    assert under_way()[0].items == ()
-    record.store.mark_hand_in(MarkHandIn(id=key, phase="done"))
-    assert under_way() == []
-    assert record.store.read_hand_ins(ReadHandIns(namespace="n", job="j")) == []
+    def waiting() -> Any:
+        return record.store.read_items(ReadItems(id=kept.id))
+
+    assert (kept.batch, kept.phase, kept.size, kept.terms, kept.at) == ("", "submitting", 3, {"limit": 5}, 5.0)
+    assert under_way() == under_way(kind=None, namespace=None, job=None) == [kept]
+    assert under_way(namespace="") == under_way(job="k") == under_way(phases=("submitted",)) == []
+    assert under_way(kind="summary" if kind == "question" else "question") == []
+    assert waiting() == list(items)
+    record.store.mark_batch(MarkBatch(id=kept.id, phase="submitted", batch="msgbatch_1"))
+    assert [(one.batch, one.phase) for one in under_way()] == [("msgbatch_1", "submitted")]
+    record.store.close_item(CloseItem(custom_id="x-3"))
+    assert waiting() == list(items[1:])
+    record.store.mark_batch(MarkBatch(id=kept.id, phase="done"))
+    assert waiting() == under_way() == []
+    assert [one.batch for one in under_way(phases=("done", "lost"))] == ["msgbatch_1"]
 
 
 # ---- memos ----------------------------------------------------------------------------------------

@@ -7,18 +7,9 @@ from typing import Any
 import pytest
 
 from recording import Recorder, text
-from sash.flows.backlog_steps import (
-    BatchRow,
-    BatchTask,
-    CloseItem,
-    KeepBatch,
-    MarkBatch,
-    ReadBatches,
-    ReadItem,
-    ReadItems,
-    ReadResting,
-    Resting,
-)
+from sash.flows.backlog_steps import ReadResting, ReadTask, Resting
+from sash.flows.batch_steps import Batch, CloseItem, Item, KeepBatch, MarkBatch, ReadItems
+from sash.flows.resting import digest
 from sash.flows.summary_steps import BeginSummary, KeepSummary, SummaryTask
 from sash.model.summaries import Summary
 from sash.model.usage import Usage
@@ -48,12 +39,15 @@ def task_of(record: Recorder, upto: int = 4, at: float = 2_000.0) -> SummaryTask
     return task
 
 
-def batch_of(record: Recorder, task: SummaryTask) -> BatchRow:
+def batch_of(record: Recorder, task: SummaryTask) -> Batch:
     """A recorded batch of one item."""
-    item = BatchTask(custom_id=task.token, conversation=record.key, model="claude-sonnet-5-5", task=task)
-    row: BatchRow = record.store.keep_batch(
-        KeepBatch(by="claude-haiku-5-5", limit=500, must_keep=True, tasks=(item,), at=2_000.0)
-    )
+    facts = {"upto": task.upto, "ids": [turn.id for turn in task.turns], "digest": digest(task.turns, task.parent)}
+    parent = task.parent.id if task.parent else None
+    item = Item(
+        custom_id=task.token, conversation=record.key, model="claude-sonnet-5-5", branch=task.branch, parent=parent,
+        facts=facts,
+    )  # fmt: skip
+    row: Batch = record.store.keep_batch(KeepBatch(kind="summary", items=(item,), at=2_000.0))
     return row
 
 
@@ -93,36 +87,17 @@ def test_who_is_covered_or_at_work(record: Recorder) -> None:
     assert len(resting(record, at=9_000.0)) == 1
 
 
-def test_a_batch_is_found_again(record: Recorder) -> None:
-    """A batch is recorded before it is sent, gets its id afterwards, and leaves the list when it is done."""
-    task = task_of(record)
-    row = batch_of(record, task)
-    assert (row.phase, row.batch, row.items) == ("submitting", "", 1)
-    record.store.mark_batch(MarkBatch(id=row.id, phase="submitted", batch="msgbatch_1"))
-    (found,) = record.store.read_batches(ReadBatches())
-    assert (found.id, found.batch, found.phase, found.by, found.limit) == (
-        row.id,
-        "msgbatch_1",
-        "submitted",
-        "claude-haiku-5-5",
-        500,
-    )
-    record.store.mark_batch(MarkBatch(id=row.id, phase="done"))
-    assert record.store.read_batches(ReadBatches()) == []
-    assert [one.batch for one in record.store.read_batches(ReadBatches(phases=("done",)))] == ["msgbatch_1"]
-
-
 def test_an_item_brings_its_turns_back(record: Recorder) -> None:
     """An item gives back the very task it was made of, parent included, until it is closed."""
     parent = keep(record, task_of(record))
     task = task_of(record, upto=6)
     row = batch_of(record, task)
-    assert record.store.read_items(ReadItems(id=row.id)) == [task.token]
-    item = record.store.read_item(ReadItem(custom_id=task.token))
+    assert [item.custom_id for item in record.store.read_items(ReadItems(id=row.id))] == [task.token]
+    item = record.store.read_task(ReadTask(custom_id=task.token))
     assert item is not None and item.task.turns == task.turns and item.task.upto == task.upto
     assert item.intact and item.task.parent == parent == task.parent and item.conversation == record.key
     record.store.close_item(CloseItem(custom_id=task.token))
-    assert record.store.read_item(ReadItem(custom_id=task.token)) is None
+    assert record.store.read_task(ReadTask(custom_id=task.token)) is None
     assert record.store.read_items(ReadItems(id=row.id)) == []
 
 
@@ -132,7 +107,7 @@ def test_a_result_is_kept_once(record: Recorder) -> None:
     batch_of(record, task)
     assert keep(record, task, item=task.token) is not None
     assert keep(record, task, item=task.token) is None
-    assert record.store.read_item(ReadItem(custom_id=task.token)) is None
+    assert record.store.read_task(ReadTask(custom_id=task.token)) is None
     assert sum(row.dollars for row in record.store.usage()) == pytest.approx(4 * 0.5 + 0.25)
 
 
@@ -160,5 +135,5 @@ def test_turns_that_changed_are_noticed(record: Recorder) -> None:
     batch_of(record, task)
     with record.store._connection.writing() as db:
         db.execute("UPDATE turns SET content = '[]', text = '' WHERE id = ?", (task.turns[0].id,))
-    item = record.store.read_item(ReadItem(custom_id=task.token))
+    item = record.store.read_task(ReadTask(custom_id=task.token))
     assert item is not None and not item.intact

@@ -12,7 +12,8 @@ import sash
 from sash import Conversation, Summarised
 from sash.backlog import AsyncSummaries, Summaries
 from sash.errors import InvalidOption, RemoteError, Unavailable
-from sash.flows.backlog_steps import ReadBatches
+from sash.flows.batch_steps import ReadBatches
+from sash.flows.batches import CLOCKS
 from sash.flows.resting import Collected
 from sash.model.turns import Turn
 from sash.simulator import (
@@ -284,6 +285,8 @@ def test_a_batch_that_is_gone(sim: Simulator, tmp_path: Path) -> None:
         (made,) = backlog.submit().batches
         sim.clock.advance(60)
         sim.client().messages.batches.delete(made)
+        assert backlog.collect() == Collected(waiting=1)  # as if it were too new to be seen
+        sim.clock.advance(CLOCKS)
         assert backlog.collect().lost == 1
         backlog.submit()
         sim.clock.advance(31 * 24 * HOUR)

@@ -19,6 +19,10 @@ import sash
 from recording import Recorder, text
 from sash import SqliteStore
 from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
+from sash.flows.backlog_steps import ReadTask
+from sash.flows.batch_steps import ReadBatches, ReadItems
+from sash.flows.bulk import Question
+from sash.flows.resting import Backlog
 from sash.flows.steps import OpenConversation, ReadRequest, Withdraw
 from sash.stores import connection
 from sash.stores.connection import APPLICATION_ID, SCHEMA
@@ -137,6 +141,55 @@ def test_settings_of_older_imports_come_into_force(path: Path) -> None:
     with closing(SqliteStore(path)) as store:
         heads = [store.open_conversation(OpenConversation(namespace="", id=name)) for name in ("c1", "c2")]
         assert [head.brought.system for head in heads] == ['[{"type":"text","text":"Be kind."}]', ""]
+
+
+def test_batches_under_way_in_an_older_file_are_collected(path: Path) -> None:
+    """Summaries and questions used to have tables of their own; what waited there waits in the one pair of tables."""
+    db = Database(path)
+    migrations.apply(db, stop_before="m026_one_kind_of_batch")
+    db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for statement in (
+        """INSERT INTO conversations (id, namespace, name, created_at, updated_at, branch_id)
+        VALUES (1, '', 'a', 0, 0, 1)""",
+        "INSERT INTO branches (id, conversation_id, reason, created_at) VALUES (1, 1, 'start', 0)",
+        """INSERT INTO turns (id, conversation_id, branch_id, seq, role, plain, state, at, text, content)
+        VALUES (7, 1, 1, 1, 'user', 1, 'answered', 0, 'old', '[]')""",
+        "INSERT INTO preambles (id, hash, system, tools) VALUES (1, 'h', '', '')",
+        "INSERT INTO batches VALUES (1, 'api-1', 'done', 'claude-haiku-5-5', 300, 1, 4, 10.0, '')",
+        "INSERT INTO batches VALUES (2, NULL, 'submitting', 'claude-haiku-5-5', 500, 0, 1, 20.0, '')",
+        """INSERT INTO batch_items
+        VALUES ('s-1', 2, 1, 'claude-sonnet-5-5', 1, 1, NULL, '{"ids":[7],"digest":"d1"}')""",
+        "INSERT INTO bulk_batches VALUES (1, 'n', 'j', 'api-2', 'submitted', 3, 30.0)",
+        "INSERT INTO bulk_batches VALUES (2, 'n', 'j', 'api-1', 'done', 4, 35.0)",
+    ):
+        db.conn.execute(statement)
+    db.conn.execute("PRAGMA foreign_keys = OFF")
+    for position in (1, 0):
+        db.conn.execute(
+            "INSERT INTO bulk_items VALUES (?, 1, 1, ?, 9, 4, 5, '[7]', 'claude-sonnet-5-5')",
+            (f"q-{position}", position),
+        )
+    db.conn.commit()
+    db.conn.close()
+    with closing(SqliteStore(path)) as store:
+        summaries = store.read_batches(ReadBatches(kind="summary"))
+        questions = store.read_batches(ReadBatches(kind="question", namespace="n", job="j"))
+        assert [(one.batch, one.phase, one.size, one.at) for one in summaries] == [("", "submitting", 1, 20.0)]
+        assert Backlog(**summaries[0].terms) == Backlog(by="claude-haiku-5-5", limit=500, must_keep=False)
+        assert [(one.batch, one.phase, one.size, one.at) for one in questions] == [("api-2", "submitted", 3, 30.0)]
+        task = store.read_task(ReadTask(custom_id="s-1"))
+        assert task is not None
+        assert (task.conversation, task.model, task.task.upto, task.task.branch) == (1, "claude-sonnet-5-5", 1, 1)
+        assert [turn.id for turn in task.task.turns] == [7] and not task.intact  # the digest is none of theirs
+        assert [Question.of(item) for item in store.read_items(ReadItems(id=questions[0].id))] == [
+            Question(position=n, request=9, number=4, submission=5, turns=(7,)) for n in (0, 1)
+        ]
+        known = store.read_batches(ReadBatches(phases=("submitted", "done", "lost")))
+        assert [(one.batch, one.kind) for one in known] == [
+            ("api-1", "summary"),
+            ("api-2", "question"),
+            ("", "question"),
+        ]
 
 
 def test_two_processes_may_open_a_new_file_at_once(path: Path) -> None:

@@ -10,8 +10,8 @@ from sash.bulk.items import Item, Outcome, Step
 from sash.claude.adapter import AsyncClaude
 from sash.drive import Performer, drive_async
 from sash.errors import CallerError
-from sash.flows.bulk import Ready, collect, hand_in, make_ready, release
-from sash.flows.bulk_steps import HandIn, ReadHandIns
+from sash.flows.batches import Ready
+from sash.flows.bulk import collect, hand_in, make_ready, release, under_way
 from sash.flows.once import Submission
 
 if TYPE_CHECKING:
@@ -25,18 +25,15 @@ class HandedOver:
         self._job, self._client, self._tell = job, client, tell
         self._performer = Performer(job.store, AsyncClaude(client), job.clock)
 
-    def under_way(self) -> frozenset[int]:
+    async def under_way(self) -> frozenset[int]:
         """The positions of items that wait in a batch."""
-        return frozenset(item.position for batch in self._batches() for item in batch.items)
+        waiting: frozenset[int] = await self._drive(under_way(self._job.id, namespace=self._job.namespace))
+        return waiting
 
     async def collect(self) -> dict[int, Outcome]:
         """Settle what has ended; the outcomes of items that came to nothing, by position."""
         job = self._job
-        if not self._batches():
-            return {}
-        models = {item.model for batch in self._batches() for item in batch.items}
-        cards = {model: job.card_of(model) for model in models}
-        errors = await self._drive(collect(job.id, cards, namespace=job.namespace))
+        errors = await self._drive(collect(job.id, job.card_of, namespace=job.namespace))
         return {n: Outcome(position=n, id=job.items[n][1], error=error) for n, error in errors.items()}
 
     async def hand_in(self, items: Sequence[tuple[int, Item, str]], *, poll: float | None) -> dict[int, Outcome]:
@@ -55,11 +52,11 @@ class HandedOver:
             await self._drive(release(ready))
             raise
         await self._drive(hand_in(ready, namespace=self._job.namespace, job=self._job.id))
-        while poll is not None and (waiting := self.under_way()):
+        while poll is not None and (waiting := await self.under_way()):
             self._report(outcomes, len(waiting))
             await asyncio.sleep(poll)
             outcomes |= await self.collect()
-        self._report(outcomes, len(self.under_way()))
+        self._report(outcomes, len(await self.under_way()))
         return outcomes
 
     async def _ready(self, position: int, item: Item, name: str) -> Ready | None:
@@ -73,11 +70,6 @@ class HandedOver:
             flow = make_ready(chat._chat(settings.card), given, settings, job=job.id, position=position)
             made: Ready | None = await self._drive(flow)
             return made
-
-    def _batches(self) -> Sequence[HandIn]:
-        job = self._job
-        found: Sequence[HandIn] = job.store.read_hand_ins(ReadHandIns(namespace=job.namespace, job=job.id))
-        return found
 
     async def _drive(self, flow: Any) -> Any:
         return await drive_async(flow, self._performer)

@@ -127,14 +127,15 @@ class Bulk:
             client, owned = async_client(self._client), self._client is None
             try:
                 backlog = HandedOver(self, client, tell)
-                fresh = await backlog.collect()
-                waiting = [one for one in await asyncio.to_thread(self._waiting) if one[0] not in backlog.under_way()]
+                await backlog.collect()  # what came to nothing is asked again
+                under_way = await backlog.under_way()
+                waiting = [one for one in await asyncio.to_thread(self._waiting) if one[0] not in under_way]
                 if batch:
-                    fresh |= await backlog.hand_in(waiting, poll=poll if wait else None)
+                    fresh = await backlog.hand_in(waiting, poll=poll if wait else None)
                 else:
                     team = Workers(self.chat_of(client), self.token, lead=self.quote().shared > 0, tell=tell)
-                    fresh |= await team.ask(waiting, self.workers, total=len(self.items))
-                return await self._all(fresh, client, backlog.under_way())
+                    fresh = await team.ask(waiting, self.workers, total=len(self.items))
+                return await self._all(fresh, client, await backlog.under_way())
             finally:
                 if owned:
                     await client.close()

@@ -9,7 +9,7 @@ import click
 
 from sash.backlog import POLL, Summaries
 from sash.cli.common import DATABASE, dollars, namespace, print_json
-from sash.flows.batches import Submitted
+from sash.flows.backlog import Submitted
 from sash.flows.resting import Backlog, Collected
 
 _USUAL = Backlog()

@@ -1,19 +1,13 @@
-"""Steps for backlogs: which conversations rest, which batches are under way, and what each item is to become.
-
-A batch is recorded before it is handed in, item by item, so that a crash on either side of that loses nothing and
-nothing is applied twice.
-"""
+"""Steps for backlogs: which conversations rest, and what an item of a batch is to become a summary of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from sash.flows.steps import StoreStep
 from sash.flows.summary_steps import SummaryTask
-
-BatchPhase = Literal["submitting", "submitted", "done", "lost"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,27 +24,9 @@ class Resting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchRow:
-    """A batch of ours, as it is recorded."""
-
-    id: int
-    batch: str
-    """the API's id; "" while that is not known"""
-    phase: BatchPhase
-    by: str
-    """the model that summarises"""
-    limit: int
-    """tokens that a summary may have"""
-    must_keep: bool
-    items: int
-    at: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class BatchTask:
-    """An item that waits for its result."""
+    """A summary that is to be made of a conversation at rest."""
 
-    custom_id: str
     conversation: int
     model: str
     """of the conversation"""
@@ -71,55 +47,8 @@ class ReadResting(StoreStep[Sequence[Resting]]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeepBatch(StoreStep[BatchRow]):
-    """Record a batch that is about to be handed in. The custom id of each item is its task's token."""
+class ReadTask(StoreStep[BatchTask | None]):
+    """What an item of a batch is to become a summary of; None where it does not wait, or its conversation is gone."""
 
-    method: ClassVar[str] = "keep_batch"
-    by: str
-    limit: int
-    must_keep: bool
-    tasks: tuple[BatchTask, ...]
-    at: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class MarkBatch(StoreStep[None]):
-    """Record what became of a batch: its id once it is known, its phase. Done or lost, its items go."""
-
-    method: ClassVar[str] = "mark_batch"
-    id: int
-    phase: BatchPhase
-    batch: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadBatches(StoreStep[Sequence[BatchRow]]):
-    """Batches in these phases, oldest first."""
-
-    method: ClassVar[str] = "read_batches"
-    phases: tuple[BatchPhase, ...] = ("submitting", "submitted")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadItems(StoreStep[Sequence[str]]):
-    """The custom ids of a batch's items that still wait for their result."""
-
-    method: ClassVar[str] = "read_items"
-    id: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadItem(StoreStep[BatchTask | None]):
-    """One item with its turns; None where it does not wait any more, or its conversation is gone."""
-
-    method: ClassVar[str] = "read_item"
-    custom_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CloseItem(StoreStep[None]):
-    """An item waits no more."""
-
-    method: ClassVar[str] = "close_item"
+    method: ClassVar[str] = "read_task"
     custom_id: str

@@ -1,30 +1,35 @@
-"""Summaries by the Batches API: conversations at rest are handed in at half the price, and collected whenever.
+"""Message Batches, whatever their items are: recorded, handed in, looked for where that was cut off, used once.
 
-A batch is recorded item by item before it is sent, results are used once, and one whose conversation moved on is kept
-as rejected. A batch whose sending was cut off is looked for before anything is sent again.
+A batch is recorded item by item before it is sent. Where nobody knows whether it was made, it is looked for before
+anything is sent again: by its size, and by an id of ours among its results. What is surely not there is given back.
+What becomes of an item, its kind says (`Use`, `Free`): questions (`sash.flows.bulk`), summaries (`sash.flows.backlog`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
 from sash.errors import AccessDenied, RemoteError, Unavailable
-from sash.flows.backlog_steps import (
-    BatchRow,
-    BatchTask,
-    CloseItem,
+from sash.flows.batch_steps import (
+    Batch,
+    Item,
     KeepBatch,
+    Kind,
     MarkBatch,
+    NextResult,
+    OpenResults,
+    ReadBatch,
     ReadBatches,
-    ReadItem,
     ReadItems,
+    RecentBatches,
+    SubmitBatch,
 )
-from sash.flows.batch_steps import NextResult, OpenResults, ReadBatch, RecentBatches, SubmitBatch
-from sash.flows.resting import Backlog, Collected, Counters, body, due, judged, kept, resting, sizer
 from sash.flows.steps import Flow, Now
-from sash.flows.summary_jobs import later
-from sash.flows.summary_steps import FailSummary
-from sash.model.batches import MOST_BYTES, MOST_ITEMS, BatchItem, BatchResult
+from sash.model.batches import BatchItem, BatchResult, BatchState, Portion
+
+T = TypeVar("T")
 
 CLOCKS = 120.0
 """Seconds by which the API's clock may differ from ours; a batch not listed by then was never made."""
@@ -32,119 +37,170 @@ UNSURE = (None, 500, 502, 503, 504)
 """What leaves open whether a batch was made: no answer at all, or a fault in between."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submitted:
-    """What was handed in."""
+@dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """Why an item has no result."""
 
-    batches: tuple[str, ...] = ()
-    """the API's ids"""
-    conversations: int = 0
-    skipped: tuple[str, ...] = ()
-    """ids of conversations with a turn too large for one request"""
+    kind: str
+    """an error type of the API's, or one of ours"""
+    message: str
+
+
+NOT_HANDED_IN = Nothing(kind="not_handed_in", message="it was not handed in")
+
+
+Use = Callable[[Batch, Item, BatchResult], Flow[T]]
+"""What becomes of an item when its result has come: a reply, or the word that there is none."""
+Free = Callable[[Item, Nothing], Flow[T]]
+"""What becomes of an item when none will come: it is as if it had never been handed in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """An item that may be handed in."""
+
+    item: Item
+    request: BatchItem
+    betas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whose:
+    """What a batch is recorded as. `terms`: what its items have in common, as JSON values."""
+
+    kind: Kind
+    namespace: str = ""
+    job: str = ""
+    terms: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked(Generic[T]):
+    """What was found when batches were looked at."""
+
+    came: tuple[T, ...] = ()
+    """of items that are settled now"""
+    waiting: int = 0
+    """items of batches that have not ended"""
+    lost: int = 0
+    """batches that are not there any more, or never were"""
+
+    def __add__(self, other: Looked[T]) -> Looked[T]:
+        return Looked(came=self.came + other.came, waiting=self.waiting + other.waiting, lost=self.lost + other.lost)
 
 
 # ---- handing in -------------------------------------------------------------------------------------------
 
 
-def submit(backlog: Backlog, counters: Counters) -> Flow[Submitted]:
-    """Hand in what rests and no summary covers. Raises RemoteError; what surely was not sent is given back first."""
-    group = _Group()
+def hand_in(whose: Whose, free: Free[T], making: Iterable[Flow[Ready | None]]) -> Flow[list[str]]:
+    """Make items ready, and hand them in, in as few batches as can be; their ids. Raises RemoteError.
+
+    Whatever is raised, items that were made ready and not handed in are free again.
+    """
     sent: list[str] = []
-    conversations, skipped = 0, []
-    for one in (yield from resting(backlog)):
-        found = yield from due(backlog, one, counters)
-        skipped += [one.id] if found.skipped else []
-        if found.task is None:
-            continue
-        item = BatchItem(custom_id=found.task.custom_id, body=body(backlog, found.task.task))
-        if not group.takes(item):
-            sent.append((yield from _send(backlog, group)))
-            group = _Group()
-        group.add(found.task, item)
-        conversations += 1
-    if group.items:
-        sent.append((yield from _send(backlog, group)))
-    return Submitted(batches=tuple(sent), conversations=conversations, skipped=tuple(skipped))
+    portions: dict[tuple[str, ...], Portion[Ready]] = {}
+    try:
+        for make in making:
+            ready = yield from make
+            if ready is None:
+                continue
+            portion = portions.setdefault(ready.betas, Portion())
+            if not portion.takes(ready.request):
+                sent += [(yield from _send(whose, free, portion.emptied()))]
+            portion.add(ready.request, ready)
+        for portion in filter(len, portions.values()):
+            sent += [(yield from _send(whose, free, portion.emptied()))]
+    except GeneratorExit:
+        raise
+    except BaseException:  # Ctrl-C too
+        yield from release(free, [ready for portion in portions.values() for ready in portion.emptied()])
+        raise
+    return sent
 
 
-class _Group:
-    """What becomes one batch."""
-
-    def __init__(self) -> None:
-        self.tasks: list[BatchTask] = []
-        self.items: list[BatchItem] = []
-        self.bytes = 16  # around the list
-
-    def takes(self, item: BatchItem) -> bool:
-        """Whether one more fits."""
-        return not self.items or (len(self.items) < MOST_ITEMS and self.bytes + item.bytes <= MOST_BYTES)
-
-    def add(self, task: BatchTask, item: BatchItem) -> None:
-        """One more."""
-        self.tasks.append(task)
-        self.items.append(item)
-        self.bytes += item.bytes
+def release(free: Free[T], left: Iterable[Ready]) -> Flow[None]:
+    """What was made ready is not handed in after all."""
+    yield from _each(free, [ready.item for ready in left], NOT_HANDED_IN)
 
 
-def _send(backlog: Backlog, group: _Group) -> Flow[str]:
-    """Record the batch, hand it in, record its id. Raises RemoteError."""
+def _send(whose: Whose, free: Free[T], portion: Sequence[Ready]) -> Flow[str]:
+    """Record a batch, hand it in, record its id."""
     now = yield from Now()
-    row = yield from KeepBatch(
-        by=backlog.by, limit=backlog.limit, must_keep=backlog.must_keep, tasks=tuple(group.tasks), at=now
+    batch = yield from KeepBatch(
+        kind=whose.kind,
+        namespace=whose.namespace,
+        job=whose.job,
+        terms=whose.terms,
+        items=tuple(ready.item for ready in portion),
+        at=now,
     )
     try:
-        state = yield from SubmitBatch(items=tuple(group.items))
+        state = yield from SubmitBatch(items=tuple(ready.request for ready in portion), betas=portion[0].betas)
     except RemoteError as error:
         if not (isinstance(error, Unavailable) and error.status in UNSURE):
-            yield from _release(row, f"not handed in: {error.kind}")
+            yield from _lose(batch, free, Nothing(kind=str(error.kind), message=f"not handed in: {error.kind}"))
         raise
-    yield from MarkBatch(id=row.id, phase="submitted", batch=state.id)
+    yield from MarkBatch(id=batch.id, phase="submitted", batch=state.id)
     return state.id
 
 
 # ---- collecting -------------------------------------------------------------------------------------------
 
 
-def collect(counters: Counters) -> Flow[Collected]:
-    """Use the results of all batches that have ended. Raises RemoteError; what was used till then stays used."""
-    total = Collected()
-    for row in (yield from ReadBatches()):
-        total += yield from _collected(row, counters)
+def collect(under_way: ReadBatches, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
+    """Use the results of all these batches that have ended. Raises RemoteError; what was used till then stays used."""
+    total: Looked[T] = Looked()
+    for batch in (yield from under_way):
+        total = total + (yield from _collected(batch, use, free))
     return total
 
 
-def _collected(row: BatchRow, counters: Counters) -> Flow[Collected]:
-    if row.phase == "submitting":
-        found = yield from _looked_for(row)
+def _collected(batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
+    if not batch.batch:
+        found = yield from _looked_for(batch)
         if found is None:
-            return Collected(waiting=row.items)
+            return (yield from _waiting(batch))
         if not found:
-            return (yield from _gone(row, "it was never made"))
-        yield from MarkBatch(id=row.id, phase="submitted", batch=found)
-        row = replace(row, batch=found)
+            return (yield from _gone(batch, free, "it was never made"))
+        yield from MarkBatch(id=batch.id, phase="submitted", batch=found)
+        batch = replace(batch, batch=found)
     try:
-        state = yield from ReadBatch(id=row.batch)
+        state: BatchState | None = yield from ReadBatch(id=batch.batch)
     except AccessDenied as error:
         if error.status != 404:
             raise
-        return (yield from _gone(row, "it is not there any more"))
+        state = yield from _listed(batch)
+        if state is None and (yield from Now()) < batch.at + CLOCKS:
+            return (yield from _waiting(batch))  # made just now, and not to be seen everywhere yet
+    if state is None:
+        return (yield from _gone(batch, free, "it is not there any more"))
     if not state.ended:
-        return Collected(waiting=len((yield from ReadItems(id=row.id))))
+        return (yield from _waiting(batch))
     if not state.kept:
-        return (yield from _gone(row, "its results are not kept any more"))
-    return (yield from _used(row, counters))
+        return (yield from _gone(batch, free, "its results are not kept any more"))
+    return (yield from _used(batch, use, free))
 
 
-def _looked_for(row: BatchRow) -> Flow[str | None]:
+def _waiting(batch: Batch) -> Flow[Looked[T]]:
+    return Looked(waiting=len((yield from ReadItems(id=batch.id))))
+
+
+def _listed(batch: Batch) -> Flow[BatchState | None]:
+    """A batch that is not found by its id, as the workspace's list has it."""
+    listed = yield from RecentBatches(since=batch.at - CLOCKS)
+    return next((state for state in listed if state.id == batch.batch), None)
+
+
+def _looked_for(batch: Batch) -> Flow[str | None]:
     """The id of a batch whose sending was cut off; "" where it was never made, None while that is not known.
 
     What is listed tells how many items a batch has; whether they are ours, only its results tell.
     """
     now = yield from Now()
     known = {one.batch for one in (yield from ReadBatches(phases=("submitted", "done", "lost")))}
-    listed = yield from RecentBatches(since=row.at - CLOCKS)
-    candidates = [state for state in listed if state.id not in known and state.items == row.items]
-    ours = set((yield from ReadItems(id=row.id)))
+    listed = yield from RecentBatches(since=batch.at - CLOCKS)
+    candidates = [state for state in listed if state.id not in known and state.items == batch.size]
+    ours = {item.custom_id for item in (yield from ReadItems(id=batch.id))}
     for state in candidates:
         if state.ended and state.kept:
             handle = yield from OpenResults(id=state.id)
@@ -152,59 +208,37 @@ def _looked_for(row: BatchRow) -> Flow[str | None]:
             if first is not None and first.custom_id in ours:
                 return state.id
     undecided = any(not state.ended for state in candidates)
-    return None if undecided or now < row.at + CLOCKS else ""
+    return None if undecided or now < batch.at + CLOCKS else ""
 
 
-def _used(row: BatchRow, counters: Counters) -> Flow[Collected]:
-    total = Collected()
-    waiting = set((yield from ReadItems(id=row.id)))
-    handle = yield from OpenResults(id=row.batch)
+def _used(batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
+    came: list[T] = []
+    waiting = {item.custom_id: item for item in (yield from ReadItems(id=batch.id))}
+    handle = yield from OpenResults(id=batch.batch)
     while (result := (yield from NextResult(handle=handle))) is not None:
-        if result.custom_id in waiting:
-            waiting.discard(result.custom_id)
-            total += yield from _applied(row, result, counters)
-    for custom_id in waiting:
-        total += yield from _failed(custom_id, "no result", soon=True)
-    yield from MarkBatch(id=row.id, phase="done")
-    return total
+        item = waiting.pop(result.custom_id, None)
+        if item is not None:  # else it was used in an earlier try
+            came += [(yield from use(batch, item, result))]
+    came += yield from _each(free, waiting.values(), Nothing(kind="batch_lost", message="no result"))
+    yield from MarkBatch(id=batch.id, phase="done")
+    return Looked(came=tuple(came))
 
 
-def _applied(row: BatchRow, result: BatchResult, counters: Counters) -> Flow[Collected]:
-    if result.answer is None:
-        why = " ".join(filter(None, (result.ending, result.error)))
-        return (yield from _failed(result.custom_id, why, soon=result.may_pass_later))
-    item = yield from ReadItem(custom_id=result.custom_id)
-    if item is None:
-        return Collected()  # used by somebody else just now, or its conversation was deleted
-    terms = Backlog(by=row.by, limit=row.limit, must_keep=row.must_keep)
-    size = sizer(counters(item.model or row.by))
-    now = yield from Now()
-    return (yield from kept(judged(terms, item, result.answer, size, now, batch=row.batch)))
+def _gone(batch: Batch, free: Free[T], why: str) -> Flow[Looked[T]]:
+    came = yield from _lose(batch, free, Nothing(kind="batch_lost", message=why))
+    return Looked(came=tuple(came), lost=1)
 
 
-def _failed(custom_id: str, why: str, *, soon: bool) -> Flow[Collected]:
-    item = yield from ReadItem(custom_id=custom_id)
-    if item is None:
-        return Collected()
-    now = yield from Now()
-    yield from FailSummary(
-        conversation=item.conversation,
-        token=item.task.token,
-        error=f"batch item {why}",
-        retry_at=now if soon else later(now, item.task),
-        upto=item.task.upto,
-    )
-    yield from CloseItem(custom_id=custom_id)
-    return Collected(failed=1)
-
-
-def _gone(row: BatchRow, why: str) -> Flow[Collected]:
-    yield from _release(row, why)
-    return Collected(lost=1)
-
-
-def _release(row: BatchRow, why: str) -> Flow[None]:
+def _lose(batch: Batch, free: Free[T], why: Nothing) -> Flow[list[T]]:
     """Give all items of a batch back that never was, or is no more."""
-    for custom_id in (yield from ReadItems(id=row.id)):
-        yield from _failed(custom_id, why, soon=True)
-    yield from MarkBatch(id=row.id, phase="lost", error=why)
+    items = yield from ReadItems(id=batch.id)
+    came = yield from _each(free, items, why)
+    yield from MarkBatch(id=batch.id, phase="lost", error=why.message)
+    return came
+
+
+def _each(free: Free[T], items: Iterable[Item], why: Nothing) -> Flow[list[T]]:
+    came: list[T] = []
+    for item in items:
+        came += [(yield from free(item, why))]
+    return came

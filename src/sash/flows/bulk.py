@@ -1,34 +1,28 @@
 """Questions asked as a batch: each recorded as a request of its conversation, handed in together, settled one by one.
 
-A request that is about to be handed in is in the record with its turn, so a crash anywhere loses nothing: a batch whose
-id was never heard of is looked for, and what it did not hold is pending again. A result is used once.
+Thin above `sash.flows.batches`: a question is in the record with its turn before it is handed in, so a crash anywhere
+loses nothing; what a batch did not hold is pending again. A result is used once.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sash.errors import CallerError, ConversationBusy, RemoteError, RequestRejected, Unavailable
-from sash.flows.batch_steps import NextResult, OpenResults, ReadBatch, RecentBatches, SubmitBatch
-from sash.flows.bulk_steps import (
-    CloseHandedIn,
-    HandedIn,
-    HandIn,
-    KeepHandIn,
-    KnownBatches,
-    MarkHandIn,
-    ReadHandIns,
-)
+from sash.flows import batches
+from sash.flows.batch_steps import Batch, CloseItem, Item, ReadBatches, ReadItems
+from sash.flows.batches import Nothing, Ready, Whose
 from sash.flows.once import Submission
 from sash.flows.prepare import prepare
 from sash.flows.send import begin, fit, state_of
 from sash.flows.steps import Claim, FailRequest, FinishRequest, Flow, Now, SettleClaim
 from sash.flows.talk import Chat
 from sash.model.answers import Answer
-from sash.model.batches import BatchItem, BatchResult, BatchState, portions
+from sash.model.batches import BatchItem, BatchResult
 from sash.model.bill import bill
 from sash.model.blocks import dumps
 from sash.model.cards import ModelCard
@@ -38,17 +32,40 @@ from sash.planning.plan import Settings
 
 LEASE = 30 * 3_600.0
 """Seconds for which an item is claimed: a batch takes 24 hours at most ("Batch processing")."""
-SKEW = 60.0
-"""Seconds by which this clock may be ahead of the API's."""
+
+Came = tuple[int, RemoteError | None]
+"""The position of a question that was settled, and what came in the place of its reply."""
+Cards = Callable[[str], ModelCard]
+"""The card of a model that a question was asked of."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ready:
-    """A request that is recorded and may be handed in."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is recorded of a question that waits for its reply."""
 
-    handed: HandedIn
-    item: BatchItem
-    betas: tuple[str, ...]
+    position: int
+    """of the item in its job"""
+    request: int
+    number: int
+    submission: int
+    turns: tuple[int, ...]
+    """ids of the turns that a reply settles"""
+
+    @classmethod
+    def of(cls, item: Item) -> Question:
+        """From the record."""
+        return cls(**{**item.facts, "turns": tuple(item.facts["turns"])})
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the record."""
+        return {
+            "position": self.position,
+            "request": self.request,
+            "number": self.number,
+            "submission": self.submission,
+            "turns": list(self.turns),
+        }
 
 
 def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, position: int) -> Flow[Ready | None]:
@@ -70,126 +87,76 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
     chat = replace(chat, submission=claimed.submission, endpoint=False)
     try:
         prepared = yield from prepare(chat, () if claimed.state == "pending" else given.drafts, settings)
-        item = BatchItem(custom_id="checked", body=prepared.plan.body)
+        body = prepared.plan.body
+        request = BatchItem(custom_id="checked", body=body)
     except CallerError:
         yield from SettleClaim(submission=claimed.submission)
         raise
     begun = yield from begin(chat, prepared, settings)
-    handed = HandedIn(
-        custom_id=f"{_digest(job)}-{begun.request}",
-        conversation=chat.conversation,
+    question = Question(
         position=position,
         request=begun.request,
         number=begun.number,
         submission=claimed.submission,
         turns=(*prepared.pending, *(turn.id for turn in begun.turns)),
-        model=settings.model,
     )
-    return Ready(handed=handed, item=replace(item, custom_id=handed.custom_id), betas=prepared.plan.sent.betas)
+    name = f"{_digest(f'{job} {dumps(body)}')}-{begun.request}"
+    item = Item(custom_id=name, conversation=chat.conversation, model=settings.model, facts=question.facts)
+    return Ready(item=item, request=replace(request, custom_id=name), betas=prepared.plan.sent.betas)
 
 
-def hand_in(ready: Sequence[Ready], *, namespace: str, job: str) -> Flow[int]:
-    """Hand in what is ready, in as few batches as can be; how many those were. What is not taken is pending again."""
-    count = 0
-    left = {one.item.custom_id: one for one in ready}
-    try:
-        for betas in dict.fromkeys(one.betas for one in ready):
-            for portion in portions(one.item for one in ready if one.betas == betas):
-                items = tuple(left.pop(item.custom_id).handed for item in portion)
-                yield from _submit(portion, items, betas, namespace=namespace, job=job)
-                count += 1
-    except GeneratorExit:
-        raise
-    except BaseException:  # Ctrl-C too: what was not handed in is not claimed any longer
-        yield from release(tuple(left.values()))
-        raise
-    return count
+def hand_in(ready: Iterable[Ready], *, namespace: str, job: str) -> Flow[list[str]]:
+    """Hand in what is ready, in as few batches as can be; their ids. What is not taken is pending again."""
+    return (yield from batches.hand_in(Whose(kind="question", namespace=namespace, job=job), _free, map(_made, ready)))
 
 
-def release(ready: Sequence[Ready]) -> Flow[None]:
+def release(ready: Iterable[Ready]) -> Flow[None]:
     """What was made ready is not handed in after all: its turns are pending."""
-    for one in ready:
-        yield from _fail(one.handed, "not_handed_in", "it was not handed in")
+    yield from batches.release(_free, ready)
 
 
-def _submit(
-    portion: Sequence[BatchItem], items: tuple[HandedIn, ...], betas: tuple[str, ...], *, namespace: str, job: str
-) -> Flow[None]:
-    now = yield from Now()
-    key = yield from KeepHandIn(namespace=namespace, job=job, items=items, at=now)
-    try:
-        state = yield from SubmitBatch(items=portion, betas=betas)
-    except RemoteError as failed:
-        if failed.facts.get("status") is not None:  # else it may have been made all the same: it is looked for later
-            yield from _give_up(key, items, f"{type(failed).__name__}: {failed.facts.get('kind')}")
-        raise
-    yield from MarkHandIn(id=key, phase="submitted", batch=state.id)
-
-
-def collect(job: str, cards: Mapping[str, ModelCard], *, namespace: str) -> Flow[dict[int, RemoteError]]:
+def collect(job: str, card_of: Cards, *, namespace: str) -> Flow[dict[int, RemoteError]]:
     """Settle all batches of a job that have ended; errors by the position of their items."""
-    errors: dict[int, RemoteError] = {}
-    for batch in (yield from ReadHandIns(namespace=namespace, job=job)):
-        found = yield from _found(batch)
-        if found is None:
-            yield from _give_up(batch.id, batch.items, "Unavailable: batch_lost")
-            continue
-        state = yield from ReadBatch(id=found)
-        if state.ended:
-            errors |= yield from _settled(batch, found, cards)
-    return errors
+    mine = ReadBatches(kind="question", namespace=namespace, job=job)
+    looked = yield from batches.collect(mine, partial(_use, card_of), _free)
+    return {position: error for position, error in looked.came if error is not None}
 
 
-def _found(batch: HandIn) -> Flow[str | None]:
-    """The API's id of a batch: as recorded; else of the one that was made then and nobody knows of."""
-    if batch.batch:
-        return batch.batch
-    known = yield from KnownBatches()
-    recent: Sequence[BatchState] = yield from RecentBatches(since=batch.at - SKEW)
-    ours = [state.id for state in recent if state.id not in known and state.items == batch.size]
-    if not ours:
-        return None
-    yield from MarkHandIn(id=batch.id, phase="submitted", batch=ours[-1])
-    return ours[-1]
+def under_way(job: str, *, namespace: str) -> Flow[frozenset[int]]:
+    """The positions of a job's items that wait in a batch."""
+    waiting: set[int] = set()
+    for batch in (yield from ReadBatches(kind="question", namespace=namespace, job=job)):
+        items = yield from ReadItems(id=batch.id)
+        waiting.update(Question.of(item).position for item in items)
+    return frozenset(waiting)
 
 
-def _settled(batch: HandIn, found: str, cards: Mapping[str, ModelCard]) -> Flow[dict[int, RemoteError]]:
-    """Use every result once; what has none is pending again."""
-    waiting = {item.custom_id: item for item in batch.items}
-    errors: dict[int, RemoteError] = {}
-    handle = yield from OpenResults(id=found)
-    while (result := (yield from NextResult(handle=handle))) is not None:
-        item = waiting.pop(result.custom_id, None)
-        if item is None:
-            continue  # settled in an earlier try
-        failed = yield from _use(item, result, cards[item.model])
-        if failed is not None:
-            errors[item.position] = failed
-    for item in waiting.values():
-        errors[item.position] = yield from _fail(item, "batch_lost", "the batch has no result for it")
-    yield from MarkHandIn(id=batch.id, phase="done")
-    return errors
+def _made(ready: Ready) -> Flow[Ready | None]:
+    yield from ()
+    return ready
 
 
-def _use(item: HandedIn, result: BatchResult, card: ModelCard) -> Flow[RemoteError | None]:
+def _use(card_of: Cards, batch: Batch, item: Item, result: BatchResult) -> Flow[Came]:  # noqa: ARG001 - as of any kind
     if result.answer is not None:
-        yield from _finish(item, result.answer, card)
-        return None
+        return (yield from _finish(item, result.answer, card_of(item.model)))
+    refused = result.ending == "errored" and not result.may_pass_later
     kind = result.error or result.ending
-    return (yield from _fail(item, kind, result.message or f"the item {result.ending}", result=result))
+    why = Nothing(kind=kind, message=result.message or f"the item {result.ending}")
+    return (yield from _fail(item, why, refused=refused))
 
 
-def _finish(item: HandedIn, answer: Answer, card: ModelCard) -> Flow[None]:
+def _finish(item: Item, answer: Answer, card: ModelCard) -> Flow[Came]:
     """Record a reply, at half the price."""
+    question = Question.of(item)
     answer, _ = fit(answer, ())
     blocks = answer.blocks
     state = state_of(answer)
     now = yield from Now()
     yield from FinishRequest(
-        request=item.request,
+        request=question.request,
         reply=Draft(role="assistant", content=dumps(blocks)) if blocks else None,
         state=state,
-        settle=item.turns,
+        settle=question.turns,
         settled="withdrawn" if state == "withdrawn" else "answered",
         usage=Usage.of_prompt(answer.usage),
         usage_json=answer.usage,
@@ -201,36 +168,35 @@ def _finish(item: HandedIn, answer: Answer, card: ModelCard) -> Flow[None]:
         model=item.model,
         extra=answer.extra,
     )
-    yield from SettleClaim(submission=item.submission, numbers=(item.number,))
-    yield from CloseHandedIn(custom_id=item.custom_id)
+    yield from SettleClaim(submission=question.submission, numbers=(question.number,))
+    yield from CloseItem(custom_id=item.custom_id)
+    return question.position, None
 
 
-def _fail(item: HandedIn, kind: str, message: str, *, result: BatchResult | None = None) -> Flow[RemoteError]:
+def _free(item: Item, why: Nothing) -> Flow[Came]:
+    return (yield from _fail(item, why, refused=False))
+
+
+def _fail(item: Item, why: Nothing, *, refused: bool) -> Flow[Came]:
     """Record that no reply came: a refused request takes its turn along, any other is pending again."""
-    refused = result is not None and result.ending == "errored" and not result.may_pass_later
+    question = Question.of(item)
     now = yield from Now()
     error = RequestRejected if refused else Unavailable
     yield from FailRequest(
-        request=item.request,
-        withdraw=item.turns if refused else (),
-        error=f"{error.__name__}: {kind}",
+        request=question.request,
+        withdraw=question.turns if refused else (),
+        error=f"{error.__name__}: {why.kind}",
         request_id=None,
         at=now,
     )
-    yield from SettleClaim(submission=item.submission)
-    yield from CloseHandedIn(custom_id=item.custom_id)
+    yield from SettleClaim(submission=question.submission)
+    yield from CloseItem(custom_id=item.custom_id)
     remedy = "mend the question" if refused else "run the job again"
-    facts: dict[str, Any] = {"status": None, "kind": kind, "request_id": None, "number": item.number}
-    facts |= {"turn": next(iter(item.turns[-1:]), None), "state": "withdrawn" if refused else "pending"}
-    return error(f"no reply came of the batch ({kind}): {message}; {remedy}", retry_after=None, **facts)
+    facts: dict[str, Any] = {"status": None, "kind": why.kind, "request_id": None, "number": question.number}
+    facts |= {"turn": next(iter(question.turns[-1:]), None), "state": "withdrawn" if refused else "pending"}
+    message = f"no reply came of the batch ({why.kind}): {why.message}; {remedy}"
+    return question.position, error(message, retry_after=None, **facts)
 
 
-def _give_up(key: int, items: Sequence[HandedIn], error: str) -> Flow[None]:
-    """A batch that was never made: its requests failed, its turns are pending again."""
-    for item in items:
-        yield from _fail(item, error.partition(": ")[2], "the batch was not made")
-    yield from MarkHandIn(id=key, phase="lost")
-
-
-def _digest(job: str) -> str:
-    return hashlib.sha256(job.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,11 +1,12 @@
 """Conversations at rest: which of their turns want a summary, what is asked, and what becomes of the answer.
 
-The same for a batch (`batches`) and for requests made at once: only the price differs. Pure but for the steps that
+The same for a batch (`backlog`) and for requests made at once: only the price differs. Pure but for the steps that
 `at_once` yields.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from sash.model.answers import Answer
 from sash.model.bill import bill
 from sash.model.blocks import dumps, text_block
 from sash.model.cards import card as card_of
+from sash.model.summaries import Summary
 from sash.model.turns import Turn, by_exchange, spoken
 from sash.model.usage import Usage
 from sash.summaries import PROMPT_VERSION, ask, facts_of, judge, render, split
@@ -109,7 +111,7 @@ def due(backlog: Backlog, one: Resting, counters: Counters) -> Flow[Due]:
     task = yield from BeginSummary(conversation=one.conversation, upto=piece[-1].seq, at=now, until=now + LEASE)
     if task is None:
         return Due()
-    return Due(task=BatchTask(custom_id=task.token, conversation=one.conversation, model=one.model, task=task))
+    return Due(task=BatchTask(conversation=one.conversation, model=one.model, task=task))
 
 
 def leaving(backlog: Backlog, turns: Sequence[Turn], size: Callable[[str], int]) -> tuple[Turn, ...] | None:
@@ -141,6 +143,14 @@ def body(backlog: Backlog, task: SummaryTask) -> dict[str, Any]:
     """The request for a summary of what is left of the previous one and of the turns."""
     asked = ask(task.parent.text if task.parent else "", task.turns, backlog.limit)
     return asking(card_of(backlog.by), asked.system, asked.content, backlog.limit)
+
+
+def digest(turns: Sequence[Turn], parent: Summary | None) -> str:
+    """What turns and the summary before them say, in 32 hex digits: redaction takes words out of both."""
+    said = hashlib.sha256(f"{parent.id} {parent.text}".encode() if parent else b"")
+    for turn in turns:
+        said.update(f"{turn.id} {len(turn.content)} {turn.content}".encode())
+    return said.hexdigest()[:32]
 
 
 def judged(
@@ -182,7 +192,7 @@ def judged(
         report={**report, **({"batch": batch} if batch else {}), **({} if item.intact else {"reason": CHANGED})},
         at=now,
         retry_at=0.0 if verdict.ok or not item.intact else later(now, task),
-        item=item.custom_id if batch else "",
+        item=task.token if batch else "",
     )
 
 

@@ -7,9 +7,9 @@ that there is none and why; only replies are paid for, at half the price.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from sash.errors import InvalidOption
 from sash.model.answers import Answer
@@ -17,9 +17,12 @@ from sash.model.blocks import dumps
 
 MOST_ITEMS = 100_000
 MOST_BYTES = 256 * 1024 * 1024
+AROUND = 16
+"""Bytes around the list of items."""
 _CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _BARRED = ("stream", "speed", "thread")
 
+T = TypeVar("T")
 Ending = Literal["succeeded", "errored", "canceled", "expired"]
 
 
@@ -94,23 +97,33 @@ class BatchResult:
         )
 
 
-def portions(
-    items: Iterable[BatchItem], *, most_items: int = MOST_ITEMS, most_bytes: int = MOST_BYTES
-) -> Iterator[tuple[BatchItem, ...]]:
-    """The items in as few batches as their order and the limits allow. Raises InvalidOption for one that fits none."""
-    portion: list[BatchItem] = []
-    size = 16  # around the list
-    for item in items:
-        if item.bytes + 16 > most_bytes:
+class Portion(Generic[T]):
+    """Items on their way into one batch, each with what belongs to it."""
+
+    def __init__(self, *, most_items: int = MOST_ITEMS, most_bytes: int = MOST_BYTES) -> None:
+        self._most_items, self._most_bytes = most_items, most_bytes
+        self._held: list[T] = []
+        self._bytes = AROUND
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def takes(self, item: BatchItem) -> bool:
+        """Whether one more fits. Raises InvalidOption for one that fits no batch."""
+        if item.bytes + AROUND > self._most_bytes:
             raise InvalidOption(
-                f"request {item.custom_id!r} has {item.bytes:,} bytes; a whole batch may have {most_bytes:,}",
+                f"request {item.custom_id!r} has {item.bytes:,} bytes; a whole batch may have {self._most_bytes:,}",
                 option="body",
                 value=item.custom_id,
             )
-        if portion and (len(portion) >= most_items or size + item.bytes > most_bytes):
-            yield tuple(portion)
-            portion, size = [], 16
-        portion.append(item)
-        size += item.bytes
-    if portion:
-        yield tuple(portion)
+        return not self or (len(self) < self._most_items and self._bytes + item.bytes <= self._most_bytes)
+
+    def add(self, item: BatchItem, what: T) -> None:
+        """One more, for which `takes` has said yes."""
+        self._held.append(what)
+        self._bytes += item.bytes
+
+    def emptied(self) -> list[T]:
+        """What it holds; it holds nothing from then on."""
+        held, self._held, self._bytes = self._held, [], AROUND
+        return held

@@ -21,7 +21,7 @@ from typing import Any
 from sash.errors import ConversationClosed, ForeignDatabase, NewerSchema, StoreUnavailable
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
-SCHEMA = 25
+SCHEMA = 26
 """How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0

@@ -126,7 +126,6 @@ _STATEMENTS = (
     "DELETE FROM mends WHERE turn_id IN {turns}",
     "DELETE FROM tool_results WHERE conversation_id = :key OR turn_id IN {turns}",
     "DELETE FROM pins WHERE conversation_id = :key OR turn_id IN {turns}",
-    "DELETE FROM bulk_items WHERE conversation_id = :key",
     "DELETE FROM batch_items WHERE conversation_id = :key OR parent_id IN {summaries}",
     "DELETE FROM submissions WHERE conversation_id = :key",
     "UPDATE submissions SET turn_id = NULL WHERE turn_id IN {turns}",

@@ -373,6 +373,13 @@ def m025_mends(db: Database) -> None:
     db.execute("CREATE INDEX mends_turn ON mends (turn_id, id)")
 
 
+@migrations()
+def m026_one_kind_of_batch(db: Database) -> None:
+    """Batches of questions and of summaries in one pair of tables; what each kind needs beside that as JSON."""
+    for statement in _ONE_KIND_OF_BATCH:
+        db.execute(statement)
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,
@@ -710,6 +717,53 @@ _BULK = (
     "CREATE INDEX bulk_items_batch ON bulk_items (batch_id)",
     "CREATE INDEX bulk_items_request ON bulk_items (request_id)",
     "CREATE INDEX bulk_items_conversation ON bulk_items (conversation_id)",
+)
+
+_ONE_KIND_OF_BATCH = (
+    "DROP INDEX batch_items_batch",
+    "DROP INDEX batch_items_conversation",
+    "ALTER TABLE batches RENAME TO summary_batches",
+    "ALTER TABLE batch_items RENAME TO summary_items",
+    """CREATE TABLE batches (
+        id INTEGER PRIMARY KEY,
+        api_id TEXT UNIQUE,
+        phase TEXT NOT NULL CHECK (phase IN ('submitting', 'submitted', 'done', 'lost')),
+        kind TEXT NOT NULL CHECK (kind IN ('question', 'summary')),
+        namespace TEXT NOT NULL,
+        job TEXT NOT NULL,
+        terms TEXT NOT NULL,
+        items INTEGER NOT NULL,
+        at REAL NOT NULL,
+        error TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE batch_items (
+        custom_id TEXT NOT NULL UNIQUE,
+        batch_id INTEGER NOT NULL REFERENCES batches (id),
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        model TEXT NOT NULL,
+        branch_id INTEGER REFERENCES branches (id) ON DELETE CASCADE,
+        parent_id INTEGER REFERENCES summaries (id) ON DELETE CASCADE,
+        facts TEXT NOT NULL
+    ) STRICT""",
+    """INSERT INTO batches SELECT id, api_id, phase, 'summary', '', '', json_object('by', model, 'limit', limit_tokens,
+        'must_keep', json(iif(must_keep, 'true', 'false'))), items, at, error FROM summary_batches""",
+    """INSERT INTO batch_items SELECT custom_id, batch_id, conversation_id, model, branch_id, parent_id,
+        json_object('upto', upto_seq, 'ids', json_extract(turns, '$.ids'), 'digest', json_extract(turns, '$.digest'))
+        FROM summary_items ORDER BY rowid""",
+    # numbered behind those of summaries; one that was taken for another's batch keeps no id of the API's
+    """INSERT INTO batches SELECT id + (SELECT coalesce(max(id), 0) FROM summary_batches),
+        iif(api_id IN (SELECT api_id FROM summary_batches WHERE api_id IS NOT NULL), NULL, api_id),
+        phase, 'question', namespace, job, '{}', size, at, '' FROM bulk_batches""",
+    """INSERT INTO batch_items SELECT custom_id, batch_id + (SELECT coalesce(max(id), 0) FROM summary_batches),
+        conversation_id, model, NULL, NULL, json_object('position', position, 'request', request_id, 'number', number,
+        'submission', submission_id, 'turns', json(turns)) FROM bulk_items ORDER BY batch_id, position""",
+    "DROP TABLE summary_items",
+    "DROP TABLE summary_batches",
+    "DROP TABLE bulk_items",
+    "DROP TABLE bulk_batches",
+    "CREATE INDEX batches_job ON batches (kind, namespace, job)",
+    "CREATE INDEX batch_items_batch ON batch_items (batch_id)",
+    "CREATE INDEX batch_items_conversation ON batch_items (conversation_id)",
 )
 
 _SUMS = "sum({0}fresh + {0}read + {0}write_5m + {0}write_1h)"

@@ -28,7 +28,7 @@ from sash.planning.rules import has_thinking
 from sash.stores import attachments, blobs, mends, rows, submissions
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
-from sash.stores.bulk import BulkBatches
+from sash.stores.batches import Batches
 from sash.stores.connection import Connection
 from sash.stores.deletion import Deletions
 from sash.stores.forgetting import Forgetting
@@ -47,7 +47,7 @@ _EPOCH = (
 )
 
 
-class SqliteStore(BulkBatches, Healths, Reports, Searches, Summaries, Backlog, Forgetting, Deletions):
+class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forgetting, Deletions):
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads.

@@ -1,0 +1,104 @@
+"""Batches under way in the SQLite store, and the items they wait for, of whatever kind. It knows no API."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from sash.flows.batch_steps import Batch, CloseItem, Item, KeepBatch, MarkBatch, ReadBatches, ReadItems
+from sash.model.blocks import dumps
+from sash.stores import rows
+from sash.stores.connection import Connection
+
+
+class Batches:
+    """The part of the SQLite store that batches are recorded in before they are handed in."""
+
+    _connection: Connection
+
+    def keep_batch(self, step: KeepBatch) -> Batch:
+        """Record it with its items, before anything is sent."""
+        columns = {
+            "kind": step.kind,
+            "namespace": step.namespace,
+            "job": step.job,
+            "terms": dumps(dict(step.terms)),
+            "phase": "submitting",
+            "items": len(step.items),
+            "at": step.at,
+            "error": "",
+        }
+        with self._connection.writing() as db:
+            key = rows.insert(db, "batches", columns)
+            for item in step.items:
+                rows.insert(db, "batch_items", _columns(item, key))
+            return _batch(db.execute("SELECT * FROM batches WHERE id = ?", (key,)).fetchone())
+
+    def mark_batch(self, step: MarkBatch) -> None:
+        """Its phase, and its id where that is new."""
+        with self._connection.writing() as db:
+            db.execute(
+                "UPDATE batches SET phase = ?, api_id = coalesce(nullif(?, ''), api_id), error = ? WHERE id = ?",
+                (step.phase, step.batch, step.error, step.id),
+            )
+            if step.phase in ("done", "lost"):
+                db.execute("DELETE FROM batch_items WHERE batch_id = ?", (step.id,))
+
+    def read_batches(self, step: ReadBatches) -> Sequence[Batch]:
+        """In the order in which they were handed in."""
+        with self._connection.reading() as db:
+            found = db.execute(
+                "SELECT * FROM batches WHERE phase IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR kind = ?2) "
+                "AND (?3 IS NULL OR namespace = ?3) AND (?4 IS NULL OR job = ?4) ORDER BY id",
+                (dumps(list(step.phases)), step.kind, step.namespace, step.job),
+            )
+            return [_batch(row) for row in found.fetchall()]
+
+    def read_items(self, step: ReadItems) -> Sequence[Item]:
+        """Those without a result."""
+        with self._connection.reading() as db:
+            found = db.execute("SELECT * FROM batch_items WHERE batch_id = ? ORDER BY rowid", (step.id,))
+            return [_item(row) for row in found.fetchall()]
+
+    def close_item(self, step: CloseItem) -> None:
+        """Whatever came of it."""
+        with self._connection.writing() as db:
+            db.execute("DELETE FROM batch_items WHERE custom_id = ?", (step.custom_id,))
+
+
+def _columns(item: Item, batch: int) -> dict[str, object]:
+    return {
+        "custom_id": item.custom_id,
+        "batch_id": batch,
+        "conversation_id": item.conversation,
+        "model": item.model,
+        "branch_id": item.branch,
+        "parent_id": item.parent,
+        "facts": dumps(dict(item.facts)),
+    }
+
+
+def _item(row: sqlite3.Row) -> Item:
+    return Item(
+        custom_id=row["custom_id"],
+        conversation=row["conversation_id"],
+        model=row["model"],
+        facts=json.loads(row["facts"]),
+        branch=row["branch_id"],
+        parent=row["parent_id"],
+    )
+
+
+def _batch(row: sqlite3.Row) -> Batch:
+    return Batch(
+        id=row["id"],
+        batch=row["api_id"] or "",
+        phase=row["phase"],
+        kind=row["kind"],
+        namespace=row["namespace"],
+        job=row["job"],
+        terms=json.loads(row["terms"]),
+        size=row["items"],
+        at=row["at"],
+    )
