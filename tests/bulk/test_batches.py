@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sash import Conversation, MemoryStore
 from sash.bulk import Bulk, Step
+from sash.bulk.batches import HandedOver
 from sash.errors import InvalidOption, RequestRejected, Unavailable
 from sash.flows.batch_steps import ReadBatches
 from sash.flows.batches import CLOCKS
@@ -95,6 +96,24 @@ def test_items_that_fail_say_so_and_are_asked_again(sim: Simulator) -> None:
             with Conversation(bulk.store, id=outcome.id, create=False) as chat:
                 states.append([turn.state for turn in chat.history()])
     assert sorted(states) == sorted([["answered"] * 2] * 5 + [["withdrawn", "answered", "answered"]])
+
+
+def test_an_item_without_a_reply_says_how_it_ended(path: Path) -> None:
+    """An error by the API's type, one that was cancelled by that word; both are asked again."""
+    sim = Simulator(batch_rules=BatchRules(begins_after=0, seconds_per_request=60))
+    sim.faults.fail_next(ServerError(), path=ITEMS)
+    with job(sim, QUESTIONS[:3], store=path) as bulk:
+        bulk.run(batch=True, wait=False)
+        sim.clock.advance(61)
+        client = sim.client()
+        (made,) = client.messages.batches.list()
+        client.messages.batches.cancel(made.id)
+        sim.clock.advance(3_600)
+        client.messages.batches.retrieve(made.id)
+        outcomes = asyncio.run(HandedOver(bulk, bulk._client, lambda _: None).collect())
+        kinds = {getattr(outcome.error, "kind", None) for outcome in outcomes.values()}
+        assert kinds == {"api_error", "canceled"}
+        assert all(isinstance(outcome.error, Unavailable) for outcome in outcomes.values())
 
 
 def test_a_batch_that_was_refused_leaves_all_pending(sim: Simulator) -> None:

@@ -338,3 +338,15 @@ def test_a_deleted_conversation_is_gone_and_its_cost_is_not(record: Recorder, st
     assert store.usage(by=()) == spent
     assert store.delete("b").turns == 4
     assert store.search("roof") == []
+
+
+@pytest.mark.parametrize(("seq", "known"), [(0, None), (1, 1), (2, 1), (3, 2), (4, 2)])
+def test_a_branch_reads_the_newest_request_all_of_whose_turns_it_shares(
+    record: Recorder, seq: int, known: int | None
+) -> None:
+    """Up to and with the last turn that was sent; what was asked further on is none of its own."""
+    for words in ("one", "two"):
+        record.say(words)
+    record.branch(seq)
+    last = record.window().last
+    assert (last.sent.last if last else None) == (None if known is None else 2 * known - 1)

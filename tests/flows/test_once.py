@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,15 @@ def test_the_same_token_gets_the_first_reply(talk: Talk, sim: Simulator) -> None
     assert "submitted before" in again.notes[0]
     assert len(sim.messages) == 1
     assert said(chat) == ["Book the boat."]
+
+
+def test_a_repeated_reply_tells_what_the_first_one_took(talk: Talk) -> None:
+    """Usage, cost, latency, stop reason and number are those of the request that was made."""
+    chat = talk(clock=map(float, count(1_800_000_000)).__next__)  # a second passes between two looks
+    first, again = chat.send("Book the boat.", token="order-1"), chat.send("Book the boat.", token="order-1")
+    assert first.usage.prompt and first.usage.output and first.latency and first.cost
+    for fact in ("usage", "cost", "latency", "stop_reason", "number"):
+        assert getattr(again, fact) == getattr(first, fact), fact
 
 
 def test_other_tokens_and_other_conversations_are_other_submissions(talk: Talk, sim: Simulator) -> None:

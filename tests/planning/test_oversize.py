@@ -40,3 +40,11 @@ def test_a_bound_decides_only_where_nobody_could_count(saved: list[int], rest: i
     estimated, bounded = chosen(saves, size, limit, False), chosen(saves, size, limit, True)
     assert bounded[: len(estimated)] == estimated
     assert estimated == [] or size.tokens > limit
+
+
+@given(st.integers(1, 1_000), st.integers(1, 1_000), st.integers(0, 1_000))
+def test_a_result_that_is_just_enough_goes_rather_than_a_larger_one(needed: int, more: int, limit: int) -> None:
+    """Exactly to the limit is within it."""
+    saves = {"just": Size(tokens=needed, upper=needed), "more": Size(tokens=needed + more, upper=needed + more)}
+    size = Size(tokens=limit + needed, upper=limit + needed)
+    assert chosen(saves, size, limit, False) == ["just"]
