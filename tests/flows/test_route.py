@@ -12,16 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation, MemoryStore
-from sash.errors import AccessDenied, BudgetExceeded, InvalidOption, RequestRejected, Unavailable, UnknownModel
+from sash.errors import (
+    AccessDenied,
+    BudgetExceeded,
+    InvalidOption,
+    ReplyInterrupted,
+    RequestRejected,
+    Unavailable,
+    UnknownModel,
+)
 from sash.flows.steps import ReadHead
 from sash.limits import Ceiling
 from sash.planning.routing import Asked, Fallback, Option, Router, Rule
 from sash.simulator import (
     BillingError,
     ConnectionLost,
+    CutStream,
     Overloaded,
     PromptTooLong,
     RateLimited,
+    Refusal,
     Reply,
     ServerError,
     Simulator,
@@ -413,3 +423,58 @@ def test_whatever_fails_the_record_stays_legal_and_rebuilt(events: list[tuple[in
 def _head(chat: Conversation) -> Any:
 
     return ReadHead(conversation=chat._chat().conversation)
+
+
+def test_a_refusal_goes_to_the_fallback(talk: Talk, sim: Simulator) -> None:
+    """The next model is asked the same; both are paid for, the refused question is out of view, the notes say so."""
+    chat = talk(model=HOME, fallback=[OTHER])
+    sim.fail_next(Refusal(partial="I"))
+    sim.script(["-", "In the harbour."])
+    reply = chat.send("Where is crate 9?")
+    assert (reply.text, reply.refused, asked_models(sim)) == ("In the harbour.", False, [HOME, OTHER])
+    assert reply.cost == pytest.approx(sum(attempt.cost for attempt in sim.messages))
+    assert f"{HOME} refused to answer" in reply.notes
+    assert [turn.state for turn in chat.history()] == ["withdrawn", "withdrawn", "answered", "answered"]
+    assert chat.send("And crate 10?").stop_reason == "end_turn"
+
+
+def test_where_all_refuse_the_last_refusal_is_the_reply(talk: Talk, sim: Simulator) -> None:
+    """Nothing is raised; without a fallback nothing changes."""
+    sim.fail_next(Refusal(), times=3)
+    reply = talk(model=HOME, fallback=[OTHER]).send("Where is crate 9?")
+    assert (reply.refused, len(reply.steps), asked_models(sim)) == (True, 2, [HOME, OTHER])
+    assert talk(model=HOME, id="b").send("Where is crate 9?").refused
+    assert len(sim.messages) == 3
+
+
+def test_a_refused_step_of_a_run_goes_to_the_fallback(talk: Talk, sim: Simulator) -> None:
+    """The results are said again to the next model, and nothing is called twice."""
+    called: list[str] = []
+
+    def lookup(word: str) -> str:
+        """Look a word up."""
+        called.append(word)
+        return "light"
+
+    sim.script([[CALL], "-", "A light."])
+    sim.fail_at(2, Refusal())
+    reply = talk(model=HOME, fallback=[OTHER]).run("What is a lamp?", tools=[lookup])
+    assert (reply.text, called, asked_models(sim)) == ("A light.", ["lamp"], [HOME, HOME, OTHER])
+
+
+@pytest.mark.parametrize("how", ["silent", "error", "lost"])
+def test_a_stream_that_breaks_before_any_text_goes_to_the_fallback(talk: Talk, sim: Simulator, how: Any) -> None:
+    """Thoughts alone cannot be kept: the next model is asked. With text, what came is recorded as interrupted."""
+    chat = talk(model=HOME, fallback=[OTHER])
+    sim.fail_next(CutStream(events=4, how=how))
+    with chat.stream("Where is crate 9?") as stream:
+        reply = stream.until_done()
+    assert asked_models(sim) == [HOME, OTHER]
+    assert any("broke off before any text" in note for note in reply.notes)
+    assert chat.history()[0].state == "answered"
+    sim.fail_next(CutStream(events=12, how=how))
+    sim.script([Reply(content="In the harbour, by the third crane, under a tarpaulin. " * 9, thinking="")])
+    with pytest.raises(ReplyInterrupted) as broken, talk(model=HOME, fallback=[OTHER]).stream("Where?") as stream:
+        stream.until_done()
+    assert (broken.value.state, bool(broken.value.partial)) == ("interrupted", True)
+    assert chat.send("Go on.").stop_reason == "end_turn"

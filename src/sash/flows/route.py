@@ -1,8 +1,9 @@
 """Who answers: the model asked for, the one a router chooses, or the next when that one cannot.
 
-A request that fails for the far side's sake (overloaded, failing, limited, no answer) is sent to the next model, in
-an epoch of its own beside the others; what the caller did wrong is raised at once. When the first model is asked
-again, its epoch goes on with what was said meanwhile. What was done, and what it costs, stands in the reply's notes.
+A request that fails for the far side's sake (overloaded, failing, limited, no answer), that a model refuses to answer,
+or whose stream breaks off before any text, is sent to the next model, in an epoch of its own beside the others; what
+the caller did wrong is raised at once. When the first model is asked again, its epoch goes on with what was said
+meanwhile. What was done, and what it costs, stands in the reply's notes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sash.errors import BudgetExceeded, InvalidContent, Unavailable
+from sash.errors import BudgetExceeded, InvalidContent, RemoteError, ReplyInterrupted, Unavailable
 from sash.flows.keys import held
 from sash.flows.prepare import prepare
 from sash.flows.steps import Flow, Head, Now, ReadHead, ReadHealth, ReadSpent
@@ -19,7 +20,7 @@ from sash.limits.ceilings import accounts
 from sash.model.blocks import readable
 from sash.model.cards import card as card_of
 from sash.model.forecast import Forecast, user_of
-from sash.model.replies import Reply
+from sash.model.replies import Reply, after
 from sash.model.turns import Draft
 from sash.planning.plan import Settings
 from sash.planning.routing import Asked, Option, Ways, dearer, settings_on, tried
@@ -196,11 +197,15 @@ def _tried(
     roads: Sequence[_Road],
     present: str,
     asked: Asked | None,
+    said: Sequence[str] = (),
 ) -> Flow[Reply]:
-    """The reply on the first road that leads somewhere; more roads are looked for when the only one fails."""
+    """The reply on the first road that leads somewhere; more roads are looked for when the only one fails.
+
+    `said`: why it is not the first one's.
+    """
     assert chat.ways is not None  # else nothing is routed
     failures: list[Exception] = []
-    notes: list[str] = []
+    notes = list(said)
     ahead = list(roads)
     while ahead:
         road = ahead.pop(0)
@@ -214,34 +219,81 @@ def _tried(
                 raise  # what the caller asked for is the caller's to mend
             failures.append(refused)
             notes.append(_unable(road.option.model, str(refused)))
-        except Unavailable as failed:
+        except (Unavailable, ReplyInterrupted) as failed:
             if not _worth_another(failed):
                 raise
             failures.append(failed)
-            notes.append(f"{road.option.model} was not available ({failed.status} {failed.kind})")
+            what = "was not available" if isinstance(failed, Unavailable) else "broke off before any text"
+            notes.append(f"{road.option.model} {what} ({failed.status} {failed.kind})")
             drafts = ()  # recorded by now: pending
         else:
+            if reply.refused:
+                return (yield from _refused(chat, drafts, settings, make, reply, road, asked, notes))
             if notes or chat.ways.route is not None:
                 notes += [_unable(other.option.model, other.option.problem) for other in ahead if other.option.problem]
             return replace(reply, notes=(*notes, *_arrival(reply, road, settings, present, asked), *reply.notes))
         if asked is None:  # the road was the only one looked at
-            head = yield from ReadHead(conversation=chat.conversation)
-            asked = yield from _asked(chat, chat.ways, drafts, settings, head, stream=False)
+            asked = yield from _looked(chat, drafts, settings)
             ahead = [_road(chat.ways, settings, model, asked) for model in tried(asked) if model != road.option.model]
     raise _outcome(failures, notes)
 
 
+def _looked(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Asked]:
+    """What there is to choose from, now that the model in force failed."""
+    assert chat.ways is not None  # else nothing is routed
+    head = yield from ReadHead(conversation=chat.conversation)
+    return (yield from _asked(chat, chat.ways, drafts, settings, head, stream=False))
+
+
+def _refused(
+    chat: Chat,
+    drafts: Sequence[Draft],
+    settings: Settings,
+    make: Make,
+    reply: Reply,
+    road: _Road,
+    asked: Asked | None,
+    said: Sequence[str],
+) -> Flow[Reply]:
+    """What the fallbacks behind the model that refused say to the same; its refusal, where there are none.
+
+    A refusal withdraws its question, so that this is said again.
+    """
+    assert chat.ways is not None  # else nothing is routed
+    again = tuple(drafts) or _unanswered(reply)
+    models = chat.ways.fallback.models
+    left = models[models.index(road.option.model) + 1 :] if road.option.model in models else models
+    notes = (*said, f"{road.option.model} refused to answer")
+    if not left or not again:
+        return replace(reply, notes=(*said, *road.notes, *reply.notes))
+    asked = asked or (yield from _looked(chat, again, settings))
+    roads = [_road(chat.ways, settings, model, asked) for model in left]
+    try:
+        later = yield from _tried(chat, again, settings, make, roads, road.option.model, asked, notes)
+    except (BudgetExceeded, InvalidContent):
+        return replace(reply, notes=(*notes, *reply.notes))
+    return after(reply, later)
+
+
+def _unanswered(reply: Reply) -> tuple[Draft, ...]:
+    """The turns that were pending when a reply was asked for."""
+    waiting = [turn for turn in reply.plan.turns if turn.state == "pending" and turn.role != "system"]
+    return tuple(Draft(role=turn.role, content=turn.content, speaker=turn.speaker) for turn in waiting)
+
+
 def _outcome(failures: Sequence[Exception], notes: Sequence[str]) -> Exception:
     """What to raise: that a model failed, for the turn is recorded then; else what the first one refused."""
-    failed = [error for error in failures if isinstance(error, Unavailable)]
+    failed = [error for error in failures if isinstance(error, RemoteError)]
     if not failed:
         return failures[0]
     failed[-1].facts["notes"] = tuple(notes)
     return failed[-1]
 
 
-def _worth_another(failed: Unavailable) -> bool:
-    """Whether another model may do better: not for a cap on spending, nor in the middle of a paused reply."""
+def _worth_another(failed: RemoteError) -> bool:
+    """Whether another model may do better: not for a cap on spending, nor in the middle of a reply."""
+    if failed.facts.get("state") == "interrupted":
+        return False
     return failed.facts.get("error_code") not in HOPELESS and failed.facts.get("turn") is not None
 
 

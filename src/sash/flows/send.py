@@ -86,9 +86,12 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
         else:
             answer = yield from Send(wire=ready)
     except _Cut as cut:
+        hold = call.again and _may_go_elsewhere(chat, prepared, begun, cut)
         came = cut.partial if cut.billed else _as_far_as_it_came(prepared, cut.partial, settings)
-        yield from _finish(prepared, begun, came, settings, error=type(cut.error).__name__)
-        raise _interrupted(cut, begun) from cut.error
+        yield from _finish(prepared, begun, came, settings, error=type(cut.error).__name__, hold=hold)
+        raise _interrupted(cut, begun, pending=(*prepared.pending, *(t.id for t in begun.turns)) if hold else ()) from (
+            cut.error
+        )
     except GeneratorExit:
         raise  # nobody drives this flow any more; the turn is recorded as pending
     except BaseException as error:  # cancelled, Ctrl-C, a bug: the record must say so before it goes on its way
@@ -132,6 +135,11 @@ class _Cut(Exception):
         self.partial, self.error = partial, error
         self.billed = billed
         """whether its usage says all that was written"""
+
+    @property
+    def text(self) -> str:
+        """What it said before it broke off."""
+        return "".join(str(b.get("text") or "") for b in self.partial.blocks if b.get("type") == "text")
 
 
 def _streamed(ready: Wire, *, emit: bool) -> Flow[Answer]:
@@ -186,19 +194,31 @@ def _spoilt(inputs: Mapping[int, str]) -> Unavailable | None:
     return None
 
 
-def _interrupted(cut: _Cut, begun: Begun) -> BaseException:
-    """What the caller gets for a reply cut short: their own cancellation, or ReplyInterrupted."""
+def _may_go_elsewhere(chat: Chat, prepared: Prepared, begun: Begun, cut: _Cut) -> bool:
+    """Whether another model may be asked in the place of one that broke off: nothing that it said can be kept."""
+    fallback = chat.ways is not None and bool(chat.ways.fallback.models)
+    mine = isinstance(cut.error, (type(None), Exception))
+    return fallback and mine and not cut.text and bool(prepared.pending or begun.turns)
+
+
+def _interrupted(cut: _Cut, begun: Begun, *, pending: Sequence[int]) -> BaseException:
+    """What the caller gets for a reply cut short: their own cancellation, or ReplyInterrupted.
+
+    `pending`: ids of turns that are to be sent again, for nothing could be kept of what came.
+    """
     if cut.error is not None and not isinstance(cut.error, Exception):
         return cut.error
-    text = "".join(str(b.get("text") or "") for b in cut.partial.blocks if b.get("type") == "text")
+    text = cut.text
+    kept = "what had come is recorded as interrupted. Send on, or retry() to ask again"
     kind = getattr(cut.error, "kind", "stream_ended") if isinstance(cut.error, RemoteError) else "stream_ended"
     return ReplyInterrupted(
-        f"the reply broke off after {len(text)} characters ({kind}); what had come is recorded as interrupted. "
-        "Send on, or retry() to ask again",
+        f"the reply broke off after {len(text)} characters ({kind}); "
+        + ("the turn is pending, retry() sends it again" if pending else kept),
         status=getattr(cut.error, "status", None) if isinstance(cut.error, RemoteError) else 200,
         kind=kind,
         request_id=cut.partial.request_id,
-        state="interrupted",
+        state="pending" if pending else "interrupted",
+        **({"turn": pending[-1]} if pending else {}),
         number=begun.number,
         partial=text,
     )

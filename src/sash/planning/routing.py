@@ -75,7 +75,8 @@ Route = Callable[[Asked], "str | Sequence[str]"]
 @settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
-    """`models` to ask, in this order, when the one in force is overloaded, failing or limited.
+    """`models` to ask, in this order, when the one in force is overloaded, failing or limited, refuses to answer, or
+    breaks off before any text.
 
     A model that failed is left alone for `rest` seconds, by all conversations of the database; then the first one
     is asked again. A switch that would cost more than `most` dollars beyond staying (the cache is cold on the other
