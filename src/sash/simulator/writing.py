@@ -37,7 +37,7 @@ class Written:
     @property
     def searches(self) -> int:
         """Web searches that the server made for it."""
-        return sum(b["type"] == "server_tool_use" and b.get("name") == "web_search" for b in self.content)
+        return sum(_searches(block) for block in self.content)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -229,3 +229,7 @@ class Writer:
 
 def _natural_stop(blocks: Sequence[Mapping[str, Any]]) -> str:
     return "tool_use" if any(block["type"] == "tool_use" for block in blocks) else "end_turn"
+
+
+def _searches(block: Any) -> bool:
+    return isinstance(block, Mapping) and block.get("type") == "server_tool_use" and block.get("name") == "web_search"
