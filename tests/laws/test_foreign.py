@@ -71,6 +71,8 @@ def goes_on(history: list[dict[str, Any]], parts: int = 1, **given: Any) -> list
 @example(LATE, 1)
 @example(LATE, 3)
 @example(GREETING, 1)
+@example([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": {"v": "said-0."}}]}], 1)
+@example([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": ["said-0.", 7]}]}], 1)
 @given(messages(8), st.integers(1, 3))
 def test_any_history_goes_on(history: list[dict[str, Any]], parts: int) -> None:
     """After a repair the next sends are legal, nothing is left wrong, and what was said is sent or named."""

@@ -132,6 +132,11 @@ def _inside(source: Any) -> str:
     return inner if isinstance(inner, str) else readable([block for block in blocks if isinstance(block, Mapping)])
 
 
+def _readable_part(part: Any) -> str:
+    """A part of a result; other programs put more than blocks there."""
+    return _readable_block(part) if isinstance(part, Mapping) else part if isinstance(part, str) else dumps(part)
+
+
 def _readable_block(block: Mapping[str, Any]) -> str:
     kind = block.get("type")
     if kind == "text":
@@ -140,7 +145,9 @@ def _readable_block(block: Mapping[str, Any]) -> str:
         return f"[{block.get('name')}] {dumps(block.get('input'))}"
     if kind == "tool_result":
         content = block.get("content")
-        return content if isinstance(content, str) else readable(content or [])
+        if isinstance(content, list):
+            return "\n".join(filter(None, map(_readable_part, content)))
+        return content if isinstance(content, str) else dumps(content) if content else ""
     if kind == "compaction":
         return str(block.get("content") or "")
     if kind in ("image", "document"):
