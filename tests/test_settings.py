@@ -207,3 +207,29 @@ def test_values_built_by_hand_refuse_wrong_kinds(make: Callable[[], Any]) -> Non
     """A text for a number and the like is an error that names the setting, not a TypeError of a later comparison."""
     with pytest.raises(InvalidOption):
         make()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"thinking": "on"}, {"metadata": "ann"}, {"output_config": "high"}, {"tool_choice": "auto"}, 
+     {"cache_control": True},
+     {"stop_sequences": "END"}, {"betas": "compact-2026-09-04"}, {"extra_headers": "x: y"}, {"extra_body": [1]}],
+    ids=str,
+)  # fmt: skip
+def test_options_of_another_shape_are_refused(option: dict[str, Any]) -> None:
+    """When the conversation is built, and by every call, before anything is sent."""
+    name = next(iter(option))
+    with pytest.raises(InvalidOption, match=f"{name}=.*: give a"):
+        Conversation(client="simulator", **option)
+    with Conversation(client="simulator") as chat:
+        for call in (chat.send, chat.plan):
+            with pytest.raises(InvalidOption, match=f"{name}=.*: give a"):
+                call("Hello.", **option)
+        assert chat.history() == []
+
+
+def test_what_is_no_store_is_not_opened() -> None:
+    """`sash.open` takes what a conversation takes."""
+    for wrong in (5, "", sash.SqliteStore):
+        with pytest.raises(InvalidOption, match="store="):
+            sash.open(wrong)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from sash.errors import InvalidContent, InvalidOption, UnknownModel
@@ -70,18 +69,6 @@ def check_clock(clock: Any) -> None:
     if not callable(clock) or isinstance(clock, type):
         raise InvalidOption(
             f"clock={clock!r:.60}: give a function that tells unix seconds, as time.time", option="clock", value=clock
-        )
-
-
-def check_store(store: Any) -> None:
-    """A path, a store, or None."""
-    if store is None or (isinstance(store, str | Path) and str(store)):
-        return
-    if isinstance(store, type) or not hasattr(store, "open_conversation"):
-        raise InvalidOption(
-            f"store={store!r:.60}: give a path, a store (sash.open(path)), or None for memory",
-            option="store",
-            value=store,
         )
 
 

@@ -28,7 +28,6 @@ from sash.arguments import (
     check_priced,
     check_recall,
     check_seconds,
-    check_store,
     check_text,
     check_tokens,
     draft_of,
@@ -81,7 +80,7 @@ from sash.planning.traits import check_strategy
 from sash.planning.view import Forms
 from sash.recall import Found, Recall, make_query, quoted
 from sash.spans import Spans
-from sash.stores import Store
+from sash.stores import Store, check_store
 from sash.types import RequestOptions, System, ToolList
 
 if TYPE_CHECKING:

@@ -1,7 +1,9 @@
 """Where the record lives: the port, SQLite (the default), and memory. Each store is held to one contract suite."""
 
 from pathlib import Path
+from typing import Any
 
+from sash.errors import InvalidOption
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.memory import MemoryStore
 from sash.stores.memos import SqliteMemos
@@ -22,8 +24,21 @@ __all__ = [
 ]
 
 
+def check_store(store: Any) -> None:
+    """Raise InvalidOption for what is no path, no store and not None."""
+    if store is None or (isinstance(store, str | Path) and str(store)):
+        return
+    if isinstance(store, type) or not hasattr(store, "open_conversation"):
+        raise InvalidOption(
+            f"store={store!r:.60}: give a path, a store (sash.open(path)), or None for memory",
+            option="store",
+            value=store,
+        )
+
+
 def open_store(store: str | Path | Store | None) -> Store:
-    """A store: the file at a path, a store object as it is, or None for one in memory."""
+    """A store: the file at a path, a store object as it is, or None for one in memory. Raises InvalidOption."""
+    check_store(store)
     if store is None:
         return MemoryStore()
     return SqliteStore(store) if isinstance(store, str | Path) else store
