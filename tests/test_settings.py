@@ -211,7 +211,7 @@ def test_values_built_by_hand_refuse_wrong_kinds(make: Callable[[], Any]) -> Non
 
 @pytest.mark.parametrize(
     "option",
-    [{"thinking": "on"}, {"metadata": "ann"}, {"output_config": "high"}, {"tool_choice": "auto"}, 
+    [{"thinking": "on"}, {"metadata": "ann"}, {"output_config": "high"}, {"tool_choice": "auto"},
      {"cache_control": True},
      {"stop_sequences": "END"}, {"betas": "compact-2026-09-04"}, {"extra_headers": "x: y"}, {"extra_body": [1]}],
     ids=str,
