@@ -70,4 +70,4 @@ def test_wrong_settings(run: Run, sim: Simulator, resting: Path) -> None:
     """Settings that make no sense are one red line and exit code 2."""
     assert not sim.log
     assert run("summarise", resting, "--tokens", 1).exit_code == 2
-    assert run("summarise", resting, "--by", "claude-none-9").exit_code == 1
+    assert run("summarise", resting, "--by", "claude-hiaku-5-5").exit_code == 1

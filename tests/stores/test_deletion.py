@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,8 +255,8 @@ def _key(store: MemoryStore, id: str) -> int:
 
 
 def _all_of(record: Recorder) -> Any:
-    """Turns and requests of a conversation, and where its view stands."""
-    head = record.head
+    """Turns and requests of a conversation, and where its view stands: all but how far the file's audit has come."""
+    head = replace(record.head, forgotten=0)
     window = record.window()
     asked = [
         record.store.read_request(steps.ReadRequest(conversation=record.key, number=number + 1))

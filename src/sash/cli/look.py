@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import IO
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -255,20 +256,21 @@ def _as_json(groups: Sequence[str], row: UsageRow) -> dict[str, object]:
 
 
 def _usage_table(groups: Sequence[str], rows: Sequence[UsageRow]) -> Table:
-    table = Table(*(groups or ["all"]), show_footer=len(rows) > 1)
+    table = Table(
+        *(groups or ["all"]), show_footer=len(rows) > 1, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     sums = [sum(getattr(row, name) for row in rows) for name in ("requests", "prompt", "read", "written", "output")]
     prompt, read = sums[1], sums[2]
     footers = [f"{total:,}" for total in sums]
     cost = spent(sum(row.dollars for row in rows), sum(row.unpriced for row in rows))
     footers += [percent(read / prompt if prompt else 0.0), cost]
-    names = ("requests", "prompt", "read", "written", "output", "cached", "cost")
-    for name, footer in zip(names, footers, strict=True):
-        table.add_column(name, footer=footer, justify="right")
+    numbers = ("requests", "prompt", "read", "written", "output", "cached", "cost")
+    for name, footer in zip(numbers, footers, strict=True):
+        table.add_column(name, footer=footer, justify="right", no_wrap=True)  # names give way in a narrow terminal
     for row in rows:
-        numbers = (row.requests, row.prompt, row.read, row.written, row.output)
         table.add_row(
             *(Text(name) for name in row.group),
-            *(f"{number:,}" for number in numbers),
+            *(f"{number:,}" for number in (row.requests, row.prompt, row.read, row.written, row.output)),
             percent(row.cached_share),
             spent(row.dollars, row.unpriced),
         )
