@@ -131,6 +131,11 @@ class Connection:
                 self._closed = True
                 self._closing()
 
+    @property
+    def file(self) -> tuple[int, int] | None:
+        """Which file is open: device and number; None for a database in memory."""
+        return self._file
+
     def _identity(self) -> tuple[int, int] | None:
         """Which file stands at the path; None for a database in memory, and where there is none any more."""
         if self.path == ":memory:":

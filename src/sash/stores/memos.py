@@ -34,10 +34,15 @@ class SqliteMemos:
         self._asked = 0
         self._lock = threading.Lock()
 
-    def find(self, name: str, now: float) -> Kept | None:
-        """The reply of this name, if it is still good. A hit counts as use."""
+    @property
+    def place(self) -> object:
+        """What all memos of one file have in common in this process."""
+        return self._connection.file or self._connection
+
+    def find(self, name: str, now: float, *, again: bool = False) -> Kept | None:
+        """The reply of this name, if it is still good. A hit counts as use; looking `again` asks for nothing new."""
         with self._lock:
-            self._asked += 1
+            self._asked += not again
         with self._connection.reading() as db:
             row = db.execute("SELECT * FROM memos WHERE name = ? AND until > ?", (name, now)).fetchone()
         if row is None:

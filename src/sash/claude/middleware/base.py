@@ -11,6 +11,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sash.claude.loading import _load_anthropic
@@ -36,7 +37,8 @@ class Signal:
         """Wake it now, or as soon as it waits."""
         self._event.set()
         if (waking := self._waking) is not None:
-            waking()
+            with suppress(RuntimeError):  # its event loop was closed: nobody waits there any more
+                waking()
 
     def wait(self, seconds: float | None) -> None:
         """Wait to be woken, at most `seconds`."""

@@ -1,8 +1,9 @@
 """The memo: a request that was answered before is answered from memory, streamed as a stream; nothing is sent.
 
 Serves any client of the SDK. Which requests and replies qualify is `sash.limits.memo`'s to say; where they are kept, a
-store's. A reply from memory carries the field `sash_memo` (when it was given, what that cost) beside its content; its
-usage is that of the first time. Not asked where a fresh reply is wanted (`with fresh():`, or a conversation's word).
+store's. Of equal requests at once one is sent, and the others wait for its reply (`in_flight.py`). A reply from memory
+carries the field `sash_memo` (when it was given, what that cost) beside its content; its usage is that of the first
+time. Not asked, and not waited for, where a fresh reply is wanted (`with fresh():`, or a conversation's word).
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import json
 import logging
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 from sash.claude.context import forecast, fresh_asked, note
 from sash.claude.loading import _load_anthropic, _load_httpx2
-from sash.claude.middleware.base import Attempt, Body, Next, PerAttempt, Work
+from sash.claude.middleware.base import Attempt, Body, Next, PerAttempt, Timing, WallTiming, Work
+from sash.claude.middleware.in_flight import ANSWER_WITHIN, READ_WITHIN, Flight, in_flight_of
 from sash.claude.middleware.watch import Ending, ending
 from sash.claude.translate import MEMO
 from sash.errors import InvalidOption, StoreError, UnknownModel
@@ -26,6 +28,9 @@ from sash.limits.memo import KEPT, MemoPolicy, MemoUse, may_keep, may_serve, nam
 from sash.model.bill import bill
 from sash.model.cards import card
 from sash.stores.memos import Kept, SqliteMemos
+
+Keep = Callable[[bytes, Mapping[str, Any]], None]
+"""Remembers a body and what it used."""
 
 log = logging.getLogger("sash.claude")
 _httpx2 = _load_httpx2()
@@ -36,7 +41,7 @@ _VERSION = "anthropic-version"
 class Book(Protocol):
     """Where replies are kept: `sash.stores.memos.SqliteMemos`, or anything of its shape."""
 
-    def find(self, name: str, now: float) -> Kept | None: ...
+    def find(self, name: str, now: float, *, again: bool = False) -> Kept | None: ...
     def keep(self, name: str, kept: Kept, *, until: float, tags: Any, most: int) -> None: ...
     def forget(self, tag: str | None = None) -> int: ...
     def use(self) -> MemoUse: ...
@@ -46,7 +51,8 @@ class Memo(PerAttempt):
     """Answers identical requests from memory. One object may serve any number of clients.
 
     `book`: where replies are kept, a `SqliteMemos` or the path of a SQLite file (a conversation uses its own file).
-    A book that fails is left alone: the request is sent, and the log says so.
+    A book that fails is left alone: the request is sent, and the log says so. `timing`: the clock by which equal
+    requests wait for each other.
     """
 
     def __init__(
@@ -55,10 +61,11 @@ class Memo(PerAttempt):
         *,
         book: Book | str | None = None,
         clock: Callable[[], float] = time.time,
+        timing: Timing | None = None,
     ) -> None:
         self.policy = policy or MemoPolicy()
         self._book: Book | None = SqliteMemos(book) if isinstance(book, str) else book
-        self.clock = clock
+        self.clock, self._timing = clock, timing or WallTiming()
 
     def __repr__(self) -> str:
         return f"Memo({self.policy!r})"
@@ -72,7 +79,9 @@ class Memo(PerAttempt):
 
     def kept_in(self, book: Book) -> Memo:
         """The same memo, kept in `book` where no other was named."""
-        return self if self._book is not None else Memo(self.policy, book=book, clock=self.clock)
+        if self._book is not None:
+            return self
+        return Memo(self.policy, book=book, clock=self.clock, timing=self._timing)
 
     def forget(self, tag: str | None = None) -> int:
         """Forget what carries a tag (None: everything); how many replies that were."""
@@ -88,42 +97,56 @@ class Memo(PerAttempt):
         if not may_serve(body):
             return (yield Next(request))
         name = _name(request, body)
+        found: Kept | Flight = Flight(self._timing)
         if not fresh_asked():
-            kept = yield Work(lambda: self._find(name))
-            if kept is not None:
-                note(memo=True)
-                return (yield Served(request, kept))
-        return (yield from self._remembered(request, body, name))
+            try:
+                found = yield from self._found(name)
+            except StoreError as error:
+                log.warning("the memo cannot be read, the request is sent: %s", type(error).__name__)
+        if isinstance(found, Kept):
+            note(memo=True)
+            return (yield Served(request, found))
+        return (yield from self._remembered(request, body, name, found))
 
-    def _remembered(self, request: Any, body: Mapping[str, Any], name: str) -> Attempt:
-        recorder = _Recorder() if request.stream else None
-        response = yield Next(request)
-        if not 200 <= response.status_code < 300:
-            return response
-        if recorder is None:
-            content = yield Body(response)
-            message = _message(content)
-            if may_keep(message):
-                yield Work(lambda: self._keep(name, body, content, message.get("usage") or {}, response))
-            return response
-        recorder.listen(response.http_response)
+    def _found(self, name: str) -> Generator[Any, Any, Kept | Flight]:
+        """The reply of this name, once there is one; or else a flight of the caller's own, to be sent."""
+        kept: Kept | None = yield self._look(name)
+        while kept is None:
+            flight: Flight | None = yield from in_flight_of(self.book).join(name, self._timing)
+            try:
+                kept = yield self._look(name, again=True)  # it may have come since
+            except BaseException:
+                if flight is not None:
+                    flight.land()
+                raise
+            if flight is not None:
+                if kept is None:
+                    return flight
+                flight.land()
+        return kept
 
-        def then(end: Ending) -> None:
-            if end.whole and end.stop_reason in KEPT and (content := recorder.content()):
-                self._keep(name, body, content, end.usage or {}, response)
+    def _look(self, name: str, *, again: bool = False) -> Work:
+        return Work(lambda: self.book.find(name, self.clock(), again=again))
 
-        yield from ending(response, then, blocking=True)
+    def _remembered(self, request: Any, body: Mapping[str, Any], name: str, flight: Flight) -> Attempt:
+        flight.expect(ANSWER_WITHIN)
+        try:
+            response = yield Next(request)
+            flight.expect(READ_WITHIN)
+            if 200 <= response.status_code < 300:
+                keep = partial(self._keep, name, body, response)
+                if request.stream:
+                    yield from _recorded(response, keep, flight)
+                    return response
+                yield from _read(response, keep)
+        except BaseException:  # a cancellation, too: the next one is sent
+            flight.land()
+            raise
+        flight.land()
         return response
 
-    def _find(self, name: str) -> Kept | None:
-        try:
-            return self.book.find(name, self.clock())
-        except StoreError as error:
-            log.warning("the memo cannot be read, the request is sent: %s", type(error).__name__)
-            return None
-
     def _keep(
-        self, name: str, body: Mapping[str, Any], content: bytes, usage: Mapping[str, Any], response: Any
+        self, name: str, body: Mapping[str, Any], response: Any, content: bytes, usage: Mapping[str, Any]
     ) -> None:
         now = self.clock()
         kept = Kept(
@@ -209,18 +232,46 @@ class _AsyncBytes(_httpx2.AsyncByteStream):  # type: ignore[misc, name-defined]
         yield self.content
 
 
-class _Recorder:
-    """Keeps a stream's bytes as they pass."""
+def _read(response: Any, keep: Keep) -> Attempt:
+    """Remember a reply that has come whole."""
+    content = yield Body(response)
+    message = _message(content)
+    if may_keep(message):
+        yield Work(lambda: keep(content, message.get("usage") or {}))
 
-    def __init__(self) -> None:
+
+def _recorded(response: Any, keep: Keep, flight: Flight) -> Attempt:
+    """Remember a stream once it has been read to its end; then, or when it is left, its flight has landed."""
+    recorder = _Recorder(flight)
+
+    def then(end: Ending) -> None:
+        try:
+            if end.whole and end.stop_reason in KEPT and (content := recorder.content()):
+                keep(content, end.usage or {})
+        finally:
+            flight.land()
+
+    recorder.listen(response.http_response)
+    yield from ending(response, then, blocking=True)
+
+
+class _Recorder:
+    """Keeps a stream's bytes as they pass. Who waits for it is told whether its reader reads on."""
+
+    def __init__(self, flight: Flight) -> None:
         self._chunks: list[bytes] = []
         self._encoding = ""
+        self._flight = flight
 
     def listen(self, http: Any) -> None:
         """Read along from now on."""
         self._encoding = http.headers.get("content-encoding", "")
         kind = _Heard if isinstance(http.stream, _httpx2.SyncByteStream) else _AsyncHeard
-        http.stream = kind(http.stream, self._chunks)
+        http.stream = kind(http.stream, self._passed, self._flight)
+
+    def _passed(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._flight.expect(READ_WITHIN)
 
     def content(self) -> bytes:
         """What has passed, decoded; nothing where it cannot be."""
@@ -235,26 +286,36 @@ class _Recorder:
 
 
 class _Heard(_httpx2.SyncByteStream):  # type: ignore[misc, name-defined]
-    def __init__(self, inner: Any, chunks: list[bytes]) -> None:
-        self.inner, self.chunks = inner, chunks
+    def __init__(self, inner: Any, passed: Callable[[bytes], None], flight: Flight) -> None:
+        self.inner, self.passed, self.flight = inner, passed, flight
 
     def __iter__(self) -> Iterator[bytes]:
-        for chunk in self.inner:
-            self.chunks.append(chunk)
-            yield chunk
+        self.flight.expect(ANSWER_WITHIN)
+        try:
+            for chunk in self.inner:
+                self.passed(chunk)
+                yield chunk
+                self.flight.expect(ANSWER_WITHIN)
+        finally:
+            self.flight.expect(READ_WITHIN)
 
     def close(self) -> None:
         self.inner.close()
 
 
 class _AsyncHeard(_httpx2.AsyncByteStream):  # type: ignore[misc, name-defined]
-    def __init__(self, inner: Any, chunks: list[bytes]) -> None:
-        self.inner, self.chunks = inner, chunks
+    def __init__(self, inner: Any, passed: Callable[[bytes], None], flight: Flight) -> None:
+        self.inner, self.passed, self.flight = inner, passed, flight
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self.inner:
-            self.chunks.append(chunk)
-            yield chunk
+        self.flight.expect(ANSWER_WITHIN)
+        try:
+            async for chunk in self.inner:
+                self.passed(chunk)
+                yield chunk
+                self.flight.expect(ANSWER_WITHIN)
+        finally:
+            self.flight.expect(READ_WITHIN)
 
     async def aclose(self) -> None:
         await self.inner.aclose()
