@@ -12,7 +12,7 @@ import contextlib
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -38,7 +38,7 @@ from sash.simulator import (
     Simulator,
     Stopped,
 )
-from sash.simulator.core import Attempt
+from sash.simulator.calls import Attempt, Context
 from strategies import WINDOWS, Afternoon
 
 MODEL = "claude-sonnet-5-5"
@@ -121,6 +121,19 @@ class Dying:
         return getattr(self.store, name)
 
 
+class Witness(Simulator):
+    """A simulator that notes, as each call comes in, which turns were withdrawn by then."""
+
+    def __init__(self, withdrawn: Callable[[], frozenset[int]]) -> None:
+        super().__init__()
+        self.withdrawn = withdrawn
+        self.gone: dict[int, frozenset[int]] = {}
+
+    def _route(self, context: Context) -> Any:
+        self.gone[context.number] = self.withdrawn()
+        return super()._route(context)
+
+
 class Walk:
     """One user's afternoon. `strategy` and `settings` are those of every conversation it opens."""
 
@@ -128,13 +141,12 @@ class Walk:
         self.path, self.strategy, self.settings = path, strategy, settings
         if not path.exists():
             path.write_bytes(empty_file())
-        self.reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        self.sim = Simulator()
+        self.reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+        self.sim = Witness(self._withdrawn)
         self.client = self.sim.client(max_retries=0)
         self.made: dict[int, tuple[str, int]] = {}
         self.known: dict[tuple[str, int], PastRequest] = {}
         self.seen: dict[int, tuple[str, str, int]] = {}
-        self.gone: set[int] = set()
         self.forgotten: dict[int, int] = {}
         self.checked = 0
         self.turns = 0
@@ -192,6 +204,10 @@ class Walk:
     def _read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What stands in the file."""
         return self.reader.execute(query, values).fetchall()
+
+    def _withdrawn(self) -> frozenset[int]:
+        """ids of the turns that are withdrawn now."""
+        return frozenset(row[0] for row in self._read("SELECT id FROM turns WHERE state = 'withdrawn'"))
 
     def send(self, size: int = 20) -> None:
         """A plain question."""
@@ -519,7 +535,7 @@ class Walk:
             id, number = self.made[index]
             self.check_request(attempts[index], id, number)
         if len(attempts) > self.checked:
-            self.check_pins(*self.made[len(attempts) - 1])
+            self.check_pins(attempts[-1], *self.made[len(attempts) - 1])
         self.checked = len(attempts)
         self.check_record()
 
@@ -529,7 +545,7 @@ class Walk:
         assert past.intact, (id, number)
         assert same_bytes(attempt.body, past.body), (id, number)
         assert check_request(past.body, betas=past.request.sent.betas) == []
-        assert not self.gone & {turn.id for turn in past.turns}, "a withdrawn turn was sent"
+        assert not self.sim.gone[attempt.number] & {turn.id for turn in past.turns}, "a withdrawn turn was sent"
         held.form(past.body)
         held.newest_intact(past)
         held.thinking_one_run(past)
@@ -588,16 +604,15 @@ class Walk:
         """The recorded content of a turn."""
         return str(self._read("SELECT content FROM turns WHERE id = ?", turn)[0][0])
 
-    def check_pins(self, id: str, number: int) -> None:
-        """At a cut, pinned exchanges stand whole in the view; within an epoch it only grows."""
+    def check_pins(self, attempt: Attempt, id: str, number: int) -> None:
+        """At a cut, pinned exchanges stand whole in the view, but for what was withdrawn by then."""
         past = self.past(id, number)
         if id != self.chat.id or (number > 1 and same_view(self.past(id, number - 1).epoch, past.epoch)):
             return
-        older = [
-            turn for turn in self.chat.history() if turn.seq <= past.request.sent.last and turn.id not in self.gone
-        ]
+        last, gone = past.request.sent.last, self.sim.gone[attempt.number]
+        older = [turn for turn in self.chat.history() if turn.seq <= last and turn.id not in gone]
         exchanges = [group for group in by_exchange(spoken(older)) if self.pinned.get((id, group[0].id))]
-        held.pins_stand(past, [group for group in exchanges if group[-1].seq < past.request.sent.last])
+        held.pins_stand(past, [group for group in exchanges if group[-1].seq < last])
 
     def past(self, id: str, number: int) -> PastRequest:
         """A request of any conversation of this walk."""
@@ -609,7 +624,6 @@ class Walk:
     def check_record(self) -> None:
         """No recorded turn changes its content or disappears, but for redacted ones; and the database is sound."""
         rows = {row[0]: row[1:] for row in self._read("SELECT id, role, content, seq FROM turns")}
-        self.gone = {row[0] for row in self._read("SELECT id FROM turns WHERE state = 'withdrawn'")}
         assert self._read("PRAGMA foreign_key_check") == []
         assert {key: rows.get(key) for key in self.seen if key not in self.forgotten} == {
             key: row for key, row in self.seen.items() if key not in self.forgotten

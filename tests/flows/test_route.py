@@ -200,6 +200,19 @@ def test_options_that_the_other_model_refuses_give_way(talk: Talk, sim: Simulato
     assert sum("sent without" in note for note in reply.notes) == 2
 
 
+@pytest.mark.parametrize("other", ["claude-opus-4-6", "claude-opus-4-8"])
+def test_a_budget_for_thinking_becomes_adaptive_thinking(talk: Talk, sim: Simulator, other: str) -> None:
+    """A stand-in that thinks adaptively still thinks: a manual budget is refused there, or deprecated."""
+    manual = {"type": "enabled", "budget_tokens": 2_048, "display": "omitted"}
+    chat = talk(model=THIRD, thinking=manual, max_tokens=4_000, fallback=[other])
+    sim.faults.fail_next(Overloaded())
+    reply = chat.send("Where is crate 9?")
+    assert asked_models(sim) == [THIRD, other]
+    assert sim.messages[0].body["thinking"] == manual
+    assert sim.messages[1].body["thinking"] == {"type": "adaptive", "display": "omitted"}
+    assert f"thinking is not for {other} as asked: sent as adaptive" in reply.notes
+
+
 def test_instructions_take_the_other_models_form(talk: Talk, sim: Simulator) -> None:
     """A model without system turns gets tagged text; coming back, they are turns again."""
     chat = talk(model=HOME, fallback=[THIRD])

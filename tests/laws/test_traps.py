@@ -108,7 +108,7 @@ TRAPS: dict[str, tuple[str, ...]] = {
     "a long reply without a stream": ("test_a_long_reply_streams_without_emitting",),
     "retries around retries, an hour's wait, a spent cap": ("test_what_waiting_does_not_mend_is_not_retried",),
     "OverloadedError expected inside a stream": ("test_overload_inside_a_stream_is_known_by_its_kind",),
-    "closed lists of block types": ("test_unknown_block_types_pass", "test_an_unknown_block_is_a_note_of_the_record"),
+    "closed lists of block types": ("test_unknown_block_types_pass", "test_an_unknown_block_is_quoted"),
     "TypedDicts taken for validation": ("test_what_typed_dicts_let_pass_is_caught",),
     "mocks of httpx, x-api-key": ("test_a_key_goes_out_as_the_sdk_sends_it",),
     "a default model that retires": ("test_the_default_model_stays",),

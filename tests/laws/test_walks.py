@@ -139,6 +139,14 @@ FOUND: dict[str, Afternoon] = {
         "economic",
         [("send",), ("paused",), ("send",), ("redact", 3), ("send",), ("redact", 4), ("send",)],
     ),
+    "a budget for thinking, and a stand-in that decides by itself how much to think": Afternoon(
+        "stepped, own marks",
+        [("overloaded",), ("send", 120), ("change_model", 3, 0), ("rate_limited",)],
+        budget=1_169,
+        system=LONG,
+        recall=Recall(tokens=100),
+        fallback=True,
+    ),
 }
 """Walks that once broke a law."""
 

@@ -192,7 +192,7 @@ def tried(asked: Asked, *first: str) -> tuple[str, ...]:
 def settings_on(card: ModelCard, settings: Settings, *, aside: str) -> tuple[Settings, tuple[str, ...]]:
     """The settings with which another model is asked beside the one in force, and what had to give way, in words."""
     options = dict(settings.options)
-    gone = [name for name, fit in _FITTING.items() if not fit(card, options)]
+    sent = {name: fit(card, options) for name, fit in _FITTING.items()}
     fitted = replace(
         settings,
         card=card,
@@ -201,50 +201,63 @@ def settings_on(card: ModelCard, settings: Settings, *, aside: str) -> tuple[Set
         aside=aside,
         home=settings.home or settings.model,
     )
-    return fitted, tuple(f"{card.id} does not take {name} as asked: sent without" for name in gone)
+    return fitted, tuple(f"{name} is not for {card.id} as asked: sent {how}" for name, how in sent.items() if how)
 
 
-def _thinking(card: ModelCard, options: dict[str, Any]) -> bool:
-    """Leave out a mode of thinking that the model does not have; it then thinks as it does by default."""
+def _thinking(card: ModelCard, options: dict[str, Any]) -> str:
+    """Leave out a mode of thinking that the model does not have; it then thinks as it does by default.
+
+    A budget becomes adaptive thinking where the model knows that: budgets are refused there, or deprecated
+    ("Adaptive thinking").
+    """
     asked = options.get("thinking")
-    if not isinstance(asked, Mapping) or not card.thinking_modes or asked.get("type") in card.thinking_modes:
-        return True
-    del options["thinking"]
-    return False
+    if not isinstance(asked, Mapping) or not card.thinking_modes:
+        return ""
+    if asked.get("type") == "enabled" and "adaptive" in card.thinking_modes:
+        rest = {name: value for name, value in asked.items() if name != "budget_tokens"}
+        options["thinking"] = {**rest, "type": "adaptive"}
+        return "as adaptive"
+    return "" if asked.get("type") in card.thinking_modes else _without(options, "thinking")
 
 
-def _effort(card: ModelCard, options: dict[str, Any]) -> bool:
+def _without(options: dict[str, Any], name: str) -> str:
+    del options[name]
+    return _WITHOUT
+
+
+def _effort(card: ModelCard, options: dict[str, Any]) -> str:
     """Leave out an effort that the model does not know."""
     config = options.get("output_config")
     level = config.get("effort") if isinstance(config, Mapping) else None
     if level is None or (card.efforts and not (level == "xhigh" and base_name(card.id) in WITHOUT_XHIGH)):
-        return True
+        return ""
     rest = {name: value for name, value in options["output_config"].items() if name != "effort"}
     options.pop("output_config")
     options.update({"output_config": rest} if rest else {})
-    return False
+    return _WITHOUT
 
 
-def _choice(card: ModelCard, options: dict[str, Any]) -> bool:
+def _choice(card: ModelCard, options: dict[str, Any]) -> str:
     """Let the model choose among the tools where it takes no order to use one."""
     choice = options.get("tool_choice")
     if card.forced_tools or not isinstance(choice, Mapping) or choice.get("type") not in FORCED:
-        return True
-    del options["tool_choice"]
-    return False
+        return ""
+    return _without(options, "tool_choice")
 
 
-def _speed(card: ModelCard, options: dict[str, Any]) -> bool:  # noqa: ARG001 - one shape for all
+def _speed(card: ModelCard, options: dict[str, Any]) -> str:  # noqa: ARG001 - one shape for all
     """Fast mode is some models' own, and has a cache of its own."""
-    return options.pop("speed", None) is None
+    return "" if options.pop("speed", None) is None else _WITHOUT
 
 
-_FITTING: Mapping[str, Callable[[ModelCard, dict[str, Any]], bool]] = {
+_WITHOUT = "without"
+_FITTING: Mapping[str, Callable[[ModelCard, dict[str, Any]], str]] = {
     "thinking": _thinking,
     "effort": _effort,
     "tool_choice": _choice,
     "speed": _speed,
 }
+"""What makes an option fit a model, by its name: each changes the options it is given, and says how ("": as asked)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
