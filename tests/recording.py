@@ -11,6 +11,7 @@ from sash.model.epochs import Epoch, Expected, Marker, Sent
 from sash.model.preamble import Preamble, preamble
 from sash.model.turns import Draft, Turn
 from sash.model.usage import Usage
+from sash.model.window import Head, Loaded
 
 MODEL = "claude-sonnet-5-5"
 NOTHING = Expected(prompt=0, upper=0, read=0, write=0, fresh=0, dollars=0.0)
@@ -31,19 +32,17 @@ class Recorder:
         self.key = self.head_of(id, namespace).conversation
         self.now = 1_000.0
 
-    def head_of(self, id: str, namespace: str = "", create: bool = True) -> steps.Head:
-        head: steps.Head = self.store.open_conversation(
-            steps.OpenConversation(namespace=namespace, id=id, create=create)
-        )
+    def head_of(self, id: str, namespace: str = "", create: bool = True) -> Head:
+        head: Head = self.store.open_conversation(steps.OpenConversation(namespace=namespace, id=id, create=create))
         return head
 
     @property
-    def head(self) -> steps.Head:
+    def head(self) -> Head:
         """Where it stands."""
-        head: steps.Head = self.store.read_head(steps.ReadHead(conversation=self.key))
+        head: Head = self.store.read_head(steps.ReadHead(conversation=self.key))
         return head
 
-    def begin(self, *drafts: Draft, head: steps.Head | None = None, cut: bool = False, **more: Any) -> steps.Begun:
+    def begin(self, *drafts: Draft, head: Head | None = None, cut: bool = False, **more: Any) -> steps.Begun:
         """Record a request about to be sent; `head`: what its planner saw."""
         seen = head or self.head
         self.now += 10.0
@@ -104,17 +103,15 @@ class Recorder:
         """The state of each turn, oldest first."""
         return [turn.state for turn in self.turns()]
 
-    def window(self, preamble: Preamble | None = PREAMBLE, **more: Any) -> steps.Loaded:
+    def window(self, preamble: Preamble | None = PREAMBLE, **more: Any) -> Loaded:
         """What the next request would be planned from."""
         step = steps.ReadWindow(conversation=self.key, model=MODEL, preamble=preamble, **more)
-        loaded: steps.Loaded = self.store.read_window(step)
+        loaded: Loaded = self.store.read_window(step)
         return loaded
 
-    def branch(self, seq: int, reason: Any = "edit", as_id: str | None = None) -> steps.Head:
+    def branch(self, seq: int, reason: Any = "edit", as_id: str | None = None) -> Head:
         """Branch off."""
-        head: steps.Head = self.store.new_branch(
-            steps.NewBranch(conversation=self.key, seq=seq, reason=reason, as_id=as_id)
-        )
+        head: Head = self.store.new_branch(steps.NewBranch(conversation=self.key, seq=seq, reason=reason, as_id=as_id))
         return head
 
     def pin(self, turn: int, pinned: bool = True) -> None:

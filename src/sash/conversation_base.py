@@ -54,7 +54,7 @@ from sash.flows.prepare import Prepared, prepare
 from sash.flows.recall import embed, recall, search_history
 from sash.flows.route import chosen
 from sash.flows.run import Tools, run, submit
-from sash.flows.steps import Flow, Head
+from sash.flows.steps import Flow
 from sash.flows.summarise import resummarise, summarise, summariser
 from sash.flows.summary_jobs import Made
 from sash.flows.talk import Chat, Sizes, noticed
@@ -69,9 +69,10 @@ from sash.model.preamble import Preamble, preamble
 from sash.model.replies import Reply, each
 from sash.model.summaries import SummaryRecord
 from sash.model.turns import Draft, Turn
+from sash.model.window import Head
 from sash.planning.ahead import ahead
+from sash.planning.inputs import Settings
 from sash.planning.making import Wish
-from sash.planning.plan import Settings
 from sash.planning.routing import Fallback, Route
 from sash.planning.rules import Problem
 from sash.planning.situation import Marks, Strategy

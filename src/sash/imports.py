@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 
 from sash.conversation import Conversation
 from sash.errors import InvalidOption, NotFound
-from sash.flows.steps import Head, OpenConversation, ReadImported
+from sash.flows.steps import OpenConversation, ReadImported
 from sash.formats import ImportedConversation, ImportedTurn
 from sash.model.blocks import Block, dumps
 from sash.model.ids import free_id
 from sash.model.turns import Draft, Turn
+from sash.model.window import Head
 from sash.planning.rules.tools import NAME
 from sash.stores import Store
 

@@ -19,7 +19,7 @@ from sash.model.answers import Answer, StreamEvent
 from sash.model.cards import card
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft
-from sash.planning.plan import Settings
+from sash.planning.inputs import Settings
 
 CARD = card("claude-sonnet-5-5")
 HELLO = (Draft(role="user", content='[{"type":"text","text":"Hello."}]'),)

@@ -19,7 +19,8 @@ from rich.text import Text
 
 from sash.cli.strategy import StrategyType
 from sash.errors import InvalidOption, NotFound, SashError
-from sash.flows.steps import Head, OpenConversation
+from sash.flows.steps import OpenConversation
+from sash.model.window import Head
 from sash.stores import SqliteStore, Store
 
 PIPED_WIDTH = 120

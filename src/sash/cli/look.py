@@ -31,12 +31,13 @@ from sash.cli.strategy import label
 from sash.conversation_base import DEFAULT_MODEL
 from sash.errors import InvalidOption
 from sash.flows.recall import NearTurns, ReadSeqs
-from sash.flows.steps import Head, ReadRequest, ReadTurns
+from sash.flows.steps import ReadRequest, ReadTurns
 from sash.inspect.html import render
 from sash.limits.ceilings import Account, Charge
 from sash.limits.memo import MemoUse
 from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
+from sash.model.window import Head
 from sash.stores import SqliteStore, Store
 from sash.stores.attempts import AttemptSums
 from sash.stores.port import Hit, UsageRow

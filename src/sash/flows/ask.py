@@ -21,7 +21,7 @@ from sash.flows.talk import Chat
 from sash.model.cards import card
 from sash.model.replies import Reply, after, each, joined
 from sash.model.turns import Draft
-from sash.planning.plan import Settings
+from sash.planning.inputs import Settings
 from sash.planning.results import without_results
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise

@@ -20,7 +20,8 @@ from sash.model.blocks import dumps, text_block
 from sash.model.counts import Count
 from sash.model.epochs import Marker
 from sash.model.turns import Attachment, Source, Turn, by_exchange
-from sash.planning.plan import Memory, Plan, Settings, make_plan
+from sash.planning.inputs import Memory, Settings
+from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
 from sash.recall import Found, Recall, make_query, quoted
@@ -109,7 +110,7 @@ def _standing(memory: Memory, plan: Plan) -> set[int]:
 
 
 def _last_exchange(memory: Memory) -> list[str]:
-    groups = by_exchange(memory.turns)
+    groups = by_exchange(memory.loaded.turns)
     return [turn.text for turn in groups[-1] if turn.role != "system"] if groups else []
 
 

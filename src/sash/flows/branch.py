@@ -9,12 +9,13 @@ from typing import Any
 from sash.errors import CallerError, InvalidOption, NothingToRetry
 from sash.flows.ask import send
 from sash.flows.prepare import body_hash
-from sash.flows.steps import Flow, Head, NewBranch, ReadHead, ReadRequest, ReadTurn, ReadTurns, SetBranch
+from sash.flows.steps import Flow, NewBranch, ReadHead, ReadRequest, ReadTurn, ReadTurns, SetBranch
 from sash.flows.talk import Chat
 from sash.model.epochs import Epoch, Request
 from sash.model.replies import Reply
 from sash.model.turns import Draft, Turn
-from sash.planning.plan import Settings
+from sash.model.window import Head
+from sash.planning.inputs import Settings
 from sash.planning.view import body
 
 PAGE = 200

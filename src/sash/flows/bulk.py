@@ -28,7 +28,7 @@ from sash.model.blocks import dumps
 from sash.model.cards import ModelCard
 from sash.model.turns import Draft
 from sash.model.usage import Usage
-from sash.planning.plan import Settings
+from sash.planning.inputs import Settings
 
 LEASE = 30 * 3_600.0
 """Seconds for which an item is claimed: a batch takes 24 hours at most ("Batch processing")."""

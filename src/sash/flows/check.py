@@ -18,7 +18,7 @@ from sash.flows.talk import Chat
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft, Turn, spoken
 from sash.planning.check import readable, record_problems, repaired, to_withdraw, told
-from sash.planning.plan import Settings
+from sash.planning.inputs import Settings
 from sash.planning.repair import Repair, repair
 from sash.planning.results import unsendable
 from sash.planning.rules import Problem

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from sash.errors import NotSupported
 from sash.flows.remember import Sized, remember
 from sash.flows.slim import measure
-from sash.flows.steps import Flow, LastRequest, Now, ReadWindow, Send
+from sash.flows.steps import Flow, Now, ReadWindow, Send
 from sash.flows.summary_jobs import Made, later, with_job
 from sash.flows.summary_steps import KeepSummary, SummaryTask
 from sash.flows.talk import Chat
@@ -23,9 +23,10 @@ from sash.model.epochs import Epoch
 from sash.model.summaries import Summary
 from sash.model.turns import Turn, by_exchange
 from sash.model.usage import Usage
+from sash.model.window import LastRequest
 from sash.planning.compacting import DEMAND_BETA, betas_for, complete, most_of_block, read_marker, request, same_prefix
+from sash.planning.inputs import Settings
 from sash.planning.making import Wish
-from sash.planning.plan import Settings
 from sash.planning.rules import check_request
 from sash.planning.strategies.server import ServerCompaction
 from sash.planning.traits import part
@@ -111,9 +112,8 @@ def _view(sized: Sized, settings: Settings, task: SummaryTask) -> list[_Piece]:
     epoch = memory.epoch
     if epoch is None or not complete(epoch) or not same_prefix(epoch, settings) or task.upto < epoch.start:
         return []
-    pinned = [t for group in by_exchange(memory.pinned) if group[0].seq in epoch.pins for t in group]
-    again = [turn for turn in memory.instructions if turn.seq in epoch.instructions]
-    turns = (*pinned, *again, *(turn for turn in memory.turns if epoch.start <= turn.seq <= task.upto))
+    present = [turn for turn in memory.loaded.turns if epoch.start <= turn.seq <= task.upto]
+    turns = (*memory.in_front, *present)
     tokens = sum(memory.counts[turn.seq].tokens for turn in turns) + memory.present_size.tokens
     return [_Piece(epoch=epoch, turns=turns, tokens=tokens)]
 

@@ -12,8 +12,8 @@ from sash.flows.remember import remember
 from sash.flows.steps import CountTokens, Flow, ReadWindow
 from sash.flows.talk import Chat
 from sash.model.counts import Count
-from sash.model.turns import Draft, by_exchange
-from sash.planning.plan import Memory, Settings
+from sash.model.turns import Draft
+from sash.planning.inputs import Memory, Settings
 from sash.planning.rules import count_params
 
 
@@ -52,13 +52,11 @@ def _view(chat: Chat, settings: Settings) -> Flow[Count]:
 
 
 def _size(memory: Memory) -> Count:
+    turns = memory.loaded.turns
     unseen = Count(0, ceil(memory.unseen), "usage")
     if memory.anchor is not None:
-        newer = [turn.seq for turn in memory.turns if turn.seq > memory.anchor_seq]
+        newer = [turn.seq for turn in turns if turn.seq > memory.anchor_seq]
         return sum((memory.counts[seq] + memory.shown(seq) for seq in newer), memory.anchor + unseen)
-    pins, again = (memory.epoch.pins, memory.epoch.instructions) if memory.epoch else ((), ())
-    in_front = [turn for group in by_exchange(memory.pinned) if group[0].seq in pins for turn in group]
-    in_front += [turn for turn in memory.instructions if turn.seq in again]
     fixed = memory.fixed + memory.present_size + unseen
-    attached = sum((memory.shown(turn.seq) for turn in memory.turns), fixed)
-    return sum((memory.counts[turn.seq] for turn in (*in_front, *memory.turns)), attached)
+    attached = sum((memory.shown(turn.seq) for turn in turns), fixed)
+    return sum((memory.counts[turn.seq] for turn in (*memory.in_front, *turns)), attached)

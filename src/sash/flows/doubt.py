@@ -15,7 +15,8 @@ from sash.flows.steps import CountTokens, Flow
 from sash.flows.talk import Chat
 from sash.model.counts import Count
 from sash.model.turns import Turn
-from sash.planning.plan import Memory, Plan, Settings, make_plan
+from sash.planning.inputs import Memory, Settings
+from sash.planning.plan import Plan, make_plan
 from sash.planning.rules import count_params
 from sash.planning.situation import Decision, Situation, Size, Strategy
 from sash.planning.strategies.base import Guise

@@ -16,7 +16,7 @@ from sash.flows.talk import Chat
 from sash.model.keys import Held, Places
 from sash.model.replies import Reply
 from sash.model.turns import Draft
-from sash.planning.plan import Settings
+from sash.planning.inputs import Settings
 
 Make = Callable[[Chat, Sequence[Draft], Settings], Flow[Reply]]
 REFUSED = (401, 402, 403)

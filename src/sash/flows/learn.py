@@ -48,7 +48,7 @@ def _told(prepared: Prepared, now: Anchor) -> Lessons:
     if not now.clean:
         return Lessons()
     if prepared.plan.cut:
-        if prepared.plan.epoch.relief or prepared.plan.epoch.base < prepared.memory.head:
+        if prepared.plan.epoch.relief or prepared.plan.epoch.base < prepared.memory.loaded.head.seq:
             return Lessons()  # turns are sent otherwise than they were counted
         return Lessons(preamble=_preamble(prepared, now))
     return _from_difference(prepared, now)

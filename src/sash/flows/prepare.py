@@ -15,15 +15,17 @@ from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.attach import attach
 from sash.flows.doubt import settle_doubt
 from sash.flows.loose import paused, tie_up
-from sash.flows.remember import live_epoch, remember, summary_size
+from sash.flows.remember import remember, summary_size
 from sash.flows.slim import measure
-from sash.flows.steps import Flow, Loaded, Now, ReadWindow
+from sash.flows.steps import Flow, Now, ReadWindow
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Marker
 from sash.model.turns import Draft, Turn, spoken
-from sash.planning.plan import Memory, Plan, Settings, make_plan
+from sash.model.window import Loaded
+from sash.planning.inputs import Memory, Settings
+from sash.planning.plan import Plan, make_plan
 from sash.planning.rules import check_request
 from sash.planning.traits import traits
 
@@ -86,7 +88,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     drafts = (*tied.answers, *drafts)
     if not drafts and not _waiting(loaded.turns):
         raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
-    new = as_turns(drafts, sized.memory.head, now)
+    new = as_turns(drafts, loaded.head.seq, now)
     hand, new, drafts = _take_markers(new, drafts)
     settings = replace(settings, hand_markers=hand)
     measures = {turn.seq: measure(turn, chat.counter, settings.card) for turn in new}
@@ -123,7 +125,7 @@ def body_hash(body: Mapping[str, object]) -> str:
 
 def _needs_more(loaded: Loaded, settings: Settings) -> bool:
     """Whether turns older than the present view may come (back) in: no view, or another strategy's."""
-    epoch = live_epoch(loaded)
+    epoch = loaded.epoch
     return epoch is None or epoch.strategy != repr(settings.strategy)
 
 
@@ -136,7 +138,7 @@ def _elsewhere(loaded: Loaded, settings: Settings) -> str:
 
 def _unpinned(loaded: Loaded) -> str:
     """Why an older view cannot be gone back to: exchanges before it were pinned since it began."""
-    epoch = live_epoch(loaded)
+    epoch = loaded.epoch
     if epoch is None or not loaded.resumed or all(pin >= epoch.start or pin in epoch.pins for pin in loaded.pins):
         return ""
     return "what was pinned since stands before the view that was gone back to"

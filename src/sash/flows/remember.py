@@ -15,19 +15,19 @@ from sash.counting.ledger import Anchor, reply_count
 from sash.counting.measure import Measure
 from sash.counting.unseen import allowance
 from sash.flows.slim import Slimming, size
-from sash.flows.steps import LastRequest, Loaded
 from sash.flows.talk import Counter, Sizes
 from sash.model.blocks import text_block
 from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import ZERO, Count
-from sash.model.epochs import Epoch, Marker
+from sash.model.epochs import Marker
 from sash.model.options import asked_format
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
-from sash.model.turns import Attachment, Turn, by_exchange, spoken
+from sash.model.turns import Attachment, Turn
+from sash.model.window import LastRequest, Loaded
 from sash.planning.breakpoints import STABLE
 from sash.planning.compacting import asks_server, most_of_block
-from sash.planning.plan import Memory, Settings
+from sash.planning.inputs import Memory, Settings
 from sash.planning.restless import Restless, watch
 from sash.planning.rules import open_calls
 from sash.planning.situation import Gaps, Warmth
@@ -52,44 +52,28 @@ class Sized:
 def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Sized:
     """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there."""
     turns = (*loaded.pinned, *loaded.instructions, *loaded.turns)
-    estimated: dict[int, Count] = {}
-    for turn in turns:
-        if turn.id not in loaded.counts:
-            key = (settings.model, turn.id, turn.state)
-            estimated[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter, settings.card)
+    estimated = _estimated([turn for turn in turns if turn.id not in loaded.counts], settings, counter, sizes)
     counts = {turn.seq: loaded.counts[turn.id] for turn in turns if turn.id in loaded.counts} | estimated
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
     anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)
-    lost = _lost(last, settings)
     now, before = format_size(settings.options, counter), format_size(last.sent.options if last else {}, counter)
-    epoch = live_epoch(loaded)
+    epoch = loaded.epoch
     restless = _restless(loaded, settings)
     summary = _in_front(loaded, settings, counter, sizes)
     memory = Memory(
-        head=loaded.head.seq,
-        epoch=epoch,
-        turns=loaded.turns,
-        pinned=loaded.pinned,
-        pins=loaded.pins,
-        instructions=loaded.instructions,
-        withdrawn=loaded.withdrawn,
+        loaded=loaded,
         counts=counts,
         fixed=preamble + now,
         anchor=anchor if anchor is None or now == before else _reformatted(anchor, before, now),
         anchor_seq=anchor_seq,
         tail=_tail(last) if last else None,
-        warmth=replace(
-            _warmth(loaded, last if last is None or settings.key.reads(last.sent.key) else None, lost),
-            stable_until=restless.until,
-        ),
-        lost=lost,
+        warmth=replace(_warmth(loaded, last, settings), stable_until=restless.until),
+        lost=_lost(last, settings),
         gaps=gaps(loaded),
-        learned=loaded.learned,
         summary=summary,
         summary_size=summary_size(summary, settings.model, counter, sizes),
         present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
-        trouble=loaded.trouble,
         slim=Slimming(turns, counts, settings, counter, sizes),
         attached=_attached(loaded.turns, settings, counter, sizes),
         unseen=_unseen(loaded.last, counter),
@@ -102,6 +86,15 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         preamble_estimated=None if loaded.preamble_count else preamble,
         anchor=_measured(last, memory) if last and now == before else None,
     )
+
+
+def _estimated(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
+    """Sizes of turns that the record does not know, by seq."""
+    found = {}
+    for turn in turns:
+        key = (settings.model, turn.id, turn.state)
+        found[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter, settings.card)
+    return found
 
 
 def _restless(loaded: Loaded, settings: Settings) -> Restless:
@@ -187,17 +180,9 @@ def _reformatted(total: Count, before: Count, now: Count) -> Count:
     return Count(tokens, max(tokens, total.upper + now.upper), "estimate", before.base or now.base)
 
 
-def live_epoch(loaded: Loaded) -> Epoch | None:
-    """The present epoch, unless all that it held was withdrawn: then nothing of it is left to grow."""
-    epoch = loaded.head.epoch
-    if epoch is None or not any(turn.seq >= epoch.start for turn in spoken(loaded.turns)[-1:]):
-        return None
-    return epoch
-
-
 def _clean(loaded: Loaded, settings: Settings) -> LastRequest | None:
     """The last request, if what it sent is still the beginning of what would be sent."""
-    last, epoch = loaded.last, live_epoch(loaded)
+    last, epoch = loaded.last, loaded.epoch
     if last is None or epoch is None or epoch.model != settings.model or epoch.preamble != settings.preamble:
         return None
     gone = {seq for seq in loaded.withdrawn if epoch.start <= seq <= last.sent.last}
@@ -221,10 +206,8 @@ def _measured(last: LastRequest, memory: Memory) -> Anchor | None:
     epoch = memory.epoch
     if epoch is None:
         return None
-    in_front = [t.seq for group in by_exchange(memory.pinned) if group[0].seq in epoch.pins for t in group]
-    in_front += [t.seq for t in memory.instructions if t.seq in epoch.instructions]
-    sent = [t.seq for t in memory.turns if epoch.start <= t.seq <= last.sent.last]
-    shown = tuple(seq for seq in (*in_front, *sent) if seq not in epoch.relief.dropped)
+    sent = [turn for turn in memory.loaded.turns if epoch.start <= turn.seq <= last.sent.last]
+    shown = tuple(turn.seq for turn in (*memory.in_front, *sent) if turn.seq not in epoch.relief.dropped)
     return Anchor.from_wire(last.wire, turns=shown, epoch=epoch.id, model=epoch.model)
 
 
@@ -260,8 +243,10 @@ def _decisive(options: Mapping[str, Any], card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _warmth(loaded: Loaded, last: LastRequest | None, lost: str) -> Warmth:
-    until = 0.0
+def _warmth(loaded: Loaded, last: LastRequest | None, settings: Settings) -> Warmth:
+    until, lost = 0.0, _lost(last, settings)
+    if last is not None and not settings.key.reads(last.sent.key):
+        last = None
     if loaded.preamble_at is not None and lost != FORMAT:
         until = loaded.preamble_at + TTL_SECONDS[loaded.preamble_ttl]
     tail = _tail(last) if last else None

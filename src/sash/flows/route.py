@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from sash.errors import BudgetExceeded, InvalidContent, RemoteError, ReplyInterrupted, Unavailable
 from sash.flows.keys import held
 from sash.flows.prepare import prepare
-from sash.flows.steps import Flow, Head, Now, ReadHead, ReadHealth, ReadSpent
+from sash.flows.steps import Flow, Now, ReadHead, ReadHealth, ReadSpent
 from sash.flows.talk import Chat
 from sash.limits.ceilings import accounts
 from sash.model.blocks import readable
@@ -22,7 +22,8 @@ from sash.model.cards import card as card_of
 from sash.model.forecast import Forecast, user_of
 from sash.model.replies import Reply, after
 from sash.model.turns import Draft
-from sash.planning.plan import Settings
+from sash.model.window import Head
+from sash.planning.inputs import Settings
 from sash.planning.routing import Asked, Option, Ways, dearer, settings_on, tried
 
 Make = Callable[[Chat, Sequence[Draft], Settings], Flow[Reply]]

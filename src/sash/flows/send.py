@@ -42,7 +42,8 @@ from sash.model.incoming import call_ids, mended
 from sash.model.replies import Reply
 from sash.model.turns import Draft, State, Turn, spoken
 from sash.model.usage import Usage
-from sash.planning.plan import Plan, Settings
+from sash.planning.inputs import Settings
+from sash.planning.plan import Plan
 from sash.planning.rules import has_thinking
 from sash.planning.surprise import surprise
 
@@ -107,7 +108,7 @@ def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
     begun = yield from BeginRequest(
         conversation=chat.conversation,
         branch=prepared.branch,
-        head=prepared.memory.head,
+        head=prepared.memory.loaded.head.seq,
         turns=prepared.drafts,
         epoch=plan.epoch,
         sent=plan.sent,

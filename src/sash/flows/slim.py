@@ -17,7 +17,7 @@ from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.planning.clearing import cleared, names_of, offers_recall, some_cleared
-from sash.planning.plan import Settings
+from sash.planning.inputs import Settings
 from sash.planning.rules import sendable, strip_thinking
 from sash.planning.situation import Size
 from sash.planning.view import as_user_text
@@ -41,7 +41,7 @@ def _plain(turn: Turn) -> Sequence[Block]:
 
 
 class Slimming:
-    """The cleared forms of the turns of one window (`sash.planning.plan.Slim`)."""
+    """The cleared forms of the turns of one window (`sash.planning.inputs.Slim`)."""
 
     def __init__(
         self, turns: Sequence[Turn], counts: Mapping[int, Count], settings: Settings, counter: Counter, sizes: Sizes

@@ -13,14 +13,13 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from sash.limits.ceilings import Account, Charge
 from sash.model.answers import Answer, StreamEvent, Wire
-from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Request, Sent
 from sash.model.functions import Function
 from sash.model.preamble import Preamble
-from sash.model.summaries import Summary, Trouble
 from sash.model.turns import Draft, State, Turn
 from sash.model.usage import Usage
+from sash.model.window import Head, Loaded
 
 R = TypeVar("R")
 Flow = Generator["Step[Any]", Any, R]
@@ -119,82 +118,6 @@ class StoreStep(Step[R]):
     """A step that the store's method of the name `method` performs, with the step itself as argument."""
 
     method: ClassVar[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """Where a conversation stands."""
-
-    conversation: int
-    branch: int
-    seq: int
-    """of the newest turn, 0 when there is none"""
-    turn: Turn | None
-    """the newest turn"""
-    epoch: Epoch | None
-    requests: int
-    fresh: str = ""
-    """why the next request must begin an epoch; "" if it need not"""
-    model: str = ""
-    """the one in force, whoever replied last; "" before the first request"""
-    key: str = ""
-    """the name of the key that the conversation sticks to"""
-    brought: Preamble = field(default_factory=Preamble)
-    """system prompt and tools that came with turns from elsewhere: in force until a first request"""
-    forgotten: int = 0
-    """id of the newest entry in the audit of what was forgotten"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LastRequest:
-    """The last request of an epoch that ended in a reply: the anchor of counting and caching."""
-
-    at: float
-    sent: Sent
-    usage: Usage
-    wire: Mapping[str, Any] = field(default_factory=dict)
-    """usage as the API gave it"""
-    first: int = 0
-    """seq of the newest turn that the first request of its epoch sent"""
-    upper: int = 0
-    """the bound that was held to it when it was planned"""
-    why: Mapping[str, Any] = field(default_factory=dict)
-    """the decision, as `plan.why` had it"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """What a window is planned from, as the store holds it. `counts` is by turn id."""
-
-    head: Head
-    turns: tuple[Turn, ...]
-    """from the start asked for, withdrawn ones left out"""
-    withdrawn: tuple[int, ...]
-    pinned: tuple[Turn, ...]
-    pins: frozenset[int]
-    instructions: tuple[Turn, ...]
-    """turns of role system before `turns`, withdrawn ones left out"""
-    counts: Mapping[int, Count]
-    preamble_count: Count | None
-    last: LastRequest | None
-    preamble_at: float | None
-    """start of the newest request of any conversation with this preamble and model"""
-    preamble_ttl: Ttl
-    gaps: tuple[float, ...]
-    """this conversation's newest gaps between plain user requests, start to start, newest last"""
-    other_gaps: tuple[float, float, float]
-    """over the namespace's other conversations: within 5 min, within 1 h, all"""
-    learned: Mapping[str, Any]
-    calibration: str = ""
-    """what usage taught the estimator about this model on this base, as JSON text; "" when nothing yet"""
-    summary: Summary | None = None
-    """the one that covers most of this branch"""
-    block: Summary | None = None
-    """what the API compacted most of this branch into"""
-    trouble: Trouble = field(default_factory=Trouble)
-    resumed: bool = False
-    """whether the epoch is another than the one of the conversation's newest request"""
-    """with making the next one"""
 
 
 @dataclass(frozen=True, kw_only=True)

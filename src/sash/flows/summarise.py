@@ -28,8 +28,9 @@ from sash.model.cards import card as card_of
 from sash.model.summaries import SummaryRecord, Way
 from sash.model.turns import Draft, Turn
 from sash.model.usage import Usage
+from sash.planning.inputs import Settings
 from sash.planning.making import Wish, limit_of
-from sash.planning.plan import Settings, make_plan
+from sash.planning.plan import make_plan
 from sash.planning.rules import check_request
 from sash.planning.strategies.summarised import Summarised
 from sash.planning.traits import part
@@ -255,7 +256,7 @@ def _side_branch(chat: Chat, settings: Settings, content: Sequence[Block], limit
     memory = remember(loaded, settings, chat.counter, chat.sizes).memory
     if memory.epoch is None or memory.tail is None or loaded.turns[-1].state != "answered":
         return None
-    new = as_turns([Draft(role="user", content=dumps(list(content)))], memory.head, now)
+    new = as_turns([Draft(role="user", content=dumps(list(content)))], memory.loaded.head.seq, now)
     counts = {turn.seq: chat.counter.count(measure(turn, chat.counter, settings.card)) for turn in new}
     roomy = replace(
         settings,

@@ -13,7 +13,7 @@ from sash.limits.sizes import most_tokens
 from sash.model.answers import Wire
 from sash.model.cards import ModelCard
 from sash.model.forecast import Forecast, Purpose, user_of
-from sash.planning.plan import Settings
+from sash.planning.inputs import Settings
 
 TIMEOUT = 120.0
 """Seconds for a request that nobody set a time for: one that makes a summary."""

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from sash.flows.steps import Loaded, ReadWindow
+from sash.flows.steps import ReadWindow
 from sash.model.counts import Count
 from sash.model.epochs import Epoch
 from sash.model.turns import Attachment, Turn
+from sash.model.window import Loaded
 from sash.stores.port import Store
 
 SHOWN = 8

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sash.model.epochs import Epoch, Marker, Sent
+from sash.model.summaries import Summary
 from sash.model.turns import Turn, spoken
+from sash.planning.inputs import Memory, Settings
+from sash.planning.situation import Situation
 from sash.planning.traits import traits
 from sash.planning.view import Message, alone, assemble, message
-
-if TYPE_CHECKING:
-    from sash.planning.plan import Memory, Settings
-    from sash.planning.situation import Situation
 
 DEMAND_BETA = "compact-2026-09-04"
 THRESHOLD_BETA = "compact-2026-01-12"
@@ -54,7 +53,7 @@ def before_block(groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
 
 def ignored(memory: Memory, groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
     """What the API would ignore of these turns: all before such a block, unless something of ours stands in front."""
-    return frozenset() if memory.summary is not None or memory.pins else before_block(groups)
+    return frozenset() if memory.summary is not None or memory.loaded.pins else before_block(groups)
 
 
 def _compacted(turn: Turn) -> bool:
@@ -125,16 +124,28 @@ def keeps_thinking(
     It must have been made of this very view, by a model that binds thinking; they must directly follow what it stands
     for, after a reply, with nothing placed between and nothing taken out of them.
     """
-    block, epoch = memory.summary, memory.epoch
-    if block is None or not block.signed or epoch is None or situation.forced or not settings.card.thinking_bound:
+    block, epoch, present = memory.summary, memory.epoch, situation.start
+    if block is None or epoch is None or present is None or start <= present:
         return False
-    made_here = block != epoch.summary and complete(epoch) and same_prefix(epoch, settings)
-    if not made_here or situation.start is None or start <= situation.start or memory.instructions or memory.pins:
+    if situation.forced or not settings.card.thinking_bound or memory.loaded.instructions or memory.loaded.pins:
         return False
-    before = [turn for group in groups[situation.start : start] for turn in group]
+    before = [turn for group in groups[present:start] for turn in group]
     kept = [turn for group in groups[start:] for turn in group]
-    last = message(before[-1], epoch)  # as sent: a reply of nothing but old thinking is no message
-    directly = before[-1].seq == block.upto and last is not None and last["role"] == "assistant"
+    return _made_of(block, epoch, settings) and _follows(before[-1], block, epoch) and _as_thought(before, kept, epoch)
+
+
+def _made_of(block: Summary, epoch: Epoch, settings: Settings) -> bool:
+    """Whether the API made a block of this very view, and of nothing else."""
+    return block.signed and block != epoch.summary and complete(epoch) and same_prefix(epoch, settings)
+
+
+def _follows(last: Turn, block: Summary, epoch: Epoch) -> bool:
+    """Whether what comes behind the turn `last` directly follows what a block stands for, after a reply."""
+    said = message(last, epoch)  # as sent: a reply of nothing but old thinking is no message
+    return last.seq == block.upto and said is not None and said["role"] == "assistant"
+
+
+def _as_thought(before: Sequence[Turn], kept: Sequence[Turn], epoch: Epoch) -> bool:
+    """Whether the kept turns are sent as when they were thought: no instruction moves, no attachment leaves."""
     alone = not any(turn.role == "system" for turn in (*before, *kept))
-    bare = not any(turn.attached is not None and epoch.shows(turn) for turn in spoken(kept))
-    return directly and alone and bare
+    return alone and not any(turn.attached is not None and epoch.shows(turn) for turn in spoken(kept))

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from html import escape
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sash.model.cards import supposition
-
-if TYPE_CHECKING:
-    from sash.planning.plan import Plan
+from sash.planning.planned import Planned
 
 
-def text(plan: Plan) -> str:
+def text(plan: Planned) -> str:
     """The plan in a few lines."""
     lines = (
         _supposed(plan),
@@ -31,12 +29,12 @@ def text(plan: Plan) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _supposed(plan: Plan) -> str:
+def _supposed(plan: Planned) -> str:
     """What is to be known of a model that nobody described."""
     return f"{supposition(plan.situation.card)}." if plan.situation.card.supposed else ""
 
 
-def _what(plan: Plan) -> str:
+def _what(plan: Planned) -> str:
     situation, decision = plan.situation, plan.decision
     shown = len(situation.exchanges) - decision.start
     first = situation.exchanges[decision.start].first
@@ -52,7 +50,7 @@ NAMED = 8
 """Recalled turns named with their reasons."""
 
 
-def _recalled(plan: Plan) -> str:
+def _recalled(plan: Planned) -> str:
     if plan.attached is None:
         return ""
     sources = plan.attached.sources
@@ -61,12 +59,12 @@ def _recalled(plan: Plan) -> str:
     return f"Recalled with the newest turn, {plan.attached.tokens:,} tokens: {named}{more}."
 
 
-def _why(plan: Plan) -> str:
+def _why(plan: Planned) -> str:
     kind = "a new epoch begins" if plan.cut else "the view grows at its end"
     return f"Rule '{plan.decision.rule}': {kind}, because {plan.epoch.reason if plan.cut else plan.decision.reason}."
 
 
-def _size(plan: Plan) -> str:
+def _size(plan: Planned) -> str:
     count, limit = plan.prompt, plan.situation.limit
     source = {
         "usage": "the last request's exact size plus an estimate of what is new",
@@ -78,7 +76,7 @@ def _size(plan: Plan) -> str:
     return f"Prompt {count.tokens:,} tokens, at most {count.upper:,} ({source}{unseen}), of {limit:,} allowed."
 
 
-def _cache(plan: Plan) -> str:
+def _cache(plan: Planned) -> str:
     expected = plan.expected
     marked = ", ".join(f"{marker.role} {marker.ttl}" for marker in plan.sent.markers) or "no markers"
     dollars = "unknown (no prices for this model)" if expected.dollars is None else f"${expected.dollars:.6f}"
@@ -88,11 +86,11 @@ def _cache(plan: Plan) -> str:
     )
 
 
-def _rejected(plan: Plan) -> str:
+def _rejected(plan: Planned) -> str:
     return f"Not taken: {plan.decision.rejected}." if plan.decision.rejected else ""
 
 
-def why(plan: Plan) -> dict[str, Any]:
+def why(plan: Planned) -> dict[str, Any]:
     """The decision as plain JSON values."""
     return {
         "rule": plan.decision.rule,
@@ -111,13 +109,13 @@ def why(plan: Plan) -> dict[str, Any]:
     }
 
 
-def strip(plan: Plan) -> str:
+def strip(plan: Planned) -> str:
     """The window as a strip of blocks in proportion to their tokens, cached ones dark."""
     fixed, front = plan.situation.fixed.tokens, plan.situation.front
     parts = [("preamble", fixed - front), *([("summary, pins, instructions", front)] if front else [])]
     parts += [(f"turns {e.first}-{e.last}", e.tokens) for e in plan.situation.exchanges[plan.decision.start :]]
     parts += [("recalled", plan.situation.recalled.tokens)] if plan.attached else []
-    return _bar(parts, plan.expected.read) + f"<pre style='white-space:pre-wrap'>{escape(plan.explain())}</pre>"
+    return _bar(parts, plan.expected.read) + f"<pre style='white-space:pre-wrap'>{escape(text(plan))}</pre>"
 
 
 def _bar(parts: list[tuple[str, int]], read: int) -> str:

@@ -8,15 +8,12 @@ no single one fits. What else the turn holds, and any plain question, stays. Pur
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from sash.model.turns import Turn, spoken
+from sash.planning.inputs import Memory, Settings
+from sash.planning.relief import Shape
 from sash.planning.situation import Situation, Size
 from sash.planning.traits import traits
-
-if TYPE_CHECKING:
-    from sash.planning.plan import Memory, Settings
-    from sash.planning.relief import Shape
 
 
 def giving_way(

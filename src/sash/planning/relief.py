@@ -14,18 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from sash.model.counts import Count
 from sash.model.epochs import Relief
 from sash.model.turns import Turn, spoken
 from sash.planning.compacting import before_block, ignored, keeps_thinking
+from sash.planning.inputs import Memory, Settings
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Decision, Situation, Size, ToolResults
 from sash.planning.traits import traits
-
-if TYPE_CHECKING:
-    from sash.planning.plan import Memory, Settings
 
 ROOM = 0.5
 """The share of the room behind the preamble that stays in use when results or calls leave: so they leave rarely."""
@@ -53,7 +50,7 @@ def tool_results(
     memory: Memory, groups: Sequence[Sequence[Turn]], known: Mapping[int, Count], start: int, pins: frozenset[int]
 ) -> Iterator[ToolResults]:
     """The turns of tool results since exchange `start`, oldest first, with what clearing each would save."""
-    relief = memory.epoch.relief if memory.epoch else Relief()
+    relief = memory.relief
     for index, group in enumerate(groups):
         if index < start or index in pins:
             continue
@@ -104,7 +101,7 @@ class _Relieving:
         self.memory, self.groups, self.known = memory, groups, known
         self.situation, self.decision, self.settings = situation, decision, settings
         self.epoch, self.card = memory.epoch, settings.card
-        self.present = memory.epoch.relief if memory.epoch else Relief()
+        self.present = memory.relief
         self.single = self.present.results | memory.giving
         self.run = spoken(groups[-1])
         self.as_is = traits(settings.strategy).as_is
@@ -176,7 +173,7 @@ class _Relieving:
     @cached_property
     def _thinking(self) -> tuple[int, bool, Size]:
         """Up to where thinking is left out, whether the API is to drop the rest, and what the rest weighs."""
-        head = self.memory.head
+        head = self.memory.loaded.head.seq
         behind = max(self.run[0].seq - 1, self.epoch.base if self.epoch else 0)
         thought = any(has_thinking(turn.blocks) for turn in self.run if turn.seq > behind and turn.role == "assistant")
         if not self.situation.exchanges[-1].open or not thought:
@@ -242,7 +239,9 @@ class _Relieving:
     def _pins_have_results(self) -> bool:
         """Whether the oldest results, which the API would clear first, may be pinned ones."""
         older = [group for index, group in enumerate(self.groups[:-1]) if index in self.situation.pinned]
-        return any(turn.role == "user" and not turn.plain for group in (self.memory.pinned, *older) for turn in group)
+        return any(
+            turn.role == "user" and not turn.plain for group in (self.memory.loaded.pinned, *older) for turn in group
+        )
 
     def _to_serve(self) -> int:
         """How many results the API has to clear, the newest turn's left alone; 0 where that does not help."""

@@ -14,7 +14,7 @@ from typing import Any
 from sash.errors import InvalidOption
 from sash.model.cards import ModelCard, base_name
 from sash.model.settings import settings
-from sash.planning.plan import Settings
+from sash.planning.inputs import Settings
 from sash.planning.rules.thinking import WITHOUT_XHIGH
 from sash.planning.rules.tools import FORCED
 

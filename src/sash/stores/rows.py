@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sash.flows.steps import BeginRequest, LastRequest
+from sash.flows.steps import BeginRequest
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
@@ -16,6 +16,7 @@ from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Attachment, Turn
 from sash.model.usage import Usage
+from sash.model.window import LastRequest
 
 
 def turn(row: sqlite3.Row, content: str, attached: Attachment | None, mended: str | None) -> Turn:

@@ -24,6 +24,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
+from sash.model.window import Head, Loaded
 from sash.planning.rules import has_thinking
 from sash.stores import attachments, blobs, mends, rows, submissions
 from sash.stores.attempts import SqliteAttempts
@@ -87,7 +88,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     # ---- where a conversation stands ------------------------------------------------------------
 
-    def open_conversation(self, step: steps.OpenConversation) -> steps.Head:
+    def open_conversation(self, step: steps.OpenConversation) -> Head:
         """Find the conversation by namespace and id, or create it."""
         find = "SELECT id FROM conversations WHERE namespace = ? AND name = ?"
         with self._connection.reading() as db:
@@ -108,12 +109,12 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         rows.update(db, "conversations", conversation, {"branch_id": branch})
         return conversation
 
-    def read_head(self, step: steps.ReadHead) -> steps.Head:
+    def read_head(self, step: steps.ReadHead) -> Head:
         """Where the conversation stands."""
         with self._connection.reading() as db:
             return self._head(db, step.conversation)
 
-    def _head(self, db: sqlite3.Connection, conversation: int) -> steps.Head:
+    def _head(self, db: sqlite3.Connection, conversation: int) -> Head:
         row = db.execute(
             "SELECT c.id, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh, p.system, p.tools "
             "FROM conversations c JOIN branches b ON b.id = c.branch_id LEFT JOIN preambles p ON p.id = c.preamble_id "
@@ -124,7 +125,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             raise deleted(conversation)
         newest = self._lines.newest(db, row["branch_id"])
         epoch = db.execute(_EPOCH, (row["epoch_id"],)).fetchone() if row["epoch_id"] else None
-        return steps.Head(
+        return Head(
             conversation=conversation,
             branch=row["branch_id"],
             seq=newest.seq if newest else 0,
@@ -138,13 +139,13 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             forgotten=db.execute("SELECT coalesce(max(id), 0) FROM forgotten").fetchone()[0],
         )
 
-    def read_window(self, step: steps.ReadWindow) -> steps.Loaded:
+    def read_window(self, step: steps.ReadWindow) -> Loaded:
         """All that the next request is planned from, in one snapshot."""
         with self._connection.reading() as db:
             head = self._beside(db, self._head(db, step.conversation), step.model)
             return self._windows.read(db, step, head, self._connection.foreign_changes)
 
-    def _beside(self, db: sqlite3.Connection, head: steps.Head, model: str) -> steps.Head:
+    def _beside(self, db: sqlite3.Connection, head: Head, model: str) -> Head:
         """The head as a request to `model` finds it: with the newest epoch of its own among those side by side."""
         if head.epoch is None or head.epoch.model == model:
             return head
@@ -505,7 +506,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     # ---- branches, imports, pins ----------------------------------------------------------------
 
-    def new_branch(self, step: steps.NewBranch) -> steps.Head:
+    def new_branch(self, step: steps.NewBranch) -> Head:
         """Share the past up to `seq`; its epoch goes along where the branch still holds its start."""
         with self._writing() as db:
             head = self._head(db, step.conversation)
@@ -551,7 +552,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         )
         return conversation
 
-    def _epoch_at(self, db: sqlite3.Connection, head: steps.Head, seq: int) -> tuple[int | None, int]:
+    def _epoch_at(self, db: sqlite3.Connection, head: Head, seq: int) -> tuple[int | None, int]:
         """The epoch in force when the turn `seq` was the newest, and the last seq that it had sent by then."""
         for segment, _, high in reversed(self._lines.segments(db, head.branch)):
             row = db.execute(
@@ -563,7 +564,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 return int(row["epoch_id"]), int(row["last_seq"])
         return None, 0
 
-    def _foreign(self, db: sqlite3.Connection, head: steps.Head, sent: int, seq: int) -> str:
+    def _foreign(self, db: sqlite3.Connection, head: Head, sent: int, seq: int) -> str:
         """Why an epoch must begin behind turns that were recorded from elsewhere since it last sent something."""
         unasked = "t.role = 'assistant' AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.reply_id = t.id)"
         found = self._lines.rows(db, head.branch, sent + 1, seq, only=unasked)

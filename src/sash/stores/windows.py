@@ -20,6 +20,7 @@ from sash.model.counts import Count
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Turn
+from sash.model.window import Head, LastRequest, Loaded
 from sash.stores import blobs, rows
 from sash.stores.lineage import Lines
 from sash.stores.summaries import newest, trouble
@@ -70,9 +71,9 @@ class Windows:
         self,
         db: sqlite3.Connection,
         step: steps.ReadWindow,
-        head: steps.Head,
+        head: Head,
         changes: Callable[[], int],
-    ) -> steps.Loaded:
+    ) -> Loaded:
         """The window of a conversation that stands at `head`; `changes` tells of other writers."""
         preamble = step.preamble or (head.epoch.preamble if head.epoch else Preamble())
         first = self._first(db, head, step.reach)
@@ -86,7 +87,7 @@ class Windows:
         self._keep(instructions, db, self._lines.instructions(db, head.branch, first - 1, step.model))
         counts |= pinned.counts | instructions.counts
         at, ttl = _preamble_use(db, preamble, step.model, step.near)
-        return steps.Loaded(
+        return Loaded(
             head=head,
             turns=tuple(kept.turns),
             withdrawn=(*pinned.withdrawn, *kept.withdrawn),
@@ -108,16 +109,14 @@ class Windows:
             resumed=head.epoch is not None and head.epoch.id != _newest_epoch(db, step.conversation),
         )
 
-    def _first(self, db: sqlite3.Connection, head: steps.Head, reach: int | None) -> int:
+    def _first(self, db: sqlite3.Connection, head: Head, reach: int | None) -> int:
         """seq of the first turn of the window."""
         start = head.epoch.start if head.epoch else head.seq + 1
         if reach is None:
             return 1
         return min(start, self._lines.reach_back(db, head.branch, head.seq, reach)) if reach else max(1, start)
 
-    def _turns(
-        self, db: sqlite3.Connection, step: steps.ReadWindow, head: steps.Head, first: int, changes: int
-    ) -> _Kept:
+    def _turns(self, db: sqlite3.Connection, step: steps.ReadWindow, head: Head, first: int, changes: int) -> _Kept:
         kept = self._kept.get(step.conversation)
         fits = kept is not None and (kept.changes, kept.branch, kept.model) == (changes, head.branch, step.model)
         if kept is None or not fits or kept.first > first:
@@ -141,12 +140,12 @@ class Windows:
             if (count := rows.count(row)) is not None:
                 kept.counts[row["id"]] = count
 
-    def _beside(self, db: sqlite3.Connection, head: steps.Head, summary: Summary | None) -> set[int]:
+    def _beside(self, db: sqlite3.Connection, head: Head, summary: Summary | None) -> set[int]:
         """First seqs of the exchanges that a summary wants kept beside it."""
         wanted = summary.verbatim if summary else ()
         return {self._lines.exchange_start(db, head.branch, seq) for seq in wanted}
 
-    def _pins(self, db: sqlite3.Connection, head: steps.Head) -> list[int]:
+    def _pins(self, db: sqlite3.Connection, head: Head) -> list[int]:
         """First seqs of the exchanges of this branch that are pinned now."""
         found = db.execute(
             "SELECT t.seq, t.branch_id FROM pins p JOIN turns t ON t.id = p.turn_id "
@@ -163,7 +162,7 @@ class Windows:
             self._read_into(found, db, first, last)
         return found
 
-    def _last_request(self, db: sqlite3.Connection, head: steps.Head) -> steps.LastRequest | None:
+    def _last_request(self, db: sqlite3.Connection, head: Head) -> LastRequest | None:
         """The newest answered request of this epoch whose turns all lie on this branch."""
         if head.epoch is None:
             return None

@@ -1,0 +1,104 @@
+"""What the store holds for the next request: where a conversation stands, its last request, its window of turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sash.model.cards import Ttl
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Sent
+from sash.model.preamble import Preamble
+from sash.model.summaries import Summary, Trouble
+from sash.model.turns import Turn, spoken
+from sash.model.usage import Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Where a conversation stands."""
+
+    conversation: int
+    branch: int
+    seq: int
+    """of the newest turn, 0 when there is none"""
+    turn: Turn | None
+    """the newest turn"""
+    epoch: Epoch | None
+    requests: int
+    fresh: str = ""
+    """why the next request must begin an epoch; "" if it need not"""
+    model: str = ""
+    """the one in force, whoever replied last; "" before the first request"""
+    key: str = ""
+    """the name of the key that the conversation sticks to"""
+    brought: Preamble = field(default_factory=Preamble)
+    """system prompt and tools that came with turns from elsewhere: in force until a first request"""
+    forgotten: int = 0
+    """id of the newest entry in the audit of what was forgotten"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastRequest:
+    """The last request of an epoch that ended in a reply: the anchor of counting and caching."""
+
+    at: float
+    sent: Sent
+    usage: Usage
+    wire: Mapping[str, Any] = field(default_factory=dict)
+    """usage as the API gave it"""
+    first: int = 0
+    """seq of the newest turn that the first request of its epoch sent"""
+    upper: int = 0
+    """the bound that was held to it when it was planned"""
+    why: Mapping[str, Any] = field(default_factory=dict)
+    """the decision, as `plan.why` had it"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a window is planned from, as the store holds it. Turns are in order and never withdrawn ones."""
+
+    head: Head
+    turns: tuple[Turn, ...]
+    """from the start asked for: the epoch's, or further back where another strategy may reach for more"""
+    withdrawn: tuple[int, ...]
+    """seqs that were withdrawn: since the first of `turns`, and within the pinned exchanges"""
+    pinned: tuple[Turn, ...]
+    """turns before `turns` of the exchanges that are pinned now, or stand in front of the present epoch"""
+    pins: frozenset[int]
+    """first seqs of all pinned exchanges"""
+    instructions: tuple[Turn, ...]
+    """turns of role system before `turns`, those among `pinned` included"""
+    counts: Mapping[int, Count]
+    """by turn id"""
+    preamble_count: Count | None
+    last: LastRequest | None
+    preamble_at: float | None
+    """start of the newest request of any conversation with this preamble and model"""
+    preamble_ttl: Ttl
+    gaps: tuple[float, ...]
+    """this conversation's newest gaps between plain user requests, start to start, newest last"""
+    other_gaps: tuple[float, float, float]
+    """over the namespace's other conversations: within 5 min, within 1 h, all"""
+    learned: Mapping[str, Any]
+    calibration: str = ""
+    """what usage taught the estimator about this model on this base, as JSON text; "" when nothing yet"""
+    summary: Summary | None = None
+    """the one that covers most of this branch"""
+    block: Summary | None = None
+    """what the API compacted most of this branch into"""
+    trouble: Trouble = field(default_factory=Trouble)
+    """with making the next one"""
+    resumed: bool = False
+    """whether the epoch is another than the one of the conversation's newest request"""
+
+    @cached_property
+    def epoch(self) -> Epoch | None:
+        """The present epoch, unless all that it held was withdrawn: then nothing of it is left to grow."""
+        epoch = self.head.epoch
+        if epoch is None or not any(turn.seq >= epoch.start for turn in spoken(self.turns)[-1:]):
+            return None
+        return epoch

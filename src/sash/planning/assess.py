@@ -1,0 +1,272 @@
+"""What a strategy is asked about: sizes of all that could be sent, and where the present view stands.
+
+Pure. Each number is the size of a turn in the form in which it would be sent; where the last request told an exact
+total, the present view is that and what came since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ceil
+
+from sash.model.counts import ZERO, Count
+from sash.model.epochs import Epoch
+from sash.model.turns import Exchange, Turn, by_exchange, spoken
+from sash.planning.inputs import Memory, Settings
+from sash.planning.relief import tool_results
+from sash.planning.rules import has_thinking, open_calls, waiting_calls
+from sash.planning.situation import Situation, Size, Strategy, ToolResults
+from sash.planning.traits import traits
+
+Groups = Sequence[Sequence[Turn]]
+"""Turns by exchange, oldest first."""
+
+
+def assess(memory: Memory, groups: Groups, known: Mapping[int, Count], settings: Settings, now: float) -> Situation:
+    """The situation in which the newest of `groups` is to be sent; `known` are the sizes of all turns by seq."""
+    return _Assessing(memory, groups, known, settings).situation(now)
+
+
+def sizes_as_sent(memory: Memory, turns: Iterable[Turn], counts: Mapping[int, Count]) -> dict[int, Count]:
+    """Sizes of the turns in the form in which the present epoch sends them."""
+    relief = memory.relief
+    singles = replace(relief, results=relief.results | memory.giving)
+    partly = {seq for seq, _ in singles.results}
+    sent = dict(counts)
+    for turn in turns:
+        if turn.seq in relief.cleared:
+            sent[turn.seq] = memory.slim(turn)
+        elif turn.seq in partly:
+            sent[turn.seq] = memory.slim(turn, singles.single(turn.seq))
+    return {**sent, **dict.fromkeys(relief.dropped & counts.keys(), ZERO)}
+
+
+def with_less(memory: Memory, newest: Turn, more: frozenset[tuple[int, str]], known: dict[int, Count]) -> Memory:
+    """The memory with more results of the newest turn giving way; its size among the known ones follows."""
+    giving = memory.giving | more
+    single = replace(memory.relief, results=memory.relief.results | giving).single(newest.seq)
+    before, after = known[newest.seq], memory.slim(newest, single)
+    known[newest.seq] = after
+    anchor = memory.anchor
+    if anchor is not None and newest.seq <= memory.anchor_seq:  # a total that was counted with the turn whole
+        tokens = max(0, anchor.tokens - before.tokens + after.tokens)
+        upper = max(tokens, anchor.upper - before.tokens + after.upper)
+        anchor = Count(tokens, upper, "estimate", anchor.base)
+    return replace(memory, giving=giving, anchor=anchor)
+
+
+def as_summarised(memory: Memory, groups: Groups, strategy: Strategy) -> Memory:
+    """What a cut would bring in front: the summary, with the exchanges it wants kept, where the strategy has one."""
+    summary = memory.summary
+    if not traits(strategy).summarises:
+        return replace(memory, summary=None, summary_size=ZERO)
+    if summary is None or not summary.verbatim:
+        return memory
+    wanted, all_groups = set(summary.verbatim), (*by_exchange(memory.loaded.pinned), *groups)
+    beside = {group[0].seq for group in all_groups if wanted & {turn.seq for turn in group}}
+    return memory.but(pins=memory.loaded.pins | beside)
+
+
+def instructions_in(groups: Groups) -> tuple[Turn, ...]:
+    """The turns of role system."""
+    return tuple(turn for group in groups for turn in group if turn.role == "system")
+
+
+@dataclass(frozen=True)
+class _Assessing:
+    """One situation in the making."""
+
+    memory: Memory
+    groups: Groups
+    known: Mapping[int, Count]
+    settings: Settings
+
+    def situation(self, now: float) -> Situation:
+        memory, settings = self.memory, self.settings
+        situation = Situation(
+            exchanges=self._exchanges,
+            start=self._start,
+            forced=_forced(memory.epoch, settings, self._instructions) or _foreign(memory.epoch, self.groups[-1]),
+            fixed=_size(memory.fixed) + self._front + self._unseen,
+            front=self._front.tokens,
+            upto=memory.summary.upto if memory.summary else 0,
+            trouble=memory.loaded.trouble,
+            stay=self._stay(),
+            attached=_sum(self._attached.values()),
+            recalled=_size(self._recalled),
+            pinned=self._pinned,
+            results=self._results(),
+            budget=settings.card.window if traits(settings.strategy).ignores_budget else settings.budget,
+            keep=settings.keep,
+            max_tokens=settings.max_tokens,
+            card=settings.card,
+            now=now,
+            warmth=memory.warmth,
+            gaps=memory.gaps,
+            marks=settings.marks,
+            learned=memory.loaded.learned,
+            base=self.known[self.groups[-1][-1].seq].base or memory.fixed.base,
+        )
+        return _with_what_a_cut_leaves(situation)
+
+    # ---- exchanges --------------------------------------------------------------------------------
+
+    @cached_property
+    def _exchanges(self) -> tuple[Exchange, ...]:
+        return tuple(_exchange(group, self.known, newest=group is self.groups[-1]) for group in self.groups)
+
+    @cached_property
+    def _start(self) -> int | None:
+        """Where the present view starts."""
+        epoch, newest = self.memory.epoch, len(self._exchanges) - 1
+        if epoch is None:
+            return None
+        return next((i for i, exchange in enumerate(self._exchanges) if exchange.first >= epoch.start), newest)
+
+    @cached_property
+    def _pinned(self) -> frozenset[int]:
+        pins = self.memory.loaded.pins
+        return frozenset(i for i, exchange in enumerate(self._exchanges) if exchange.first in pins)
+
+    def _results(self) -> tuple[ToolResults, ...]:
+        """Turns of tool results, where the strategy may clear them."""
+        if not traits(self.settings.strategy).clears:
+            return ()
+        return tuple(tool_results(self.memory, self.groups, self.known, self._start or 0, self._pinned))
+
+    # ---- what is sent wherever the view starts ----------------------------------------------------
+
+    @cached_property
+    def _front(self) -> Size:
+        """What stands between the preamble and the exchanges: summary, older pinned exchanges, instructions."""
+        loaded = self.memory.loaded
+        pinned = [group for group in by_exchange(loaded.pinned) if group[0].seq in loaded.pins]
+        pins = self._weight(turn for group in pinned for turn in spoken(group))
+        return _size(self.memory.summary_size) + pins + self._weight(self._instructions)
+
+    @cached_property
+    def _instructions(self) -> tuple[Turn, ...]:
+        """Wherever the start, each is sent, and once."""
+        return (*self.memory.loaded.instructions, *instructions_in(self.groups))
+
+    @cached_property
+    def _unseen(self) -> Size:
+        return Size(upper=ceil(self.memory.unseen))
+
+    @cached_property
+    def _question(self) -> int:
+        """seq of the newest question."""
+        return self.groups[-1][0].seq
+
+    @cached_property
+    def _recalled(self) -> Count:
+        return self.memory.shown(self._question)
+
+    @cached_property
+    def _attached(self) -> dict[int, Count]:
+        """What older questions of the present view have attached, by seq."""
+        if self.memory.epoch is None:
+            return {}
+        return {seq: self.memory.shown(seq) for seq in self.memory.attached if seq != self._question}
+
+    # ---- the present view, if it just grows -------------------------------------------------------
+
+    def _stay(self) -> Size | None:
+        """The size of the present view with what is new; None where it is no other than that of its parts."""
+        memory, epoch = self.memory, self.memory.epoch
+        if epoch is None:
+            return None
+        if memory.anchor is not None:
+            return self._since(memory.anchor)
+        if epoch.summary == memory.summary:
+            return None
+        present = [turn for group in self.groups for turn in group if turn.seq >= epoch.start]
+        parts = self._weight((*memory.in_front, *present)) + _sum(self._attached.values())
+        return _size(memory.fixed + memory.present_size) + parts + self._unseen
+
+    def _since(self, anchor: Count) -> Size:
+        """An exact total, and what was added to it."""
+        upto = self.memory.anchor_seq
+        attached = {**self._attached, self._question: self._recalled}
+        added = self._weight(turn for group in self.groups for turn in group if turn.seq > upto)
+        shown = _sum(count for seq, count in attached.items() if seq > upto)
+        allowed = Size() if anchor.source == "endpoint" else self._unseen
+        return _size(anchor) + added + shown + allowed
+
+    def _weight(self, turns: Iterable[Turn]) -> Size:
+        return _sum(self.known[turn.seq] for turn in turns)
+
+
+def _with_what_a_cut_leaves(situation: Situation) -> Situation:
+    """Attachments are of no exchange's size: a view that is the sum of its parts weighs them, too."""
+    if situation.stay is not None or situation.start is None or not situation.attached.tokens:
+        return situation
+    return replace(situation, stay=situation.prompt(situation.start) + situation.attached)
+
+
+def _exchange(group: Sequence[Turn], known: Mapping[int, Count], *, newest: bool) -> Exchange:
+    tokens = upper = replies = 0
+    for turn in group:  # one pass: this runs for every exchange of every plan
+        if turn.role == "system":
+            continue
+        count = known[turn.seq]
+        tokens += count.tokens
+        upper += count.upper
+        replies += turn.role == "assistant"
+    return Exchange(
+        first=group[0].seq,
+        last=group[-1].seq,
+        tokens=tokens,
+        upper=upper,
+        requests=max(1, replies),
+        at=group[0].at,
+        open=newest and _in_tool_run(group),
+    )
+
+
+def _in_tool_run(group: Sequence[Turn]) -> bool:
+    """Whether the exchange goes on: its newest turn carries tool results, or calls (the server's too) without any."""
+    last = spoken(group)[-1]
+    if last.role == "user":
+        return not last.plain
+    return bool(open_calls(last.blocks, ()) or waiting_calls([last.blocks]))
+
+
+def _size(count: Count) -> Size:
+    return Size(tokens=count.tokens, upper=count.upper)
+
+
+def _sum(counts: Iterable[Count]) -> Size:
+    return sum(map(_size, counts), Size())
+
+
+def _forced(epoch: Epoch | None, settings: Settings, instructions: Sequence[Turn]) -> str:
+    """Why a new epoch must begin: any of these changes the prefix, or who reads it."""
+    if epoch is None:
+        return ""
+    if epoch.model != settings.model:
+        return settings.aside or f"the model changed from {epoch.model} to {settings.model}"
+    if epoch.preamble.tools != settings.preamble.tools:
+        return "the tools changed"
+    if epoch.preamble.system != settings.preamble.system:
+        return "the system prompt changed"
+    if instructions and epoch.tagged == settings.card.system_turns:
+        return f"{settings.model} takes instructions in another form"
+    return settings.fresh
+
+
+def _foreign(epoch: Epoch | None, newest: Sequence[Turn]) -> str:
+    """Why an epoch cannot go on in the middle of an exchange that another model thought about.
+
+    Its thinking may neither be left out of an unfinished tool turn nor stand in this prefix ("Preserved thinking").
+    """
+    if epoch is None or epoch.relief.drops or not _in_tool_run(newest):
+        return ""
+    others = {
+        turn.model
+        for turn in newest
+        if turn.seq > epoch.base and turn.model not in ("", epoch.model) and has_thinking(turn.blocks)
+    }
+    return f"{' and '.join(sorted(others))} thought in the running exchange" if others else ""

@@ -1,0 +1,269 @@
+"""From a decision to the request: the epoch, the turns of its view, markers, options, the bill, notes.
+
+Pure. `CarriedOut` is one decision carried out; each of its properties is a part of the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
+from sash.model.turns import Turn, by_exchange
+from sash.planning.assess import Groups, instructions_in
+from sash.planning.breakpoints import MOST, Room, place
+from sash.planning.compacting import betas_for
+from sash.planning.expect import expect
+from sash.planning.inputs import BINDING_BETA, CLEARING_BETA, Memory, Settings
+from sash.planning.relief import Shape, words
+from sash.planning.restless import Restless
+from sash.planning.rules import has_thinking
+from sash.planning.situation import Decision, Marks, Situation
+from sash.planning.view import Forms, Message, bare, messages
+
+
+@dataclass(frozen=True)
+class CarriedOut:
+    """What is sent of `groups` (turns by exchange, the newest last), where `shape` is the view that was decided."""
+
+    memory: Memory
+    groups: Groups
+    situation: Situation
+    shape: Shape
+    settings: Settings
+    now: float
+    forms: Forms | None = None
+
+    @property
+    def decision(self) -> Decision:
+        """What was decided."""
+        return self.shape.decision
+
+    @property
+    def _anew(self) -> bool:
+        """Whether something that was sent before changes: neither the last total nor the cached tail tells then."""
+        return self.shape.cut and not self.shape.grows
+
+    # ---- the epoch --------------------------------------------------------------------------------
+
+    @cached_property
+    def epoch(self) -> Epoch:
+        """The one that this request belongs to: the present one while it lasts."""
+        epoch, shape = self.memory.epoch, self.shape
+        if epoch is not None and shape.same_prefix:
+            return replace(epoch, id=0, relief=shape.relief, reason=shape.decision.reason)
+        return self._new_epoch() if shape.cut or epoch is None else epoch
+
+    def _new_epoch(self) -> Epoch:
+        situation, shape, settings = self.situation, self.shape, self.settings
+        pins = self._pins_in_front()
+        return Epoch(
+            model=settings.model,
+            preamble=settings.preamble,
+            start=situation.exchanges[shape.decision.start].first,
+            base=shape.base,
+            relief=shape.relief,
+            summary=self.memory.summary,
+            attached=self._attached_from(),
+            pins=pins,
+            instructions=self._placed_again(pins),
+            tagged=not settings.card.system_turns,
+            family=self._family(),
+            strategy=repr(settings.strategy),
+            reason="; ".join(filter(None, (situation.forced, shape.decision.reason))),
+        )
+
+    def _pins_in_front(self) -> tuple[int, ...]:
+        """First seqs of the pinned exchanges before the start."""
+        loaded, situation = self.memory.loaded, self.situation
+        older = {turn.seq for turn in loaded.pinned if turn.opens} & loaded.pins
+        here = {situation.exchanges[i].first for i in situation.pinned if i < self.decision.start}
+        return tuple(sorted(older | here))
+
+    def _placed_again(self, pins: tuple[int, ...]) -> tuple[int, ...]:
+        """The instructions given before the start, but for those that stand in a pinned exchange."""
+        pinned = {turn.seq for group in self._older if group[0].seq in pins for turn in group}
+        return tuple(sorted({turn.seq for turn in self._given} - pinned))
+
+    def _attached_from(self) -> int:
+        """At a cut only the newest question keeps what is attached, and not even that where it had to give way."""
+        before = self.memory.epoch.attached if self.memory.epoch else 0
+        return max(before, self.groups[-1][0].seq + self.shape.shed)
+
+    def _family(self) -> int:
+        """The epochs that go on beside a new one: none where the model changed for good, or turns left the view."""
+        before, settings = self.memory.epoch, self.settings
+        if before is None or settings.fresh or (before.model != settings.model and not settings.aside):
+            return 0
+        return before.family
+
+    # ---- the view ---------------------------------------------------------------------------------
+
+    @cached_property
+    def _older(self) -> Groups:
+        """The exchanges before the start."""
+        return (*by_exchange(self.memory.loaded.pinned), *self.groups[: self.decision.start])
+
+    @cached_property
+    def _given(self) -> tuple[Turn, ...]:
+        """The instructions given before the start."""
+        return (*self.memory.loaded.instructions, *instructions_in(self.groups[: self.decision.start]))
+
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """Everything that is sent after the preamble, oldest first."""
+        epoch = self.epoch
+        in_front = [turn for group in self._older if group[0].seq in epoch.pins for turn in group]
+        again = [turn for turn in self._given if turn.seq in epoch.instructions]
+        view = (*in_front, *again, *(turn for group in self.groups[self.decision.start :] for turn in group))
+        gone = epoch.relief.dropped
+        return tuple(turn for turn in view if turn.seq not in gone) if gone else view
+
+    @cached_property
+    def numbered(self) -> tuple[tuple[int, Message], ...]:
+        """The messages, each with the seq of its turn."""
+        return tuple(messages(self.turns, self.epoch, self.forms))
+
+    # ---- what goes with it ------------------------------------------------------------------------
+
+    @cached_property
+    def sent(self) -> Sent:
+        """The request but for its messages."""
+        settings, epoch, loaded = self.settings, self.epoch, self.memory.loaded
+        options, betas = with_relief(epoch.relief, settings, self.turns)
+        return Sent(
+            model=settings.model,
+            max_tokens=settings.max_tokens,
+            options=options,
+            betas=tuple(dict.fromkeys((*betas, *betas_for(epoch, self.turns)))),
+            headers=settings.headers,
+            key=settings.key.name,
+            markers=self._markers(),
+            last=max(loaded.head.seq, self.turns[-1].seq),
+            left_out=tuple(seq for seq in loaded.withdrawn if seq >= min((*epoch.pins, epoch.start))),
+        )
+
+    def _markers(self) -> tuple[Marker, ...]:
+        settings, memory = self.settings, self.memory
+        by_hand = len(settings.hand_markers) + settings.preamble.markers + ("cache_control" in settings.options)
+        marks = self._marks(by_hand)
+        # A marker on a dead entry would write it anew: without a new tail, the old one is marked only to be read.
+        readable = marks.tail is not None or memory.warmth.tail_until > self.now
+        chosen = place(
+            self.epoch,
+            self.numbered,
+            marks=marks,
+            previous=memory.tail if readable and not self._anew else None,
+            card=settings.card,
+            room=Room(slots=MOST - by_hand, preamble=self._in_front, prompt=self.shape.prompt.tokens),
+            stable=self.restless.stable if self.restless.unmarked else None,
+        )
+        return (*chosen, *settings.hand_markers)
+
+    def _marks(self, by_hand: int) -> Marks:
+        """The lifetimes to ask for, beside so many markers that the caller placed."""
+        settings, restless = self.settings, self.restless
+        marks = settings.marks or self.decision.marks or Marks()
+        if restless.unmarked:
+            marks = replace(marks, tail=None, base=None, preamble=marks.preamble if restless.stable else None)
+        if by_hand and marks.tail and ("cache_control" in settings.options or settings.hand_markers):
+            marks = replace(marks, tail=None)  # the caller marks the tail; two lifetimes on one block are refused
+        return marks
+
+    @property
+    def restless(self) -> Restless:
+        """What changes in front, where it is for the library to mark: lifetimes that the caller fixed stay."""
+        return Restless() if self.settings.marks or self.settings.preamble.markers else self.memory.restless
+
+    @property
+    def _in_front(self) -> int:
+        """Tokens of the preamble up to where its marker stands."""
+        whole, restless = self.memory.fixed.tokens, self.restless
+        return (restless.known or int(whole * restless.share)) if restless.unmarked else whole
+
+    # ---- what it comes to -------------------------------------------------------------------------
+
+    @property
+    def prompt(self) -> Count:
+        """The size of the whole prompt, and where it comes from."""
+        known, size = None if self._anew else self.memory.anchor, self.shape.prompt
+        return Count(
+            tokens=size.tokens,
+            upper=size.upper,
+            source="estimate" if known is None else "endpoint" if known.source == "endpoint" else "usage",
+            base=self.situation.base,
+        )
+
+    @property
+    def expected(self) -> Expected:
+        """The bill of the prompt."""
+        return expect(
+            self.shape.prompt,
+            self.sent.markers,
+            preamble=self._in_front,
+            base=self._base_size(),
+            warmth=self.memory.warmth,
+            same_epoch=not self._anew,
+            now=self.now,
+            card=self.settings.card,
+        )
+
+    def _base_size(self) -> int:
+        """Tokens up to where thinking is left out."""
+        exchanges = self.situation.exchanges[self.decision.start :]
+        kept = [exchange.tokens for exchange in exchanges if exchange.last <= self.epoch.base]
+        return self.situation.fixed.tokens + sum(kept)
+
+    @property
+    def doubt(self) -> bool:
+        """Whether the limit lies within the error of the size that decided."""
+        situation, sizes = self.situation, [self.shape.prompt]
+        if self.decision.rule == "must" and situation.start is not None:
+            sizes.append(situation.prompt(situation.start))
+        return any(size.tokens <= situation.limit < size.upper for size in sizes)
+
+    def notes(self) -> Iterator[str]:
+        """What else is to be known of it, a sentence each."""
+        epoch, decision = self.epoch, self.decision
+        given = sum(turn.role == "system" for turn in self.turns)
+        foreign = sum(has_thinking(t.blocks) for t in self.turns if t.seq > epoch.base and bare(t, epoch))
+        if given and epoch.tagged:
+            yield f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns."
+        if epoch.relief:
+            yield f"Otherwise than recorded: {words(epoch.relief)}."
+        if decision.waits:
+            yield f"Waits for a summary of the turns up to {decision.summarise}: the budget forces them out now."
+        if foreign:
+            yield f"{foreign} replies of other models sent without their thinking."
+        if lost := self.memory.lost:
+            yield f"Another {lost} than in the last request: the messages are not read from the cache."
+        if said := self.restless.said:
+            yield said
+
+
+def with_relief(relief: Relief, settings: Settings, turns: Sequence[Turn]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The options and betas of a request in an epoch: the caller's, and those that its relief asks of the API."""
+    options, betas = dict(settings.options), list(settings.betas)
+    if relief.served and "context_management" not in options:
+        options["context_management"] = {"edits": [_clearing(relief.served, turns)]}
+        betas.append(CLEARING_BETA)
+    if relief.drops:
+        asked = options.get("thinking") or {"type": "adaptive"}
+        if asked.get("type") == "between_tools":  # `block_binding` does not go with it
+            asked = {**asked, "type": "adaptive"}
+        options["thinking"] = {**asked, "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+        betas.append(BINDING_BETA)
+    return options, tuple(dict.fromkeys(betas))
+
+
+def _clearing(served: int, turns: Sequence[Turn]) -> dict[str, Any]:
+    """The edit by which the API clears the oldest tool results ("Context editing" docs).
+
+    It is told how many to keep, so that number grows with the view: what is cleared, and the prefix, stay the same.
+    """
+    uses = sum(block.get("type") == "tool_use" for turn in turns if turn.role == "assistant" for block in turn.blocks)
+    keep = {"type": "tool_uses", "value": max(1, uses - served)}
+    return {"type": "clear_tool_uses_20250919", "trigger": {"type": "tool_uses", "value": served}, "keep": keep}

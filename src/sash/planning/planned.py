@@ -1,0 +1,54 @@
+"""The decision for one request, as values. `sash.planning.explain` says it in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Expected, Sent
+from sash.model.turns import Attachment, Turn
+from sash.planning.restless import Restless
+from sash.planning.situation import Decision, Situation
+from sash.planning.view import Message, assemble
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What is sent, and what it should cost. Nothing has been sent or written; `body` is what would be."""
+
+    epoch: Epoch
+    cut: bool
+    """whether a new epoch begins with this request"""
+    turns: tuple[Turn, ...]
+    """everything that is sent after the preamble, oldest first; the new turns have id 0"""
+    numbered: tuple[tuple[int, Message], ...] = field(repr=False)
+    sent: Sent
+    prompt: Count
+    expected: Expected
+    decision: Decision
+    situation: Situation = field(repr=False)
+    unseen: float = 0.0
+    """tokens of the prompt's bound that are allowed for what nobody counts"""
+    restless: Restless = field(default_factory=Restless)
+    """what changed in front of the messages"""
+    doubt: bool = False
+    """the budget lies between the estimate and its upper bound, so an exact count could change the decision"""
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The exact request body."""
+        return assemble(self.epoch, self.numbered, self.sent)
+
+    @property
+    def attached(self) -> Attachment | None:
+        """What recall sends with the newest question; None for nothing."""
+        question = next((turn for turn in reversed(self.turns) if turn.plain), None)
+        return question.attached if question is not None and self.epoch.shows(question) else None
+
+    @property
+    def kept(self) -> int:
+        """Tokens of exchanges that are sent verbatim."""
+        return self.situation.kept(self.decision.start)
