@@ -110,7 +110,7 @@ def test_an_item_without_a_reply_says_how_it_ended(path: Path) -> None:
         client.messages.batches.cancel(made.id)
         sim.clock.advance(3_600)
         client.messages.batches.retrieve(made.id)
-        outcomes = asyncio.run(HandedOver(bulk, bulk._client, lambda _: None).collect())
+        outcomes = asyncio.run(HandedOver(bulk._job, bulk._client, lambda _: None).collect())
         kinds = {getattr(outcome.error, "kind", None) for outcome in outcomes.values()}
         assert kinds == {"api_error", "canceled"}
         assert all(isinstance(outcome.error, Unavailable) for outcome in outcomes.values())

@@ -268,7 +268,7 @@ class Asking(Afternoon):
     def collect(self) -> None:
         for job in self.jobs:
             with contextlib.suppress(RemoteError):
-                asyncio.run(HandedOver(job, job._client, lambda _: None).collect())
+                asyncio.run(HandedOver(job._job, job._client, lambda _: None).collect())
 
     def check(self) -> None:
         """A question is recorded once and answered once, its result is its own, and nothing is paid twice."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sash.bulk.description import Description
 from sash.bulk.items import Item, Outcome, Step
 from sash.claude.adapter import AsyncClaude
 from sash.drive import Performer, drive_async
@@ -14,14 +15,11 @@ from sash.flows.batches import Ready
 from sash.flows.bulk import collect, hand_in, make_ready, release, under_way
 from sash.flows.once import Submission
 
-if TYPE_CHECKING:
-    from sash.bulk.job import Bulk
-
 
 class HandedOver:
     """What of a job is, or is to be, in batches."""
 
-    def __init__(self, job: Bulk, client: Any, tell: Callable[[Step], Any]) -> None:
+    def __init__(self, job: Description, client: Any, tell: Callable[[Step], Any]) -> None:
         self._job, self._client, self._tell = job, client, tell
         self._performer = Performer(job.store, AsyncClaude(client), job.clock)
 

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from sash.bulk.batches import HandedOver
+from sash.bulk.description import Description
 from sash.bulk.items import Item, Outcome, Step, as_items
 from sash.bulk.progress import shown
 from sash.bulk.quote import Quote, quote
 from sash.bulk.workers import Workers
 from sash.claude.clients import async_client
-from sash.conversation import AsyncConversation, Conversation
+from sash.conversation import Conversation
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.files import with_files
 from sash.flows.steps import ReadAnswered
 from sash.model.blocks import as_blocks, without_white_space
-from sash.model.cards import ModelCard, card
+from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.planning.situation import Marks
 from sash.stores import Store, open_store
@@ -68,13 +69,20 @@ class Bulk:
         self.store = open_store(store)
         self._client = client
         self._settings = {"cache": Marks(preamble="5m", tail=None), "priority": "background", **settings}
-        self.clock: Callable[[], float] = settings.get("clock", time.time)
         with Conversation(None, client="simulator", **self._settings) as chat:  # checks the settings
-            self._card, self._preamble, self._most = chat.card, chat._preamble, chat.max_tokens
-            self._cached = self._settings["cache"] is not None
+            card, self._preamble, self._most = chat.card, chat._preamble, chat.max_tokens
+        self._job = Description(
+            id=id,
+            namespace=namespace,
+            items=self.items,
+            store=self.store,
+            settings=self._settings,
+            clock=settings.get("clock", time.time),
+            card=card,
+        )
 
     def __repr__(self) -> str:
-        return f"Bulk(id={self.id!r}, items={len(self.items)}, model={self._card.id!r})"
+        return f"Bulk(id={self.id!r}, items={len(self.items)}, model={self.card.id!r})"
 
     def close(self) -> None:
         """Close the store, where the job opened it."""
@@ -90,19 +98,22 @@ class Bulk:
     @property
     def card(self) -> ModelCard:
         """The model that is asked."""
-        return self._card
-
-    def card_of(self, model: str) -> ModelCard:
-        """The card of a model that an item was asked of."""
-        return self._card if model == self._card.id else card(model)
+        return self._job.card
 
     def quote(self) -> Quote:
         """What the rest of the job will cost. Sends nothing, writes nothing."""
-        counter = Estimator.for_model(self._card, base=self._settings.get("counter", "auto"))
+        counter = Estimator.for_model(self.card, base=self._settings.get("counter", "auto"))
         preamble = counter.preamble(self._preamble.system_blocks, ())
         waiting = self._waiting()
         sizes = [self._size(item, name, counter, preamble) for _, item, name in waiting]
-        return quote(self._card, preamble, sizes, total=len(self.items), max_tokens=self._most, cached=self._cached)
+        return quote(
+            self.card,
+            preamble,
+            sizes,
+            total=len(self.items),
+            max_tokens=self._most,
+            cached=self._settings["cache"] is not None,
+        )
 
     def run(
         self, *, batch: bool = False, wait: bool = True, poll: float = 30.0, progress: bool | Tell = False
@@ -126,14 +137,14 @@ class Bulk:
         with shown(progress, str(self.quote()) if progress is True else "", len(self.items)) as tell:
             client, owned = async_client(self._client), self._client is None
             try:
-                backlog = HandedOver(self, client, tell)
+                backlog = HandedOver(self._job, client, tell)
                 await backlog.collect()  # what came to nothing is asked again
                 under_way = await backlog.under_way()
                 waiting = [one for one in await asyncio.to_thread(self._waiting) if one[0] not in under_way]
                 if batch:
                     fresh = await backlog.hand_in(waiting, poll=poll if wait else None)
                 else:
-                    team = Workers(self.chat_of(client), self.token, lead=self.quote().shared > 0, tell=tell)
+                    team = Workers(self._job.chat_of(client), self._job.token, lead=self.quote().shared > 0, tell=tell)
                     fresh = await team.ask(waiting, self.workers, total=len(self.items))
                 return await self._all(fresh, client, await backlog.under_way())
             finally:
@@ -142,15 +153,11 @@ class Bulk:
 
     # ---- parts ----------------------------------------------------------------------------------
 
-    def token(self, position: int) -> str:
-        """What tells an item apart in the record."""
-        return f"{self.id}:{position}"
-
     def _waiting(self) -> list[tuple[int, Item, str]]:
         """The items without a reply, with their positions."""
         prefix = f"{self.id}:"
         answered = self.store.read_answered(ReadAnswered(namespace=self.namespace, prefix=prefix))
-        return [(n, item, name) for n, (item, name) in enumerate(self.items) if self.token(n) not in answered]
+        return [(n, item, name) for n, (item, name) in enumerate(self.items) if self._job.token(n) not in answered]
 
     def _size(self, item: Item, name: str, counter: Estimator, preamble: Count) -> Count:
         """The prompt of one item: of its conversation, where that has begun; else of a new one."""
@@ -165,14 +172,6 @@ class Bulk:
         content: Any = item.content.get("content") if isinstance(item.content, Mapping) else item.content
         return preamble + counter.message("user", without_white_space(as_blocks(with_files(content))))
 
-    def chat_of(self, client: Any) -> Callable[[str], AsyncConversation]:
-        """Makes the conversations that the items are asked in."""
-
-        def chat_of(name: str) -> AsyncConversation:
-            return AsyncConversation(self.store, id=name, namespace=self.namespace, client=client, **self._settings)
-
-        return chat_of
-
     async def _all(self, fresh: dict[int, Outcome], client: Any, under_way: frozenset[int]) -> list[Outcome]:
         """The outcomes of this run, and from the record those of earlier ones."""
         outcomes = []
@@ -186,8 +185,8 @@ class Bulk:
 
     async def _earlier(self, position: int, item: Item, name: str, client: Any) -> Outcome:
         try:
-            async with self.chat_of(client)(name) as chat:
-                reply = await chat.send(item.content, token=self.token(position))
+            async with self._job.chat_of(client)(name) as chat:
+                reply = await chat.send(item.content, token=self._job.token(position))
         except SashError as error:  # the job of this name had another item here
             return Outcome(position=position, id=name, error=error)
         return Outcome(position=position, id=name, reply=reply)

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sash.claude.loading import _load_anthropic, _load_middleware
+from sash.claude.layers import limiter
+from sash.claude.loading import _load_anthropic
 from sash.errors import InvalidOption
 from sash.limits import Limits
 from sash.limits.tiers import limits_of
@@ -127,5 +128,4 @@ def keyed(pool: KeyPool | None, client: Any) -> dict[str, Any]:
 def _limited(key: Key, client: Any) -> dict[str, Any]:
     if key.limits is None:
         return {}
-    limiter = _load_middleware().Limiter(key.limits, key=key.name)
-    return {"middleware": [*client.middleware, limiter]}
+    return {"middleware": [*client.middleware, limiter(key.limits, key.name)]}

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from sash.claude.loading import _load_middleware
 from sash.errors import InvalidOption
 from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
 from sash.limits.tiers import limits_of
@@ -109,6 +108,11 @@ class Layers:
         return asked if book is None else asked.kept_in(book)
 
 
+def limiter(limits: Any, key: str) -> Any:
+    """The middleware that keeps the requests of one API key, by its name, within `limits`."""
+    return _load_middleware().Limiter(limits, key=key)
+
+
 def flush(client: Any) -> None:
     """Have everything written down that a client's middleware keeps for a moment."""
     for layer in getattr(client, "middleware", ()):
@@ -141,3 +145,10 @@ def _check(name: str, value: Any, kinds: tuple[type, ...]) -> None:
         return
     known = " or ".join("True" if kind is bool else kind.__name__ for kind in kinds)
     raise InvalidOption(f"{name}={value!r:.60}: give {known}, or middleware made of one", option=name, value=value)
+
+
+def _load_middleware() -> Any:
+    """Our middleware, whose base is the SDK's."""
+    from sash.claude import middleware  # noqa: PLC0415
+
+    return middleware

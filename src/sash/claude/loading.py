@@ -38,10 +38,3 @@ def _load_trace() -> Any:
     from opentelemetry import trace  # noqa: PLC0415
 
     return trace
-
-
-def _load_middleware() -> Any:
-    """Our middleware, whose base is the SDK's."""
-    from sash.claude import middleware  # noqa: PLC0415
-
-    return middleware
