@@ -428,6 +428,33 @@ def test_a_waiter_whose_event_loop_is_gone_troubles_nobody() -> None:
     waiting._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
+class Late(SqliteMemos):
+    """A book in which something happens between the first look and its result."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.meanwhile: Callable[[], Any] | None = None
+
+    def find(self, name: str, now: float, *, again: bool = False) -> Any:
+        found = super().find(name, now, again=again)
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            happens()
+        return found
+
+
+def test_what_is_answered_between_look_and_departure_is_not_sent_again(sim: Simulator, path: Path) -> None:
+    """The reply came just after this one had looked for it, and before it would have been sent."""
+    with closing(Late(path)) as book, sim.client(middleware=[Memo(book=book, timing=Never())]) as client:
+        first: list[Any] = []
+        book.meanwhile = lambda: first.append(client.messages.create(**ASK))
+        second = client.messages.create(**ASK)
+        assert len(sim.log) == 1
+        assert second.content == first[0].content
+        assert client.messages.create(**ASK).content == second.content  # and nothing was left in flight
+    assert len(sim.log) == 1
+
+
 # ---- in conversations -----------------------------------------------------------------------------
 
 
