@@ -1,7 +1,7 @@
 """Function tools as callers give them: the SDK's own objects, or plain typed functions made into such.
 
 The definition of a plain function (name, docstring, JSON schema of its arguments) is the SDK's doing
-(`beta_tool`, `beta_async_tool`), and so is checking a call's input against it. A plain definition passes
+(its classes behind `beta_tool`), and so is checking a call's input against it. A plain definition passes
 through: Claude may call it, and the run ends there for the caller to answer.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Any
 
-from sash.claude.loading import _load_anthropic, _load_tool_error
+from sash.claude.loading import _load_tool_error
 from sash.errors import InvalidOption
 from sash.model.functions import Function, ToolFailed
 
@@ -36,8 +36,15 @@ def _as_tool(tool: Any) -> Any:
             option="tools",
             value=tool,
         )
-    sdk = _load_anthropic()
-    return sdk.beta_async_tool(tool) if iscoroutinefunction(tool) else sdk.beta_tool(tool)
+    made = _load_function_tools()
+    return made.AsyncFunctionTool(tool) if iscoroutinefunction(tool) else made.function_tool(tool)
+
+
+def _load_function_tools() -> Any:
+    """Our function tools, whose bases are the SDK's."""
+    from sash.claude import function_tools  # noqa: PLC0415
+
+    return function_tools
 
 
 def functions(tools: Sequence[Any], *, waiting: bool) -> dict[str, Function]:

@@ -26,6 +26,13 @@ def _load_tool_error() -> Any:
     return ToolError
 
 
+def _load_function_makers() -> Any:
+    """The SDK's function tools and what makes them."""
+    from anthropic.lib import tools  # noqa: PLC0415
+
+    return tools
+
+
 def _load_metrics() -> Any:
     """OpenTelemetry's metrics; the SDK depends on the package."""
     from opentelemetry import metrics  # noqa: PLC0415

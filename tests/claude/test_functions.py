@@ -1,0 +1,100 @@
+"""Functions as tools: what a conversation ran leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from sash import AsyncConversation, Conversation, MemoryStore
+from sash.claude.functions import as_tools
+from sash.simulator import Simulator
+
+CALL = {"type": "tool_use", "name": "lookup", "input": {"word": "lamp"}}
+
+
+def lookup(word: str) -> str:
+    """Look a word up."""
+    return word
+
+
+async def lookup_later(word: str) -> str:
+    """Look a word up."""
+    return word
+
+
+def ran() -> weakref.ref[Any]:
+    """The store of a conversation that ran a function, and is closed."""
+    sim, store = Simulator(), MemoryStore()
+    sim.script([[CALL], "Done."])
+    with sim.client() as client, Conversation(store, client=client) as chat:
+        assert chat.run("Go.", tools=[lookup]).text == "Done."
+    return weakref.ref(store)
+
+
+async def ran_async() -> weakref.ref[Any]:
+    """The same through the asynchronous client."""
+    sim, store = Simulator(), MemoryStore()
+    sim.script([[{**CALL, "name": "lookup_later"}], "Done."])
+    async with sim.async_client() as client, AsyncConversation(store, client=client) as chat:
+        assert (await chat.run("Go.", tools=[lookup_later])).text == "Done."
+    return weakref.ref(store)
+
+
+@pytest.mark.parametrize("runs", [ran, lambda: asyncio.run(ran_async())], ids=["plain", "asynchronous"])
+def test_what_ran_a_function_is_forgotten_with_its_conversation(runs: Any) -> None:
+    """No store, and no function, is held by what was made of the function, however many runs there were."""
+    left = [runs() for _ in range(3)]
+    gc.collect()
+    assert [ref() for ref in left] == [None] * 3
+
+
+def test_a_function_given_as_a_tool_is_forgotten() -> None:
+    """A function made anew for each question is not kept."""
+
+    def made() -> weakref.ref[Any]:
+        def inner(word: str) -> str:
+            return word
+
+        as_tools([inner])
+        return weakref.ref(inner)
+
+    left = made()
+    gc.collect()
+    assert left() is None
+
+
+def test_a_tool_is_defined_as_the_sdk_defines_it() -> None:
+    """Name, description and schema are those of `beta_tool`, with what the docstring says of each argument."""
+    import anthropic  # noqa: PLC0415
+
+    def weigh(crate: int, unit: str = "kg") -> str:
+        """Weigh a crate.
+
+        Args:
+            crate: its number
+            unit: what to weigh in
+        """
+        return f"{crate} {unit}"
+
+    [ours] = as_tools([weigh])
+    assert ours.to_dict() == anthropic.beta_tool(weigh).to_dict()
+    assert ours.to_dict()["input_schema"]["properties"]["crate"]["description"] == "its number"
+    assert ours.call({"crate": 3}) == "3 kg"
+
+
+def test_a_context_manager_that_yields_a_function_is_its_tool() -> None:
+    """As with `beta_tool`: the schema is that of the function inside."""
+
+    @contextmanager
+    def opened() -> Iterator[Any]:
+        yield lookup
+
+    [tool] = as_tools([opened])
+    assert tool.to_dict()["input_schema"]["required"] == ["word"]
+    assert tool.call({"word": "lamp"}) == "lamp"
