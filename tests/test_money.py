@@ -153,6 +153,17 @@ def test_a_reply_that_broke_off_is_booked_as_far_as_it_came(
         assert sim.cost <= dollars <= beside, (who, sim.cost)
 
 
+@pytest.mark.parametrize("words", [1, 40, 400])
+def test_a_thought_that_is_not_shown_is_booked_with_the_reply_that_broke_off(path: Path, words: int) -> None:
+    """However long it was: its signature is as long as what it carries, and no less than the thought is booked."""
+    sim = Simulator()
+    sim.script([Reply(content=[{"type": "thinking", "thinking": "hm, so " * words}, {"type": "text", "text": LONG}])])
+    chat = talk(path, sim)
+    left(chat)
+    for who, dollars in told(path, chat).items():
+        assert sim.cost <= dollars, who
+
+
 def test_streams_left_early_do_not_use_up_a_ceiling(path: Path) -> None:
     """Four streams left after a few words leave nearly all of a ceiling: what was booked for them is corrected."""
     sim = Simulator()

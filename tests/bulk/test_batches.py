@@ -11,6 +11,7 @@ import pytest
 from anthropic import APIConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.flows.test_replies import ODD, raw
 
 from sash import Conversation, MemoryStore
 from sash.bulk import Bulk, Step
@@ -18,9 +19,10 @@ from sash.bulk.batches import HandedOver
 from sash.errors import InvalidOption, RequestRejected, Unavailable
 from sash.flows.batch_steps import ReadBatches
 from sash.flows.batches import CLOCKS
-from sash.simulator import BatchRules, HttpError, Overloaded, PromptTooLong, ServerError, Simulator
+from sash.simulator import BatchRules, HttpError, OddBody, Overloaded, PromptTooLong, ServerError, Simulator
 from sash.simulator.batches import BATCHES, ITEMS
 
+LOOK = {"name": "look", "description": "Look a word up.", "input_schema": {"type": "object", "properties": {}}}
 QUESTIONS = [f"Where is crate number {number}?" for number in range(6)]
 
 
@@ -218,3 +220,31 @@ def test_each_item_is_answered_once_whichever_way(fates: list[str], ways: list[b
     answered = [attempt for attempt in sim.log if attempt.path in (ITEMS, "/v1/messages") and attempt.status == 200]
     assert len(answered) == len(fates)
     store.close()
+
+
+@pytest.mark.parametrize("content", [row[1] for row in ODD], ids=[row[0] for row in ODD])
+def test_no_reply_of_a_batch_blocks_its_conversation(sim: Simulator, content: list[Any]) -> None:
+    """A reply of any content is recorded as it can be sent back, and the conversation's next send is legal."""
+    sim.script([raw(*content), "Done.", "Done."])
+    with job(sim, QUESTIONS[:1]) as bulk:
+        (outcome,) = bulk.run(batch=True, poll=0)
+        assert outcome.error is None
+        client = sim.client(max_retries=0)
+        with Conversation(bulk.store, id=outcome.id, client=client, clock=sim.clock.now, tools=[LOOK]) as chat:
+            calls = [block["id"] for block in chat.history()[-1].blocks if block["type"] == "tool_use"]
+            assert len(calls) == len(set(calls)) == sum(block["type"] == "tool_use" for block in content)
+            assert (chat.submit(dict.fromkeys(calls, "light")) if calls else chat.send("And now?")).text == "Done."
+        client.close()
+    assert {attempt.status for attempt in sim.messages} == {200}
+
+
+@pytest.mark.parametrize("body", [{"type": "error", "error": {"type": "overloaded_error", "message": "no"}}, {"a": 1}])
+def test_a_batch_item_that_holds_something_else_than_a_message(sim: Simulator, body: Any) -> None:
+    """It is an error of its own item, whose question is pending; the others are answered, and the next run asks it."""
+    sim.faults.fail_next(OddBody(body=body), path=ITEMS)
+    with job(sim) as bulk:
+        outcomes = bulk.run(batch=True, poll=0)
+        (failed,) = (outcome for outcome in outcomes if outcome.error)
+        assert isinstance(failed.error, Unavailable)
+        assert failed.error.state == "pending"
+        assert all(outcome.reply for outcome in bulk.run(batch=True, poll=0))

@@ -16,6 +16,7 @@ from sash.counting.bases import COUNTED
 from sash.counting.estimator import Estimator
 from sash.counting.measure import NOTHING, Measure, _cuts
 from sash.errors import InvalidOption
+from sash.model.cards import card
 from sash.model.images import pixels
 
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=10)
@@ -140,6 +141,16 @@ def test_a_signature_alone_is_bounded() -> None:
         for n in (400, 4000)
     )
     assert long.upper > 2 * short.upper > 0
+
+
+@given(st.integers(0, 4_000), st.sampled_from([("thinking", "signature"), ("redacted_thinking", "data")]))
+def test_the_bound_of_a_hidden_thought_takes_nothing_off(letters: int, kind: tuple[str, str]) -> None:
+    """At the bound all bytes that a signature can carry are of the thought: its overhead is not documented."""
+    block = {"type": kind[0], "thinking": "", kind[1]: "x" * letters}
+    empty = {"type": kind[0], "thinking": "", kind[1]: ""}
+    estimator = Estimator.for_model(card("claude-sonnet-5-5"))
+    bound, least = (estimator.count(estimator.measure_message("assistant", [b])).upper for b in (block, empty))
+    assert bound - least >= int(letters * 0.75 / 3)
 
 
 def test_thinking_that_a_model_strips_is_doubt_only() -> None:

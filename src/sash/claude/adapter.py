@@ -15,6 +15,7 @@ from sash.claude.batch import AsyncBatches, Batches
 from sash.claude.clients import reject_unsupported
 from sash.claude.context import forecasting
 from sash.claude.keys import Clients
+from sash.claude.readable import readable
 from sash.errors import NotSupported, SashError
 from sash.flows.batch_steps import BATCH_STEPS
 from sash.flows.steps import CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
@@ -41,7 +42,7 @@ class Claude:
                 case OpenStream():
                     open_stream = _messages(self._clients.of(step.wire.key), step.wire.betas).stream
                     with forecasting(step.wire.forecast):
-                        return open_stream(**translate.call_arguments(step.wire)).__enter__()
+                        return readable(open_stream(**translate.call_arguments(step.wire)).__enter__())
                 case NextEvent():
                     with _reading():
                         raw = next(step.handle, None)
@@ -78,7 +79,7 @@ class AsyncClaude:
                 case OpenStream():
                     open_stream = _messages(self._clients.of(step.wire.key), step.wire.betas).stream
                     with forecasting(step.wire.forecast):
-                        return await open_stream(**translate.call_arguments(step.wire)).__aenter__()
+                        return readable(await open_stream(**translate.call_arguments(step.wire)).__aenter__())
                 case NextEvent():
                     with _reading():
                         raw = await anext(step.handle, None)

@@ -97,6 +97,7 @@ IMAGE_TIERS: dict[str, tuple[int, int]] = {"high": (2_576, 4_784), "standard": (
 # "Thinking": a block may hold only a signature. Its bytes bound what it stands for.
 SIGNATURE_BYTES_PER_TOKEN = 3.0
 SIGNATURE_OVERHEAD = 240
+"""Bytes that a signature has beside what it stands for: of the estimate, never of the bound."""
 
 UNKNOWN_BLOCK_BYTES_PER_TOKEN = 1.5
 """Bound for block types this version has never seen: their JSON at the densest tokenization seen."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite, sqrt
 from typing import Any
 
@@ -189,7 +189,7 @@ class Reader:
         """Visible thinking is text; a block with a signature alone is bounded by the signature's length."""
         shown = self.text(str(block.get("thinking") or ""), "prose")
         hidden = _hidden(str(block.get("signature") or ""))
-        return self._stays(shown + Measure(slack=hidden) if shown.parts else Measure(fixed=hidden, slack=hidden))
+        return self._stays(shown + replace(hidden, fixed=0.0) if shown.parts else hidden)
 
     def _stays(self, thinking: Measure) -> Measure:
         """On models that keep the last turn's thinking only, the rest costs nothing; an open exchange keeps its own."""
@@ -198,8 +198,7 @@ class Reader:
         return Measure(slack=sum(thinking.parts.values()) + thinking.fixed + thinking.slack)
 
     def _redacted(self, block: Block) -> Measure:
-        hidden = _hidden(str(block.get("data") or ""))
-        return self._stays(Measure(fixed=hidden, slack=hidden))
+        return self._stays(_hidden(str(block.get("data") or "")))
 
     def _search_result(self, block: Block) -> Measure:
         about = self.text("\n".join(str(block[key]) for key in ("title", "source") if block.get(key)))
@@ -273,9 +272,11 @@ def _source(block: Block) -> Block:
     return source if isinstance(source, Mapping) else {}
 
 
-def _hidden(sealed: str) -> float:
-    """Tokens that a sealed text of this length may stand for."""
-    return max(0.0, len(sealed) * 0.75 - SIGNATURE_OVERHEAD) / SIGNATURE_BYTES_PER_TOKEN
+def _hidden(sealed: str) -> Measure:
+    """What a sealed text may stand for; at most all its bytes are of the thought, its overhead is not documented."""
+    bytes_ = len(sealed) * 0.75
+    tokens = max(0.0, bytes_ - SIGNATURE_OVERHEAD) / SIGNATURE_BYTES_PER_TOKEN
+    return Measure(fixed=tokens, slack=max(tokens, bytes_ / SIGNATURE_BYTES_PER_TOKEN - tokens))
 
 
 def _as_json(value: object) -> str:

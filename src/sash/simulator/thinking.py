@@ -91,6 +91,7 @@ def sign(judged: Judgement, model: str, organization: str, *, size: int, text: s
         chain.bare.hex(),
         str(judged.before),
         judged.previous,
+        "0" * (4 * size),  # a signature carries the thought, in base64: three bytes for a token, in four letters
     ]
     check = _check(parts, text)
     judged.before, judged.previous = judged.before + 1, check
@@ -100,9 +101,9 @@ def sign(judged: Judgement, model: str, organization: str, *, size: int, text: s
 def read_signature(block: Mapping[str, Any]) -> Signature | None:
     """What the block's signature (or redacted data) says; None when this simulator did not write it."""
     parts = str(block.get("signature") or block.get("data") or "").split(".")
-    if len(parts) != 8 or parts[0] != SIGNATURE_MARK or not (parts[2].isdigit() and parts[5].isdigit()):
+    if len(parts) != 9 or parts[0] != SIGNATURE_MARK or not (parts[2].isdigit() and parts[5].isdigit()):
         return None
-    _, model, size, organization, prefix, before, previous, check = parts
+    _, model, size, organization, prefix, before, previous, _, check = parts
     return Signature(
         model=model,
         tokens=int(size),
