@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sash.counting.ledger import Anchor
 from sash.counting.measure import NOTHING, Measure
 from sash.errors import InvalidContent, NothingToRetry
-from sash.flows.attach import attach
+from sash.flows.attach import Attached, attach
 from sash.flows.doubt import settle_doubt
 from sash.flows.loose import paused, tie_up
 from sash.flows.remember import remember, summary_size
@@ -62,22 +62,7 @@ class Prepared:
 
 def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Prepared]:
     """Plan the request that sends `drafts` (none: what is pending). Raises CallerErrors; writes nothing."""
-    loaded = yield from ReadWindow(
-        conversation=chat.conversation,
-        model=settings.model,
-        preamble=settings.preamble,
-        base=chat.counter.base,
-        near=settings.key.near,
-    )
-    if _needs_more(loaded, settings):
-        loaded = yield from ReadWindow(
-            conversation=chat.conversation,
-            model=settings.model,
-            preamble=settings.preamble,
-            base=chat.counter.base,
-            near=settings.key.near,
-            reach=None if traits(settings.strategy).ignores_budget else REACH * settings.budget,
-        )
+    loaded = yield from _window(chat, settings)
     fresh = settings.fresh or loaded.head.fresh or _elsewhere(loaded, settings) or _unpinned(loaded)
     settings = replace(settings, fresh=fresh)
     now = yield from Now()
@@ -93,29 +78,53 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     settings = replace(settings, hand_markers=hand)
     measures = {turn.seq: measure(turn, chat.counter, settings.card) for turn in new}
     counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
-    plan = make_plan(sized.memory, new, counts, settings, now, chat.forms)
-    attached = yield from attach(chat, sized.memory, new, counts, settings, plan, now)
-    plan, memory, new, settings = attached.plan, attached.memory, attached.new, attached.settings
-    if plan.doubt:
-        plan = yield from settle_doubt(chat, memory, new, counts, settings, plan, now)
-    _reject_illegal(plan, settings)
+    made = yield from _planned(chat, sized.memory, new, counts, settings, now)
     return Prepared(
-        plan=plan,
-        drafts=tuple(replace(draft, attached=turn.attached) for draft, turn in zip(drafts, new, strict=True)),
-        new=new,
-        memory=memory,
+        plan=made.plan,
+        drafts=tuple(replace(draft, attached=turn.attached) for draft, turn in zip(drafts, made.new, strict=True)),
+        new=made.new,
+        memory=made.memory,
         branch=loaded.head.branch,
         pending=tuple(turn.id for turn in (*loaded.pinned, *loaded.turns) if turn.state == "pending"),
         estimated={**sized.estimated, **counts},
         preamble_estimated=sized.preamble_estimated,
         anchor=sized.anchor,
-        summary=summary_size(plan.epoch.summary, settings.model, chat.counter, chat.sizes),
-        measures={seq: found + attached.adds.get(seq, NOTHING) for seq, found in measures.items()},
+        summary=summary_size(made.plan.epoch.summary, settings.model, chat.counter, chat.sizes),
+        measures={seq: found + made.adds.get(seq, NOTHING) for seq, found in measures.items()},
         counter=chat.counter,
         interrupted=tied.interrupted,
         forgotten=loaded.head.forgotten,
         at=now,
     )
+
+
+def _window(chat: Chat, settings: Settings) -> Flow[Loaded]:
+    """The present view, or as much as a new one may reach for."""
+    read = ReadWindow(
+        conversation=chat.conversation,
+        model=settings.model,
+        preamble=settings.preamble,
+        base=chat.counter.base,
+        near=settings.key.near,
+    )
+    loaded = yield from read
+    if _needs_more(loaded, settings):
+        reach = None if traits(settings.strategy).ignores_budget else REACH * settings.budget
+        loaded = yield from replace(read, reach=reach)
+    return loaded
+
+
+def _planned(
+    chat: Chat, memory: Memory, new: tuple[Turn, ...], counts: Mapping[int, Count], settings: Settings, now: float
+) -> Flow[Attached]:
+    """The plan that sends `new`, with what is recalled for it, its size sure enough, and legal."""
+    plan = make_plan(memory, new, counts, settings, now, chat.forms)
+    made = yield from attach(chat, memory, new, counts, settings, plan, now)
+    if made.plan.doubt:
+        sure = yield from settle_doubt(chat, made.memory, made.new, counts, made.settings, made.plan, now)
+        made = replace(made, plan=sure)
+    _reject_illegal(made.plan, made.settings)
+    return made
 
 
 def body_hash(body: Mapping[str, object]) -> str:

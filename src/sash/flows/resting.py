@@ -160,9 +160,8 @@ def judged(
 
     `batch`: the API's id of the batch it was an item of, which is paid at half the price.
     """
-    task, card = item.task, card_of(backlog.by)
+    task = item.task
     previous = task.parent.text if task.parent else ""
-    usage = Usage.billed(answer.usage)
     verdict = judge(
         answer.blocks if item.intact else (),
         answer.stop_reason,
@@ -187,8 +186,8 @@ def judged(
         way="model",
         tokens=verdict.tokens,
         requests=1,
-        usage=usage,
-        cost=bill(answer.usage, card, model=answer.model, batch=bool(batch)),
+        usage=Usage.billed(answer.usage),
+        cost=bill(answer.usage, card_of(backlog.by), model=answer.model, batch=bool(batch)),
         report={**report, **({"batch": batch} if batch else {}), **({} if item.intact else {"reason": CHANGED})},
         at=now,
         retry_at=0.0 if verdict.ok or not item.intact else later(now, task),

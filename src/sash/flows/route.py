@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sash.errors import BudgetExceeded, InvalidContent, RemoteError, ReplyInterrupted, Unavailable
+from sash.errors import BudgetExceeded, InvalidContent, RemoteError, ReplyInterrupted, SashError, Unavailable
 from sash.flows.keys import held
 from sash.flows.prepare import prepare
 from sash.flows.steps import Flow, Now, ReadHead, ReadHealth, ReadSpent
@@ -205,9 +205,7 @@ def _tried(
     `said`: why it is not the first one's.
     """
     assert chat.ways is not None  # else nothing is routed
-    failures: list[Exception] = []
-    notes = list(said)
-    ahead = list(roads)
+    failures, notes, ahead = list[Exception](), list(said), list(roads)
     while ahead:
         road = ahead.pop(0)
         if notes and (dear := _too_dear(chat.ways, asked, road)):
@@ -215,24 +213,19 @@ def _tried(
             continue
         try:
             reply = yield from make(_for(chat, road.settings), drafts, road.settings)
-        except (BudgetExceeded, InvalidContent) as refused:
-            if road.option.model == settings.model and not failures:
-                raise  # what the caller asked for is the caller's to mend
-            failures.append(refused)
-            notes.append(_unable(road.option.model, str(refused)))
-        except (Unavailable, ReplyInterrupted) as failed:
-            if not _worth_another(failed):
+        except (BudgetExceeded, InvalidContent, Unavailable, ReplyInterrupted) as failed:
+            asked_for = road.option.model == settings.model and not failures
+            if not _worth_another(failed, asked_for=asked_for):
                 raise
             failures.append(failed)
-            what = "was not available" if isinstance(failed, Unavailable) else "broke off before any text"
-            notes.append(f"{road.option.model} {what} ({failed.status} {failed.kind})")
-            drafts = ()  # recorded by now: pending
+            notes.append(_why_not(road.option.model, failed))
+            drafts = () if isinstance(failed, RemoteError) else drafts  # sent: recorded by now, and pending
         else:
             if reply.refused:
                 return (yield from _refused(chat, drafts, settings, make, reply, road, asked, notes))
-            if notes or chat.ways.route is not None:
-                notes += [_unable(other.option.model, other.option.problem) for other in ahead if other.option.problem]
-            return replace(reply, notes=(*notes, *_arrival(reply, road, settings, present, asked), *reply.notes))
+            passed = _passed_by(ahead) if notes or chat.ways.route is not None else []
+            arrival = _arrival(reply, road, settings, present, asked)
+            return replace(reply, notes=(*notes, *passed, *arrival, *reply.notes))
         if asked is None:  # the road was the only one looked at
             asked = yield from _looked(chat, drafts, settings)
             ahead = [_road(chat.ways, settings, model, asked) for model in tried(asked) if model != road.option.model]
@@ -291,8 +284,13 @@ def _outcome(failures: Sequence[Exception], notes: Sequence[str]) -> Exception:
     return failed[-1]
 
 
-def _worth_another(failed: RemoteError) -> bool:
-    """Whether another model may do better: not for a cap on spending, nor in the middle of a reply."""
+def _worth_another(failed: SashError, *, asked_for: bool) -> bool:
+    """Whether another model may do better: not for a cap on spending, nor in the middle of a reply.
+
+    Nor for what the model could not take that the caller asked for: that is the caller's to mend.
+    """
+    if not isinstance(failed, RemoteError):
+        return not asked_for
     if failed.facts.get("state") == "interrupted":
         return False
     return failed.facts.get("error_code") not in HOPELESS and failed.facts.get("turn") is not None
@@ -320,6 +318,19 @@ def _arrival(reply: Reply, road: _Road, settings: Settings, present: str, asked:
     beside = "" if more is None else f", ${abs(more):.6f} {'more' if more > 0 else 'less'} than staying with {present}"
     what = "is asked again, its epoch goes on" if model == settings.model else f"answers beside {settings.model}"
     return (f"{model} {what}: {price}{beside}", *road.notes)
+
+
+def _passed_by(roads: Sequence[_Road]) -> list[str]:
+    """Why models that were not asked could not have been."""
+    return [_unable(road.option.model, road.option.problem) for road in roads if road.option.problem]
+
+
+def _why_not(model: str, error: SashError) -> str:
+    """Why a model that was asked gave no reply."""
+    if not isinstance(error, RemoteError):
+        return _unable(model, str(error))
+    what = "was not available" if isinstance(error, Unavailable) else "broke off before any text"
+    return f"{model} {what} ({error.status} {error.kind})"
 
 
 def _unable(model: str, problem: str) -> str:

@@ -267,59 +267,66 @@ def _finish(
 ) -> Flow[Reply]:
     """Record the reply. `hold`: it will be asked for again, so it is withdrawn and its question stays pending."""
     answer, mends = fit(answer, prepared.plan.turns)
-    usage = Usage.of_prompt(answer.usage)
-    billed = Usage.billed(answer.usage)
-    cost = bill(answer.usage, settings.card, model=answer.model, options=settings.options)
-    state = "withdrawn" if hold else state_of(answer)
-    blocks = answer.blocks
-    draft = Draft(role="assistant", content=dumps(blocks)) if blocks else None
-    new = tuple(turn.id for turn in begun.turns)
-    lessons = learn(prepared, begun, answer)
-    remembered = "sash_memo" in answer.extra  # nothing was sent: nothing was used, and no cache was touched
-    elsewhere = answered_by_another(answer, settings.model)
-    odd = "" if remembered else surprise(prepared.plan, usage, answer.extra)
     now = yield from Now()
+    record = _finished(prepared, begun, answer, settings, now, error=error, hold=hold)
     try:
-        turn = yield from FinishRequest(
-            request=begun.request,
-            reply=draft,
-            state=state,
-            settle=() if hold else (new or prepared.pending) if state == "withdrawn" else (*prepared.pending, *new),
-            settled="withdrawn" if state == "withdrawn" else "answered",
-            usage=None if remembered else usage,
-            usage_json=answer.usage,
-            cost=cost,
-            stop_reason=answer.stop_reason,
-            message_id=answer.id,
-            request_id=answer.request_id,
-            error=error,
-            at=now,
-            model=settings.model,
-            counts=lessons.turns,
-            preamble_count=lessons.preamble,
-            reply_count=None if remembered or elsewhere else _reply_count(answer, usage, state),
-            base=prepared.counter.base,
-            calibration=lessons.correction.as_json() if lessons.correction else None,
-            extra=answer.extra,
-            surprise=odd,
-        )
+        turn = yield from record
     except StoreError as lost:
         lost.facts.update(answer=answer)  # it was paid for: the caller must not lose it to a full disk
         raise
     return Reply(
-        blocks=blocks,
+        blocks=answer.blocks,
         stop_reason=answer.stop_reason,
-        usage=billed,
-        cost=cost,
+        usage=Usage.billed(answer.usage),
+        cost=record.cost,
         latency=now - prepared.at,
         turn=turn,
         number=begun.number,
         plan=prepared.plan,
         message=answer.message,
         request_id=answer.request_id,
-        surprise=odd,
+        surprise=record.surprise,
         notes=(*mends, *_notes(answer, settings.model), *filter(None, [prepared.plan.restless.said])),
     )
+
+
+def _finished(
+    prepared: Prepared, begun: Begun, answer: Answer, settings: Settings, now: float, *, error: str | None, hold: bool
+) -> FinishRequest:
+    """What is recorded of an answer."""
+    usage, state = Usage.of_prompt(answer.usage), "withdrawn" if hold else state_of(answer)
+    lessons = learn(prepared, begun, answer)
+    remembered = "sash_memo" in answer.extra  # nothing was sent: nothing was used, and no cache was touched
+    elsewhere = answered_by_another(answer, settings.model)
+    return FinishRequest(
+        request=begun.request,
+        reply=Draft(role="assistant", content=dumps(answer.blocks)) if answer.blocks else None,
+        state=state,
+        settle=() if hold else _settled(prepared, begun, state),
+        settled="withdrawn" if state == "withdrawn" else "answered",
+        usage=None if remembered else usage,
+        usage_json=answer.usage,
+        cost=bill(answer.usage, settings.card, model=answer.model, options=settings.options),
+        stop_reason=answer.stop_reason,
+        message_id=answer.id,
+        request_id=answer.request_id,
+        error=error,
+        at=now,
+        model=settings.model,
+        counts=lessons.turns,
+        preamble_count=lessons.preamble,
+        reply_count=None if remembered or elsewhere else _reply_count(answer, usage, state),
+        base=prepared.counter.base,
+        calibration=lessons.correction.as_json() if lessons.correction else None,
+        extra=answer.extra,
+        surprise="" if remembered else surprise(prepared.plan, usage, answer.extra),
+    )
+
+
+def _settled(prepared: Prepared, begun: Begun, state: State) -> tuple[int, ...]:
+    """ids of the turns that a reply settles: a refusal only those that are new, where there are any."""
+    new = tuple(turn.id for turn in begun.turns)
+    return (new or prepared.pending) if state == "withdrawn" else (*prepared.pending, *new)
 
 
 def fit(answer: Answer, turns: Iterable[Turn]) -> tuple[Answer, tuple[str, ...]]:

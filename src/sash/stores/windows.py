@@ -83,8 +83,7 @@ class Windows:
         summary = newest(db, self._lines, head.branch)
         in_front = {*pins, *(head.epoch.pins if head.epoch else ()), *self._beside(db, head, summary)}
         pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), first, step.model)
-        instructions = _Kept(changes=0, branch=head.branch, model=step.model, first=0)
-        self._keep(instructions, db, self._lines.instructions(db, head.branch, first - 1, step.model))
+        instructions = self._instructions(db, head.branch, first, step.model)
         counts |= pinned.counts | instructions.counts
         at, ttl = _preamble_use(db, preamble, step.model, step.near)
         return Loaded(
@@ -153,6 +152,12 @@ class Windows:
             (head.conversation,),
         )
         return [row["seq"] for row in found if self._lines.holds(db, head.branch, row)]
+
+    def _instructions(self, db: sqlite3.Connection, branch: int, first: int, model: str) -> _Kept:
+        """Turns of role system before the turn `first`."""
+        found = _Kept(changes=0, branch=branch, model=model, first=0)
+        self._keep(found, db, self._lines.instructions(db, branch, first - 1, model))
+        return found
 
     def _pinned(self, db: sqlite3.Connection, branch: int, firsts: Sequence[int], end: int, model: str) -> _Kept:
         """The exchanges that begin at `firsts`, as far as they lie before `end`."""

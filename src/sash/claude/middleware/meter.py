@@ -92,36 +92,9 @@ class Meter(PerAttempt):
 
     def attempt(self, request: Any) -> Attempt:
         """Send, and write down what became of it."""
-        notes: dict[str, Any] = {}
-        at, start = self.clock(), time.perf_counter()
-        body = request.json if isinstance(request.json, Mapping) else {}
-        known = forecast()
-
-        def seen(status: int | None, error: str = "", held: Holder = "", end: Ending | None = None) -> None:
-            usage, cost = _used(body, known.card if known else None, end)
-            waited = float(notes.get("waited", 0.0))
-            model = str(body.get("model") or "")
-            self._seen(
-                Attempted(
-                    at=at,
-                    model=model,
-                    namespace=known.namespace if known else "",
-                    conversation=known.conversation if known else "",
-                    request=known.request if known else None,
-                    purpose=known.purpose if known else "send",
-                    retry=request.retries_taken,
-                    status=status,
-                    error=error,
-                    held_by=held,
-                    waited=waited,
-                    latency=max(0.0, time.perf_counter() - start - waited),
-                    usage=usage,
-                    cost=cost,
-                )
-            )
-
+        seen = _Seen(request, self.clock(), self._seen)
         try:
-            with noting(notes):
+            with noting(seen.notes):
                 response = yield Next(request)
         except GeneratorExit:
             raise
@@ -129,10 +102,10 @@ class Meter(PerAttempt):
             seen(None, type(error).__name__, _holder(error))
             yield from self._due()
             raise
-        if notes.get("memo") or not hasattr(response, "http_response"):
+        if seen.notes.get("memo") or not hasattr(response, "http_response"):
             seen(200, held="memo")
         elif response.status_code >= 400:
-            seen(response.status_code, str(notes.get("given_up", "")))
+            seen(response.status_code, str(seen.notes.get("given_up", "")))
         else:
             status = response.status_code
 
@@ -175,6 +148,41 @@ class Meter(PerAttempt):
             if (hour.start, kind) not in self._raised:
                 self._raised.add((hour.start, kind))
                 log.warning("%s", text) if self.alarm is None else self.alarm(text)
+
+
+class _Seen:
+    """One attempt under way: called with what became of it, it writes that down."""
+
+    def __init__(self, request: Any, at: float, write: Callable[[Attempted], None]) -> None:
+        self.notes: dict[str, Any] = {}
+        """what other middleware says of the attempt"""
+        self._request, self._at, self._write = request, at, write
+        self._body = request.json if isinstance(request.json, Mapping) else {}
+        self._known = forecast()
+        self._start = time.perf_counter()
+
+    def __call__(self, status: int | None, error: str = "", held: Holder = "", end: Ending | None = None) -> None:
+        known = self._known
+        usage, cost = _used(self._body, known.card if known else None, end)
+        waited = float(self.notes.get("waited", 0.0))
+        self._write(
+            Attempted(
+                at=self._at,
+                model=str(self._body.get("model") or ""),
+                namespace=known.namespace if known else "",
+                conversation=known.conversation if known else "",
+                request=known.request if known else None,
+                purpose=known.purpose if known else "send",
+                retry=self._request.retries_taken,
+                status=status,
+                error=error,
+                held_by=held,
+                waited=waited,
+                latency=max(0.0, time.perf_counter() - self._start - waited),
+                usage=usage,
+                cost=cost,
+            )
+        )
 
 
 def _write(book: AttemptBook, rows: list[Attempted]) -> None:
