@@ -87,7 +87,7 @@ values = st.recursive(
     max_leaves=6,
 )
 ids = st.sampled_from(["t1", "t2", "run:0", "", "früh", None, 7])
-called = st.sampled_from(["fetch", "gone", "", None])
+called = st.sampled_from(["fetch", "gone", "files.read", "a" * 200, "", None])
 given_to = st.sampled_from([{}, {"a": 1}, [1], "text", '{"a": 1}', None, {"n": math.nan}, {"\ud800": "\ud800"}])
 said = (
     block("text", ("text", TEXTS | nothing))

@@ -1,4 +1,4 @@
-"""Ids of tool calls: made legal, and unique where they have to be."""
+"""Ids and names of tool calls: made legal, and ids unique where they have to be."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection
 
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST = 128
+"""Characters of a tool's name."""
 
 
 def free_id(wanted: str, taken: Collection[str]) -> str:
@@ -18,3 +20,8 @@ def free_id(wanted: str, taken: Collection[str]) -> str:
     while found in taken:
         found, number = f"{base}_{number}", number + 1
     return found
+
+
+def legal_name(name: str) -> str:
+    """The nearest name of a tool that the API takes in a call: at most 128 of the characters that ids have."""
+    return _ILLEGAL.sub("_", name)[:_LONGEST]

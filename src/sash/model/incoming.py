@@ -1,8 +1,8 @@
 """Replies as they come in, mended so that they can be sent back: none may block a conversation.
 
-Ids of calls are made legal and unique, a call's input becomes an object, text is made whole, what has no shape of a
-block is kept as text. Thinking that has lost its signature stays as it came: it is recorded, and left out of requests.
-What was mended is said in notes.
+Ids of calls are made legal and unique, names legal, a call's input becomes an object, text is made whole, what has no
+shape of a block is kept as text. Thinking that has lost its signature stays as it came: it is recorded, and left out
+of requests. What was mended is said in notes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.model.blocks import Block, dumps, text_block
-from sash.model.ids import free_id
+from sash.model.ids import free_id, legal_name
 from sash.model.values import sound
 
 CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
@@ -65,19 +65,24 @@ class _Mender:
         return block
 
     def _call(self, block: Block) -> Block:
-        given, name, called = block.get("id"), block.get("name"), block.get("input")
+        given, called = block.get("id"), block.get("input")
         id = free_id(given if isinstance(given, str) else "", self.taken)
         self.taken.add(id)
         self.called[str(given)] = id
         if id != given:
             self._say(f"the call id {given!r:.80} cannot be sent back, or is used already; it is now {id!r}")
-        if not isinstance(name, str) or not name:
-            self._say(f"the call {id!r} has no name")
-            name = "unnamed"
         if not isinstance(called, dict):
             self._say(f"the input of the call {id!r} is no object")
             called = _as_object(called)
-        return {**block, "id": id, "name": name, "input": called}
+        return {**block, "id": id, "name": self._name(id, block.get("name")), "input": called}
+
+    def _name(self, id: str, given: Any) -> str:
+        if not isinstance(given, str) or not given:
+            self._say(f"the call {id!r} has no name")
+            return "unnamed"
+        if (name := legal_name(given)) != given:
+            self._say(f"the tool name {given!r:.80} cannot be sent back; it is now {name!r:.80}")
+        return name
 
     def _answer(self, block: Block) -> Iterator[Block]:
         """The result of a server's tool, under the id that its call has now."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sash.model.blocks import Block, dumps, text_block
+from sash.model.ids import legal_name
 from sash.model.images import pixels
 from sash.planning.rules import NAME, SERVER_CALLS, is_server_result
 from sash.planning.rules.media import IMAGE_TYPES, MAX_IMAGE, MAX_SIDE
@@ -132,7 +133,7 @@ def _tool_use(role: str, block: Block) -> Made:
         return quoted(role, block)
     name, given = block["name"], block.get("input")
     if not _named(block):
-        block = {**block, "name": "".join(c if NAME.fullmatch(c) else "_" for c in name)[:128]}
+        block = {**block, "name": legal_name(name)}
     if not isinstance(given, dict):
         block = {**block, "input": _object(given)}
     return [block], f"the call of {name!r:.80} was given a form that the API takes" if block["name"] != name or (
