@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from sash.errors import InvalidContent
 from sash.planning.strategies import Everything
 from sash.simulator import Simulator
 
-CASES = Path(os.environ.get("SASH_CASES", "/nowhere"))
 NIGHTLY = int(os.environ.get("SASH_EXAMPLES", "10000"))
 LATE = [
     {"role": "user", "content": "Look up the harbour."},
@@ -67,10 +65,23 @@ def goes_on(history: list[dict[str, Any]], parts: int = 1, **given: Any) -> list
     return found
 
 
+PAUSED = [
+    {
+        "role": "assistant",
+        "content": [
+            {"type": "text", "text": "said-0.", "annotations": []},
+            {"type": "server_tool_use", "id": "x", "name": "web_search", "input": {"query": "q"}},
+        ],
+    },
+    {"role": "user", "content": "said-1."},
+]
+
+
 @settings(max_examples=300)
 @example(LATE, 1)
 @example(LATE, 3)
 @example(GREETING, 1)
+@example(PAUSED, 2)
 @example([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": {"v": "said-0."}}]}], 1)
 @example([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": ["said-0.", 7]}]}], 1)
 @given(messages(8), st.integers(1, 3))

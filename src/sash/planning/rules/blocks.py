@@ -55,7 +55,7 @@ def strip_thinking(blocks: Blocks) -> tuple[Block, ...]:
 def sendable(blocks: Blocks, interrupted: bool = False) -> tuple[Block, ...]:
     """A reply as it may be sent back: without empty text, and not ending in thinking. () when nothing is left.
 
-    Of an interrupted reply only text is kept, without its citations: half a call, half a thought or a
+    Of an interrupted reply only text is kept, and nothing beside it: half a call, half a thought or a
     signature that never came cannot be sent, and a citation may point into a search that is gone. What the
     server found for the reply before it, which it continued, stays too: that one's call would hang without it.
     Where one thought has lost its signature, none of the reply's is sent: those kept must be an unbroken run.
@@ -78,7 +78,7 @@ def _results_from_before(blocks: Blocks) -> list[Block]:
 
 
 def _bare(block: Block) -> Block:
-    return {"type": "text", "text": block["text"]} if "citations" in block else block
+    return {"type": "text", "text": block["text"]} if len(block) > 2 else block
 
 
 def _saying(blocks: list[Block]) -> tuple[Block, ...]:
