@@ -28,6 +28,7 @@ from sash.model.cards import card as card_of
 from sash.model.summaries import SummaryRecord, Way
 from sash.model.turns import Draft, Turn
 from sash.model.usage import Usage
+from sash.model.values import whole
 from sash.planning.inputs import Settings
 from sash.planning.making import Wish, limit_of
 from sash.planning.plan import make_plan
@@ -188,8 +189,8 @@ def _judged(
 
 
 def said_in(answer: Answer) -> str:
-    """The text of an answer."""
-    return "".join(str(block.get("text") or "") for block in answer.blocks if block.get("type") == "text")
+    """The text of an answer, as a database can hold it."""
+    return whole("".join(str(block.get("text") or "") for block in answer.blocks if block.get("type") == "text"))
 
 
 def most_of(card: ModelCard, limit: int) -> int:

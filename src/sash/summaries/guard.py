@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from sash.model.blocks import Block
 from sash.model.turns import Turn
+from sash.model.values import whole
 from sash.summaries.choosing import choose
 from sash.summaries.coverage import Coverage
 from sash.summaries.facts import Fact, normal
@@ -71,7 +72,7 @@ def judge(
     `limit` is the most tokens of the summary as it is sent, `replaced` the tokens of what it replaces (the previous
     summary and the leaving turns), `size` tells the tokens of a text. Without `must_keep` nothing is added.
     """
-    answer = unescape("\n".join(texts(blocks))).strip()
+    answer = whole(unescape("\n".join(texts(blocks)))).strip()
     reason = _unfit(blocks, stop_reason, answer)
     if reason:
         return Verdict(ok=False, reason=reason)
