@@ -96,7 +96,8 @@ class ImportedConversation:
     def tools_called(self) -> tuple[Block, ...]:
         """A definition for every tool that is called here, in order of first use; inputs are left open.
 
-        Requests with tool blocks in their history must define tools, and most sources do not keep theirs.
+        Most sources do not keep theirs. Requests may hold tool blocks without them; a simulator that is to call the
+        same tools again, as in a demo, needs them.
         """
         known = {tool.get("name") for tool in self.tools}
         called = [block["name"] for turn in self.turns for block in turn.content if block.get("type") == "tool_use"]
