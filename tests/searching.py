@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-MOST = 50
+MOST = 25
 """Examples of a property that `make test` holds; a test may say fewer."""
 TIMES = 20
 """How many examples a search takes for each that a test says, or Hypothesis by default."""
