@@ -110,8 +110,12 @@ def test_results_by_hand_are_read_as_those_of_functions_are(talk: Talk, sim: Sim
     assert "[audio, 4 characters" in results(sim)[0]["content"][0]["text"]
 
 
-def test_a_result_kept_by_an_older_version_blocks_nothing(talk: Talk, sim: Simulator, path: Path) -> None:
-    """A kept result that the API would refuse is mended when it is sent, and the next send passes."""
+AUDIO = '{"type":"tool_result","tool_use_id":"t1","content":[{"type":"audio","data":"UklG","mimeType":"audio/wav"}]}'
+
+
+@pytest.mark.parametrize("bad", [AUDIO, '{"type":"tool_res', "null", ""], ids=["audio", "cut short", "null", "empty"])
+def test_a_kept_result_blocks_nothing(talk: Talk, sim: Simulator, path: Path, bad: str) -> None:
+    """What an older version kept and the API would refuse, or what is damaged, is named, and the next send passes."""
     sim.script([[call("t1"), call("t2")], "I see."])
 
     def fetch() -> Any:
@@ -122,8 +126,7 @@ def test_a_result_kept_by_an_older_version_blocks_nothing(talk: Talk, sim: Simul
     with pytest.raises(KeyboardInterrupt):
         chat.run("Go.", tools=[fetch])
     turn = chat.history()[-1].id
-    bad = '{"type":"tool_result","tool_use_id":"t1","content":[{"type":"audio","data":"UklG","mimeType":"audio/wav"}]}'
-    with contextlib.closing(sqlite3.connect(path)) as db, db:  # as an older version would have written it
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO tool_results VALUES (?, 't1', 1, ?, 0)", (turn, bad))
     assert [(problem.rule, problem.path) for problem in chat.check()] == [("kept-result", "results.t1")]
     assert chat.send("Never mind.").text == "I see."

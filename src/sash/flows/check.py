@@ -6,7 +6,6 @@ otherwise stand on another prefix than the one its thinking is bound to.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -49,10 +48,9 @@ def _kept(turns: Sequence[Turn]) -> Flow[list[Problem]]:
         return []
     kept = yield from ReadResults(turn=newest.id)
     return [
-        Problem(rule="kept-result", path=f"results.{key}", message=f"{problem.message}; it will be sent in words")
+        Problem(rule="kept-result", path=f"results.{key}", message=f"{wrong}; it will be sent in words")
         for call in calls
-        if (key := str(call["id"])) in kept
-        for problem in unsendable(call, json.loads(kept[key]))[:1]
+        if (key := str(call["id"])) in kept and (wrong := unsendable(call, kept[key]))
     ]
 
 

@@ -8,7 +8,6 @@ their answer is withdrawn from under what was said since, calls go with it: nobo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,7 +16,7 @@ from sash.flows.steps import Flow, ReadResults
 from sash.model.blocks import Block, dumps
 from sash.model.functions import INTERRUPTED, error_result
 from sash.model.turns import Draft, Turn, spoken
-from sash.planning.results import judged
+from sash.planning.results import read_kept
 from sash.planning.rules import open_calls, sendable, waiting_calls
 
 
@@ -47,9 +46,7 @@ def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
 def kept_results(turn: Turn, calls: Sequence[Block]) -> Flow[dict[str, Block]]:
     """By call id, the results that were kept for `calls` of a reply and never sent, as the API takes them."""
     kept = yield from ReadResults(turn=turn.id)
-    return {
-        str(call["id"]): judged(call, json.loads(kept[str(call["id"])])) for call in calls if str(call["id"]) in kept
-    }
+    return {str(call["id"]): read_kept(call, kept[str(call["id"])]) for call in calls if str(call["id"]) in kept}
 
 
 def _answers(calls: Sequence[Block], kept: Mapping[str, Block]) -> tuple[Draft, ...]:

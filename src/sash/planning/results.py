@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -11,6 +12,23 @@ from sash.model.turns import Draft
 from sash.planning.rules import Problem, check_request
 
 REFUSED = "[the tool ran, but Claude cannot be sent its result: {}]"
+
+
+DAMAGED = "its record is damaged"
+
+
+def read_kept(call: Block, text: str) -> Block:
+    """A result that was kept for `call`, as the API takes it; where the record is damaged, an error that says so."""
+    result = _read(text)
+    return refused(call, DAMAGED) if result is None else judged(call, result)
+
+
+def _read(text: str) -> Block | None:
+    try:
+        result = json.loads(text)
+    except ValueError:
+        return None
+    return result if isinstance(result, dict) else None
 
 
 def judged(call: Block, result: Block) -> Block:
@@ -49,12 +67,12 @@ def _shows(result: Block) -> bool:
     return isinstance(content, list) and any(part.get("type") != "text" for part in content)
 
 
-def unsendable(call: Block, result: Block) -> list[Problem]:
-    """What the API would refuse of a result that was kept as it is; the paths are within the result."""
-    return [
-        replace(problem, path=problem.path.removeprefix("messages.2.content.0").lstrip("."))
-        for problem in _problems(call, result)
-    ]
+def unsendable(call: Block, kept: str) -> str:
+    """The first thing that the API would refuse of a result that was kept (JSON), in words; "" where it takes it."""
+    result = _read(kept)
+    if result is None:
+        return DAMAGED
+    return next((problem.message for problem in _problems(call, result)), "")
 
 
 def _problems(call: Block, result: Block) -> list[Problem]:
