@@ -75,6 +75,15 @@ PAUSED = [
     },
     {"role": "user", "content": "said-1."},
 ]
+PAUSED_CALL = [
+    {
+        "role": "assistant",
+        "content": [
+            {"type": "server_tool_use", "id": "x", "name": "web_search", "input": {}},
+            {"type": "tool_use", "id": "x", "name": "lookup", "input": {"word": "said-0."}},
+        ],
+    }
+]
 
 
 @settings(max_examples=300)
@@ -82,6 +91,8 @@ PAUSED = [
 @example(LATE, 3)
 @example(GREETING, 1)
 @example(PAUSED, 2)
+@example(PAUSED_CALL, 1)
+@example([*PAUSED_CALL, {"role": "user", "content": "said-1."}], 2)
 @example([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": {"v": "said-0."}}]}], 1)
 @example([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": ["said-0.", 7]}]}], 1)
 @given(messages(8), st.integers(1, 3))

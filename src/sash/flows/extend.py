@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sash.flows.loose import tie_up
+from sash.flows.loose import Tied, tie_up
 from sash.flows.steps import AppendTurns, Flow, Now, ReadHead, ReadTurns
 from sash.flows.talk import Chat
 from sash.model.preamble import Preamble
-from sash.model.turns import Draft, Turn
+from sash.model.turns import Draft, Turn, spoken
 from sash.planning.arrival import arriving, names_calls, opening
 from sash.planning.check import readable
+from sash.planning.repair import takes_calls_along
 from sash.planning.rules import has_thinking, sendable
 
 NEWEST = 64
@@ -32,7 +33,7 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
     head = yield from ReadHead(conversation=chat.conversation)
     newest = yield from ReadTurns(conversation=chat.conversation, limit=NEWEST, newest=True)
     live = readable([turn for turn in newest if turn.state != "withdrawn"])
-    tied = yield from tie_up(live, drafts[:1])
+    tied = yield from _tied(live, drafts[:1])
     before = (yield from ReadTurns(conversation=chat.conversation)) if names_calls(drafts) else ()
     drafts = arriving(drafts, readable([turn for turn in before if turn.state != "withdrawn"]))
     front = () if any(turn.role != "system" and sendable(turn.blocks) for turn in live) else opening(drafts)
@@ -47,3 +48,10 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
         preamble=preamble if head.epoch is None and preamble != head.brought else None,
     )
     return recorded[len(tied.answers) + len(front) :]
+
+
+def _tied(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
+    """What stands open, tied up; not where calls of the client's would be lost by that: a repair keeps them."""
+    if any(takes_calls_along(turn, turn.blocks) for turn in spoken(turns)[-1:]):
+        return Tied(turns=tuple(turns))
+    return (yield from tie_up(turns, drafts))

@@ -16,7 +16,7 @@ from sash.model.epochs import Epoch
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn, spoken
 from sash.planning.foreign import as_taken
-from sash.planning.repair import Repair
+from sash.planning.repair import Repair, takes_calls_along
 from sash.planning.rules import Problem, check_request, is_plain_user, open_calls, sendable
 from sash.planning.view import messages
 
@@ -52,7 +52,8 @@ def record_problems(turns: Sequence[Turn], card: ModelCard, *, betas: bool = Fal
     live = [turn for turn in turns if turn.state != "withdrawn"]
     spoilt = [problem for turn in live for problem in unreadable(turn)]
     read = readable(live)
-    found = [*spoilt, *_opening(read), *(note for turn in read for note in _notes(turn, betas)), *_judged(read, card)]
+    notes = [note for turn in read for note in _notes(turn, betas)]
+    found = [*spoilt, *_opening(read), *notes, *_judged(read, card), *_mixed(read)]
     named = {_seq(problem) for problem in found}
     return [*found, *(p for turn in read if turn.seq not in named for p in _forms(turn, betas))]
 
@@ -156,6 +157,14 @@ def _opening(turns: Sequence[Turn]) -> Iterator[Problem]:
         else:
             message = "the record begins with results of calls that are not here"
             yield Problem(rule="tool-orphan", path=_path(turn.seq), message=message)
+
+
+def _mixed(turns: Sequence[Turn]) -> Iterator[Problem]:
+    """The newest reply, where calls of the client's would be lost with a server's call that nobody goes on with."""
+    for turn in spoken(turns)[-1:]:
+        if takes_calls_along(turn, turn.blocks):
+            message = "calls of yours stand beside a server's call without result; they would be given up with it"
+            yield Problem(rule="server-call-open", path=_path(turn.seq), message=message)
 
 
 def _notes(turn: Turn, betas: bool) -> Iterator[Problem]:
