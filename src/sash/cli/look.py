@@ -10,7 +10,7 @@ from typing import IO
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from sash.cli.common import (
@@ -257,9 +257,8 @@ def _as_json(groups: Sequence[str], row: UsageRow) -> dict[str, object]:
 
 
 def _usage_table(groups: Sequence[str], rows: Sequence[UsageRow]) -> Table:
-    table = Table(
-        *(groups or ["all"]), show_footer=len(rows) > 1, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
-    )
+    names = (Column(name, overflow="fold") for name in groups or ["all"])
+    table = Table(*names, show_footer=len(rows) > 1, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     sums = [sum(getattr(row, name) for row in rows) for name in ("requests", "prompt", "read", "written", "output")]
     prompt, read = sums[1], sums[2]
     footers = [f"{total:,}" for total in sums]
