@@ -10,7 +10,8 @@ import pytest
 from anthropic.types import ImageBlockParam, TextBlock
 from pydantic import BaseModel, Field
 
-from sash.model.contents import content_of
+from sash.model.blocks import dumps
+from sash.model.contents import blocks_of, content_of
 from sash.model.functions import result_block
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(30)).decode()
@@ -156,3 +157,23 @@ def test_results_of_mcp_tools(value: Any, content: Any, failed: bool) -> None:
     """Content where there is some, else the structured content as JSON; an error is an error."""
     assert content_of(value) == (content, failed)
     assert result_block({"id": "t1"}, value).get("is_error", False) is failed
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "tool_reference", "tool_name": "half \ud83d"},
+        {"type": "browser_state", "url": "half \ud83d", "tabs": [{"title": "half \ud83d"}]},
+        {"type": "search_result", "source": "half \ud83d", "title": "half \ud83d", "content": "half \ud83d"},
+        {"type": "document", "source": {"type": "text", "data": "half \ud83d"}, "title": "half \ud83d"},
+        {"type": "document", "source": {"type": "file", "file_id": "half \ud83d"}},
+        {"type": "resource_link", "uri": "half \ud83d", "name": "half \ud83d"},
+        {"type": "resource", "resource": {"uri": "half \ud83d", "text": "half \ud83d"}},
+        {"type": "audio", "data": "half \ud83d", "mimeType": "half \ud83d"},
+    ],
+    ids=lambda item: str(item["type"]),
+)
+def test_no_field_carries_half_a_character(item: Any) -> None:
+    """Whatever field of whatever content holds a lone surrogate, the block can be written as UTF-8."""
+    assert "half \\ud83d" in str(blocks_of([item])) or "audio" in str(blocks_of([item]))
+    dumps(blocks_of([item])).encode()

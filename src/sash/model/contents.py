@@ -115,7 +115,7 @@ def _read(item: Any) -> list[Block] | None:
     """The blocks of one item; None where it is no content."""
     fields = _fields(item)
     reader = _READERS.get(str((fields or {}).get("type")))
-    return None if fields is None or reader is None else reader(fields)
+    return None if fields is None or reader is None else reader(sound(fields))
 
 
 def _as_text(item: Any) -> list[Block]:
@@ -197,7 +197,7 @@ def _tool_reference(fields: Fields) -> list[Block] | None:
 
 
 def _browser_state(fields: Fields) -> list[Block] | None:
-    return [sound(fields)]
+    return [fields]
 
 
 def _audio(fields: Fields) -> list[Block] | None:
