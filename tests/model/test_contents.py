@@ -175,5 +175,6 @@ def test_results_of_mcp_tools(value: Any, content: Any, failed: bool) -> None:
 )
 def test_no_field_carries_half_a_character(item: Any) -> None:
     """Whatever field of whatever content holds a lone surrogate, the block can be written as UTF-8."""
-    assert "half \\ud83d" in str(blocks_of([item])) or "audio" in str(blocks_of([item]))
-    dumps(blocks_of([item])).encode()
+    blocks = blocks_of([item])
+    assert blocks
+    assert dumps(blocks).encode().decode() == dumps(blocks)

@@ -197,7 +197,7 @@ def _tool_reference(fields: Fields) -> list[Block] | None:
 
 
 def _browser_state(fields: Fields) -> list[Block] | None:
-    return [fields]
+    return [dict(fields)]
 
 
 def _audio(fields: Fields) -> list[Block] | None:
