@@ -6,17 +6,17 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sash import Conversation, card
-from sash.errors import ReplyInterrupted
+from sash.errors import RemoteError, ReplyInterrupted, Unavailable
 from sash.limits import Ceiling
 from sash.model.bill import bill, most, most_searches
-from sash.simulator import CutStream, Reply, Simulator
+from sash.simulator import CutStream, Reply, Simulator, wire
 
 SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
 SEARCHED = [
@@ -151,6 +151,37 @@ def test_a_reply_that_broke_off_is_booked_as_far_as_it_came(
     beside = sim.cost + 60 * card(model).price(0).output / 1e6
     for who, dollars in told(path, chat).items():
         assert sim.cost <= dollars <= beside, (who, sim.cost)
+
+
+@pytest.mark.parametrize("how", ["silent", "error", "lost"])
+def test_a_stream_that_only_began_is_recorded_as_it_is_billed(
+    path: Path, how: Literal["silent", "error", "lost"]
+) -> None:
+    """Its prompt was read and is billed: the record says so too, though the turn is pending."""
+    sim = Simulator()
+    sim.fail_next(CutStream(events=1, how=how))
+    chat = talk(path, sim)
+    with pytest.raises(Unavailable) as caught, chat.stream("Tell me of the tide.") as stream:
+        list(stream)
+    assert caught.value.facts["state"] == chat.history()[-1].state == "pending"
+    beside = sim.cost + 60 * card("claude-sonnet-5-5").price(0).output / 1e6
+    for who, dollars in told(path, chat).items():
+        assert sim.cost <= dollars <= beside, (who, sim.cost)
+
+
+def test_a_stream_that_cannot_be_read_is_recorded_as_it_is_billed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pieces of a block come that never began, the prompt is told all the same, and all but that piece."""
+    sim = Simulator()
+    whole = wire.stream_events
+
+    monkeypatch.setattr(
+        wire, "stream_events", lambda *given: [e for e in whole(*given) if e["type"] != "content_block_start"]
+    )
+    chat = talk(path, sim)
+    with pytest.raises(RemoteError, match="cannot be read"), chat.stream("Tell me of the tide.") as stream:
+        list(stream)
+    few = 60 * card("claude-sonnet-5-5").price(0).output / 1e6
+    assert 0 < sim.cost == pytest.approx(told(path, chat)["record"], abs=few)
 
 
 @pytest.mark.parametrize("words", [1, 40, 400])

@@ -29,6 +29,7 @@ from sash.flows.steps import (
     NextEvent,
     Now,
     OpenStream,
+    Paid,
     Send,
     Snapshot,
 )
@@ -87,12 +88,8 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
         else:
             answer = yield from Send(wire=ready)
     except _Cut as cut:
-        hold = call.again and _may_go_elsewhere(chat, prepared, begun, cut)
-        came = cut.partial if cut.billed else _as_far_as_it_came(prepared, cut.partial, settings)
-        yield from _finish(prepared, begun, came, settings, error=type(cut.error).__name__, hold=hold)
-        raise _interrupted(cut, begun, pending=(*prepared.pending, *(t.id for t in begun.turns)) if hold else ()) from (
-            cut.error
-        )
+        error = yield from _broke_off(chat, prepared, begun, cut, settings, again=call.again)
+        raise error from (None if error is cut.error else cut.error)
     except GeneratorExit:
         raise  # nobody drives this flow any more; the turn is recorded as pending
     except BaseException as error:  # cancelled, Ctrl-C, a bug: the record must say so before it goes on its way
@@ -129,7 +126,7 @@ def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
 
 
 class _Cut(Exception):
-    """A stream ended early with something to keep. Never leaves this module."""
+    """A stream ended early with something to keep, or to pay. Never leaves this module."""
 
     def __init__(self, partial: Answer, error: BaseException | None, *, billed: bool = False) -> None:
         super().__init__("the stream ended early")
@@ -144,7 +141,7 @@ class _Cut(Exception):
 
 
 def _streamed(ready: Wire, *, emit: bool) -> Flow[Answer]:
-    """Receive a stream to its end. Raises _Cut when it ends early but left something worth keeping."""
+    """Receive a stream to its end. Raises _Cut when it ends early, once its prompt was told."""
     handle = yield from OpenStream(wire=ready)
     failure: BaseException | None = None
     inputs: dict[int, str] = {}
@@ -166,14 +163,30 @@ def _streamed(ready: Wire, *, emit: bool) -> Flow[Answer]:
         if (spoilt := _spoilt(inputs)) is not None and state_of(partial) == "answered":
             raise _Cut(replace(partial, stop_reason=None), spoilt, billed=True)
         return partial  # all of it had come; only the farewell is missing
-    if partial is not None and partial.blocks:
+    if partial is not None:
         raise _Cut(partial, failure)
-    if failure is not None:
-        raise failure
-    raise Unavailable(
+    raise _ended() if failure is None else failure
+
+
+def _ended() -> Unavailable:
+    return Unavailable(
         "the stream ended before anything came; the turn is recorded as pending, retry() sends it again",
         status=200, kind="stream_ended", request_id=None, retry_after=None,
     )  # fmt: skip
+
+
+def _broke_off(
+    chat: Chat, prepared: Prepared, begun: Begun, cut: _Cut, settings: Settings, *, again: bool
+) -> Flow[BaseException]:
+    """Record a reply cut short, with what it used; the result is the error for the caller."""
+    came = cut.partial if cut.billed else _as_far_as_it_came(prepared, cut.partial, settings)
+    if not came.blocks:  # nothing to keep, but its prompt was read
+        error = _ended() if cut.error is None else cut.error
+        yield from _fail(prepared, begun, error, keep=False, paid=_paid(came, settings))
+        return error
+    hold = again and _may_go_elsewhere(chat, prepared, begun, cut)
+    yield from _finish(prepared, begun, came, settings, error=type(cut.error).__name__, hold=hold)
+    return _interrupted(cut, begun, pending=(*prepared.pending, *(t.id for t in begun.turns)) if hold else ())
 
 
 def _as_far_as_it_came(prepared: Prepared, partial: Answer, settings: Settings) -> Answer:
@@ -225,10 +238,12 @@ def _interrupted(cut: _Cut, begun: Begun, *, pending: Sequence[int]) -> BaseExce
     )
 
 
-def _fail(prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool) -> Flow[None]:
+def _fail(
+    prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool, paid: Paid | None = None
+) -> Flow[None]:
     """Record a request without a reply; a refused request takes its turns (or all that were pending) along.
 
-    `keep`: not this one, for it will be sent again in another form.
+    `keep`: not this one, for it will be sent again in another form. `paid`: what it used, where a stream began.
     """
     refused = isinstance(error, RequestRejected) and not keep
     new = tuple(turn.id for turn in begun.turns)
@@ -242,11 +257,20 @@ def _fail(prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool)
         error=f"{type(error).__name__}: {kind}" if kind else type(error).__name__,
         request_id=error.request_id if isinstance(error, RemoteError) else None,
         at=now,
+        paid=paid,
     )
     if isinstance(error, RemoteError):
         turn = next(iter((*prepared.pending, *new)[-1:]), None)  # none where a paused reply was to go on
         error.facts.update(turn=turn, state="withdrawn" if refused else "pending", number=begun.number)
         error.facts["suspects"] = suspects
+
+
+def _paid(answer: Answer, settings: Settings) -> Paid | None:
+    """What a reply without content used and cost; None where its usage is unknown."""
+    if not answer.usage:
+        return None
+    cost = bill(answer.usage, settings.card, model=answer.model, options=settings.options)
+    return Paid(usage=Usage.of_prompt(answer.usage), usage_json=answer.usage, cost=cost)
 
 
 def _suspects(prepared: Prepared, begun: Begun) -> tuple[Turn, ...]:

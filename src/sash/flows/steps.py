@@ -356,6 +356,16 @@ class ReadResults(StoreStep[Mapping[str, str]]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paid:
+    """What a request used that ended without a reply: its prompt was read, and is billed."""
+
+    usage: Usage
+    usage_json: Mapping[str, Any]
+    cost: float | None
+    """dollars; None where no price is known"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FailRequest(StoreStep[None]):
     """Record that a request ended without a reply, and take the turns that caused it out of the view."""
 
@@ -366,6 +376,8 @@ class FailRequest(StoreStep[None]):
     error: str
     request_id: str | None
     at: float
+    paid: Paid | None = None
+    """None: nothing is known to be billed"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ class Healths:
         with self._connection.reading() as db:
             found = db.execute(
                 f"SELECT model, max(CASE WHEN {_FAILED} THEN at END) AS failed, "
-                "max(CASE WHEN usage IS NOT NULL THEN at END) AS answered FROM requests "
+                "max(CASE WHEN usage IS NOT NULL AND state <> 'failed' THEN at END) AS answered FROM requests "
                 "WHERE at > ? AND model IN (SELECT value FROM json_each(?)) GROUP BY model",
                 (step.since, dumps(list(step.models))),
             ).fetchall()
@@ -34,7 +34,7 @@ class Healths:
         with self._connection.reading() as db:
             found = db.execute(
                 f"SELECT key, max(CASE WHEN {_REFUSED} OR (at > ?1 AND {_LIMITED}) THEN at END) AS failed, "
-                "max(CASE WHEN usage IS NOT NULL THEN at END) AS answered FROM requests "
+                "max(CASE WHEN usage IS NOT NULL AND state <> 'failed' THEN at END) AS answered FROM requests "
                 "WHERE at > ?2 AND key IN (SELECT value FROM json_each(?3)) GROUP BY key",
                 (step.limited_since, min(step.limited_since, step.refused_since), dumps(list(step.keys))),
             ).fetchall()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sash.flows.steps import BeginRequest
+from sash.flows.steps import BeginRequest, Paid
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
@@ -201,6 +201,11 @@ def usage_columns(used: Usage | None, as_sent: Mapping[str, Any]) -> dict[str, A
     if used is None:
         return {}
     return {**asdict(used), "usage": dumps(dict(as_sent))}
+
+
+def paid_columns(paid: Paid | None) -> dict[str, Any]:
+    """The usage columns and the cost of a request that failed; none where nothing is known to be billed."""
+    return {} if paid is None else {**usage_columns(paid.usage, paid.usage_json), "cost": paid.cost}
 
 
 NEVER_AGAIN = ("conversations", "branches", "turns", "epochs", "requests", "summaries", "submissions")

@@ -462,6 +462,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 "error": step.error,
                 "request_id": step.request_id,
                 "latency": max(0.0, step.at - row["at"]),
+                **rows.paid_columns(step.paid),
             }
             rows.update(db, "requests", step.request, outcome)
 
@@ -557,7 +558,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         for segment, _, high in reversed(self._lines.segments(db, head.branch)):
             row = db.execute(
                 "SELECT epoch_id, last_seq FROM requests WHERE branch_id = ? AND last_seq <= ? AND usage IS NOT NULL "
-                "ORDER BY id DESC LIMIT 1",
+                "AND state <> 'failed' ORDER BY id DESC LIMIT 1",
                 (segment, min(seq, high)),
             ).fetchone()
             if row:

@@ -173,7 +173,8 @@ class Windows:
             return None
         spans = {segment: high for segment, _, high in self._lines.segments(db, head.branch)}
         for row in db.execute(
-            "SELECT * FROM requests WHERE epoch_id = ? AND usage IS NOT NULL ORDER BY id DESC", (head.epoch.id,)
+            "SELECT * FROM requests WHERE epoch_id = ? AND usage IS NOT NULL AND state <> 'failed' ORDER BY id DESC",
+            (head.epoch.id,),
         ):
             if row["last_seq"] <= spans.get(row["branch_id"], -1):
                 return replace(rows.last_request(row), first=_first_tail(db, head.epoch.id))
