@@ -262,6 +262,45 @@ def test_retry_sends_what_is_pending(talk: Talk, sim: Simulator) -> None:
         chat.retry()
 
 
+BEHIND_PENDING = {
+    "plain": [{"role": "user", "content": "Two."}],
+    "results": [
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "look_up", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "found"}]},
+    ],
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND_PENDING.values(), ids=BEHIND_PENDING)
+def test_retry_sends_what_was_recorded_behind_a_pending_turn(
+    talk: Talk, sim: Simulator, behind: list[dict[str, Any]]
+) -> None:
+    """Where the user spoke last, the view goes out as it stands, as with a send; then nothing is pending."""
+    chat = talk()
+    sim.fail_next(Overloaded())
+    with pytest.raises(Unavailable):
+        chat.send("One.")
+    chat.extend(behind)
+    chat.instruct("Be brief.")
+    chat.retry()
+    sent = [message for message in body(sim)["messages"] if message["role"] != "system"]
+    assert [message["role"] for message in sent] == ["user", *(message["role"] for message in behind)]
+    assert {turn.state for turn in chat.history()} == {"answered"}
+    with pytest.raises(NothingToRetry):
+        chat.retry()
+
+
+def test_a_reply_recorded_behind_a_pending_turn_leaves_nothing_to_retry(talk: Talk, sim: Simulator) -> None:
+    """What another program had answered is not asked again."""
+    chat = talk()
+    sim.fail_next(Overloaded())
+    with pytest.raises(Unavailable):
+        chat.send("One.")
+    chat.extend([{"role": "assistant", "content": "Said elsewhere."}])
+    with pytest.raises(NothingToRetry):
+        chat.retry()
+
+
 def test_a_pending_turn_may_be_taken_back(talk: Talk, sim: Simulator) -> None:
     """It stays in the record and leaves the view."""
     chat = talk()

@@ -90,7 +90,7 @@ def regenerate(chat: Chat, settings: Settings) -> Flow[Reply]:
 
 
 def retry(chat: Chat, settings: Settings) -> Flow[Reply]:
-    """Send what is pending again; after a reply cut short, ask again on a branch of its own."""
+    """Send what is pending again, with what the user said behind it; after a reply cut short, ask on another branch."""
     newest = yield from _newest(chat, lambda turn: turn.role != "system")
     if newest is not None and newest.state == "interrupted":
         return (yield from regenerate(chat, settings))

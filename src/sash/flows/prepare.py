@@ -154,9 +154,11 @@ def _unpinned(loaded: Loaded) -> str:
 
 
 def _waiting(turns: Sequence[Turn]) -> bool:
-    """Whether there is something to send as it stands: a question without a reply, or a reply that paused."""
-    said = spoken(turns[-1:]) or spoken(turns)
-    return bool(said) and (said[-1].state == "pending" or bool(paused(turns)))
+    """Whether there is something to send as it stands: a reply that paused, or a pending turn, which the user may have
+    said more behind (`extend`)."""
+    said = spoken(turns)
+    asked = bool(said) and said[-1].role == "user" and any(turn.state == "pending" for turn in said)
+    return asked or bool(paused(turns))
 
 
 def as_turns(drafts: Sequence[Draft], head: int, now: float) -> tuple[Turn, ...]:
