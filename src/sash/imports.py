@@ -23,6 +23,8 @@ from sash.model.blocks import Block, dumps
 from sash.model.ids import free_id
 from sash.model.turns import Draft, Turn
 from sash.model.window import Head
+from sash.planning.check import is_note, record_problems
+from sash.planning.rules import Problem
 from sash.planning.rules.tools import NAME
 from sash.stores import Store
 
@@ -45,6 +47,8 @@ class Recorded:
     """tools whose names the API refuses -> what they are called here"""
     mended: int
     """turns recorded now that held half a surrogate pair, which UTF-8 cannot carry: U+FFFD stands there"""
+    faults: tuple[Problem, ...]
+    """what the record has wrong, so that a send would be refused: `check(repair=True)` mends it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +172,13 @@ def _record(store: Store, one: _Pending, namespace: str) -> Recorded:
         turns = chat.extend(one.drafts) if one.drafts else ()
         if one.found.title is not None:
             chat.describe(title=_whole(one.found.title))
+        problems = record_problems(chat.history(), chat.card)
     return Recorded(
-        id=one.id, turns=tuple(turns), known=one.known, went_on=one.went_on, names=one.names, mended=one.mended
+        id=one.id,
+        turns=tuple(turns),
+        known=one.known,
+        went_on=one.went_on,
+        names=one.names,
+        mended=one.mended,
+        faults=tuple(problem for problem in problems if not is_note(problem)),
     )

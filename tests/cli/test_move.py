@@ -302,6 +302,35 @@ def test_other_branches_are_named_and_come_in_when_asked_for(run: Run, tmp_path:
     assert run("import", database, file, "--format", "anthropic", "--branches", "all").exit_code == 2
 
 
+CALL = [{"type": "tool_use", "id": "t1", "name": "weather", "input": {}}]
+GREETING = {"role": "assistant", "content": "Good day."}
+HELLO = {"role": "user", "content": "Hello"}
+BRIEF = {"role": "system", "content": "Be brief."}
+FAULTS = {
+    "greeting": ([GREETING, HELLO], 0),
+    "instruction": ([HELLO, GREETING, BRIEF, HELLO], 0),
+    "open at the end": ([HELLO, {"role": "assistant", "content": CALL}], 0),
+    "ids and results": ([HELLO, {"role": "assistant", "content": CALL}] * 2 + [HELLO], 2),
+    "unknown block": ([HELLO, {"role": "assistant", "content": [{"type": "hologram", "data": "1"}]}, HELLO], 1),
+}
+
+
+@pytest.mark.parametrize(("messages", "faults"), FAULTS.values(), ids=FAULTS)
+def test_an_import_counts_the_faults_that_check_finds(
+    run: Run, tmp_path: Path, messages: list[dict[str, object]], faults: int
+) -> None:
+    """What was mended on the way in, or is legal in a record, is no fault; after a repair none is left to tell."""
+    file, database = tmp_path / "m.json", tmp_path / "a.db"
+    file.write_text(json.dumps(messages))
+    told = run("import", database, file, "--format", "anthropic", "--id", "m").stderr
+    checked = json.loads(run("check", database, "--json").stdout)["m"]
+    assert len(checked) == faults
+    assert (f"{faults} faults that sash check --repair mends" in told) == bool(faults)
+    assert ("faults" in told) == bool(faults)
+    run("check", database, "--repair")
+    assert "faults" not in run("import", database, file, "--format", "anthropic", "--id", "m").stderr
+
+
 def test_half_a_character_comes_in_as_a_replacement(run: Run, tmp_path: Path) -> None:
     """A lone surrogate, which no database and no request can hold, is replaced, and said; a whole pair stays."""
     file, database = tmp_path / "s.jsonl", tmp_path / "a.db"

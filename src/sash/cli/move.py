@@ -109,6 +109,7 @@ def import_(database: str, file: str, format: str, id: str | None, branches: str
             _describe(store, one.id, conversation, {"source": Path(file).name, "format": name})
     _report(recorded, name)
     _remark(found)
+    _say_faults(recorded)
 
 
 def _describe(store: Store, id: str, conversation: ImportedConversation, facts: dict[str, Any]) -> None:
@@ -134,15 +135,19 @@ def _report(recorded: Sequence[Recorded], format: str) -> None:
 
 
 def _remark(found: Sequence[ImportedConversation]) -> None:
-    """What could not be taken over as it stood, each by name; then how many faults `sash check` will find."""
+    """What could not be taken over as it stood, each by name."""
     notes = [note for conversation in found for note in conversation.notes]
-    faults = [fault for conversation in found for fault in conversation.faults]
     for note in notes[:REMARKS]:
         _say(one_line(note.text, 300), "yellow")
     if len(notes) > REMARKS:
         _say(f"... and {len(notes) - REMARKS:,} more remarks", "yellow")
+
+
+def _say_faults(recorded: Sequence[Recorded]) -> None:
+    """How much is wrong with what stands in the record now, as `sash check` finds it."""
+    faults = [fault for one in recorded for fault in one.faults]
     if faults:
-        first = one_line(faults[0].text, 200)
+        first = one_line(faults[0].message, 200)
         _say(f"{len(faults):,} faults that sash check --repair mends, the first: {first}", "yellow")
 
 
