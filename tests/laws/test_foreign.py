@@ -92,6 +92,7 @@ PAUSED_CALL = [
 @example(GREETING, 1)
 @example(PAUSED, 2)
 @example(PAUSED_CALL, 1)
+@example([{"role": "assistant", "content": [block]} for block in reversed(PAUSED_CALL[0]["content"])], 1)
 @example([*PAUSED_CALL, {"role": "user", "content": "said-1."}], 2)
 @example([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": {"v": "said-0."}}]}], 1)
 @example([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": ["said-0.", 7]}]}], 1)

@@ -62,11 +62,11 @@ def repair(turns: Sequence[Turn], *, betas: bool = False) -> Repair:
     opening: list[Block] = []
     answers: list[Block] = []
     for _ in range(ROUNDS):
-        before = [list(entry.blocks) for entry in entries]
+        before, more = [list(entry.blocks) for entry in entries], bool(opening or answers)
         opening += _quote_opening(entries)
-        _pair_server_calls(entries, bool(opening or answers))
+        _pair_server_calls(entries, more or bool(opening))
         answers = _pair(entries)
-        if before == [entry.blocks for entry in entries]:
+        if before == [entry.blocks for entry in entries] and more == bool(opening or answers):
             break
     added = [*answers, *opening]
     return Repair(
