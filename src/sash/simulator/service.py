@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from math import ceil
 from typing import Any
 
-from sash.errors import UnknownModel
 from sash.model.cards import TABLE, ModelCard, base_name, card
 from sash.model.usage import Usage
 from sash.simulator import checks, compaction, editing, wire
@@ -116,10 +115,8 @@ class Service:
     def _card(self, model: str) -> ModelCard | None:
         if model in self.cards:
             return self.cards[model]
-        if not model.startswith("claude-"):
+        if not model.startswith("claude-") or base_name(model) not in TABLE:
             return None
-        if base_name(model) not in TABLE:
-            return _undescribed(model)
         known = card(model)
         today = datetime.fromtimestamp(self.clock.now(), UTC).date()
         return None if known.retires and today >= date.fromisoformat(known.retires) else known
@@ -326,15 +323,6 @@ class Service:
         if prepared.body.get("context_management") is None:
             return {}
         return {"context_management": {"applied_edits": list(prepared.edited.applied)}}
-
-
-def _undescribed(model: str) -> ModelCard | None:
-    """A model that nobody described answers like the newest, unpriced; one misspelt, or retired, does not."""
-    try:
-        found = card(model)
-    except UnknownModel:
-        return None
-    return found if found.supposed else None
 
 
 def silence_of(fault: Fault | None) -> Silence | None:
