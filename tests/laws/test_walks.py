@@ -20,6 +20,12 @@ BLOCK_AND_RUN = [
 ]
 
 FOUND: dict[str, Afternoon] = {
+    "a request rebuilt whose marked block was redacted since": Afternoon(
+        "sliding, one turn",
+        [("stream", 120), ("call_tool", True), ("redact", 54), ("window_full",)],
+        budget=1500,
+        recall=Recall(tokens=500),
+    ),
     "retry behind a rejected turn": Afternoon(
         "stepped",
         [("send",), ("rate_limited",), ("rejected",), ("retry",), ("send",)],

@@ -179,7 +179,8 @@ def _mark_messages(numbered: Sequence[tuple[int, Message]], markers: Iterable[Ma
 def _mark_message(sent: Message, markers: Iterable[Marker]) -> Message:
     content = list(sent["content"])
     for marker in markers:
-        content[marker.block] = with_marker(content[marker.block], marker)
+        if marker.block < len(content):  # a turn redacted since has fewer blocks than the request that was marked
+            content[marker.block] = with_marker(content[marker.block], marker)
     return {**sent, "content": content}
 
 
