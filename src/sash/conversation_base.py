@@ -189,7 +189,6 @@ class ConversationBase:
         self._clock = clock
         self._create = create
         self._card = card_for(card, model)
-        self._given_card = card
         self._told: set[str] = set()
         self._check_most()
         self._meet(*filter(None, [self._card]), *(self._ways.cards.values() if self._ways else ()))

@@ -14,9 +14,8 @@ from anthropic.lib.tools import ToolError
 from sash import AsyncConversation, Conversation, check_request
 from sash.errors import InvalidContent, InvalidOption, NothingToRetry, Unavailable
 from sash.flows.loose import taken_along
-from sash.flows.prepare import as_turns
 from sash.model.blocks import dumps
-from sash.model.turns import Draft
+from sash.model.turns import Draft, as_turns
 from sash.simulator import Overloaded, RateLimited, Simulator
 
 Talk = Callable[..., Conversation]

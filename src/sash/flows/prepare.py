@@ -22,7 +22,7 @@ from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Marker
-from sash.model.turns import Draft, Turn, spoken
+from sash.model.turns import Draft, Turn, as_turns, spoken
 from sash.model.window import Loaded
 from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
@@ -159,23 +159,6 @@ def _waiting(turns: Sequence[Turn]) -> bool:
     said = spoken(turns)
     asked = bool(said) and said[-1].role == "user" and any(turn.state == "pending" for turn in said)
     return asked or bool(paused(turns))
-
-
-def as_turns(drafts: Sequence[Draft], head: int, now: float) -> tuple[Turn, ...]:
-    """New turns behind the turn `head`, as a plan takes them: not recorded yet."""
-    return tuple(
-        Turn(
-            id=0,
-            branch=0,
-            seq=seq,
-            role=draft.role,
-            plain=draft.plain,
-            state="pending",
-            content=draft.content,
-            at=now,
-        )
-        for seq, draft in enumerate(drafts, head + 1)
-    )
 
 
 def _take_markers(

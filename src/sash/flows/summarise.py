@@ -12,7 +12,6 @@ from typing import Any
 
 from sash.errors import NotFound
 from sash.flows.doubt import Stay
-from sash.flows.prepare import as_turns
 from sash.flows.remember import remember
 from sash.flows.slim import measure
 from sash.flows.steps import Flow, Now, ReadWindow, Send
@@ -26,7 +25,7 @@ from sash.model.blocks import Block, dumps
 from sash.model.cards import ModelCard
 from sash.model.cards import card as card_of
 from sash.model.summaries import SummaryRecord, Way
-from sash.model.turns import Draft, Turn
+from sash.model.turns import Draft, Turn, as_turns
 from sash.model.usage import Usage
 from sash.model.values import whole
 from sash.planning.inputs import Settings

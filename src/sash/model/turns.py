@@ -153,3 +153,20 @@ def by_exchange(turns: Iterable[Turn]) -> list[list[Turn]]:
             groups.append([])
         groups[-1].append(turn)
     return groups
+
+
+def as_turns(drafts: Iterable[Draft], head: int, now: float, state: State = "pending") -> tuple[Turn, ...]:
+    """New turns behind the turn `head`, as a plan takes them: not recorded yet."""
+    return tuple(
+        Turn(
+            id=0,
+            branch=0,
+            seq=seq,
+            role=draft.role,
+            plain=draft.plain,
+            state=state,
+            content=draft.content,
+            at=now,
+        )
+        for seq, draft in enumerate(drafts, head + 1)
+    )

@@ -14,7 +14,7 @@ from sash.model.blocks import dumps
 from sash.model.cards import ModelCard
 from sash.model.epochs import Epoch
 from sash.model.preamble import Preamble
-from sash.model.turns import Turn, spoken
+from sash.model.turns import Turn, as_turns, spoken
 from sash.planning.foreign import as_taken
 from sash.planning.repair import Repair, takes_calls_along
 from sash.planning.rules import Problem, check_request, is_plain_user, open_calls, sendable
@@ -76,19 +76,7 @@ def repaired(turns: Sequence[Turn], done: Repair) -> list[Turn]:
             made.append(turn)
         elif blocks:
             made.append(replace(turn, mended=dumps(blocks), plain=is_plain_user(turn.role, blocks)))
-    for seq, draft in enumerate(done.answers, max((turn.seq for turn in turns), default=0) + 1):
-        made.append(
-            Turn(
-                id=0,
-                branch=0,
-                seq=seq,
-                role=draft.role,
-                plain=draft.plain,
-                state="answered",
-                content=draft.content,
-                at=0,
-            )
-        )
+    made += as_turns(done.answers, max((turn.seq for turn in turns), default=0), 0, "answered")
     return made
 
 
