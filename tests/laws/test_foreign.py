@@ -85,8 +85,19 @@ PAUSED_CALL = [
     }
 ]
 
+PAUSED_FIND = {
+    "role": "assistant",
+    "content": [
+        {"type": "server_tool_use", "id": "x", "name": "web_search", "input": {"query": "q"}},
+        {"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "said-0."}]},
+    ],
+}
+
 
 @settings(max_examples=300)
+@example([PAUSED_FIND], 1)
+@example([PAUSED_FIND, {"role": "assistant", "content": "said-1."}], 1)
+@example([PAUSED_FIND, {"role": "assistant", "content": "said-1."}], 2)
 @example(LATE, 1)
 @example(LATE, 3)
 @example(GREETING, 1)
@@ -146,6 +157,18 @@ def test_a_late_result_stands_with_its_call() -> None:
     assert [block["id"] for block in calls["content"]] == ["t1", "t2"]
     assert [block.get("tool_use_id") for block in results["content"]] == ["t1", "t2"]
     assert [block["text"] for block in answer["content"]] == ["said-2."]
+
+
+def test_what_a_send_without_repair_gives_up_is_named() -> None:
+    """Of a reply that waits for a server's tool only text is sent on; the plan names the turn and what is left out."""
+    with Conversation(MemoryStore(), client="simulator") as chat:
+        chat.extend([{"role": "user", "content": "a"}, *PAUSED_CALL])
+        assert [problem.rule for problem in chat.check()] == ["server-call-open"]
+        plan = chat.send("And now?").plan
+        assert plan is not None
+        (note,) = (note for note in plan.notes if "given up" in note)
+        assert "turn 2" in note and "web_search, lookup" in note and "check(repair=True)" in note
+        assert chat.send("And then?").plan.notes == ()  # type: ignore[union-attr]
 
 
 def test_an_id_used_again_later_is_another_call() -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from sash.errors import BudgetExceeded, CeilingReached, InvalidContent, RequestRejected
 from sash.flows.keys import keyed
-from sash.flows.loose import paused
 from sash.flows.route import routed
 from sash.flows.send import WINDOW_FULL, Call, send_once
 from sash.flows.steps import Flow
@@ -22,6 +21,7 @@ from sash.model.cards import card
 from sash.model.replies import Reply, after, each, joined
 from sash.model.turns import Draft
 from sash.planning.inputs import Settings
+from sash.planning.paused import paused
 from sash.planning.results import without_results
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise

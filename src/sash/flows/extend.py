@@ -14,10 +14,10 @@ from sash.flows.loose import Tied, tie_up
 from sash.flows.steps import AppendTurns, Flow, Now, ReadHead, ReadTurns
 from sash.flows.talk import Chat
 from sash.model.preamble import Preamble
-from sash.model.turns import Draft, Turn, spoken
+from sash.model.turns import Draft, Turn
 from sash.planning.arrival import arriving, names_calls, opening
 from sash.planning.check import readable
-from sash.planning.repair import takes_calls_along
+from sash.planning.paused import losing, newest_replies
 from sash.planning.rules import has_thinking, sendable
 
 NEWEST = 64
@@ -51,7 +51,7 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
 
 
 def _tied(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
-    """What stands open, tied up; not where calls of the client's would be lost by that: a repair keeps them."""
-    if any(takes_calls_along(turn, turn.blocks) for turn in spoken(turns)[-1:]):
+    """What stands open, tied up; not where something would be lost by that: a repair keeps it."""
+    if losing(newest_replies(turns)):
         return Tied(turns=tuple(turns))
     return (yield from tie_up(turns, drafts))

@@ -16,8 +16,9 @@ from sash.flows.steps import Flow, ReadResults
 from sash.model.blocks import Block, dumps
 from sash.model.functions import INTERRUPTED, error_result
 from sash.model.turns import Draft, Turn, spoken
+from sash.planning.paused import paused, said_of
 from sash.planning.results import read_kept
-from sash.planning.rules import open_calls, sendable, waiting_calls
+from sash.planning.rules import open_calls, waiting_calls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class Tied:
     answers: tuple[Draft, ...] = ()
     interrupted: tuple[int, ...] = ()
     """ids of paused turns that nobody will continue: interrupted from this request on"""
+    notes: tuple[str, ...] = ()
+    """what is not sent any more of these, a sentence each"""
 
 
 def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
@@ -36,11 +39,17 @@ def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
     answered = any(draft.role == "user" and not draft.plain for draft in drafts)
     if last is None or last.role != "assistant" or answered or not any(draft.plain for draft in drafts):
         return Tied(turns=tuple(turns))
-    given_up = {turn.id for turn in paused(turns)}
+    waiting = paused(turns)
+    given_up = {turn.id for turn in waiting}
     turns = tuple(replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns)
     calls = [] if last.id in given_up else left_open(last)
     kept = (yield from kept_results(last, calls)) if calls else {}
-    return Tied(turns=turns, answers=_answers(calls, kept), interrupted=tuple(sorted(given_up)))
+    return Tied(
+        turns=turns,
+        answers=_answers(calls, kept),
+        interrupted=tuple(sorted(given_up)),
+        notes=said_of(waiting),
+    )
 
 
 def kept_results(turn: Turn, calls: Sequence[Block]) -> Flow[dict[str, Block]]:
@@ -79,14 +88,3 @@ def taken_along(turns: Sequence[Turn], gone: Collection[int]) -> list[Turn]:
         if turn.role == "assistant" and turn is not newest and (answered or continued):
             found.append(turn)
     return found
-
-
-def paused(turns: Sequence[Turn]) -> list[Turn]:
-    """The newest replies, if they wait for the server to go on with a tool of its own."""
-    newest: list[Turn] = []
-    for turn in reversed(spoken(turns)):
-        if turn.role != "assistant":
-            break
-        newest.insert(0, turn)
-    waiting = waiting_calls([sendable(turn.blocks, turn.state == "interrupted") for turn in newest])
-    return [turn for turn in newest if any(block.get("id") in waiting for block in turn.blocks)]

@@ -14,7 +14,7 @@ from sash.counting.measure import NOTHING, Measure
 from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.attach import Attached, attach
 from sash.flows.doubt import settle_doubt
-from sash.flows.loose import paused, tie_up
+from sash.flows.loose import tie_up
 from sash.flows.remember import remember, summary_size
 from sash.flows.slim import measure
 from sash.flows.steps import Flow, Now, ReadWindow
@@ -25,6 +25,7 @@ from sash.model.epochs import Marker
 from sash.model.turns import Draft, Turn, as_turns, spoken
 from sash.model.window import Loaded
 from sash.planning.inputs import Memory, Settings
+from sash.planning.paused import paused
 from sash.planning.plan import Plan, make_plan
 from sash.planning.rules import check_request
 from sash.planning.traits import traits
@@ -80,7 +81,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
     made = yield from _planned(chat, sized.memory, new, counts, settings, now)
     return Prepared(
-        plan=made.plan,
+        plan=replace(made.plan, notes=(*made.plan.notes, *tied.notes)) if tied.notes else made.plan,
         drafts=tuple(replace(draft, attached=turn.attached) for draft, turn in zip(drafts, made.new, strict=True)),
         new=made.new,
         memory=made.memory,

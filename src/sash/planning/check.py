@@ -16,7 +16,8 @@ from sash.model.epochs import Epoch
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn, as_turns, spoken
 from sash.planning.foreign import as_taken
-from sash.planning.repair import Repair, takes_calls_along
+from sash.planning.paused import losing, newest_replies
+from sash.planning.repair import Repair
 from sash.planning.rules import Problem, check_request, is_plain_user, open_calls, sendable
 from sash.planning.view import messages
 
@@ -148,11 +149,10 @@ def _opening(turns: Sequence[Turn]) -> Iterator[Problem]:
 
 
 def _mixed(turns: Sequence[Turn]) -> Iterator[Problem]:
-    """The newest reply, where calls of the client's would be lost with a server's call that nobody goes on with."""
-    for turn in spoken(turns)[-1:]:
-        if takes_calls_along(turn, turn.blocks):
-            message = "calls of yours stand beside a server's call without result; they would be given up with it"
-            yield Problem(rule="server-call-open", path=_path(turn.seq), message=message)
+    """The newest replies, where something would be lost with a server's call that nobody goes on with."""
+    for turn in losing(newest_replies(turns)):
+        message = "a server's call without result; as soon as something else is said, what stands beside it is given up"
+        yield Problem(rule="server-call-open", path=_path(turn.seq), message=message)
 
 
 def _notes(turn: Turn, betas: bool) -> Iterator[Problem]:

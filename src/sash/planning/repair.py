@@ -17,7 +17,8 @@ from sash.model.functions import INTERRUPTED, MISSING, error_result
 from sash.model.turns import Draft, Turn
 from sash.planning.call_ids import with_legal_ids
 from sash.planning.foreign import as_taken, quoted
-from sash.planning.rules import SERVER_CALLS, is_server_result, sendable, waiting_calls
+from sash.planning.paused import losing
+from sash.planning.rules import SERVER_CALLS, is_server_result, sendable
 
 ROUNDS = 8
 """Quoting what opens a history may leave results without calls, and so on; more rounds than that never brings."""
@@ -298,17 +299,7 @@ def _whole_calls(runs: Sequence[Sequence[_Entry]], more: bool) -> set[str]:
                 name = str(block.get("tool_use_id"))
                 done[name] += 1 if name in waiting or name in done else 2  # a result before its call spoils both
                 waiting.discard(name)
-    newest = runs[-1][-1] if runs else None
-    continues = newest is not None and newest.role == "assistant" and not more
-    going_on = waiting if newest and continues and not takes_calls_along(newest.turn, newest.blocks) else set()
-    last = {str(b.get("id")) for entry in (runs[-1] if runs else ()) for b in entry.blocks}
+    newest = runs[-1] if runs and runs[-1][0].role == "assistant" and not more else []
+    going_on = set() if losing([(entry.turn, entry.blocks) for entry in newest]) else waiting
+    last = {str(b.get("id")) for entry in newest for b in entry.blocks}
     return {name for name, times in done.items() if times == 1} | (going_on & last)
-
-
-def takes_calls_along(turn: Turn, blocks: Sequence[Block]) -> bool:
-    """Whether a reply from elsewhere waits for a server's tool and makes calls of the client's beside.
-
-    Given up, as soon as something else is said, it would lose those calls, too.
-    """
-    foreign = turn.role == "assistant" and not turn.model and turn.state != "interrupted"
-    return foreign and bool(waiting_calls([blocks])) and any(block["type"] == "tool_use" for block in blocks)
