@@ -94,6 +94,30 @@ def test_a_database_of_a_newer_sash_is_left_alone(path: Path) -> None:
     assert caught.value.found == ["m999_future"]
 
 
+def held(db: sqlite3.Connection) -> dict[str, object]:
+    """All that a file holds but when its migrations were applied, and its marks."""
+    found: dict[str, object] = {
+        mark: db.execute(f"PRAGMA {mark}").fetchone()[0] for mark in ("user_version", "application_id")
+    }
+    found["schema"] = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
+    tables = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name != 'sqlite_schema'"
+    for (name,) in db.execute(tables).fetchall():
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({name})") if row[1] != "applied_at"]
+        found[name] = db.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchall()
+    return found
+
+
+def test_a_new_file_holds_what_all_migrations_make_of_an_empty_one(tmp_path: Path) -> None:
+    """The same tables, indexes, views, triggers and rows, by the same statements; else run scripts/schema.py."""
+    SqliteStore(tmp_path / "new.db").close()
+    with closing(raw(tmp_path / "empty.db")) as db:
+        migrations.apply(Database(db), stop_before="m002_views")
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    SqliteStore(tmp_path / "empty.db").close()
+    with closing(raw(tmp_path / "new.db")) as new, closing(raw(tmp_path / "empty.db")) as migrated:
+        assert held(new) == held(migrated)
+
+
 def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
     """Each past schema becomes the present one, with what it held."""
     names = [migration.name for migration in migrations._migrations]

@@ -15,6 +15,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +68,47 @@ class Connection:
             self._reject_foreign()
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._patiently(f"PRAGMA {pragma}")
+            if self._pragma("user_version") != SCHEMA and not self._tables():
+                self._create()
             if self._pragma("user_version") != SCHEMA:  # the file's header saves asking for each migration
                 self._bring_up_to_date()
             self._sqlite.row_factory = sqlite3.Row
+
+    def _create(self) -> None:
+        """The present schema, in one go. Another process that makes the same new file at once is not disturbed."""
+        with self._setting_up() as db:
+            if not self._tables():
+                for statement in _schema():
+                    db.execute(statement)
+                self._sign()
 
     def _bring_up_to_date(self) -> None:
         steps = _load_migrations()
         db = steps.Database(self._sqlite)
         self._reject_newer(steps.migrations, db)
         if steps.migrations.pending(db):
-            self._migrate(steps.migrations, db)
+            with self._setting_up():
+                steps.migrations.apply(db)
+                self._sign()
+
+    def _sign(self) -> None:
+        """Say in the file's header that it is ours, with the present schema."""
+        self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._sqlite.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    @contextmanager
+    def _setting_up(self) -> Iterator[sqlite3.Connection]:
+        """A transaction for the tables themselves."""
+        self._patiently("BEGIN IMMEDIATE")
+        try:
+            yield self._sqlite
+            self._sqlite.execute("COMMIT")
+        except BaseException:
+            self._sqlite.rollback()
+            raise
+
+    def _tables(self) -> int:
+        return int(self._sqlite.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
     def _pragma(self, name: str) -> int:
         return int(self._sqlite.execute(f"PRAGMA {name}").fetchone()[0])
@@ -87,7 +119,7 @@ class Connection:
 
     def _reject_foreign(self) -> None:
         try:
-            tables = self._sqlite.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            tables = self._tables()
             application = self._pragma("application_id")
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
@@ -111,18 +143,6 @@ class Connection:
                 path=self.path,
                 found=newer,
             )
-
-    def _migrate(self, migrations: Any, db: Any) -> None:
-        """Under the write lock, so that two processes opening a new file do not both create it."""
-        self._patiently("BEGIN IMMEDIATE")
-        try:
-            self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            migrations.apply(db)
-            self._sqlite.execute(f"PRAGMA user_version = {SCHEMA}")
-            self._sqlite.execute("COMMIT")
-        except BaseException:
-            self._sqlite.rollback()
-            raise
 
     def close(self) -> None:
         """Close; a second time does nothing."""
@@ -234,8 +254,15 @@ class Connection:
         return StoreUnavailable(f"{self.path!r}: {error}; {remedy}. Nothing of this step was written", path=self.path)
 
 
+@cache
+def _schema() -> tuple[str, ...]:
+    """The statements that make a new file."""
+    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    return tuple(text.split(";\n\n"))
+
+
 def _load_migrations() -> Any:
-    """The one place that imports sqlite-utils: only a file that is not up to date needs it."""
+    """The one place that imports sqlite-utils: only a file of an older sash needs it."""
     from sash.stores import migrations  # noqa: PLC0415
 
     return migrations

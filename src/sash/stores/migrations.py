@@ -1,8 +1,8 @@
-"""The tables, as numbered migrations: append a function, never change one.
+"""The tables, as numbered migrations: append a function, never change one; then run `scripts/schema.py`.
 
 A person can read the file with any SQLite tool: times are unix seconds (REAL), sizes tokens, costs
 dollars, content the exact JSON text that was sent. Views answer the usual questions. Importing this takes
-a tenth of a second (sqlite-utils), so only a file that is not up to date loads it.
+a tenth of a second (sqlite-utils), so only a file of an older sash loads it: a new one is made by `schema.sql`.
 """
 
 from __future__ import annotations
