@@ -365,7 +365,7 @@ class Conversation(ConversationBase):
         """A performer with a client; made late, so that looking at a conversation needs no key."""
         if self._claude is None:
             self._client = sync_client(first_client(self._keys, self._client, waits=False))
-            client = with_middleware(self._client, self._layers.middleware(self._store))
+            client = with_middleware(self._client, self._layers.middleware(self._store, self._clock))
             self._claude = Claude(client, keyed(self._keys, client))
         return self._performer()
 
@@ -635,7 +635,7 @@ class AsyncConversation(ConversationBase):
 
     def _make_client(self) -> AsyncClaude:
         self._client = async_client(first_client(self._keys, self._client, waits=True))
-        client = with_middleware(self._client, self._layers.middleware(self._store))
+        client = with_middleware(self._client, self._layers.middleware(self._store, self._clock))
         return AsyncClaude(client, keyed(self._keys, client))
 
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -144,7 +145,7 @@ def test_a_stream_emits_then_records() -> None:
     """Each event goes to the caller before the next is asked for; at the end the stream is closed."""
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), event("es."), None]), Snapshot=answer())
     hand.send(call=Call(stream=True))
-    flow = ["OpenStream", *["NextEvent", "Emit"] * 2, "NextEvent", "Snapshot", "CloseStream"]
+    flow = ["OpenStream", "Now", *["NextEvent", "Emit"] * 2, "NextEvent", "Snapshot", "CloseStream"]
     assert first(hand.taken) == [*RECORDING, *flow, "Now", "FinishRequest"]
 
 
@@ -164,7 +165,7 @@ def test_a_cut_stream_is_finished_as_interrupted(failure: Any) -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), failure]), Snapshot=answer("Y", None))
     with pytest.raises(ReplyInterrupted):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-4:] == ["Snapshot", "CloseStream", "Now", "FinishRequest"]
+    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "FinishRequest"]
     assert hand.states() == ["answered", "interrupted"]
 
 
@@ -177,12 +178,22 @@ def test_a_stream_cut_before_anything_came_is_failed() -> None:
     assert hand.states() == ["pending"]
 
 
+@pytest.mark.parametrize("hindered", [asyncio.CancelledError(), KeyboardInterrupt()])
+def test_what_had_come_is_recorded_whatever_comes_in_the_way_of_reading_it(hindered: BaseException) -> None:
+    """One who is cancelled while what had come is read gets their cancellation; the reply is booked all the same."""
+    came = iter([hindered, answer("Y", None)])
+    hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), None]), Snapshot=came, CloseStream=hindered)
+    with pytest.raises(type(hindered)):
+        hand.send(call=Call(stream=True))
+    assert hand.taken[-6:] == ["Snapshot", "CloseStream", "CloseStream", "Now", "Now", "FinishRequest"]
+
+
 def test_an_abandoned_stream_is_closed_and_recorded() -> None:
     """The caller's leaving is no error of the far side: what had come stays, interrupted."""
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y")]), Emit=steps.Abandoned(), Snapshot=answer("Y", None))
     with suppress(steps.Abandoned):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-4:] == ["Snapshot", "CloseStream", "Now", "FinishRequest"]
+    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "FinishRequest"]
     assert hand.states() == ["answered", "interrupted"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
+import os
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ from pydantic import BaseModel
 from sash import Conversation, MemoryStore, check_request
 from sash.simulator import Reply, Simulator
 
+NIGHTLY = int(os.environ.get("SASH_EXAMPLES", "10000"))
 MODELS = ("claude-sonnet-5-5", "claude-haiku-4-5")
 DATA = [
     base64.b64encode(start + bytes(24)).decode() for start in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"GIF89a", b"%PDF")
@@ -141,10 +143,10 @@ def test_the_next_send_always_passes(model: str, returned: list[Any], came: list
 
 
 @pytest.mark.nightly
-@settings(max_examples=10_000)
+@settings(max_examples=NIGHTLY)
 @cases
 def test_the_next_send_always_passes_at_length(
     model: str, returned: list[Any], came: list[list[Any]], streamed: bool
 ) -> None:
-    """The same over ten thousand."""
+    """The same over ten thousand, or SASH_EXAMPLES."""
     law(model, returned, came, streamed)

@@ -115,4 +115,4 @@ def _messages(client: Any, betas: tuple[str, ...]) -> Any:
 def _snapshot(stream: Any) -> Answer | None:
     """What a stream has brought so far; None before its first event."""
     message = stream._current_snapshot_or_none()
-    return None if message is None else translate.answer(message)
+    return None if message is None else translate.partial(message)

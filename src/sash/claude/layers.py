@@ -5,6 +5,7 @@ Values are checked when the conversation is made; the SDK, and with it the middl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -70,26 +71,29 @@ class Layers:
             "content": getattr(self.meter, "content", False),
         }
 
-    def middleware(self, store: Any) -> tuple[Any, ...]:
-        """The middleware to add to a client, outermost first; `store` keeps what is to last."""
+    def middleware(self, store: Any, clock: Callable[[], float]) -> tuple[Any, ...]:
+        """The middleware to add to a client, outermost first; `store` keeps what is to last.
+
+        `clock` tells unix seconds to what is made here.
+        """
         if not any(self.settings.values()):
             return ()
         made = _load_middleware()
         layers = (
-            self._meter(made, store),
+            self._meter(made, store, clock),
             self._memo(made, store),
             _made(self.retries, made.Retries, RetryPolicy()),
             _made(self.breaker, made.Breaker, BreakerPolicy()),
-            self._ceilings(made, store),
+            self._ceilings(made, store, clock),
             _made(self.limits, made.Limiter, None),
         )
         return tuple(layer for layer in layers if layer is not None)
 
-    def _meter(self, made: Any, store: Any) -> Any:
+    def _meter(self, made: Any, store: Any, clock: Callable[[], float]) -> Any:
         if not self.meter:
             return None
         alerts = self.meter if isinstance(self.meter, Alerts) else None
-        asked = self.meter if hasattr(self.meter, "attempt") else made.Meter(alerts=alerts)
+        asked = self.meter if hasattr(self.meter, "attempt") else made.Meter(alerts=alerts, clock=clock)
         book = getattr(store, "attempts", None)
         return asked if book is None else asked.kept_in(book)
 
@@ -100,10 +104,11 @@ class Layers:
         book = getattr(store, "memos", None)
         return asked if book is None else asked.kept_in(book)
 
-    def _ceilings(self, made: Any, store: Any) -> Any:
+    def _ceilings(self, made: Any, store: Any, clock: Callable[[], float]) -> Any:
         if not self.ceilings:
             return None
-        asked = self.ceilings if hasattr(self.ceilings, "attempt") else made.Ceilings(_several(self.ceilings))
+        given = self.ceilings
+        asked = given if hasattr(given, "attempt") else made.Ceilings(_several(given), clock=clock)
         book = getattr(store, "spend", None)
         return asked if book is None else asked.kept_in(book)
 

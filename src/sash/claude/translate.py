@@ -73,6 +73,15 @@ def answer(message: Any) -> Answer:
     )
 
 
+def partial(message: Any) -> Answer:
+    """A stream's snapshot; of one that is no message, what it used."""
+    try:
+        return answer(message)
+    except Unavailable:
+        usage = sound(_mapping(message.to_dict(warnings=False).get("usage"))) if hasattr(message, "to_dict") else {}
+        return Answer(id="", model="", blocks=[], stop_reason=None, usage=usage, message=message)
+
+
 def _no_message(plain: Mapping[str, Any], message: Any) -> Unavailable:
     error = _mapping(plain.get("error"))
     kind, said = str(error.get("type") or "no_message"), str(error.get("message") or f"{message!r:.200}")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from sash.counting.cut_short import most_written
 from sash.counting.ledger import REPLY_SLACK
@@ -32,6 +33,7 @@ from sash.flows.steps import (
     Paid,
     Send,
     Snapshot,
+    Step,
 )
 from sash.flows.talk import Chat
 from sash.flows.wires import wire
@@ -48,6 +50,7 @@ from sash.planning.plan import Plan
 from sash.planning.rules import has_thinking
 from sash.planning.surprise import surprise
 
+R = TypeVar("R")
 WINDOW_FULL = "model_context_window_exceeded"
 STREAM_ABOVE = 21_333
 """max_tokens above which the SDK refuses to wait for a reply without streaming (600 s at 128,000 tokens an hour)."""
@@ -128,11 +131,15 @@ def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
 class _Cut(Exception):
     """A stream ended early with something to keep, or to pay. Never leaves this module."""
 
-    def __init__(self, partial: Answer, error: BaseException | None, *, billed: bool = False) -> None:
+    def __init__(
+        self, partial: Answer, error: BaseException | None, *, billed: bool = False, seconds: float = 0.0
+    ) -> None:
         super().__init__("the stream ended early")
         self.partial, self.error = partial, error
         self.billed = billed
         """whether its usage says all that was written"""
+        self.seconds = seconds
+        """from its beginning to its end"""
 
     @property
     def text(self) -> str:
@@ -143,29 +150,60 @@ class _Cut(Exception):
 def _streamed(ready: Wire, *, emit: bool) -> Flow[Answer]:
     """Receive a stream to its end. Raises _Cut when it ends early, once its prompt was told."""
     handle = yield from OpenStream(wire=ready)
-    failure: BaseException | None = None
-    inputs: dict[int, str] = {}
+    heard = _Heard()
+    failure = yield from _listen(handle, heard, emit=emit)
+    partial, hindered = yield from _all_the_same(Snapshot(handle=handle))
+    _, unclosed = yield from _all_the_same(CloseStream(handle=handle))
+    failure = failure or hindered or unclosed
+    if partial is None:
+        raise _ended() if failure is None else failure
+    complete = partial.stop_reason is not None
+    if complete and isinstance(failure, (type(None), Exception, Abandoned)):
+        if (spoilt := _spoilt(heard.inputs)) is not None and state_of(partial) == "answered":
+            raise _Cut(replace(partial, stop_reason=None), spoilt, billed=True)
+        return partial  # all of it had come; only the farewell is missing
+    now = yield from Now()
+    raise _Cut(partial, failure, billed=complete, seconds=now - heard.began if heard.began else 0.0)
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What is known of a stream beside its snapshot."""
+
+    began: float = 0.0
+    """when its response came, in unix seconds"""
+    inputs: dict[int, str] = field(default_factory=dict)
+    """the JSON texts of calls, by the place of their block"""
+
+
+def _listen(handle: Any, heard: _Heard, *, emit: bool) -> Flow[BaseException | None]:
+    """Receive events; the result is what ended that early: far side, caller leaving, cancellation."""
     try:
+        heard.began = yield from Now()
         while (event := (yield from NextEvent(handle=handle))) is not None:
             if event.input is not None:
                 at, piece = event.input
-                inputs[at] = inputs.get(at, "") + piece
+                heard.inputs[at] = heard.inputs.get(at, "") + piece
             if emit:
                 yield from Emit(event=event)
     except GeneratorExit:
         raise
-    except BaseException as error:  # noqa: BLE001 - far side, caller leaving, cancellation: keep what has come
-        failure = error
-    partial = yield from Snapshot(handle=handle)
-    yield from CloseStream(handle=handle)
-    complete = partial is not None and partial.stop_reason is not None
-    if partial is not None and complete and isinstance(failure, (type(None), Exception, Abandoned)):
-        if (spoilt := _spoilt(inputs)) is not None and state_of(partial) == "answered":
-            raise _Cut(replace(partial, stop_reason=None), spoilt, billed=True)
-        return partial  # all of it had come; only the farewell is missing
-    if partial is not None:
-        raise _Cut(partial, failure)
-    raise _ended() if failure is None else failure
+    except BaseException as error:  # noqa: BLE001 - whatever it is, what has come is kept
+        return error
+    return None
+
+
+def _all_the_same(step: Step[R]) -> Flow[tuple[R | None, BaseException | None]]:
+    """A step that is taken although the caller is cancelled just then; and what came in its way."""
+    hindered: BaseException | None = None
+    for _ in range(2):
+        try:
+            return (yield from step), hindered
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, what has come is kept
+            hindered = hindered or error
+    return None, hindered
 
 
 def _ended() -> Unavailable:
@@ -179,7 +217,7 @@ def _broke_off(
     chat: Chat, prepared: Prepared, begun: Begun, cut: _Cut, settings: Settings, *, again: bool
 ) -> Flow[BaseException]:
     """Record a reply cut short, with what it used; the result is the error for the caller."""
-    came = cut.partial if cut.billed else _as_far_as_it_came(prepared, cut.partial, settings)
+    came = cut.partial if cut.billed else _as_far_as_it_came(prepared, cut, settings)
     if not came.blocks:  # nothing to keep, but its prompt was read
         error = _ended() if cut.error is None else cut.error
         yield from _fail(prepared, begun, error, keep=False, paid=_paid(came, settings))
@@ -189,10 +227,12 @@ def _broke_off(
     return _interrupted(cut, begun, pending=(*prepared.pending, *(t.id for t in begun.turns)) if hold else ())
 
 
-def _as_far_as_it_came(prepared: Prepared, partial: Answer, settings: Settings) -> Answer:
+def _as_far_as_it_came(prepared: Prepared, cut: _Cut, settings: Settings) -> Answer:
     """A reply cut short, with the output to book for it: its first event told its prompt, none how long it was."""
-    written = most_written(partial.blocks, prepared.counter)
-    return replace(partial, usage=with_output(partial.usage, settings.max_tokens if written is None else written))
+    if not cut.partial.usage:
+        return cut.partial  # not even its prompt was told
+    written = most_written(cut.partial.blocks, prepared.counter, seconds=cut.seconds, most=settings.max_tokens)
+    return replace(cut.partial, usage=with_output(cut.partial.usage, written))
 
 
 def _spoilt(inputs: Mapping[int, str]) -> Unavailable | None:

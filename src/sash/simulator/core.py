@@ -41,6 +41,8 @@ from sash.simulator.shapes import Problem
 from sash.simulator.wire import Answer, Break, Call, Pause, Piece, Silence
 from sash.simulator.writing import Written
 
+UNDER_WAY = 64
+"""Bytes of an event that are written before it is known that nobody reads on: about a text delta."""
 COUNT_TOKENS = "/v1/messages/count_tokens"
 
 
@@ -59,7 +61,7 @@ class Simulator(Service):
     first_event_after: float = 0.0
     """Seconds until a reply begins."""
     seconds_per_token: float = 0.0
-    """Seconds for each output token."""
+    """Seconds for each output token; in a stream an event comes once all that it carries is written."""
     batch_rules: BatchRules = field(default_factory=BatchRules)
     """How fast batches are worked on."""
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
@@ -374,41 +376,45 @@ class Simulator(Service):
         self, context: Context, prepared: Prepared, lookup: Lookup, written: Written, message: Body, late: Body
     ) -> Answer:
         events = list(wire.stream_events(message, late))
-        pace = self._duration(written) / max(1, len(events) - 1)
-        pieces = self._watched(context, prepared, events, self._pieces(lookup, events, pace, context.fault))
+        if isinstance(context.fault, SpoiltInput):
+            events = list(wire.with_inputs(events, context.fault.text))
+        weights = wire.weights(events)
+        pace = self._duration(written) / max(1, sum(weights))
+        pieces = self._pieces(lookup, events, [pace * weight for weight in weights], context.fault)
+        pieces = self._watched(context, prepared, weights, pieces, pace)
         return Answer(status=200, headers=self._headers(context, "text/event-stream; charset=utf-8"), pieces=pieces)
 
     def _watched(
-        self, context: Context, prepared: Prepared, events: Sequence[Body], pieces: Iterator[Piece]
+        self, context: Context, prepared: Prepared, weights: Sequence[int], pieces: Iterator[Piece], pace: float
     ) -> Iterator[Piece]:
-        """The stream; what nobody stayed to read of it was not written, and is not billed."""
-        weights = [
-            len(wire.dumps(change["delta"])) if "index" in change and "delta" in change else 0 for change in events
-        ]
+        """The stream; what nobody stayed to read of it was not written, and is not billed. `pace`: seconds a byte."""
+        cut = context.fault if isinstance(context.fault, CutStream) else CutStream(events=len(weights))
         sent = 0
         try:
             for piece in pieces:
                 yield piece
-                sent += int(isinstance(piece, bytes))
+                sent += int(isinstance(piece, bytes) and sent < cut.events)
         finally:
-            if sent < len(events) and any(weights[sent:]):
+            if any(weights[sent:]):
+                begun = max(UNDER_WAY, cut.seconds / pace if pace else 0)
+                written = sum(weights[:sent]) + min(begun, weights[sent])
                 with self._lock:
-                    self._stopped_early(context, prepared, sum(weights[: sent + 1]) / sum(weights))
+                    self._stopped_early(context, prepared, written / sum(weights))
 
-    def _pieces(self, lookup: Lookup, events: Sequence[Body], pace: float, fault: Fault | None) -> Iterator[Piece]:
+    def _pieces(
+        self, lookup: Lookup, events: Sequence[Body], paces: Sequence[float], fault: Fault | None
+    ) -> Iterator[Piece]:
         """The stream: what it wrote to the cache can be read once its first event is out."""
         cut = fault if isinstance(fault, CutStream) else None
-        if isinstance(fault, SpoiltInput):
-            events = list(wire.with_inputs(events, fault.text))
         yield Pause(self.first_event_after)
-        for number, change in enumerate(events):
+        for number, (change, pace) in enumerate(zip(events, paces, strict=True)):
             if cut is not None and number >= cut.events:
                 yield from _cut_off(cut)
                 return
             if number == 0:
                 with self._lock:
                     self.cache.commit(lookup, now=self.clock.now())
-            elif pace:
+            if pace:
                 yield Pause(pace)
             yield wire.event(change)
 
@@ -421,6 +427,8 @@ _ROUTES: dict[tuple[str, str], Callable[[Simulator, Context], Answer | Silence]]
 
 
 def _cut_off(cut: CutStream) -> Iterator[Piece]:
+    if cut.seconds:
+        yield Pause(cut.seconds)
     if cut.how == "error":
         yield wire.event({"type": "error", "error": {"type": cut.kind, "message": cut.message}})
     elif cut.how == "lost":

@@ -115,7 +115,7 @@ class ConnectionLost(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutStream(Fault):
-    """A streamed reply ends after `events` events.
+    """A streamed reply ends after `events` events, and `seconds` into what it would say next.
 
     `how`: "silent" ends it properly but early, "error" sends an `error` event first (`overloaded_error` by
     default), "lost" breaks the connection. A request that is not streamed is answered with 529 or breaks.
@@ -123,6 +123,7 @@ class CutStream(Fault):
 
     events: int = 4
     how: Literal["silent", "error", "lost"] = "silent"
+    seconds: float = 0.0
     kind: str = "overloaded_error"
     message: str = "Overloaded"
 

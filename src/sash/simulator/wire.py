@@ -171,7 +171,13 @@ def stream_events(message: Mapping[str, Any], late: Mapping[str, Any]) -> Iterat
     yield {"type": "message_stop"}
 
 
-def with_inputs(events: Iterable[Mapping[str, Any]], text: str) -> Iterator[Mapping[str, Any]]:
+def weights(events: Sequence[Mapping[str, Any]]) -> list[int]:
+    """How long each event takes to write, against the others: as long as what it adds to the reply, in bytes."""
+    found = [len(dumps(change["delta"])) if "index" in change and "delta" in change else 0 for change in events]
+    return found if any(found) else [0, *(1 for _ in events[1:])]
+
+
+def with_inputs(events: Iterable[dict[str, Any]], text: str) -> Iterator[dict[str, Any]]:
     """The events with the input of each call replaced by `text`."""
     given: set[int] = set()
     for change in events:

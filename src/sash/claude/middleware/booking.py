@@ -12,9 +12,10 @@ from sash.model.bill import with_output
 from sash.model.cards import ModelCard
 
 
-def booked(end: Ending, asked: ModelCard) -> Mapping[str, Any] | None:
-    """The usage to book; None where nothing is known of it, or a thought had begun that nobody can see."""
+def booked(end: Ending, asked: ModelCard, body: Mapping[str, Any], seconds: float) -> Mapping[str, Any] | None:
+    """The usage to book for a reply to `body` that ended `seconds` after it began; None where nothing is known."""
     if end.usage is None or end.whole or end.stop_reason is not None:
         return end.usage  # with a stop reason all of it had come; only the farewell is missing
-    output = most_written(end.received, Estimator.for_model(asked))
-    return None if output is None else with_output(end.usage, output)
+    most = int(body.get("max_tokens") or 0)
+    output = most_written(end.received, Estimator.for_model(asked), seconds=seconds, most=most)
+    return with_output(end.usage, output)

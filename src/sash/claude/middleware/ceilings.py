@@ -103,10 +103,11 @@ class Ceilings(PerAttempt):
         if response.status_code >= 400:
             yield Work(lambda: self._corrected(found, most, Charge()))
             return response
-        sent = request.json
+        sent, began = request.json, self.clock()
 
         def ended(end: Ending) -> None:
-            self._corrected(found, most, _spent(sent, _card(sent, known), end, most))
+            spent = _spent(sent, _card(sent, known), end, most, self.clock() - began)
+            self._corrected(found, most, spent)
 
         yield from ending(response, ended, blocking=True)
         return response
@@ -166,9 +167,9 @@ def _card(body: Mapping[str, Any], known: Forecast | None) -> ModelCard:
     return known.card if known and known.card is not None and known.card.id == model else card(model)
 
 
-def _spent(body: Mapping[str, Any], priced: ModelCard, end: Ending, most: Charge) -> Charge:
-    """What a reply cost; of one that broke off, its prompt and the bound of what had come of it."""
-    used = booked(end, priced)
+def _spent(body: Mapping[str, Any], priced: ModelCard, end: Ending, most: Charge, seconds: float) -> Charge:
+    """What a reply of `seconds` cost; of one that broke off, its prompt and the bound of what had come of it."""
+    used = booked(end, priced, body, seconds)
     if used is None:
         return most
     usage = Usage.billed(used)

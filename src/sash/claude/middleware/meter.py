@@ -107,10 +107,10 @@ class Meter(PerAttempt):
         elif response.status_code >= 400:
             seen(response.status_code, str(seen.notes.get("given_up", "")))
         else:
-            status = response.status_code
+            status, began = response.status_code, self.clock()
 
             def ended(end: Ending) -> None:
-                seen(status, end.error, end=end)
+                seen(status, end.error, end=end, seconds=self.clock() - began)
 
             yield from ending(response, ended)
         yield from self._due()
@@ -161,9 +161,16 @@ class _Seen:
         self._known = forecast()
         self._start = time.perf_counter()
 
-    def __call__(self, status: int | None, error: str = "", held: Holder = "", end: Ending | None = None) -> None:
+    def __call__(
+        self,
+        status: int | None,
+        error: str = "",
+        held: Holder = "",
+        end: Ending | None = None,
+        seconds: float = 0.0,
+    ) -> None:
         known = self._known
-        usage, cost = _used(self._body, known.card if known else None, end)
+        usage, cost = _used(self._body, known.card if known else None, end, seconds)
         waited = float(self.notes.get("waited", 0.0))
         self._write(
             Attempted(
@@ -205,15 +212,18 @@ def _holder(error: BaseException) -> Holder:
     return "retries" if isinstance(error, SashError) else ""
 
 
-def _used(body: Mapping[str, Any], priced: ModelCard | None, end: Ending | None) -> tuple[Usage, float]:
-    """Tokens and dollars of a reply; of one that broke off, what is booked for it. $0 where no price is known."""
+def _used(body: Mapping[str, Any], priced: ModelCard | None, end: Ending | None, seconds: float) -> tuple[Usage, float]:
+    """Tokens and dollars of a reply that took `seconds` to come; of one that broke off, what is booked for it.
+
+    $0 where no price is known.
+    """
     if end is None or end.usage is None:
         return Usage(), 0.0
     try:
         asked = priced or card(str(body.get("model") or ""))
     except UnknownModel:
         return Usage.billed(end.usage), 0.0
-    used = booked(end, asked) or end.usage
+    used = booked(end, asked, body, seconds) or end.usage
     return Usage.billed(used), bill(used, asked, model=end.model, options=body) or 0.0
 
 
