@@ -293,3 +293,22 @@ def test_async_checks_too(sim: Simulator) -> None:
             return [problem.rule for problem in found]
 
     assert asyncio.run(main()) == ["tool-unanswered", "repaired"]
+
+
+def test_calls_without_tools_are_noted_once() -> None:
+    """They are legal: no problem to `check`, a note in the plan of the first request that sends them."""
+    history = [
+        {"role": "user", "content": "Look up the harbour."},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "lookup", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "Deep."}]},
+        {"role": "assistant", "content": "It is deep."},
+    ]
+    with Conversation(client="simulator") as chat:
+        chat.extend(history)
+        assert chat.check() == []
+        notes = [chat.send(word).plan.notes for word in ("And the quay?", "And the pier?")]  # type: ignore[union-attr]
+        assert [["without tools" in note for note in said] for said in notes] == [[True], []]
+        chat.extend(history)
+        assert any("without tools" in note for note in chat.plan("And now?").notes)
+        lookup = {"name": "lookup", "input_schema": {"type": "object"}}
+        assert not any("without tools" in note for note in chat.plan("And now?", tools=[lookup]).notes)

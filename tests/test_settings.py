@@ -14,7 +14,7 @@ import sash
 from sash import AsyncConversation, Conversation, Economic, Recall, SlidingWindow, Summarised
 from sash.claude.keys import Key
 from sash.conversation_base import SETTINGS
-from sash.errors import CallerError, InvalidOption
+from sash.errors import CallerError, InvalidContent, InvalidOption, RequestRejected
 from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
 from sash.planning.routing import Fallback, Router, Rule
 from sash.simulator import Simulator
@@ -121,7 +121,16 @@ WRONG: list[tuple[str, Any]] = [
     ("ceilings", [0.5]), ("ceilings", Ceiling), ("limits", 50), ("limits", "huge"), ("limits", Limits), ("meter", 1),
     ("meter", Alerts), ("patience", "long"), ("patience", -1), ("priority", "high"), ("memo", 60), ("memo", MemoPolicy),
     ("retries", 3), ("retries", RetryPolicy), ("client", "simulater"), ("client", 5), ("client", range(2)),
-    ("client", Anthropic),
+    ("client", Anthropic), ("keep", 1.0), ("id", "\ud800"), ("namespace", "\ud800"), ("clock", len),
+    ("router", globals),
+    ("timeout", "x"), ("timeout", 0), ("timeout", True), ("timeout", ("a",)), ("metadata", {"user": 1}),
+    ("metadata", {"user_id": 1}), ("metadata", "me"), ("output_config", {"efort": "low"}), ("service_tier", "x"),
+    ("output_config", {"effort": "lo"}), ("service_tier", 5), ("speed", "slow"), ("stop_sequences", [7]),
+    ("stop_sequences", "x"), ("thinking", {"type": "adaptiv"}), ("thinking", {"user": 1}), ("thinking", "high"),
+    ("thinking", {"type": "enabled", "budget_tokens": "x"}), ("tool_choice", {}), ("tool_choice", {"type": "tool"}),
+    ("cache_control", {}), ("container", 5), ("inference_geo", 5), ("diagnostics", {"user": 1}), ("betas", "x"),
+    ("extra_headers", {"a": 1}), ("extra_headers", "a"), ("extra_body", [1]), ("extra_query", "a"),
+    ("workspace_id", 5), ("user_profile_id", []),
 ]  # fmt: skip
 
 
@@ -233,3 +242,112 @@ def test_what_is_no_store_is_not_opened() -> None:
     for wrong in (5, "", sash.SqliteStore):
         with pytest.raises(InvalidOption, match="store="):
             sash.open(wrong)
+
+
+SOON = pytest.mark.parametrize(
+    ("option", "call"),
+    [
+        ("timeout", lambda chat: chat.send("a", timeout="x")),
+        ("fresh", lambda chat: chat.send("a", fresh="yes")),
+        ("token", lambda chat: chat.send("a", token=5)),
+        ("metadata", lambda chat: chat.send("a", metadata={"user": 1})),
+        ("output_config", lambda chat: chat.plan("a", output_config={"efort": "low"})),
+        ("service_tier", lambda chat: chat.count("a", service_tier="x")),
+        ("exact", lambda chat: chat.count("a", exact="x")),
+        ("repair", lambda chat: chat.check(repair="x")),
+        ("limit", lambda chat: chat.history(limit="a")),
+        ("limit", lambda chat: chat.history(limit=-1)),
+        ("limit", lambda chat: chat.history(limit=True)),
+        ("after", lambda chat: chat.history(after=None)),
+        ("number", lambda chat: chat.request("1")),
+        ("call", lambda chat: chat.recall_result(5)),
+        ("turn", lambda chat: chat.edit("1", "a")),
+        ("turn", lambda chat: chat.pin(None)),
+        ("turn", lambda chat: chat.redact(1.5)),
+        ("reason", lambda chat: chat.redact(1, reason=5)),
+        ("turn", lambda chat: chat.fork("1")),
+        ("id", lambda chat: chat.fork(id=5)),
+        ("title", lambda chat: chat.describe(title=5)),
+        ("metadata", lambda chat: chat.describe(metadata=["a"])),
+        ("max_steps", lambda chat: chat.run("a", tools=[look], max_steps=0)),
+        ("max_steps", lambda chat: chat.run("a", tools=[look], max_steps=None)),
+        ("on_event", lambda chat: chat.run("a", tools=[look], on_event="x")),
+        ("on_event", lambda chat: chat.run("a", tools=[look], on_event=globals)),
+    ],
+)
+
+
+def look(word: str) -> str:
+    """Look it up."""
+    return word
+
+
+@SOON
+def test_a_wrong_argument_of_a_call_is_refused_before_anything_is_sent(option: str, call: Callable[[Any], Any]) -> None:
+    """By an error that names it, sync and async; the record stays as it was."""
+    sim = Simulator()
+
+    async def awaited() -> None:
+        async with AsyncConversation(client=sim.async_client()) as other:
+            with pytest.raises(InvalidOption) as raised:
+                await call(other)
+            assert raised.value.facts["option"] == option
+            assert await other.history() == []
+
+    with Conversation(client=sim.client()) as chat:
+        with pytest.raises(InvalidOption) as raised:
+            call(chat)
+        assert raised.value.facts["option"] == option and option in str(raised.value)
+        assert chat.history() == []
+    asyncio.run(awaited())
+    assert sim.log == []
+
+
+def test_a_misspelt_key_of_an_option_names_the_nearest() -> None:
+    """By the types of the installed SDK; what it does not know yet may be sent all the same, beside betas too."""
+    with Conversation(client="simulator") as chat:
+        with pytest.raises(InvalidOption, match=r"output_config\.efort='low'.*did you mean 'effort'.*extra_body"):
+            chat.send("a", output_config={"efort": "low"})
+        for given in ({"extra_body": {"output_config": {"vigour": 3}}}, {"betas": ["a-1"], "metadata": {"vigour": 3}}):
+            with pytest.raises(RequestRejected, match="vigour"):
+                chat.send("a", **given)
+
+
+def test_steps_of_a_run_are_counted_in_requests() -> None:
+    """The error does not speak of tokens."""
+    with Conversation(client="simulator") as chat, pytest.raises(InvalidOption, match="whole number of requests"):
+        chat.run("a", tools=[look], max_steps=0)
+
+
+@pytest.mark.parametrize("messages", [5, None, "a", {"role": "user", "content": "a"}])
+def test_what_is_no_list_of_messages_is_refused(messages: Any) -> None:
+    """`extend` names it and records nothing."""
+    with Conversation(client="simulator") as chat:
+        with pytest.raises(InvalidContent, match="give a list of messages"):
+            chat.extend(messages)
+        assert chat.history() == []
+
+
+def seven(_: Any) -> Any:
+    """Chooses no model."""
+    return 7
+
+
+def test_a_router_that_chooses_no_model_is_named() -> None:
+    """What it answered is neither a model's id nor a list of them."""
+    with Conversation(client="simulator", router=seven) as chat, pytest.raises(InvalidOption, match="router=7"):
+        chat.send("a")
+
+
+def test_nothing_need_be_kept() -> None:
+    """With keep=0 the newest exchange is sent all the same."""
+    with Conversation(client="simulator", keep=0) as chat:
+        assert [chat.send(word).plan.turns[-1].blocks[0]["text"] for word in "abc"] == [*"abc"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("said", ["nope", "image", "/", "a b/c"])
+def test_what_is_no_media_type_is_refused_when_the_file_is_made(said: str) -> None:
+    """`File` names it; a type with parameters is one."""
+    with pytest.raises(InvalidContent, match="media_type="):
+        sash.File(b"x", said)
+    assert sash.File(b"x", "text/plain; charset=utf-8").data == b"x"

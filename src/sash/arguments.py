@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -10,9 +11,10 @@ from sash.files import with_files
 from sash.model.blocks import dumps, plain, well_formed
 from sash.model.cards import TABLE, ModelCard, Ttl
 from sash.model.cards import card as card_of
+from sash.model.fitting import check_fit
 from sash.model.options import BETA, BODY
 from sash.model.preamble import Preamble
-from sash.model.turns import Draft
+from sash.model.turns import Draft, Turn
 from sash.planning.routing import Fallback, Route, Ways, as_models
 from sash.planning.situation import Marks
 from sash.recall import Recall
@@ -20,12 +22,19 @@ from sash.recall import Recall
 T = TypeVar("T")
 
 
+def check_whole(name: str, value: Any, *, least: int = 1, of: str = "tokens") -> None:
+    """A whole number of something, `least` or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidOption(
+            f"{name}={value!r:.60}: give a whole number of {of}, {least} or more", option=name, value=value
+        )
+
+
 def check_numbers(**numbers: int | None) -> None:
+    """Numbers of tokens; None is left to whoever asks."""
     for name, value in numbers.items():
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < (0 if name == "keep" else 1):
-            raise InvalidOption(f"{name}={value!r}: give a whole number of tokens above 0", option=name, value=value)
+        if value is not None:
+            check_whole(name, value, least=0 if name == "keep" else 1)
     budget, keep = numbers.get("budget"), numbers.get("keep")
     if budget is not None and keep is not None and keep > budget:
         raise InvalidOption(f"keep={keep} cannot be more than budget={budget}", option="keep", value=keep)
@@ -56,20 +65,53 @@ def check_tokens(name: str, value: Any) -> None:
 
 
 def check_text(name: str, value: Any) -> None:
-    if not isinstance(value, str):
-        raise InvalidOption(f"{name}={value!r:.60}: give a string", option=name, value=value)
+    check_fit(name, value, str)
 
 
 def check_flag(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise InvalidOption(f"{name}={value!r:.60}: give True or False", option=name, value=value)
+    check_fit(name, value, bool)
+
+
+def check_function(name: str, value: Any, what: str, *given: Any) -> None:
+    """Something to be called with `given`; `what` says what it is for."""
+    if not callable(value) or isinstance(value, type) or not _takes(value, given):
+        raise InvalidOption(f"{name}={value!r:.60}: give {what}", option=name, value=value)
+
+
+def _takes(function: Callable[..., Any], given: Sequence[Any]) -> bool:
+    """Whether it can be called with these; functions that do not say so are taken at their word."""
+    try:
+        inspect.signature(function).bind(*given)
+    except ValueError:
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def check_clock(clock: Any) -> None:
-    if not callable(clock) or isinstance(clock, type):
-        raise InvalidOption(
-            f"clock={clock!r:.60}: give a function that tells unix seconds, as time.time", option="clock", value=clock
-        )
+    check_function("clock", clock, "a function without arguments that tells unix seconds, as time.time")
+
+
+def check_listener(on_event: Any) -> None:
+    """What is told of events, if anything."""
+    if on_event is not None:
+        check_function("on_event", on_event, "a function of one argument, the event", object())
+
+
+def turn_id(turn: Any) -> int:
+    """The id of a turn that was named by itself or by its id. Raises InvalidOption."""
+    found = turn.id if isinstance(turn, Turn) else turn
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise InvalidOption(f"turn={turn!r:.60}: give a Turn, or the id of one", option="turn", value=turn)
+    return found
+
+
+def drafts_of(messages: Any) -> tuple[Draft, ...]:
+    """Turns that were said elsewhere. Raises InvalidContent for what is no message, or no list of them."""
+    if not isinstance(messages, Iterable) or isinstance(messages, str | bytes | Mapping):
+        raise InvalidContent(f"messages={messages!r:.60}: give a list of messages", problem="content-type")
+    return tuple(draft_of(message) for message in messages)
 
 
 def card_for(card: Any, model: Any) -> ModelCard | None:
@@ -98,12 +140,8 @@ def check_most(max_tokens: int, card: ModelCard) -> None:
 def ways_of(fallback: Sequence[str] | Fallback | None, router: Route | None, tier: str) -> Ways | None:
     """Who else may answer. Raises InvalidOption, and UnknownModel for a name without a card."""
     check_text("tier", tier)
-    if router is not None and (not callable(router) or isinstance(router, type)):
-        raise InvalidOption(
-            f"router={router!r:.60}: give a Router, or a function from Asked to a model id",
-            option="router",
-            value=router,
-        )
+    if router is not None:
+        check_function("router", router, "a Router, or a function from Asked to a model id", object())
     others = fallback if isinstance(fallback, Fallback) else Fallback(models=as_models(fallback))
     if router is None and not others.models:
         return None
@@ -166,9 +204,9 @@ def body_options(checked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draft_of(message: Any) -> Draft:
+    """A turn that was said elsewhere, as it came. Raises InvalidContent for what is no message at all."""
     if isinstance(message, Draft):
         return message
-    """A turn that was said elsewhere, as it came. Raises InvalidContent for what is no message at all."""
     if isinstance(message, Mapping):
         message = {**message, "content": with_files(message.get("content"))}
     found = plain(message)

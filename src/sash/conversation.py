@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from sash.arguments import turn_id
 from sash.background import AsyncBackground, Background
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client, with_middleware
@@ -24,7 +25,6 @@ from sash.flows import branch, steps
 from sash.flows.branch import PastRequest
 from sash.flows.instruct import instruct
 from sash.flows.prepare import Prepared
-from sash.flows.run import recorded_result
 from sash.flows.steps import Flow
 from sash.flows.summary_steps import ReadSummaries
 from sash.model.counts import Count
@@ -197,9 +197,7 @@ class Conversation(ConversationBase):
         run. What a function raises goes to Claude as an error result. Usage, cost and latency are those of the
         whole run, `reply.steps` has its replies. Without content, a run that was left goes on.
         """
-        return self._alone(
-            lambda: self._run_flow(content, tools, max_steps, on_event is not None, options), tell=on_event
-        )
+        return self._alone(lambda: self._run_flow(content, tools, max_steps, on_event, options), tell=on_event)
 
     def retry(self, **options: Unpack[CallOptions]) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
@@ -213,7 +211,7 @@ class Conversation(ConversationBase):
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
         drafts = self._drafts(content)
         return self._alone(
-            lambda: self._again_flow(lambda chat, s: branch.edit(chat, _turn_id(turn), drafts, s), options)
+            lambda: self._again_flow(lambda chat, s: branch.edit(chat, turn_id(turn), drafts, s), options)
         )
 
     def check(self, *, repair: bool = False) -> list[Problem]:
@@ -242,8 +240,7 @@ class Conversation(ConversationBase):
 
     def history(self, *, limit: int | None = None, after: int = 0) -> list[Turn]:
         """The turns of the present branch after seq `after`, oldest first; `limit` takes the newest ones."""
-        step = steps.ReadTurns(conversation=self._chat().conversation, after=after, limit=limit, newest=True)
-        return list(self._do(step.__iter__))
+        return list(self._do(lambda: self._turns_flow(limit, after)))
 
     def recall(self, query: str, **settings: Any) -> list[Found]:
         """Turns of this conversation that answer `query`, by words and (`semantic`) by meaning, the best first.
@@ -256,7 +253,7 @@ class Conversation(ConversationBase):
 
     def request(self, number: int) -> PastRequest:
         """A past request rebuilt from the record, byte for byte. Raises NotFound."""
-        return self._do(lambda: branch.past_request(self._chat(), number))
+        return self._do(lambda: self._request_flow(number))
 
     def usage(self) -> UsageRow:
         """Tokens and dollars of this conversation so far."""
@@ -265,7 +262,7 @@ class Conversation(ConversationBase):
 
     def recall_result(self, call: str) -> Any:
         """The whole recorded result of a tool call by the call's id: text or blocks. Raises NotFound."""
-        return self._do(lambda: recorded_result(self._chat(), call))
+        return self._do(lambda: self._result_flow(call))
 
     def recall_tool(self) -> Any:
         """A function tool by which Claude reads a cleared result again: give it to `run` with your own tools."""
@@ -299,7 +296,7 @@ class Conversation(ConversationBase):
         Turns that repeat it (`regenerate`) go along, and its entries in the indexes, attachments that quote it and
         summaries that cover it. A gap stays in its place, `reason` in the audit (table `forgotten`). Raises NotFound.
         """
-        return self._alone(lambda: self._redact_flow(_turn_id(turn), reason), talk=False)
+        return self._alone(lambda: self._redact_flow(turn_id(turn), reason), talk=False)
 
     def summaries(self) -> list[SummaryRecord]:
         """The summaries of this branch in the order they were made, each with its sources, cost and report."""
@@ -323,14 +320,14 @@ class Conversation(ConversationBase):
     def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> Conversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
         settings = self._fork_settings(id)
-        where = None if at is None else _turn_id(at)
+        where = None if at is None else turn_id(at)
         self._do(lambda: branch.fork(self._chat(), where, settings["id"]))
         return Conversation(self._store, client=None if self._owns_client else self._client, **settings)
 
     def pin(self, turn: Turn | int, *, pinned: bool = True) -> None:
         """Keep the exchange that holds `turn` in every request, from the next cut on at the latest."""
         key = self._chat().conversation
-        self._do(lambda: steps.SetPin(conversation=key, turn=_turn_id(turn), pinned=pinned).__iter__())
+        self._do(lambda: steps.SetPin(conversation=key, turn=turn_id(turn), pinned=pinned).__iter__())
 
     def instruct(self, content: Content) -> Turn:
         """Give an instruction that is in force from the next send on, without touching the cached prefix.
@@ -470,9 +467,7 @@ class AsyncConversation(ConversationBase):
 
         Coroutine functions are awaited, plain ones work in a thread; `on_event` may be either.
         """
-        return await self._alone(
-            lambda: self._run_flow(content, tools, max_steps, on_event is not None, options), tell=on_event
-        )
+        return await self._alone(lambda: self._run_flow(content, tools, max_steps, on_event, options), tell=on_event)
 
     async def retry(self, **options: Unpack[CallOptions]) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
@@ -486,7 +481,7 @@ class AsyncConversation(ConversationBase):
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
         return await self._alone(
             lambda: self._again_flow(
-                lambda chat, s: branch.edit(chat, _turn_id(turn), self._drafts(content), s), options
+                lambda chat, s: branch.edit(chat, turn_id(turn), self._drafts(content), s), options
             )
         )
 
@@ -510,12 +505,7 @@ class AsyncConversation(ConversationBase):
 
     async def history(self, *, limit: int | None = None, after: int = 0) -> list[Turn]:
         """The turns of the present branch after seq `after`, oldest first; `limit` takes the newest ones."""
-        found: Sequence[Turn] = await self._do(
-            lambda: steps.ReadTurns(
-                conversation=self._chat().conversation, after=after, limit=limit, newest=True
-            ).__iter__()
-        )
-        return list(found)
+        return list(await self._do(lambda: self._turns_flow(limit, after)))
 
     async def recall(self, query: str, **settings: Any) -> list[Found]:
         """Turns of this conversation that answer `query`. See `Conversation.recall`."""
@@ -523,7 +513,7 @@ class AsyncConversation(ConversationBase):
 
     async def request(self, number: int) -> PastRequest:
         """A past request rebuilt from the record, byte for byte. Raises NotFound."""
-        return await self._do(lambda: branch.past_request(self._chat(), number))
+        return await self._do(lambda: self._request_flow(number))
 
     async def usage(self) -> UsageRow:
         """Tokens and dollars of this conversation so far."""
@@ -532,7 +522,7 @@ class AsyncConversation(ConversationBase):
 
     async def recall_result(self, call: str) -> Any:
         """The whole recorded result of a tool call. See `Conversation.recall_result`."""
-        return await self._do(lambda: recorded_result(self._chat(), call))
+        return await self._do(lambda: self._result_flow(call))
 
     def recall_tool(self) -> Any:
         """A function tool by which Claude reads a cleared result again. See `Conversation.recall_tool`."""
@@ -562,7 +552,7 @@ class AsyncConversation(ConversationBase):
 
     async def redact(self, turn: Turn | int, *, reason: str = "") -> int:
         """Take the words of a turn out of the record for good. See `Conversation.redact`."""
-        return await self._alone(lambda: self._redact_flow(_turn_id(turn), reason), talk=False)
+        return await self._alone(lambda: self._redact_flow(turn_id(turn), reason), talk=False)
 
     async def summaries(self) -> list[SummaryRecord]:
         """The summaries of this branch. See `Conversation.summaries`."""
@@ -583,14 +573,14 @@ class AsyncConversation(ConversationBase):
     async def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> AsyncConversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
         settings = self._fork_settings(id)
-        where = None if at is None else _turn_id(at)
+        where = None if at is None else turn_id(at)
         await self._do(lambda: branch.fork(self._chat(), where, settings["id"]))
         return AsyncConversation(self._store, client=None if self._owns_client else self._client, **settings)
 
     async def pin(self, turn: Turn | int, *, pinned: bool = True) -> None:
         """Keep the exchange that holds `turn` in every request, from the next cut on at the latest."""
         await self._do(
-            lambda: steps.SetPin(conversation=self._chat().conversation, turn=_turn_id(turn), pinned=pinned).__iter__()
+            lambda: steps.SetPin(conversation=self._chat().conversation, turn=turn_id(turn), pinned=pinned).__iter__()
         )
 
     async def instruct(self, content: Content) -> Turn:
@@ -671,10 +661,6 @@ def _load_inspect() -> Any:
     from sash import inspect  # noqa: PLC0415 - notebooks alone need it
 
     return inspect
-
-
-def _turn_id(turn: Turn | int) -> int:
-    return turn.id if isinstance(turn, Turn) else turn
 
 
 def _sum(rows: Sequence[UsageRow]) -> UsageRow:

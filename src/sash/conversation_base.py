@@ -21,6 +21,7 @@ from sash.arguments import (
     check_choice,
     check_clock,
     check_flag,
+    check_listener,
     check_markers,
     check_most,
     check_numbers,
@@ -30,7 +31,8 @@ from sash.arguments import (
     check_seconds,
     check_text,
     check_tokens,
-    draft_of,
+    check_whole,
+    drafts_of,
     marks_of,
     recall_of,
     ways_of,
@@ -39,6 +41,7 @@ from sash.claude.clients import check_client
 from sash.claude.functions import as_tools, functions
 from sash.claude.keys import Key, KeyPool, as_pool
 from sash.claude.layers import Layers
+from sash.claude.options import check_values
 from sash.claude.structured import format_of, read
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
@@ -46,6 +49,7 @@ from sash.errors import ConversationClosed, InvalidContent, InvalidOption
 from sash.files import with_files
 from sash.flows import steps
 from sash.flows.ask import send
+from sash.flows.branch import PastRequest, past_request
 from sash.flows.check import check
 from sash.flows.count import count
 from sash.flows.extend import extend
@@ -53,7 +57,7 @@ from sash.flows.once import Submission, once
 from sash.flows.prepare import Prepared, prepare
 from sash.flows.recall import embed, recall, search_history
 from sash.flows.route import chosen
-from sash.flows.run import Tools, run, submit
+from sash.flows.run import Tools, recorded_result, run, submit
 from sash.flows.steps import Flow
 from sash.flows.summarise import resummarise, summarise, summariser
 from sash.flows.summary_jobs import Made
@@ -167,8 +171,9 @@ class ConversationBase:
         check_flag("create", create)
         check_clock(clock)
         self.id = id if id is not None else uuid.uuid4().hex
-        if not isinstance(self.id, str) or not self.id:
-            raise InvalidOption(f"id is a non-empty string, not {id!r}", option="id", value=id)
+        check_text("id", self.id)
+        if not self.id:
+            raise InvalidOption("id='': give a name, or None for one made up", option="id", value=id)
         self.namespace = namespace
         self.budget = budget
         self.keep = keep if keep is not None else budget // 4
@@ -196,6 +201,7 @@ class ConversationBase:
         self._preamble = preamble(system, self._tools)
         self._preamble_given = (system is not None, tools is not None)
         self._options = check_options(options, beside=SETTINGS, elsewhere=CALLS)
+        check_values(self._options)
         self._forms = Forms()
         self._sizes: Sizes = {}
         self._quiet_until = [0.0]
@@ -316,6 +322,7 @@ class ConversationBase:
     def _options_with(self, options: Mapping[str, Any], output_format: Any) -> dict[str, Any]:
         """The options in force with those of one call; an output format given alone leaves the effort as it is."""
         given = check_options(options, beside={*CALLS, *_LASTING}, elsewhere=_elsewhere())
+        check_values(given)
         config = {**self._options.get("output_config", {}), **given.get("output_config", {})}
         if output_format is not None:
             config["format"] = format_of(output_format)
@@ -376,11 +383,14 @@ class ConversationBase:
         self, content: Any, arguments: Mapping[str, Any], arrived: float, *, stream: bool = False
     ) -> Flow[Reply]:
         """A send from arguments to reply. Lasting options last as soon as the request may be sent."""
-        token = arguments.get("token")
+        token, anew = arguments.get("token"), arguments.get("fresh", False)
+        check_flag("fresh", anew)
+        if token is not None:
+            check_text("token", token)
         timeout, settings, keep_lasting = self._call(
             {k: v for k, v in arguments.items() if k not in ("token", "fresh")}
         )
-        drafts, chat = self._drafts(content), replace(self._chat(settings.card), anew=bool(arguments.get("fresh")))
+        drafts, chat = self._drafts(content), replace(self._chat(settings.card), anew=anew)
 
         def make(chat: Chat, drafts: Sequence[Draft]) -> Flow[Reply]:
             return send(chat, drafts, settings, stream=stream, timeout=timeout)
@@ -446,17 +456,25 @@ class ConversationBase:
         )
 
     def _run_flow(
-        self, content: Any, tools: Sequence[Any] | None, max_steps: int, stream: bool, arguments: Mapping[str, Any]
+        self,
+        content: Any,
+        tools: Sequence[Any] | None,
+        max_steps: int,
+        on_event: Callable[..., Any] | None,
+        arguments: Mapping[str, Any],
     ) -> Flow[Reply]:
         """A run over the functions among `tools`, which stay in force as tools of any send do."""
-        check_numbers(max_steps=max_steps)
+        check_whole("max_steps", max_steps, of="requests")
+        check_listener(on_event)
         given = self._tools if tools is None else as_tools(tools)
         timeout, settings, keep_lasting = self._call({**arguments, "tools": given or None})
         found = functions(given, waiting=self._awaits)
         if not found:
             raise InvalidOption("run() calls functions: give some as tools=[...]", option="tools", value=tools)
         by_hand = frozenset(str(tool.get("name")) for tool in settings.preamble.tool_list) - set(found)
-        limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps, stream=stream, timeout=timeout)
+        limits = Tools(
+            functions=found, by_hand=by_hand, max_steps=max_steps, stream=on_event is not None, timeout=timeout
+        )
         drafts = () if content is None else self._drafts(content)
 
         def keep() -> None:
@@ -468,6 +486,8 @@ class ConversationBase:
     def _call(self, arguments: Mapping[str, Any]) -> tuple[float | None, Settings, Callable[[], None]]:
         """The timeout and the settings of one call, and what makes the lasting ones last."""
         timeout = arguments.get("timeout", self._options.get("timeout"))
+        if timeout is not None:
+            check_values({"timeout": timeout})
         return timeout, *self._settings(**{k: v for k, v in arguments.items() if k != "timeout"})
 
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
@@ -477,12 +497,14 @@ class ConversationBase:
         return (yield from prepare(chat, drafts, settings))
 
     def _check_flow(self, repair: bool) -> Flow[list[Problem]]:
+        check_flag("repair", repair)
         settings, _ = self._settings()
         if repair:
             self._forms, self._sizes = Forms(), {}  # turns may be sent in another form from now on
         return check(self._chat(), settings, mend=repair)
 
     def _count_flow(self, content: Any, exact: bool, arguments: Mapping[str, Any]) -> Flow[Count]:
+        check_flag("exact", exact)
         settings, _ = self._settings(**arguments)
         drafts = () if content is None else self._drafts(content)
         return count(self._chat(settings.card), drafts, settings, exact=exact)
@@ -497,7 +519,23 @@ class ConversationBase:
         chat = self._chat()
         return recall(chat.conversation, make_query(query), Recall(**settings), chat.counter, self.model)
 
+    def _turns_flow(self, limit: int | None, after: int) -> Flow[Sequence[Turn]]:
+        if limit is not None:
+            check_whole("limit", limit, least=0, of="turns")
+        check_whole("after", after, least=0, of="turns (the seq of the last one left out)")
+        step = steps.ReadTurns(conversation=self._chat().conversation, after=after, limit=limit, newest=True)
+        return step.__iter__()
+
+    def _request_flow(self, number: int) -> Flow[PastRequest]:
+        check_whole("number", number, of="requests (which one of this conversation)")
+        return past_request(self._chat(), number)
+
+    def _result_flow(self, call: str) -> Flow[Any]:
+        check_text("call", call)
+        return recorded_result(self._chat(), call)
+
     def _redact_flow(self, turn: int, reason: str) -> Flow[int]:
+        check_text("reason", reason)
         now = yield from steps.Now()
         done = yield from steps.Redact(conversation=self._chat().conversation, turn=turn, reason=reason, at=now)
         self._forms, self._sizes = Forms(), {}
@@ -510,9 +548,11 @@ class ConversationBase:
         return quoted(found) or "Nothing was found."
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
-        return extend(self._chat(), tuple(draft_of(message) for message in messages), self._preamble)
+        return extend(self._chat(), drafts_of(messages), self._preamble)
 
     def _fork_settings(self, id: str | None) -> dict[str, Any]:
+        if id is not None:
+            check_text("id", id)
         return {
             "id": id or f"{self.id}-{uuid.uuid4().hex[:8]}",
             "namespace": self.namespace,

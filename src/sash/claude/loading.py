@@ -12,6 +12,13 @@ def _load_anthropic() -> Any:
     return anthropic
 
 
+def _load_parameters() -> Any:
+    """The types of the parameters of a request, betas included, as the SDK has them."""
+    from anthropic.types.beta import message_create_params  # noqa: PLC0415
+
+    return message_create_params.MessageCreateParamsNonStreaming
+
+
 def _load_httpx2() -> Any:
     """The SDK's HTTP library, for its errors in the middle of a stream."""
     import httpx2  # noqa: PLC0415

@@ -19,6 +19,7 @@ from sash.flows.talk import Chat
 from sash.limits.ceilings import accounts
 from sash.model.blocks import readable
 from sash.model.cards import card as card_of
+from sash.model.fitting import check_fit
 from sash.model.forecast import Forecast, user_of
 from sash.model.replies import Reply, after
 from sash.model.turns import Draft
@@ -157,6 +158,7 @@ def _order(ways: Ways, asked: Asked) -> Sequence[str]:
     if ways.route is None:
         return tried(asked, _first(ways, asked))
     chosen = ways.route(asked)
+    check_fit("router", chosen, str | Sequence[str])
     names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     return tuple(dict.fromkeys((*names, *tried(asked))))
 

@@ -8,6 +8,7 @@ support", "Errors"); what only the whole request shows (pages, number of images)
 from __future__ import annotations
 
 import codecs
+import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 
@@ -39,6 +40,7 @@ _OTHERS = (
     (b"ID3", "a sound", "send its transcript"),
     (b"RIFF", "a sound or a film", "send its transcript"),
 )  # fmt: skip
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\s*(;.*)?")
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f\v\b\x1b\x1e")
 
 
@@ -54,6 +56,14 @@ class File:
     data: bytes = field(repr=False)
     media_type: str = ""
     name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.media_type and not _MEDIA_TYPE.fullmatch(self.media_type):
+            raise InvalidContent(
+                f"media_type={self.media_type!r:.60}: give one as 'image/png' or 'text/plain', or none",
+                problem="file",
+                path=self.name,
+            )
 
 
 def media_type(data: bytes) -> str:

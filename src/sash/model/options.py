@@ -1,7 +1,7 @@
 """Request options: everything of a request that is neither its preamble nor its messages.
 
 Names are those of the SDK's `messages.create` (GA and beta); a misspelt one is an error before anything
-is sent. Which values are legal together is the business of `sash.planning.rules`.
+is sent. What a value may be, `sash.claude.options` says; which are legal together, `sash.planning.rules`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,6 @@ BETA = ("billing_policy", "context_management", "fallback_credit_token", "fallba
 
 CALL = ("betas", "extra_headers", "extra_query", "extra_body", "timeout")
 """Options of the call, not of the body."""
-
-OBJECTS = frozenset(
-    {"billing_policy", "cache_control", "context_management", "diagnostics", "extra_body", "extra_headers",
-     "metadata", "output_config", "thinking", "tool_choice"}
-)  # fmt: skip
-"""Options that are JSON objects."""
-
-LISTS = frozenset({"betas", "mcp_servers", "stop_sequences"})
-"""Options that are lists."""
 
 LASTING = ("thinking", "output_config")
 """Given to one `send`, these stay in force for the next ones (DESIGN: leaving them out must not lose the cache)."""
@@ -63,7 +54,6 @@ def check_options(
         _reject_unknown(name, value, beside, {**elsewhere, **OURS})
         if value is not None:
             checked[name] = value if name in CALL else plain(value)
-            _reject_misshapen(name, checked[name])
     beta = [name for name in BETA if name in checked]
     if beta and not checked.get("betas"):
         raise InvalidOption(
@@ -76,13 +66,6 @@ def asked_format(options: Mapping[str, Any]) -> Any:
     """The `format` of an `output_config`, if it has one."""
     config = options.get("output_config")
     return config.get("format") if isinstance(config, Mapping) else None
-
-
-def _reject_misshapen(name: str, value: Any) -> None:
-    if name in OBJECTS and not isinstance(value, Mapping):
-        raise InvalidOption(f"{name}={value!r:.60}: give a dict, as the SDK takes it", option=name, value=value)
-    if name in LISTS and not isinstance(value, list | tuple):
-        raise InvalidOption(f"{name}={value!r:.60}: give a list, as {name}=[...]", option=name, value=value)
 
 
 def _reject_unknown(name: str, value: Any, beside: Collection[str], elsewhere: Mapping[str, str]) -> None:

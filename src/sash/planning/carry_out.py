@@ -24,6 +24,9 @@ from sash.planning.rules import has_thinking
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.view import Forms, Message, bare, messages
 
+UNDECLARED = "Calls of tools are sent without tools: legal, but Claude can call none; tools=[...] gives some."
+"""Legal since 2025-02-27: the API asks for no definitions of tools that were called before."""
+
 
 @dataclass(frozen=True)
 class CarriedOut:
@@ -234,6 +237,8 @@ class CarriedOut:
             yield f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns."
         if epoch.relief:
             yield f"Otherwise than recorded: {words(epoch.relief)}."
+        if self._undeclared():
+            yield UNDECLARED
         if decision.waits:
             yield f"Waits for a summary of the turns up to {decision.summarise}: the budget forces them out now."
         if foreign:
@@ -242,6 +247,13 @@ class CarriedOut:
             yield f"Another {lost} than in the last request: the messages are not read from the cache."
         if said := self.restless.said:
             yield said
+
+    def _undeclared(self) -> bool:
+        """Whether results of tools are sent for the first time in this epoch, and no tools."""
+        last = self.memory.loaded.last
+        before = last.sent.last if last is not None and not self._anew else 0
+        results = any(turn.role == "user" and not turn.plain and turn.seq > before for turn in self.turns)
+        return results and not self.epoch.preamble.tools
 
 
 def with_relief(relief: Relief, settings: Settings, turns: Sequence[Turn]) -> tuple[Mapping[str, Any], tuple[str, ...]]:

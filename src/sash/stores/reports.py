@@ -9,6 +9,7 @@ from typing import Any
 
 from sash.errors import InvalidOption, NotFound
 from sash.model.blocks import dumps
+from sash.model.fitting import check_fit
 from sash.recall.words import runs, words
 from sash.stores.characters import characters_match
 from sash.stores.connection import Connection
@@ -56,7 +57,9 @@ class Reports:
     def describe(
         self, id: str, *, namespace: str = "", title: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> ConversationInfo:
-        """Set title and app metadata; None leaves a field as it is. Raises NotFound."""
+        """Set title and app metadata; None leaves a field as it is. Raises NotFound, InvalidOption."""
+        check_fit("title", title, str | None)
+        check_fit("metadata", metadata, Mapping[str, Any] | None)
         with self._connection.writing() as db:
             db.execute(
                 "UPDATE conversations SET title = coalesce(?, title), metadata = coalesce(?, metadata) "

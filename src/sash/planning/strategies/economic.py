@@ -100,9 +100,12 @@ class _Choice:
         self.ways = ways(self._frame(), self.outlook)
 
     def _shortest(self) -> tuple[int, int]:
-        """Where the shortest run that holds `keep` starts, and its tokens; `runs` keeps its suffixes."""
+        """Where the shortest run that holds `keep` starts, the newest exchange at the latest, and its tokens.
+
+        `runs` keeps its suffixes.
+        """
         situation, size, index = self.situation, 0, self.situation.newest + 1
-        while index > self.start and size < situation.keep:
+        while index > self.start and (size < situation.keep or index > situation.newest):
             index -= 1
             size += situation.exchanges[index].tokens
             self.runs.append(size)
