@@ -37,11 +37,22 @@ def test_parallel_calls_are_answered_by_one_user_turn() -> None:
 
 
 def test_a_call_id_used_again_is_numbered_with_its_result() -> None:
-    """Ids are unique afterwards, pairs stay pairs, and the source's id is kept."""
+    """Ids are unique afterwards, and pairs stay pairs."""
     pair = [{"role": "assistant", "content": None, "tool_calls": [call("a")]}, answer("a")]
     (conversation,) = parse(json.dumps([ASK, *pair, *pair]), "openai")
     assert conversation.turns[3].content[0]["id"] == conversation.turns[4].content[0]["tool_use_id"] == "a_2"
-    assert conversation.turns[3].meta == {"call_ids": {"a_2": "a"}}
+    assert conversation.problems == ()
+
+
+def test_calls_of_one_reply_that_share_an_id_keep_their_own_results() -> None:
+    """The first result answers the first call, the second the second."""
+    calls = {"role": "assistant", "content": None, "tool_calls": [call("a:0"), call("a:0")]}
+    (conversation,) = parse(json.dumps([ASK, calls, answer("a:0", "north"), answer("a:0", "south")]), "openai")
+    assert [block["id"] for block in conversation.turns[1].content] == ["a_0", "a_0_2"]
+    assert [(block["tool_use_id"], block["content"]) for block in conversation.turns[2].content] == [
+        ("a_0", "north"),
+        ("a_0_2", "south"),
+    ]
     assert conversation.problems == ()
 
 

@@ -2,15 +2,15 @@
 
 `anthropic_turn` takes a `{role, content}` message as it is. `openai_turns` converts calls (`tool_calls`, custom ones,
 the older `function_call`) and the messages that answer them to tool_use and tool_result blocks; a run of answers makes
-one user turn, as the API wants all results of a turn together. A call id that a history uses twice is numbered
-(`id_2`, in call and result alike) and kept in `meta`, since the API wants them unique. It knows no dataset.
+one user turn, as the API wants all results of a turn together. Ids of calls are made legal and unique, results along
+with them (`sash.planning.call_ids`). It knows no dataset.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +18,7 @@ from sash.formats.legality import Problem
 from sash.formats.parts import blocks_of_parts
 from sash.formats.reading import Field
 from sash.formats.values import ROLES, Block, ImportedTurn, Role, text_block
+from sash.planning.call_ids import with_legal_ids
 
 
 def role_of(message: Field, names: dict[str, Role] | None = None) -> Role:
@@ -63,21 +64,6 @@ def left_out(message: Field, index: int) -> Problem:
     return Problem(text=f"a message of role {role_of(message, _OPENAI_ROLES)} says nothing; left out", turn=index)
 
 
-@dataclass
-class _CallIds:
-    """Hands out one id per call: a name met again gets a number."""
-
-    uses: dict[str, int] = field(default_factory=dict)
-
-    def call(self, source: str) -> str:
-        self.uses[source] = self.uses.get(source, 0) + 1
-        return self.result(source)
-
-    def result(self, source: str) -> str:
-        count = self.uses.get(source, 1)
-        return source if count == 1 else f"{source}_{count}"
-
-
 ANSWERS = ("tool", "function")
 SETTINGS = ("system", "developer")
 _OPENAI_ROLES: dict[str, Role] = {**{name: name for name in ROLES}, "developer": "system"}
@@ -96,7 +82,6 @@ class OpenAIHistory:
 class _Reading:
     """What has been read of a history so far."""
 
-    ids: _CallIds = field(default_factory=_CallIds)
     named: dict[str, str] = field(default_factory=dict)
     """Function name -> id of its newest call, for answers that have no id."""
     turns: list[ImportedTurn] = field(default_factory=list)
@@ -116,7 +101,9 @@ def openai_turns(messages: Iterable[Field]) -> OpenAIHistory:
             continue
         for message in group:
             _take(message, read)
-    return OpenAIHistory("\n\n".join(read.system) or None, tuple(read.turns), tuple(read.notes))
+    legal = with_legal_ids((turn.role, turn.content) for turn in read.turns)
+    turns = tuple(replace(turn, content=blocks) for turn, blocks in zip(read.turns, legal, strict=True))
+    return OpenAIHistory("\n\n".join(read.system) or None, turns, tuple(read.notes))
 
 
 def _take(message: Field, read: _Reading) -> None:
@@ -127,33 +114,29 @@ def _take(message: Field, read: _Reading) -> None:
     if role == "system" and not read.turns:
         read.system += ["\n".join(block["text"] for block in said if block.get("type") == "text")] if said else []
         return
-    renamed: dict[str, str] = {}
-    said += _calls(message, read, renamed)
+    said += _calls(message, read)
     if said:
-        read.turns.append(ImportedTurn(role=role, content=said, meta={"call_ids": renamed} if renamed else {}))
+        read.turns.append(ImportedTurn(role=role, content=said))
     else:
         read.notes.append(left_out(message, len(read.turns)))
 
 
-def _calls(message: Field, read: _Reading, renamed: dict[str, str]) -> Iterator[Block]:
+def _calls(message: Field, read: _Reading) -> Iterator[Block]:
     for call in message["tool_calls"].each() if message.has("tool_calls") else ():
-        yield _call(call["id"].text(), call["custom"] if call.has("custom") else call["function"], read, renamed)
+        yield _call(call["id"].text(), call["custom"] if call.has("custom") else call["function"], read)
     if message.has("function_call"):
         function = message["function_call"]
-        yield _call(f"call_{function['name'].text()}", function, read, renamed)
+        yield _call(f"call_{function['name'].text()}", function, read)
 
 
-def _call(source: str, function: Field, read: _Reading, renamed: dict[str, str]) -> Block:
+def _call(source: str, function: Field, read: _Reading) -> Block:
     name = function["name"].text()
     given = {"input": function["input"].value} if function.has("input") else _arguments(function)
     if given is None:
         read.note(f"the input of tool call {source} is no JSON object", source)
         given = {"unparsed": function["arguments"].value}
-    made = read.ids.call(source)
-    if made != source:
-        renamed[made] = source
-    read.named[name] = made
-    return {"type": "tool_use", "id": made, "name": name, "input": given}
+    read.named[name] = source
+    return {"type": "tool_use", "id": source, "name": name, "input": given}
 
 
 def _arguments(function: Field) -> dict[str, Any] | None:
@@ -180,8 +163,8 @@ def _result(message: Field, read: _Reading) -> Iterator[Block]:
 def _answered(message: Field, read: _Reading) -> list[str]:
     """The ids of the calls that a message answers (SWE-agent lists several; the older kind has a name alone)."""
     if message.has("tool_call_ids"):
-        return [read.ids.result(member.text()) for member in message["tool_call_ids"].each()]
+        return [member.text() for member in message["tool_call_ids"].each()]
     if message.has("tool_call_id"):
-        return [read.ids.result(message["tool_call_id"].text())]
+        return [message["tool_call_id"].text()]
     name = message["name"].text()
     return [read.named.get(name, f"call_{name}")]
