@@ -229,6 +229,9 @@ def test_no_reply_of_a_batch_blocks_its_conversation(sim: Simulator, content: li
     with job(sim, QUESTIONS[:1]) as bulk:
         (outcome,) = bulk.run(batch=True, poll=0)
         assert outcome.error is None
+        assert outcome.reply is not None
+        noted = [note for note in outcome.reply.notes if note.startswith("the reply was mended")]
+        assert noted or outcome.reply.blocks == [block for block in content if block.get("text") != ""]
         client = sim.client(max_retries=0)
         with Conversation(bulk.store, id=outcome.id, client=client, clock=sim.clock.now, tools=[LOOK]) as chat:
             calls = [block["id"] for block in chat.history()[-1].blocks if block["type"] == "tool_use"]

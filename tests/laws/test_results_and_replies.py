@@ -14,7 +14,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -136,6 +136,26 @@ cases = given(
 
 
 @settings(max_examples=200)
+@example(
+    model="claude-sonnet-5-5",
+    returned=[[]],
+    came=[
+        [
+            {"type": "tool_use", "id": "früh", "name": "fetch", "input": {}},
+            {"type": "web_search_tool_result", "tool_use_id": "früh"},
+        ]
+    ],
+    streamed=False,
+)
+@example(
+    model="claude-sonnet-5-5",
+    returned=[None],
+    came=[
+        [{"type": "tool_use", "id": "t2", "name": "fetch", "input": {}}],
+        [{"type": "web_search_tool_result", "tool_use_id": "t2", "content": []}],
+    ],
+    streamed=True,
+)
 @cases
 def test_the_next_send_always_passes(model: str, returned: list[Any], came: list[list[Any]], streamed: bool) -> None:
     """Results of any form, replies of any content, streamed or not: nothing is refused, all that was paid is told."""

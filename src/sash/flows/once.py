@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from sash.errors import ConversationBusy, InvalidOption, NotFound, StoreError
 from sash.flows.steps import Claim, Claimed, Emit, Flow, Now, Pause, ReadRequest, ReadTurn, SettleClaim
 from sash.flows.talk import Chat
-from sash.model.answers import StreamEvent, TextEvent
+from sash.model.answers import MENDED, StreamEvent, TextEvent
 from sash.model.replies import Reply, after, each, joined
 from sash.model.turns import Draft
 from sash.model.usage import Usage
@@ -139,4 +139,5 @@ def _recorded(chat: Chat, number: int) -> Flow[Reply]:
         turn=turn,
         number=request.number,
         plan=None,
+        notes=tuple(request.extra.get(MENDED, ())),
     )

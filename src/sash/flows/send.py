@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from sash.counting.cut_short import most_written
@@ -37,11 +38,11 @@ from sash.flows.steps import (
 )
 from sash.flows.talk import Chat
 from sash.flows.wires import wire
-from sash.model.answers import Answer, Wire
+from sash.model.answers import MENDED, Answer, Wire
 from sash.model.bill import bill, with_output
 from sash.model.blocks import dumps
 from sash.model.counts import Count
-from sash.model.incoming import call_ids, mended
+from sash.model.incoming import call_ids, mended, server_calls
 from sash.model.replies import Reply
 from sash.model.turns import Draft, State, Turn, spoken
 from sash.model.usage import Usage
@@ -396,9 +397,12 @@ def _settled(prepared: Prepared, begun: Begun, state: State) -> tuple[int, ...]:
 def fit(answer: Answer, turns: Iterable[Turn]) -> tuple[Answer, tuple[str, ...]]:
     """The answer as it can be recorded behind `turns` and sent back, and what was mended for that."""
     paired = any(isinstance(block, dict) and block.keys() & {"id", "tool_use_id"} for block in answer.blocks)
-    before = call_ids(turn.content for turn in turns) if paired else set()
-    blocks, notes = mended(answer.blocks, before)
-    return replace(answer, blocks=blocks), notes
+    before = tuple(turns) if paired else ()
+    unanswered = takewhile(lambda turn: not turn.plain, reversed(before))  # a paused reply goes on here
+    taken, open = call_ids(turn.content for turn in before), server_calls(turn.content for turn in unanswered)
+    blocks, notes = mended(answer.blocks, taken, open)
+    told = {MENDED: list(notes)} if notes else {}
+    return replace(answer, blocks=blocks, extra={**answer.extra, **told}), notes
 
 
 def bound_elsewhere(error: BaseException, plan: Plan) -> bool:

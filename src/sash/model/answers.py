@@ -13,6 +13,9 @@ from typing import Any, Literal
 from sash.model.blocks import Block
 from sash.model.forecast import Forecast, Purpose
 
+MENDED = "sash_mended"
+"""The name in `Answer.extra` under which the record holds what was mended of a reply, in sentences."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

@@ -151,4 +151,6 @@ class Request:
     error: str | None
     why: Mapping[str, Any] = field(default_factory=dict)
     """the decision, as `plan.why` had it"""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """what came beside the reply, as `Answer.extra`"""
     body_hash: str = ""

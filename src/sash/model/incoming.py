@@ -17,7 +17,8 @@ from sash.model.blocks import Block, dumps, text_block
 from sash.model.ids import free_id, legal_name
 from sash.model.values import sound
 
-CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
+SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
+CALLS = ("tool_use", *SERVER_CALLS)
 NOT_SAID = ("tool_result", "document", "image")
 """What the API refuses in assistant messages."""
 THOUGHTS = {"thinking": "signature", "redacted_thinking": "data"}
@@ -29,8 +30,8 @@ _ID = re.compile(r'"id":"([a-zA-Z0-9_-]+)"')
 class _Mender:
     taken: set[str]
     """ids of calls before, and of this reply so far"""
-    called: dict[str, str] = field(default_factory=dict)
-    """ids as they came, by what became of them last"""
+    open: dict[str, str]
+    """calls of a server's tools that a result may answer: what became of their ids, by ids as they came"""
     notes: dict[str, None] = field(default_factory=dict)
 
     def blocks(self, content: Sequence[Any]) -> Iterator[Block]:
@@ -68,7 +69,9 @@ class _Mender:
         given, called = block.get("id"), block.get("input")
         id = free_id(given if isinstance(given, str) else "", self.taken)
         self.taken.add(id)
-        self.called[str(given)] = id
+        self.open.pop(str(given), None)
+        if block["type"] in SERVER_CALLS:
+            self.open[str(given)] = id
         if id != given:
             self._say(f"the call id {given!r:.80} cannot be sent back, or is used already; it is now {id!r}")
         if not isinstance(called, dict):
@@ -87,21 +90,23 @@ class _Mender:
     def _answer(self, block: Block) -> Iterator[Block]:
         """The result of a server's tool, under the id that its call has now."""
         given = str(block.get("tool_use_id"))
-        if (id := self.called.get(given, given)) in self.taken:
+        if (id := self.open.get(given)) is not None:
             yield {**block, "tool_use_id": id}
         else:
-            self._say(f"a {block['type']} for {given!r:.80}, which nobody called, is left out")
+            self._say(f"a {block['type']} for {given!r:.80}, which is no call of a server's tool, is left out")
 
     def _say(self, note: str) -> None:
         self.notes[f"the reply was mended: {note}"] = None
 
 
-def mended(content: Sequence[Any], taken: Collection[str]) -> tuple[list[Block], tuple[str, ...]]:
+def mended(
+    content: Sequence[Any], taken: Collection[str], unanswered: Collection[str] = ()
+) -> tuple[list[Block], tuple[str, ...]]:
     """The blocks of a reply as they can be recorded and sent back, and what was mended, in sentences.
 
-    `taken`: ids of the calls that stand before it.
+    `taken`: ids of the calls that stand before it; `unanswered`: of those of a server's tools that it may answer.
     """
-    mender = _Mender(taken=set(taken))
+    mender = _Mender(taken={*taken, *unanswered}, open=dict(zip(unanswered, unanswered, strict=True)))
     blocks = list(mender.blocks(content))
     return blocks, tuple(mender.notes)
 
@@ -109,6 +114,12 @@ def mended(content: Sequence[Any], taken: Collection[str]) -> tuple[list[Block],
 def call_ids(contents: Iterable[str]) -> set[str]:
     """The ids in recorded contents (JSON texts), read without parsing them: those of calls, and maybe others."""
     return {id for content in contents for id in _ID.findall(content)}
+
+
+def server_calls(contents: Iterable[str]) -> set[str]:
+    """The ids of calls of a server's tools in recorded contents (JSON texts)."""
+    telling = (json.loads(content) for content in contents if any(kind in content for kind in SERVER_CALLS))
+    return {str(block.get("id")) for blocks in telling for block in blocks if block.get("type") in SERVER_CALLS}
 
 
 def proven(block: Mapping[str, Any]) -> bool:

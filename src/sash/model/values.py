@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import PurePath
 from typing import Any, Literal
@@ -47,11 +48,20 @@ def as_json(value: Any) -> Any:
 
 
 def _serialised(value: Any) -> Any:
-    options: dict[str, Any] = {"mode": "json", "fallback": _plainer, "warnings": False}
-    try:
-        return _load_writer("utf8").dump_python(value, **options)
-    except ValueError:  # bytes that are no UTF-8
-        return _load_writer("base64").dump_python(value, **options)
+    options: dict[str, Any] = {"fallback": _plainer, "warnings": False}
+    forms: tuple[Literal["utf8", "base64"], ...] = ("utf8", "base64")
+    for form in forms:
+        with suppress(ValueError):  # bytes that are no UTF-8, or keys that it cannot carry
+            return _load_writer(form).dump_python(value, mode="json", **options)
+    plain = _with_whole_keys(_load_writer("utf8").dump_python(value, mode="python", **options))
+    return _load_writer("base64").dump_python(plain, mode="json", **options)
+
+
+def _with_whole_keys(value: Any) -> Any:
+    """Plain containers with keys that UTF-8 can carry; pydantic escapes no half of a pair in those."""
+    if isinstance(value, dict):
+        return {whole(key) if isinstance(key, str) else key: _with_whole_keys(item) for key, item in value.items()}
+    return [_with_whole_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _plainer(value: Any) -> Any:
@@ -72,6 +82,7 @@ def _described(value: Any) -> str:
 
 @cache
 def _load_writer(form: Literal["utf8", "base64"]) -> Any:
+    """What writes values; `form` of bytes: "utf8" or "base64"."""
     from pydantic import ConfigDict, TypeAdapter  # noqa: PLC0415 - loaded when first needed
 
     return TypeAdapter(Any, config=ConfigDict(ser_json_bytes=form, ser_json_inf_nan="null"))

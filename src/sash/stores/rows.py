@@ -165,6 +165,7 @@ def request(row: sqlite3.Row) -> Request:
         message_id=row["message_id"],
         error=row["error"],
         why=json.loads(row["why"]),
+        extra=json.loads(row["extra"]),
         body_hash=row["body_hash"],
     )
 
