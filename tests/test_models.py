@@ -121,7 +121,7 @@ def test_an_undescribed_model_is_used_and_its_cost_is_unknown(chat: Conversation
     chat.budget, chat.keep = 1_200, 300
     replies = [chat.send(f"Crate {n} is blue. " * 12) for n in range(12)]
     assert any(reply.plan.cut for reply in replies[1:])
-    assert "two fixed watermarks" in replies[-1].plan.explain() and "prompt unknown" in replies[-1].plan.explain()
+    assert "fixed limits decide" in replies[-1].plan.explain() and "price: unknown" in replies[-1].plan.explain()
     assert all(reply.cost is None and reply.plan.expected.dollars is None for reply in replies)
     assert chat.request(3).request.expected.dollars is None
     used = chat.usage()

@@ -73,6 +73,7 @@ from sash.model.preamble import Preamble, preamble
 from sash.model.replies import Reply, each
 from sash.model.summaries import SummaryRecord
 from sash.model.turns import Draft, Turn
+from sash.model.values import short
 from sash.model.window import Head
 from sash.planning.ahead import ahead
 from sash.planning.inputs import Settings
@@ -221,7 +222,7 @@ class ConversationBase:
 
     def __repr__(self) -> str:
         name = type(self).__name__
-        return f"{name}(id={self.id!r}, model={self.model!r}, budget={self.budget}, strategy={self.strategy!r})"
+        return f"{name}(id={short(self.id, 40)}, model={short(self.model, 27)}, budget={self.budget})"
 
     @property
     def model(self) -> str:

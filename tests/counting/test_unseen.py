@@ -108,7 +108,7 @@ def test_hidden_reminders_are_allowed_for_and_remembered(path: Path, sim: Simula
         replies = [chat.send(f"Line {n} says nothing new.") for n in range(35)]
         before = chat.plan("And now?")
     assert before.unseen > 0
-    assert "allowed for what is added unseen" in before.explain()
+    assert "for what the API may add" in before.explain()
     with open_one() as again:
         after = again.plan("And now?")
         assert (after.unseen, after.prompt) == (before.unseen, before.prompt)

@@ -101,7 +101,7 @@ def test_models_without_system_turns_get_tagged_text(talk: Talk, sim: Simulator)
     reply = chat.send("one")
     assert [role for role, _ in sent(sim)] == ["user", "user"]
     assert sent(sim)[1][1] == "<system_instruction>\nBe brief.\n</system_instruction>"
-    assert "tagged user text: 1" in reply.plan.explain()
+    assert "sent as user messages: 1" in reply.plan.explain()
     assert chat.request(1).intact
     assert abs(reply.plan.prompt.tokens - reply.usage.prompt) <= 8
 

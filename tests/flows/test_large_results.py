@@ -66,7 +66,7 @@ def test_the_largest_of_parallel_results_gives_way(talk: Talk, sim: Simulator, s
     chat = talk(budget=BUDGET, keep=1_000, model=model, strategy=strategy)
     reply = reading(chat, sim, 300, 500, 6_000, 400, 200, 900)
     assert cleared(sim.messages[-1].body) == [False, False, True, False, False, False]
-    assert "1 results of turns that were too large alone cleared" in reply.plan.explain()
+    assert "placeholders for 1 tool results that are too large to send" in reply.plan.explain()
     assert [len(block["content"]) for block in chat.history()[2].blocks] == [750, 1250, 15000, 1000, 500, 2250]
     assert chat.recall_result(chat.history()[1].blocks[-4]["id"]) == book(6_000)
     before = sim.messages[-1].body["messages"]

@@ -125,7 +125,7 @@ def test_the_first_models_epoch_goes_on_with_what_was_said_meanwhile(talk: Talk,
     assert thoughts(back) == thoughts({"messages": back["messages"][:2]}) == 1  # its own alone
     assert reply.usage.read > 0
     assert not reply.plan.cut
-    assert "is asked again, its epoch goes on" in reply.notes[0]
+    assert "is asked again, and goes on from what it was sent before" in reply.notes[0]
     assert "1 replies of other models sent without their thinking." in reply.plan.explain()
     assert all(chat.request(number).intact for number in range(1, 5))
 

@@ -139,7 +139,7 @@ def test_without_prices_it_says_so() -> None:
 def test_the_alternative_is_priced() -> None:
     """What was not taken is named with its dollars."""
     assert "$" in Economic().decide(situation(warm=-1.0)).rejected
-    assert "staying at" in Economic().decide(situation(warm=-1.0)).rejected
+    assert "keeping 24,000 tokens" in Economic().decide(situation(warm=-1.0)).rejected
 
 
 def test_worth_keeps_more() -> None:

@@ -39,6 +39,7 @@ from sash.files import with_files
 from sash.model.blocks import Block
 from sash.model.cards import card
 from sash.model.replies import Reply
+from sash.planning import explain
 from sash.planning.situation import Strategy
 from sash.simulator import Clock, Simulator
 from sash.stores import SqliteStore
@@ -116,7 +117,7 @@ class Talk:
             "/history": (self._history, f"[N]  the newest turns (default {SHOWN})"),
             "/fork": (self._fork, "[N]  go on in a copy that ends with reply N (default: the newest)"),
             "/retry": (self._retry, "send a turn that got no answer again, or ask again after a reply cut short"),
-            "/pin": (self._pin, "[N]  keep the exchange of turn N in every request (default: the newest)"),
+            "/pin": (self._pin, "[N]  keep turn N in every request, with its question or answer (default: the newest)"),
             "/attach": (self._attach, "[PATH]  send a file with your next message; without PATH: what is attached"),
             "/detach": (self._detach, "take back what is attached"),
             "/help": (self._help, "this list"),
@@ -201,7 +202,7 @@ class Talk:
 
     def _status(self, reply: Reply) -> str:
         cost = f"{dollars(reply.cost)} this reply, {self._spent(self.chat.usage())} in all"
-        cut = " · the window was cut" if reply.plan.cut and reply.number > 1 else ""
+        cut = " · the oldest turns are no longer sent" if reply.plan.shortened else ""
         return (
             f"{reply.usage.prompt:,} prompt tokens of {self.chat.budget:,} · "
             f"{percent(reply.usage.cached_share)} from the cache · {cost}{cut}"
@@ -237,8 +238,8 @@ class Talk:
     def _usage(self, _: str) -> None:
         used = self.chat.usage()
         self.console.print(
-            f"{used.requests} requests: {used.prompt:,} prompt tokens ({used.read:,} read from the cache, "
-            f"{used.written:,} written, {used.fresh:,} fresh), {percent(used.cached_share)} cached; "
+            f"{used.requests} requests: {used.prompt:,} prompt tokens, "
+            f"{explain.split(used.read, used.written, used.fresh)}; {percent(used.cached_share)} cached; "
             f"{used.output:,} tokens of replies; {self._spent(used)}"
         )
 
@@ -256,7 +257,10 @@ class Talk:
     def _pin(self, rest: str) -> None:
         turn = self._turn(rest)
         self.chat.pin(turn)
-        self._dim(f"The exchange of turn {turn.seq} stays in every request from the next cut on at the latest.")
+        self._dim(
+            f"Turn {turn.seq} stays in every request, with its question or answer (if it is no longer sent: "
+            "again from the next time that old turns leave)."
+        )
 
     def _turn(self, rest: str) -> Any:
         """The turn with the number given; without one, the newest."""
@@ -281,5 +285,5 @@ def _number(text: str, default: int) -> int:
     if not text:
         return default
     if not text.isdecimal() or int(text) < 1:
-        raise InvalidOption(f"{text!r} is no number of a turn", option="number", value=text)
+        raise InvalidOption(f"{text!r} is no number of a turn; /history shows them", option="number", value=text)
     return int(text)

@@ -38,6 +38,7 @@ from sash.limits.memo import MemoUse
 from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
 from sash.model.window import Head
+from sash.planning import explain
 from sash.stores import SqliteStore, Store
 from sash.stores.attempts import AttemptSums
 from sash.stores.port import Hit, UsageRow
@@ -118,11 +119,12 @@ def _show_turns(out: Console, turns: Sequence[Turn], head: Head, full: bool) -> 
         )
     out.print(table)
     if start is not None and start > 1:
-        out.print(f"The view begins at turn {start}; what came before is in the record only, pinned exchanges apart.")
+        out.print(f"The turns before {start} (dimmed) are kept, but no longer sent, except what is pinned.")
 
 
 def _show_epochs(out: Console, found: Sequence[tuple[Request, Epoch]]) -> None:
-    table = Table("requests", "from turn", "model", "strategy", "began because", title="epochs", title_justify="left")
+    names = ("requests", "sent from turn", "model", "strategy", "why")
+    table = Table(*names, title="how the window moved", title_justify="left")
     for epoch in {epoch.id: epoch for _, epoch in found}.values():
         numbers = [request.number for request, its in found if its.id == epoch.id]
         span = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
@@ -134,14 +136,14 @@ def _show_plan(out: Console, request: Request) -> None:
     why, expected, used = request.why, request.expected, request.usage
     lines = [
         f"Last request: number {request.number}, {request.state}, {moment(request.at)}, {request.sent.model}.",
-        f"Rule '{why.get('rule')}': {why.get('reason')}.",
-        f"Expected {expected.prompt:,} prompt tokens, at most {expected.upper:,} of a budget of {why.get('budget'):,}.",
-        f"Of these {expected.read:,} read from the cache, {expected.write:,} written, {expected.fresh:,} fresh.",
+        f"{explain.sentence(str(why.get('reason')))}.",
+        f"Expected: {expected.prompt:,} prompt tokens, at most {expected.upper:,}; allowed: {why.get('budget'):,}.",
+        f"Of these {explain.split(expected.read, expected.write, expected.fresh)}.",
     ]
     if used is not None:
         lines.append(
-            f"Used {used.prompt:,} prompt tokens: {used.read:,} read, {used.write:,} written, {used.fresh:,} fresh; "
-            f"{used.output:,} of reply; {dollars(request.cost)}."
+            f"Used: {used.prompt:,} prompt tokens, {explain.split(used.read, used.write, used.fresh)}; "
+            f"{used.output:,} tokens of reply; {dollars(request.cost)}."
         )
     if request.error:
         lines.append(f"It failed: {request.error}.")

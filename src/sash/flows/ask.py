@@ -31,7 +31,7 @@ MOST_PAUSES = 10
 UNBOUND = "the API refused a thinking block as bound to another conversation: sent again without thinking"
 RESULTS = "the request was refused: sent again with errors in the place of tool results"
 CEILING = "a ceiling was reached: sent to the cheaper"
-FULL = "the reply ran into the end of the model's window: asked again behind a cut"
+FULL = "the reply ran into the end of the model's window: asked again without the oldest turns"
 
 
 def send(

@@ -151,7 +151,7 @@ def _unpinned(loaded: Loaded) -> str:
     epoch = loaded.epoch
     if epoch is None or not loaded.resumed or all(pin >= epoch.start or pin in epoch.pins for pin in loaded.pins):
         return ""
-    return "what was pinned since stands before the view that was gone back to"
+    return "something was pinned since, and stands before the point that was gone back to"
 
 
 def _waiting(turns: Sequence[Turn]) -> bool:

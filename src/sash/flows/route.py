@@ -318,7 +318,11 @@ def _arrival(reply: Reply, road: _Road, settings: Settings, present: str, asked:
     price = f"its prompt is expected to cost {dollars}, {expected.read:,} tokens read from its cache"
     more = dearer(road.option, asked.option(present)) if asked and present else None
     beside = "" if more is None else f", ${abs(more):.6f} {'more' if more > 0 else 'less'} than staying with {present}"
-    what = "is asked again, its epoch goes on" if model == settings.model else f"answers beside {settings.model}"
+    what = (
+        "is asked again, and goes on from what it was sent before"
+        if model == settings.model
+        else f"answers beside {settings.model}"
+    )
     return (f"{model} {what}: {price}{beside}", *road.notes)
 
 

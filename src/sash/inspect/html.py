@@ -47,8 +47,8 @@ def render(store: Store, conversation: int, name: str, model: str) -> str:
 
 def _headline(loaded: Loaded, name: str, model: str) -> str:
     epoch = loaded.head.epoch
-    out = f"; {epoch.start - 1} older turns in the record only" if epoch and epoch.start > 1 else ""
-    why = f"<br><span class='dim'>this view began because {escape(epoch.reason)}</span>" if epoch else ""
+    out = f"; the turns before turn {epoch.start} are kept, but no longer sent" if epoch and epoch.start > 1 else ""
+    why = f"<br><span class='dim'>why the window starts there: {escape(epoch.reason)}</span>" if epoch else ""
     return (
         f"<b>{escape(name)}</b> <span class='dim'>{escape(model)}, {loaded.head.seq} turns, "
         f"{loaded.head.requests} requests{out}</span>{why}"

@@ -24,6 +24,13 @@ AS_OF = "2026-11-21"
 
 Ttl = Literal["5m", "1h"]
 TTL_SECONDS: dict[Ttl, int] = {"5m": 300, "1h": 3600}
+
+
+def lasting(ttl: Ttl | None) -> str:
+    """How long something stays in the prompt cache, in words; None: it is not written there."""
+    return "not cached" if ttl is None else f"cached for {'an hour' if ttl == '1h' else '5 minutes'}"
+
+
 WRITE_FACTOR: dict[Ttl, float] = {"5m": 1.25, "1h": 2.0}  # of the base input price, all models ("Pricing")
 BATCH_FACTOR = 0.5
 

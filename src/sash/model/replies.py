@@ -9,9 +9,10 @@ from typing import Any
 from sash.model.blocks import Block
 from sash.model.turns import Turn
 from sash.model.usage import Usage
+from sash.model.values import short
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Reply:
     """One reply of Claude. `message` is the SDK's own object.
 
@@ -62,6 +63,11 @@ class Reply:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        cost = None if self.cost is None else round(self.cost, 6)
+        said = f"number={self.number}, text={short(self.text, 30)}, stop_reason={self.stop_reason!r}"
+        return f"{type(self).__name__}({said}, cost={cost})"
 
 
 def after(earlier: Reply, later: Reply) -> Reply:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from sash.model.blocks import Block, readable, without_white_space
+from sash.model.values import short
 
 Role = Literal["user", "assistant", "system"]
 State = Literal["answered", "pending", "interrupted", "withdrawn"]
@@ -78,7 +79,7 @@ class Draft:
         return bool(said) and not any(block.get("type") == "tool_result" for block in said)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Turn:
     """One turn of the record."""
 
@@ -98,6 +99,9 @@ class Turn:
     """which model replied; "" where the user speaks, or nobody knows"""
     mended: str | None = None
     """the JSON text of the blocks that are sent in its place since a repair; None: it is sent as it came"""
+
+    def __repr__(self) -> str:
+        return f"Turn(id={self.id}, seq={self.seq}, {self.role}, {self.state}, text={short(self.text)})"
 
     @cached_property
     def blocks(self) -> list[Block]:

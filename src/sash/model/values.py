@@ -11,7 +11,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import PurePath
+from reprlib import Repr
 from typing import Any, Literal
+
+
+def short(text: str, most: int = 48) -> str:
+    """The repr of a text in at most so many characters, its middle left out."""
+    shown = Repr()
+    shown.maxstring = most
+    return shown.repr(text)
 
 
 def whole(text: str) -> str:

@@ -62,7 +62,7 @@ class CarriedOut:
 
     def _new_epoch(self) -> Epoch:
         situation, shape, settings = self.situation, self.shape, self.settings
-        pins = self._pins_in_front()
+        pins, reason = self._pins_in_front(), shape.decision.reason
         return Epoch(
             model=settings.model,
             preamble=settings.preamble,
@@ -76,7 +76,7 @@ class CarriedOut:
             tagged=not settings.card.system_turns,
             family=self._family(),
             strategy=repr(settings.strategy),
-            reason="; ".join(filter(None, (situation.forced, shape.decision.reason))),
+            reason=reason if situation.forced in reason else f"{situation.forced}; {reason}",
         )
 
     def _pins_in_front(self) -> tuple[int, ...]:
@@ -234,13 +234,13 @@ class CarriedOut:
         given = sum(turn.role == "system" for turn in self.turns)
         foreign = sum(has_thinking(t.blocks) for t in self.turns if t.seq > epoch.base and bare(t, epoch))
         if given and epoch.tagged:
-            yield f"Instructions sent as tagged user text: {given}, for {epoch.model} takes no system turns."
+            yield f"Instructions sent as user messages: {given}, for {epoch.model} takes no system messages."
         if epoch.relief:
-            yield f"Otherwise than recorded: {words(epoch.relief)}."
+            yield f"Not sent as it was said: {words(epoch.relief)}."
         if self._undeclared():
             yield UNDECLARED
         if decision.waits:
-            yield f"Waits for a summary of the turns up to {decision.summarise}: the budget forces them out now."
+            yield f"Waits for a summary of the turns up to {decision.summarise}: the budget has no more room for them."
         if foreign:
             yield f"{foreign} replies of other models sent without their thinking."
         if lost := self.memory.lost:

@@ -10,7 +10,8 @@ from html import escape
 from math import ceil
 from typing import Any
 
-from sash.model.cards import supposition
+from sash.model.cards import Ttl, lasting, supposition
+from sash.planning.breakpoints import STABLE
 from sash.planning.planned import Planned
 
 
@@ -36,14 +37,27 @@ def _supposed(plan: Planned) -> str:
 
 def _what(plan: Planned) -> str:
     situation, decision = plan.situation, plan.decision
-    shown = len(situation.exchanges) - decision.start
     first = situation.exchanges[decision.start].first
-    pins = f" and {len(plan.epoch.pins)} pinned" if plan.epoch.pins else ""
-    summary = f"a summary of the turns up to {plan.epoch.summary.upto}, " if plan.epoch.summary else ""
-    left = f"; {first - 1} older turns stay in the record" if first > 1 else "; nothing is left out"
-    return (
-        f"Sends {len(plan.numbered)} messages: {summary}{shown} exchanges{pins} ({plan.kept:,} tokens verbatim){left}."
-    )
+    left = first - 1 - len([turn for turn in plan.turns if turn.seq < first])
+    if left <= 0 and not plan.epoch.summary and not plan.epoch.relief:
+        return f"Everything said so far is sent: {_counted(len(plan.numbered), 'message')}, {plan.kept:,} tokens."
+    shown = _counted(len(situation.exchanges) - decision.start, "newest question")
+    also = filter(None, (_summarised(plan), _pinned(plan)))
+    stays = f" {_counted(left, 'older turn')} {'is' if left == 1 else 'are'} not sent, but kept." if left > 0 else ""
+    sent = ", ".join((f"the {shown} with all that followed ({plan.kept:,} tokens)", *also))
+    return f"Sends {sent}: {_counted(len(plan.numbered), 'message')}.{stays}"
+
+
+def _summarised(plan: Planned) -> str:
+    return f"a summary of the turns up to {plan.epoch.summary.upto}" if plan.epoch.summary else ""
+
+
+def _pinned(plan: Planned) -> str:
+    return _counted(len(plan.epoch.pins), "pinned question") if plan.epoch.pins else ""
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 NAMED = 8
@@ -60,41 +74,80 @@ def _recalled(plan: Planned) -> str:
 
 
 def _why(plan: Planned) -> str:
-    kind = "a new epoch begins" if plan.cut else "the view grows at its end"
-    return f"Rule '{plan.decision.rule}': {kind}, because {plan.epoch.reason if plan.cut else plan.decision.reason}."
+    return f"{sentence(_reason(plan))}." if _reason(plan) else ""
+
+
+def _reason(plan: Planned) -> str:
+    return plan.epoch.reason if plan.cut else plan.decision.reason
+
+
+def sentence(clause: str) -> str:
+    """A reason as the beginning of a sentence."""
+    return clause[:1].upper() + clause[1:]
 
 
 def _size(plan: Planned) -> str:
     count, limit = plan.prompt, plan.situation.limit
     source = {
-        "usage": "the last request's exact size plus an estimate of what is new",
+        "usage": "exact up to the last reply, what is new is estimated",
         "endpoint": "counted by the API",
         "estimate": "estimated",
     }[count.source]
-    unseen = f"; {ceil(plan.unseen):,} of it allowed for what is added unseen" if plan.unseen >= 1 else ""
+    unseen = f"; {ceil(plan.unseen):,} of them for what the API may add" if plan.unseen >= 1 else ""
     unseen = "" if count.source == "endpoint" else unseen
-    return f"Prompt {count.tokens:,} tokens, at most {count.upper:,} ({source}{unseen}), of {limit:,} allowed."
+    return (
+        f"The prompt takes {count.tokens:,} tokens, at most {count.upper:,} ({source}{unseen}), of {limit:,} allowed."
+    )
 
 
 def _cache(plan: Planned) -> str:
     expected = plan.expected
-    marked = ", ".join(f"{marker.role} {marker.ttl}" for marker in plan.sent.markers) or "no markers"
     dollars = "unknown (no prices for this model)" if expected.dollars is None else f"${expected.dollars:.6f}"
     return (
-        f"Expected: {expected.read:,} read from the cache, {expected.write:,} written, {expected.fresh:,} fresh; "
-        f"prompt {dollars}. Markers: {marked}."
+        f"Its expected price: {dollars}, for {split(expected.read, expected.write, expected.fresh)}. {_cached(plan)}."
     )
 
 
+def split(read: int, written: int, fresh: int) -> str:
+    """The tokens of a prompt by how they are billed, in words."""
+    parts = ((read, "read from the cache"), (written, "written to the cache"), (fresh, "at the full price"))
+    return ", ".join(f"{tokens:,} {what}" for tokens, what in parts if tokens) or "nothing"
+
+
+PLACES = {
+    "preamble": "tools and system prompt",
+    STABLE: "the part of tools and system prompt that stays the same",
+    "base": "the messages that stay longest",
+    "previous tail": "all up to the last request",
+    "new tail": "all of this one",
+    "hand": "what you marked yourself",
+}
+"""What a cache marker of each role keeps, in words."""
+
+
+def _cached(plan: Planned) -> str:
+    """What is kept in the prompt cache for the next request, and for how long."""
+    markers, least = plan.sent.markers, plan.situation.card.cache_minimum
+    if not markers:
+        short = plan.prompt.tokens < least
+        return (
+            f"Nothing is cached: the model caches prompts of {least:,} tokens or more" if short else "Nothing is cached"
+        )
+    kept: dict[Ttl, list[str]] = {}
+    for marker in markers:
+        kept.setdefault(marker.ttl, []).append(PLACES.get(marker.role, marker.role))
+    return sentence("; ".join(f"{lasting(ttl)}: {', '.join(dict.fromkeys(what))}" for ttl, what in kept.items()))
+
+
 def _rejected(plan: Planned) -> str:
-    return f"Not taken: {plan.decision.rejected}." if plan.decision.rejected else ""
+    return f"Next best: {plan.decision.rejected}." if plan.decision.rejected else ""
 
 
 def why(plan: Planned) -> dict[str, Any]:
     """The decision as plain JSON values."""
     return {
         "rule": plan.decision.rule,
-        "reason": plan.epoch.reason if plan.cut else plan.decision.reason,
+        "reason": _reason(plan),
         "rejected": plan.decision.rejected,
         "strategy": plan.epoch.strategy,
         "cut": plan.cut,
@@ -112,7 +165,7 @@ def why(plan: Planned) -> dict[str, Any]:
 def strip(plan: Planned) -> str:
     """The window as a strip of blocks in proportion to their tokens, cached ones dark."""
     fixed, front = plan.situation.fixed.tokens, plan.situation.front
-    parts = [("preamble", fixed - front), *([("summary, pins, instructions", front)] if front else [])]
+    parts = [("tools and system prompt", fixed - front), *([("summary, pins, instructions", front)] if front else [])]
     parts += [(f"turns {e.first}-{e.last}", e.tokens) for e in plan.situation.exchanges[plan.decision.start :]]
     parts += [("recalled", plan.situation.recalled.tokens)] if plan.attached else []
     return _bar(parts, plan.expected.read) + f"<pre style='white-space:pre-wrap'>{escape(text(plan))}</pre>"
@@ -123,9 +176,9 @@ def _bar(parts: list[tuple[str, int]], read: int) -> str:
     cells, position = [], 0
     for name, tokens in parts:
         position += tokens
-        color = "#8d6e63" if name == "preamble" else "#90caf9"
+        color = "#8d6e63" if name == "tools and system prompt" else "#90caf9"
         shade = "brightness(.75)" if position <= read else "none"
-        title = f"{name}: {tokens:,} tokens, {'read from the cache' if position <= read else 'written or fresh'}"
+        title = f"{name}: {tokens:,} tokens, {'read from the cache' if position <= read else 'not in the cache yet'}"
         cells.append(
             f"<div title='{escape(title)}' style='flex:{max(tokens, total // 400)};background:{color};"
             f"filter:{shade};border-right:1px solid #fff'></div>"

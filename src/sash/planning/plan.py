@@ -27,7 +27,7 @@ from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.view import Forms
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Plan(Planned):
     """The decision for one request. Nothing has been sent or written; `body` is what would be."""
 

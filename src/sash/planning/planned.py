@@ -9,12 +9,13 @@ from typing import Any
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Sent
 from sash.model.turns import Attachment, Turn
+from sash.model.values import short
 from sash.planning.restless import Restless
 from sash.planning.situation import Decision, Situation
 from sash.planning.view import Message, assemble
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Planned:
     """What is sent, and what it should cost. Nothing has been sent or written; `body` is what would be."""
 
@@ -37,6 +38,10 @@ class Planned:
     """the budget lies between the estimate and its upper bound, so an exact count could change the decision"""
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        sizes = f"messages={len(self.numbered)}, tokens={self.prompt.tokens}, upper={self.prompt.upper}"
+        return f"{type(self).__name__}(rule={short(self.decision.rule)}, {sizes}, dollars={self.expected.dollars})"
+
     @cached_property
     def body(self) -> dict[str, Any]:
         """The exact request body."""
@@ -47,6 +52,11 @@ class Planned:
         """What recall sends with the newest question; None for nothing."""
         question = next((turn for turn in reversed(self.turns) if turn.plain), None)
         return question.attached if question is not None and self.epoch.shows(question) else None
+
+    @property
+    def shortened(self) -> bool:
+        """Whether turns that the last request sent are not sent any more."""
+        return self.situation.start is not None and self.decision.start > self.situation.start
 
     @property
     def kept(self) -> int:

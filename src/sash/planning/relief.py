@@ -136,7 +136,9 @@ class _Relieving:
         other, prompt = relief != self.present, self.situation.prompt(self.decision.start)
         decision = self.decision
         if other:
-            reason = f"the newest results alone would pass {self.situation.limit:,}: {words(relief)}"
+            reason = (
+                f"the newest tool results alone would pass the {self.situation.limit:,} tokens allowed: {words(relief)}"
+            )
             decision = replace(decision, rule="must", reason=reason)
         return Shape(
             decision=decision, cut=other, base=base, relief=relief, prompt=prompt, same_prefix=other, grows=other
@@ -226,7 +228,8 @@ class _Relieving:
         if not served or self.epoch is None:
             return None
         what = f"the API clears the oldest {served} tool results"
-        reason = f"{situation.prompt(situation.start).upper:,} tokens would pass {situation.limit:,}: {what}"
+        most = situation.prompt(situation.start).upper
+        reason = f"the prompt could take {most:,} tokens, more than the {situation.limit:,} allowed: {what}"
         return Shape(
             decision=replace(self.decision, start=situation.start, rule="must", reason=reason),
             cut=True,
@@ -297,7 +300,7 @@ class _Relieving:
             return decided
         upper, limit = decided.prompt.upper, self.situation.limit
         gone = words(shape.relief.tidy()) or ("what was recalled left out" if shape.shed else "thinking left out")
-        reason = f"{upper:,} tokens of one exchange would pass {limit:,}: {gone}"
+        reason = f"the newest question and its tool calls could take {upper:,} tokens, more than {limit:,}: {gone}"
         return replace(shape, decision=replace(self.decision, rule="must", reason=reason), relief=shape.relief.tidy())
 
     def _without_attached(self, shape: Shape) -> Shape:
@@ -356,13 +359,15 @@ def words(relief: Relief) -> str:
         filter(
             None,
             (
-                f"{len(relief.cleared)} turns with tool results or inputs cleared" if relief.cleared else "",
+                f"placeholders for old tool results or inputs in {len(relief.cleared)} turns" if relief.cleared else "",
                 f"{len(relief.dropped)} turns left out (the oldest calls, or what the API compacted)"
                 if relief.dropped
                 else "",
-                f"{len(relief.results)} results of turns that were too large alone cleared" if relief.results else "",
+                f"placeholders for {len(relief.results)} tool results that are too large to send"
+                if relief.results
+                else "",
                 f"the oldest {relief.served} tool results cleared by the API" if relief.served else "",
-                "the API drops thinking whose prefix changed" if relief.drops else "",
+                "the API leaves out thinking where what stands before it changed" if relief.drops else "",
             ),
         )
     )

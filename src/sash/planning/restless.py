@@ -45,10 +45,10 @@ class Restless:
         """What plan and reply say of it; "" where everything is marked as usual."""
         if not self.unmarked:
             return ""
-        kept = "what stands before it is marked" if self.stable else "nothing is marked"
+        kept = "what stands before it is cached" if self.stable else "nothing is cached"
         return (
             f"{self.where.capitalize()} changed with each of the last requests, so that what was written to the cache "
-            f"was never read: {kept}, and what follows goes unmarked until it stays."
+            f"was never read: {kept}, and what follows is not, until it stays the same."
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class ClearedTools(Around):
         return replace(
             again,
             rule=decision.rule,
-            reason=f"{decision.reason}; {sum(turn.results for turn in gone)} old tool results cleared first",
+            reason=f"{decision.reason}; old tool results give way first, {sum(turn.results for turn in gone)} of them",
             cleared=seqs,
             learned=decision.learned,
         )

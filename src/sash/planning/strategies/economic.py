@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sash.errors import InvalidOption
-from sash.model.cards import Ttl
+from sash.model.cards import Ttl, lasting
 from sash.model.settings import settings
 from sash.planning.economics import Frame, Habits, Way, prior, rates, ways
 from sash.planning.situation import Decision, Marks, Situation
@@ -54,7 +54,7 @@ class Economic(Named):
 def _without_prices(situation: Situation) -> Decision:
     decision = SteppedWindow().decide(situation)
     return replace(
-        decision, reason=f"no prices are known for {situation.card.id}, so two fixed watermarks: {decision.reason}"
+        decision, reason=f"no prices are known for {situation.card.id}, so fixed limits decide: {decision.reason}"
     )
 
 
@@ -271,25 +271,32 @@ class _Choice:
         return self._cached(self.start, self.preamble + self.view)[1] is not None
 
     def _reason(self, best: Option) -> str:
-        situation, view = self.situation, f"{best.view:,} tokens behind the preamble"
+        situation = self.situation
         if situation.start is None:
-            return f"the first request: {view}"
-        if self.must and best.start != self.start:
-            return (
-                f"{situation.prompt(self.start).upper:,} tokens at most would pass {situation.limit:,}: cut to {view}"
-            )
-        if best.start != self.start and self._crosses():
-            return f"beyond {situation.card.cliff:,} tokens every one of them costs more: cut to {view}"
-        if best.start != self.start and self._warm():
-            return f"writing {view} anew costs less than reading {self.view:,} again and again"
+            return f"this is the first request ({best.view:,} tokens of conversation)"
         if best.start != self.start:
-            return f"the prefix is written anyway ({situation.forced or 'the cache is cold'}): cut to {view}"
+            return f"{self._why_now()}: the oldest turns leave, {best.view:,} tokens of conversation stay"
         if self.short == self.start:
-            return f"nothing may leave: {view} are the shortest run that holds keep={situation.keep:,}"
+            return f"nothing has to leave: the newest {situation.keep:,} tokens always stay"
         if self.inside and not self._may_cut_inside():
-            return f"a tool run is open: {view}"
+            return f"nothing leaves while Claude is at work with tools ({best.view:,} tokens of conversation)"
         way = next(way for way in self.ways if way.ttl == best.way)
-        return f"{view}; a cut to {self.least:,} pays from about {int(self.usual + way.cut_at):,}"
+        return (
+            f"nothing leaves yet: to shorten the conversation of {best.view:,} tokens to {self.least:,} "
+            f"pays from about {int(self.usual + way.cut_at):,}"
+        )
+
+    def _why_now(self) -> str:
+        """Why the oldest turns leave with this request."""
+        situation = self.situation
+        if self.must:
+            most = situation.prompt(self.start).upper
+            return f"the prompt could take {most:,} tokens, more than the {situation.limit:,} allowed"
+        if self._crosses():
+            return f"beyond {situation.card.cliff:,} tokens every one of them costs more"
+        if self._warm():
+            return f"to read {self.view:,} tokens with every request costs more than to cache fewer anew"
+        return f"what is sent must be cached anew anyway ({situation.forced or 'the cache has expired'})"
 
     def _rejected(self, best: Option, options: list[Option]) -> str:
         others = [o for o in options if (o.start, o.tail) != (best.start, best.tail)]
@@ -297,9 +304,9 @@ class _Choice:
             return ""
         # the other start if there is one, else another mark
         other = min(others, key=lambda o: (o.start == best.start, o.total))
-        what = "the same view" if other.start == best.start else "staying" if other.start == self.start else "cutting"
-        mark = f"marked for {other.tail}" if other.tail else "left unmarked"
+        verb = "the same" if other.start == best.start else "keeping" if other.start == self.start else "shortening to"
+        what = verb if other.start == best.start else f"{verb} {other.view:,} tokens of conversation"
         return (
-            f"{what} at {other.view:,} tokens, its tail {mark}: ${other.now:.6f} now instead of ${best.now:.6f}, "
-            f"${other.total - best.total:.6f} dearer with what follows"
+            f"{what}, {lasting(other.tail)}: ${other.now:.6f} for this prompt instead of ${best.now:.6f}, "
+            f"${other.total - best.total:.6f} dearer with the requests to come"
         )

@@ -31,15 +31,14 @@ class SlidingWindow(Named):
         """Move the start as far as the size demands, never back."""
         before = situation.start or 0
         if not situation.may_cut():
-            return Decision(start=before, rule="stay", reason="a tool run is open, and all of it fits")
+            return Decision(start=before, rule="stay", reason="Claude is at work with tools, and all of it fits")
         start = situation.fitting(max(before, self._start(situation)))
         if situation.start is None:
-            return Decision(start=start, rule="first", reason="the first request")
+            return Decision(start=start, rule="first", reason="this is the first request")
         if start == situation.start:
             return Decision(start=start, rule="stay", reason="nothing has to leave yet")
-        return Decision(
-            start=start, rule="slide", reason=f"{start - before} oldest exchanges slide out ({self._what()})"
-        )
+        reason = f"the oldest questions leave with their answers, {start - before} this time: {self._what()} are sent"
+        return Decision(start=start, rule="slide", reason=reason)
 
     def _start(self, situation: Situation) -> int:
         if self.turns is not None:
@@ -49,5 +48,5 @@ class SlidingWindow(Named):
 
     def _what(self) -> str:
         if self.turns is not None:
-            return f"window of {self.turns} exchanges"
-        return f"window of {self.tokens} tokens" if self.tokens is not None else "window of the budget"
+            return f"the newest {self.turns:,}"
+        return f"the newest {self.tokens:,} tokens" if self.tokens is not None else "as many as the budget allows"

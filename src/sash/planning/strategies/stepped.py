@@ -37,14 +37,15 @@ class SteppedWindow(Named):
         upper = situation.prompt(before).upper
         if upper <= high:
             rule = "first" if situation.start is None else "stay"
-            return Decision(start=before, rule=rule, reason=f"{upper:,} tokens at most, within {high:,}")
+            reason = f"nothing has to leave: the prompt takes at most {upper:,} tokens, and may reach {high:,}"
+            return Decision(start=before, rule=rule, reason=reason)
         if not situation.may_cut():
-            return Decision(
-                start=before, rule="stay", reason=f"a tool run is open: {upper:,} tokens at most pass {high:,}"
-            )
+            reason = f"nothing leaves while Claude is at work with tools, though {upper:,} tokens could pass {high:,}"
+            return Decision(start=before, rule="stay", reason=reason)
         start = max(before, situation.shortest(keep))
         return Decision(
             start=start,
             rule="must" if upper > situation.limit else "step",
-            reason=f"{upper:,} tokens would pass {high:,}: cut to {situation.kept(start):,} verbatim tokens",
+            reason=f"the prompt could take {upper:,} tokens, more than {high:,}: "
+            f"the oldest turns leave, the newest {situation.kept(start):,} tokens stay",
         )

@@ -66,7 +66,7 @@ class Summarised(Around):
         held = self._held(situation, free)
         if held.start > free:
             return self._forced(situation)
-        reason = f"{held.reason}; no summary covers more yet (wished: {wish.reason})"
+        reason = f"{held.reason}; no summary covers more yet (with one: {wish.reason})"
         return replace(held, reason=reason, learned=_learned(wish, held), summarise=_last(situation, wish.start))
 
     def priced(self, situation: Situation) -> Situation:
