@@ -7,12 +7,14 @@ import gc
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
 from sash import AsyncConversation, Conversation, MemoryStore
 from sash.claude.functions import as_tools
+from sash.errors import InvalidOption
 from sash.simulator import Simulator
 
 CALL = {"type": "tool_use", "name": "lookup", "input": {"word": "lamp"}}
@@ -44,6 +46,28 @@ async def ran_async() -> weakref.ref[Any]:
     async with sim.async_client() as client, AsyncConversation(store, client=client) as chat:
         assert (await chat.run("Go.", tools=[lookup_later])).text == "Done."
     return weakref.ref(store)
+
+
+class Counter:
+    def __call__(self, of: str) -> int:
+        return len(of)
+
+
+def by_position(*words: str) -> int:
+    return len(words)
+
+
+def by_position_only(word: str, /) -> int:
+    return len(word)
+
+
+@pytest.mark.parametrize("tool", [Counter, Counter(), partial(lookup, "a"), len, by_position, by_position_only])
+def test_what_claude_cannot_call_by_name_is_refused_at_once(tool: Any) -> None:
+    """A class, an object, a partial, a built-in, unnamed arguments: refused with the remedy before anything is sent."""
+    with Conversation(client="simulator") as chat:
+        with pytest.raises(InvalidOption, match=r"\(def|by name"):
+            chat.run("How many are there?", tools=[tool])
+        assert chat.usage().requests == 0
 
 
 @pytest.mark.parametrize("runs", [ran, lambda: asyncio.run(ran_async())], ids=["plain", "asynchronous"])

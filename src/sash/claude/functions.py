@@ -8,7 +8,7 @@ through: Claude may call it, and the run ends there for the caller to answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from inspect import iscoroutinefunction
+from inspect import Parameter, iscoroutinefunction, isfunction, ismethod, signature
 from typing import Any
 
 from sash.claude.loading import _load_tool_error
@@ -30,14 +30,29 @@ def as_tools(tools: Sequence[Any]) -> list[Any]:
 def _as_tool(tool: Any) -> Any:
     if isinstance(tool, Mapping) or hasattr(tool, "to_dict"):
         return tool
-    if not callable(tool):
+    if not (isfunction(tool) or ismethod(tool)):
+        wrap = ": write a function (def ...) that calls it" if callable(tool) else ""
         raise InvalidOption(
-            f"a tool is a function, a function tool of the SDK or a definition, not {tool!r:.60}",
+            f"a tool is a function, a function tool of the SDK or a definition, not {tool!r:.60}{wrap}",
             option="tools",
             value=tool,
         )
+    _reject_unnamed(tool)
     made = _load_function_tools()
     return made.AsyncFunctionTool(tool) if iscoroutinefunction(tool) else made.function_tool(tool)
+
+
+def _reject_unnamed(function: Callable[..., Any]) -> None:
+    """Claude gives arguments by name ("Define tools" docs), so that each must have one."""
+    unnamed = (Parameter.POSITIONAL_ONLY, Parameter.VAR_POSITIONAL)
+    for parameter in signature(function).parameters.values():
+        if parameter.kind in unnamed:
+            raise InvalidOption(
+                f"tool {function.__name__!r} takes {str(parameter)!r} by position alone, but Claude gives arguments by "
+                "name: declare them as ordinary parameters",
+                option="tools",
+                value=function.__name__,
+            )
 
 
 def _load_function_tools() -> Any:

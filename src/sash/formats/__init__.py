@@ -129,8 +129,8 @@ def _detected(text: str, path: str) -> str:
         if format.recognises(sample):
             return format.name
     raise InvalidImport(
-        f"{path}: not a known conversation format, but {shape(sample[0])}; name one of {', '.join(FORMATS)} "
-        "if it is one of these all the same",
+        f"{path}: not a known conversation format, but {shape(sample[0])}; if it is one "
+        f"all the same, name the format: {', '.join(FORMATS)}",
         path=path,
         line=None,
     )

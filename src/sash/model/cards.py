@@ -269,7 +269,7 @@ def supposition(supposed: ModelCard) -> str:
     """What the cautious card of an undescribed model means for who uses it, in one sentence."""
     return (
         f"{supposed.id} is not known: counted as the newest models count, with a wider bound; without prices dollars "
-        "are unknown and strategies cut by fixed watermarks; card=ModelCard(...) describes it"
+        "are unknown and fixed limits decide what is left out; card=ModelCard(...) describes it"
     )
 
 

@@ -36,7 +36,7 @@ def check_strategy(strategy: object, option: str = "strategy") -> None:
     if isinstance(strategy, type):
         what = f"{strategy.__name__} is a class: give an object, {strategy.__name__}(...)"
     elif not callable(getattr(strategy, "decide", None)):
-        what = f"{strategy!r:.60} is no strategy: give one, as Economic(), or any object with decide(situation)"
+        what = f"{strategy!r:.60} is no strategy: give an object, as SlidingWindow(turns=10) or Economic()"
     else:
         return
     raise InvalidOption(f"{option}: {what}", option=option, value=strategy)

@@ -62,7 +62,11 @@ class Forgetting:
         branch = present(db, step.conversation)
         row: sqlite3.Row | None = db.execute("SELECT * FROM turns WHERE id = ?", (step.turn,)).fetchone()
         if row is None or not self._lines.holds(db, branch, row):
-            raise NotFound(f"no turn with id {step.turn} in this conversation's branch", kind="turn", key=step.turn)
+            raise NotFound(
+                f"no turn with id {step.turn} in this conversation's branch; see turn.id, not seq, of chat.history()",
+                kind="turn",
+                key=step.turn,
+            )
         return row
 
 

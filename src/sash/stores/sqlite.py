@@ -672,7 +672,11 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         row = db.execute("SELECT * FROM turns WHERE id = ?", (turn,)).fetchone()
         branch = self._head(db, conversation).branch
         if row is None or not self._lines.holds(db, branch, row):
-            raise NotFound(f"no turn with id {turn} in this conversation's branch", kind="turn", key=turn)
+            raise NotFound(
+                f"no turn with id {turn} in this conversation's branch; see turn.id, not seq, of chat.history()",
+                kind="turn",
+                key=turn,
+            )
         return blobs.turn(db, row)
 
     def read_request(self, step: steps.ReadRequest) -> tuple[Request, Epoch, Sequence[Turn]]:
