@@ -167,6 +167,7 @@ class Clock(module.Clock):
         global stops
         if pieces and not stops:
             stops += 1
+            print("(stands still)", flush=True)
             time.sleep(3_600)
 
 module.Talk, module.Clock = Talk, Clock
@@ -238,6 +239,7 @@ def test_ctrl_c_during_a_reply_keeps_the_chat(terminal: Any, tmp_path: Path) -> 
     """Ctrl-C in the middle of a reply records what had come as interrupted, and the next line is answered."""
     terminal.sendline("What turns the wheel?")
     terminal.expect("From our")
+    terminal.expect("stands still")
     terminal.sendintr()
     terminal.expect("Stopped; what had come is recorded")
     terminal.expect("you> ")
