@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.children import ended, started, talk
 
 import sash
 from sash.simulator import Simulator
-
-CHILD = """
-import sys, anthropic, sash
-path, url, name, many = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-client = anthropic.Anthropic(base_url=url, api_key="x", max_retries=0)
-lost = 0
-with sash.Conversation(path, id="a", model="claude-sonnet-5-5", client=client) as chat:
-    for number in range(many):
-        while True:
-            try:
-                chat.send(f"{name} {number}")
-                break
-            except sash.errors.Conflict as conflict:
-                lost += 1
-                if "answer" in conflict.facts:
-                    break  # the question is recorded; only its answer stands beside
-print(lost)
-"""
 
 
 @pytest.mark.slow
 def test_two_processes_append_to_one_conversation(path: Path, sim: Simulator) -> None:
     """Every question is recorded once, the record is in order, and what follows is legal."""
     with sim.serve() as url:
-        arguments = [[sys.executable, "-c", CHILD, str(path), url, name, "4"] for name in ("one", "two")]
-        running = [subprocess.Popen(a, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for a in arguments]
-        errors = [process.communicate()[1] for process in running]
-    assert errors == [b"", b""]
+        assert ended(*(started(talk, path, url, name, 4) for name in ("one", "two"))) == [0, 0]
     with sash.Conversation(path, id="a", client=sim.client()) as chat:
         turns = chat.history()
         assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))

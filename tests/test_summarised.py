@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from sash import AsyncConversation, Conversation, Economic, SlidingWindow, SteppedWindow, Summarised, check_request
 from sash.errors import InvalidOption, NotFound, UnknownModel
+from sash.model.replies import Reply
 from sash.simulator import Overloaded, Refusal, Simulator
 from sash.summaries import PROMPT_VERSION
 from summarising import BY, MODEL, Talker
@@ -22,6 +24,37 @@ def talker(tmp_path: Path) -> Iterator[Talker]:
     made = Talker(tmp_path / "a.db")
     yield made
     made.close()
+
+
+@dataclass
+class Step:
+    """A message: its reply, the model that was asked last before it came, how many summaries were made meanwhile."""
+
+    reply: Reply
+    asked: str
+    makings: int
+
+
+@dataclass
+class Afternoon:
+    """A talk of sixty messages with several summaries. For looking at; whoever goes on talking has a talker."""
+
+    talker: Talker
+    steps: list[Step]
+
+
+@pytest.fixture(scope="module")
+def afternoon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Afternoon]:
+    """One for all tests here."""
+    talker, steps = Talker(tmp_path_factory.mktemp("afternoon") / "a.db"), []
+    for _ in range(60):
+        before = len(talker.makings())
+        reply = talker.say(settle=False)
+        asked = talker.sim.messages[-1].body["model"]
+        talker.chat.settle()
+        steps.append(Step(reply, asked, len(talker.makings()) - before))
+    yield Afternoon(talker, steps)
+    talker.close()
 
 
 def view(talker: Talker, number: int) -> list[dict[str, Any]]:
@@ -42,45 +75,37 @@ def test_what_leaves_is_in_the_summary_in_front(talker: Talker) -> None:
     assert "system" not in {message["role"] for message in view(talker, reply.number)}
 
 
-def test_no_send_waits_for_a_summary_made_ahead(talker: Talker) -> None:
+def test_no_send_waits_for_a_summary_made_ahead(afternoon: Afternoon) -> None:
     """Between the user's message and its reply no other model is asked: cuts find their summary ready."""
-    for _ in range(60):
-        before = len(talker.makings())
-        reply = talker.say(settle=False)
-        made = talker.sim.messages[-1].body["model"] if not reply.plan.cut else MODEL
-        assert made in (MODEL, BY)
-        assert not any("waited" in note for note in reply.notes)
-        talker.chat.settle()
-        assert len(talker.makings()) - before <= 1
-    assert sum(summary.state == "ready" for summary in talker.chat.summaries()) >= 2
+    for step in afternoon.steps:
+        assert step.reply.plan.cut or step.asked in (MODEL, BY)
+        assert not any("waited" in note for note in step.reply.notes)
+        assert step.makings <= 1
+    assert sum(summary.state == "ready" for summary in afternoon.talker.chat.summaries()) >= 2
 
 
-def test_every_past_request_is_rebuilt_byte_for_byte(talker: Talker) -> None:
+def test_every_past_request_is_rebuilt_byte_for_byte(afternoon: Afternoon) -> None:
     """Epochs remember the very text of their summary, over restarts and later summaries."""
-    for _ in range(50):
-        talker.say()
-    talker.chat.close()
-    talker.chat = Conversation(talker.path, **talker.settings)
-    requests = [talker.chat.request(number) for number in range(1, 51)]
+    with Conversation(afternoon.talker.path, **afternoon.talker.settings) as again:
+        requests = [again.request(step.reply.number) for step in afternoon.steps]
     assert all(request.intact for request in requests)
     assert len({request.epoch.summary.id for request in requests if request.epoch.summary}) >= 2
     assert all(check_request(request.body) == [] for request in requests)
 
 
-def test_within_the_budget_whatever_the_summary_weighs(talker: Talker) -> None:
+def test_within_the_budget_whatever_the_summary_weighs(afternoon: Afternoon) -> None:
     """The summary counts: no prompt passes the budget, and what was expected is what usage says."""
-    for _ in range(50):
-        reply = talker.say()
+    for step in afternoon.steps:
+        reply = step.reply
         assert reply.usage.prompt <= 3_000
         assert abs(reply.usage.prompt - reply.plan.prompt.tokens) <= 0.05 * reply.usage.prompt + 20
 
 
-def test_a_summary_goes_on_from_the_one_before(talker: Talker) -> None:
+def test_a_summary_goes_on_from_the_one_before(afternoon: Afternoon) -> None:
     """Its sources are the turns behind its parent; together the chain covers every turn up to its end, once."""
-    for _ in range(60):
-        talker.say()
-    ready = [summary for summary in talker.chat.summaries() if summary.state == "ready"]
-    turns = {turn.id: turn.seq for turn in talker.chat.history()}
+    chat = afternoon.talker.chat
+    ready = [summary for summary in chat.summaries() if summary.state == "ready"]
+    turns = {turn.id: turn.seq for turn in chat.history()}
     covered: list[int] = []
     for parent, summary in zip([None, *ready], ready, strict=False):
         assert summary.parent == (parent.id if parent else None)
@@ -90,10 +115,9 @@ def test_a_summary_goes_on_from_the_one_before(talker: Talker) -> None:
         assert 0 < summary.tokens <= 500
 
 
-def test_what_summaries_cost_is_in_the_usage(talker: Talker) -> None:
+def test_what_summaries_cost_is_in_the_usage(afternoon: Afternoon) -> None:
     """`chat.usage()` is what the simulator billed, summaries included."""
-    for _ in range(50):
-        talker.say()
+    talker = afternoon.talker
     assert sum(summary.cost or 0.0 for summary in talker.chat.summaries()) > 0
     assert talker.chat.usage().dollars == pytest.approx(talker.sim.cost)
 

@@ -98,7 +98,7 @@ def thought_elsewhere() -> dict[str, Any]:
 
 @cache
 def empty_file() -> bytes:
-    """A record of nothing: made once, for its migrations take as long as a short walk."""
+    """A record of nothing: made once: to make one takes as long as to send two messages."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         SqliteStore(path := Path(folder) / "empty.db").close()
         return path.read_bytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import multiprocessing
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 from benchmarks import virtual
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.children import CONTEXT, ended, started
 
 from sash.claude.middleware import Limiter
 from sash.limits import buckets
@@ -236,12 +236,7 @@ def test_four_clients_never_pass_the_limit_together(server: Server) -> None:
 @pytest.mark.usefixtures("book")
 def test_processes_never_hold_more_together_than_there_is(server: Server) -> None:
     """Of a hundred places a hundred are given, whoever asks when: none twice, none too many."""
-    spawn = multiprocessing.get_context("spawn")
-    results, together = spawn.Queue(), spawn.Barrier(3)
-    workers = [spawn.Process(target=take_places, args=(server.url, n, together, results)) for n in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0] * 3
+    results, together = CONTEXT.Queue(), CONTEXT.Barrier(3)
+    workers = [started(take_places, server.url, n, together, results) for n in range(3)]
+    assert ended(*workers) == [0] * 3
     assert sum(results.get() for _ in workers) == PLACES < 3 * TRIES

@@ -6,14 +6,14 @@ import json
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
+from tests.children import ended, open_file, started
 
 import sash
 from recording import Recorder, text
@@ -120,11 +120,12 @@ def test_a_new_file_holds_what_all_migrations_make_of_an_empty_one(tmp_path: Pat
 
 def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
     """Each past schema becomes the present one, with what it held."""
-    names = [migration.name for migration in migrations._migrations]
-    for last in names[:-1]:
+    names, old = [migration.name for migration in migrations._migrations], Database(memory=True)
+    for last, following in pairwise(names):
         path.unlink(missing_ok=True)
+        migrations.apply(old, stop_before=following)
         db = Database(path)
-        migrations.apply(db, stop_before=names[names.index(last) + 1])
+        old.conn.backup(db.conn)
         db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.conn.execute(
             "INSERT INTO conversations (id, namespace, name, created_at, updated_at, branch_id) "
@@ -145,6 +146,7 @@ def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
         assert record.window().pins <= {1}
         record.say("new")
         store.close()
+    old.close()
 
 
 def test_settings_of_older_imports_come_into_force(path: Path) -> None:
@@ -218,10 +220,7 @@ def test_batches_under_way_in_an_older_file_are_collected(path: Path) -> None:
 
 def test_two_processes_may_open_a_new_file_at_once(path: Path) -> None:
     """One makes the tables, the other finds them."""
-    code = f"import sash; sash.SqliteStore({str(path)!r}).close()"
-    running = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
-    errors = [process.communicate()[1] for process in running]
-    assert errors == [b"", b"", b""]
+    assert ended(*[started(open_file, path) for _ in range(3)]) == [0, 0, 0]
 
 
 def test_a_folder_that_is_not_there_or_not_ours_says_so(tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""What other processes do in the tests of several modules, and how those are started.
+
+The server that forks them has imported what they need and counted once, so that a child begins where its work begins.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import anthropic
+
+from sash import Conversation, SqliteStore
+from sash.drive import Performer
+from sash.errors import Conflict
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.children", "tests.children_ready"])
+MODEL = "claude-sonnet-5-5"
+
+
+def started(work: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """A process that does this work and ends."""
+    process = CONTEXT.Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+def ended(*processes: BaseProcess) -> list[int | None]:
+    """How each ended, once all have: 0, or the signal below 0."""
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
+
+
+def client_of(url: str) -> anthropic.Anthropic:
+    """A client of a simulator that is served there."""
+    return anthropic.Anthropic(base_url=url, api_key="x", max_retries=0)
+
+
+def open_file(path: Path) -> None:
+    """Open a record and close it."""
+    SqliteStore(path).close()
+
+
+def die_at(path: Path, url: str, at: int, streamed: bool) -> None:
+    """A send or a stream whose process is killed before its step number `at`."""
+    perform, steps = Performer.__call__, 0
+
+    def deadly(self: Performer, step: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps == at:
+            os.kill(os.getpid(), 9)
+        return perform(self, step)
+
+    chat = Conversation(path, id="a", model=MODEL, client=client_of(url))
+    Performer.__call__ = deadly  # type: ignore[method-assign]
+    if not streamed:
+        chat.send("Tell me of the harbour.")
+        return
+    with chat.stream("Tell me of the harbour.") as reply:
+        reply.until_done()
+
+
+def talk(path: Path, url: str, name: str, many: int) -> None:
+    """Say so much, again and again where somebody else was faster."""
+    with Conversation(path, id="a", model=MODEL, client=client_of(url)) as chat:
+        for number in range(many):
+            say(chat, f"{name} {number}")
+
+
+def say(chat: Conversation, words: str) -> None:
+    """Until it is recorded."""
+    while True:
+        try:
+            chat.send(words)
+            return
+        except Conflict as conflict:
+            if "answer" in conflict.facts:
+                return  # the question is recorded; only its answer stands beside

@@ -1,0 +1,7 @@
+"""Imported by the server that forks children, before the first: loads what a first send loads."""
+
+from sash import Conversation
+from sash.simulator import Simulator
+
+with Simulator().client() as client, Conversation(id="a", model="claude-sonnet-5-5", client=client) as chat:
+    chat.send("Hello.")
