@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from sash.cli import main
 from sash.simulator import Simulator
 
 Run = Callable[..., Result]
+RunPlain = Callable[..., bytes]
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +37,22 @@ def run() -> Run:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
+
+    return call
+
+
+@pytest.fixture
+def run_plain(monkeypatch: pytest.MonkeyPatch) -> RunPlain:
+    """Call `sash` with arguments where stdout takes only ASCII; what was written."""
+
+    def call(*arguments: object) -> bytes:
+        written = io.BytesIO()
+        plain = io.TextIOWrapper(written, encoding="ascii")
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", plain)
+            main([str(argument) for argument in arguments], standalone_mode=False)
+        plain.flush()
+        return written.getvalue()
 
     return call
 

@@ -223,14 +223,17 @@ def _leave(terminal: Any) -> None:
 
 
 def test_terminal_chat(terminal: Any, tmp_path: Path) -> None:
-    """Typed at a prompt, a question is answered and the next prompt comes."""
+    """A typed question is answered and the next prompt comes; there Ctrl-C says how to leave, and Ctrl-D leaves."""
     terminal.sendline("My order is 1138.")
     terminal.expect("Understood")
     terminal.expect("you> ")
     terminal.sendline("What is my order?")
     terminal.expect("From our conversation: My order is 1138.")
     terminal.expect("you> ")
-    _leave(terminal)
+    _until(terminal, terminal.sendintr, "Ctrl-D or /quit leaves")
+    terminal.expect("you> ")
+    _until(terminal, terminal.sendeof, "Kept")
+    terminal.expect(pexpect.EOF)
     assert [turn.state for turn in _turns(tmp_path / "a.db")[6:]] == ["answered"] * 4
 
 
@@ -250,11 +253,3 @@ def test_ctrl_c_during_a_reply_keeps_the_chat(terminal: Any, tmp_path: Path) -> 
     turns = _turns(tmp_path / "a.db")[6:]
     assert [turn.state for turn in turns] == ["answered", "interrupted", "answered", "answered"]
     assert turns[1].text.startswith("From our")
-
-
-def test_ctrl_c_at_the_prompt_keeps_the_chat(terminal: Any) -> None:
-    """Ctrl-C at the prompt says how to leave; Ctrl-D leaves."""
-    _until(terminal, terminal.sendintr, "Ctrl-D or /quit leaves")
-    terminal.expect("you> ")
-    _until(terminal, terminal.sendeof, "Kept")
-    terminal.expect(pexpect.EOF)

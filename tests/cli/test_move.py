@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, RunPlain
 
 from sash import Conversation
 from sash.formats import parse
@@ -258,17 +255,11 @@ def test_real_files_come_in(run: Run, data: Callable[[str], Path], tmp_path: Pat
     assert "recorded" in result.stderr
 
 
-def test_an_export_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
+def test_an_export_is_utf8_whatever_the_locale(run_plain: RunPlain, tmp_path: Path) -> None:
     """What is written to stdout is UTF-8 and whole, also where the terminal takes only ASCII."""
     with Conversation(tmp_path / "a.db", id="a") as chat:
         chat.extend([{"role": "user", "content": "Crédit Lesque, 5 €, 水"}])
-    found = subprocess.run(
-        [sys.executable, "-m", "sash.cli", "export", str(tmp_path / "a.db"), "a"],
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        check=True,
-    )
-    assert "Crédit Lesque, 5 €, 水" in found.stdout.decode()
+    assert "Crédit Lesque, 5 €, 水" in run_plain("export", tmp_path / "a.db", "a").decode()
 
 
 def _rows(*rows: dict[str, object]) -> str:

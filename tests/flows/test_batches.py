@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -46,11 +49,27 @@ def said(number: int) -> str:
 
 def record(sim: Simulator, path: Path, *ids: str, times: int = 10, **settings: Any) -> None:
     """Conversations, and an hour and a half of silence."""
+    if path.exists() or settings:
+        tell(sim, path, ids, times, **settings)
+    else:
+        path.write_bytes(told(ids, times))
+    sim.clock.advance(1.5 * HOUR)
+
+
+def tell(sim: Simulator, path: Path, ids: Iterable[str], times: int, **settings: Any) -> None:
+    """Say so many things in each of these conversations."""
     for id in ids:
         with open_chat(sim, path, id, **settings) as chat:
             for number in range(times):
                 chat.send(said(number))
-    sim.clock.advance(1.5 * HOUR)
+
+
+@cache
+def told(ids: tuple[str, ...], times: int) -> bytes:
+    """A new file of these conversations, made once."""
+    with TemporaryDirectory() as folder:
+        tell(Simulator(), path := Path(folder) / "a.db", ids, times)
+        return path.read_bytes()
 
 
 def open_chat(sim: Simulator, path: Path, id: str = "a", **settings: Any) -> Conversation:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from sash.simulator import (
 BATCHES = "/v1/messages/batches"
 ITEMS = f"{BATCHES}/items"
 DAY = 24 * 3_600.0
+TOLD = 5
 
 sending = st.sampled_from(
     [Timeout(billed=True), Timeout(), ConnectionLost(billed=True), ConnectionLost(), ServerError(), RateLimited(),
@@ -175,15 +177,32 @@ class Afternoon:
         self.client.close()
 
 
+def tell(path: Path, id: str, sim: Simulator, client: Any, numbers: Iterable[int]) -> None:
+    """Say something of each of these parcels in a conversation of the file."""
+    with Conversation(
+        path, id=id, client=client, clock=sim.clock.now, endpoint=False, counter="features"
+    ) as chat:  # fmt: skip
+        for number in numbers:
+            chat.send(f"Parcel {number} weighs {number * 3 + 7} kilograms. " + "The tide came in and went out. " * 8)
+
+
+@cache
+def two_conversations() -> bytes:
+    """A file of "a" and "b", each told `TOLD` times: made once, for that takes longer than most afternoons."""
+    sim = Simulator()
+    with tempfile.TemporaryDirectory() as folder, sim.client() as client:
+        for id in ("a", "b"):
+            tell(path := Path(folder) / "a.db", id, sim, client, range(TOLD))
+        return path.read_bytes()
+
+
 class Resting(Afternoon):
     """Two conversations whose summaries are made in batches."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.said = {"a": 0, "b": 0}
-        for id in self.said:
-            for _ in range(5):
-                self.say(id)
+        self.said = {"a": TOLD, "b": TOLD}
+        self.path.write_bytes(two_conversations())
         self.sim.clock.advance(7_200)
         self.summaries = self.open()
 
@@ -193,12 +212,8 @@ class Resting(Afternoon):
         )  # fmt: skip
 
     def say(self, id: str = "a") -> None:
-        with Conversation(
-            self.path, id=id, client=self.client, clock=self.sim.clock.now, endpoint=False, counter="features"
-        ) as chat:  # fmt: skip
-            number = self.said[id]
-            chat.send(f"Parcel {number} weighs {number * 3 + 7} kilograms. " + "The tide came in and went out. " * 8)
-            self.said[id] += 1
+        tell(self.path, id, self.sim, self.client, range(self.said[id], self.said[id] + 1))
+        self.said[id] += 1
 
     def restart(self) -> None:
         self.summaries.close()

@@ -37,6 +37,7 @@ import sys, anthropic, sash
 path, url = sys.argv[1:]
 client = anthropic.Anthropic(base_url=url, api_key="x", max_retries=0)
 with sash.Conversation(path, id="a", model="claude-sonnet-5-5", client=client) as chat:
+    print("ready", flush=True)
     print(chat.send("Book the boat.", token="order-1").text)
 """
 CRASHED = """
@@ -272,14 +273,15 @@ def test_async_sends_share_a_submission(path: Path, sim: Simulator) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_share_a_submission(path: Path, sim: Simulator) -> None:
-    """Whoever is second prints the first one's reply."""
-    with sim.serve() as url:
+def test_two_processes_share_a_submission(path: Path, talk: Talk, sim: Simulator) -> None:
+    """Whoever is second has the first one's reply."""
+    with sim.serve() as url, talk(clock=time.time) as chat:
         command = [sys.executable, "-c", CHILD, str(path), url]
-        running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
-        said = [process.communicate() for process in running]
-    assert said[0] == said[1]
-    assert said[0][1] == b""
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert other.stdout is not None and other.stdout.readline() == "ready\n"
+        reply = chat.send("Book the boat.", token="order-1")
+        printed, error = other.communicate()
+    assert (printed, error) == (f"{reply.text}\n", "")
     assert len(sim.messages) == 1
 
 
