@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sash.errors import InvalidOption
+from sash.model.fitting import check_fit
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.memory import MemoryStore
 from sash.stores.memos import SqliteMemos
@@ -26,7 +27,10 @@ __all__ = [
 
 def check_store(store: Any) -> None:
     """Raise InvalidOption for what is no path, no store and not None."""
-    if store is None or (isinstance(store, str | Path) and str(store)):
+    if store is None:
+        return
+    if isinstance(store, str | Path) and str(store):
+        check_fit("store", str(store), str)
         return
     if isinstance(store, type) or not hasattr(store, "open_conversation"):
         raise InvalidOption(
