@@ -104,7 +104,8 @@ class Deciding:
 
 CARD = sash.card("claude-haiku-4-5")
 WRONG: list[tuple[str, Any]] = [
-    ("store", 5), ("store", ""), ("store", sash.SqliteStore), ("store", ["a.db"]), ("store", "\ud800"), ("id", 3), ("id", ""),
+    ("store", 5), ("store", ""), ("store", sash.SqliteStore), ("store", ["a.db"]), ("store", "\ud800"),
+    ("id", 3), ("id", ""),
     ("model", 5), ("model", ""), ("model", ["claude-sonnet-5-5"]), ("system", 5), ("system", {"type": "text"}),
     ("system", b"You."), ("system", False), ("tools", "look"), ("tools", {"name": "look"}), ("tools", print),
     ("tools", 5),
