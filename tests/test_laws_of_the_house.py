@@ -7,6 +7,7 @@ import builtins
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -61,6 +62,7 @@ DOOR = {
 }  # fmt: skip
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """Every module of the house by its dotted name, parsed."""
     found = {}
@@ -69,9 +71,6 @@ def modules() -> dict[str, ast.Module]:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         found[name] = ast.parse(path.read_text(encoding="utf-8"), str(path))
     return found
-
-
-MODULES = modules()
 
 
 def imported(node: ast.AST) -> list[str]:
@@ -96,7 +95,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
 
 def module_of(name: str) -> str:
     """The module of the house that a dotted name lies in."""
-    while name not in MODULES:
+    while name not in modules():
         name = name.rpartition(".")[0]
     return name
 
@@ -111,9 +110,15 @@ def level(module: str) -> int:
     return LEVEL.get(room(module) or "cli", len(STAIRS))
 
 
+@cache
+def imports_of(module: str) -> list[str]:
+    """What a module imports, but for type checkers alone."""
+    return [name for _, name in imports(modules()[module])]
+
+
 def needed(module: str) -> set[str]:
     """The other modules of the house that a module names: at its head, in its loaders, for type checkers alone."""
-    nodes = ast.walk(MODULES[module])
+    nodes = ast.walk(modules()[module])
     names = [name for node in nodes for name in imported(node) if name.split(".")[0] == "sash"]
     return {module_of(name) for name in names} - {module}
 
@@ -127,8 +132,8 @@ def test_imports_point_down_the_stairs() -> None:
     """A room leans on rooms of its own stair and below, never on one above."""
     upwards = [
         (module, name)
-        for module, tree in MODULES.items()
-        for _, name in imports(tree)
+        for module in modules()
+        for name in imports_of(module)
         if name.startswith("sash.") and level(module) < level(module_of(name))
     ]
     assert upwards == []
@@ -136,13 +141,13 @@ def test_imports_point_down_the_stairs() -> None:
 
 def test_every_room_has_its_stair() -> None:
     """A new room is given its place."""
-    assert {room(module) for module in MODULES} - {None, "__main__"} <= set(LEVEL)
+    assert {room(module) for module in modules()} - {None, "__main__"} <= set(LEVEL)
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
     """The modules can be put in an order in which each names only earlier ones, late and type-checking imports too."""
-    order = list(TopologicalSorter({module: needed(module) for module in MODULES}).static_order())
-    assert len(order) == len(MODULES)
+    order = list(TopologicalSorter({module: needed(module) for module in modules()}).static_order())
+    assert len(order) == len(modules())
 
 
 def sized(tree: ast.AST, within: str) -> Iterator[tuple[str, int]]:
@@ -157,7 +162,7 @@ def sized(tree: ast.AST, within: str) -> Iterator[tuple[str, int]]:
 
 def test_functions_are_short() -> None:
     """No function has more than forty lines, but for those that are listed; and who became short leaves the list."""
-    found = [one for module, tree in MODULES.items() for one in sized(tree, module)]
+    found = [one for module, tree in modules().items() for one in sized(tree, module)]
     assert {name for name, lines in found if lines > LONGEST} == LONGER
 
 
@@ -165,7 +170,7 @@ def test_functions_import_nothing_but_loaders() -> None:
     """An import inside a function stands in one named `_load_...`."""
     late = [
         (module, function.name)
-        for module, tree in MODULES.items()
+        for module, tree in modules().items()
         for function in functions(tree)
         if any(imported(node) for node in ast.walk(function)) and not function.name.startswith("_load_")
     ]
@@ -174,20 +179,20 @@ def test_functions_import_nothing_but_loaders() -> None:
 
 def test_only_claude_and_the_simulators_client_import_the_sdk() -> None:
     """anthropic is known in two places."""
-    users = {m for m, tree in MODULES.items() if any(n.split(".")[0] == "anthropic" for _, n in imports(tree))}
+    users = {m for m in modules() if any(n.split(".")[0] == "anthropic" for n in imports_of(m))}
     assert users <= {"sash.claude.loading", "sash.simulator.client"}
 
 
 @pytest.mark.parametrize("pure", PURE)
 def test_decisions_and_flows_do_no_io(pure: str) -> None:
     """model, planning, counting, summaries, limits and flows know no clock, chance, threads, SQL or network."""
-    used = {name.split(".")[0] for m, tree in MODULES.items() if room(m) == pure for _, name in imports(tree)}
+    used = {name.split(".")[0] for m in modules() if room(m) == pure for name in imports_of(m)}
     assert used & set(IMPURE) == set()
 
 
 def test_the_simulator_shares_no_code_with_those_it_judges() -> None:
     """The simulator leans on model and errors alone."""
-    names = [n for m, tree in MODULES.items() if room(m) == "simulator" for _, n in imports(tree)]
+    names = [n for m in modules() if room(m) == "simulator" for n in imports_of(m)]
     assert {room(module_of(name)) for name in names if name.startswith("sash.")} <= {"simulator", "model", "errors"}
 
 
