@@ -61,6 +61,7 @@ RETURNED: list[tuple[str, Any, Any]] = [
     ("models", [Order(number=1, due=date(2026, 1, 2))], '[{"number":1,"due":"2026-01-02"}]'),
     ("decimal", {"total": Decimal("9.90"), 7: {1}}, '{"total":"9.90","7":[1]}'),
     ("surrogate", "half \ud83d", "half \\ud83d"),
+    ("white space", [{"type": "text", "text": " "}, {"type": "text", "text": "a"}], [{"type": "text", "text": "a"}]),
     ("surrogate in a key", {"half \ud83d": [{"\udc00": b"\xff"}]}, '{"half \\\\ud83d":[{"\\\\udc00":"_w=="}]}'),
     ("too large", {"type": "image", "data": LARGE, "mimeType": "image/png"}, "12000012 base64 bytes; at most"),
     ("too many pixels", {"type": "image", "data": HUGE, "mimeType": "image/png"}, "9000x9000 pixels"),

@@ -147,6 +147,7 @@ cases = given(
     ],
     streamed=False,
 )
+@example(model="claude-sonnet-5-5", returned=[{"type": "text", "text": " "}], came=[], streamed=False)
 @example(
     model="claude-sonnet-5-5",
     returned=[None],

@@ -65,13 +65,14 @@ def test_thinking_without_a_signature_is_recorded_as_it_came() -> None:
 
 
 def test_results_of_servers_stay_with_their_calls() -> None:
-    """A result follows its call to the new id; one that nobody called for is left out, and a note says so."""
+    """A result follows its call to the new id; one for nobody's or a function's call is left out, and noted."""
     came = [
         call("s:1", kind="server_tool_use"),
         {"type": "web_search_tool_result", "tool_use_id": "s:1", "content": []},
         {"type": "web_search_tool_result", "tool_use_id": "before", "content": []},
         {"type": "web_search_tool_result", "tool_use_id": "nobody", "content": []},
+        {"type": "web_search_tool_result", "tool_use_id": "mine", "content": []},
     ]
-    blocks, notes = mended(came, ("before",))
+    blocks, notes = mended(came, ("before", "mine"), ("before",))
     assert [block.get("tool_use_id", block.get("id")) for block in blocks] == ["s_1", "s_1", "before"]
-    assert len(notes) == 2
+    assert len(notes) == 3

@@ -120,7 +120,7 @@ def _read(item: Any) -> list[Block] | None:
 
 def _as_text(item: Any) -> list[Block]:
     text = whole(item) if isinstance(item, str) else dumps(as_json(item))
-    return [text_block(text)] if text else []
+    return [text_block(text)] if text.strip() else []
 
 
 # ---- one kind of content each: its blocks, [] for nothing to say, None where it is no such content ------------------
@@ -130,7 +130,7 @@ def _text(fields: Fields) -> list[Block] | None:
     text = fields.get("text")
     if not isinstance(text, str) or not set(fields) <= TEXT_FIELDS:
         return None
-    return [text_block(whole(text))] if text else []
+    return [text_block(whole(text))] if text.strip() else []
 
 
 def _image(fields: Fields) -> list[Block] | None:
