@@ -211,7 +211,7 @@ class Conversation(ConversationBase):
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
         drafts = self._drafts(content)
         return self._alone(
-            lambda: self._again_flow(lambda chat, s: branch.edit(chat, turn_id(turn), drafts, s), options)
+            lambda: self._again_flow(lambda chat, *how: branch.edit(chat, turn_id(turn), drafts, *how), options)
         )
 
     def check(self, *, repair: bool = False) -> list[Problem]:
@@ -481,7 +481,7 @@ class AsyncConversation(ConversationBase):
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
         return await self._alone(
             lambda: self._again_flow(
-                lambda chat, s: branch.edit(chat, turn_id(turn), self._drafts(content), s), options
+                lambda chat, *how: branch.edit(chat, turn_id(turn), self._drafts(content), *how), options
             )
         )
 

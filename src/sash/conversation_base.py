@@ -48,20 +48,21 @@ from sash.counting.estimator import Estimator
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption
 from sash.files import with_files
 from sash.flows import steps
-from sash.flows.ask import send
 from sash.flows.branch import PastRequest, past_request
 from sash.flows.check import check
 from sash.flows.count import count
+from sash.flows.deliver import deliver
 from sash.flows.extend import extend
 from sash.flows.once import Submission, once
 from sash.flows.prepare import Prepared, prepare
 from sash.flows.recall import embed, recall, search_history
 from sash.flows.route import chosen
 from sash.flows.run import Tools, recorded_result, run, submit
+from sash.flows.send import Call
 from sash.flows.steps import Flow
 from sash.flows.summarise import resummarise, summarise, summariser
 from sash.flows.summary_jobs import Made
-from sash.flows.talk import Chat, Sizes, noticed
+from sash.flows.talk import Chat, Sizes
 from sash.model.blocks import as_blocks, dumps, plain, without_white_space
 from sash.model.cards import ModelCard, Ttl, supposition
 from sash.model.cards import card as card_of
@@ -388,28 +389,25 @@ class ConversationBase:
         check_flag("fresh", anew)
         if token is not None:
             check_text("token", token)
-        timeout, settings, keep_lasting = self._call(
-            {k: v for k, v in arguments.items() if k not in ("token", "fresh")}
+        call, settings, keep_lasting = self._call(
+            {k: v for k, v in arguments.items() if k not in ("token", "fresh")}, stream=stream
         )
         drafts, chat = self._drafts(content), replace(self._chat(settings.card), anew=anew)
-
-        def make(chat: Chat, drafts: Sequence[Draft]) -> Flow[Reply]:
-            return send(chat, drafts, settings, stream=stream, timeout=timeout)
-
         if token is None and not self._duplicates:
-            return self._lasting(make(chat, drafts), keep_lasting, arguments)
-        given = Submission(
-            token=token, drafts=drafts, within=self._duplicates, arrived=arrived, wait=self._wait, stream=stream
-        )
-        return self._lasting(once(chat, given, make), keep_lasting, arguments)
+            flow = deliver(chat, drafts, settings, call)
+        else:
+            given = Submission(token=token, drafts=drafts, within=self._duplicates, arrived=arrived, wait=self._wait)
+            flow = once(chat, given, settings, call)
+        return self._lasting(flow, call, keep_lasting, arguments)
 
-    def _lasting(self, flow: Flow[Reply], keep: Callable[[], None], arguments: Mapping[str, Any]) -> Flow[Reply]:
+    def _lasting(
+        self, flow: Flow[Reply], call: Call, keep: Callable[[], None], arguments: Mapping[str, Any]
+    ) -> Flow[Reply]:
         """The reply, parsed where that was asked for, and what the call makes last, lasting."""
-        begun: list[steps.BeginRequest] = []
         try:
-            reply = yield from noticed(flow, begun.append)
+            reply = yield from flow
         except BaseException:  # Ctrl-C too: the record knows the new system and tools from the first request on
-            if begun:
+            if call.begun:
                 keep()
             raise
         keep()
@@ -451,10 +449,9 @@ class ConversationBase:
         return replace(self._chat(settings.card), forms=Forms(), sizes={}, calibrations={}, priority="background")
 
     def _submit_flow(self, results: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
-        timeout, settings, keep_lasting = self._call(arguments)
-        return self._lasting(
-            submit(self._chat(settings.card), results, settings, timeout=timeout), keep_lasting, arguments
-        )
+        call, settings, keep_lasting = self._call(arguments)
+        flow = submit(self._chat(settings.card), results, settings, call)
+        return self._lasting(flow, call, keep_lasting, arguments)
 
     def _run_flow(
         self,
@@ -468,28 +465,28 @@ class ConversationBase:
         check_whole("max_steps", max_steps, of="requests")
         check_listener(on_event)
         given = self._tools if tools is None else as_tools(tools)
-        timeout, settings, keep_lasting = self._call({**arguments, "tools": given or None})
+        call, settings, keep_lasting = self._call({**arguments, "tools": given or None}, stream=on_event is not None)
         found = functions(given, waiting=self._awaits)
         if not found:
             raise InvalidOption("run() calls functions: give some as tools=[...]", option="tools", value=tools)
         by_hand = frozenset(str(tool.get("name")) for tool in settings.preamble.tool_list) - set(found)
-        limits = Tools(
-            functions=found, by_hand=by_hand, max_steps=max_steps, stream=on_event is not None, timeout=timeout
-        )
+        limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps)
         drafts = () if content is None else self._drafts(content)
 
         def keep() -> None:
             keep_lasting()
             self._tools = given
 
-        return self._lasting(run(self._chat(settings.card), drafts, settings, limits), keep, arguments)
+        flow = run(self._chat(settings.card), drafts, settings, call, limits)
+        return self._lasting(flow, call, keep, arguments)
 
-    def _call(self, arguments: Mapping[str, Any]) -> tuple[float | None, Settings, Callable[[], None]]:
-        """The timeout and the settings of one call, and what makes the lasting ones last."""
+    def _call(self, arguments: Mapping[str, Any], *, stream: bool = False) -> tuple[Call, Settings, Callable[[], None]]:
+        """How one call is sent, under which settings, and what makes the lasting ones last."""
         timeout = arguments.get("timeout", self._options.get("timeout"))
         if timeout is not None:
             check_values({"timeout": timeout})
-        return timeout, *self._settings(**{k: v for k, v in arguments.items() if k != "timeout"})
+        found = self._settings(**{k: v for k, v in arguments.items() if k != "timeout"})
+        return Call(stream=stream, timeout=timeout), *found
 
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
         settings, _ = self._settings(**arguments)
@@ -510,9 +507,11 @@ class ConversationBase:
         drafts = () if content is None else self._drafts(content)
         return count(self._chat(settings.card), drafts, settings, exact=exact)
 
-    def _again_flow(self, make: Callable[[Chat, Settings], Flow[Reply]], arguments: Mapping[str, Any]) -> Flow[Reply]:
-        settings, keep_lasting = self._settings(**arguments)
-        return self._lasting(make(self._chat(settings.card), settings), keep_lasting, arguments)
+    def _again_flow(
+        self, make: Callable[[Chat, Settings, Call], Flow[Reply]], arguments: Mapping[str, Any]
+    ) -> Flow[Reply]:
+        call, settings, keep_lasting = self._call(arguments)
+        return self._lasting(make(self._chat(settings.card), settings, call), call, keep_lasting, arguments)
 
     def _recall_flow(self, query: str, settings: Mapping[str, Any]) -> Flow[list[Found]]:
         if not isinstance(query, str):

@@ -149,8 +149,10 @@ def test_extra_headers_and_timeouts_reach_the_call(wire: Wire, http: httpx2.Clie
     """Options of the call are the call's."""
     with Conversation(client=anthropic.Anthropic(api_key="k", http_client=http)) as chat:
         chat.send("One.", extra_headers={"x-trace": "7"}, timeout=3.5)
+        chat.regenerate(timeout=4.5)
+        chat.edit(chat.history()[0], "Two.", timeout=5.5)
     assert wire.seen[0].headers["x-trace"] == "7"
-    assert wire.seen[0].extensions["timeout"]["read"] == 3.5
+    assert [seen.extensions["timeout"]["read"] for seen in wire.seen] == [3.5, 4.5, 5.5]
 
 
 def test_what_is_no_client_is_refused(path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation, MemoryStore
+from sash.claude.keys import Key
 from sash.errors import (
     AccessDenied,
     BudgetExceeded,
@@ -24,6 +25,7 @@ from sash.errors import (
 from sash.flows.steps import ReadHead
 from sash.limits import Ceiling
 from sash.planning.routing import Asked, Fallback, Option, Router, Rule
+from sash.planning.situation import Decision, Situation
 from sash.simulator import (
     BillingError,
     ConnectionLost,
@@ -458,6 +460,35 @@ def test_where_all_refuse_the_last_refusal_is_the_reply(talk: Talk, sim: Simulat
     assert (reply.refused, len(reply.steps), asked_models(sim)) == (True, 2, [HOME, OTHER])
     assert talk(model=HOME, id="b").send("Where is crate 9?").refused
     assert len(sim.messages) == 3
+
+
+def test_a_refusal_stands_where_the_next_model_is_too_dear(talk: Talk, sim: Simulator) -> None:
+    """The reply is the refusal, with the price in the way."""
+    chat = talk(model=OTHER, fallback=Fallback(models=(HOME,), most=0.0), system=LONG)
+    chat.send("Where is crate 9?")
+    sim.fail_next(Refusal())
+    reply = chat.send("And crate 10?")
+    assert (reply.refused, asked_models(sim)) == (True, [OTHER, OTHER])
+    assert "more, over $" in reply.notes[1]
+
+
+def test_a_question_that_a_limited_key_left_pending_is_said_once(talk: Talk, sim: Simulator) -> None:
+    """Where it cannot go with the next key, the next model is sent what is pending, and not the same again."""
+
+    class Narrow:
+        def decide(self, situation: Situation) -> Decision:
+            if situation.card.id == OTHER and OTHER in asked_models(sim):
+                raise BudgetExceeded("it does not fit any more", budget=0, needed=1, missing=1, largest="all")
+            return Decision(start=situation.start or 0, rule="stay", reason="")
+
+    keys = [Key("one", "k1"), Key("two", "k2")]
+    chat = talk(model=HOME, fallback=[OTHER, THIRD], keys=keys, strategy=Narrow())
+    sim.fail_next(Refusal())
+    sim.fail_next(RateLimited())
+    chat.send("Where is crate 9?")
+    assert asked_models(sim) == [HOME, OTHER, THIRD]
+    said = [turn.state for turn in chat.history() if turn.role == "user"]
+    assert said == ["withdrawn", "answered"]
 
 
 def test_a_refused_step_of_a_run_goes_to_the_fallback(talk: Talk, sim: Simulator) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 import sash
 from sash import ClearedTools, Conversation, Everything, ServerCompaction, Summarised, card
-from sash.flows.ask import _Shorter
 from sash.flows.attach import _Settled
 from sash.flows.doubt import Stay
+from sash.flows.mends import Shorter
 from sash.planning.situation import Decision, Situation
 from sash.planning.strategies.base import Around, Base, Guise
 from sash.planning.traits import Traits, traits
@@ -29,7 +29,7 @@ SAYING: dict[str, Any] = {
 }
 GUISES: dict[str, Any] = {
     "stay": Stay,
-    "shorter": _Shorter,
+    "shorter": Shorter,
     "settled": lambda inner: _Settled(inner, Decision(start=0, rule="first", reason="")),
 }
 
@@ -75,12 +75,12 @@ def test_a_guise_bears_the_name_of_what_it_is_around(name: str) -> None:
 
 def test_every_strategy_of_sash_stands_on_the_base() -> None:
     """Whatever decides in the house inherits the defaults; whatever has an inner one, the wrapper of the house."""
-    kinds: list[type] = [*map(type, SAYING.values()), Stay, _Shorter, _Settled]
+    kinds: list[type] = [*map(type, SAYING.values()), Stay, Shorter, _Settled]
     assert all(issubclass(kind, Base) for kind in kinds)
     assert {kind for kind in kinds if issubclass(kind, Around)} == {
         kind for kind in kinds if "inner" in {one.name for one in fields(kind)}
     }
-    assert all(issubclass(kind, Guise) for kind in (Stay, _Shorter, _Settled))
+    assert all(issubclass(kind, Guise) for kind in (Stay, Shorter, _Settled))
     assert {trait.name for trait in fields(Traits)} == {name for name in vars(Base) if not name.startswith("_")}
     deciding = {
         node.name

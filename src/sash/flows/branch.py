@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sash.errors import CallerError, InvalidOption, NothingToRetry
-from sash.flows.ask import send
+from sash.flows.deliver import deliver
 from sash.flows.prepare import body_hash
+from sash.flows.send import Call
 from sash.flows.steps import Flow, NewBranch, ReadHead, ReadRequest, ReadTurn, ReadTurns, SetBranch
 from sash.flows.talk import Chat
 from sash.model.epochs import Epoch, Request
@@ -64,7 +65,7 @@ def fork(chat: Chat, at: int | None, as_id: str) -> Flow[Head]:
     return (yield from NewBranch(conversation=chat.conversation, seq=seq, reason="fork", as_id=as_id))
 
 
-def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings) -> Flow[Reply]:
+def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     """Say `drafts` in the place of a user turn; what followed it stays on the branch it is on."""
     turn = yield from ReadTurn(conversation=chat.conversation, turn=turn_id)
     if not turn.plain:
@@ -73,10 +74,10 @@ def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings) 
             option="turn",
             value=turn_id,
         )
-    return (yield from _instead(chat, turn, drafts, settings, "edit"))
+    return (yield from _instead(chat, turn, drafts, settings, call, "edit"))
 
 
-def regenerate(chat: Chat, settings: Settings) -> Flow[Reply]:
+def regenerate(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
     """Ask the newest question again on a branch of its own."""
     question = yield from _newest(chat, _is_question)
     if question is None:
@@ -86,15 +87,15 @@ def regenerate(chat: Chat, settings: Settings) -> Flow[Reply]:
     drafts = [
         Draft(role=turn.role, content=turn.form, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
     ]
-    return (yield from _instead(replace(chat, anew=True), question, drafts, settings, "regenerate"))
+    return (yield from _instead(replace(chat, anew=True), question, drafts, settings, call, "regenerate"))
 
 
-def retry(chat: Chat, settings: Settings) -> Flow[Reply]:
+def retry(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
     """Send what is pending again, with what the user said behind it; after a reply cut short, ask on another branch."""
     newest = yield from _newest(chat, lambda turn: turn.role != "system")
     if newest is not None and newest.state == "interrupted":
-        return (yield from regenerate(chat, settings))
-    return (yield from send(chat, (), settings))
+        return (yield from regenerate(chat, settings, call))
+    return (yield from deliver(chat, (), settings, call))
 
 
 def _is_question(turn: Turn) -> bool:
@@ -114,12 +115,14 @@ def _newest(chat: Chat, wanted: Callable[[Turn], bool]) -> Flow[Turn | None]:
     return None
 
 
-def _instead(chat: Chat, turn: Turn, drafts: Sequence[Draft], settings: Settings, reason: Any) -> Flow[Reply]:
+def _instead(
+    chat: Chat, turn: Turn, drafts: Sequence[Draft], settings: Settings, call: Call, reason: Any
+) -> Flow[Reply]:
     """Branch off before `turn` and send; back to where we were if that cannot even be planned."""
     head = yield from ReadHead(conversation=chat.conversation)
     yield from NewBranch(conversation=chat.conversation, seq=turn.seq - 1, reason=reason)
     try:
-        return (yield from send(chat, drafts, settings))
+        return (yield from deliver(chat, drafts, settings, call))
     except CallerError:
         yield from SetBranch(conversation=chat.conversation, branch=head.branch)
         raise

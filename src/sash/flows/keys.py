@@ -6,47 +6,47 @@ stands in the reply's notes. Knows keys by their names alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sash.errors import AccessDenied, CallerError, LimitReached, RemoteError, Unavailable
+from sash.flows.attempt import Attempt, Keys, Outcome
 from sash.flows.prepare import prepare
 from sash.flows.steps import Flow, KeyHealth, Now, ReadHead, ReadKeyHealth
 from sash.flows.talk import Chat
 from sash.model.keys import Held, Places
-from sash.model.replies import Reply
 from sash.model.turns import Draft
 from sash.planning.inputs import Settings
 
-Make = Callable[[Chat, Sequence[Draft], Settings], Flow[Reply]]
 REFUSED = (401, 402, 403)
 REFUSED_RESTS = 10.0
 """How many times longer a key rests that was refused: somebody has to mend it."""
 
 
-def keyed(chat: Chat, drafts: Sequence[Draft], settings: Settings, make: Make) -> Flow[Reply]:
-    """The reply of `make` with the first key that is taken. Raises what the last one met."""
-    places = chat.places
+def with_first_key(attempt: Attempt) -> Flow[Attempt]:
+    """The attempt with the key that is tried first."""
+    places = attempt.chat.places
     if places is None:
-        return (yield from make(chat, drafts, settings))
-    ahead = list((yield from _order(chat, places, drafts)))
-    notes: list[str] = []
-    while True:
-        name = ahead.pop(0)
-        here = held(places, settings, name)
-        try:
-            reply = yield from make(chat, drafts, here)
-        except RemoteError as failed:
-            reason = _of_the_key(failed)
-            if not reason or not ahead:
-                raise
-            notes.append(f"key {name!r} was {reason}")
-            drafts = ()  # recorded by now: pending
-            ahead = yield from _worth_a_move(chat, places, settings, name, ahead, limited=reason == "limited")
-            if not ahead:
-                raise
-        else:
-            return replace(reply, notes=(*notes, *([f"sent with key {name!r}"] if notes else ()), *reply.notes))
+        return attempt
+    name, *ahead = yield from _order(attempt.chat, places, attempt.drafts)
+    return _with(attempt, places, Keys(name=name, ahead=tuple(ahead)))
+
+
+def with_another_key(attempt: Attempt, outcome: Outcome) -> Flow[Attempt | None]:
+    """The attempt with the next key, where the one before was refused or limited; None where that is no way on."""
+    places, keys = attempt.chat.places, attempt.keys
+    reason = _of_the_key(outcome) if isinstance(outcome, RemoteError) else ""
+    if places is None or keys is None or not reason or not keys.ahead:
+        return None
+    ahead = yield from _worth_a_move(attempt, places, keys, limited=reason == "limited")
+    if not ahead:
+        return None
+    moved = Keys(name=ahead[0], ahead=ahead[1:], said=(*keys.said, f"key {keys.name!r} was {reason}"))
+    return _with(replace(attempt, drafts=(), form=None, pieces=()), places, moved)  # recorded by now: pending
+
+
+def _with(attempt: Attempt, places: Places, keys: Keys) -> Attempt:
+    return replace(attempt, settings=held(places, attempt.settings, keys.name), keys=keys)
 
 
 def held(places: Places, settings: Settings, name: str) -> Settings:
@@ -77,19 +77,17 @@ def _of_the_key(failed: RemoteError) -> str:
     return "limited" if isinstance(failed, Unavailable) and limited else ""
 
 
-def _worth_a_move(
-    chat: Chat, places: Places, settings: Settings, name: str, ahead: Sequence[str], *, limited: bool
-) -> Flow[list[str]]:
+def _worth_a_move(attempt: Attempt, places: Places, keys: Keys, *, limited: bool) -> Flow[tuple[str, ...]]:
     """The keys that are left to try: without those to which moving from a limited one would cost too much."""
     if not limited or places.most is None:
-        return list(ahead)
-    here = yield from _price(chat, held(places, settings, name))
+        return keys.ahead
+    here = yield from _price(attempt.chat, attempt.settings)
     kept = []
-    for other in ahead:
-        there = yield from _price(chat, held(places, settings, other))
+    for other in keys.ahead:
+        there = yield from _price(attempt.chat, held(places, attempt.settings, other))
         if here is None or there is None or there - here <= places.most:
             kept.append(other)
-    return kept
+    return tuple(kept)
 
 
 def _price(chat: Chat, settings: Settings) -> Flow[float | None]:

@@ -8,17 +8,20 @@ that failed is taken up again where it stands: a pending turn is sent, never dou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sash.errors import ConversationBusy, InvalidOption, NotFound, StoreError
+from sash.flows.deliver import deliver
+from sash.flows.send import Call
 from sash.flows.steps import Claim, Claimed, Emit, Flow, Now, Pause, ReadRequest, ReadTurn, SettleClaim
 from sash.flows.talk import Chat
 from sash.model.answers import MENDED, StreamEvent, TextEvent
 from sash.model.replies import Reply, after, each, joined
 from sash.model.turns import Draft
 from sash.model.usage import Usage
+from sash.planning.inputs import Settings
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two looks at a submission that somebody else is answering: doubled each time."""
@@ -39,7 +42,6 @@ class Submission:
     """when it was submitted, in unix seconds"""
     wait: bool = True
     """whether to wait for a first one that is still running; else ConversationBusy"""
-    stream: bool = False
 
     def __post_init__(self) -> None:
         token = self.token
@@ -57,17 +59,17 @@ class Submission:
         return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
-def once(chat: Chat, given: Submission, make: Callable[[Chat, Sequence[Draft]], Flow[Reply]]) -> Flow[Reply]:
-    """The reply to a submission: of `make`, which sends it, or of the first one like it.
+def once(chat: Chat, given: Submission, settings: Settings, call: Call) -> Flow[Reply]:
+    """The reply to a submission: to this one, or to the first one like it.
 
-    Raises what `make` raises, and InvalidOption for a token that was used for other content.
+    Raises what `deliver` raises, and InvalidOption for a token that was used for other content.
     """
     claimed = yield from _claimed(chat, given)
     if claimed.state == "answered":
-        return (yield from _repeated(chat, given, claimed.numbers))
-    flow = make(replace(chat, submission=claimed.submission), () if claimed.state == "pending" else given.drafts)
+        return (yield from _repeated(chat, given, claimed.numbers, stream=call.stream))
+    chat = replace(chat, submission=claimed.submission)
     try:
-        reply = yield from flow
+        reply = yield from deliver(chat, () if claimed.state == "pending" else given.drafts, settings, call)
     except GeneratorExit:
         raise  # nobody drives this flow any more; the next claim finds out what became of it
     except BaseException:
@@ -107,14 +109,14 @@ def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _repeated(chat: Chat, given: Submission, numbers: Sequence[int]) -> Flow[Reply]:
+def _repeated(chat: Chat, given: Submission, numbers: Sequence[int], *, stream: bool) -> Flow[Reply]:
     """The first one's reply, from the record; streamed, its text comes as one event."""
     reply: Reply | None = None
     for number in numbers:
         piece = yield from _recorded(chat, number)
         reply = piece if reply is None else (joined if reply.stop_reason == "pause_turn" else after)(reply, piece)
     assert reply is not None  # an answered submission has requests
-    if given.stream and reply.text:
+    if stream and reply.text:
         yield from Emit(event=StreamEvent(TextEvent(text=reply.text, snapshot=reply.text), reply.text))
     which = f"token {given.token!r}" if given.token is not None else "the same text a moment ago"
     note = f"submitted before ({which}): this is the reply given then, and nothing was sent"

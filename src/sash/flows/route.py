@@ -8,12 +8,15 @@ meanwhile. What was done, and what it costs, stands in the reply's notes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
 
 from sash.errors import BudgetExceeded, InvalidContent, RemoteError, ReplyInterrupted, SashError, Unavailable
-from sash.flows.keys import held
+from sash.flows.attempt import Attempt, Models, Outcome, Road
+from sash.flows.keys import held, with_first_key
 from sash.flows.prepare import prepare
+from sash.flows.send import Call
 from sash.flows.steps import Flow, Now, ReadHead, ReadHealth, ReadSpent
 from sash.flows.talk import Chat
 from sash.limits.ceilings import accounts
@@ -27,48 +30,58 @@ from sash.model.window import Head
 from sash.planning.inputs import Settings
 from sash.planning.routing import Asked, Option, Ways, dearer, settings_on, tried
 
-Make = Callable[[Chat, Sequence[Draft], Settings], Flow[Reply]]
+PASSING = (BudgetExceeded, InvalidContent, Unavailable, ReplyInterrupted)
+"""What another model may do better."""
 HOPELESS = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 """Error codes of caps on all that an account spends: another model costs money too."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Road:
-    """One model to try."""
-
-    option: Option
-    settings: Settings
-    notes: tuple[str, ...] = ()
-
-
-def routed(chat: Chat, drafts: Sequence[Draft], settings: Settings, make: Make, *, stream: bool = False) -> Flow[Reply]:
-    """The reply of `make`, which asks the one model of the settings it is given, on the first road that leads there.
-
-    Raises what the last one met; CallerErrors of the first one, where no road is open to anybody.
-    """
+def first_attempt(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Attempt]:
+    """The attempt that is made first: of the model in force, or the one that a router chooses."""
+    start = Attempt(chat=chat, settings=settings, drafts=tuple(drafts), call=call)
     if chat.ways is None or chat.counter_of is None:
-        return (yield from make(chat, drafts, settings))
-    roads, present, asked = yield from _roads(chat, chat.ways, drafts, settings, stream=stream)
-    return (yield from _tried(chat, drafts, settings, make, roads, present, asked))
+        return (yield from with_first_key(start))
+    models = yield from _models(chat, chat.ways, drafts, settings, stream=call.stream)
+    return (yield from _asking(start, models, 0))
+
+
+def by_another_model(attempt: Attempt, outcome: Outcome) -> Flow[Attempt | Outcome]:
+    """The attempt of the next model, where this one failed or declined; else what came of the call."""
+    models = attempt.models
+    road = models.road if models is not None else None
+    if isinstance(outcome, Reply):
+        return (yield from _answered(attempt, attempt.whole(outcome)))
+    if models is None or road is None or not isinstance(outcome, PASSING):
+        return outcome
+    asked_for = road.model == models.settings.model and not models.failures
+    if not _worth_another(outcome, asked_for=asked_for):
+        return _ended(models, outcome)
+    drafts = () if isinstance(outcome, RemoteError) else attempt.drafts  # sent: recorded by now, and pending
+    said = (*models.said, _why_not(road.model, outcome))
+    models = replace(models, failures=(*models.failures, outcome), said=said)
+    if models.asked is None:  # the road was the only one looked at
+        models = yield from _looked(models, road, drafts)
+    return (yield from _onward(replace(attempt, drafts=drafts), models))
 
 
 def chosen(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Chat, Settings]]:
     """Who would be asked first, and with which settings. Nothing is sent or written."""
     if chat.ways is None or chat.counter_of is None:
         return chat, settings
-    roads, _, _ = yield from _roads(chat, chat.ways, drafts, settings, stream=False)
-    return _for(chat, roads[0].settings), roads[0].settings
+    models = yield from _models(chat, chat.ways, drafts, settings, stream=False)
+    first = models.ahead[0].settings
+    return _for(chat, first), first
 
 
-def _roads(
-    chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, *, stream: bool
-) -> Flow[tuple[Sequence[_Road], str, Asked | None]]:
-    """The roads to try, the model that answered last, and what the choice was made from where there was one."""
+def _models(chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, *, stream: bool) -> Flow[Models]:
+    """The models to try, the one that answered last, and what the choice was made from where there was one."""
     head = yield from ReadHead(conversation=chat.conversation)
     if ways.route is None and (yield from _well(ways, settings, head)):
-        return [_road(ways, settings, settings.model)], _present(head), None
+        only = _road(ways, settings, settings.model)
+        return Models(chat=chat, settings=settings, ahead=(only,), present=_present(head), asked=None)
     asked = yield from _asked(chat, ways, drafts, settings, head, stream=stream)
-    return [_road(ways, settings, model, asked) for model in _order(ways, asked)], asked.present, asked
+    ahead = tuple(_road(ways, settings, model, asked) for model in _order(ways, asked))
+    return Models(chat=chat, settings=settings, ahead=ahead, present=asked.present, asked=asked)
 
 
 def _well(ways: Ways, settings: Settings, head: Head) -> Flow[bool]:
@@ -174,14 +187,14 @@ def _first(ways: Ways, asked: Asked) -> str:
     return asked.present if dear else home.model
 
 
-def _road(ways: Ways, settings: Settings, model: str, asked: Asked | None = None) -> _Road:
+def _road(ways: Ways, settings: Settings, model: str, asked: Asked | None = None) -> Road:
     """The settings for one model. Raises UnknownModel for one that a router made up."""
     option = (asked.option(model) if asked else None) or Option(model=model, dollars=None)
     if model == settings.model:
-        return _Road(option=option, settings=replace(settings, aside=f"{model} answers now"))
+        return Road(option=option, settings=replace(settings, aside=f"{model} answers now"))
     card = ways.cards.get(model) or card_of(model)
     there, notes = settings_on(card, settings, aside=f"{model} is asked beside {settings.model}")
-    return _Road(option=option, settings=there, notes=notes)
+    return Road(option=option, settings=there, notes=notes)
 
 
 def _for(chat: Chat, settings: Settings) -> Chat:
@@ -192,83 +205,95 @@ def _for(chat: Chat, settings: Settings) -> Chat:
 # ---- trying ---------------------------------------------------------------------------------------
 
 
-def _tried(
-    chat: Chat,
-    drafts: Sequence[Draft],
-    settings: Settings,
-    make: Make,
-    roads: Sequence[_Road],
-    present: str,
-    asked: Asked | None,
-    said: Sequence[str] = (),
-) -> Flow[Reply]:
-    """The reply on the first road that leads somewhere; more roads are looked for when the only one fails.
-
-    `said`: why it is not the first one's.
-    """
-    assert chat.ways is not None  # else nothing is routed
-    failures, notes, ahead = list[Exception](), list(said), list(roads)
-    while ahead:
-        road = ahead.pop(0)
-        if notes and (dear := _too_dear(chat.ways, asked, road)):
-            notes.append(dear)
-            continue
-        try:
-            reply = yield from make(_for(chat, road.settings), drafts, road.settings)
-        except (BudgetExceeded, InvalidContent, Unavailable, ReplyInterrupted) as failed:
-            asked_for = road.option.model == settings.model and not failures
-            if not _worth_another(failed, asked_for=asked_for):
-                raise
-            failures.append(failed)
-            notes.append(_why_not(road.option.model, failed))
-            drafts = () if isinstance(failed, RemoteError) else drafts  # sent: recorded by now, and pending
-        else:
-            if reply.refused:
-                return (yield from _refused(chat, drafts, settings, make, reply, road, asked, notes))
-            passed = _passed_by(ahead) if notes or chat.ways.route is not None else []
-            arrival = _arrival(reply, road, settings, present, asked)
-            return replace(reply, notes=(*notes, *passed, *arrival, *reply.notes))
-        if asked is None:  # the road was the only one looked at
-            asked = yield from _looked(chat, drafts, settings)
-            ahead = [_road(chat.ways, settings, model, asked) for model in tried(asked) if model != road.option.model]
-    raise _outcome(failures, notes)
+def _onward(attempt: Attempt, models: Models) -> Flow[Attempt | Outcome]:
+    """The attempt of the next model that is not too dear; what came of the call, where none is left."""
+    assert models.chat.ways is not None  # else nothing is routed
+    for at, road in enumerate(models.ahead):
+        dear = _too_dear(models.chat.ways, models.asked, road)
+        if not dear:
+            return (yield from _asking(attempt, models, at))
+        models = replace(models, said=(*models.said, dear))
+    return _ended(models, _outcome(models))
 
 
-def _looked(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Asked]:
-    """What there is to choose from, now that the model in force failed."""
-    assert chat.ways is not None  # else nothing is routed
-    head = yield from ReadHead(conversation=chat.conversation)
-    return (yield from _asked(chat, chat.ways, drafts, settings, head, stream=False))
+def _asking(attempt: Attempt, models: Models, at: int) -> Flow[Attempt]:
+    """The attempt of the model at a place among those ahead."""
+    road = models.ahead[at]
+    start = Attempt(
+        chat=_for(models.chat, road.settings),
+        settings=road.settings,
+        drafts=attempt.drafts,
+        call=attempt.call,
+        models=replace(models, road=road, ahead=models.ahead[at + 1 :]),
+    )
+    return (yield from with_first_key(start))
 
 
-def _refused(
-    chat: Chat,
-    drafts: Sequence[Draft],
-    settings: Settings,
-    make: Make,
-    reply: Reply,
-    road: _Road,
-    asked: Asked | None,
-    said: Sequence[str],
-) -> Flow[Reply]:
+def _answered(attempt: Attempt, reply: Reply) -> Flow[Attempt | Outcome]:
+    """A reply with what there is to say of its model; one that declines is followed by what others say."""
+    models = attempt.models
+    if models is None or models.road is None or models.chat.ways is None:
+        return reply
+    if reply.refused:
+        return (yield from _behind_a_refusal(attempt, models, models.road, reply))
+    passed = _passed_by(models.ahead) if models.said or models.chat.ways.route is not None else ()
+    arrival = _arrival(reply, models.road, models)
+    return _for_all(models.refusals, replace(reply, notes=(*models.said, *passed, *arrival, *reply.notes)))
+
+
+def _behind_a_refusal(attempt: Attempt, models: Models, road: Road, reply: Reply) -> Flow[Attempt | Outcome]:
     """What the fallbacks behind the model that refused say to the same; its refusal, where there are none.
 
     A refusal withdraws its question, so that this is said again.
     """
-    assert chat.ways is not None  # else nothing is routed
-    again = tuple(drafts) or _unanswered(reply)
-    models = chat.ways.fallback.models
-    left = models[models.index(road.option.model) + 1 :] if road.option.model in models else models
-    notes = (*said, f"{road.option.model} refused to answer")
+    ways = models.chat.ways
+    assert ways is not None  # else nothing is routed
+    again = attempt.drafts or _unanswered(reply)
+    names = ways.fallback.models
+    left = names[names.index(road.model) + 1 :] if road.model in names else names
     if not left or not again:
-        return replace(reply, notes=(*said, *road.notes, *reply.notes))
-    asked = asked or (yield from _looked(chat, again, settings))
-    roads = [_road(chat.ways, settings, model, asked) for model in left]
-    try:
-        later = yield from _tried(chat, again, settings, make, roads, road.option.model, asked, notes)
-    except (BudgetExceeded, InvalidContent):
-        return replace(reply, notes=(*notes, *reply.notes))
-    return after(reply, later)
+        return _for_all(models.refusals, replace(reply, notes=(*models.said, *road.notes, *reply.notes)))
+    if models.asked is None:
+        models = yield from _looked(models, road, again)
+    said = (*models.said, f"{road.model} refused to answer")
+    behind = replace(
+        models,
+        ahead=tuple(_road(ways, models.settings, name, models.asked) for name in left),
+        present=road.model,
+        said=said,
+        failures=(),
+        refusals=(*models.refusals, reply),
+        refused=said,
+    )
+    return (yield from _onward(replace(attempt, drafts=again), behind))
+
+
+def _looked(models: Models, road: Road, drafts: tuple[Draft, ...]) -> Flow[Models]:
+    """All that there is to choose from, now that the model in force, the only one looked at, failed."""
+    ways = models.chat.ways
+    assert ways is not None  # else nothing is routed
+    head = yield from ReadHead(conversation=models.chat.conversation)
+    asked = yield from _asked(models.chat, ways, drafts, models.settings, head, stream=False)
+    ahead = tuple(_road(ways, models.settings, model, asked) for model in tried(asked) if model != road.model)
+    return replace(models, asked=asked, ahead=ahead)
+
+
+def _for_all(refusals: Sequence[Reply], reply: Reply) -> Reply:
+    """The reply as the outcome of all that were asked, those that declined included."""
+    return reduce(lambda later, earlier: after(earlier, later), reversed(refusals), reply)
+
+
+def _ended(models: Models, error: SashError | None) -> Outcome:
+    """What becomes of a call that nobody answered.
+
+    A refusal stands where what is behind it was too dear (no `error`), or could not take the request.
+    """
+    if models.refusals and (error is None or isinstance(error, BudgetExceeded | InvalidContent)):
+        *earlier, last = models.refusals
+        said = models.said if error is None else models.refused
+        return _for_all(earlier, replace(last, notes=(*said, *last.notes)))
+    assert error is not None  # somebody was asked
+    return error
 
 
 def _unanswered(reply: Reply) -> tuple[Draft, ...]:
@@ -277,12 +302,12 @@ def _unanswered(reply: Reply) -> tuple[Draft, ...]:
     return tuple(Draft(role=turn.role, content=turn.content, speaker=turn.speaker) for turn in waiting)
 
 
-def _outcome(failures: Sequence[Exception], notes: Sequence[str]) -> Exception:
+def _outcome(models: Models) -> SashError | None:
     """What to raise: that a model failed, for the turn is recorded then; else what the first one refused."""
-    failed = [error for error in failures if isinstance(error, RemoteError)]
+    failed = [error for error in models.failures if isinstance(error, RemoteError)]
     if not failed:
-        return failures[0]
-    failed[-1].facts["notes"] = tuple(notes)
+        return next(iter(models.failures), None)
+    failed[-1].facts["notes"] = models.said
     return failed[-1]
 
 
@@ -298,37 +323,34 @@ def _worth_another(failed: SashError, *, asked_for: bool) -> bool:
     return failed.facts.get("error_code") not in HOPELESS and failed.facts.get("turn") is not None
 
 
-def _too_dear(ways: Ways, asked: Asked | None, road: _Road) -> str:
+def _too_dear(ways: Ways, asked: Asked | None, road: Road) -> str:
     """Why a model is not asked in another's place, "" where it may be."""
     most = ways.fallback.most
     here = asked.option(asked.options[0].model) if asked else None
     more = dearer(road.option, here)
     if most is None or more is None or more <= most:
         return ""
-    return f"{road.option.model} was not asked: it would cost ${more:.6f} more, over ${most:.6f}"
+    return f"{road.model} was not asked: it would cost ${more:.6f} more, over ${most:.6f}"
 
 
-def _arrival(reply: Reply, road: _Road, settings: Settings, present: str, asked: Asked | None) -> tuple[str, ...]:
+def _arrival(reply: Reply, road: Road, models: Models) -> tuple[str, ...]:
     """What is to be said of a reply that another model gave than the last one."""
-    model = road.option.model
-    if model == present or (not present and model == settings.model):
+    model, present, home, asked = road.model, models.present, models.settings.model, models.asked
+    if model == present or (not present and model == home):
         return road.notes
     expected = reply.plan.expected
     dollars = "an unknown price" if expected.dollars is None else f"${expected.dollars:.6f}"
     price = f"its prompt is expected to cost {dollars}, {expected.read:,} tokens read from its cache"
     more = dearer(road.option, asked.option(present)) if asked and present else None
     beside = "" if more is None else f", ${abs(more):.6f} {'more' if more > 0 else 'less'} than staying with {present}"
-    what = (
-        "is asked again, and goes on from what it was sent before"
-        if model == settings.model
-        else f"answers beside {settings.model}"
-    )
+    again = "is asked again, and goes on from what it was sent before"
+    what = again if model == home else f"answers beside {home}"
     return (f"{model} {what}: {price}{beside}", *road.notes)
 
 
-def _passed_by(roads: Sequence[_Road]) -> list[str]:
+def _passed_by(roads: Sequence[Road]) -> tuple[str, ...]:
     """Why models that were not asked could not have been."""
-    return [_unable(road.option.model, road.option.problem) for road in roads if road.option.problem]
+    return tuple(_unable(road.model, road.option.problem) for road in roads if road.option.problem)
 
 
 def _why_not(model: str, error: SashError) -> str:

@@ -8,12 +8,13 @@ content, or the next `send`, goes on with those that were kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sash.errors import InvalidContent, NotFound, NothingToRetry
-from sash.flows.ask import send
+from sash.flows.deliver import deliver
 from sash.flows.loose import kept_results, left_open
+from sash.flows.send import Call
 from sash.flows.steps import CallTool, Emit, Flow, KeepResult, Now, ReadHead, ReadTurns
 from sash.flows.talk import Chat
 from sash.model.answers import RunEvent, StreamEvent
@@ -38,15 +39,9 @@ class Tools:
     """names of tools the caller answers: a reply that calls one ends the run, once its functions have run"""
     max_steps: int = 20
     """the most requests of the run"""
-    stream: bool = False
-    """whether events of the replies are emitted as they come"""
-    timeout: float | None = field(default=None)
-    """of each request, in seconds"""
 
 
-def submit(
-    chat: Chat, results: Any, settings: Settings, *, stream: bool = False, timeout: float | None = None
-) -> Flow[Reply]:
+def submit(chat: Chat, results: Any, settings: Settings, call: Call) -> Flow[Reply]:
     """Answer the open calls of the newest reply; those without a result with the one that a run kept, else an error.
 
     Raises InvalidContent, before anything is written, for other calls.
@@ -61,10 +56,10 @@ def submit(
     kept = yield from kept_results(turn, calls)
     found = answers(calls, results, kept)
     draft = Draft(role="user", content=dumps([judged(*pair) for pair in zip(calls, found, strict=True)]))
-    return (yield from send(chat, (draft,), settings, stream=stream, timeout=timeout))
+    return (yield from deliver(chat, (draft,), settings, call))
 
 
-def run(chat: Chat, drafts: Sequence[Draft], settings: Settings, tools: Tools) -> Flow[Reply]:
+def run(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call, tools: Tools) -> Flow[Reply]:
     """Ask, call what Claude calls, answer, and so on; the last reply, summing up all of them.
 
     Without drafts it goes on where a run was left: with open calls, or with what is pending. It ends at a reply
@@ -73,7 +68,7 @@ def run(chat: Chat, drafts: Sequence[Draft], settings: Settings, tools: Tools) -
     """
     if not drafts:
         drafts = yield from _left_over(chat, tools)
-    reply = yield from _step(chat, drafts, settings, tools)
+    reply = yield from _step(chat, drafts, settings, call)
     for _ in range(tools.max_steps - 1):
         calls = _open(reply)
         if reply.turn is None or not calls:
@@ -82,12 +77,12 @@ def run(chat: Chat, drafts: Sequence[Draft], settings: Settings, tools: Tools) -
         if len(results) < len(calls):
             return _handed_over(reply, calls, results)
         settings = _unforced(settings)
-        reply = after(reply, (yield from _step(chat, (_answering(calls, results),), settings, tools)))
+        reply = after(reply, (yield from _step(chat, (_answering(calls, results),), settings, call)))
     return _stopped(reply, tools) if _open(reply) else reply
 
 
-def _step(chat: Chat, drafts: Sequence[Draft], settings: Settings, tools: Tools) -> Flow[Reply]:
-    reply = yield from send(chat, drafts, settings, stream=tools.stream, timeout=tools.timeout)
+def _step(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
+    reply = yield from deliver(chat, drafts, settings, call)
     yield from _tell(RunEvent(type="reply", reply=reply))
     return reply
 

@@ -1,4 +1,4 @@
-"""One request from plan to recorded reply, streamed or not, whatever goes wrong on the way; `ask` makes several of it.
+"""One request from plan to recorded reply, streamed or not, whatever goes wrong on the way; `deliver` makes several.
 
 The order of events: plan; record the user's turn, epoch and request in one transaction; send; record
 reply and usage in another. A failure in between leaves a legal record: the turn is pending (or withdrawn
@@ -59,22 +59,28 @@ STREAM_ABOVE = 21_333
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """How a request is sent: `stream` emits events meanwhile; `timeout` in seconds; `again`: once more may follow.
-
-    With `again`, a failure that another request can mend leaves the question pending: a thinking block that is
-    bound elsewhere, a reply that ran into the end of the model's window.
-    """
+    """How the requests of a call are sent, and which of them were begun."""
 
     stream: bool = False
+    """whether events are emitted meanwhile"""
     timeout: float | None = None
-    again: bool = False
+    """seconds"""
+    begun: list[int] = field(default_factory=list)
+    """numbers of the requests that were recorded as about to be sent, whatever became of them"""
 
 
-def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
-    """Send `drafts` (none: what is pending) in one request and return the recorded reply."""
+def send_once(
+    chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call, *, again: bool = False
+) -> Flow[Reply]:
+    """Send `drafts` (none: what is pending) in one request and return the recorded reply.
+
+    With `again` one more may follow: what that can mend (a thinking block that is bound elsewhere, a reply that ran
+    into the end of the model's window) leaves the question pending.
+    """
     prepared, done = yield from prepare_covered(chat, drafts, settings)
     plan = prepared.plan
     begun = yield from begin(chat, prepared, settings)
+    call.begun.append(begun.number)
     ready = wire(
         chat,
         settings,
@@ -92,14 +98,14 @@ def send_once(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Cal
         else:
             answer = yield from Send(wire=ready)
     except _Cut as cut:
-        error = yield from _broke_off(chat, prepared, begun, cut, settings, again=call.again)
+        error = yield from _broke_off(chat, prepared, begun, cut, settings, again=again)
         raise error from (None if error is cut.error else cut.error)
     except GeneratorExit:
         raise  # nobody drives this flow any more; the turn is recorded as pending
     except BaseException as error:  # cancelled, Ctrl-C, a bug: the record must say so before it goes on its way
-        yield from _fail(prepared, begun, error, keep=call.again and bound_elsewhere(error, plan))
+        yield from _fail(prepared, begun, error, keep=again and bound_elsewhere(error, plan))
         raise
-    hold = call.again and answer.stop_reason == WINDOW_FULL and can_cut(plan)
+    hold = again and answer.stop_reason == WINDOW_FULL and can_cut(plan)
     reply = yield from _finish(prepared, begun, answer, settings, hold=hold)
     return replace(reply, notes=(*done, *reply.notes))
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from sash.counting.correction import Correction
 from sash.counting.measure import Measure
-from sash.flows.steps import BeginRequest, Flow
 from sash.limits.ceilings import Ceiling
 from sash.model.blocks import Block
 from sash.model.cards import ModelCard
@@ -19,8 +18,6 @@ from sash.model.keys import Places
 from sash.planning.routing import Ways
 from sash.planning.view import Forms
 from sash.recall.settings import Recall
-
-R = TypeVar("R")
 
 Sizes = dict[tuple[str, int, str], Count]
 """Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""
@@ -96,23 +93,3 @@ class Chat:
             learned: Mapping[str, Any] = json.loads(state)
             self.calibrations[state] = Correction.from_json(learned)
         return replace(self, counter=self.counter.corrected(self.calibrations[state]))
-
-
-def noticed(flow: Flow[R], begun: Callable[[BeginRequest], None]) -> Flow[R]:
-    """The same flow; `begun` is called with each request that it has recorded as about to be sent."""
-    value: Any = None
-    error: BaseException | None = None
-    while True:
-        try:
-            step = flow.throw(error) if error is not None else flow.send(value)
-        except StopIteration as stop:
-            result: R = stop.value
-            return result
-        value, error = None, None
-        try:
-            value = yield step
-        except BaseException as thrown:  # noqa: BLE001 - whatever the driver throws is the flow's to handle
-            error = thrown
-        else:
-            if isinstance(step, BeginRequest):
-                begun(step)
