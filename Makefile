@@ -16,8 +16,9 @@ TESTS  ?= tests
 # What `make walks` searches by itself.
 WALKED = tests/laws/test_walks.py::test_any_walk_keeps_the_laws
 PARALLEL = -n 2 --dist worksteal
-# Runs of `make stress`.
+# Runs of `make stress`, and how many of them go on at once, each in the others' way.
 RUNS   ?= 10
+AT_ONCE ?= 1
 
 # Walks under each strategy of `make walks`; STRATEGIES names some of them, else all take theirs.
 WALKS  ?= 1000
@@ -54,7 +55,7 @@ nightly: $(READY)
 
 # All tests RUNS times on a busy machine; prints what failed, and else nothing.
 stress: $(READY)
-	@$(BIN)/python scripts/stress.py $(RUNS) $(PARALLEL)
+	@$(BIN)/python scripts/stress.py $(RUNS) $(AT_ONCE) $(PARALLEL) -p no:cacheprovider
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,8 +1,9 @@
 """Run all tests again and again while something else keeps every core busy; print only what fails.
 
-    python scripts/stress.py RUNS [arguments of pytest]
+    python scripts/stress.py RUNS AT_ONCE [arguments of pytest]
 
-Silent when every run was green; otherwise the reports of the red ones, and exit code 1.
+So many of the runs go on at once, each in the others' way. Silent when every run was green; otherwise the reports of
+the red ones, and exit code 1.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
 
@@ -42,16 +44,16 @@ def report_of(arguments: list[str]) -> str:
     return run.stdout + run.stderr if run.returncode else ""
 
 
-def main(runs: int, arguments: list[str]) -> int:
+def main(runs: int, at_once: int, arguments: list[str]) -> int:
     """Each red run's report, as it comes."""
     red = 0
-    with busy():
-        for number in range(1, runs + 1):
-            if report := report_of(arguments):
+    with busy(), ThreadPoolExecutor(at_once) as pool:
+        for run in as_completed([pool.submit(report_of, arguments) for _ in range(runs)]):
+            if report := run.result():
                 red += 1
-                print(f"---- run {number} of {runs} failed ----\n{report}", flush=True)
+                print(f"---- {red} of {runs} runs failed ----\n{report}", flush=True)
     return int(red > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
