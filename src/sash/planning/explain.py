@@ -82,8 +82,8 @@ def _reason(plan: Planned) -> str:
 
 
 def sentence(clause: str) -> str:
-    """A reason as the beginning of a sentence."""
-    return clause[:1].upper() + clause[1:]
+    """A reason as the beginning of a sentence; a name (a model's id) stays as it is."""
+    return clause[:1].upper() + clause[1:] if clause.partition(" ")[0].isalpha() else clause
 
 
 def _size(plan: Planned) -> str:
