@@ -28,7 +28,6 @@ from rich.console import Console
 from rich.table import Table
 
 from sash import Conversation
-from sash.flows.steps import AppendTurns
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft
 from sash.stores import SqliteStore
@@ -108,7 +107,7 @@ def fill(path: Path, chatter: Chatter, options: argparse.Namespace) -> None:
             key = chat._chat().conversation
         for head in range(0, options.conversation, PAGE):
             size = min(PAGE, options.conversation - head)
-            store.append_turns(AppendTurns(conversation=key, head=head, turns=chatter.turns(size), at=1.7e9 + head))
+            store.append_turns(key, head=head, turns=chatter.turns(size), at=1.7e9 + head)
     store.close()
 
 

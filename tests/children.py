@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import anthropic
+from tests.striking import around_all
 
 from sash import Conversation, SqliteStore
-from sash.drive import Performer
 from sash.errors import Conflict
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -48,23 +49,24 @@ def open_file(path: Path) -> None:
 
 
 def die_at(path: Path, url: str, at: int, streamed: bool) -> None:
-    """A send or a stream whose process is killed before its step number `at`."""
-    perform, steps = Performer.__call__, 0
+    """A send or a stream whose process is killed before its step or call of the store number `at`."""
+    steps = 0
 
-    def deadly(self: Performer, step: Any) -> Any:
+    @contextmanager
+    def deadly() -> Iterator[None]:
         nonlocal steps
         steps += 1
         if steps == at:
             os.kill(os.getpid(), 9)
-        return perform(self, step)
+        yield
 
     chat = Conversation(path, id="a", model=MODEL, client=client_of(url))
-    Performer.__call__ = deadly  # type: ignore[method-assign]
-    if not streamed:
-        chat.send("Tell me of the harbour.")
-        return
-    with chat.stream("Tell me of the harbour.") as reply:
-        reply.until_done()
+    with around_all(deadly):
+        if not streamed:
+            chat.send("Tell me of the harbour.")
+            return
+        with chat.stream("Tell me of the harbour.") as reply:
+            reply.until_done()
 
 
 def talk(path: Path, url: str, name: str, many: int) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sash.flows import steps
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Sent
 from sash.model.preamble import Preamble, preamble
+from sash.model.requests import Begun, FinishedRequest, NewRequest
 from sash.model.turns import Draft, Turn
 from sash.model.usage import Usage
 from sash.model.window import Head, Loaded
@@ -33,16 +33,16 @@ class Recorder:
         self.now = 1_000.0
 
     def head_of(self, id: str, namespace: str = "", create: bool = True) -> Head:
-        head: Head = self.store.open_conversation(steps.OpenConversation(namespace=namespace, id=id, create=create))
+        head: Head = self.store.open_conversation(namespace=namespace, id=id, create=create)
         return head
 
     @property
     def head(self) -> Head:
         """Where it stands."""
-        head: Head = self.store.read_head(steps.ReadHead(conversation=self.key))
+        head: Head = self.store.read_head(self.key)
         return head
 
-    def begin(self, *drafts: Draft, head: Head | None = None, cut: bool = False, **more: Any) -> steps.Begun:
+    def begin(self, *drafts: Draft, head: Head | None = None, cut: bool = False, **more: Any) -> Begun:
         """Record a request about to be sent; `head`: what its planner saw."""
         seen = head or self.head
         self.now += 10.0
@@ -58,15 +58,13 @@ class Recorder:
             "at": self.now,
             "plain": True,
         }
-        begun: steps.Begun = self.store.begin_request(
-            steps.BeginRequest(
+        begun: Begun = self.store.begin_request(NewRequest(
                 conversation=self.key, branch=seen.branch, head=seen.seq, turns=drafts, epoch=epoch,
                 **{**settings, **more},
-            )
-        )  # fmt: skip
+            ))  # fmt: skip
         return begun
 
-    def finish(self, begun: steps.Begun, words: str = "Yes.", **more: Any) -> Turn | None:
+    def finish(self, begun: Begun, words: str = "Yes.", **more: Any) -> Turn | None:
         """Record the reply."""
         self.now += 1.0
         settings: dict[str, Any] = {
@@ -75,18 +73,14 @@ class Recorder:
             "cost": 0.5, "stop_reason": "end_turn", "message_id": "msg_1", "request_id": "req_1", "at": self.now,
             "model": MODEL, "reply_count": Count(9, 17, "usage"),
         }  # fmt: skip
-        reply: Turn | None = self.store.finish_request(
-            steps.FinishRequest(request=begun.request, **{**settings, **more})
-        )
+        reply: Turn | None = self.store.finish_request(FinishedRequest(request=begun.request, **{**settings, **more}))
         return reply
 
-    def fail(self, begun: steps.Begun, withdraw: Sequence[int] = ()) -> None:
+    def fail(self, begun: Begun, withdraw: Sequence[int] = ()) -> None:
         """Record that no reply came."""
         self.now += 1.0
         self.store.fail_request(
-            steps.FailRequest(
-                request=begun.request, withdraw=tuple(withdraw), error="Unavailable", request_id=None, at=self.now
-            )
+            begun.request, withdraw=tuple(withdraw), error="Unavailable", request_id=None, at=self.now
         )
 
     def say(self, question: str, answer: str = "Yes.", **more: Any) -> Turn:
@@ -97,7 +91,7 @@ class Recorder:
 
     def turns(self, **page: Any) -> list[Turn]:
         """A page of the present branch."""
-        return list(self.store.read_turns(steps.ReadTurns(conversation=self.key, **page)))
+        return list(self.store.read_turns(self.key, **page))
 
     def states(self) -> list[str]:
         """The state of each turn, oldest first."""
@@ -105,15 +99,14 @@ class Recorder:
 
     def window(self, preamble: Preamble | None = PREAMBLE, **more: Any) -> Loaded:
         """What the next request would be planned from."""
-        step = steps.ReadWindow(conversation=self.key, model=MODEL, preamble=preamble, **more)
-        loaded: Loaded = self.store.read_window(step)
+        loaded: Loaded = self.store.read_window(self.key, model=MODEL, preamble=preamble, **more)
         return loaded
 
     def branch(self, seq: int, reason: Any = "edit", as_id: str | None = None) -> Head:
         """Branch off."""
-        head: Head = self.store.new_branch(steps.NewBranch(conversation=self.key, seq=seq, reason=reason, as_id=as_id))
+        head: Head = self.store.new_branch(self.key, seq=seq, reason=reason, as_id=as_id)
         return head
 
     def pin(self, turn: int, pinned: bool = True) -> None:
         """Pin or unpin."""
-        self.store.set_pin(steps.SetPin(conversation=self.key, turn=turn, pinned=pinned))
+        self.store.set_pin(self.key, turn=turn, pinned=pinned)

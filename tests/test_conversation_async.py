@@ -201,9 +201,9 @@ def test_the_store_works_off_the_event_loop(path: Path, sim: Simulator) -> None:
     begin, window = store.begin_request, store.read_window
 
     def spied(method: Any) -> Any:
-        def call(step: Any) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
             threads.add(threading.get_ident())
-            return method(step)
+            return method(*given, **named)
 
         return call
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, cancellation and killed processes: at whatever step they strike, the record stays legal and goes on."""
+"""Ctrl-C, cancellation and killed processes: wherever they strike, the record stays legal and goes on."""
 
 from __future__ import annotations
 
@@ -6,56 +6,42 @@ import asyncio
 import contextlib
 import signal
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.children import die_at, ended, started
 
 from sash import AsyncConversation, Conversation
-from sash.drive import Performer
 from sash.errors import RemoteError
 from sash.simulator import CutStream, Simulator
+from striking import around_all
 
 MODEL = "claude-sonnet-5-5"
 STEPS = 14
-"""A flow is struck at each of these, until it has ended before the strike."""
+"""A flow is struck at each of its steps and calls up to these, until it has ended before the strike."""
 
 
 class Strike:
-    """Raises once, before or after the step number `at` is performed."""
+    """Raises once, before or after the step or the call of the store number `at`."""
 
     def __init__(self, at: int, when: str, error: Callable[[], BaseException]) -> None:
         self.at, self.when, self.error = at, when, error
         self.step = 0
 
-    def count(self, when: str) -> None:
-        """Called around each step."""
-        self.step += when == "before"
-        if self.step == self.at and when == self.when:
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Around each of them."""
+        self.step += 1
+        here = self.step == self.at
+        self._strike(here and self.when == "before")
+        yield
+        self._strike(here and self.when == "after")
+
+    def _strike(self, now: bool) -> None:
+        if now:
             self.at = -1
             raise self.error()
-
-
-def arm(monkeypatch: pytest.MonkeyPatch, strike: Strike) -> None:
-    """Put the strike into both drivers."""
-    call, perform = Performer.__call__, Performer.perform_async
-
-    def struck(self: Performer, step: Any) -> Any:
-        strike.count("before")
-        done = call(self, step)
-        strike.count("after")
-        return done
-
-    async def struck_async(self: Performer, step: Any) -> Any:
-        strike.count("before")
-        done = await perform(self, step)
-        strike.count("after")
-        return done
-
-    monkeypatch.setattr(Performer, "__call__", struck)
-    monkeypatch.setattr(Performer, "perform_async", struck_async)
 
 
 def assert_whole(path: Path, sim: Simulator) -> None:
@@ -110,7 +96,7 @@ def retry(chat: Conversation) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("what", [send, stream, leave, edit, retry])
 def test_ctrl_c_at_any_step_leaves_a_legal_record(
-    what: Callable[[Conversation], None], when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    what: Callable[[Conversation], None], when: str, tmp_path: Path
 ) -> None:
     """KeyboardInterrupt reaches the caller, the object still works, and the next send is accepted."""
     for at in range(1, STEPS):
@@ -120,10 +106,8 @@ def test_ctrl_c_at_any_step_leaves_a_legal_record(
             if what is retry:
                 sim.fail_next(CutStream(events=5, how="lost"))
             strike = Strike(at, when, KeyboardInterrupt)
-            with monkeypatch.context() as patch:
-                arm(patch, strike)
-                with contextlib.suppress(KeyboardInterrupt):
-                    what(chat)
+            with around_all(strike), contextlib.suppress(KeyboardInterrupt):
+                what(chat)
             sim.calm()
             chat.send("Still there?")
         assert_whole(path, sim)
@@ -133,22 +117,18 @@ def test_ctrl_c_at_any_step_leaves_a_legal_record(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("streamed", [False, True])
-def test_cancellation_at_any_step_leaves_a_legal_record(
-    streamed: bool, when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cancellation_at_any_step_leaves_a_legal_record(streamed: bool, when: str, tmp_path: Path) -> None:
     """CancelledError reaches the caller, the object still works, and the next send is accepted."""
 
     async def talk(path: Path, sim: Simulator, strike: Strike) -> None:
         async with AsyncConversation(path, id="a", model=MODEL, client=sim.async_client(max_retries=0)) as chat:
             await chat.send("Hello.")
-            with monkeypatch.context() as patch:
-                arm(patch, strike)
-                with contextlib.suppress(asyncio.CancelledError):
-                    if streamed:
-                        async with chat.stream("Tell me of the harbour.") as reply:
-                            await reply.until_done()
-                    else:
-                        await chat.send("Tell me of the harbour.")
+            with around_all(strike), contextlib.suppress(asyncio.CancelledError):
+                if streamed:
+                    async with chat.stream("Tell me of the harbour.") as reply:
+                        await reply.until_done()
+                else:
+                    await chat.send("Tell me of the harbour.")
             await chat.send("Still there?")
 
     for at in range(1, STEPS):

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from sash import AsyncConversation, Conversation, MemoryStore, SteppedWindow
-from sash.drive import AsyncRun, Performer, drive_async
+from sash.drive import AsyncRun, Performer, attentive, drive_async
 from sash.errors import InvalidOption
-from sash.flows.steps import Abandoned, Flow, NextEvent, Now, Pause, ReadAnswered
+from sash.flows.steps import Abandoned, Flow, NextEvent, Now, Pause
 from sash.planning.situation import Decision, Situation
 from sash.simulator import Simulator
 
@@ -280,24 +280,66 @@ class Outside:
 def test_steps_of_store_and_clock_take_one_hop_with_what_lies_between() -> None:
     """From one step of the loop to the next a flow stays in one worker."""
     threads: list[int] = []
+    store = MemoryStore()
 
     def flow() -> Flow[None]:
         for _ in range(5):
             threads.append(threading.get_ident())
             yield from Now()
             threads.append(threading.get_ident())
-            yield from ReadAnswered(namespace="", prefix="x")
+            store.read_answered(namespace="", prefix="x")
 
     async def main() -> tuple[int, set[int]]:
         hops: list[int] = []
         loop = asyncio.get_running_loop()
         hop = loop.run_in_executor
         loop.run_in_executor = lambda *a: (hops.append(1), hop(*a))[1]  # type: ignore[method-assign]
-        await drive_async(flow(), Performer(MemoryStore(), None))
+        await drive_async(flow(), Performer(store, None))
         return len(hops), set(threads)
 
     hops, seen = asyncio.run(main())
     assert (hops, len(seen)) == (1, 1)
+
+
+@pytest.mark.parametrize("came", [False, True])
+def test_a_cancelled_flow_stops_at_a_call_of_the_store_unless_something_has_come(came: bool) -> None:
+    """Before the call where nothing has come from outside, behind all calls where it has; tidying up is not cut off."""
+    calls: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Store:
+        def write(self, what: str) -> None:
+            calls.append(what)
+
+    store = attentive(Store())
+
+    class Claude:
+        async def perform(self, _: Any) -> str:
+            return "reply"
+
+    def flow() -> Flow[None]:
+        if came:
+            yield from NextEvent(handle=None)
+            yield from Pause(seconds=0.0)  # what was passed on is passed on without a hop
+        begun.set()
+        go_on.wait(DEADLOCK)
+        try:
+            store.write("first")
+        finally:
+            store.write("last")
+        yield from Pause(seconds=0.0)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(drive_async(flow(), Performer(store, Claude())))
+        await asyncio.to_thread(begun.wait, DEADLOCK)
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert calls == (["first", "last"] if came else ["last"])
 
 
 def test_events_of_a_stream_are_passed_on_without_a_hop() -> None:

@@ -22,7 +22,7 @@ from typing import Any, Self
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client
 from sash.counting.estimator import Estimator
-from sash.drive import Performer, drive, drive_async
+from sash.drive import Performer, attentive, drive, drive_async
 from sash.flows import backlog as flows
 from sash.flows.backlog import Submitted
 from sash.flows.resting import Backlog, Collected, at_once
@@ -68,11 +68,11 @@ class Summaries(_Shared):
 
     def submit(self) -> Submitted:
         """Hand in what rests and no summary covers yet. Raises RemoteErrors."""
-        return drive(flows.submit(self.backlog, self._counter), self._performer)
+        return drive(flows.submit(self._store, self.backlog, self._counter), self._performer)
 
     def collect(self) -> Collected:
         """Use what has come. Raises RemoteErrors; what was used till then stays used."""
-        return drive(flows.collect(self._counter), self._performer)
+        return drive(flows.collect(self._store, self._counter), self._performer)
 
     def run(self, *, every: float = POLL) -> Collected:
         """Hand in, and return when nothing waits any more. Raises RemoteErrors."""
@@ -89,7 +89,7 @@ class Summaries(_Shared):
 
     def now(self) -> Collected:
         """Without batches: one request after the other, at the full price."""
-        return drive(at_once(self.backlog, self._counter), self._performer)
+        return drive(at_once(self._store, self.backlog, self._counter), self._performer)
 
     def __enter__(self) -> Self:
         return self
@@ -111,15 +111,16 @@ class AsyncSummaries(_Shared):
         self, store: str | Path | Store, *, client: Any = None, clock: Callable[[], float] = time.time, **settings: Any
     ) -> None:
         super().__init__(store, clock, settings)
-        self._performer = Performer(self._store, AsyncClaude(async_client(client)), clock)
+        self._record = attentive(self._store)
+        self._performer = Performer(self._record, AsyncClaude(async_client(client)), clock)
 
     async def submit(self) -> Submitted:
         """Hand in what rests. See `Summaries.submit`."""
-        return await drive_async(flows.submit(self.backlog, self._counter), self._performer)
+        return await drive_async(flows.submit(self._record, self.backlog, self._counter), self._performer)
 
     async def collect(self) -> Collected:
         """Use what has come. See `Summaries.collect`."""
-        return await drive_async(flows.collect(self._counter), self._performer)
+        return await drive_async(flows.collect(self._record, self._counter), self._performer)
 
     async def run(self, *, every: float = POLL) -> Collected:
         """Hand in, and return when nothing waits any more. See `Summaries.run`."""
@@ -136,7 +137,7 @@ class AsyncSummaries(_Shared):
 
     async def now(self) -> Collected:
         """Without batches. See `Summaries.now`."""
-        return await drive_async(at_once(self.backlog, self._counter), self._performer)
+        return await drive_async(at_once(self._record, self.backlog, self._counter), self._performer)
 
     async def __aenter__(self) -> Self:
         return self

@@ -20,13 +20,13 @@ from sash.claude.functions import as_tools
 from sash.claude.keys import first_client, keyed
 from sash.claude.layers import flush
 from sash.conversation_base import ConversationBase
-from sash.drive import AsyncRun, Performer, Run, Tell, drive, drive_async, later
-from sash.flows import branch, steps
+from sash.drive import AsyncRun, Performer, Run, Tell, asked, attentive, drive, drive_async, later
+from sash.flows import branch
 from sash.flows.branch import PastRequest
 from sash.flows.instruct import instruct
 from sash.flows.prepare import Prepared
+from sash.flows.record import Record
 from sash.flows.steps import Flow
-from sash.flows.summary_steps import ReadSummaries
 from sash.model.counts import Count
 from sash.model.replies import Reply
 from sash.model.summaries import SummaryRecord
@@ -115,7 +115,7 @@ class Conversation(ConversationBase):
         self._turnstile = Turnstile(self.id, wait=self._wait)
         self._background = Background(f"sash {self.id}")
         try:
-            self._opened(drive(self._open_flow(), self._performer()))
+            self._opened(self._find())
             self._catch_up()
         except BaseException:
             self.close()
@@ -240,7 +240,7 @@ class Conversation(ConversationBase):
 
     def history(self, *, limit: int | None = None, after: int = 0) -> list[Turn]:
         """The turns of the present branch after seq `after`, oldest first; `limit` takes the newest ones."""
-        return list(self._do(lambda: self._turns_flow(limit, after)))
+        return self._ask(lambda: self._page(after, limit))
 
     def recall(self, query: str, **settings: Any) -> list[Found]:
         """Turns of this conversation that answer `query`, by words and (`semantic`) by meaning, the best first.
@@ -249,11 +249,11 @@ class Conversation(ConversationBase):
         `semantic` (True for the small embedder of the extra `semantic`, or an `Embedder` of yours; what has no vector
         yet is embedded first). An empty query finds nothing. Raises InvalidOption, MissingExtra.
         """
-        return self._do(lambda: self._recall_flow(query, settings))
+        return self._ask(lambda: self._found(query, settings))
 
     def request(self, number: int) -> PastRequest:
         """A past request rebuilt from the record, byte for byte. Raises NotFound."""
-        return self._do(lambda: self._request_flow(number))
+        return self._ask(lambda: self._past_request(number))
 
     def usage(self) -> UsageRow:
         """Tokens and dollars of this conversation so far."""
@@ -262,7 +262,7 @@ class Conversation(ConversationBase):
 
     def recall_result(self, call: str) -> Any:
         """The whole recorded result of a tool call by the call's id: text or blocks. Raises NotFound."""
-        return self._do(lambda: self._result_flow(call))
+        return self._ask(lambda: self._result(call))
 
     def recall_tool(self) -> Any:
         """A function tool by which Claude reads a cleared result again: give it to `run` with your own tools."""
@@ -286,7 +286,7 @@ class Conversation(ConversationBase):
             Args:
                 query: what to look for, in words likely to have been used
             """
-            return self._do(lambda: self._history_flow(query))
+            return self._ask(lambda: self._found_in_history(query))
 
         return as_tools([search_history])[0]
 
@@ -300,8 +300,7 @@ class Conversation(ConversationBase):
 
     def summaries(self) -> list[SummaryRecord]:
         """The summaries of this branch in the order they were made, each with its sources, cost and report."""
-        step = ReadSummaries(conversation=self._chat().conversation)
-        return list(self._do(step.__iter__))
+        return self._ask(self._summaries)
 
     def resummarise(self, *, by: str | None = None, tokens: int | None = None) -> SummaryRecord:
         """Make the newest summary again from the record itself; the earlier one is kept.
@@ -321,13 +320,12 @@ class Conversation(ConversationBase):
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
         settings = self._fork_settings(id)
         where = None if at is None else turn_id(at)
-        self._do(lambda: branch.fork(self._chat(), where, settings["id"]))
+        self._ask(lambda: branch.fork(self._chat(), where, settings["id"]))
         return Conversation(self._store, client=None if self._owns_client else self._client, **settings)
 
     def pin(self, turn: Turn | int, *, pinned: bool = True) -> None:
         """Keep the exchange that holds `turn` in every request, from the next cut on at the latest."""
-        key = self._chat().conversation
-        self._do(lambda: steps.SetPin(conversation=key, turn=turn_id(turn), pinned=pinned).__iter__())
+        self._ask(lambda: self._pin(turn_id(turn), pinned))
 
     def instruct(self, content: Content) -> Turn:
         """Give an instruction that is in force from the next send on, without touching the cached prefix.
@@ -339,7 +337,7 @@ class Conversation(ConversationBase):
 
     def withdraw(self) -> int:
         """Take pending turns out of the view for good; they stay in the record. How many there were."""
-        return self._alone(lambda: steps.Withdraw(conversation=self._chat().conversation).__iter__(), talk=False)
+        return self._alone(lambda: asked(self._withdraw), talk=False)
 
     def extend(self, messages: Iterable[Any]) -> Sequence[Turn]:
         """Record messages that were said elsewhere (`MessageParam`s or `Draft`s), without sending anything."""
@@ -355,8 +353,11 @@ class Conversation(ConversationBase):
 
     # ---- driving --------------------------------------------------------------------------------
 
+    def _record(self) -> Record:
+        return self._traced(self._store)
+
     def _performer(self) -> Performer:
-        return performer(self._spans, self._store, self._claude, self._clock, self._background.settle)
+        return performer(self._spans, self._record(), self._claude, self._clock, self._background.settle)
 
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
@@ -365,6 +366,11 @@ class Conversation(ConversationBase):
             client = with_middleware(self._client, self._layers.middleware(self._store, self._clock))
             self._claude = Claude(client, keyed(self._keys, client))
         return self._performer()
+
+    def _ask(self, ask: Callable[[], R]) -> R:
+        """What is asked of the store alone."""
+        self._require_open()
+        return ask()
 
     def _do(self, flow: Callable[[], Flow[R]]) -> R:
         self._require_open()
@@ -505,15 +511,15 @@ class AsyncConversation(ConversationBase):
 
     async def history(self, *, limit: int | None = None, after: int = 0) -> list[Turn]:
         """The turns of the present branch after seq `after`, oldest first; `limit` takes the newest ones."""
-        return list(await self._do(lambda: self._turns_flow(limit, after)))
+        return await self._ask(lambda: self._page(after, limit))
 
     async def recall(self, query: str, **settings: Any) -> list[Found]:
         """Turns of this conversation that answer `query`. See `Conversation.recall`."""
-        return await self._do(lambda: self._recall_flow(query, settings))
+        return await self._ask(lambda: self._found(query, settings))
 
     async def request(self, number: int) -> PastRequest:
         """A past request rebuilt from the record, byte for byte. Raises NotFound."""
-        return await self._do(lambda: self._request_flow(number))
+        return await self._ask(lambda: self._past_request(number))
 
     async def usage(self) -> UsageRow:
         """Tokens and dollars of this conversation so far."""
@@ -522,7 +528,7 @@ class AsyncConversation(ConversationBase):
 
     async def recall_result(self, call: str) -> Any:
         """The whole recorded result of a tool call. See `Conversation.recall_result`."""
-        return await self._do(lambda: self._result_flow(call))
+        return await self._ask(lambda: self._result(call))
 
     def recall_tool(self) -> Any:
         """A function tool by which Claude reads a cleared result again. See `Conversation.recall_tool`."""
@@ -546,7 +552,7 @@ class AsyncConversation(ConversationBase):
             Args:
                 query: what to look for, in words likely to have been used
             """
-            return await self._do(lambda: self._history_flow(query))
+            return await self._ask(lambda: self._found_in_history(query))
 
         return as_tools([search_history])[0]
 
@@ -556,10 +562,7 @@ class AsyncConversation(ConversationBase):
 
     async def summaries(self) -> list[SummaryRecord]:
         """The summaries of this branch. See `Conversation.summaries`."""
-        found: Sequence[SummaryRecord] = await self._do(
-            lambda: ReadSummaries(conversation=self._chat().conversation).__iter__()
-        )
-        return list(found)
+        return await self._ask(self._summaries)
 
     async def resummarise(self, *, by: str | None = None, tokens: int | None = None) -> SummaryRecord:
         """Make the newest summary again from the record itself. See `Conversation.resummarise`."""
@@ -574,14 +577,12 @@ class AsyncConversation(ConversationBase):
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
         settings = self._fork_settings(id)
         where = None if at is None else turn_id(at)
-        await self._do(lambda: branch.fork(self._chat(), where, settings["id"]))
+        await self._ask(lambda: branch.fork(self._chat(), where, settings["id"]))
         return AsyncConversation(self._store, client=None if self._owns_client else self._client, **settings)
 
     async def pin(self, turn: Turn | int, *, pinned: bool = True) -> None:
         """Keep the exchange that holds `turn` in every request, from the next cut on at the latest."""
-        await self._do(
-            lambda: steps.SetPin(conversation=self._chat().conversation, turn=turn_id(turn), pinned=pinned).__iter__()
-        )
+        await self._ask(lambda: self._pin(turn_id(turn), pinned))
 
     async def instruct(self, content: Content) -> Turn:
         """Give an instruction that is in force from the next send on. See `Conversation.instruct`."""
@@ -589,7 +590,7 @@ class AsyncConversation(ConversationBase):
 
     async def withdraw(self) -> int:
         """Take pending turns out of the view for good; they stay in the record. How many there were."""
-        return await self._alone(lambda: steps.Withdraw(conversation=self._chat().conversation).__iter__(), talk=False)
+        return await self._alone(lambda: asked(self._withdraw), talk=False)
 
     async def extend(self, messages: Iterable[Any]) -> Sequence[Turn]:
         """Record messages that were said elsewhere (`MessageParam`s or `Draft`s), without sending anything."""
@@ -609,12 +610,12 @@ class AsyncConversation(ConversationBase):
             if self._store is None:
                 self._store = await asyncio.to_thread(open_store, self._where)
             if self._key is None:
-                self._opened(await drive_async(self._open_flow(), self._performer()))
+                self._opened(await drive_async(asked(self._find), self._performer()))
                 self._catch_up()
         return self._store
 
     def _performer(self) -> Performer:
-        return performer(self._spans, self._store, self._claude, self._clock, self._background.settle)
+        return performer(self._spans, self._record(), self._claude, self._clock, self._background.settle)
 
     async def _connect(self) -> None:
         """Open, and make the client, once: off the event loop, for the SDK is a large import."""
@@ -627,6 +628,14 @@ class AsyncConversation(ConversationBase):
         self._client = async_client(first_client(self._keys, self._client, waits=True))
         client = with_middleware(self._client, self._layers.middleware(self._store, self._clock))
         return AsyncClaude(client, keyed(self._keys, client))
+
+    def _record(self) -> Record:
+        assert self._store is not None  # every flow begins behind _open
+        return attentive(self._traced(self._store))
+
+    async def _ask(self, ask: Callable[[], R]) -> R:
+        """What is asked of the store alone."""
+        return await self._do(lambda: asked(ask))
 
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:
         await self._open()

@@ -56,6 +56,7 @@ from sash.flows.extend import extend
 from sash.flows.once import Submission, once
 from sash.flows.prepare import Prepared, prepare
 from sash.flows.recall import embed, recall, search_history
+from sash.flows.record import Record
 from sash.flows.route import chosen
 from sash.flows.run import Tools, recorded_result, run, submit
 from sash.flows.send import Call
@@ -88,6 +89,7 @@ from sash.planning.view import Forms
 from sash.recall import Found, Recall, make_query, quoted
 from sash.spans import Spans
 from sash.stores import Store, check_store
+from sash.stores.around import around
 from sash.types import RequestOptions, System, ToolList
 
 if TYPE_CHECKING:
@@ -183,7 +185,7 @@ class ConversationBase:
         self.recalls = recall_of(recall)
         self.max_tokens = max_tokens
         self._marks = marks_of(cache)
-        self._traced: Spans | None = None
+        self._spans_made: Spans | None = None
         self._layers = Layers(
             breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries
         )
@@ -241,9 +243,9 @@ class ConversationBase:
         """Spans are made where a meter is on."""
         if not self._layers.meter:
             return None
-        if self._traced is None:
-            self._traced = Spans(self.id, **self._layers.tracing)
-        return self._traced
+        if self._spans_made is None:
+            self._spans_made = Spans(self.id, **self._layers.tracing)
+        return self._spans_made
 
     def _opened(self, head: Head) -> None:
         """Take over what the record says of settings that were not given."""
@@ -263,6 +265,7 @@ class ConversationBase:
         """This conversation for a flow that talks to the model of `card` (default: the one in force)."""
         assert self._key is not None  # every flow begins behind _open
         return Chat(
+            store=self._record(),
             conversation=self._key,
             id=self.id,
             namespace=self.namespace,
@@ -378,8 +381,17 @@ class ConversationBase:
         if self._closed:
             raise ConversationClosed(f"conversation {self.id!r} is closed; open it again", conversation=self.id)
 
-    def _open_flow(self) -> Flow[Head]:
-        return (yield from steps.OpenConversation(namespace=self.namespace, id=self.id, create=self._create))
+    def _record(self) -> Record:
+        """The store as flows see it."""
+        raise NotImplementedError
+
+    def _traced(self, store: Store) -> Record:
+        """A store whose calls leave spans, where those are wanted."""
+        spans = self._spans()
+        return store if spans is None else around(store, spans.around_call)
+
+    def _find(self) -> Head:
+        return self._record().open_conversation(namespace=self.namespace, id=self.id, create=self._create)
 
     def _send_flow(
         self, content: Any, arguments: Mapping[str, Any], arrived: float, *, stream: bool = False
@@ -430,7 +442,7 @@ class ConversationBase:
     def _background_flow(self, wish: Wish | None) -> Flow[Any]:
         """Embed what has no vector yet, then make the summary that is due."""
         if self.recalls is not None and self.recalls.semantic:
-            yield from embed(self._chat().conversation, self.recalls.semantic, go_on=lambda: not self._closed)
+            embed(self._chat(), self.recalls.semantic, go_on=lambda: not self._closed)
         if wish is not None:
             yield from self._summary_flow(wish)
 
@@ -513,38 +525,49 @@ class ConversationBase:
         call, settings, keep_lasting = self._call(arguments)
         return self._lasting(make(self._chat(settings.card), settings, call), call, keep_lasting, arguments)
 
-    def _recall_flow(self, query: str, settings: Mapping[str, Any]) -> Flow[list[Found]]:
+    def _summaries(self) -> list[SummaryRecord]:
+        chat = self._chat()
+        return list(chat.store.read_summaries(chat.conversation))
+
+    def _pin(self, turn: int, pinned: bool) -> None:
+        chat = self._chat()
+        chat.store.set_pin(chat.conversation, turn=turn, pinned=pinned)
+
+    def _withdraw(self) -> int:
+        chat = self._chat()
+        return chat.store.withdraw(chat.conversation)
+
+    def _found(self, query: str, settings: Mapping[str, Any]) -> list[Found]:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
-        chat = self._chat()
-        return recall(chat.conversation, make_query(query), Recall(**settings), chat.counter, self.model)
+        return recall(self._chat(), make_query(query), Recall(**settings), self.model)
 
-    def _turns_flow(self, limit: int | None, after: int) -> Flow[Sequence[Turn]]:
+    def _page(self, after: int, limit: int | None) -> list[Turn]:
         if limit is not None:
             check_whole("limit", limit, least=0, of="turns")
         check_whole("after", after, least=0, of="turns (the seq of the last one left out)")
-        step = steps.ReadTurns(conversation=self._chat().conversation, after=after, limit=limit, newest=True)
-        return step.__iter__()
+        chat = self._chat()
+        return list(chat.store.read_turns(chat.conversation, after=after, limit=limit, newest=True))
 
-    def _request_flow(self, number: int) -> Flow[PastRequest]:
+    def _past_request(self, number: int) -> PastRequest:
         check_whole("number", number, of="requests (which one of this conversation)")
         return past_request(self._chat(), number)
 
-    def _result_flow(self, call: str) -> Flow[Any]:
+    def _result(self, call: str) -> Any:
         check_text("call", call)
         return recorded_result(self._chat(), call)
 
     def _redact_flow(self, turn: int, reason: str) -> Flow[int]:
         check_text("reason", reason)
-        now = yield from steps.Now()
-        done = yield from steps.Redact(conversation=self._chat().conversation, turn=turn, reason=reason, at=now)
+        chat, now = self._chat(), (yield from steps.Now())
+        done = chat.store.redact(chat.conversation, turn=turn, reason=reason, at=now)
         self._forms, self._sizes = Forms(), {}
         return done
 
-    def _history_flow(self, query: str) -> Flow[str]:
+    def _found_in_history(self, query: str) -> str:
         """What Claude finds when it searches: quoted, without the exchange that runs."""
         chat, settings = self._chat(), self.recalls or Recall()
-        found = yield from search_history(chat, make_query(query), settings, self.model)
+        found = search_history(chat, make_query(query), settings, self.model)
         return quoted(found) or "Nothing was found."
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:

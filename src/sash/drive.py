@@ -12,14 +12,15 @@ import asyncio
 import contextlib
 import inspect
 import time
-from collections.abc import Callable
-from contextvars import Context, copy_context
+from collections.abc import Callable, Iterator
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
-from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Step, StoreStep
-from sash.flows.summary_steps import Settle
+from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Settle, Step, StoreStep
+from sash.stores.around import around
 
 R = TypeVar("R")
+S = TypeVar("S")
 Perform = Callable[[Step[Any]], Any]
 Tell = Callable[[Any], Any]
 
@@ -168,6 +169,7 @@ class AsyncRun:
 
     def _compute(self) -> tuple[Step[Any] | None, BaseException | None]:
         """Resume the flow and perform its steps of store and clock. A cancelled flow that owes nothing stops."""
+        here = _computing.set(self)
         try:
             step = self._sync._resume()
             while isinstance(step, StoreStep | Now) and (self._owes or self._cancelled is None):
@@ -175,7 +177,17 @@ class AsyncRun:
                 step = self._sync._resume()
         except BaseException as error:  # noqa: BLE001 - raised again on the event loop
             return None, error
+        finally:
+            _computing.reset(here)
         return step, None
+
+    def _heed(self) -> None:
+        """Raise a cancellation that came while the flow computes; not where what has come is still to be recorded."""
+        if self._owes or self._cancelled is None:
+            return
+        cancelled, self._cancelled = self._cancelled, None
+        self._owes = True  # whatever the flow does now, it tidies up
+        raise cancelled
 
     async def _do(self, step: Step[Any], left: Callable[[], bool]) -> None:
         value, failed = None, None
@@ -189,6 +201,23 @@ class AsyncRun:
             return
         self._sync._value, self._sync._error, self._owes = value, failed, True
         self._passing = isinstance(step, NextEvent) and value is not None
+
+
+_computing: ContextVar[AsyncRun | None] = ContextVar("computing", default=None)
+"""The run that computes here."""
+
+
+@contextlib.contextmanager
+def _heeding(*_: Any) -> Iterator[None]:
+    run = _computing.get()
+    if run is not None:
+        run._heed()
+    yield
+
+
+def attentive(store: S) -> S:
+    """A store for the flows of an `AsyncRun`: each call of it is where a cancelled flow may stop, before the call."""
+    return around(store, _heeding)
 
 
 def _adopt(context: Context) -> None:
@@ -235,6 +264,12 @@ def later(make: Callable[[], Flow[R]]) -> Flow[R]:
     return (yield from make())
 
 
+def asked(ask: Callable[[], R]) -> Flow[R]:
+    """A flow of no steps: what is asked of the store alone, once it is driven."""
+    yield from ()
+    return ask()
+
+
 class Performer:
     """Sends each step to who performs it: clock, store or Claude."""
 
@@ -250,7 +285,7 @@ class Performer:
     def __call__(self, step: Step[Any]) -> Any:
         """Perform one step, blocking."""
         if isinstance(step, StoreStep):
-            return getattr(self.store, step.method)(step)
+            return step.on(self.store)
         if isinstance(step, CallTool):
             return step.function.call(step.input)
         if isinstance(step, Pause):

@@ -1,7 +1,7 @@
 """OpenTelemetry spans of what sash does around a request: `sash.plan`, `sash.cut`, `sash.recall`, `sash.summarise`.
 
-The SDK's own span of the call stands beside them, or below a summary's. Made while steps are performed, so that flows
-know nothing of it. No text of messages, unless that was asked for.
+The SDK's own span of the call stands beside them, or below a summary's. Made around what a flow asks of its store and
+of Claude, so that flows know nothing of it. No text of messages, unless that was asked for.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from sash.claude.loading import _load_trace
 from sash.drive import Performer
-from sash.flows.recall import MatchTurns, NearTurns
-from sash.flows.steps import BeginRequest, OpenStream, ReadWindow, Send, Step
+from sash.flows.steps import OpenStream, Send, Step
+from sash.model.requests import NewRequest
 
 
 class Spans:
@@ -27,41 +27,47 @@ class Spans:
 
     @contextmanager
     def around(self, step: Step[Any]) -> Iterator[None]:
-        """Whatever spans a step is worth."""
-        if isinstance(step, MatchTurns | NearTurns):
-            with self._span("sash.recall"):
-                yield
-        elif isinstance(step, Send | OpenStream) and step.wire.purpose != "send":
+        """The span that a step is worth, if any."""
+        if isinstance(step, Send | OpenStream) and step.wire.purpose != "send":
             with self._span("sash.summarise", **{"sash.purpose": step.wire.purpose}):
                 yield
         else:
-            if isinstance(step, ReadWindow):
-                self._planning = time.time_ns()
             yield
-            if isinstance(step, BeginRequest):
-                self._planned(step)
+
+    @contextmanager
+    def around_call(self, name: str, given: tuple[Any, ...]) -> Iterator[None]:
+        """Whatever spans a call of the store is worth."""
+        if name in ("match_turns", "near_turns"):
+            with self._span("sash.recall"):
+                yield
+            return
+        if name == "read_window":
+            self._planning = time.time_ns()
+        yield
+        if name == "begin_request":
+            self._planned(*given)
 
     def _span(self, name: str, **facts: str) -> Any:
         facts["gen_ai.conversation.id"] = self._conversation
         return self._tracer.start_as_current_span(name, attributes=facts)
 
-    def _planned(self, step: BeginRequest) -> None:
+    def _planned(self, new: NewRequest) -> None:
         """The plan that was just recorded, and the cut where it began an epoch."""
         facts = {
             "gen_ai.conversation.id": self._conversation,
-            "gen_ai.request.model": step.sent.model,
-            "sash.tokens.expected": step.expected.prompt,
-            "sash.tokens.most": step.expected.upper,
-            "sash.tokens.read": step.expected.read,
-            "sash.rule": str(step.why.get("rule") or ""),
+            "gen_ai.request.model": new.sent.model,
+            "sash.tokens.expected": new.expected.prompt,
+            "sash.tokens.most": new.expected.upper,
+            "sash.tokens.read": new.expected.read,
+            "sash.rule": str(new.why.get("rule") or ""),
         }
-        if step.expected.dollars is not None:
-            facts["sash.cost.expected"] = step.expected.dollars
+        if new.expected.dollars is not None:
+            facts["sash.cost.expected"] = new.expected.dollars
         if self._content:
-            facts["sash.content"] = [turn.content for turn in step.turns]
+            facts["sash.content"] = [turn.content for turn in new.turns]
         self._tracer.start_span("sash.plan", start_time=self._planning or None, attributes=facts).end()
-        if not step.epoch.id:
-            reason = {"sash.reason": step.epoch.reason, "sash.start": step.epoch.start}
+        if not new.epoch.id:
+            reason = {"sash.reason": new.epoch.reason, "sash.start": new.epoch.start}
             self._tracer.start_span("sash.cut", attributes={**facts, **reason}).end()
 
 

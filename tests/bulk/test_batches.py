@@ -17,7 +17,6 @@ from sash import Conversation, MemoryStore
 from sash.bulk import Bulk, Step
 from sash.bulk.batches import HandedOver
 from sash.errors import InvalidOption, RequestRejected, Unavailable
-from sash.flows.batch_steps import ReadBatches
 from sash.flows.batches import CLOCKS
 from sash.simulator import BatchRules, HttpError, OddBody, Overloaded, PromptTooLong, ServerError, Simulator
 from sash.simulator.batches import BATCHES, ITEMS
@@ -67,7 +66,7 @@ def test_a_batch_may_be_left_to_itself(path: Path) -> None:
     sim.clock.advance(61)
     with job(sim, store=path) as bulk:
         assert all(outcome.reply for outcome in bulk.run())
-        assert bulk.store.read_batches(ReadBatches(namespace="", job="j")) == []
+        assert bulk.store.read_batches(namespace="", job="j") == []
     assert sum(attempt.path == BATCHES for attempt in sim.log) == 1
     assert sim.messages == []
 

@@ -9,17 +9,17 @@ import pytest
 
 from recording import MODEL, Recorder, text
 from sash.errors import InvalidOption
-from sash.flows import steps
-from sash.flows.batch_steps import CloseItem, Item, KeepBatch, MarkBatch, ReadBatches, ReadItems
+from sash.model.batches import Item
 from sash.model.epochs import Sent
+from sash.model.submissions import Claim, Claimed
 from sash.stores.memos import Kept
 
-CLAIM = steps.Claim(conversation=1, token="t", digest="d", within=0.0, arrived=10.0, at=10.0, lease=100.0)
+CLAIM = Claim(conversation=1, token="t", digest="d", within=0.0, arrived=10.0, at=10.0, lease=100.0)
 
 
-def claim(record: Recorder, **changes: Any) -> steps.Claimed:
+def claim(record: Recorder, **changes: Any) -> Claimed:
     """Claim a submission."""
-    claimed: steps.Claimed = record.store.claim(replace(CLAIM, conversation=record.key, **changes))
+    claimed: Claimed = record.store.claim(replace(CLAIM, conversation=record.key, **changes))
     return claimed
 
 
@@ -30,12 +30,12 @@ def test_a_submission_is_claimed_once(record: Recorder) -> None:
     """Whoever comes second finds it running, then answered with its numbers."""
     first = claim(record)
     assert first.state == "new"
-    assert claim(record) == steps.Claimed(state="running", submission=first.submission)
-    record.store.settle_claim(steps.SettleClaim(submission=first.submission, numbers=()))
+    assert claim(record) == Claimed(state="running", submission=first.submission)
+    record.store.settle_claim(first.submission)
     again = claim(record)
     assert again.state == "new"
-    record.store.settle_claim(steps.SettleClaim(submission=again.submission, numbers=(1, 2)))
-    assert claim(record) == steps.Claimed(state="answered", submission=again.submission, numbers=(1, 2))
+    record.store.settle_claim(again.submission, (1, 2))
+    assert claim(record) == Claimed(state="answered", submission=again.submission, numbers=(1, 2))
 
 
 def test_a_claim_whose_turn_is_pending_is_taken_up_there(record: Recorder) -> None:
@@ -43,7 +43,7 @@ def test_a_claim_whose_turn_is_pending_is_taken_up_there(record: Recorder) -> No
     first = claim(record)
     begun = record.begin(text("one"), submission=first.submission)
     record.fail(begun)
-    record.store.settle_claim(steps.SettleClaim(submission=first.submission))
+    record.store.settle_claim(first.submission)
     assert claim(record).state == "pending"
 
 
@@ -84,11 +84,11 @@ def test_answered_tokens_are_found_by_their_beginning(record: Recorder) -> None:
         other = Recorder(record.store, name)
         claimed = claim(other, token=f"job_%:{number}")
         other.finish(other.begin(text("one"), submission=claimed.submission))
-        record.store.settle_claim(steps.SettleClaim(submission=claimed.submission, numbers=(1,)))
-    found = record.store.read_answered(steps.ReadAnswered(namespace="", prefix="job_%:"))
+        record.store.settle_claim(claimed.submission, (1,))
+    found = record.store.read_answered(namespace="", prefix="job_%:")
     assert found == {"job_%:0", "job_%:1"}
-    assert record.store.read_answered(steps.ReadAnswered(namespace="n", prefix="job_%:")) == frozenset()
-    assert record.store.read_answered(steps.ReadAnswered(namespace="", prefix="jobs")) == frozenset()
+    assert record.store.read_answered(namespace="n", prefix="job_%:") == frozenset()
+    assert record.store.read_answered(namespace="", prefix="jobs") == frozenset()
 
 
 # ---- health ---------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def _failed(record: Recorder, error: str, key: str = "") -> float:
     sent = Sent(model=MODEL, max_tokens=100, last=record.head.seq + 1, key=key)
     begun = record.begin(text("one"), sent=sent)
     at = record.now
-    record.store.fail_request(steps.FailRequest(request=begun.request, error=error, request_id=None, at=at))
+    record.store.fail_request(begun.request, error=error, request_id=None, at=at)
     return at
 
 
@@ -117,7 +117,7 @@ def test_a_model_that_failed_is_ill_until_it_answers(record: Recorder, error: st
     at = _failed(record, error)
 
     def failed(since: float) -> Any:
-        return record.store.read_health(steps.ReadHealth(models=(MODEL, "other"), since=since)).failed
+        return record.store.read_health(models=(MODEL, "other"), since=since).failed
 
     assert failed(at - 1) == ({MODEL: at} if ill else {})
     assert failed(at) == {}
@@ -131,8 +131,10 @@ def test_a_key_that_was_refused_rests_longer(record: Recorder) -> None:
     limited = _failed(record, "Unavailable: rate_limit_error", key="two")
 
     def out(limited_since: float) -> Any:
-        step = steps.ReadKeyHealth(keys=("one", "two"), limited_since=limited_since, refused_since=refused - 1)
-        return set(record.store.read_key_health(step).out)
+        found = record.store.read_key_health(
+            keys=("one", "two"), limited_since=limited_since, refused_since=refused - 1
+        )
+        return set(found.out)
 
     assert out(limited - 1) == {"one", "two"}
     assert out(limited + 1) == {"one"}
@@ -148,26 +150,24 @@ def test_a_batch_is_kept_until_all_is_settled(record: Recorder, kind: Any) -> No
         Item(custom_id=f"x-{n}", conversation=record.key, model=MODEL, facts={"position": n, "turns": [1, 2]})
         for n in (3, 1, 2)
     )
-    kept = record.store.keep_batch(
-        KeepBatch(kind=kind, namespace="n", job="j", terms={"limit": 5}, items=items, at=5.0)
-    )
+    kept = record.store.keep_batch(kind=kind, namespace="n", job="j", terms={"limit": 5}, items=items, at=5.0)
 
     def under_way(**more: Any) -> Any:
-        return record.store.read_batches(ReadBatches(**{"kind": kind, "namespace": "n", "job": "j", **more}))
+        return record.store.read_batches(**{"kind": kind, "namespace": "n", "job": "j", **more})
 
     def waiting() -> Any:
-        return record.store.read_items(ReadItems(id=kept.id))
+        return record.store.read_items(kept.id)
 
     assert (kept.batch, kept.phase, kept.size, kept.terms, kept.at) == ("", "submitting", 3, {"limit": 5}, 5.0)
     assert under_way() == under_way(kind=None, namespace=None, job=None) == [kept]
     assert under_way(namespace="") == under_way(job="k") == under_way(phases=("submitted",)) == []
     assert under_way(kind="summary" if kind == "question" else "question") == []
     assert waiting() == list(items)
-    record.store.mark_batch(MarkBatch(id=kept.id, phase="submitted", batch="msgbatch_1"))
+    record.store.mark_batch(kept.id, phase="submitted", batch="msgbatch_1")
     assert [(one.batch, one.phase) for one in under_way()] == [("msgbatch_1", "submitted")]
-    record.store.close_item(CloseItem(custom_id="x-3"))
+    record.store.close_item("x-3")
     assert waiting() == list(items[1:])
-    record.store.mark_batch(MarkBatch(id=kept.id, phase="done"))
+    record.store.mark_batch(kept.id, phase="done")
     assert waiting() == under_way() == []
     assert [one.batch for one in under_way(phases=("done", "lost"))] == ["msgbatch_1"]
 

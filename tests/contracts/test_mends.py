@@ -6,24 +6,20 @@ import pytest
 
 from recording import Recorder, text
 from sash.errors import Conflict
-from sash.flows import steps
-from sash.flows.steps import Mended
 from sash.model.blocks import dumps, text_block
-from sash.model.turns import Draft
+from sash.model.turns import Draft, Mended
 
 
 def mend(record: Recorder, *mended: Mended, head: int | None = None, answers: tuple[Draft, ...] = ()) -> None:
     """Repair as the flow does."""
     record.store.mend(
-        steps.Mend(
-            conversation=record.key,
-            head=record.head.seq if head is None else head,
-            withdraw=(),
-            mended=mended,
-            answers=answers,
-            reason="repaired",
-            at=1.0,
-        )
+        record.key,
+        head=record.head.seq if head is None else head,
+        withdraw=(),
+        mended=mended,
+        answers=answers,
+        reason="repaired",
+        at=1.0,
     )
 
 
@@ -42,10 +38,7 @@ def test_a_repaired_turn_keeps_its_content_and_is_sent_in_its_new_form(record: R
     assert record.turns()[0].content == first.content
     assert record.turns()[0].text == record.window().turns[0].text == "mended again"
     assert record.head.fresh == "repaired"
-    sent = [
-        record.store.read_request(steps.ReadRequest(conversation=record.key, number=number))[2][0].text
-        for number in (1, 2)
-    ]
+    sent = [record.store.read_request(record.key, number=number)[2][0].text for number in (1, 2)]
     assert sent == ["one", "mended"]
 
 
@@ -73,6 +66,6 @@ def test_redaction_follows_words_that_a_repair_moved(record: Recorder, asked: in
     record.say("two")
     turns = record.turns()
     mend(record, form(turns[0].id, "one and two", turns[2].id))
-    record.store.redact(steps.Redact(conversation=record.key, turn=turns[asked].id, reason="asked", at=2.0))
+    record.store.redact(record.key, turn=turns[asked].id, reason="asked", at=2.0)
     left = [turn.form + turn.content for turn in record.turns()]
     assert [("one" in said, "two" in said) for said in (left[0], left[2])] == [(False, False)] * 2

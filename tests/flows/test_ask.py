@@ -11,7 +11,6 @@ import pytest
 from sash import AsyncConversation, Conversation, Everything, check_request
 from sash.errors import NothingToRetry, ReplyInterrupted, RequestRejected, Unavailable
 from sash.flows.deliver import MOST_PAUSES
-from sash.flows.steps import AppendTurns, ReadHead
 from sash.model.blocks import as_blocks, dumps
 from sash.model.turns import Draft
 from sash.planning.rules import has_thinking
@@ -248,9 +247,9 @@ def strangers_thought(talk: Talk) -> dict[str, Any]:
 def written_by_hand(chat: Conversation, *messages: dict[str, Any]) -> None:
     """What another program wrote into the record, without a word about thinking that is not ours."""
     assert chat._key is not None
-    head = chat._store.read_head(ReadHead(conversation=chat._key))
+    head = chat._store.read_head(chat._key)
     drafts = tuple(Draft(role=m["role"], content=dumps(as_blocks(m["content"]))) for m in messages)
-    chat._store.append_turns(AppendTurns(conversation=chat._key, head=head.seq, turns=drafts, at=chat._clock()))
+    chat._store.append_turns(chat._key, head=head.seq, turns=drafts, at=chat._clock())
 
 
 @pytest.mark.parametrize("fork", [False, True])

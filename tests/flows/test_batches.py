@@ -15,7 +15,6 @@ import sash
 from sash import Conversation, Summarised
 from sash.backlog import AsyncSummaries, Summaries
 from sash.errors import InvalidOption, RemoteError, Unavailable
-from sash.flows.batch_steps import ReadBatches
 from sash.flows.batches import CLOCKS
 from sash.flows.resting import Collected
 from sash.model.turns import Turn
@@ -409,7 +408,7 @@ def test_two_collectors(sim: Simulator, tmp_path: Path) -> None:
         one.submit()
         sim.clock.advance(60)
         store = one._store
-        rows = store.read_batches(ReadBatches())
+        rows = store.read_batches()
         assert (one.collect().ready, two.collect().ready, len(rows)) == (1, 0, 1)
     assert len(covered(sim, path)) == 1
 

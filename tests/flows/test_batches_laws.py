@@ -23,9 +23,8 @@ from sash.bulk import Bulk
 from sash.bulk.batches import HandedOver
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.batch import AsyncBatches, Batches
-from sash.drive import Performer
 from sash.errors import NotFound, RemoteError, Unavailable
-from sash.flows.batch_steps import SubmitBatch
+from sash.flows.steps import SubmitBatch
 from sash.simulator import (
     BatchRules,
     ConnectionLost,
@@ -39,6 +38,7 @@ from sash.simulator import (
     Stopped,
     Timeout,
 )
+from striking import around_all
 
 BATCHES = "/v1/messages/batches"
 ITEMS = f"{BATCHES}/items"
@@ -73,37 +73,21 @@ class Struck(BaseException):
 
 @contextlib.contextmanager
 def striking(at: int, *, dead: bool) -> Iterator[None]:
-    """Step number `at` is performed, and struck; `dead`: no later one is performed either."""
-    call, perform, count = Performer.__call__, Performer.perform_async, 0
+    """Step or call number `at` is done, and struck; `dead`: no later one is done either."""
+    count = 0
 
-    def strikes() -> bool:
+    @contextlib.contextmanager
+    def struck() -> Iterator[None]:
         nonlocal count
-        count += 1
-        return count == at
-
-    def fail_when_dead() -> None:
         if dead and count >= at:
             raise Struck
-
-    def struck(self: Performer, step: Any) -> Any:
-        fail_when_dead()
-        done = call(self, step)
-        if strikes():
+        yield
+        count += 1
+        if count == at:
             raise Struck
-        return done
 
-    async def struck_async(self: Performer, step: Any) -> Any:
-        fail_when_dead()
-        done = await perform(self, step)
-        if strikes():
-            raise Struck
-        return done
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Performer, "__call__", struck)
-        patch.setattr(Performer, "perform_async", struck_async)
-        with contextlib.suppress(Struck):
-            yield
+    with around_all(struck), contextlib.suppress(Struck):
+        yield
 
 
 class Afternoon:

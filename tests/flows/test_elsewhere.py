@@ -11,7 +11,6 @@ import pytest
 from sash import Conversation, MemoryStore
 from sash.claude.keys import Key
 from sash.errors import BudgetExceeded, InvalidOption, NothingToRetry, RemoteError
-from sash.flows.steps import ReadHead
 from sash.simulator import HttpError, Overloaded, RateLimited, Simulator
 
 MODELS = ["claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-4-5", "claude-haiku-5-5"]
@@ -86,7 +85,7 @@ def _walk(seed: str) -> None:
             sim.clock.advance(chance.choice([1, 61, 301, 4_000]))
         chat._background.settle()
         assert 400 not in {attempt.status for attempt in sim.messages}
-        head = chat._store.read_head(ReadHead(conversation=chat._chat().conversation))
+        head = chat._store.read_head(chat._chat().conversation)
         assert all(chat.request(number).intact for number in range(1, head.requests + 1))
 
 

@@ -16,7 +16,7 @@ from sash import AsyncConversation, Conversation, ServerCompaction, Summarised
 from sash.claude.adapter import Claude
 from sash.claude.keys import Key, KeyPool
 from sash.errors import AccessDenied, InvalidOption, Unavailable
-from sash.flows.steps import OpenStream, ReadHead, Send
+from sash.flows.steps import OpenStream, Send
 from sash.limits import Limits
 from sash.model.answers import Wire
 from sash.model.keys import Place, Places
@@ -31,11 +31,8 @@ REVOKED = HttpError(status=401, message="invalid x-api-key")
 
 def used(chat: Conversation) -> list[str]:
     """The key of each request, by the record."""
-    return [chat.request(number).request.sent.key for number in range(1, chat._do(_head(chat)).requests + 1)]
-
-
-def _head(chat: Conversation) -> Any:
-    return lambda: ReadHead(conversation=chat._chat().conversation).__iter__()
+    requests = chat._store.read_head(chat._chat().conversation).requests
+    return [chat.request(number).request.sent.key for number in range(1, requests + 1)]
 
 
 def test_a_conversation_sticks_to_its_key(talk: Talk, path: Path) -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation, MemoryStore, Recall
 from sash.errors import InvalidContent, InvalidOption
-from sash.flows import steps
 from sash.flows.recall import embed, recall
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft
@@ -55,21 +54,8 @@ def talk(stack: ExitStack, said: Any, id: str = "a") -> Conversation:
 
 
 def ask(chat: Conversation, query: str, settings: Recall | None = None, **more: Any) -> list[Found]:
-    """What `recall` gives, driven over the conversation's own store."""
-    inner = chat._chat()
-    flow = recall(inner.conversation, make_query(query), settings or Recall(), inner.counter, chat.model, **more)
-    return list(run(chat._store, flow))
-
-
-def run(store: Any, flow: Any) -> Any:
-    """What a flow returns, each of its steps done by the store."""
-    answer: Any = None
-    while True:
-        try:
-            step = flow.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = getattr(store, step.method)(step)
+    """What `recall` gives over the conversation's own store."""
+    return recall(chat._chat(), make_query(query), settings or Recall(), chat.model, **more)
 
 
 def seqs(found: list[Found]) -> list[int]:
@@ -126,7 +112,7 @@ def test_a_withdrawn_question_makes_nothing_sure(chat: Conversation) -> None:
     """A question that was refused and is asked again does not bring back what merely stood beside it."""
     store, key = chat._store, chat._chat().conversation
     draft = Draft(role="user", content=dumps([text_block("Where is the zebrawood chest?")]))
-    (turn,) = store.append_turns(steps.AppendTurns(conversation=key, head=6, turns=(draft,), at=1.0))
+    (turn,) = store.append_turns(key, head=6, turns=(draft,), at=1.0)
     with store._connection.writing() as db:
         db.execute("UPDATE turns SET state = 'withdrawn' WHERE id = ?", (turn.id,))
     assert 7 not in seqs(ask(chat, "zebrawood chest"))
@@ -166,10 +152,10 @@ def test_never_more_than_was_allowed(said: list[str], tokens: int) -> None:
 
 def test_embedding_stops_when_told(chat: Conversation) -> None:
     """`embed` gives turns their vectors as long as it may go on, and says how many."""
-    store, key = chat._store, chat._chat().conversation
-    assert run(store, embed(key, Letters(), lambda: False)) == 0
-    assert run(store, embed(key, Letters(), lambda: True)) == 6
-    assert run(store, embed(key, Letters(), lambda: True)) == 0
+    inner = chat._chat()
+    assert embed(inner, Letters(), lambda: False) == 0
+    assert embed(inner, Letters(), lambda: True) == 6
+    assert embed(inner, Letters(), lambda: True) == 0
 
 
 def test_by_hand_settings_are_checked(chat: Conversation) -> None:

@@ -22,7 +22,6 @@ from sash.errors import (
     Unavailable,
     UnknownModel,
 )
-from sash.flows.steps import ReadHead
 from sash.limits import Ceiling
 from sash.planning.routing import Asked, Fallback, Option, Router, Rule
 from sash.planning.situation import Decision, Situation
@@ -431,13 +430,8 @@ def test_whatever_fails_the_record_stays_legal_and_rebuilt(events: list[tuple[in
             sim.faults.calm()
             sim.clock.advance(gap)
         assert {attempt.status for attempt in sim.messages} <= {200, 529}
-        requests = chat._store.read_head(_head(chat)).requests
+        requests = chat._store.read_head(chat._chat().conversation).requests
         assert all(chat.request(number).intact for number in range(1, requests + 1))
-
-
-def _head(chat: Conversation) -> Any:
-
-    return ReadHead(conversation=chat._chat().conversation)
 
 
 def test_a_refusal_goes_to_the_fallback(talk: Talk, sim: Simulator) -> None:

@@ -1,10 +1,10 @@
-"""The order of events of one request, stepped by hand: which steps, in which order, whatever goes wrong."""
+"""The order of events of one request, stepped by hand: which steps and calls of the store, whatever goes wrong."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -21,10 +21,11 @@ from sash.model.cards import card
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft
 from sash.planning.inputs import Settings
+from sash.stores.around import around
 
 CARD = card("claude-sonnet-5-5")
 HELLO = (Draft(role="user", content='[{"type":"text","text":"Hello."}]'),)
-RECORDING = ["ReadWindow", "Now", "BeginRequest"]
+RECORDING = ["read_window", "Now", "begin_request"]
 
 
 def answer(text: str = "Yes.", stop: str | None = "end_turn", prompt: int = 30) -> Answer:
@@ -44,15 +45,23 @@ def remote(kind: type[RemoteError], status: int | None) -> RemoteError:
 
 
 class Hand:
-    """Drives flows over a store in memory; everything else is answered from `answers`, by the step's name."""
+    """Drives flows over a store in memory; every step is answered from `answers`, by its name."""
 
     def __init__(self, **answers: Any) -> None:
         self.store = MemoryStore()
-        head = self.store.open_conversation(steps.OpenConversation(namespace="", id="a"))
-        self.chat = Chat(conversation=head.conversation, id="a", counter=Estimator.for_model(CARD, base="features"))
+        head = self.store.open_conversation(namespace="", id="a")
+        self.noted = around(self.store, self.note)
+        counter = Estimator.for_model(CARD, base="features")
+        self.chat = Chat(store=self.noted, conversation=head.conversation, id="a", counter=counter)
         self.answers = answers
         self.taken: list[str] = []
         self.asked: list[Any] = []
+
+    @contextmanager
+    def note(self, name: str, _: Any) -> Iterator[None]:
+        """Around each call of the store."""
+        self.taken.append(name)
+        yield
 
     def settings(self, **changes: Any) -> Settings:
         """Settings of a request."""
@@ -70,7 +79,8 @@ class Hand:
                 step = flow.throw(error) if error else flow.send(result)
             except StopIteration as stop:
                 return stop.value
-            self.taken.append(type(step).__name__)
+            if not isinstance(step, steps.StoreStep):
+                self.taken.append(type(step).__name__)
             self.asked.append(step)
             result, error = None, None
             try:
@@ -79,9 +89,9 @@ class Hand:
                 error = raised
 
     def perform(self, step: Any) -> Any:
-        """One step: the store's for real, the others as told."""
+        """One step, as told."""
         if isinstance(step, steps.StoreStep):
-            return getattr(self.store, step.method)(step)
+            return step.on(self.noted)
         if isinstance(step, steps.Now):
             return 1_000.0 + len(self.taken)
         told = self.answers.get(type(step).__name__)
@@ -98,23 +108,23 @@ class Hand:
 
     def states(self) -> list[str]:
         """The states of the record's turns."""
-        turns = self.store.read_turns(steps.ReadTurns(conversation=self.chat.conversation))
+        turns = self.store.read_turns(self.chat.conversation)
         return [turn.state for turn in turns]
 
 
 def first(taken: list[str]) -> list[str]:
-    """The steps, without reading the window a second time (which only a first request does)."""
-    return [step for i, step in enumerate(taken) if step != "ReadWindow" or taken[i - 1] != "ReadWindow"]
+    """Steps and calls, without reading the window a second time (which only a first request does)."""
+    return [step for i, step in enumerate(taken) if step != "read_window" or taken[i - 1] != "read_window"]
 
 
 def test_a_send_records_before_and_after() -> None:
     """Plan, record the turn, send, record the reply: in this order, and nothing else."""
     hand = Hand(Send=answer())
     hand.send()
-    assert first(hand.taken) == [*RECORDING, "Send", "Now", "FinishRequest"]
+    assert first(hand.taken) == [*RECORDING, "Send", "Now", "finish_request"]
     assert hand.states() == ["answered", "answered"]
     hand.send()
-    assert hand.taken == [*RECORDING, "Send", "Now", "FinishRequest"]
+    assert hand.taken == [*RECORDING, "Send", "Now", "finish_request"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +142,7 @@ def test_a_failed_send_says_so_in_the_record(error: BaseException, state: str) -
     hand = Hand(Send=error)
     with pytest.raises(type(error)):
         hand.send()
-    assert first(hand.taken) == [*RECORDING, "Send", "Now", "FailRequest"]
+    assert first(hand.taken) == [*RECORDING, "Send", "Now", "fail_request"]
     assert hand.states() == [state]
 
 
@@ -146,7 +156,7 @@ def test_a_stream_emits_then_records() -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), event("es."), None]), Snapshot=answer())
     hand.send(call=Call(stream=True))
     flow = ["OpenStream", "Now", *["NextEvent", "Emit"] * 2, "NextEvent", "Snapshot", "CloseStream"]
-    assert first(hand.taken) == [*RECORDING, *flow, "Now", "FinishRequest"]
+    assert first(hand.taken) == [*RECORDING, *flow, "Now", "finish_request"]
 
 
 def test_a_long_reply_streams_without_emitting() -> None:
@@ -165,7 +175,7 @@ def test_a_cut_stream_is_finished_as_interrupted(failure: Any) -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), failure]), Snapshot=answer("Y", None))
     with pytest.raises(ReplyInterrupted):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "FinishRequest"]
+    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "finish_request"]
     assert hand.states() == ["answered", "interrupted"]
 
 
@@ -174,7 +184,7 @@ def test_a_stream_cut_before_anything_came_is_failed() -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([None]), Snapshot=None)
     with pytest.raises(Unavailable):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-4:] == ["Snapshot", "CloseStream", "Now", "FailRequest"]
+    assert hand.taken[-4:] == ["Snapshot", "CloseStream", "Now", "fail_request"]
     assert hand.states() == ["pending"]
 
 
@@ -185,7 +195,7 @@ def test_what_had_come_is_recorded_whatever_comes_in_the_way_of_reading_it(hinde
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), None]), Snapshot=came, CloseStream=hindered)
     with pytest.raises(type(hindered)):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-6:] == ["Snapshot", "CloseStream", "CloseStream", "Now", "Now", "FinishRequest"]
+    assert hand.taken[-6:] == ["Snapshot", "CloseStream", "CloseStream", "Now", "Now", "finish_request"]
 
 
 def test_an_abandoned_stream_is_closed_and_recorded() -> None:
@@ -193,7 +203,7 @@ def test_an_abandoned_stream_is_closed_and_recorded() -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y")]), Emit=steps.Abandoned(), Snapshot=answer("Y", None))
     with suppress(steps.Abandoned):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "FinishRequest"]
+    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "finish_request"]
     assert hand.states() == ["answered", "interrupted"]
 
 
@@ -240,7 +250,7 @@ def test_in_doubt_the_endpoint_is_asked_once_about_staying(count: Any) -> None:
     reply = hand.send(budget=budget, keep=10)
     assert hand.taken.count("CountTokens") == 1
     assert reply.plan.cut is isinstance(count, RemoteError)
-    assert hand.taken[-4:] == ["BeginRequest", "Send", "Now", "FinishRequest"]
+    assert hand.taken[-4:] == ["begin_request", "Send", "Now", "finish_request"]
 
 
 def test_a_small_doubt_is_asked_about_once_in_an_epoch() -> None:
@@ -263,7 +273,7 @@ def test_where_nothing_smaller_is_legal_the_bound_has_the_last_word(count: Any) 
     budget = doubtful(hand, LONG)
     with pytest.raises(BudgetExceeded):
         hand.send(drafts=LONG, budget=budget)
-    assert "BeginRequest" not in hand.taken
+    assert "begin_request" not in hand.taken
     hand.answers["CountTokens"] = budget - 1
     hand.chat.quiet_until[0] = 0.0
     hand.send(drafts=LONG, budget=budget)

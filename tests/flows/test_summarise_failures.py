@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import shutil
 from collections.abc import Iterator
@@ -12,9 +13,7 @@ from typing import Any
 import pytest
 
 from sash import Conversation, Summarised
-from sash.drive import Performer, Run
 from sash.errors import Conflict, SashError, StoreUnavailable, Unavailable
-from sash.flows.steps import Flow, Send, Step, StoreStep
 from sash.model.turns import Turn
 from sash.simulator import (
     BillingError,
@@ -29,6 +28,7 @@ from sash.simulator import (
     Stopped,
     Timeout,
 )
+from striking import around_all
 from summarising import BY, Talker
 
 QUESTION = "What of order 1002, please? " + "Tell me all of it. " * 40
@@ -69,20 +69,22 @@ ERRORS: tuple[Any, ...] = (
 """What may be thrown into the flow at any step."""
 
 
-class Trouble(Performer):
-    """Performs steps until the `at`-th: there it fails, before or after doing it, or the process dies."""
+class Trouble:
+    """Lets steps and calls of the store pass until the `at`-th: that fails, before or after it is done, or all ends."""
 
-    def __init__(self, inner: Performer, at: int, error: Any, *, late: bool) -> None:
-        super().__init__(inner.store, inner.claude, inner.clock, inner.settle)
+    def __init__(self, at: int, error: Any, *, late: bool) -> None:
         self.at, self.error, self.late, self.seen = at, error, late, 0
 
-    def __call__(self, step: Step[Any]) -> Any:
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Around each of them."""
         self.seen += 1
-        if self.seen != self.at:
-            return super().__call__(step)
-        if self.late and isinstance(step, StoreStep | Send):
-            super().__call__(step)
-        raise self.error()
+        here = self.seen == self.at or (self.error is Died and self.at and self.seen > self.at)
+        if here and not self.late:
+            raise self.error()
+        yield
+        if here:
+            raise self.error()
 
 
 class Case:
@@ -117,13 +119,11 @@ class Case:
         """Send while that happens, then again in peace; how many steps the first send took."""
         chat = self.open()
         self.answer(name)
-        performer = Trouble(chat._talker(), at, error, late=late)
-        flow = chat._send_flow(QUESTION, {}, self.talker.sim.clock.now())
+        trouble = Trouble(at, error, late=late)
         try:
-            drive(flow, performer)
-        except Died:
-            flow.close()
-        except (SashError, KeyboardInterrupt, asyncio.CancelledError, MemoryError, ZeroDivisionError) as raised:
+            with around_all(trouble):
+                chat.send(QUESTION)
+        except (SashError, KeyboardInterrupt, asyncio.CancelledError, MemoryError, ZeroDivisionError, Died) as raised:
             assert error is not None, raised
         self.unharmed(chat)
         self.answer("good")
@@ -136,7 +136,7 @@ class Case:
         self.unharmed(chat)
         chat.close()
         (self.folder / f"{self.runs}.db").unlink()
-        return performer.seen
+        return trouble.seen
 
     def unharmed(self, chat: Conversation) -> None:
         """Every turn is there, as it was."""
@@ -149,19 +149,7 @@ def bare(turn: Turn) -> tuple[Any, ...]:
 
 
 class Died(BaseException):
-    """The process is gone: nobody drives the flow any more."""
-
-
-def drive(flow: Flow[Any], performer: Trouble) -> None:
-    """To its end, or to its death."""
-    run = Run(flow, performer)
-    while not run.finished:
-        step = run._resume()
-        if step is None:
-            return
-        if performer.error is Died and performer.seen + 1 == performer.at:
-            raise Died
-        run._do(step)
+    """The process is gone: nothing is done from then on."""
 
 
 @pytest.fixture(scope="module")

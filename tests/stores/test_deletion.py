@@ -17,7 +17,6 @@ import sash
 from recording import Recorder, text
 from sash import Conversation, MemoryStore, Recall, SqliteStore, SteppedWindow
 from sash.errors import NotFound
-from sash.flows import steps
 from sash.model.turns import Draft
 from sash.simulator import Simulator
 
@@ -107,8 +106,8 @@ def test_nothing_is_left_of_an_import(path: Path, sim: Simulator) -> None:
     draft = Draft(role="user", content='[{"type":"text","text":"hello"}]', source=("part-1",))
     with talk(path, sim, "a", system=f"You guard the {SECRET}.") as chat, closing(sash.open(path)) as store:
         chat.extend([draft])
-        key = store.open_conversation(steps.OpenConversation(namespace="", id="a")).conversation
-        assert store.read_imported(steps.ReadImported(conversation=key)) == {"part-1"}
+        key = store.open_conversation(namespace="", id="a").conversation
+        assert store.read_imported(key) == {"part-1"}
         store.delete("a")
     assert SECRET.encode() not in bytes_of(path)
     assert not {"imported", "preambles"} & set(tables(path))
@@ -250,17 +249,13 @@ def _delete(store: MemoryStore, record: Recorder, alive: list[Recorder]) -> None
 
 
 def _key(store: MemoryStore, id: str) -> int:
-    step = steps.OpenConversation(namespace="", id=id, create=False)
-    return store.open_conversation(step).conversation
+    return store.open_conversation(namespace="", id=id, create=False).conversation
 
 
 def _all_of(record: Recorder) -> Any:
     """Turns and requests of a conversation, and where its view stands: all but how far the file's audit has come."""
     head = replace(record.head, forgotten=0)
     window = record.window()
-    asked = [
-        record.store.read_request(steps.ReadRequest(conversation=record.key, number=number + 1))
-        for number in range(head.requests)
-    ]
+    asked = [record.store.read_request(record.key, number=number + 1) for number in range(head.requests)]
     counts = {turn.id: window.counts.get(turn.id) for turn in window.turns}
     return record.turns(), asked, head, window.turns, window.pinned, window.pins, counts

@@ -19,11 +19,8 @@ import sash
 from recording import Recorder, text
 from sash import SqliteStore
 from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
-from sash.flows.backlog_steps import ReadTask
-from sash.flows.batch_steps import ReadBatches, ReadItems
 from sash.flows.bulk import Question
 from sash.flows.resting import Backlog
-from sash.flows.steps import OpenConversation, ReadRequest, Withdraw
 from sash.stores import connection
 from sash.stores.connection import APPLICATION_ID, SCHEMA
 from sash.stores.migrations import migrations
@@ -165,7 +162,7 @@ def test_settings_of_older_imports_come_into_force(path: Path) -> None:
     db.conn.commit()
     db.conn.close()
     with closing(SqliteStore(path)) as store:
-        heads = [store.open_conversation(OpenConversation(namespace="", id=name)) for name in ("c1", "c2")]
+        heads = [store.open_conversation(namespace="", id=name) for name in ("c1", "c2")]
         assert [head.brought.system for head in heads] == ['[{"type":"text","text":"Be kind."}]', ""]
 
 
@@ -198,19 +195,19 @@ def test_batches_under_way_in_an_older_file_are_collected(path: Path) -> None:
     db.conn.commit()
     db.conn.close()
     with closing(SqliteStore(path)) as store:
-        summaries = store.read_batches(ReadBatches(kind="summary"))
-        questions = store.read_batches(ReadBatches(kind="question", namespace="n", job="j"))
+        summaries = store.read_batches(kind="summary")
+        questions = store.read_batches(kind="question", namespace="n", job="j")
         assert [(one.batch, one.phase, one.size, one.at) for one in summaries] == [("", "submitting", 1, 20.0)]
         assert Backlog(**summaries[0].terms) == Backlog(by="claude-haiku-5-5", limit=500, must_keep=False)
         assert [(one.batch, one.phase, one.size, one.at) for one in questions] == [("api-2", "submitted", 3, 30.0)]
-        task = store.read_task(ReadTask(custom_id="s-1"))
+        task = store.read_task("s-1")
         assert task is not None
         assert (task.conversation, task.model, task.task.upto, task.task.branch) == (1, "claude-sonnet-5-5", 1, 1)
         assert [turn.id for turn in task.task.turns] == [7] and not task.intact  # the digest is none of theirs
-        assert [Question.of(item) for item in store.read_items(ReadItems(id=questions[0].id))] == [
+        assert [Question.of(item) for item in store.read_items(questions[0].id)] == [
             Question(position=n, request=9, number=4, submission=5, turns=(7,)) for n in (0, 1)
         ]
-        known = store.read_batches(ReadBatches(phases=("submitted", "done", "lost")))
+        known = store.read_batches(phases=("submitted", "done", "lost"))
         assert [(one.batch, one.kind) for one in known] == [
             ("api-1", "summary"),
             ("api-2", "question"),
@@ -296,7 +293,7 @@ def test_a_full_disk_loses_nothing_that_was_recorded(path: Path) -> None:
     whole = record.turns()
     assert [turn.seq for turn in whole] == list(range(1, len(whole) + 1))
     store._connection._sqlite.execute("PRAGMA max_page_count = 1000000")
-    store.withdraw(Withdraw(conversation=record.key))
+    store.withdraw(record.key)
     record.say("room again")
     store.close()
     db = raw(path)
@@ -333,7 +330,7 @@ def test_a_reply_that_lost_the_race_is_kept_beside(path: Path) -> None:
         first.finish(mine, "late answer")
     assert caught.value.reply.text == "late answer"
     assert [turn.text for turn in second.turns()] == ["slow question", "quick question", "Yes."]
-    request, _, sent = one.read_request(ReadRequest(conversation=first.key, number=mine.number))
+    request, _, sent = one.read_request(first.key, number=mine.number)
     assert (request.reply, request.state) == (caught.value.reply.id, "answered")
     assert [turn.text for turn in sent] == ["slow question"]
     one.close()
@@ -347,7 +344,7 @@ def test_what_another_writer_wrote_is_seen(path: Path) -> None:
     for number in range(12):
         first.say(f"question {number}")
     assert len(second.window().turns) == 24
-    one.withdraw(Withdraw(conversation=first.key))
+    one.withdraw(first.key)
     first.say("one more")
     first.begin(text("and one that waits"))
     assert second.window().turns == first.window().turns

@@ -9,11 +9,12 @@ from typing import Any
 from sash.bulk.description import Description
 from sash.bulk.items import Item, Outcome, Step
 from sash.claude.adapter import AsyncClaude
-from sash.drive import Performer, drive_async
+from sash.drive import Performer, asked, attentive, drive_async
 from sash.errors import CallerError
 from sash.flows.batches import Ready
 from sash.flows.bulk import collect, hand_in, make_ready, release, under_way
 from sash.flows.once import Submission
+from sash.flows.record import Record
 
 
 class HandedOver:
@@ -21,17 +22,20 @@ class HandedOver:
 
     def __init__(self, job: Description, client: Any, tell: Callable[[Step], Any]) -> None:
         self._job, self._client, self._tell = job, client, tell
-        self._performer = Performer(job.store, AsyncClaude(client), job.clock)
+        self._record: Record = attentive(job.store)
+        self._performer = Performer(self._record, AsyncClaude(client), job.clock)
 
     async def under_way(self) -> frozenset[int]:
         """The positions of items that wait in a batch."""
-        waiting: frozenset[int] = await self._drive(under_way(self._job.id, namespace=self._job.namespace))
+        job = self._job
+        found = asked(lambda: under_way(self._record, job.id, namespace=job.namespace))
+        waiting: frozenset[int] = await self._drive(found)
         return waiting
 
     async def collect(self) -> dict[int, Outcome]:
         """Settle what has ended; the outcomes of items that came to nothing, by position."""
         job = self._job
-        errors = await self._drive(collect(job.id, job.card_of, namespace=job.namespace))
+        errors = await self._drive(collect(self._record, job.id, job.card_of, namespace=job.namespace))
         return {n: Outcome(position=n, id=job.items[n][1], error=error) for n, error in errors.items()}
 
     async def hand_in(self, items: Sequence[tuple[int, Item, str]], *, poll: float | None) -> dict[int, Outcome]:
@@ -47,9 +51,9 @@ class HandedOver:
                 else:
                     ready += [made] if made is not None else []
         except BaseException:
-            await self._drive(release(ready))
+            await self._drive(release(self._record, ready))
             raise
-        await self._drive(hand_in(ready, namespace=self._job.namespace, job=self._job.id))
+        await self._drive(hand_in(self._record, ready, namespace=self._job.namespace, job=self._job.id))
         while poll is not None and (waiting := await self.under_way()):
             self._report(outcomes, len(waiting))
             await asyncio.sleep(poll)

@@ -24,7 +24,6 @@ from sash.conversation import Conversation
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.files import with_files
-from sash.flows.steps import ReadAnswered
 from sash.model.blocks import as_blocks, without_white_space
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
@@ -156,7 +155,7 @@ class Bulk:
     def _waiting(self) -> list[tuple[int, Item, str]]:
         """The items without a reply, with their positions."""
         prefix = f"{self.id}:"
-        answered = self.store.read_answered(ReadAnswered(namespace=self.namespace, prefix=prefix))
+        answered = self.store.read_answered(namespace=self.namespace, prefix=prefix)
         return [(n, item, name) for n, (item, name) in enumerate(self.items) if self._job.token(n) not in answered]
 
     def _size(self, item: Item, name: str, counter: Estimator, preamble: Count) -> Count:

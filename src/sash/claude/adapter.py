@@ -17,8 +17,7 @@ from sash.claude.context import forecasting
 from sash.claude.keys import Clients
 from sash.claude.readable import readable
 from sash.errors import NotSupported, SashError
-from sash.flows.batch_steps import BATCH_STEPS
-from sash.flows.steps import CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
+from sash.flows.steps import BATCH_STEPS, CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
 from sash.model.answers import Answer
 
 

@@ -1,4 +1,4 @@
-"""Message Batches over a sync or an async client of the SDK: `submit`, `poll`, `results`, `cancel`, `recent`.
+"""Message Batches over a sync or an async client of the SDK: `submit`, `poll`, `results`, `recent`.
 
 Values in, values out; what the SDK raises becomes a RemoteError. Handing in is tried once: the SDK's own retry of a
 request that timed out would make a second batch, and pay for it.
@@ -12,8 +12,7 @@ from typing import Any
 
 from sash.claude import translate
 from sash.errors import NotSupported, Unavailable
-from sash.flows.batch_steps import CancelBatch, NextResult, OpenResults, ReadBatch, RecentBatches, SubmitBatch
-from sash.flows.steps import Step
+from sash.flows.steps import NextResult, OpenResults, ReadBatch, RecentBatches, Step, SubmitBatch
 from sash.model.batches import BatchItem, BatchResult, BatchState
 
 _PAGE = 100
@@ -35,11 +34,6 @@ class Batches:
         with _translated():
             return _state(_batches(self.client).retrieve(batch))
 
-    def cancel(self, batch: str) -> BatchState:
-        """Ask for its end."""
-        with _translated():
-            return _state(_batches(self.client).cancel(batch))
-
     def recent(self, since: float) -> list[BatchState]:
         """The workspace's batches made at `since` or later, newest first."""
         found = []
@@ -57,14 +51,12 @@ class Batches:
                 yield _result(line)
 
     def perform(self, step: Step[Any]) -> Any:
-        """Do one step of `flows.batch_steps`."""
+        """Do one step of those for batches."""
         match step:
             case SubmitBatch():
                 return self.submit(step.items, betas=step.betas)
             case ReadBatch():
                 return self.poll(step.id)
-            case CancelBatch():
-                return self.cancel(step.id)
             case RecentBatches():
                 return self.recent(step.since)
             case OpenResults():
@@ -90,11 +82,6 @@ class AsyncBatches:
         with _translated():
             return _state(await _batches(self.client).retrieve(batch))
 
-    async def cancel(self, batch: str) -> BatchState:
-        """Ask for its end."""
-        with _translated():
-            return _state(await _batches(self.client).cancel(batch))
-
     async def recent(self, since: float) -> list[BatchState]:
         """The workspace's batches made at `since` or later, newest first."""
         found = []
@@ -112,14 +99,12 @@ class AsyncBatches:
                 yield _result(line)
 
     async def perform(self, step: Step[Any]) -> Any:
-        """Do one step of `flows.batch_steps`."""
+        """Do one step of those for batches."""
         match step:
             case SubmitBatch():
                 return await self.submit(step.items, betas=step.betas)
             case ReadBatch():
                 return await self.poll(step.id)
-            case CancelBatch():
-                return await self.cancel(step.id)
             case RecentBatches():
                 return await self.recent(step.since)
             case OpenResults():

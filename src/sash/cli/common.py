@@ -19,7 +19,6 @@ from rich.text import Text
 
 from sash.cli.strategy import StrategyType
 from sash.errors import InvalidOption, NotFound, SashError
-from sash.flows.steps import OpenConversation
 from sash.model.window import Head
 from sash.stores import SqliteStore, Store
 
@@ -135,7 +134,7 @@ def namespace() -> str:
 
 def find(store: Store, id: str) -> Head:
     """Where the conversation stands. Raises NotFound."""
-    return store.open_conversation(OpenConversation(namespace=namespace(), id=id, create=False))
+    return store.open_conversation(namespace=namespace(), id=id, create=False)
 
 
 def turns_of(store: Store, id: str) -> int:

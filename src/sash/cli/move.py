@@ -16,7 +16,6 @@ from rich.progress import Progress
 
 from sash import formats
 from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database
-from sash.flows.steps import ReadTurns
 from sash.formats import ImportedConversation, ImportedTurn
 from sash.imports import Recorded, record
 from sash.model.turns import Turn
@@ -49,7 +48,7 @@ def _read_all(store: Store, head: Head) -> Iterator[Turn]:
     with _progress() as progress:
         task = progress.add_task("reading", total=head.seq)
         for after in range(0, head.seq, PAGE):
-            page = store.read_turns(ReadTurns(conversation=head.conversation, after=after, limit=PAGE))
+            page = store.read_turns(head.conversation, after=after, limit=PAGE)
             yield from page
             progress.advance(task, len(page))
 

@@ -17,7 +17,6 @@ from sash.cli.strategy import StrategyType, label
 from sash.conversation_base import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidImport, InvalidOption
-from sash.flows.steps import ReadTurns
 from sash.model.cards import card
 from sash.model.turns import Turn
 from sash.planning.situation import Strategy
@@ -111,7 +110,7 @@ def _recorded(name: str, conversations: Sequence[str], model: str) -> Iterator[T
     with closing(open_database(name)) as store:
         for id in conversations or [info.id for info in store.conversations(namespace=namespace(), limit=10_000)]:
             head = find(store, id)
-            turns = [t for t in store.read_turns(ReadTurns(conversation=head.conversation)) if t.state != "withdrawn"]
+            turns = [t for t in store.read_turns(head.conversation) if t.state != "withdrawn"]
             if any(turn.opens for turn in turns):
                 yield replays.of_record(turns, size, name=id)
 

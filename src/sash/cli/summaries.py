@@ -23,7 +23,6 @@ from sash.cli.common import (
     printable,
 )
 from sash.conversation import Conversation
-from sash.flows.summary_steps import ReadSummaries
 from sash.model.summaries import SummaryRecord
 from sash.stores import Store
 
@@ -50,7 +49,7 @@ def summaries(database: str, id: str | None, full: bool, as_json: bool) -> None:
 
 
 def _of(store: Store, id: str) -> Sequence[SummaryRecord]:
-    return store.read_summaries(ReadSummaries(conversation=find(store, id).conversation))
+    return store.read_summaries(find(store, id).conversation)
 
 
 def _plain(summary: SummaryRecord) -> dict[str, object]:

@@ -14,7 +14,6 @@ from sash.counting.measure import Measure
 from sash.errors import BudgetExceeded
 from sash.flows.recall import recall
 from sash.flows.remember import measure_attached
-from sash.flows.steps import Flow
 from sash.flows.talk import Chat
 from sash.model.blocks import dumps, text_block
 from sash.model.counts import Count
@@ -54,7 +53,7 @@ def attach(
     settings: Settings,
     plan: Plan,
     now: float,
-) -> Flow[Attached]:
+) -> Attached:
     """`plan` with what answers the newest of the turns `new`; as it is where there is nothing to attach."""
     bare = Attached(plan=plan, memory=memory, new=new, settings=settings)
     room = share(chat.recall, memory, plan) if chat.recall and new and new[-1].plain else 0
@@ -62,11 +61,10 @@ def attach(
         return bare
     query = make_query(new[-1].text, _last_exchange(memory))
     for part in TRIES:
-        found = yield from recall(
-            chat.conversation,
+        found = recall(
+            chat,
             query,
             replace(chat.recall, tokens=int(part * SLIGHTLY_LESS * room)),
-            chat.counter,
             settings.model,
             until=plan.epoch.start,
             without=_standing(memory, plan),

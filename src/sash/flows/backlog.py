@@ -12,14 +12,13 @@ from functools import partial, reduce
 from operator import add
 
 from sash.flows import batches
-from sash.flows.backlog_steps import ReadTask, Resting
-from sash.flows.batch_steps import Batch, CloseItem, Item, ReadBatches
 from sash.flows.batches import Nothing, Ready, Whose
+from sash.flows.record import Record
 from sash.flows.resting import Backlog, Collected, Counters, body, digest, due, judged, kept, resting, sizer
 from sash.flows.steps import Flow, Now
 from sash.flows.summary_jobs import later
-from sash.flows.summary_steps import FailSummary
-from sash.model.batches import BatchItem, BatchResult
+from sash.model.batches import Batch, BatchItem, BatchResult, Item
+from sash.model.summaries import Resting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,25 +40,26 @@ class _Told:
     skipped: list[str] = field(default_factory=list)
 
 
-def submit(backlog: Backlog, counters: Counters) -> Flow[Submitted]:
+def submit(store: Record, backlog: Backlog, counters: Counters) -> Flow[Submitted]:
     """Hand in what rests and no summary covers. Raises RemoteError; what surely was not sent is given back first."""
     told = _Told()
-    found = yield from resting(backlog)
-    making: Iterator[Flow[Ready | None]] = (_ready(backlog, one, counters, told) for one in found)
+    found = yield from resting(store, backlog)
+    making: Iterator[Flow[Ready | None]] = (_ready(store, backlog, one, counters, told) for one in found)
     terms = {"by": backlog.by, "limit": backlog.limit, "must_keep": backlog.must_keep}
-    sent = yield from batches.hand_in(Whose(kind="summary", terms=terms), _free, making)
+    sent = yield from batches.hand_in(store, Whose(kind="summary", terms=terms), partial(_free, store), making)
     return Submitted(batches=tuple(sent), conversations=told.ready, skipped=tuple(told.skipped))
 
 
-def collect(counters: Counters) -> Flow[Collected]:
+def collect(store: Record, counters: Counters) -> Flow[Collected]:
     """Use the results of all batches that have ended. Raises RemoteError; what was used till then stays used."""
-    looked = yield from batches.collect(ReadBatches(kind="summary"), partial(_use, counters), _free)
+    under_way = store.read_batches(kind="summary")
+    looked = yield from batches.collect(store, under_way, partial(_use, store, counters), partial(_free, store))
     return reduce(add, looked.came, Collected(waiting=looked.waiting, lost=looked.lost))
 
 
-def _ready(backlog: Backlog, one: Resting, counters: Counters, told: _Told) -> Flow[Ready | None]:
+def _ready(store: Record, backlog: Backlog, one: Resting, counters: Counters, told: _Told) -> Flow[Ready | None]:
     """Take the job of a conversation's next summary, where it wants one."""
-    found = yield from due(backlog, one, counters)
+    found = yield from due(store, backlog, one, counters)
     if found.skipped:
         told.skipped.append(one.id)
     if found.task is None:
@@ -81,32 +81,32 @@ def _ready(backlog: Backlog, one: Resting, counters: Counters, told: _Told) -> F
     return Ready(item=item, request=BatchItem(custom_id=task.token, body=body(backlog, task)))
 
 
-def _use(counters: Counters, batch: Batch, item: Item, result: BatchResult) -> Flow[Collected]:
-    found = yield from ReadTask(custom_id=item.custom_id)
+def _use(store: Record, counters: Counters, batch: Batch, item: Item, result: BatchResult) -> Flow[Collected]:
+    found = store.read_task(item.custom_id)
     if found is None:
         return Collected()  # used by somebody else just now, or its conversation was deleted
     now = yield from Now()
     if result.answer is None:
         why = " ".join(filter(None, (result.ending, result.error)))
-        return (yield from _failed(item, why, retry_at=now if result.may_pass_later else later(now, found.task)))
+        return _failed(store, item, why, retry_at=now if result.may_pass_later else later(now, found.task))
     terms = Backlog(**batch.terms)
     size = sizer(counters(item.model or terms.by))
-    return (yield from kept(judged(terms, found, result.answer, size, now, batch=batch.batch)))
+    return kept(store, judged(terms, found, result.answer, size, now, batch=batch.batch))
 
 
-def _free(item: Item, why: Nothing) -> Flow[Collected]:
+def _free(store: Record, item: Item, why: Nothing) -> Flow[Collected]:
     now = yield from Now()
-    return (yield from _failed(item, why.message, retry_at=now))
+    return _failed(store, item, why.message, retry_at=now)
 
 
-def _failed(item: Item, why: str, *, retry_at: float) -> Flow[Collected]:
+def _failed(store: Record, item: Item, why: str, *, retry_at: float) -> Collected:
     """Give the job back."""
-    yield from FailSummary(
-        conversation=item.conversation,
+    store.fail_summary(
+        item.conversation,
         token=item.custom_id,
         error=f"batch item {why}",
         retry_at=retry_at,
         upto=item.facts["upto"],
     )
-    yield from CloseItem(custom_id=item.custom_id)
+    store.close_item(item.custom_id)
     return Collected(failed=1)

@@ -12,22 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from sash.errors import AccessDenied, RemoteError, Unavailable
-from sash.flows.batch_steps import (
-    Batch,
-    Item,
-    KeepBatch,
-    Kind,
-    MarkBatch,
-    NextResult,
-    OpenResults,
-    ReadBatch,
-    ReadBatches,
-    ReadItems,
-    RecentBatches,
-    SubmitBatch,
-)
-from sash.flows.steps import Flow, Now
-from sash.model.batches import BatchItem, BatchResult, BatchState, Portion
+from sash.flows.record import Record
+from sash.flows.steps import Flow, NextResult, Now, OpenResults, ReadBatch, RecentBatches, SubmitBatch
+from sash.model.batches import Batch, BatchItem, BatchResult, BatchState, Item, Kind, Portion
 
 T = TypeVar("T")
 
@@ -92,7 +79,7 @@ class Looked(Generic[T]):
 # ---- handing in -------------------------------------------------------------------------------------------
 
 
-def hand_in(whose: Whose, free: Free[T], making: Iterable[Flow[Ready | None]]) -> Flow[list[str]]:
+def hand_in(store: Record, whose: Whose, free: Free[T], making: Iterable[Flow[Ready | None]]) -> Flow[list[str]]:
     """Make items ready, and hand them in, in as few batches as can be; their ids. Raises RemoteError.
 
     Whatever is raised, items that were made ready and not handed in are free again.
@@ -106,10 +93,10 @@ def hand_in(whose: Whose, free: Free[T], making: Iterable[Flow[Ready | None]]) -
                 continue
             portion = portions.setdefault(ready.betas, Portion())
             if not portion.takes(ready.request):
-                sent += [(yield from _send(whose, free, portion.emptied()))]
+                sent += [(yield from _send(store, whose, free, portion.emptied()))]
             portion.add(ready.request, ready)
         for portion in filter(len, portions.values()):
-            sent += [(yield from _send(whose, free, portion.emptied()))]
+            sent += [(yield from _send(store, whose, free, portion.emptied()))]
     except GeneratorExit:
         raise
     except BaseException:  # Ctrl-C too
@@ -123,10 +110,10 @@ def release(free: Free[T], left: Iterable[Ready]) -> Flow[None]:
     yield from _each(free, [ready.item for ready in left], NOT_HANDED_IN)
 
 
-def _send(whose: Whose, free: Free[T], portion: Sequence[Ready]) -> Flow[str]:
+def _send(store: Record, whose: Whose, free: Free[T], portion: Sequence[Ready]) -> Flow[str]:
     """Record a batch, hand it in, record its id."""
     now = yield from Now()
-    batch = yield from KeepBatch(
+    batch = store.keep_batch(
         kind=whose.kind,
         namespace=whose.namespace,
         job=whose.job,
@@ -138,31 +125,31 @@ def _send(whose: Whose, free: Free[T], portion: Sequence[Ready]) -> Flow[str]:
         state = yield from SubmitBatch(items=tuple(ready.request for ready in portion), betas=portion[0].betas)
     except RemoteError as error:
         if not (isinstance(error, Unavailable) and error.status in UNSURE):
-            yield from _lose(batch, free, Nothing(kind=str(error.kind), message=f"not handed in: {error.kind}"))
+            yield from _lose(store, batch, free, Nothing(kind=str(error.kind), message=f"not handed in: {error.kind}"))
         raise
-    yield from MarkBatch(id=batch.id, phase="submitted", batch=state.id)
+    store.mark_batch(batch.id, phase="submitted", batch=state.id)
     return state.id
 
 
 # ---- collecting -------------------------------------------------------------------------------------------
 
 
-def collect(under_way: ReadBatches, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
+def collect(store: Record, under_way: Iterable[Batch], use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
     """Use the results of all these batches that have ended. Raises RemoteError; what was used till then stays used."""
     total: Looked[T] = Looked()
-    for batch in (yield from under_way):
-        total = total + (yield from _collected(batch, use, free))
+    for batch in under_way:
+        total = total + (yield from _collected(store, batch, use, free))
     return total
 
 
-def _collected(batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
+def _collected(store: Record, batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
     if not batch.batch:
-        found = yield from _looked_for(batch)
+        found = yield from _looked_for(store, batch)
         if found is None:
-            return (yield from _waiting(batch))
+            return _waiting(store, batch)
         if not found:
-            return (yield from _gone(batch, free, "it was never made"))
-        yield from MarkBatch(id=batch.id, phase="submitted", batch=found)
+            return (yield from _gone(store, batch, free, "it was never made"))
+        store.mark_batch(batch.id, phase="submitted", batch=found)
         batch = replace(batch, batch=found)
     try:
         state: BatchState | None = yield from ReadBatch(id=batch.batch)
@@ -171,18 +158,18 @@ def _collected(batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
             raise
         state = yield from _listed(batch)
         if state is None and (yield from Now()) < batch.at + CLOCKS:
-            return (yield from _waiting(batch))  # made just now, and not to be seen everywhere yet
+            return _waiting(store, batch)  # made just now, and not to be seen everywhere yet
     if state is None:
-        return (yield from _gone(batch, free, "it is not there any more"))
+        return (yield from _gone(store, batch, free, "it is not there any more"))
     if not state.ended:
-        return (yield from _waiting(batch))
+        return _waiting(store, batch)
     if not state.kept:
-        return (yield from _gone(batch, free, "its results are not kept any more"))
-    return (yield from _used(batch, use, free))
+        return (yield from _gone(store, batch, free, "its results are not kept any more"))
+    return (yield from _used(store, batch, use, free))
 
 
-def _waiting(batch: Batch) -> Flow[Looked[T]]:
-    return Looked(waiting=len((yield from ReadItems(id=batch.id))))
+def _waiting(store: Record, batch: Batch) -> Looked[T]:
+    return Looked(waiting=len(store.read_items(batch.id)))
 
 
 def _listed(batch: Batch) -> Flow[BatchState | None]:
@@ -191,16 +178,16 @@ def _listed(batch: Batch) -> Flow[BatchState | None]:
     return next((state for state in listed if state.id == batch.batch), None)
 
 
-def _looked_for(batch: Batch) -> Flow[str | None]:
+def _looked_for(store: Record, batch: Batch) -> Flow[str | None]:
     """The id of a batch whose sending was cut off; "" where it was never made, None while that is not known.
 
     What is listed tells how many items a batch has; whether they are ours, only its results tell.
     """
     now = yield from Now()
-    known = {one.batch for one in (yield from ReadBatches(phases=("submitted", "done", "lost")))}
+    known = {one.batch for one in store.read_batches(phases=("submitted", "done", "lost"))}
     listed = yield from RecentBatches(since=batch.at - CLOCKS)
     candidates = [state for state in listed if state.id not in known and state.items == batch.size]
-    ours = {item.custom_id for item in (yield from ReadItems(id=batch.id))}
+    ours = {item.custom_id for item in store.read_items(batch.id)}
     for state in candidates:
         if state.ended and state.kept:
             handle = yield from OpenResults(id=state.id)
@@ -211,29 +198,29 @@ def _looked_for(batch: Batch) -> Flow[str | None]:
     return None if undecided or now < batch.at + CLOCKS else ""
 
 
-def _used(batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
+def _used(store: Record, batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
     came: list[T] = []
-    waiting = {item.custom_id: item for item in (yield from ReadItems(id=batch.id))}
+    waiting = {item.custom_id: item for item in store.read_items(batch.id)}
     handle = yield from OpenResults(id=batch.batch)
     while (result := (yield from NextResult(handle=handle))) is not None:
         item = waiting.pop(result.custom_id, None)
         if item is not None:  # else it was used in an earlier try
             came += [(yield from use(batch, item, result))]
     came += yield from _each(free, waiting.values(), Nothing(kind="batch_lost", message="no result"))
-    yield from MarkBatch(id=batch.id, phase="done")
+    store.mark_batch(batch.id, phase="done")
     return Looked(came=tuple(came))
 
 
-def _gone(batch: Batch, free: Free[T], why: str) -> Flow[Looked[T]]:
-    came = yield from _lose(batch, free, Nothing(kind="batch_lost", message=why))
+def _gone(store: Record, batch: Batch, free: Free[T], why: str) -> Flow[Looked[T]]:
+    came = yield from _lose(store, batch, free, Nothing(kind="batch_lost", message=why))
     return Looked(came=tuple(came), lost=1)
 
 
-def _lose(batch: Batch, free: Free[T], why: Nothing) -> Flow[list[T]]:
+def _lose(store: Record, batch: Batch, free: Free[T], why: Nothing) -> Flow[list[T]]:
     """Give all items of a batch back that never was, or is no more."""
-    items = yield from ReadItems(id=batch.id)
+    items = store.read_items(batch.id)
     came = yield from _each(free, items, why)
-    yield from MarkBatch(id=batch.id, phase="lost", error=why.message)
+    store.mark_batch(batch.id, phase="lost", error=why.message)
     return came
 
 

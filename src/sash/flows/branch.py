@@ -10,7 +10,7 @@ from sash.errors import CallerError, InvalidOption, NothingToRetry
 from sash.flows.deliver import deliver
 from sash.flows.prepare import body_hash
 from sash.flows.send import Call
-from sash.flows.steps import Flow, NewBranch, ReadHead, ReadRequest, ReadTurn, ReadTurns, SetBranch
+from sash.flows.steps import Flow
 from sash.flows.talk import Chat
 from sash.model.epochs import Epoch, Request
 from sash.model.replies import Reply
@@ -39,21 +39,21 @@ class PastRequest:
         return self.request.number
 
 
-def past_request(chat: Chat, number: int) -> Flow[PastRequest]:
+def past_request(chat: Chat, number: int) -> PastRequest:
     """Rebuild request `number`. Raises NotFound."""
-    request, epoch, turns = yield from ReadRequest(conversation=chat.conversation, number=number)
+    request, epoch, turns = chat.store.read_request(chat.conversation, number=number)
     rebuilt = body(epoch, turns, request.sent)
     return PastRequest(
         request=request, epoch=epoch, turns=turns, body=rebuilt, intact=body_hash(rebuilt) == request.body_hash
     )
 
 
-def fork(chat: Chat, at: int | None, as_id: str) -> Flow[Head]:
+def fork(chat: Chat, at: int | None, as_id: str) -> Head:
     """A new conversation that shares everything up to the reply with the turn id `at` (None: the newest turn)."""
-    head = yield from ReadHead(conversation=chat.conversation)
+    head = chat.store.read_head(chat.conversation)
     turn = head.turn
     if at is not None:
-        turn = yield from ReadTurn(conversation=chat.conversation, turn=at)
+        turn = chat.store.read_turn(chat.conversation, turn=at)
     if turn is not None and (turn.role == "user" or turn.state == "withdrawn"):
         raise InvalidOption(
             f"a fork begins after a reply, but turn {turn.id} is {turn.state}, by the {turn.role}; "
@@ -62,12 +62,12 @@ def fork(chat: Chat, at: int | None, as_id: str) -> Flow[Head]:
             value=turn.id,
         )
     seq = turn.seq if turn else 0
-    return (yield from NewBranch(conversation=chat.conversation, seq=seq, reason="fork", as_id=as_id))
+    return chat.store.new_branch(chat.conversation, seq=seq, reason="fork", as_id=as_id)
 
 
 def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     """Say `drafts` in the place of a user turn; what followed it stays on the branch it is on."""
-    turn = yield from ReadTurn(conversation=chat.conversation, turn=turn_id)
+    turn = chat.store.read_turn(chat.conversation, turn=turn_id)
     if not turn.plain:
         raise InvalidOption(
             f"turn {turn_id} is no plain user turn, so nothing can be said in its place; edit the user turn before it",
@@ -79,10 +79,10 @@ def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings, 
 
 def regenerate(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
     """Ask the newest question again on a branch of its own."""
-    question = yield from _newest(chat, _is_question)
+    question = _newest(chat, _is_question)
     if question is None:
         raise NothingToRetry(f"conversation {chat.id!r} has no question to ask again", conversation=chat.id)
-    since = yield from ReadTurns(conversation=chat.conversation, after=question.seq)
+    since = chat.store.read_turns(chat.conversation, after=question.seq)
     given = [turn for turn in since if turn.role == "system" and turn.state != "withdrawn"]
     drafts = [
         Draft(role=turn.role, content=turn.form, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
@@ -92,7 +92,7 @@ def regenerate(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
 
 def retry(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
     """Send what is pending again, with what the user said behind it; after a reply cut short, ask on another branch."""
-    newest = yield from _newest(chat, lambda turn: turn.role != "system")
+    newest = _newest(chat, lambda turn: turn.role != "system")
     if newest is not None and newest.state == "interrupted":
         return (yield from regenerate(chat, settings, call))
     return (yield from deliver(chat, (), settings, call))
@@ -102,13 +102,13 @@ def _is_question(turn: Turn) -> bool:
     return turn.plain and turn.state != "withdrawn"
 
 
-def _newest(chat: Chat, wanted: Callable[[Turn], bool]) -> Flow[Turn | None]:
+def _newest(chat: Chat, wanted: Callable[[Turn], bool]) -> Turn | None:
     """The newest turn of the kind that is wanted, if there is one."""
-    head = yield from ReadHead(conversation=chat.conversation)
+    head = chat.store.read_head(chat.conversation)
     after = head.seq
     while after > 0:
         after = max(0, after - PAGE)
-        page = yield from ReadTurns(conversation=chat.conversation, after=after, limit=PAGE)
+        page = chat.store.read_turns(chat.conversation, after=after, limit=PAGE)
         found = [turn for turn in page if wanted(turn)]
         if found:
             return found[-1]
@@ -119,10 +119,10 @@ def _instead(
     chat: Chat, turn: Turn, drafts: Sequence[Draft], settings: Settings, call: Call, reason: Any
 ) -> Flow[Reply]:
     """Branch off before `turn` and send; back to where we were if that cannot even be planned."""
-    head = yield from ReadHead(conversation=chat.conversation)
-    yield from NewBranch(conversation=chat.conversation, seq=turn.seq - 1, reason=reason)
+    head = chat.store.read_head(chat.conversation)
+    chat.store.new_branch(chat.conversation, seq=turn.seq - 1, reason=reason)
     try:
         return (yield from deliver(chat, drafts, settings, call))
     except CallerError:
-        yield from SetBranch(conversation=chat.conversation, branch=head.branch)
+        chat.store.set_branch(chat.conversation, branch=head.branch)
         raise

@@ -14,18 +14,20 @@ from typing import Any
 
 from sash.errors import CallerError, ConversationBusy, RemoteError, RequestRejected, Unavailable
 from sash.flows import batches
-from sash.flows.batch_steps import Batch, CloseItem, Item, ReadBatches, ReadItems
 from sash.flows.batches import Nothing, Ready, Whose
 from sash.flows.once import Submission
 from sash.flows.prepare import prepare
+from sash.flows.record import Record
 from sash.flows.send import begin, fit, state_of
-from sash.flows.steps import Claim, FailRequest, FinishRequest, Flow, Now, SettleClaim
+from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.model.answers import Answer
-from sash.model.batches import BatchItem, BatchResult
+from sash.model.batches import Batch, BatchItem, BatchResult, Item
 from sash.model.bill import bill
 from sash.model.blocks import dumps
 from sash.model.cards import ModelCard
+from sash.model.requests import FinishedRequest
+from sash.model.submissions import Claim
 from sash.model.turns import Draft
 from sash.model.usage import Usage
 from sash.planning.inputs import Settings
@@ -71,14 +73,16 @@ class Question:
 def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, position: int) -> Flow[Ready | None]:
     """Record one question as a request about to leave; None where it was answered before. Raises CallerErrors."""
     now = yield from Now()
-    claimed = yield from Claim(
-        conversation=chat.conversation,
-        token=given.token,
-        digest=given.digest,
-        within=0.0,
-        arrived=given.arrived,
-        at=now,
-        lease=LEASE,
+    claimed = chat.store.claim(
+        Claim(
+            conversation=chat.conversation,
+            token=given.token,
+            digest=given.digest,
+            within=0.0,
+            arrived=given.arrived,
+            at=now,
+            lease=LEASE,
+        )
     )
     if claimed.state == "answered":
         return None
@@ -90,7 +94,7 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
         body = prepared.plan.body
         request = BatchItem(custom_id="checked", body=body)
     except CallerError:
-        yield from SettleClaim(submission=claimed.submission)
+        chat.store.settle_claim(claimed.submission)
         raise
     begun = yield from begin(chat, prepared, settings)
     question = Question(
@@ -105,28 +109,29 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
     return Ready(item=item, request=replace(request, custom_id=name), betas=prepared.plan.sent.betas)
 
 
-def hand_in(ready: Iterable[Ready], *, namespace: str, job: str) -> Flow[list[str]]:
+def hand_in(store: Record, ready: Iterable[Ready], *, namespace: str, job: str) -> Flow[list[str]]:
     """Hand in what is ready, in as few batches as can be; their ids. What is not taken is pending again."""
-    return (yield from batches.hand_in(Whose(kind="question", namespace=namespace, job=job), _free, map(_made, ready)))
+    whose = Whose(kind="question", namespace=namespace, job=job)
+    return (yield from batches.hand_in(store, whose, partial(_free, store), map(_made, ready)))
 
 
-def release(ready: Iterable[Ready]) -> Flow[None]:
+def release(store: Record, ready: Iterable[Ready]) -> Flow[None]:
     """What was made ready is not handed in after all: its turns are pending."""
-    yield from batches.release(_free, ready)
+    yield from batches.release(partial(_free, store), ready)
 
 
-def collect(job: str, card_of: Cards, *, namespace: str) -> Flow[dict[int, RemoteError]]:
+def collect(store: Record, job: str, card_of: Cards, *, namespace: str) -> Flow[dict[int, RemoteError]]:
     """Settle all batches of a job that have ended; errors by the position of their items."""
-    mine = ReadBatches(kind="question", namespace=namespace, job=job)
-    looked = yield from batches.collect(mine, partial(_use, card_of), _free)
+    mine = store.read_batches(kind="question", namespace=namespace, job=job)
+    looked = yield from batches.collect(store, mine, partial(_use, store, card_of), partial(_free, store))
     return {position: error for position, error in looked.came if error is not None}
 
 
-def under_way(job: str, *, namespace: str) -> Flow[frozenset[int]]:
+def under_way(store: Record, job: str, *, namespace: str) -> frozenset[int]:
     """The positions of a job's items that wait in a batch."""
     waiting: set[int] = set()
-    for batch in (yield from ReadBatches(kind="question", namespace=namespace, job=job)):
-        items = yield from ReadItems(id=batch.id)
+    for batch in store.read_batches(kind="question", namespace=namespace, job=job):
+        items = store.read_items(batch.id)
         waiting.update(Question.of(item).position for item in items)
     return frozenset(waiting)
 
@@ -136,61 +141,69 @@ def _made(ready: Ready) -> Flow[Ready | None]:
     return ready
 
 
-def _use(card_of: Cards, batch: Batch, item: Item, result: BatchResult) -> Flow[Came]:  # noqa: ARG001 - as of any kind
+def _use(
+    store: Record,
+    card_of: Cards,
+    batch: Batch,  # noqa: ARG001 - as of any kind
+    item: Item,
+    result: BatchResult,
+) -> Flow[Came]:
     if result.answer is not None:
-        return (yield from _finish(item, result.answer, card_of(item.model)))
+        return (yield from _finish(store, item, result.answer, card_of(item.model)))
     refused = result.ending == "errored" and not result.may_pass_later
     kind = result.error or result.ending
     why = Nothing(kind=kind, message=result.message or f"the item {result.ending}")
-    return (yield from _fail(item, why, refused=refused))
+    return (yield from _fail(store, item, why, refused=refused))
 
 
-def _finish(item: Item, answer: Answer, card: ModelCard) -> Flow[Came]:
+def _finish(store: Record, item: Item, answer: Answer, card: ModelCard) -> Flow[Came]:
     """Record a reply, at half the price."""
     question = Question.of(item)
     answer, _ = fit(answer, ())
     blocks = answer.blocks
     state = state_of(answer)
     now = yield from Now()
-    yield from FinishRequest(
-        request=question.request,
-        reply=Draft(role="assistant", content=dumps(blocks)) if blocks else None,
-        state=state,
-        settle=question.turns,
-        settled="withdrawn" if state == "withdrawn" else "answered",
-        usage=Usage.of_prompt(answer.usage),
-        usage_json=answer.usage,
-        cost=bill(answer.usage, card, model=answer.model, batch=True),
-        stop_reason=answer.stop_reason,
-        message_id=answer.id,
-        request_id=answer.request_id,
-        at=now,
-        model=item.model,
-        extra=answer.extra,
+    store.finish_request(
+        FinishedRequest(
+            request=question.request,
+            reply=Draft(role="assistant", content=dumps(blocks)) if blocks else None,
+            state=state,
+            settle=question.turns,
+            settled="withdrawn" if state == "withdrawn" else "answered",
+            usage=Usage.of_prompt(answer.usage),
+            usage_json=answer.usage,
+            cost=bill(answer.usage, card, model=answer.model, batch=True),
+            stop_reason=answer.stop_reason,
+            message_id=answer.id,
+            request_id=answer.request_id,
+            at=now,
+            model=item.model,
+            extra=answer.extra,
+        )
     )
-    yield from SettleClaim(submission=question.submission, numbers=(question.number,))
-    yield from CloseItem(custom_id=item.custom_id)
+    store.settle_claim(question.submission, (question.number,))
+    store.close_item(item.custom_id)
     return question.position, None
 
 
-def _free(item: Item, why: Nothing) -> Flow[Came]:
-    return (yield from _fail(item, why, refused=False))
+def _free(store: Record, item: Item, why: Nothing) -> Flow[Came]:
+    return (yield from _fail(store, item, why, refused=False))
 
 
-def _fail(item: Item, why: Nothing, *, refused: bool) -> Flow[Came]:
+def _fail(store: Record, item: Item, why: Nothing, *, refused: bool) -> Flow[Came]:
     """Record that no reply came: a refused request takes its turn along, any other is pending again."""
     question = Question.of(item)
     now = yield from Now()
     error = RequestRejected if refused else Unavailable
-    yield from FailRequest(
-        request=question.request,
+    store.fail_request(
+        question.request,
         withdraw=question.turns if refused else (),
         error=f"{error.__name__}: {why.kind}",
         request_id=None,
         at=now,
     )
-    yield from SettleClaim(submission=question.submission)
-    yield from CloseItem(custom_id=item.custom_id)
+    store.settle_claim(question.submission)
+    store.close_item(item.custom_id)
     remedy = "mend the question" if refused else "run the job again"
     facts: dict[str, Any] = {"status": None, "kind": why.kind, "request_id": None, "number": question.number}
     facts |= {"turn": next(iter(question.turns[-1:]), None), "state": "withdrawn" if refused else "pending"}

@@ -12,10 +12,10 @@ from dataclasses import replace
 from sash.errors import BudgetExceeded, InvalidContent
 from sash.flows.loose import left_open
 from sash.flows.prepare import prepare
-from sash.flows.steps import Flow, Mend, Mended, Now, ReadHead, ReadResults, ReadTurns
+from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.model.blocks import dumps, text_block
-from sash.model.turns import Draft, Turn, spoken
+from sash.model.turns import Draft, Mended, Turn, spoken
 from sash.planning.check import readable, record_problems, repaired, to_withdraw, told
 from sash.planning.inputs import Settings
 from sash.planning.repair import Repair, repair
@@ -28,25 +28,25 @@ PROBE = Draft(role="user", content=dumps([text_block("?")]))
 
 def check(chat: Chat, settings: Settings, *, mend: bool) -> Flow[list[Problem]]:
     """What is wrong, record first. With `mend`, what was, and what was done about it."""
-    head = yield from ReadHead(conversation=chat.conversation)
-    turns = yield from ReadTurns(conversation=chat.conversation, limit=head.seq or None)
+    head = chat.store.read_head(chat.conversation)
+    turns = chat.store.read_turns(chat.conversation, limit=head.seq or None)
     problems = record_problems(turns, settings.card, betas=bool(settings.betas))
     if problems and mend:
         problems = yield from _mend(chat, settings, head.seq, turns, problems)
     elif any(problem.rule == "content" for problem in problems):
         return problems  # a request cannot even be imagined while a turn of it cannot be read
-    kept = yield from _kept(turns)
+    kept = _kept(chat, turns)
     ahead = yield from _next_request(chat, settings)
     said = {problem.rule for problem in problems}
     return [*problems, *kept, *(problem for problem in ahead if problem.rule not in said)]
 
 
-def _kept(turns: Sequence[Turn]) -> Flow[list[Problem]]:
+def _kept(chat: Chat, turns: Sequence[Turn]) -> list[Problem]:
     """What is wrong with results that were kept and not sent yet. A note: what cannot be sent is sent in words."""
     newest = next(iter(spoken([turn for turn in turns if turn.state != "withdrawn"])[-1:]), None)
     if newest is None or not (calls := left_open(newest)):
         return []
-    kept = yield from ReadResults(turn=newest.id)
+    kept = chat.store.read_results(newest.id)
     return [
         Problem(rule="kept-result", path=f"results.{key}", message=f"{wrong}; it will be sent in words")
         for call in calls
@@ -68,8 +68,8 @@ def _mend(
     gone = {turn.id for turn in (*hopeless, *emptied)}
     mended = tuple(_mended(turn, done) for turn in left if turn.seq in done.forms and turn.id not in gone)
     now = yield from Now()
-    yield from Mend(
-        conversation=chat.conversation,
+    chat.store.mend(
+        chat.conversation,
         head=head,
         withdraw=tuple(sorted(gone)),
         mended=mended,

@@ -11,16 +11,15 @@ from dataclasses import dataclass, field, replace
 from sash.errors import NotSupported
 from sash.flows.remember import Sized, remember
 from sash.flows.slim import measure
-from sash.flows.steps import Flow, Now, ReadWindow, Send
+from sash.flows.steps import Flow, Now, Send
 from sash.flows.summary_jobs import Made, later, with_job
-from sash.flows.summary_steps import KeepSummary, SummaryTask
 from sash.flows.talk import Chat
 from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
 from sash.model.bill import bill
 from sash.model.blocks import Block, dumps
 from sash.model.epochs import Epoch
-from sash.model.summaries import Summary
+from sash.model.summaries import NewSummary, Summary, SummaryTask
 from sash.model.turns import Turn, by_exchange
 from sash.model.usage import Usage
 from sash.model.window import LastRequest
@@ -58,8 +57,8 @@ class _Piece:
 
 
 def _made(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTask) -> Flow[Made]:
-    loaded = yield from ReadWindow(
-        conversation=chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
+    loaded = chat.store.read_window(
+        chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )
     chat = chat.calibrated(loaded.calibration)
     sized = remember(loaded, settings, chat.counter, chat.sizes)
@@ -177,22 +176,24 @@ def _judged(answer: Answer, piece: _Piece, most: int) -> tuple[Block | None, str
 def _keep(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTask, came: _Came) -> Flow[Made]:
     block = came.block
     now = yield from Now()
-    summary = yield from KeepSummary(
-        conversation=chat.conversation,
-        task=task,
-        state="rejected" if block is None else "ready",
-        text="" if block is None else str(block["content"]),
-        content=dumps([] if block is None else [block]),
-        verbatim=(),
-        model=settings.model,
-        prompt=GIVEN_PROMPT if own.instructions else OWN_PROMPT,
-        way="server",
-        tokens=0 if block is None else came.tokens,
-        requests=came.requests,
-        usage=came.usage,
-        cost=came.cost,
-        report={"reason": came.reason},
-        at=now,
-        retry_at=later(now, task) if block is None else 0.0,
+    summary = chat.store.keep_summary(
+        NewSummary(
+            conversation=chat.conversation,
+            task=task,
+            state="rejected" if block is None else "ready",
+            text="" if block is None else str(block["content"]),
+            content=dumps([] if block is None else [block]),
+            verbatim=(),
+            model=settings.model,
+            prompt=GIVEN_PROMPT if own.instructions else OWN_PROMPT,
+            way="server",
+            tokens=0 if block is None else came.tokens,
+            requests=came.requests,
+            usage=came.usage,
+            cost=came.cost,
+            report={"reason": came.reason},
+            at=now,
+            retry_at=later(now, task) if block is None else 0.0,
+        )
     )
     return Made(summary=summary, note="" if summary else came.reason or "it came too late", cost=came.cost or 0.0)

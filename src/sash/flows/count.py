@@ -9,7 +9,7 @@ from math import ceil
 from sash.errors import InvalidOption, RemoteError, Unavailable
 from sash.flows.prepare import prepare
 from sash.flows.remember import remember
-from sash.flows.steps import CountTokens, Flow, ReadWindow
+from sash.flows.steps import CountTokens, Flow
 from sash.flows.talk import Chat
 from sash.model.counts import Count
 from sash.model.turns import Draft
@@ -28,7 +28,7 @@ def count(chat: Chat, drafts: Sequence[Draft], settings: Settings, *, exact: boo
             raise InvalidOption(
                 "an exact count is one of a request: give the content that would be sent", option="exact", value=True
             )
-        return (yield from _view(chat, settings))
+        return _view(chat, settings)
     prepared = yield from prepare(replace(chat, endpoint=False), drafts, settings)
     if not exact:
         return prepared.plan.prompt
@@ -43,9 +43,9 @@ def count(chat: Chat, drafts: Sequence[Draft], settings: Settings, *, exact: boo
     return chat.counter.endpoint(tokens)
 
 
-def _view(chat: Chat, settings: Settings) -> Flow[Count]:
-    loaded = yield from ReadWindow(
-        conversation=chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
+def _view(chat: Chat, settings: Settings) -> Count:
+    loaded = chat.store.read_window(
+        chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )
     chat = chat.calibrated(loaded.calibration)
     return _size(remember(loaded, settings, chat.counter, chat.sizes).memory)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from sash.flows.compact import compact, compactor
 from sash.flows.prepare import Prepared, prepare
-from sash.flows.steps import Flow
+from sash.flows.steps import Flow, Settle
 from sash.flows.summarise import summarise, summariser
 from sash.flows.summary_jobs import Made
-from sash.flows.summary_steps import Settle
 from sash.flows.talk import Chat
 from sash.model.turns import Draft
 from sash.planning.inputs import Settings

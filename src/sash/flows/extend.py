@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sash.flows.loose import Tied, tie_up
-from sash.flows.steps import AppendTurns, Flow, Now, ReadHead, ReadTurns
+from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
@@ -30,16 +30,16 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
 
     Before a first request the record knows no settings: system prompt and tools in force are kept with the turns.
     """
-    head = yield from ReadHead(conversation=chat.conversation)
-    newest = yield from ReadTurns(conversation=chat.conversation, limit=NEWEST, newest=True)
+    head = chat.store.read_head(chat.conversation)
+    newest = chat.store.read_turns(chat.conversation, limit=NEWEST, newest=True)
     live = readable([turn for turn in newest if turn.state != "withdrawn"])
-    tied = yield from _tied(live, drafts[:1])
-    before = (yield from ReadTurns(conversation=chat.conversation)) if names_calls(drafts) else ()
+    tied = _tied(chat, live, drafts[:1])
+    before = chat.store.read_turns(chat.conversation) if names_calls(drafts) else ()
     drafts = arriving(drafts, readable([turn for turn in before if turn.state != "withdrawn"]))
     front = () if any(turn.role != "system" and sendable(turn.blocks) for turn in live) else opening(drafts)
     now = yield from Now()
-    recorded = yield from AppendTurns(
-        conversation=head.conversation,
+    recorded = chat.store.append_turns(
+        head.conversation,
         head=head.seq,
         turns=(*tied.answers, *front, *drafts),
         at=now,
@@ -50,8 +50,8 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
     return recorded[len(tied.answers) + len(front) :]
 
 
-def _tied(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
+def _tied(chat: Chat, turns: Sequence[Turn], drafts: Sequence[Draft]) -> Tied:
     """What stands open, tied up; not where something would be lost by that: a repair keeps it."""
     if losing(newest_replies(turns)):
         return Tied(turns=tuple(turns))
-    return (yield from tie_up(turns, drafts))
+    return tie_up(chat.store, turns, drafts)

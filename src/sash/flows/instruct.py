@@ -6,11 +6,10 @@ places those in force again. An instruction stays in force; what revokes it is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sash.errors import InvalidContent
-from sash.flows.steps import AppendTurns, Flow, Now, ReadHead
+from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.model.blocks import as_blocks, dumps
 from sash.model.turns import Draft, Turn
@@ -30,9 +29,7 @@ def instruction(content: Any) -> Draft:
 def instruct(chat: Chat, content: Any) -> Flow[Turn]:
     """Record an instruction that is in force from the next send on."""
     draft = instruction(content)
-    head = yield from ReadHead(conversation=chat.conversation)
+    head = chat.store.read_head(chat.conversation)
     now = yield from Now()
-    turns: Sequence[Turn] = yield from AppendTurns(
-        conversation=chat.conversation, head=head.seq, turns=(draft,), at=now
-    )
+    turns = chat.store.append_turns(chat.conversation, head=head.seq, turns=(draft,), at=now)
     return turns[0]

@@ -12,11 +12,11 @@ from sash.counting.correction import Correction
 from sash.counting.ledger import Anchor, Difference, difference, settle
 from sash.counting.measure import total
 from sash.flows.prepare import Prepared
-from sash.flows.steps import Begun
 from sash.model.answers import Answer
 from sash.model.cards import base_name
 from sash.model.counts import ZERO, Count
 from sash.model.options import asked_format
+from sash.model.requests import Begun
 from sash.model.turns import Turn
 from sash.planning.rules import has_thinking
 

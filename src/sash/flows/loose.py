@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sash.flows.steps import Flow, ReadResults
+from sash.flows.record import Record
 from sash.model.blocks import Block, dumps
 from sash.model.functions import INTERRUPTED, error_result
 from sash.model.turns import Draft, Turn, spoken
@@ -33,7 +33,7 @@ class Tied:
     """what is not sent any more of these, a sentence each"""
 
 
-def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
+def tie_up(store: Record, turns: Sequence[Turn], drafts: Sequence[Draft]) -> Tied:
     """What `drafts` need in front of them where they are no answer to what stands open."""
     last = next(iter(spoken(turns)[-1:]), None)
     answered = any(draft.role == "user" and not draft.plain for draft in drafts)
@@ -43,7 +43,7 @@ def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
     given_up = {turn.id for turn in waiting}
     turns = tuple(replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns)
     calls = [] if last.id in given_up else left_open(last)
-    kept = (yield from kept_results(last, calls)) if calls else {}
+    kept = kept_results(store, last, calls) if calls else {}
     return Tied(
         turns=turns,
         answers=_answers(calls, kept),
@@ -52,9 +52,9 @@ def tie_up(turns: Sequence[Turn], drafts: Sequence[Draft]) -> Flow[Tied]:
     )
 
 
-def kept_results(turn: Turn, calls: Sequence[Block]) -> Flow[dict[str, Block]]:
+def kept_results(store: Record, turn: Turn, calls: Sequence[Block]) -> dict[str, Block]:
     """By call id, the results that were kept for `calls` of a reply and never sent, as the API takes them."""
-    kept = yield from ReadResults(turn=turn.id)
+    kept = store.read_results(turn.id)
     return {str(call["id"]): read_kept(call, kept[str(call["id"])]) for call in calls if str(call["id"]) in kept}
 
 

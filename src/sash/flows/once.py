@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from sash.errors import ConversationBusy, InvalidOption, NotFound, StoreError
 from sash.flows.deliver import deliver
 from sash.flows.send import Call
-from sash.flows.steps import Claim, Claimed, Emit, Flow, Now, Pause, ReadRequest, ReadTurn, SettleClaim
+from sash.flows.steps import Emit, Flow, Now, Pause
 from sash.flows.talk import Chat
 from sash.model.answers import MENDED, StreamEvent, TextEvent
 from sash.model.replies import Reply, after, each, joined
+from sash.model.submissions import Claim, Claimed
 from sash.model.turns import Draft
 from sash.model.usage import Usage
 from sash.planning.inputs import Settings
@@ -73,16 +74,16 @@ def once(chat: Chat, given: Submission, settings: Settings, call: Call) -> Flow[
     except GeneratorExit:
         raise  # nobody drives this flow any more; the next claim finds out what became of it
     except BaseException:
-        yield from _settled(claimed, ())
+        _settled(chat, claimed, ())
         raise
-    yield from _settled(claimed, tuple(step.number for step in each(reply)))
+    _settled(chat, claimed, tuple(step.number for step in each(reply)))
     return reply
 
 
-def _settled(claimed: Claimed, numbers: tuple[int, ...]) -> Flow[None]:
+def _settled(chat: Chat, claimed: Claimed, numbers: tuple[int, ...]) -> None:
     """Say what became of it. A store that cannot take that now hides neither reply nor error: the turn will tell."""
     with suppress(StoreError):
-        yield from SettleClaim(submission=claimed.submission, numbers=numbers)
+        chat.store.settle_claim(claimed.submission, numbers)
 
 
 def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:
@@ -90,14 +91,16 @@ def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:
     pause = FIRST_PAUSE
     while True:
         now = yield from Now()
-        claimed = yield from Claim(
-            conversation=chat.conversation,
-            token=given.token,
-            digest=given.digest,
-            within=given.within,
-            arrived=given.arrived,
-            at=now,
-            lease=LEASE,
+        claimed = chat.store.claim(
+            Claim(
+                conversation=chat.conversation,
+                token=given.token,
+                digest=given.digest,
+                within=given.within,
+                arrived=given.arrived,
+                at=now,
+                lease=LEASE,
+            )
         )
         if claimed.state != "running":
             return claimed
@@ -113,7 +116,7 @@ def _repeated(chat: Chat, given: Submission, numbers: Sequence[int], *, stream: 
     """The first one's reply, from the record; streamed, its text comes as one event."""
     reply: Reply | None = None
     for number in numbers:
-        piece = yield from _recorded(chat, number)
+        piece = _recorded(chat, number)
         reply = piece if reply is None else (joined if reply.stop_reason == "pause_turn" else after)(reply, piece)
     assert reply is not None  # an answered submission has requests
     if stream and reply.text:
@@ -123,13 +126,13 @@ def _repeated(chat: Chat, given: Submission, numbers: Sequence[int], *, stream: 
     return replace(reply, notes=(note, *reply.notes))
 
 
-def _recorded(chat: Chat, number: int) -> Flow[Reply]:
+def _recorded(chat: Chat, number: int) -> Reply:
     """The reply of one request as far as the record holds it: without its plan and the SDK's object."""
-    request, _, _ = yield from ReadRequest(conversation=chat.conversation, number=number)
+    request, _, _ = chat.store.read_request(chat.conversation, number=number)
     turn = None
     if request.reply is not None:
         try:
-            turn = yield from ReadTurn(conversation=chat.conversation, turn=request.reply, anywhere=True)
+            turn = chat.store.read_turn(chat.conversation, turn=request.reply, anywhere=True)
         except NotFound:
             turn = None  # deleted since
     return Reply(

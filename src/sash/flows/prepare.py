@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sash.counting.ledger import Anchor
 from sash.counting.measure import NOTHING, Measure
@@ -17,7 +18,7 @@ from sash.flows.doubt import settle_doubt
 from sash.flows.loose import tie_up
 from sash.flows.remember import remember, summary_size
 from sash.flows.slim import measure
-from sash.flows.steps import Flow, Now, ReadWindow
+from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import dumps
 from sash.model.counts import Count
@@ -63,12 +64,12 @@ class Prepared:
 
 def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Prepared]:
     """Plan the request that sends `drafts` (none: what is pending). Raises CallerErrors; writes nothing."""
-    loaded = yield from _window(chat, settings)
+    loaded = _window(chat, settings)
     fresh = settings.fresh or loaded.head.fresh or _elsewhere(loaded, settings) or _unpinned(loaded)
     settings = replace(settings, fresh=fresh)
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)
-    tied = yield from tie_up(loaded.turns, drafts)
+    tied = tie_up(chat.store, loaded.turns, drafts)
     loaded = replace(loaded, turns=tied.turns)
     sized = remember(loaded, settings, chat.counter, chat.sizes)
     drafts = (*tied.answers, *drafts)
@@ -99,19 +100,20 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     )
 
 
-def _window(chat: Chat, settings: Settings) -> Flow[Loaded]:
+def _window(chat: Chat, settings: Settings) -> Loaded:
     """The present view, or as much as a new one may reach for."""
-    read = ReadWindow(
-        conversation=chat.conversation,
+    read = partial(
+        chat.store.read_window,
+        chat.conversation,
         model=settings.model,
         preamble=settings.preamble,
         base=chat.counter.base,
         near=settings.key.near,
     )
-    loaded = yield from read
+    loaded = read()
     if _needs_more(loaded, settings):
         reach = None if traits(settings.strategy).ignores_budget else REACH * settings.budget
-        loaded = yield from replace(read, reach=reach)
+        loaded = read(reach=reach)
     return loaded
 
 
@@ -120,7 +122,7 @@ def _planned(
 ) -> Flow[Attached]:
     """The plan that sends `new`, with what is recalled for it, its size sure enough, and legal."""
     plan = make_plan(memory, new, counts, settings, now, chat.forms)
-    made = yield from attach(chat, memory, new, counts, settings, plan, now)
+    made = attach(chat, memory, new, counts, settings, plan, now)
     if made.plan.doubt:
         sure = yield from settle_doubt(chat, made.memory, made.new, counts, made.settings, made.plan, now)
         made = replace(made, plan=sure)

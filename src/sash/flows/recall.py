@@ -7,11 +7,8 @@ searched. What is done with the turns that were found is the caller's affair.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
-from typing import Any, ClassVar
 
-from sash.flows.steps import Flow, ReadHead, ReadTurns, StoreStep
 from sash.flows.talk import Chat, Counter
 from sash.model.blocks import text_block
 from sash.model.counts import Count
@@ -20,7 +17,7 @@ from sash.model.turns import Turn
 from sash.recall.packing import Candidate, pack
 from sash.recall.query import Query, Term
 from sash.recall.quoting import quoted
-from sash.recall.ranking import BY_MEANING, BY_WORDS, DEEP, Matches, fuse, keyword_scores, ranked, spread, weight
+from sash.recall.ranking import BY_MEANING, BY_WORDS, Matches, fuse, keyword_scores, ranked, spread, weight
 from sash.recall.settings import Embedder, Found, Recall
 
 SAMPLES, SAMPLED = 12, 80
@@ -37,64 +34,16 @@ SURE_MEANING, MEANING_ALONE = 0.55, 0.3
 """Closeness that is no chance: beside words, and where meaning alone is asked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MatchTurns(StoreStep[Matches]):
-    """Where the terms of a query stand, among the turns of the present branch before seq `until` (None: all)."""
-
-    method: ClassVar[str] = "match_turns"
-    conversation: int
-    terms: tuple[Term, ...]
-    until: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NearTurns(StoreStep[Sequence[tuple[int, float]]]):
-    """The turns nearest in meaning, as (seq, closeness), the nearest first.
-
-    Closeness is the cosine, and what the turns beside one add to it (`gains`, by distance). Turns without a vector
-    of this embedder are embedded first. Raises MissingExtra, and InvalidOption for an embedder that gives no vectors.
-    """
-
-    method: ClassVar[str] = "near_turns"
-    conversation: int
-    text: str
-    embedder: bool | Embedder
-    gains: tuple[float, ...]
-    until: int | None = None
-    most: int = DEEP
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbedTurns(StoreStep[int]):
-    """Embed up to `most` turns of the present branch that have no vector of this embedder; how many it were."""
-
-    method: ClassVar[str] = "embed_turns"
-    conversation: int
-    embedder: bool | Embedder
-    most: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadSeqs(StoreStep[Sequence[tuple[Turn, Count | None]]]):
-    """The turns of the present branch that have these seqs, withdrawn ones left out, each with its size if known."""
-
-    method: ClassVar[str] = "read_seqs"
-    conversation: int
-    seqs: tuple[int, ...]
-    model: str
-
-
 def recall(
-    conversation: int,
+    chat: Chat,
     query: Query,
     settings: Recall,
-    counter: Counter,
     model: str,
     *,
     until: int | None = None,
     without: Collection[int] = (),
     sure: bool = False,
-) -> Flow[list[Found]]:
+) -> list[Found]:
     """What answers `query` within `settings.tokens`, the best first; nothing for an empty query.
 
     Only turns before seq `until` are looked at, and none of the seqs `without` (what stands in the view anyway).
@@ -102,16 +51,16 @@ def recall(
     """
     if not query:
         return []
-    matches: Any = yield from MatchTurns(conversation=conversation, terms=query.terms, until=until)
+    matches = chat.store.match_turns(chat.conversation, terms=query.terms, until=until)
     rankings, near = [], dict[int, float]()
     if settings.words:
         rankings.append(ranked(spread(keyword_scores(matches), BY_WORDS[: settings.neighbours])))
     if settings.semantic:
-        near = dict((yield from _near(conversation, query, settings, until, matches)))
+        near = dict(_near(chat, query, settings, until, matches))
         rankings.append(list(near))
     values = fuse(rankings)
     seqs = tuple(seq for seq in ranked(values) if seq not in without and (until is None or seq < until))
-    read = yield from ReadSeqs(conversation=conversation, seqs=seqs, model=model)
+    read = chat.store.read_seqs(chat.conversation, seqs=seqs, model=model)
     turns = [(turn, count) for turn, count in read if redacted(turn.blocks) != turn.content]
     if sure and not _sure(settings, matches, near, {turn.seq for turn, _ in turns}):
         return []
@@ -120,24 +69,24 @@ def recall(
         Candidate(turn=turn, value=values[turn.seq], why=reasons.of(turn.seq), tokens=_known(turn, count))
         for turn, count in turns
     ]
-    exact = _exact(counter)
+    exact = _exact(chat.counter)
     packed = pack(candidates, settings.tokens, _roughly(candidates, exact), _worth(matches))
     return _within(packed, settings.tokens, exact)
 
 
-def search_history(chat: Chat, query: Query, settings: Recall, model: str) -> Flow[list[Found]]:
+def search_history(chat: Chat, query: Query, settings: Recall, model: str) -> list[Found]:
     """What answers `query` among the turns before the newest question, which would find itself."""
-    head = yield from ReadHead(conversation=chat.conversation)
-    newest = yield from ReadTurns(conversation=chat.conversation, limit=RUN, newest=True)
+    head = chat.store.read_head(chat.conversation)
+    newest = chat.store.read_turns(chat.conversation, limit=RUN, newest=True)
     until = next((turn.seq for turn in reversed(newest) if turn.plain), head.seq + 1)
-    return (yield from recall(chat.conversation, query, settings, chat.counter, model, until=until))
+    return recall(chat, query, settings, model, until=until)
 
 
-def embed(conversation: int, embedder: bool | Embedder, go_on: Callable[[], bool]) -> Flow[int]:
+def embed(chat: Chat, embedder: bool | Embedder, go_on: Callable[[], bool]) -> int:
     """Give all turns without a vector theirs, some at a time, as long as `go_on()`; how many it were."""
     done = 0
     while go_on():
-        some = yield from EmbedTurns(conversation=conversation, embedder=embedder, most=AT_ONCE)
+        some = chat.store.embed_turns(chat.conversation, embedder=embedder, most=AT_ONCE)
         done += some
         if some < AT_ONCE:
             break
@@ -155,16 +104,14 @@ def _sure(settings: Recall, matches: Matches, near: Mapping[int, float], among: 
 
 
 def _near(
-    conversation: int, query: Query, settings: Recall, until: int | None, matches: Matches
-) -> Flow[Sequence[tuple[int, float]]]:
-    return (
-        yield from NearTurns(
-            conversation=conversation,
-            text=query.about(matches.names),
-            embedder=settings.semantic,
-            gains=BY_MEANING[: settings.neighbours],
-            until=until,
-        )
+    chat: Chat, query: Query, settings: Recall, until: int | None, matches: Matches
+) -> Sequence[tuple[int, float]]:
+    return chat.store.near_turns(
+        chat.conversation,
+        text=query.about(matches.names),
+        embedder=settings.semantic,
+        gains=BY_MEANING[: settings.neighbours],
+        until=until,
     )
 
 

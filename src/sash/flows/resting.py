@@ -12,18 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sash.errors import InvalidOption
-from sash.flows.backlog_steps import BatchTask, ReadResting, Resting
-from sash.flows.steps import Flow, Now, ReadTurns, Send
+from sash.flows.record import Record
+from sash.flows.steps import Flow, Now, Send
 from sash.flows.summarise import asking, findings, most_of, said_in
 from sash.flows.summary_jobs import later
-from sash.flows.summary_steps import BeginSummary, FailSummary, KeepSummary, SummaryTask
 from sash.flows.talk import Counter
 from sash.flows.wires import wire_for
 from sash.model.answers import Answer
 from sash.model.bill import bill
 from sash.model.blocks import dumps, text_block
 from sash.model.cards import card as card_of
-from sash.model.summaries import Summary
+from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryTask
 from sash.model.turns import Turn, by_exchange, spoken
 from sash.model.usage import Usage
 from sash.summaries import PROMPT_VERSION, ask, facts_of, judge, render, split
@@ -94,21 +93,20 @@ class Due:
     skipped: bool = False
 
 
-def resting(backlog: Backlog) -> Flow[Sequence[Resting]]:
+def resting(store: Record, backlog: Backlog) -> Flow[Sequence[Resting]]:
     """The conversations that nobody has spoken in for a while."""
     now = yield from Now()
-    found: Sequence[Resting] = yield from ReadResting(namespace=backlog.namespace, before=now - backlog.idle, at=now)
-    return found
+    return store.read_resting(namespace=backlog.namespace, before=now - backlog.idle, at=now)
 
 
-def due(backlog: Backlog, one: Resting, counters: Counters) -> Flow[Due]:
+def due(store: Record, backlog: Backlog, one: Resting, counters: Counters) -> Flow[Due]:
     """Take the job of the next summary of a conversation, where it wants one."""
-    turns = yield from ReadTurns(conversation=one.conversation, after=one.covered)
+    turns = store.read_turns(one.conversation, after=one.covered)
     piece = leaving(backlog, turns, sizer(counters(one.model or backlog.by)))
     if not piece:
         return Due(skipped=piece is not None)
     now = yield from Now()
-    task = yield from BeginSummary(conversation=one.conversation, upto=piece[-1].seq, at=now, until=now + LEASE)
+    task = store.begin_summary(one.conversation, upto=piece[-1].seq, at=now, until=now + LEASE)
     if task is None:
         return Due()
     return Due(task=BatchTask(conversation=one.conversation, model=one.model, task=task))
@@ -155,7 +153,7 @@ def digest(turns: Sequence[Turn], parent: Summary | None) -> str:
 
 def judged(
     backlog: Backlog, item: BatchTask, answer: Answer, size: Callable[[str], int], now: float, *, batch: str = ""
-) -> KeepSummary:
+) -> NewSummary:
     """What came back, judged. Where its turns are not what they were, nothing of it is kept but what it cost.
 
     `batch`: the API's id of the batch it was an item of, which is paid at half the price.
@@ -174,7 +172,7 @@ def judged(
     )
     report: Mapping[str, Any] = findings(verdict, verdict.verbatim)
     said = said_in(answer) if item.intact else ""
-    return KeepSummary(
+    return NewSummary(
         conversation=item.conversation,
         task=task,
         state="ready" if verdict.ok else "rejected",
@@ -195,23 +193,23 @@ def judged(
     )
 
 
-def kept(step: KeepSummary) -> Flow[Collected]:
+def kept(store: Record, new: NewSummary) -> Collected:
     """Keep a summary, or what it cost."""
-    ready = (yield from step) is not None
-    return Collected(ready=int(ready), rejected=int(not ready), dollars=step.cost or 0.0)
+    ready = store.keep_summary(new) is not None
+    return Collected(ready=int(ready), rejected=int(not ready), dollars=new.cost or 0.0)
 
 
-def at_once(backlog: Backlog, counters: Counters) -> Flow[Collected]:
+def at_once(store: Record, backlog: Backlog, counters: Counters) -> Flow[Collected]:
     """Summarise what rests, one request after the other, at the full price. Raises RemoteError."""
     total = Collected()
-    for one in (yield from resting(backlog)):
-        found = yield from due(backlog, one, counters)
+    for one in (yield from resting(store, backlog)):
+        found = yield from due(store, backlog, one, counters)
         if found.task is not None:
-            total += yield from _asked(backlog, one, found.task, counters)
+            total += yield from _asked(store, backlog, one, found.task, counters)
     return total
 
 
-def _asked(backlog: Backlog, one: Resting, item: BatchTask, counters: Counters) -> Flow[Collected]:
+def _asked(store: Record, backlog: Backlog, one: Resting, item: BatchTask, counters: Counters) -> Flow[Collected]:
     asked = body(backlog, item.task)
     try:
         answer = yield from Send(
@@ -220,8 +218,8 @@ def _asked(backlog: Backlog, one: Resting, item: BatchTask, counters: Counters) 
     except Exception as error:
         now = yield from Now()
         task = item.task
-        yield from FailSummary(
-            conversation=item.conversation,
+        store.fail_summary(
+            item.conversation,
             token=task.token,
             error=type(error).__name__,
             retry_at=later(now, task),
@@ -229,7 +227,7 @@ def _asked(backlog: Backlog, one: Resting, item: BatchTask, counters: Counters) 
         )
         raise
     size = sizer(counters(item.model or backlog.by))
-    return (yield from kept(judged(backlog, item, answer, size, (yield from Now()))))
+    return kept(store, judged(backlog, item, answer, size, (yield from Now())))
 
 
 def sizer(counter: Counter) -> Callable[[str], int]:

@@ -15,7 +15,7 @@ from sash.errors import InvalidContent, NotFound, NothingToRetry
 from sash.flows.deliver import deliver
 from sash.flows.loose import kept_results, left_open
 from sash.flows.send import Call
-from sash.flows.steps import CallTool, Emit, Flow, KeepResult, Now, ReadHead, ReadTurns
+from sash.flows.steps import CallTool, Emit, Flow, Now
 from sash.flows.talk import Chat
 from sash.model.answers import RunEvent, StreamEvent
 from sash.model.blocks import Block, dumps
@@ -46,14 +46,14 @@ def submit(chat: Chat, results: Any, settings: Settings, call: Call) -> Flow[Rep
 
     Raises InvalidContent, before anything is written, for other calls.
     """
-    turn = yield from _newest(chat)
+    turn = _newest(chat)
     calls = left_open(turn) if turn else []
     if turn is None or not calls:
         raise InvalidContent(
             f"no tool call waits for a result in conversation {chat.id!r}; results sent before are sent by retry()",
             problem="tool-orphan",
         )
-    kept = yield from kept_results(turn, calls)
+    kept = kept_results(chat.store, turn, calls)
     found = answers(calls, results, kept)
     draft = Draft(role="user", content=dumps([judged(*pair) for pair in zip(calls, found, strict=True)]))
     return (yield from deliver(chat, (draft,), settings, call))
@@ -98,7 +98,7 @@ def _open(reply: Reply) -> list[Block]:
 
 def _called(chat: Chat, turn: Turn, calls: Sequence[Block], tools: Tools) -> Flow[dict[str, Block]]:
     """The results of `calls` by id, each made once: those kept from an earlier try stand, those by hand are left."""
-    results = yield from kept_results(turn, calls)
+    results = kept_results(chat.store, turn, calls)
     for call in calls:
         if call["id"] not in results and call.get("name") not in tools.by_hand:
             results[call["id"]] = yield from _result(chat, turn, call, tools)
@@ -116,9 +116,7 @@ def _result(chat: Chat, turn: Turn, call: Block, tools: Tools) -> Flow[Block]:
     else:
         block = judged(call, (yield from _made(call, function)))
     now = yield from Now()
-    yield from KeepResult(
-        conversation=chat.conversation, turn=turn.id, call=str(call["id"]), block=dumps(block), at=now
-    )
+    chat.store.keep_result(chat.conversation, turn=turn.id, call=str(call["id"]), block=dumps(block), at=now)
     yield from _tell(RunEvent(type="tool_result", call=call, result=block))
     return block
 
@@ -132,7 +130,7 @@ def _made(call: Block, function: Function) -> Flow[Block]:
 
 def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
     """What a run that was left has to send next; () when something is pending already."""
-    turn = yield from _newest(chat)
+    turn = _newest(chat)
     if turn is None:
         raise NothingToRetry(f"conversation {chat.id!r} has no run to go on with; give content", conversation=chat.id)
     calls = left_open(turn)
@@ -144,12 +142,12 @@ def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
     return (_answering(calls, results),)
 
 
-def recorded_result(chat: Chat, call: str) -> Flow[Any]:
+def recorded_result(chat: Chat, call: str) -> Any:
     """The content of the newest recorded result of a tool call, whole, by the call's id. Raises NotFound."""
-    head = yield from ReadHead(conversation=chat.conversation)
+    head = chat.store.read_head(chat.conversation)
     for last in range(head.seq, 0, -LONG_PAGE):
         first = max(0, last - LONG_PAGE)
-        page = yield from ReadTurns(conversation=chat.conversation, after=first, limit=last - first)
+        page = chat.store.read_turns(chat.conversation, after=first, limit=last - first)
         for turn in reversed(page):
             for block in turn.blocks if turn.role == "user" and not turn.plain else ():
                 if block.get("tool_use_id") == call:
@@ -157,13 +155,13 @@ def recorded_result(chat: Chat, call: str) -> Flow[Any]:
     raise NotFound(f"no result of a tool call {call!r} is recorded", kind="tool result", key=call)
 
 
-def _newest(chat: Chat) -> Flow[Turn | None]:
+def _newest(chat: Chat) -> Turn | None:
     """The newest turn that is not withdrawn; an instruction answers nothing and counts for none."""
-    head = yield from ReadHead(conversation=chat.conversation)
+    head = chat.store.read_head(chat.conversation)
     before = head.seq
     while before > 0:
         after_seq = max(0, before - PAGE)
-        page = yield from ReadTurns(conversation=chat.conversation, after=after_seq, limit=before - after_seq)
+        page = chat.store.read_turns(chat.conversation, after=after_seq, limit=before - after_seq)
         for turn in reversed(page):
             if turn.state != "withdrawn" and turn.role != "system":
                 return turn

@@ -22,7 +22,6 @@ from sash.flows.prepare import Prepared, body_hash
 from sash.flows.steps import (
     Abandoned,
     BeginRequest,
-    Begun,
     CloseStream,
     Emit,
     FailRequest,
@@ -31,7 +30,6 @@ from sash.flows.steps import (
     NextEvent,
     Now,
     OpenStream,
-    Paid,
     Send,
     Snapshot,
     Step,
@@ -44,6 +42,7 @@ from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.incoming import call_ids, mended, server_calls
 from sash.model.replies import Reply
+from sash.model.requests import Begun, Paid
 from sash.model.turns import Draft, State, Turn, spoken
 from sash.model.usage import Usage
 from sash.planning.inputs import Settings

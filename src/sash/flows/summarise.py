@@ -14,9 +14,8 @@ from sash.errors import NotFound
 from sash.flows.doubt import Stay
 from sash.flows.remember import remember
 from sash.flows.slim import measure
-from sash.flows.steps import Flow, Now, ReadWindow, Send
+from sash.flows.steps import Flow, Now, Send
 from sash.flows.summary_jobs import Made, later, with_job
-from sash.flows.summary_steps import KeepSummary, ReadSummaries, SummaryTask
 from sash.flows.talk import Chat
 from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
@@ -24,7 +23,7 @@ from sash.model.bill import bill
 from sash.model.blocks import Block, dumps
 from sash.model.cards import ModelCard
 from sash.model.cards import card as card_of
-from sash.model.summaries import SummaryRecord, Way
+from sash.model.summaries import NewSummary, SummaryRecord, SummaryTask, Way
 from sash.model.turns import Draft, Turn, as_turns
 from sash.model.usage import Usage
 from sash.model.values import whole
@@ -56,13 +55,13 @@ def resummarise(chat: Chat, settings: Settings, own: Summarised) -> Flow[Summary
 
     Raises NotFound where there is none, ConversationBusy while another is being made, RemoteErrors.
     """
-    made = yield from ReadSummaries(conversation=chat.conversation)
+    made = chat.store.read_summaries(chat.conversation)
     ready = [summary for summary in made if summary.state == "ready"]
     if not ready:
         raise NotFound(f"conversation {chat.id!r} has no summary yet", kind="summary", key=chat.id)
     wish = Wish(upto=max(summary.upto for summary in ready), anew=True)
     yield from summarise(chat, settings, own, wish, strict=True)
-    *_, newest = yield from ReadSummaries(conversation=chat.conversation)
+    *_, newest = chat.store.read_summaries(chat.conversation)
     return newest
 
 
@@ -92,23 +91,25 @@ def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: Sum
     verdict = draft.verdict
     content = dumps([render(verdict.text)] if verdict.ok else [])
     now = yield from Now()
-    summary = yield from KeepSummary(
-        conversation=chat.conversation,
-        task=task,
-        state="ready" if verdict.ok else "rejected",
-        text=verdict.text if verdict.ok else draft.said,
-        content=content,
-        verbatim=draft.verbatim,
-        model=draft.model,
-        prompt=PROMPT_VERSION,
-        way=draft.way,
-        tokens=verdict.tokens,
-        requests=draft.requests,
-        usage=draft.usage,
-        cost=draft.cost,
-        report=findings(verdict, draft.verbatim),
-        at=now,
-        retry_at=0.0 if verdict.ok else later(now, task),
+    summary = chat.store.keep_summary(
+        NewSummary(
+            conversation=chat.conversation,
+            task=task,
+            state="ready" if verdict.ok else "rejected",
+            text=verdict.text if verdict.ok else draft.said,
+            content=content,
+            verbatim=draft.verbatim,
+            model=draft.model,
+            prompt=PROMPT_VERSION,
+            way=draft.way,
+            tokens=verdict.tokens,
+            requests=draft.requests,
+            usage=draft.usage,
+            cost=draft.cost,
+            report=findings(verdict, draft.verbatim),
+            at=now,
+            retry_at=0.0 if verdict.ok else later(now, task),
+        )
     )
     note = "" if summary else verdict.reason or "it came too late"
     return Made(summary=summary, note=note, cost=draft.cost or 0.0)
@@ -248,8 +249,8 @@ def _warm(
 
 
 def _side_branch(chat: Chat, settings: Settings, content: Sequence[Block], limit: int) -> Flow[Wire | None]:
-    loaded = yield from ReadWindow(
-        conversation=chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
+    loaded = chat.store.read_window(
+        chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from sash.errors import CallerError, ConversationBusy, RemoteError, StoreError
 from sash.flows.steps import Flow, Now
-from sash.flows.summary_steps import BeginSummary, FailSummary, SummaryTask
 from sash.flows.talk import Chat
-from sash.model.summaries import Summary
+from sash.model.summaries import Summary, SummaryTask
 from sash.planning.making import Wish
 
 LEASE = 900.0
@@ -39,8 +38,8 @@ def with_job(chat: Chat, wish: Wish, make: Make, *, strict: bool = False, server
     `server`: what the API compacts goes on from its own last block, not from a summary of another make.
     """
     now = yield from Now()
-    task = yield from BeginSummary(
-        conversation=chat.conversation, upto=wish.upto, at=now, until=now + LEASE, anew=wish.anew, server=server
+    task = chat.store.begin_summary(
+        chat.conversation, upto=wish.upto, at=now, until=now + LEASE, anew=wish.anew, server=server
     )
     if task is None and strict:
         raise ConversationBusy(f"a summary of {chat.id!r} is being made; try again later", conversation=chat.id)
@@ -60,8 +59,8 @@ def with_job(chat: Chat, wish: Wish, make: Make, *, strict: bool = False, server
 def _give_back(chat: Chat, task: SummaryTask, error: BaseException) -> Flow[None]:
     try:
         now = yield from Now()
-        yield from FailSummary(
-            conversation=chat.conversation,
+        chat.store.fail_summary(
+            chat.conversation,
             token=task.token,
             error=type(error).__name__,
             retry_at=later(now, task),

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sash.counting.correction import Correction
 from sash.counting.measure import Measure
+from sash.flows.record import Record
 from sash.limits.ceilings import Ceiling
 from sash.model.blocks import Block
 from sash.model.cards import ModelCard
@@ -51,6 +52,8 @@ class Counter(Protocol):
 class Chat:
     """The fixed facts of a conversation object. Its mutable fields only save work: they decide nothing."""
 
+    store: Record
+    """where the record lives"""
     conversation: int
     id: str
     counter: Counter

@@ -24,6 +24,9 @@ _BARRED = ("stream", "speed", "thread")
 
 T = TypeVar("T")
 Ending = Literal["succeeded", "errored", "canceled", "expired"]
+Kind = Literal["question", "summary"]
+Phase = Literal["submitting", "submitted", "done", "lost"]
+UNDER_WAY: tuple[Phase, ...] = ("submitting", "submitted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,3 +130,37 @@ class Portion(Generic[T]):
         """What it holds; it holds nothing from then on."""
         held, self._held, self._bytes = self._held, [], AROUND
         return held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A batch of ours, as it is recorded."""
+
+    id: int
+    batch: str
+    """the API's id; "" while that is not known"""
+    phase: Phase
+    kind: Kind
+    namespace: str
+    job: str
+    """whose questions they are; "" for summaries"""
+    terms: Mapping[str, Any]
+    """what all items have in common, as JSON values"""
+    size: int
+    """how many items were handed in"""
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An item that waits for its result."""
+
+    custom_id: str
+    conversation: int
+    model: str
+    """of the conversation"""
+    facts: Mapping[str, Any]
+    """what its kind needs to use the result, as JSON values"""
+    branch: int | None = None
+    parent: int | None = None
+    """id of the summary that it goes on from"""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sash.model.blocks import Block
+from sash.model.turns import Turn
 from sash.model.usage import Usage
 
 Way = Literal["model", "warm", "server"]
@@ -91,3 +92,67 @@ class Trouble:
     upto: int = 0
     """seq up to which the last one was to cover"""
     error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryTask:
+    """A job that is ours until its lease ends: what the summary is to be made from."""
+
+    token: str
+    branch: int
+    upto: int
+    parent: Summary | None
+    turns: tuple[Turn, ...]
+    """those that the parent kept verbatim, then all behind it up to `upto`, withdrawn ones left out; oldest first"""
+    failures: int = 0
+    """to make it, in a row"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSummary:
+    """What came of a request for a summary: its text with its sources and what it cost, usable or not."""
+
+    conversation: int
+    task: SummaryTask
+    state: Outcome
+    text: str
+    content: str
+    verbatim: tuple[int, ...]
+    model: str
+    prompt: str
+    way: Way
+    tokens: int
+    requests: int
+    usage: Usage
+    cost: float | None
+    report: Mapping[str, Any] = field(default_factory=dict)
+    at: float
+    retry_at: float = 0.0
+    """of a rejected one: not again before"""
+    item: str = ""
+    """the custom id of the batch item it came from, which waits no more; one that does not wait is not kept again"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resting:
+    """A conversation that nobody has spoken in for a while."""
+
+    conversation: int
+    namespace: str
+    id: str
+    model: str
+    """of its last request; "" where there was none"""
+    covered: int
+    """seq up to which a summary covers it; 0: none does"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchTask:
+    """A summary that is to be made of a conversation at rest."""
+
+    conversation: int
+    model: str
+    """of the conversation"""
+    task: SummaryTask
+    intact: bool = True
+    """its turns still say what they said when it was recorded"""

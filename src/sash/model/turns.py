@@ -174,3 +174,17 @@ def as_turns(drafts: Iterable[Draft], head: int, now: float, state: State = "pen
         )
         for seq, draft in enumerate(drafts, head + 1)
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    """What is sent of a turn from now on, in the place of its content, which stays as it came."""
+
+    turn: int
+    """id"""
+    content: str
+    """the exact JSON text of the blocks"""
+    plain: bool
+    """whether it opens an exchange in this form"""
+    sources: tuple[int, ...] = ()
+    """ids of other turns whose words it says"""

@@ -10,10 +10,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from sash.flows.backlog_steps import BatchTask, ReadResting, ReadTask, Resting
 from sash.flows.resting import digest
-from sash.flows.summary_steps import SummaryTask
 from sash.model.blocks import dumps
+from sash.model.summaries import BatchTask, Resting, SummaryTask
 from sash.stores import blobs
 from sash.stores.connection import Connection
 from sash.stores.lineage import Lines
@@ -26,10 +25,10 @@ class Backlog:
     _connection: Connection
     _lines: Lines
 
-    def read_resting(self, step: ReadResting) -> Sequence[Resting]:
+    def read_resting(self, *, namespace: str | None, before: float, at: float) -> Sequence[Resting]:
         """Conversations whose newest turn is older than `before`."""
         with self._connection.reading() as db:
-            found = db.execute(_RESTING, {"namespace": step.namespace, "before": step.before, "at": step.at}).fetchall()
+            found = db.execute(_RESTING, {"namespace": namespace, "before": before, "at": at}).fetchall()
             return [self._resting(db, row) for row in found]
 
     def _resting(self, db: sqlite3.Connection, row: sqlite3.Row) -> Resting:
@@ -42,10 +41,10 @@ class Backlog:
             covered=summary.upto if summary else 0,
         )
 
-    def read_task(self, step: ReadTask) -> BatchTask | None:
+    def read_task(self, custom_id: str) -> BatchTask | None:
         """With the turns that are left of those it was made of."""
         with self._connection.reading() as db:
-            row = db.execute("SELECT * FROM batch_items WHERE custom_id = ?", (step.custom_id,)).fetchone()
+            row = db.execute("SELECT * FROM batch_items WHERE custom_id = ?", (custom_id,)).fetchone()
             if row is None:
                 return None
             made_of = json.loads(row["facts"])

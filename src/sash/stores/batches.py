@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sash.flows.batch_steps import Batch, CloseItem, Item, KeepBatch, MarkBatch, ReadBatches, ReadItems
+from sash.model.batches import UNDER_WAY, Batch, Item, Kind, Phase
 from sash.model.blocks import dumps
 from sash.stores import rows
 from sash.stores.connection import Connection
@@ -17,54 +18,70 @@ class Batches:
 
     _connection: Connection
 
-    def keep_batch(self, step: KeepBatch) -> Batch:
+    def keep_batch(
+        self,
+        *,
+        kind: Kind,
+        items: Sequence[Item],
+        at: float,
+        namespace: str = "",
+        job: str = "",
+        terms: Mapping[str, Any] | None = None,
+    ) -> Batch:
         """Record it with its items, before anything is sent."""
         columns = {
-            "kind": step.kind,
-            "namespace": step.namespace,
-            "job": step.job,
-            "terms": dumps(dict(step.terms)),
+            "kind": kind,
+            "namespace": namespace,
+            "job": job,
+            "terms": dumps(dict(terms or {})),
             "phase": "submitting",
-            "items": len(step.items),
-            "at": step.at,
+            "items": len(items),
+            "at": at,
             "error": "",
         }
         with self._connection.writing() as db:
             key = rows.insert(db, "batches", columns)
-            for item in step.items:
+            for item in items:
                 rows.insert(db, "batch_items", _columns(item, key))
             return _batch(db.execute("SELECT * FROM batches WHERE id = ?", (key,)).fetchone())
 
-    def mark_batch(self, step: MarkBatch) -> None:
+    def mark_batch(self, id: int, *, phase: Phase, batch: str = "", error: str = "") -> None:
         """Its phase, and its id where that is new."""
         with self._connection.writing() as db:
             db.execute(
                 "UPDATE batches SET phase = ?, api_id = coalesce(nullif(?, ''), api_id), error = ? WHERE id = ?",
-                (step.phase, step.batch, step.error, step.id),
+                (phase, batch, error, id),
             )
-            if step.phase in ("done", "lost"):
-                db.execute("DELETE FROM batch_items WHERE batch_id = ?", (step.id,))
+            if phase in ("done", "lost"):
+                db.execute("DELETE FROM batch_items WHERE batch_id = ?", (id,))
 
-    def read_batches(self, step: ReadBatches) -> Sequence[Batch]:
+    def read_batches(
+        self,
+        *,
+        kind: Kind | None = None,
+        namespace: str | None = None,
+        job: str | None = None,
+        phases: Sequence[Phase] = UNDER_WAY,
+    ) -> Sequence[Batch]:
         """In the order in which they were handed in."""
         with self._connection.reading() as db:
             found = db.execute(
                 "SELECT * FROM batches WHERE phase IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR kind = ?2) "
                 "AND (?3 IS NULL OR namespace = ?3) AND (?4 IS NULL OR job = ?4) ORDER BY id",
-                (dumps(list(step.phases)), step.kind, step.namespace, step.job),
+                (dumps(list(phases)), kind, namespace, job),
             )
             return [_batch(row) for row in found.fetchall()]
 
-    def read_items(self, step: ReadItems) -> Sequence[Item]:
+    def read_items(self, batch: int) -> Sequence[Item]:
         """Those without a result."""
         with self._connection.reading() as db:
-            found = db.execute("SELECT * FROM batch_items WHERE batch_id = ? ORDER BY rowid", (step.id,))
+            found = db.execute("SELECT * FROM batch_items WHERE batch_id = ? ORDER BY rowid", (batch,))
             return [_item(row) for row in found.fetchall()]
 
-    def close_item(self, step: CloseItem) -> None:
+    def close_item(self, custom_id: str) -> None:
         """Whatever came of it."""
         with self._connection.writing() as db:
-            db.execute("DELETE FROM batch_items WHERE custom_id = ?", (step.custom_id,))
+            db.execute("DELETE FROM batch_items WHERE custom_id = ?", (custom_id,))
 
 
 def _columns(item: Item, batch: int) -> dict[str, object]:

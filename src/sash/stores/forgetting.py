@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Sequence
 
 from sash.errors import NotFound
-from sash.flows.steps import Redact
 from sash.model.blocks import dumps, readable
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
@@ -40,32 +39,32 @@ class Forgetting:
     _lines: Lines
     _windows: Windows
 
-    def redact(self, step: Redact) -> int:
+    def redact(self, conversation: int, *, turn: int, reason: str, at: float) -> int:
         """Take the words of a turn, and of the turns that repeat it, out of the file; how many turns it were."""
         with self._connection.writing() as db:
             securely(db)
-            row = self._row(db, step)
-            copies = mends.sharing(db, [one["id"] for one in db.execute(_COPIES, (step.turn, row["content"]))])
-            for turn in copies:
-                _redact(db, turn)
+            row = self._row(db, conversation, turn)
+            copies = mends.sharing(db, [one["id"] for one in db.execute(_COPIES, (turn, row["content"]))])
+            for copy in copies:
+                _redact(db, copy)
             rewrite_indexes(db)
             _forget_derived(db, copies)
             end_epochs(db, copies, REASON)
             find = "SELECT namespace, name FROM conversations WHERE id = ?"
-            namespace, name = db.execute(find, (step.conversation,)).fetchone()
-            audit(db, namespace, name, "turn", copies, step.reason, step.at)
+            namespace, name = db.execute(find, (conversation,)).fetchone()
+            audit(db, namespace, name, "turn", copies, reason, at)
             self._windows.forget()
         self._connection.empty_log()  # or the words would stand there until it is written over
         return len(copies)
 
-    def _row(self, db: sqlite3.Connection, step: Redact) -> sqlite3.Row:
-        branch = present(db, step.conversation)
-        row: sqlite3.Row | None = db.execute("SELECT * FROM turns WHERE id = ?", (step.turn,)).fetchone()
+    def _row(self, db: sqlite3.Connection, conversation: int, turn: int) -> sqlite3.Row:
+        branch = present(db, conversation)
+        row: sqlite3.Row | None = db.execute("SELECT * FROM turns WHERE id = ?", (turn,)).fetchone()
         if row is None or not self._lines.holds(db, branch, row):
             raise NotFound(
-                f"no turn with id {step.turn} in this conversation's branch; see turn.id, not seq, of chat.history()",
+                f"no turn with id {turn} in this conversation's branch; see turn.id, not seq, of chat.history()",
                 kind="turn",
-                key=step.turn,
+                key=turn,
             )
         return row
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
-from sash.flows import steps
+from sash.flows.steps import Health, KeyHealth
 from sash.model.blocks import dumps
 from sash.stores.connection import Connection
 
@@ -18,27 +19,27 @@ class Healths:
 
     _connection: Connection
 
-    def read_health(self, step: steps.ReadHealth) -> steps.Health:
+    def read_health(self, *, models: Sequence[str], since: float) -> Health:
         """The newest failure of each model that no answer followed."""
         with self._connection.reading() as db:
             found = db.execute(
                 f"SELECT model, max(CASE WHEN {_FAILED} THEN at END) AS failed, "
                 "max(CASE WHEN usage IS NOT NULL AND state <> 'failed' THEN at END) AS answered FROM requests "
                 "WHERE at > ? AND model IN (SELECT value FROM json_each(?)) GROUP BY model",
-                (step.since, dumps(list(step.models))),
+                (since, dumps(list(models))),
             ).fetchall()
-        return steps.Health(failed={r["model"]: r["failed"] for r in found if r["failed"] and not _well(r)})
+        return Health(failed={r["model"]: r["failed"] for r in found if r["failed"] and not _well(r)})
 
-    def read_key_health(self, step: steps.ReadKeyHealth) -> steps.KeyHealth:
+    def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> KeyHealth:
         """The keys whose newest trouble no answer followed."""
         with self._connection.reading() as db:
             found = db.execute(
                 f"SELECT key, max(CASE WHEN {_REFUSED} OR (at > ?1 AND {_LIMITED}) THEN at END) AS failed, "
                 "max(CASE WHEN usage IS NOT NULL AND state <> 'failed' THEN at END) AS answered FROM requests "
                 "WHERE at > ?2 AND key IN (SELECT value FROM json_each(?3)) GROUP BY key",
-                (step.limited_since, min(step.limited_since, step.refused_since), dumps(list(step.keys))),
+                (limited_since, min(limited_since, refused_since), dumps(list(keys))),
             ).fetchall()
-        return steps.KeyHealth(out=tuple(r["key"] for r in found if r["failed"] and not _well(r)))
+        return KeyHealth(out=tuple(r["key"] for r in found if r["failed"] and not _well(r)))
 
 
 def _well(row: sqlite3.Row) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from sash.flows.steps import Mended
 from sash.model.blocks import dumps
+from sash.model.turns import Mended
 from sash.stores import rows
 
 NOW = 2**62

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sash.flows.steps import BeginRequest, Paid
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
 from sash.model.preamble import Preamble
+from sash.model.requests import NewRequest, Paid
 from sash.model.summaries import Summary
 from sash.model.turns import Attachment, Turn
 from sash.model.usage import Usage
@@ -170,24 +170,24 @@ def request(row: sqlite3.Row) -> Request:
     )
 
 
-def request_columns(step: BeginRequest) -> dict[str, Any]:
+def request_columns(new: NewRequest) -> dict[str, Any]:
     """The columns of a request about to be sent, ids apart."""
-    expected = step.expected
+    expected = new.expected
     return {
         "state": "sent",
-        "plain": int(step.plain),
-        "at": step.at,
-        "model": step.sent.model,
-        "max_tokens": step.sent.max_tokens,
-        "options": dumps(step.sent.options),
-        "betas": dumps(list(step.sent.betas)),
-        "headers": dumps(dict(step.sent.headers)),
-        "key": step.sent.key,
-        "markers": dumps([asdict(marker) for marker in step.sent.markers]),
-        "last_seq": step.sent.last,
-        "left_out": dumps(list(step.sent.left_out)),
-        "body_hash": step.body_hash,
-        "why": dumps(step.why),
+        "plain": int(new.plain),
+        "at": new.at,
+        "model": new.sent.model,
+        "max_tokens": new.sent.max_tokens,
+        "options": dumps(new.sent.options),
+        "betas": dumps(list(new.sent.betas)),
+        "headers": dumps(dict(new.sent.headers)),
+        "key": new.sent.key,
+        "markers": dumps([asdict(marker) for marker in new.sent.markers]),
+        "last_seq": new.sent.last,
+        "left_out": dumps(list(new.sent.left_out)),
+        "body_hash": new.body_hash,
+        "why": dumps(new.why),
         "expected_prompt": expected.prompt,
         "expected_upper": expected.upper,
         "expected_read": expected.read,

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sash.flows.recall import EmbedTurns, MatchTurns, NearTurns, ReadSeqs
 from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.recall.query import Term
-from sash.recall.ranking import Hits, Matches, weight
+from sash.recall.ranking import DEEP, Hits, Matches, weight
 from sash.recall.settings import Embedder
 from sash.recall.words import words
 from sash.stores import blobs, rows
@@ -59,14 +58,14 @@ class Searches:
         self._embedded: dict[int, tuple[str, int, int]] = {}
         """By branch: embedder, removals at that time, and the seq up to which all turns have its vector."""
 
-    def match_turns(self, step: MatchTurns) -> Matches:
+    def match_turns(self, conversation: int, *, terms: Sequence[Term], until: int | None = None) -> Matches:
         """Where the terms stand; of the most common ones the newest places only."""
         with self._connection.reading() as db:
-            segments = self._line(db, step.conversation, step.until)
+            segments = self._line(db, conversation, until)
             total = sum(high - low + 1 for _, low, high in segments)
             names = frozenset(self._names(db, segments))
             found = sorted(
-                self._counted(db, segments, step.terms),
+                self._counted(db, segments, terms),
                 key=lambda one: -weight(one.term, one.count, total, names),
             )
             hits, left = [], READ
@@ -90,35 +89,44 @@ class Searches:
             if count or read:
                 yield _Counted(term=term, match=match, count=count + len(read), read=tuple(read))
 
-    def read_seqs(self, step: ReadSeqs) -> Sequence[tuple[Turn, Count | None]]:
+    def read_seqs(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
         """Turns of the present branch by seq, with their size for the model."""
         with self._connection.reading() as db:
-            wanted = json.dumps(step.seqs)
+            wanted = json.dumps(seqs)
             return [
                 (blobs.turn(db, row), rows.count(row))
-                for branch, low, high in self._line(db, step.conversation, None)
+                for branch, low, high in self._line(db, conversation, None)
                 for row in db.execute(
                     "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
                     "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? WHERE t.branch_id = ? "
                     "AND t.seq IN (SELECT value FROM json_each(?) WHERE value BETWEEN ? AND ?) "
                     "AND t.state != 'withdrawn'",
-                    (step.model, branch, wanted, low, high),
+                    (model, branch, wanted, low, high),
                 )
             ]
 
-    def near_turns(self, step: NearTurns) -> Sequence[tuple[int, float]]:
+    def near_turns(
+        self,
+        conversation: int,
+        *,
+        text: str,
+        embedder: bool | Embedder,
+        gains: Sequence[float],
+        until: int | None = None,
+        most: int = DEEP,
+    ) -> Sequence[tuple[int, float]]:
         """The nearest turns in meaning, once all turns have a vector of this embedder."""
-        embedder = embedder_of(step.embedder)
-        vector = unit_rows(embedder.embed([step.text]), 1, embedder.name)[0]
-        self._embed(step.conversation, embedder, None)
+        embedder = embedder_of(embedder)
+        vector = unit_rows(embedder.embed([text]), 1, embedder.name)[0]
+        self._embed(conversation, embedder, None)
         with self._connection.reading() as db:
-            segments = self._line(db, step.conversation, step.until)
+            segments = self._line(db, conversation, until)
             seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name)
-        return nearest(seqs, smeared(cosines, step.gains), step.most) if vector.any() else []
+        return nearest(seqs, smeared(cosines, gains), most) if vector.any() else []
 
-    def embed_turns(self, step: EmbedTurns) -> int:
+    def embed_turns(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
         """Give turns without a vector theirs, the oldest first."""
-        return self._embed(step.conversation, embedder_of(step.embedder), step.most)
+        return self._embed(conversation, embedder_of(embedder), most)
 
     # ---- vectors --------------------------------------------------------------------------------
 

@@ -12,18 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sash.errors import Conflict, InvalidOption, NotFound
-from sash.flows import steps
 from sash.flows.extend import FOREIGN
 from sash.flows.loose import UNANSWERED, taken_along
-from sash.limits.ceilings import Charge
+from sash.limits.ceilings import Account, Charge
 from sash.model.blocks import dumps, readable
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
-from sash.model.turns import Draft, Turn
+from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
+from sash.model.submissions import Claim, Claimed
+from sash.model.turns import Draft, Mended, Turn
 from sash.model.window import Head, Loaded
 from sash.planning.rules import has_thinking
 from sash.stores import attachments, blobs, mends, rows, submissions
@@ -88,18 +89,18 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     # ---- where a conversation stands ------------------------------------------------------------
 
-    def open_conversation(self, step: steps.OpenConversation) -> Head:
+    def open_conversation(self, *, namespace: str, id: str, create: bool = True) -> Head:
         """Find the conversation by namespace and id, or create it."""
         find = "SELECT id FROM conversations WHERE namespace = ? AND name = ?"
         with self._connection.reading() as db:
-            found = db.execute(find, (step.namespace, step.id)).fetchone()
+            found = db.execute(find, (namespace, id)).fetchone()
             if found:
                 return self._head(db, found["id"])
-        if not step.create:
-            raise NotFound(f"no conversation {step.id!r} in {self.path!r}", kind="conversation", key=step.id)
+        if not create:
+            raise NotFound(f"no conversation {id!r} in {self.path!r}", kind="conversation", key=id)
         with self._writing() as db:
-            found = db.execute(find, (step.namespace, step.id)).fetchone()
-            return self._head(db, found["id"] if found else self._create(db, step.namespace, step.id))
+            found = db.execute(find, (namespace, id)).fetchone()
+            return self._head(db, found["id"] if found else self._create(db, namespace, id))
 
     def _create(self, db: sqlite3.Connection, namespace: str, name: str) -> int:
         now = time.time()
@@ -109,10 +110,10 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         rows.update(db, "conversations", conversation, {"branch_id": branch})
         return conversation
 
-    def read_head(self, step: steps.ReadHead) -> Head:
+    def read_head(self, conversation: int) -> Head:
         """Where the conversation stands."""
         with self._connection.reading() as db:
-            return self._head(db, step.conversation)
+            return self._head(db, conversation)
 
     def _head(self, db: sqlite3.Connection, conversation: int) -> Head:
         row = db.execute(
@@ -139,11 +140,29 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             forgotten=db.execute("SELECT coalesce(max(id), 0) FROM forgotten").fetchone()[0],
         )
 
-    def read_window(self, step: steps.ReadWindow) -> Loaded:
+    def read_window(
+        self,
+        conversation: int,
+        *,
+        model: str,
+        preamble: Preamble | None,
+        reach: int | None = 0,
+        base: str = "",
+        near: frozenset[str] | None = None,
+    ) -> Loaded:
         """All that the next request is planned from, in one snapshot."""
         with self._connection.reading() as db:
-            head = self._beside(db, self._head(db, step.conversation), step.model)
-            return self._windows.read(db, step, head, self._connection.foreign_changes)
+            head = self._beside(db, self._head(db, conversation), model)
+            return self._windows.read(
+                db,
+                head,
+                model=model,
+                preamble=preamble,
+                reach=reach,
+                base=base,
+                near=near,
+                changes=self._connection.foreign_changes,
+            )
 
     def _beside(self, db: sqlite3.Connection, head: Head, model: str) -> Head:
         """The head as a request to `model` finds it: with the newest epoch of its own among those side by side."""
@@ -161,41 +180,41 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     # ---- one request ----------------------------------------------------------------------------
 
-    def begin_request(self, step: steps.BeginRequest) -> steps.Begun:
+    def begin_request(self, new: NewRequest) -> Begun:
         """Everything about a request that must be durable before it leaves."""
         with self._writing() as db:
-            self._reject_conflict(db, step.conversation, step.branch, step.head)
-            self._reject_forgotten(db, step)
-            turns = self._append(db, step.conversation, step.branch, step.head, step.turns, "pending", step.at)
-            preamble = self._keep_preamble(db, step.epoch.preamble)
-            epoch = step.epoch if step.epoch.id else self._new_epoch(db, step, preamble)
-            rows.update(db, "branches", step.branch, {"epoch_id": epoch.id})
-            self._settle(db, step.interrupted, "interrupted")
-            self._learn_gap(db, step)
-            number = self._next_number(db, step)
-            newest = turns[-1].id if turns else self._newest_sent(db, step)
-            submissions.sent(db, step.submission, newest)
+            self._reject_conflict(db, new.conversation, new.branch, new.head)
+            self._reject_forgotten(db, new)
+            turns = self._append(db, new.conversation, new.branch, new.head, new.turns, "pending", new.at)
+            preamble = self._keep_preamble(db, new.epoch.preamble)
+            epoch = new.epoch if new.epoch.id else self._new_epoch(db, new, preamble)
+            rows.update(db, "branches", new.branch, {"epoch_id": epoch.id})
+            self._settle(db, new.interrupted, "interrupted")
+            self._learn_gap(db, new)
+            number = self._next_number(db, new)
+            newest = turns[-1].id if turns else self._newest_sent(db, new)
+            submissions.sent(db, new.submission, newest)
             request = rows.insert(
                 db,
                 "requests",
                 {
-                    "conversation_id": step.conversation,
+                    "conversation_id": new.conversation,
                     "number": number,
-                    "branch_id": step.branch,
+                    "branch_id": new.branch,
                     "epoch_id": epoch.id,
                     "preamble_id": preamble,
                     "turn_id": newest,
-                    **rows.request_columns(step),
+                    **rows.request_columns(new),
                 },
             )
-            self._keep_counts(db, step.branch, step.sent.model, step.counts)
-            self._keep_preamble_count(db, preamble, step.sent.model, step.preamble_count)
-            return steps.Begun(turns=tuple(turns), epoch=epoch, request=request, number=number)
+            self._keep_counts(db, new.branch, new.sent.model, new.counts)
+            self._keep_preamble_count(db, preamble, new.sent.model, new.preamble_count)
+            return Begun(turns=tuple(turns), epoch=epoch, request=request, number=number)
 
-    def _newest_sent(self, db: sqlite3.Connection, step: steps.BeginRequest) -> int:
+    def _newest_sent(self, db: sqlite3.Connection, new: NewRequest) -> int:
         """id of the newest turn that is sent; a retry may stand behind turns that were withdrawn."""
-        first, last = step.epoch.start, step.sent.last
-        sent = [r["id"] for r in self._lines.rows(db, step.branch, first, last) if r["seq"] not in step.sent.left_out]
+        first, last = new.epoch.start, new.sent.last
+        sent = [r["id"] for r in self._lines.rows(db, new.branch, first, last) if r["seq"] not in new.sent.left_out]
         return int(sent[-1])
 
     def _reject_conflict(self, db: sqlite3.Connection, conversation: int, branch: int, head: int) -> None:
@@ -209,18 +228,18 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 newest=newest.id if newest else None,
             )
 
-    def _reject_forgotten(self, db: sqlite3.Connection, step: steps.BeginRequest) -> None:
+    def _reject_forgotten(self, db: sqlite3.Connection, new: NewRequest) -> None:
         """What was planned with words that are gone by now is not sent, nor quoted in the record again."""
-        if step.forgotten is None:
+        if new.forgotten is None:
             return
         gone = db.execute(
             "SELECT t.* FROM forgotten f, json_each(f.turns) one JOIN turns t ON t.id = one.value WHERE f.id > ?",
-            (step.forgotten,),
+            (new.forgotten,),
         )
-        if any(self._lines.holds(db, step.branch, row) for row in gone):
+        if any(self._lines.holds(db, new.branch, row) for row in gone):
             raise Conflict(
                 "a turn was redacted while this request was being planned. Nothing was written or sent; send again",
-                expected=step.head,
+                expected=new.head,
                 newest=None,
             )
 
@@ -267,14 +286,14 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         columns = {"hash": preamble.hash, "system": preamble.system, "tools": preamble.tools}
         return rows.insert(db, "preambles", columns)
 
-    def _new_epoch(self, db: sqlite3.Connection, step: steps.BeginRequest, preamble: int) -> Epoch:
-        epoch = step.epoch
+    def _new_epoch(self, db: sqlite3.Connection, new: NewRequest, preamble: int) -> Epoch:
+        epoch = new.epoch
         key = rows.insert(
             db,
             "epochs",
             {
-                "conversation_id": step.conversation,
-                "branch_id": step.branch,
+                "conversation_id": new.conversation,
+                "branch_id": new.branch,
                 "model": epoch.model,
                 "preamble_id": preamble,
                 "start_seq": epoch.start,
@@ -288,38 +307,38 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 "family": epoch.family or None,
                 "strategy": epoch.strategy,
                 "reason": epoch.reason,
-                "created_at": step.at,
+                "created_at": new.at,
             },
         )
-        rows.update(db, "branches", step.branch, {"fresh": ""})
+        rows.update(db, "branches", new.branch, {"fresh": ""})
         return rows.epoch(db.execute(_EPOCH, (key,)).fetchone())
 
-    def _next_number(self, db: sqlite3.Connection, step: steps.BeginRequest) -> int:
-        learned = {} if step.learned is None else {"learned": dumps(step.learned)}
-        number = db.execute("SELECT requests + 1 AS next FROM conversations WHERE id = ?", (step.conversation,))
+    def _next_number(self, db: sqlite3.Connection, new: NewRequest) -> int:
+        learned = {} if new.learned is None else {"learned": dumps(new.learned)}
+        number = db.execute("SELECT requests + 1 AS next FROM conversations WHERE id = ?", (new.conversation,))
         following = int(number.fetchone()["next"])
         now = {
             "requests": following,
-            "updated_at": step.at,
-            "model": step.home or step.sent.model,
-            "key": step.sent.key,
+            "updated_at": new.at,
+            "model": new.home or new.sent.model,
+            "key": new.sent.key,
         }
-        rows.update(db, "conversations", step.conversation, now | learned)
+        rows.update(db, "conversations", new.conversation, now | learned)
         return following
 
-    def _learn_gap(self, db: sqlite3.Connection, step: steps.BeginRequest) -> None:
+    def _learn_gap(self, db: sqlite3.Connection, new: NewRequest) -> None:
         """Add the time since the last plain request to the sums: this conversation's, and the namespace's (id 0)."""
         last = db.execute(
-            "SELECT max(at) AS at FROM requests WHERE conversation_id = ? AND plain", (step.conversation,)
+            "SELECT max(at) AS at FROM requests WHERE conversation_id = ? AND plain", (new.conversation,)
         ).fetchone()["at"]
-        if not step.plain or last is None:
+        if not new.plain or last is None:
             return
-        gap = max(0.0, step.at - last)
-        for key in (0, step.conversation):
+        gap = max(0.0, new.at - last)
+        for key in (0, new.conversation):
             db.execute(
                 "INSERT INTO gaps SELECT namespace, ?1, ?2, ?3, 1 FROM conversations WHERE id = ?4 "
                 "ON CONFLICT DO UPDATE SET within_5m = within_5m + ?2, within_1h = within_1h + ?3, total = total + 1",
-                (key, float(gap <= 300), float(gap <= 3600), step.conversation),
+                (key, float(gap <= 300), float(gap <= 3600), new.conversation),
             )
 
     def _keep_counts(self, db: sqlite3.Connection, branch: int, model: str, counts: Mapping[int, Count]) -> None:
@@ -348,50 +367,54 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 (preamble, model, count.tokens, count.upper, count.source, count.base),
             )
 
-    def finish_request(self, step: steps.FinishRequest) -> Turn | None:
+    def finish_request(self, finished: FinishedRequest) -> Turn | None:
         """Reply, usage and request row together. A reply that lost the race is kept on a branch of its own."""
         conflict: Conflict | None = None
         reply: Turn | None = None
         with self._writing() as db:
-            row = db.execute("SELECT * FROM requests WHERE id = ?", (step.request,)).fetchone()
+            row = db.execute("SELECT * FROM requests WHERE id = ?", (finished.request,)).fetchone()
             if row is None:
                 raise NotFound(
                     "the conversation was deleted while this request was under way; its reply is not kept",
                     kind="request",
-                    key=step.request,
+                    key=finished.request,
                 )
             branch = row["branch_id"]
             try:
                 self._reject_conflict(db, row["conversation_id"], branch, row["last_seq"])
-                self._settle(db, step.settle, step.settled)
+                self._settle(db, finished.settle, finished.settled)
             except Conflict as lost:
                 conflict = lost
-                branch = self._side_branch(db, row, step.at)
-            if step.reply is not None:
-                appended = self._append(
-                    db, row["conversation_id"], branch, row["last_seq"], [step.reply], step.state, step.at, step.model
-                )
-                reply = appended[0]
-                if step.reply_count is not None:
-                    self._keep_count(db, reply.id, step.model, step.reply_count)
-            self._keep_counts(db, branch, step.model, step.counts)
-            self._keep_preamble_count(db, row["preamble_id"], step.model, step.preamble_count)
-            self._keep_calibration(db, step)
-            rows.update(db, "requests", step.request, self._outcome(step, row, reply))
-            if conflict is None and step.state != "withdrawn":  # every call up to here has its answer in a turn now
+                branch = self._side_branch(db, row, finished.at)
+            if finished.reply is not None:
+                reply = self._append_reply(db, row, branch, finished, finished.reply)
+            self._keep_counts(db, branch, finished.model, finished.counts)
+            self._keep_preamble_count(db, row["preamble_id"], finished.model, finished.preamble_count)
+            self._keep_calibration(db, finished)
+            rows.update(db, "requests", finished.request, self._outcome(finished, row, reply))
+            if conflict is None and finished.state != "withdrawn":  # every call up to here has its answer in a turn now
                 db.execute("DELETE FROM tool_results WHERE conversation_id = ?", (row["conversation_id"],))
         if conflict is not None:
             conflict.facts.update(reply=reply)
             raise conflict
         return reply
 
-    def _keep_calibration(self, db: sqlite3.Connection, step: steps.FinishRequest) -> None:
-        if step.calibration is not None:
-            lessons = step.calibration.get("lessons", 0)
+    def _append_reply(
+        self, db: sqlite3.Connection, row: sqlite3.Row, branch: int, finished: FinishedRequest, draft: Draft
+    ) -> Turn:
+        said, at, model = finished.state, finished.at, finished.model
+        reply, *_ = self._append(db, row["conversation_id"], branch, row["last_seq"], [draft], said, at, model)
+        if finished.reply_count is not None:
+            self._keep_count(db, reply.id, model, finished.reply_count)
+        return reply
+
+    def _keep_calibration(self, db: sqlite3.Connection, finished: FinishedRequest) -> None:
+        if finished.calibration is not None:
+            lessons = finished.calibration.get("lessons", 0)
             db.execute(
                 "INSERT INTO calibration VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state, "
                 "lessons = excluded.lessons, updated_at = excluded.updated_at",
-                (step.model, step.base, dumps(step.calibration), lessons, step.at),
+                (finished.model, finished.base, dumps(finished.calibration), lessons, finished.at),
             )
 
     def _side_branch(self, db: sqlite3.Connection, row: sqlite3.Row, at: float) -> int:
@@ -408,19 +431,19 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             },
         )
 
-    def _outcome(self, step: steps.FinishRequest, row: sqlite3.Row, reply: Turn | None) -> dict[str, Any]:
+    def _outcome(self, finished: FinishedRequest, row: sqlite3.Row, reply: Turn | None) -> dict[str, Any]:
         return {
-            "state": "interrupted" if step.state == "interrupted" else "answered",
+            "state": "interrupted" if finished.state == "interrupted" else "answered",
             "reply_id": reply.id if reply else None,
-            "latency": max(0.0, step.at - row["at"]),
-            "cost": step.cost,
-            "stop_reason": step.stop_reason,
-            "message_id": step.message_id,
-            "request_id": step.request_id,
-            "error": step.error,
-            "extra": dumps(step.extra),
-            "surprise": step.surprise or None,
-            **rows.usage_columns(step.usage, step.usage_json),
+            "latency": max(0.0, finished.at - row["at"]),
+            "cost": finished.cost,
+            "stop_reason": finished.stop_reason,
+            "message_id": finished.message_id,
+            "request_id": finished.request_id,
+            "error": finished.error,
+            "extra": dumps(finished.extra),
+            "surprise": finished.surprise or None,
+            **rows.usage_columns(finished.usage, finished.usage_json),
         }
 
     def _settle(self, db: sqlite3.Connection, turns: Iterable[int], state: str) -> None:
@@ -450,73 +473,83 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         end_epochs(db, along, UNANSWERED)
         return along
 
-    def fail_request(self, step: steps.FailRequest) -> None:
+    def fail_request(
+        self,
+        request: int,
+        *,
+        withdraw: Sequence[int] = (),
+        error: str,
+        request_id: str | None,
+        at: float,
+        paid: Paid | None = None,
+    ) -> None:
         """No reply: say why, and take out what caused it."""
         with self._writing() as db:
-            row = db.execute("SELECT at FROM requests WHERE id = ?", (step.request,)).fetchone()
+            row = db.execute("SELECT at FROM requests WHERE id = ?", (request,)).fetchone()
             if row is None:
                 return  # its conversation was deleted meanwhile
-            self._settle(db, step.withdraw, "withdrawn")
+            self._settle(db, withdraw, "withdrawn")
             outcome = {
                 "state": "failed",
-                "error": step.error,
-                "request_id": step.request_id,
-                "latency": max(0.0, step.at - row["at"]),
-                **rows.paid_columns(step.paid),
+                "error": error,
+                "request_id": request_id,
+                "latency": max(0.0, at - row["at"]),
+                **rows.paid_columns(paid),
             }
-            rows.update(db, "requests", step.request, outcome)
+            rows.update(db, "requests", request, outcome)
 
-    def read_spent(self, step: steps.ReadSpent) -> Sequence[Charge]:
+    def read_spent(self, accounts: Sequence[Account]) -> Sequence[Charge]:
         """What each account holds."""
-        return [self.spend.spent(account) for account in step.accounts]
+        return [self.spend.spent(account) for account in accounts]
 
     # ---- what was submitted before ----------------------------------------------------------------
 
-    def claim(self, step: steps.Claim) -> steps.Claimed:
+    def claim(self, claim: Claim) -> Claimed:
         """Ours to answer, somebody's, or answered."""
         with self._writing() as db:
-            present(db, step.conversation)
-            return submissions.claim(db, step)
+            present(db, claim.conversation)
+            return submissions.claim(db, claim)
 
-    def read_answered(self, step: steps.ReadAnswered) -> frozenset[str]:
+    def read_answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
         """Which of many submissions have their reply."""
         with self._connection.reading() as db:
-            return submissions.answered(db, step.namespace, step.prefix)
+            return submissions.answered(db, namespace, prefix)
 
-    def settle_claim(self, step: steps.SettleClaim) -> None:
+    def settle_claim(self, submission: int, numbers: Sequence[int] = ()) -> None:
         """What became of a submission."""
         with self._writing() as db:
-            submissions.settle(db, step.submission, step.numbers)
+            submissions.settle(db, submission, numbers)
 
     # ---- results of tool calls, until they are sent ----------------------------------------------
 
-    def keep_result(self, step: steps.KeepResult) -> None:
+    def keep_result(self, conversation: int, *, turn: int, call: str, block: str, at: float) -> None:
         """Keep the first result of a call."""
         with self._writing() as db:
-            present(db, step.conversation)
+            present(db, conversation)
             db.execute(
                 "INSERT OR IGNORE INTO tool_results VALUES (?, ?, ?, ?, ?)",
-                (step.turn, step.call, step.conversation, step.block, step.at),
+                (turn, call, conversation, block, at),
             )
 
-    def read_results(self, step: steps.ReadResults) -> Mapping[str, str]:
+    def read_results(self, turn: int) -> Mapping[str, str]:
         """What was kept for the calls of a reply."""
         with self._connection.reading() as db:
-            found = db.execute("SELECT call_id, block FROM tool_results WHERE turn_id = ?", (step.turn,))
+            found = db.execute("SELECT call_id, block FROM tool_results WHERE turn_id = ?", (turn,))
             return {row["call_id"]: row["block"] for row in found}
 
     # ---- branches, imports, pins ----------------------------------------------------------------
 
-    def new_branch(self, step: steps.NewBranch) -> Head:
+    def new_branch(
+        self, conversation: int, *, seq: int, reason: Literal["fork", "edit", "regenerate"], as_id: str | None = None
+    ) -> Head:
         """Share the past up to `seq`; its epoch goes along where the branch still holds its start."""
         with self._writing() as db:
-            head = self._head(db, step.conversation)
-            if not 0 <= step.seq <= head.seq:
-                raise NotFound(f"no turn {step.seq} to branch off; the newest is {head.seq}", kind="turn", key=step.seq)
-            conversation = step.conversation
-            if step.as_id is not None:
-                conversation = self._create_fork(db, step)
-            epoch, sent = self._epoch_at(db, head, step.seq)
+            head = self._head(db, conversation)
+            if not 0 <= seq <= head.seq:
+                raise NotFound(f"no turn {seq} to branch off; the newest is {head.seq}", kind="turn", key=seq)
+            if as_id is not None:
+                conversation = self._create_fork(db, conversation, as_id)
+            epoch, sent = self._epoch_at(db, head, seq)
             waiting = db.execute("SELECT fresh FROM branches WHERE id = ?", (head.branch,)).fetchone()["fresh"]
             branch = rows.insert(
                 db,
@@ -524,32 +557,30 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 {
                     "conversation_id": conversation,
                     "parent_id": head.branch,
-                    "fork_seq": step.seq,
+                    "fork_seq": seq,
                     "epoch_id": epoch,
-                    "fresh": waiting or self._foreign(db, head, sent, step.seq),
-                    "reason": step.reason,
+                    "fresh": waiting or self._foreign(db, head, sent, seq),
+                    "reason": reason,
                     "created_at": time.time(),
                 },
             )
             rows.update(db, "conversations", conversation, {"branch_id": branch})
             return self._head(db, conversation)
 
-    def _create_fork(self, db: sqlite3.Connection, step: steps.NewBranch) -> int:
-        namespace = db.execute("SELECT namespace FROM conversations WHERE id = ?", (step.conversation,)).fetchone()[0]
-        taken = db.execute("SELECT 1 FROM conversations WHERE namespace = ? AND name = ?", (namespace, step.as_id))
+    def _create_fork(self, db: sqlite3.Connection, forked: int, as_id: str) -> int:
+        namespace = db.execute("SELECT namespace FROM conversations WHERE id = ?", (forked,)).fetchone()[0]
+        taken = db.execute("SELECT 1 FROM conversations WHERE namespace = ? AND name = ?", (namespace, as_id))
         if taken.fetchone():
-            raise InvalidOption(
-                f"conversation {step.as_id!r} exists already; choose another id", option="id", value=step.as_id
-            )
-        conversation = self._create(db, namespace, str(step.as_id))
+            raise InvalidOption(f"conversation {as_id!r} exists already; choose another id", option="id", value=as_id)
+        conversation = self._create(db, namespace, as_id)
         db.execute(
             "UPDATE conversations SET (model, key, preamble_id) = "
             "(SELECT model, key, preamble_id FROM conversations WHERE id = ?) WHERE id = ?",
-            (step.conversation, conversation),
+            (forked, conversation),
         )
         db.execute(
             "INSERT INTO pins SELECT ?, turn_id, created_at FROM pins WHERE conversation_id = ?",
-            (conversation, step.conversation),
+            (conversation, forked),
         )
         return conversation
 
@@ -571,69 +602,87 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         found = self._lines.rows(db, head.branch, sent + 1, seq, only=unasked)
         return FOREIGN if any(has_thinking(blobs.turn(db, row).blocks) for row in found) else ""
 
-    def set_branch(self, step: steps.SetBranch) -> None:
+    def set_branch(self, conversation: int, *, branch: int) -> None:
         """Make another branch of the conversation the present one."""
         with self._writing() as db:
-            rows.update(db, "conversations", step.conversation, {"branch_id": step.branch})
+            rows.update(db, "conversations", conversation, {"branch_id": branch})
 
-    def withdraw(self, step: steps.Withdraw) -> int:
+    def withdraw(self, conversation: int) -> int:
         """Take what waits for an answer out of the view."""
         with self._writing() as db:
-            branch = self._head(db, step.conversation).branch
+            branch = self._head(db, conversation).branch
             pending = db.execute("SELECT id FROM turns WHERE branch_id = ? AND state = 'pending'", (branch,))
             turns = [row["id"] for row in pending]
             self._settle(db, turns, "withdrawn")
             return len(turns)
 
-    def mend(self, step: steps.Mend) -> None:
+    def mend(
+        self,
+        conversation: int,
+        *,
+        head: int,
+        withdraw: Sequence[int],
+        mended: Sequence[Mended] = (),
+        answers: Sequence[Draft] = (),
+        reason: str,
+        at: float,
+    ) -> None:
         """Withdraw turns, send others in another form, and end every epoch that holds one of them."""
         with self._writing() as db:
-            branch = self._head(db, step.conversation).branch
-            self._reject_conflict(db, step.conversation, branch, step.head)
-            changed = [*step.withdraw, *(one.turn for one in step.mended)]
+            branch = self._head(db, conversation).branch
+            self._reject_conflict(db, conversation, branch, head)
+            changed = [*withdraw, *(one.turn for one in mended)]
             for turn in changed:
-                self._on_branch(db, step.conversation, turn)
-            self._mark(db, step.withdraw, "withdrawn")  # and no other: calls are answered elsewhere now
-            mends.put(db, step.mended, step.at)
-            self._append(db, step.conversation, branch, step.head, step.answers, "answered", step.at)
-            end_epochs(db, changed, step.reason)
+                self._on_branch(db, conversation, turn)
+            self._mark(db, withdraw, "withdrawn")  # and no other: calls are answered elsewhere now
+            mends.put(db, mended, at)
+            self._append(db, conversation, branch, head, answers, "answered", at)
+            end_epochs(db, changed, reason)
             self._windows.forget()
 
-    def append_turns(self, step: steps.AppendTurns) -> Sequence[Turn]:
+    def append_turns(
+        self,
+        conversation: int,
+        *,
+        head: int,
+        turns: Sequence[Draft],
+        at: float,
+        interrupted: Sequence[int] = (),
+        fresh: str = "",
+        preamble: Preamble | None = None,
+    ) -> Sequence[Turn]:
         """Record what was said elsewhere."""
         with self._writing() as db:
-            branch = self._head(db, step.conversation).branch
-            self._reject_conflict(db, step.conversation, branch, step.head)
-            rows.update(db, "conversations", step.conversation, {"updated_at": step.at})
-            self._settle(db, step.interrupted, "interrupted")
-            if step.fresh:
-                rows.update(db, "branches", branch, {"fresh": step.fresh})
-            if step.preamble is not None:
-                brought = {"preamble_id": self._keep_preamble(db, step.preamble)}
-                rows.update(db, "conversations", step.conversation, brought)
+            branch = self._head(db, conversation).branch
+            self._reject_conflict(db, conversation, branch, head)
+            rows.update(db, "conversations", conversation, {"updated_at": at})
+            self._settle(db, interrupted, "interrupted")
+            if fresh:
+                rows.update(db, "branches", branch, {"fresh": fresh})
+            if preamble is not None:
+                brought = {"preamble_id": self._keep_preamble(db, preamble)}
+                rows.update(db, "conversations", conversation, brought)
             db.executemany(
                 "INSERT OR IGNORE INTO imported VALUES (?, ?)",
-                [(step.conversation, key) for draft in step.turns for key in draft.source],
+                [(conversation, key) for draft in turns for key in draft.source],
             )
-            return self._append(db, step.conversation, branch, step.head, step.turns, "answered", step.at)
+            return self._append(db, conversation, branch, head, turns, "answered", at)
 
-    def read_imported(self, step: steps.ReadImported) -> frozenset[str]:
+    def read_imported(self, conversation: int) -> frozenset[str]:
         """What of a foreign file is in the record already."""
         with self._connection.reading() as db:
-            found = db.execute("SELECT key FROM imported WHERE conversation_id = ?", (step.conversation,))
+            found = db.execute("SELECT key FROM imported WHERE conversation_id = ?", (conversation,))
             return frozenset(row["key"] for row in found)
 
-    def set_pin(self, step: steps.SetPin) -> None:
+    def set_pin(self, conversation: int, *, turn: int, pinned: bool) -> None:
         """Pin or unpin the exchange that holds the turn."""
         with self._writing() as db:
-            question = self._question(db, step.conversation, self._on_branch(db, step.conversation, step.turn))
-            if not step.pinned:
-                db.execute(
-                    "DELETE FROM pins WHERE conversation_id = ? AND turn_id = ?", (step.conversation, question.id)
-                )
+            question = self._question(db, conversation, self._on_branch(db, conversation, turn))
+            if not pinned:
+                db.execute("DELETE FROM pins WHERE conversation_id = ? AND turn_id = ?", (conversation, question.id))
                 return
             _reject_unsendable(question)
-            db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (step.conversation, question.id, time.time()))
+            db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (conversation, question.id, time.time()))
 
     def _question(self, db: sqlite3.Connection, conversation: int, turn: Turn) -> Turn:
         """The plain user turn whose exchange holds `turn`; a withdrawn turn stands for itself."""
@@ -645,22 +694,24 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     # ---- reading back ---------------------------------------------------------------------------
 
-    def read_turns(self, step: steps.ReadTurns) -> Sequence[Turn]:
+    def read_turns(
+        self, conversation: int, *, after: int = 0, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Turn]:
         """A page of the present branch."""
         with self._connection.reading() as db:
-            head = self._head(db, step.conversation)
-            first, last = step.after + 1, head.seq
-            if step.limit is not None:
-                first = max(first, last - step.limit + 1) if step.newest else first
-                last = min(last, first + step.limit - 1)
+            head = self._head(db, conversation)
+            first, last = after + 1, head.seq
+            if limit is not None:
+                first = max(first, last - limit + 1) if newest else first
+                last = min(last, first + limit - 1)
             return [blobs.turn(db, row) for row in self._lines.rows(db, head.branch, first, last)]
 
-    def read_turn(self, step: steps.ReadTurn) -> Turn:
+    def read_turn(self, conversation: int, *, turn: int, anywhere: bool = False) -> Turn:
         """One turn of the present branch, or of any."""
         with self._connection.reading() as db:
-            if step.anywhere:
-                return self._of_conversation(db, step.conversation, step.turn)
-            return self._on_branch(db, step.conversation, step.turn)
+            if anywhere:
+                return self._of_conversation(db, conversation, turn)
+            return self._on_branch(db, conversation, turn)
 
     def _of_conversation(self, db: sqlite3.Connection, conversation: int, turn: int) -> Turn:
         row = db.execute("SELECT * FROM turns WHERE id = ? AND conversation_id = ?", (turn, conversation)).fetchone()
@@ -679,14 +730,14 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             )
         return blobs.turn(db, row)
 
-    def read_request(self, step: steps.ReadRequest) -> tuple[Request, Epoch, Sequence[Turn]]:
+    def read_request(self, conversation: int, *, number: int) -> tuple[Request, Epoch, Sequence[Turn]]:
         """A past request, with everything that rebuilds it."""
         with self._connection.reading() as db:
             row = db.execute(
-                "SELECT * FROM requests WHERE conversation_id = ? AND number = ?", (step.conversation, step.number)
+                "SELECT * FROM requests WHERE conversation_id = ? AND number = ?", (conversation, number)
             ).fetchone()
             if row is None:
-                raise NotFound(f"no request number {step.number} in this conversation", kind="request", key=step.number)
+                raise NotFound(f"no request number {number} in this conversation", kind="request", key=number)
             request = rows.request(row)
             epoch = rows.epoch(db.execute(_EPOCH, (request.epoch,)).fetchone())
             pinned = [turn for first in epoch.pins for turn in self._sent_exchange(db, request, first, epoch.start)]

@@ -12,72 +12,74 @@ import os
 import socket
 import sqlite3
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from sash.errors import InvalidOption
-from sash.flows.steps import Claim, Claimed
 from sash.model.blocks import dumps
+from sash.model.submissions import Claim, Claimed
 from sash.stores import rows
 
 KEPT = 86_400.0
 """Seconds for which a submission without a token is remembered; only the newest few seconds are asked for."""
 
 
-def claim(db: sqlite3.Connection, step: Claim) -> Claimed:
+def claim(db: sqlite3.Connection, asked: Claim) -> Claimed:
     """Claim a submission, or say who has it."""
-    row = _same(db, step)
+    row = _same(db, asked)
     if row is None:
-        return _new(db, step)
-    if row["digest"] != step.digest:
+        return _new(db, asked)
+    if row["digest"] != asked.digest:
         raise InvalidOption(
-            f"token {step.token!r} was used for other content in this conversation; make a new one for each submission",
+            f"token {asked.token!r} was used for other content in this conversation; "
+            "make a new one for each submission",
             option="token",
-            value=step.token,
+            value=asked.token,
         )
     if row["state"] == "answered":
         return Claimed(state="answered", submission=row["id"], numbers=tuple(json.loads(row["numbers"])))
-    if row["state"] == "running" and _alive(row, step):
+    if row["state"] == "running" and _alive(row, asked):
         return Claimed(state="running", submission=row["id"])
-    return _taken_over(db, row, step)
+    return _taken_over(db, row, asked)
 
 
-def _same(db: sqlite3.Connection, step: Claim) -> sqlite3.Row | None:
+def _same(db: sqlite3.Connection, asked: Claim) -> sqlite3.Row | None:
     found: sqlite3.Row | None
-    if step.token is not None:
+    if asked.token is not None:
         found = db.execute(
-            "SELECT * FROM submissions WHERE conversation_id = ? AND token = ?", (step.conversation, step.token)
+            "SELECT * FROM submissions WHERE conversation_id = ? AND token = ?", (asked.conversation, asked.token)
         ).fetchone()
         return found
     found = db.execute(
-        "SELECT * FROM submissions WHERE conversation_id = ? ORDER BY id DESC LIMIT 1", (step.conversation,)
+        "SELECT * FROM submissions WHERE conversation_id = ? ORDER BY id DESC LIMIT 1", (asked.conversation,)
     ).fetchone()
-    same = found is not None and found["digest"] == step.digest and step.arrived - found["arrived"] <= step.within
+    same = found is not None and found["digest"] == asked.digest and asked.arrived - found["arrived"] <= asked.within
     return found if same else None
 
 
-def _new(db: sqlite3.Connection, step: Claim) -> Claimed:
+def _new(db: sqlite3.Connection, asked: Claim) -> Claimed:
     db.execute(
         "DELETE FROM submissions WHERE conversation_id = ? AND token IS NULL AND arrived < ?",
-        (step.conversation, step.arrived - KEPT),
+        (asked.conversation, asked.arrived - KEPT),
     )
     columns = {
-        "conversation_id": step.conversation,
-        "token": step.token,
-        "digest": step.digest,
-        "arrived": step.arrived,
-        **_owner(step),
+        "conversation_id": asked.conversation,
+        "token": asked.token,
+        "digest": asked.digest,
+        "arrived": asked.arrived,
+        **_owner(asked),
     }
     return Claimed(state="new", submission=rows.insert(db, "submissions", columns))
 
 
-def _owner(step: Claim) -> dict[str, object]:
-    return {"state": "running", "machine": machine(), "process": os.getpid(), "until": step.at + step.lease}
+def _owner(asked: Claim) -> dict[str, object]:
+    return {"state": "running", "machine": machine(), "process": os.getpid(), "until": asked.at + asked.lease}
 
 
-def _alive(row: sqlite3.Row, step: Claim) -> bool:
+def _alive(row: sqlite3.Row, asked: Claim) -> bool:
     """Whether its owner may still be at it. A process of this machine is looked up, on systems that tell."""
-    if row["until"] < step.at:
+    if row["until"] < asked.at:
         return False
     if row["machine"] != machine() or sys.platform == "win32":
         return True
@@ -90,7 +92,7 @@ def _alive(row: sqlite3.Row, step: Claim) -> bool:
     return True
 
 
-def _taken_over(db: sqlite3.Connection, row: sqlite3.Row, step: Claim) -> Claimed:
+def _taken_over(db: sqlite3.Connection, row: sqlite3.Row, asked: Claim) -> Claimed:
     """A submission that failed or lost its owner: answered meanwhile, still pending, or to be sent anew."""
     state = db.execute("SELECT state FROM turns WHERE id = ?", (row["turn_id"],)).fetchone()
     numbers = _answers(db, row) if state is not None and state["state"] == "answered" else ()
@@ -98,7 +100,7 @@ def _taken_over(db: sqlite3.Connection, row: sqlite3.Row, step: Claim) -> Claime
         settle(db, row["id"], numbers)
         return Claimed(state="answered", submission=row["id"], numbers=numbers)
     pending = state is not None and state["state"] == "pending" and _on_branch(db, row)
-    rows.update(db, "submissions", row["id"], _owner(step) | ({} if pending else {"turn_id": None}))
+    rows.update(db, "submissions", row["id"], _owner(asked) | ({} if pending else {"turn_id": None}))
     return Claimed(state="pending" if pending else "new", submission=row["id"])
 
 
@@ -129,7 +131,7 @@ def sent(db: sqlite3.Connection, submission: int, turn: int) -> None:
         db.execute("UPDATE submissions SET turn_id = ? WHERE id = ? AND turn_id IS NULL", (turn, submission))
 
 
-def settle(db: sqlite3.Connection, submission: int, numbers: tuple[int, ...]) -> None:
+def settle(db: sqlite3.Connection, submission: int, numbers: Sequence[int]) -> None:
     """Answered by these requests; without any, it failed, and is forgotten where nothing of it is in the view."""
     if not numbers:
         db.execute(

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from sash.flows.summary_steps import BeginSummary, FailSummary, KeepSummary, ReadSummaries, SummaryTask
 from sash.model.blocks import dumps
-from sash.model.summaries import Summary, SummaryRecord, Trouble
+from sash.model.summaries import NewSummary, Summary, SummaryRecord, SummaryTask, Trouble
 from sash.model.turns import Turn, spoken
 from sash.model.usage import Usage
 from sash.stores import blobs, rows
@@ -31,17 +30,19 @@ class Summaries:
     _connection: Connection
     _lines: Lines
 
-    def begin_summary(self, step: BeginSummary) -> SummaryTask | None:
+    def begin_summary(
+        self, conversation: int, *, upto: int, at: float, until: float, anew: bool = False, server: bool = False
+    ) -> SummaryTask | None:
         """Take the job, and read what it takes."""
         with self._connection.writing() as db:
-            job = _job(db, step.conversation)
-            if job is not None and job["until"] > step.at:
+            job = _job(db, conversation)
+            if job is not None and job["until"] > at:
                 return None
-            branch = present(db, step.conversation)
-            parent = None if step.anew else newest(db, self._lines, branch, step.upto, server=step.server)
-            if parent is not None and parent.upto >= step.upto:
+            branch = present(db, conversation)
+            parent = None if anew else newest(db, self._lines, branch, upto, server=server)
+            if parent is not None and parent.upto >= upto:
                 return None
-            turns = self._to_cover(db, branch, parent, step.upto)
+            turns = self._to_cover(db, branch, parent, upto)
             if not spoken(turns):
                 return None
             task = SummaryTask(
@@ -52,7 +53,7 @@ class Summaries:
                 parent=parent,
                 turns=turns,
             )
-            _take(db, step, task.token)
+            _take(db, conversation, task.token, until, upto)
             return task
 
     def _to_cover(self, db: sqlite3.Connection, branch: int, parent: Summary | None, upto: int) -> tuple[Turn, ...]:
@@ -60,66 +61,66 @@ class Summaries:
         since = self._lines.rows(db, branch, parent.upto + 1 if parent else 1, upto)
         return tuple(blobs.turn(db, row) for row in (*kept, *since) if row["state"] != "withdrawn")
 
-    def keep_summary(self, step: KeepSummary) -> Summary | None:
+    def keep_summary(self, new: NewSummary) -> Summary | None:
         """Record it, whatever it came to."""
-        task = step.task
+        task = new.task
         with self._connection.writing() as db:
-            if step.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (step.item,)).rowcount:
+            if new.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (new.item,)).rowcount:
                 return None
-            if not _there(db, step.conversation):
+            if not _there(db, new.conversation):
                 return None
-            ours = _job(db, step.conversation, task.token) is not None
+            ours = _job(db, new.conversation, task.token) is not None
             problem = _unusable(db, task, ours=ours)
             if problem:
-                step = replace(step, state="rejected", report={**step.report, "reason": problem})
+                new = replace(new, state="rejected", report={**new.report, "reason": problem})
             if problem == REDACTED:
-                step = replace(step, text="", content=dumps([]), verbatim=())
-            key = self._insert(db, step)
+                new = replace(new, text="", content=dumps([]), verbatim=())
+            key = self._insert(db, new)
             turns = [(key, turn.id) for turn in task.turns]
             db.executemany("INSERT OR IGNORE INTO summary_sources VALUES (?, ?)", turns)
-            if ours and step.state == "ready":
-                db.execute("DELETE FROM summary_jobs WHERE conversation_id = ?", (step.conversation,))
+            if ours and new.state == "ready":
+                db.execute("DELETE FROM summary_jobs WHERE conversation_id = ?", (new.conversation,))
             elif ours:
-                _release(db, step.conversation, str(step.report.get("reason", "")), step.retry_at, task.upto)
-            return _summary(_row(db, key)) if step.state == "ready" else None
+                _release(db, new.conversation, str(new.report.get("reason", "")), new.retry_at, task.upto)
+            return _summary(_row(db, key)) if new.state == "ready" else None
 
-    def _insert(self, db: sqlite3.Connection, step: KeepSummary) -> int:
-        task = step.task
+    def _insert(self, db: sqlite3.Connection, new: NewSummary) -> int:
+        task = new.task
         newest_turn = next(iter(self._lines.rows(db, task.branch, task.upto, task.upto)))
         return rows.insert(
             db,
             "summaries",
             {
-                "conversation_id": step.conversation,
+                "conversation_id": new.conversation,
                 "branch_id": newest_turn["branch_id"],
                 "upto_seq": task.upto,
                 "parent_id": task.parent.id if task.parent else None,
-                "state": step.state,
-                "text": step.text,
-                "content": step.content,
-                "verbatim": dumps(list(step.verbatim)),
-                "model": step.model,
-                "prompt": step.prompt,
-                "way": step.way,
-                "tokens": step.tokens,
-                "requests": step.requests,
-                **asdict(step.usage),
-                "cost": step.cost,
-                "report": dumps(dict(step.report)),
-                "at": step.at,
+                "state": new.state,
+                "text": new.text,
+                "content": new.content,
+                "verbatim": dumps(list(new.verbatim)),
+                "model": new.model,
+                "prompt": new.prompt,
+                "way": new.way,
+                "tokens": new.tokens,
+                "requests": new.requests,
+                **asdict(new.usage),
+                "cost": new.cost,
+                "report": dumps(dict(new.report)),
+                "at": new.at,
             },
         )
 
-    def fail_summary(self, step: FailSummary) -> None:
+    def fail_summary(self, conversation: int, *, token: str, error: str, retry_at: float, upto: int) -> None:
         """Give the job back, if it is still ours."""
         with self._connection.writing() as db:
-            if _job(db, step.conversation, step.token) is not None:
-                _release(db, step.conversation, step.error, step.retry_at, step.upto)
+            if _job(db, conversation, token) is not None:
+                _release(db, conversation, error, retry_at, upto)
 
-    def read_summaries(self, step: ReadSummaries) -> Sequence[SummaryRecord]:
+    def read_summaries(self, conversation: int) -> Sequence[SummaryRecord]:
         """Those of the present branch's line."""
         with self._connection.reading() as db:
-            branch = present(db, step.conversation)
+            branch = present(db, conversation)
             found = [
                 _record(db, row)
                 for segment, _, high in self._lines.segments(db, branch)
@@ -180,11 +181,11 @@ def _job(db: sqlite3.Connection, conversation: int, token: str | None = None) ->
     return found
 
 
-def _take(db: sqlite3.Connection, step: BeginSummary, token: str) -> None:
+def _take(db: sqlite3.Connection, conversation: int, token: str, until: float, upto: int) -> None:
     db.execute(
         "INSERT INTO summary_jobs VALUES (?1, ?2, ?3, 0, 0, ?4, '') "
         "ON CONFLICT DO UPDATE SET token = ?2, until = ?3, upto_seq = ?4",
-        (step.conversation, token, step.until, step.upto),
+        (conversation, token, until, upto),
     )
 
 

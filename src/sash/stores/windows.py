@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from sash.flows import steps
 from sash.model.blocks import dumps
 from sash.model.cards import Ttl
 from sash.model.counts import Count
@@ -70,22 +69,22 @@ class Windows:
     def read(
         self,
         db: sqlite3.Connection,
-        step: steps.ReadWindow,
         head: Head,
+        model: str,
+        preamble: Preamble | None,
+        reach: int | None,
+        base: str,
+        near: frozenset[str] | None,
         changes: Callable[[], int],
     ) -> Loaded:
         """The window of a conversation that stands at `head`; `changes` tells of other writers."""
-        preamble = step.preamble or (head.epoch.preamble if head.epoch else Preamble())
-        first = self._first(db, head, step.reach)
-        kept = self._turns(db, step, head, first, changes())
-        counts = dict(kept.counts)
-        pins = self._pins(db, head)
+        preamble = preamble or (head.epoch.preamble if head.epoch else Preamble())
+        first = self._first(db, head, reach)
+        kept = self._turns(db, head, model, first, changes())
         summary = newest(db, self._lines, head.branch)
-        in_front = {*pins, *(head.epoch.pins if head.epoch else ()), *self._beside(db, head, summary)}
-        pinned = self._pinned(db, head.branch, sorted(p for p in in_front if p < first), first, step.model)
-        instructions = self._instructions(db, head.branch, first, step.model)
-        counts |= pinned.counts | instructions.counts
-        at, ttl = _preamble_use(db, preamble, step.model, step.near)
+        pins, pinned = self._in_front(db, head, summary, first, model)
+        instructions = self._instructions(db, head.branch, first, model)
+        at, ttl = _preamble_use(db, preamble, model, near)
         return Loaded(
             head=head,
             turns=tuple(kept.turns),
@@ -93,19 +92,19 @@ class Windows:
             pinned=tuple(pinned.turns),
             pins=frozenset(pins),
             instructions=tuple(instructions.turns),
-            counts=counts,
-            preamble_count=_preamble_count(db, preamble, step.model),
+            counts=kept.counts | pinned.counts | instructions.counts,
+            preamble_count=_preamble_count(db, preamble, model),
             last=self._last_request(db, head),
             preamble_at=at,
             preamble_ttl=ttl,
-            gaps=_gaps(db, step.conversation),
-            other_gaps=_other_gaps(db, step.conversation),
-            learned=_learned(db, step.conversation),
-            calibration=_calibration(db, step.model, step.base),
+            gaps=_gaps(db, head.conversation),
+            other_gaps=_other_gaps(db, head.conversation),
+            learned=_learned(db, head.conversation),
+            calibration=_calibration(db, model, base),
             summary=summary,
             block=newest(db, self._lines, head.branch, server=True),
-            trouble=trouble(db, step.conversation),
-            resumed=head.epoch is not None and head.epoch.id != _newest_epoch(db, step.conversation),
+            trouble=trouble(db, head.conversation),
+            resumed=head.epoch is not None and head.epoch.id != _newest_epoch(db, head.conversation),
         )
 
     def _first(self, db: sqlite3.Connection, head: Head, reach: int | None) -> int:
@@ -115,16 +114,16 @@ class Windows:
             return 1
         return min(start, self._lines.reach_back(db, head.branch, head.seq, reach)) if reach else max(1, start)
 
-    def _turns(self, db: sqlite3.Connection, step: steps.ReadWindow, head: Head, first: int, changes: int) -> _Kept:
-        kept = self._kept.get(step.conversation)
-        fits = kept is not None and (kept.changes, kept.branch, kept.model) == (changes, head.branch, step.model)
+    def _turns(self, db: sqlite3.Connection, head: Head, model: str, first: int, changes: int) -> _Kept:
+        kept = self._kept.get(head.conversation)
+        fits = kept is not None and (kept.changes, kept.branch, kept.model) == (changes, head.branch, model)
         if kept is None or not fits or kept.first > first:
-            kept = _Kept(changes=changes, branch=head.branch, model=step.model, first=first)
+            kept = _Kept(changes=changes, branch=head.branch, model=model, first=first)
         newest = max((turn.seq for turn in kept.turns[-1:]), default=first - 1)
         kept.cut_to(first, newest - UNSETTLED)
         known = max(first - 1, newest - UNSETTLED)
         self._read_into(kept, db, known + 1, head.seq)
-        self._kept[step.conversation] = kept
+        self._kept[head.conversation] = kept
         return kept
 
     def _read_into(self, kept: _Kept, db: sqlite3.Connection, first: int, last: int) -> None:
@@ -138,6 +137,14 @@ class Windows:
             kept.turns.append(blobs.turn(db, row))
             if (count := rows.count(row)) is not None:
                 kept.counts[row["id"]] = count
+
+    def _in_front(
+        self, db: sqlite3.Connection, head: Head, summary: Summary | None, end: int, model: str
+    ) -> tuple[list[int], _Kept]:
+        """First seqs of the pinned exchanges, and the turns before `end` of all that may stand in front."""
+        pins = self._pins(db, head)
+        firsts = {*pins, *(head.epoch.pins if head.epoch else ()), *self._beside(db, head, summary)}
+        return pins, self._pinned(db, head.branch, sorted(p for p in firsts if p < end), end, model)
 
     def _beside(self, db: sqlite3.Connection, head: Head, summary: Summary | None) -> set[int]:
         """First seqs of the exchanges that a summary wants kept beside it."""

@@ -1,0 +1,333 @@
+"""The record as flows see it: what a store must do for them. `sash.stores.port.Store` adds what people ask of one.
+
+Every method is one transaction: it happens whole or not at all, and raises only StoreErrors and the CallerErrors named
+with it (any may raise NotFound for a conversation that was deleted). Methods may be called from any thread. Times are
+unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from sash.flows.steps import Health, KeyHealth
+from sash.limits.ceilings import Account, Charge
+from sash.model.batches import UNDER_WAY, Batch, Item, Kind, Phase
+from sash.model.counts import Count
+from sash.model.epochs import Epoch, Request
+from sash.model.preamble import Preamble
+from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
+from sash.model.submissions import Claim, Claimed
+from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryRecord, SummaryTask
+from sash.model.turns import Draft, Mended, Turn
+from sash.model.window import Head, Loaded
+from sash.recall.query import Term
+from sash.recall.ranking import DEEP, Matches
+from sash.recall.settings import Embedder
+
+
+class Record(Protocol):
+    """What flows read and write."""
+
+    # ---- where a conversation stands --------------------------------------------------------------
+
+    def open_conversation(self, *, namespace: str, id: str, create: bool = True) -> Head:
+        """Find a conversation, or create it. Raises NotFound when it must exist and does not."""
+        ...
+
+    def read_head(self, conversation: int) -> Head:
+        """Where the conversation stands now; cheap."""
+        ...
+
+    def read_window(
+        self,
+        conversation: int,
+        *,
+        model: str,
+        preamble: Preamble | None,
+        reach: int | None = 0,
+        base: str = "",
+        near: frozenset[str] | None = None,
+    ) -> Loaded:
+        """Read what the next request may be made of: O(view), never O(history).
+
+        Where the present epoch is another model's and one of `model` goes on beside it, that is the one to read.
+        `preamble`: None for the one of the present epoch. `reach`: also reach back beyond the epoch's start, over at
+        least this many characters; None: to the beginning. `base`: the tokenizer base whose calibration is wanted.
+        `near`: the keys whose cache is the same; None: all.
+        """
+        ...
+
+    # ---- one request ------------------------------------------------------------------------------
+
+    def begin_request(self, new: NewRequest) -> Begun:
+        """Record the new turns, the epoch if it is new, and the request, in one transaction, before it is sent.
+
+        Raises Conflict when the branch's newest turn is not `head` any more, or a turn of it was redacted since it was
+        planned; nothing is written then.
+        """
+        ...
+
+    def finish_request(self, finished: FinishedRequest) -> Turn | None:
+        """Record reply, usage and cost in one transaction; the result is the reply's turn.
+
+        When another writer appended meanwhile, the reply is kept on a branch of its own and Conflict is raised.
+        """
+        ...
+
+    def fail_request(
+        self,
+        request: int,
+        *,
+        withdraw: Sequence[int] = (),
+        error: str,
+        request_id: str | None,
+        at: float,
+        paid: Paid | None = None,
+    ) -> None:
+        """Record that a request ended without a reply, and take the turns that caused it out of the view.
+
+        `withdraw`: their ids; all others stay pending. `paid`: None where nothing is known to be billed.
+        """
+        ...
+
+    def read_health(self, *, models: Sequence[str], since: float) -> Health:
+        """Which of these models failed after the time `since`, and were not heard of again."""
+        ...
+
+    def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> KeyHealth:
+        """Which of these keys are out, by the record of everybody's requests in this store."""
+        ...
+
+    def read_spent(self, accounts: Sequence[Account]) -> Sequence[Charge]:
+        """What accounts with ceilings hold now."""
+        ...
+
+    # ---- what was submitted before ----------------------------------------------------------------
+
+    def claim(self, claim: Claim) -> Claimed:
+        """Say that one is about to send something, unless the same was submitted before.
+
+        Raises InvalidOption for a token that was used for other content.
+        """
+        ...
+
+    def settle_claim(self, submission: int, numbers: Sequence[int] = ()) -> None:
+        """Say what became of a submission: the numbers of the requests that answered it; none: it failed."""
+        ...
+
+    def read_answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
+        """The tokens with this beginning whose submissions were answered, over all conversations of a namespace."""
+        ...
+
+    # ---- results of tool calls, until they are sent -----------------------------------------------
+
+    def keep_result(self, conversation: int, *, turn: int, call: str, block: str, at: float) -> None:
+        """Record the result of a tool call as soon as there is one, before all results are sent as a turn.
+
+        `turn`: id of the reply that made the call. `block`: JSON text of the `tool_result`.
+        """
+        ...
+
+    def read_results(self, turn: int) -> Mapping[str, str]:
+        """Results that were kept for the calls of a reply (id) and never sent: JSON texts by call id."""
+        ...
+
+    # ---- branches, imports, pins, repairs ---------------------------------------------------------
+
+    def new_branch(
+        self, conversation: int, *, seq: int, reason: Literal["fork", "edit", "regenerate"], as_id: str | None = None
+    ) -> Head:
+        """Branch off after the turn `seq`: as the present branch, or (`as_id`) as that of a new conversation.
+
+        The past is shared, not copied. Raises NotFound for a turn that is not on the branch, and InvalidOption
+        when the new conversation exists already.
+        """
+        ...
+
+    def set_branch(self, conversation: int, *, branch: int) -> None:
+        """Go back to another branch of the same conversation."""
+        ...
+
+    def append_turns(
+        self,
+        conversation: int,
+        *,
+        head: int,
+        turns: Sequence[Draft],
+        at: float,
+        interrupted: Sequence[int] = (),
+        fresh: str = "",
+        preamble: Preamble | None = None,
+    ) -> Sequence[Turn]:
+        """Record turns that were said elsewhere (imports). Raises Conflict.
+
+        `interrupted`: ids of paused turns that count as interrupted from now on. `fresh`: why the next request must
+        begin an epoch; "" if it need not. `preamble`: what is in force from now on, before any request; None: what was.
+        """
+        ...
+
+    def read_imported(self, conversation: int) -> frozenset[str]:
+        """The `source` of every turn that was ever appended to the conversation."""
+        ...
+
+    def set_pin(self, conversation: int, *, turn: int, pinned: bool) -> None:
+        """Pin the exchange that holds a turn, or unpin it."""
+        ...
+
+    def withdraw(self, conversation: int) -> int:
+        """Take all pending turns out of the view; they stay in the record. The result is how many there were."""
+        ...
+
+    def mend(
+        self,
+        conversation: int,
+        *,
+        head: int,
+        withdraw: Sequence[int],
+        mended: Sequence[Mended] = (),
+        answers: Sequence[Draft] = (),
+        reason: str,
+        at: float,
+    ) -> None:
+        """Repair a history for good: take turns (ids) out of every view, send others in another form, answer calls.
+
+        The next request of each branch that holds one of these turns begins an epoch, for this `reason`. `head`: seq
+        of the newest turn that the repair has seen; `answers` are recorded behind it. Raises Conflict.
+        """
+        ...
+
+    def redact(self, conversation: int, *, turn: int, reason: str, at: float) -> int:
+        """Take the words of a turn out of the record for good, with all that was made of them.
+
+        The result is how many turns it were: those that repeat it go along. Raises NotFound.
+        """
+        ...
+
+    # ---- reading back -----------------------------------------------------------------------------
+
+    def read_turns(
+        self, conversation: int, *, after: int = 0, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Turn]:
+        """Turns of the present branch from seq `after` on (exclusive), oldest first, withdrawn ones included.
+
+        `newest`: count `limit` from the end.
+        """
+        ...
+
+    def read_turn(self, conversation: int, *, turn: int, anywhere: bool = False) -> Turn:
+        """One turn by its id: of the present branch or, with `anywhere`, of any. Raises NotFound."""
+        ...
+
+    def read_request(self, conversation: int, *, number: int) -> tuple[Request, Epoch, Sequence[Turn]]:
+        """One request by its number, with its epoch and the turns it sent. Raises NotFound."""
+        ...
+
+    # ---- looking for old turns --------------------------------------------------------------------
+
+    def match_turns(self, conversation: int, *, terms: Sequence[Term], until: int | None = None) -> Matches:
+        """Where the terms of a query stand, among the turns of the present branch before seq `until` (None: all)."""
+        ...
+
+    def near_turns(
+        self,
+        conversation: int,
+        *,
+        text: str,
+        embedder: bool | Embedder,
+        gains: Sequence[float],
+        until: int | None = None,
+        most: int = DEEP,
+    ) -> Sequence[tuple[int, float]]:
+        """The turns nearest in meaning, as (seq, closeness), the nearest first.
+
+        Closeness is the cosine, and what the turns beside one add to it (`gains`, by distance). Turns without a vector
+        of this embedder are embedded first. Raises MissingExtra, and InvalidOption for an embedder that gives none.
+        """
+        ...
+
+    def embed_turns(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
+        """Embed up to `most` turns of the present branch that have no vector of this embedder; how many it were."""
+        ...
+
+    def read_seqs(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
+        """The turns of the present branch that have these seqs, without withdrawn ones, each with its size if known."""
+        ...
+
+    # ---- summaries --------------------------------------------------------------------------------
+
+    def begin_summary(
+        self, conversation: int, *, upto: int, at: float, until: float, anew: bool = False, server: bool = False
+    ) -> SummaryTask | None:
+        """Take the job of summarising a conversation's present branch up to the turn of seq `upto`, until a time.
+
+        None: somebody else is at it, or nothing is left to cover. A lease that ended is taken over. `anew`: from the
+        first turn on, whatever summaries there are. `server`: it goes on from the last block that the API compacted,
+        not from a summary of another make.
+        """
+        ...
+
+    def keep_summary(self, new: NewSummary) -> Summary | None:
+        """Record a summary with its sources and what it cost, and give the job back.
+
+        The result is None where it may not be used: rejected, made after the lease was lost, or from turns that were
+        withdrawn meanwhile. It is recorded all the same, as rejected: it was paid for.
+        """
+        ...
+
+    def fail_summary(self, conversation: int, *, token: str, error: str, retry_at: float, upto: int) -> None:
+        """Give the job back without a summary, and say why and until when to leave it."""
+        ...
+
+    def read_summaries(self, conversation: int) -> Sequence[SummaryRecord]:
+        """All summaries of the present branch, rejected ones included, in the order they were made."""
+        ...
+
+    def read_resting(self, *, namespace: str | None, before: float, at: float) -> Sequence[Resting]:
+        """Conversations without a turn since `before`, and for which nobody is making a summary, oldest rest first.
+
+        `namespace`: None for all of them.
+        """
+        ...
+
+    # ---- batches ----------------------------------------------------------------------------------
+
+    def keep_batch(
+        self,
+        *,
+        kind: Kind,
+        items: Sequence[Item],
+        at: float,
+        namespace: str = "",
+        job: str = "",
+        terms: Mapping[str, Any] | None = None,
+    ) -> Batch:
+        """Record a batch that is about to be handed in. `terms`: what its items have in common, as JSON values."""
+        ...
+
+    def mark_batch(self, id: int, *, phase: Phase, batch: str = "", error: str = "") -> None:
+        """Record what became of a batch: the API's id once it is known, its phase. Done or lost, its items go."""
+        ...
+
+    def read_batches(
+        self,
+        *,
+        kind: Kind | None = None,
+        namespace: str | None = None,
+        job: str | None = None,
+        phases: Sequence[Phase] = UNDER_WAY,
+    ) -> Sequence[Batch]:
+        """Batches in these phases, oldest first. None: of any kind, of all namespaces, of all jobs."""
+        ...
+
+    def read_items(self, batch: int) -> Sequence[Item]:
+        """The items of a batch that still wait for their result, in the order they were handed in."""
+        ...
+
+    def close_item(self, custom_id: str) -> None:
+        """An item waits no more."""
+        ...
+
+    def read_task(self, custom_id: str) -> BatchTask | None:
+        """What an item is to become a summary of; None where it does not wait, or its conversation is gone."""
+        ...

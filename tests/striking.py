@@ -1,0 +1,54 @@
+"""Something done around every step that a flow yields and every call of a SQLite store: strikes, deaths, counts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+
+from sash import SqliteStore
+from sash.drive import Performer
+from sash.flows.record import Record
+from sash.flows.steps import StoreStep
+
+CALLS = tuple(name for name in vars(Record) if not name.startswith("_"))
+"""The store's methods that flows call."""
+
+
+@contextmanager
+def around_all(within: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
+    """While this lasts, each step is performed and each call is made in a context of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        _around_steps(patch, within)
+        for name in CALLS:
+            patch.setattr(SqliteStore, name, _around(getattr(SqliteStore, name), within))
+        yield
+
+
+def _around(call: Callable[..., Any], within: Callable[[], AbstractContextManager[Any]]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def wrapped(*given: Any, **named: Any) -> Any:
+        with within():
+            return call(*given, **named)
+
+    return wrapped
+
+
+def _around_steps(patch: pytest.MonkeyPatch, within: Callable[[], AbstractContextManager[Any]]) -> None:
+    call, perform = Performer.__call__, Performer.perform_async
+
+    def wrapped(self: Performer, step: Any) -> Any:
+        if isinstance(step, StoreStep):
+            return call(self, step)
+        with within():
+            return call(self, step)
+
+    async def wrapped_async(self: Performer, step: Any) -> Any:
+        with within():
+            return await perform(self, step)
+
+    patch.setattr(Performer, "__call__", wrapped)
+    patch.setattr(Performer, "perform_async", wrapped_async)
