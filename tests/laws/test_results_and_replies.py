@@ -150,6 +150,18 @@ cases = given(
 @example(model="claude-sonnet-5-5", returned=[{"type": "text", "text": " "}], came=[], streamed=False)
 @example(
     model="claude-sonnet-5-5",
+    returned=[[{"type": "resource", "resource": {"uri": "", "text": " "}}], {"contents": [{"uri": "", "text": " "}]}],
+    came=[],
+    streamed=False,
+)
+@example(
+    model="claude-sonnet-5-5",
+    returned=[{"type": "resource", "resource": {"uri": "", "mimeType": "text/plain", "blob": "IA=="}}],
+    came=[],
+    streamed=False,
+)
+@example(
+    model="claude-sonnet-5-5",
     returned=[None],
     came=[
         [{"type": "tool_use", "id": "t2", "name": "fetch", "input": {}}],

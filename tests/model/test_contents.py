@@ -178,3 +178,22 @@ def test_no_field_carries_half_a_character(item: Any) -> None:
     blocks = blocks_of([item])
     assert blocks
     assert dumps(blocks).encode().decode() == dumps(blocks)
+
+
+BLANK = {"uri": "a:b", "text": " \n"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "text", "text": " "},
+        {"type": "resource", "resource": BLANK},
+        {"type": "resource", "resource": {"uri": "a:b", "mimeType": "text/plain", "blob": "IAo="}},
+        [" ", {"type": "text", "text": ""}, "\n"],
+        {"contents": [BLANK]},
+        {"content": [{"type": "resource", "resource": BLANK}], "isError": False},
+    ],
+)
+def test_text_of_white_space_alone_is_left_out_however_it_came(value: Any) -> None:
+    """What a result says in white space alone is no block of it: from users the API refuses such text."""
+    assert content_of(value) == ([], False)

@@ -12,7 +12,7 @@ from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sash.model.blocks import Block, dumps, text_block
+from sash.model.blocks import Block, dumps, text_block, without_white_space
 from sash.model.values import as_json, sound, whole
 
 Fields = Mapping[str, Any]
@@ -46,18 +46,23 @@ def content_of(value: Any) -> tuple[str | list[Block], bool]:
 
 
 def blocks_of(value: Any) -> list[Block] | None:
-    """The blocks that a value is: one, or a list that holds any beside texts and values; None where it holds none."""
+    """The blocks that a value is: one, or a list that holds any beside texts and values; None where it holds none.
+
+    Text of white space alone, wherever it came from, is left out here: the API refuses it, and it says nothing.
+    """
     items = [value] if _fields(value) is not None else value
     if not isinstance(items, list | tuple) or not all(isinstance(i, str) or _typed(i) for i in items):
         return None
     read = [_read(item) for item in items]
     if not any(blocks is not None for blocks in read):
         return None
-    return [
-        block
-        for item, blocks in zip(items, read, strict=True)
-        for block in (_as_text(item) if blocks is None else blocks)
-    ]
+    return without_white_space(
+        [
+            block
+            for item, blocks in zip(items, read, strict=True)
+            for block in ([_as_text(item)] if blocks is None else blocks)
+        ]
+    )
 
 
 def _called(value: Any) -> tuple[str | list[Block], bool] | None:
@@ -69,8 +74,8 @@ def _called(value: Any) -> tuple[str | list[Block], bool] | None:
         return content_of(fields.get("content"))[0], fields.get("is_error") is True
     contents = fields.get("contents")
     if set(fields) <= {"contents", "_meta", "meta"} and isinstance(contents, list):
-        found = [_resource({"resource": item}) for item in contents]
-        return None if None in found else ([block for blocks in found for block in blocks or ()], False)
+        read = all("uri" in (_fields(item) or {}) for item in contents)
+        return (blocks_of([{"type": "resource", "resource": item} for item in contents]) or [], False) if read else None
     said, structured = fields.get("content"), fields.get("structuredContent", fields.get("structured_content"))
     if not isinstance(said, list) or not set(fields) <= RESULT_FIELDS:
         return None
@@ -118,19 +123,18 @@ def _read(item: Any) -> list[Block] | None:
     return None if fields is None or reader is None else reader(sound(fields))
 
 
-def _as_text(item: Any) -> list[Block]:
-    text = whole(item) if isinstance(item, str) else dumps(as_json(item))
-    return [text_block(text)] if text.strip() else []
+def _as_text(item: Any) -> Block:
+    return text_block(whole(item) if isinstance(item, str) else dumps(as_json(item)))
 
 
-# ---- one kind of content each: its blocks, [] for nothing to say, None where it is no such content ------------------
+# ---- one kind of content each: its blocks, None where it is no such content ------------------------------------------
 
 
 def _text(fields: Fields) -> list[Block] | None:
     text = fields.get("text")
     if not isinstance(text, str) or not set(fields) <= TEXT_FIELDS:
         return None
-    return [text_block(whole(text))] if text.strip() else []
+    return [text_block(whole(text))]
 
 
 def _image(fields: Fields) -> list[Block] | None:
@@ -187,7 +191,7 @@ def _search_result(fields: Fields) -> list[Block] | None:
 
 def _parts(content: Any, kinds: Sequence[str]) -> list[Block]:
     """The blocks inside a block, where all are of kinds that may stand there."""
-    parts = _as_text(content) if isinstance(content, str) else blocks_of(content) or []
+    parts = blocks_of([_as_text(content)] if isinstance(content, str) else content) or []
     return parts if all(part["type"] in kinds for part in parts) else []
 
 
@@ -211,7 +215,7 @@ def _resource(fields: Fields) -> list[Block] | None:
         return None
     text, blob, media = found.get("text"), found.get("blob"), _media(found)
     if isinstance(text, str):
-        return [text_block(whole(text))] if text else []
+        return [text_block(whole(text))]
     if not isinstance(blob, str):
         return [_named(f"resource {whole(str(found['uri']))}", media, "")]
     if media == PDF:
