@@ -77,13 +77,13 @@ from sash.model.summaries import SummaryRecord
 from sash.model.turns import Draft, Turn
 from sash.model.values import short
 from sash.model.window import Head
-from sash.planning.ahead import ahead
 from sash.planning.inputs import Settings
-from sash.planning.making import Wish
 from sash.planning.routing import Fallback, Route
 from sash.planning.rules import Problem
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
+from sash.planning.summaries.cost import Wish
+from sash.planning.summaries.timing import ahead
 from sash.planning.traits import check_strategy
 from sash.planning.view import Forms
 from sash.recall import Found, Recall, make_query, quoted

@@ -22,7 +22,7 @@ from sash.model.blocks import Block, dumps
 from sash.model.ids import free_id
 from sash.model.turns import Draft, Turn
 from sash.model.window import Head
-from sash.planning.check import is_note, record_problems
+from sash.planning.history.check import is_note, record_problems
 from sash.planning.rules import Problem
 from sash.planning.rules.tools import NAME
 from sash.stores import Store

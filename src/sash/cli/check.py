@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database, print_json
 from sash.conversation import Conversation
-from sash.planning.check import is_note
+from sash.planning.history.check import is_note
 from sash.planning.rules import Problem
 from sash.stores import Store
 

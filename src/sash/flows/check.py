@@ -16,10 +16,10 @@ from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft, Mended, Turn, spoken
-from sash.planning.check import readable, record_problems, repaired, to_withdraw, told
+from sash.planning.history.check import readable, record_problems, repaired, to_withdraw, told
+from sash.planning.history.repair import Repair, repair
+from sash.planning.history.results import unsendable
 from sash.planning.inputs import Settings
-from sash.planning.repair import Repair, repair
-from sash.planning.results import unsendable
 from sash.planning.rules import Problem
 
 PROBE = Draft(role="user", content=dumps([text_block("?")]))

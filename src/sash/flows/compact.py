@@ -23,11 +23,19 @@ from sash.model.summaries import NewSummary, Summary, SummaryTask
 from sash.model.turns import Turn, by_exchange
 from sash.model.usage import Usage
 from sash.model.window import LastRequest
-from sash.planning.compacting import DEMAND_BETA, betas_for, complete, most_of_block, read_marker, request, same_prefix
 from sash.planning.inputs import Settings
-from sash.planning.making import Wish
 from sash.planning.rules import check_request
 from sash.planning.strategies.server import ServerCompaction
+from sash.planning.summaries.compaction import (
+    DEMAND_BETA,
+    betas_for,
+    complete,
+    most_of_block,
+    read_marker,
+    request,
+    same_prefix,
+)
+from sash.planning.summaries.cost import Wish
 from sash.planning.traits import part
 from sash.planning.view import messages
 

@@ -12,8 +12,8 @@ from sash.flows.summary_jobs import Made
 from sash.flows.talk import Chat
 from sash.model.turns import Draft
 from sash.planning.inputs import Settings
-from sash.planning.making import Wish
 from sash.planning.plan import Plan
+from sash.planning.summaries.cost import Wish
 
 
 def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Prepared, tuple[str, ...]]]:

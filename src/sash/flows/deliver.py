@@ -19,8 +19,8 @@ from sash.flows.steps import Flow
 from sash.flows.talk import Chat
 from sash.model.replies import Reply
 from sash.model.turns import Draft
+from sash.planning.history.paused import paused
 from sash.planning.inputs import Settings
-from sash.planning.paused import paused
 
 MOST_PAUSES = 10
 """How often a paused reply is continued by one model."""

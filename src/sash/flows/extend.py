@@ -2,7 +2,7 @@
 
 Calls that stand open are answered with errors first, as before anything that is said. Ids of calls are made legal and
 unique on the way in, cache markers taken off, and a conversation that the assistant opens gets a user turn in front
-that says so (`sash.planning.arrival`); what else is wrong waits for a repair. Thinking that came with the
+that says so (`sash.planning.history.arrival`); what else is wrong waits for a repair. Thinking that came with the
 turns is bound to another prefix, wherever it was made: the next request begins an epoch, which leaves it out.
 """
 
@@ -15,9 +15,9 @@ from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
-from sash.planning.arrival import arriving, names_calls, opening
-from sash.planning.check import readable
-from sash.planning.paused import losing, newest_replies
+from sash.planning.history.arrival import arriving, names_calls, opening
+from sash.planning.history.check import readable
+from sash.planning.history.paused import losing, newest_replies
 from sash.planning.rules import has_thinking, sendable
 
 NEWEST = 64

@@ -16,8 +16,8 @@ from sash.flows.record import Record
 from sash.model.blocks import Block, dumps
 from sash.model.functions import INTERRUPTED, error_result
 from sash.model.turns import Draft, Turn, spoken
-from sash.planning.paused import paused, said_of
-from sash.planning.results import read_kept
+from sash.planning.history.paused import paused, said_of
+from sash.planning.history.results import read_kept
 from sash.planning.rules import open_calls, waiting_calls
 
 

@@ -17,7 +17,7 @@ from sash.flows.send import WINDOW_FULL
 from sash.model.cards import card
 from sash.model.replies import Reply, after
 from sash.model.turns import Draft
-from sash.planning.results import without_results
+from sash.planning.history.results import without_results
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
 

@@ -25,8 +25,8 @@ from sash.model.counts import Count
 from sash.model.epochs import Marker
 from sash.model.turns import Draft, Turn, as_turns, spoken
 from sash.model.window import Loaded
+from sash.planning.history.paused import paused
 from sash.planning.inputs import Memory, Settings
-from sash.planning.paused import paused
 from sash.planning.plan import Plan, make_plan
 from sash.planning.rules import check_request
 from sash.planning.traits import traits

@@ -25,12 +25,12 @@ from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Attachment, Turn
 from sash.model.window import LastRequest, Loaded
-from sash.planning.breakpoints import STABLE
-from sash.planning.compacting import asks_server, most_of_block
+from sash.planning.cache.breakpoints import STABLE
+from sash.planning.cache.restless import Restless, watch
 from sash.planning.inputs import Memory, Settings
-from sash.planning.restless import Restless, watch
 from sash.planning.rules import open_calls
 from sash.planning.situation import Gaps, Warmth
+from sash.planning.summaries.compaction import asks_server, most_of_block
 
 DECAY = 0.93
 """Weight of a gap against the one after it."""

@@ -22,8 +22,8 @@ from sash.model.blocks import Block, dumps
 from sash.model.functions import Function, answers, error_result, result_block
 from sash.model.replies import Reply, after
 from sash.model.turns import Draft, Turn
+from sash.planning.history.results import judged
 from sash.planning.inputs import Settings
-from sash.planning.results import judged
 
 PAGE = 8
 LONG_PAGE = 200

@@ -45,10 +45,10 @@ from sash.model.replies import Reply
 from sash.model.requests import Begun, Paid
 from sash.model.turns import Draft, State, Turn, spoken
 from sash.model.usage import Usage
+from sash.planning.cache.surprise import surprise
 from sash.planning.inputs import Settings
 from sash.planning.plan import Plan
 from sash.planning.rules import has_thinking
-from sash.planning.surprise import surprise
 
 R = TypeVar("R")
 WINDOW_FULL = "model_context_window_exceeded"

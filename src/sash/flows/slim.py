@@ -16,8 +16,8 @@ from sash.model.blocks import Block
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.turns import Turn
-from sash.planning.clearing import cleared, names_of, offers_recall, some_cleared
 from sash.planning.inputs import Settings
+from sash.planning.overflow.clearing import cleared, names_of, offers_recall, some_cleared
 from sash.planning.rules import sendable, strip_thinking
 from sash.planning.situation import Size
 from sash.planning.view import as_user_text

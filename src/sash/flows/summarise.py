@@ -28,10 +28,10 @@ from sash.model.turns import Draft, Turn, as_turns
 from sash.model.usage import Usage
 from sash.model.values import whole
 from sash.planning.inputs import Settings
-from sash.planning.making import Wish, limit_of
 from sash.planning.plan import make_plan
 from sash.planning.rules import check_request
 from sash.planning.strategies.summarised import Summarised
+from sash.planning.summaries.cost import Wish, limit_of
 from sash.planning.traits import part
 from sash.planning.view import assemble
 from sash.summaries import PROMPT_VERSION, Verdict, ask, ask_warm, facts_of, judge, render, split

@@ -12,7 +12,7 @@ from sash.errors import CallerError, ConversationBusy, RemoteError, StoreError
 from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.model.summaries import Summary, SummaryTask
-from sash.planning.making import Wish
+from sash.planning.summaries.cost import Wish
 
 LEASE = 900.0
 """Seconds for which a job is ours: after that another process may take it over."""

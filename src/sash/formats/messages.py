@@ -3,7 +3,7 @@
 `anthropic_turn` takes a `{role, content}` message as it is. `openai_turns` converts calls (`tool_calls`, custom ones,
 the older `function_call`) and the messages that answer them to tool_use and tool_result blocks; a run of answers makes
 one user turn, as the API wants all results of a turn together. Ids of calls are made legal and unique, results along
-with them (`sash.planning.call_ids`). It knows no dataset.
+with them (`sash.planning.history.call_ids`). It knows no dataset.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sash.formats.legality import Problem
 from sash.formats.parts import blocks_of_parts
 from sash.formats.reading import Field
 from sash.formats.values import ROLES, Block, ImportedTurn, Role, text_block
-from sash.planning.call_ids import with_legal_ids
+from sash.planning.history.call_ids import with_legal_ids
 
 
 def role_of(message: Field, names: dict[str, Role] | None = None) -> Role:

@@ -15,7 +15,7 @@ from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch
 from sash.model.turns import Exchange, Turn, by_exchange, spoken
 from sash.planning.inputs import Memory, Settings
-from sash.planning.relief import tool_results
+from sash.planning.overflow.relief import tool_results
 from sash.planning.rules import has_thinking, open_calls, waiting_calls
 from sash.planning.situation import Situation, Size, Strategy, ToolResults
 from sash.planning.traits import traits

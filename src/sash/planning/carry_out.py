@@ -14,14 +14,14 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
 from sash.model.turns import Turn, by_exchange
 from sash.planning.assess import Groups, instructions_in
-from sash.planning.breakpoints import MOST, Room, place
-from sash.planning.compacting import betas_for
-from sash.planning.expect import expect
+from sash.planning.cache.breakpoints import MOST, Room, place
+from sash.planning.cache.prediction import expect
+from sash.planning.cache.restless import Restless
 from sash.planning.inputs import BINDING_BETA, CLEARING_BETA, Memory, Settings
-from sash.planning.relief import Shape, words
-from sash.planning.restless import Restless
+from sash.planning.overflow.relief import Shape, words
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Decision, Marks, Situation
+from sash.planning.summaries.compaction import betas_for
 from sash.planning.view import Forms, Message, bare, messages
 
 UNDECLARED = "Calls of tools are sent without tools: legal, but Claude can call none; tools=[...] gives some."

@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from sash.model.cards import Ttl, lasting, supposition
-from sash.planning.breakpoints import STABLE
+from sash.planning.cache.breakpoints import STABLE
 from sash.planning.planned import Planned
 
 

@@ -17,7 +17,7 @@ from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Turn, by_exchange
 from sash.model.window import Loaded
-from sash.planning.restless import Restless
+from sash.planning.cache.restless import Restless
 from sash.planning.situation import Gaps, Marks, Size, Strategy, Warmth
 
 CLEARING_BETA = "context-management-2025-06-27"

@@ -18,12 +18,12 @@ from sash.model.turns import Turn, by_exchange, spoken
 from sash.planning import explain
 from sash.planning.assess import Groups, as_summarised, assess, instructions_in, sizes_as_sent, with_less
 from sash.planning.carry_out import CarriedOut
-from sash.planning.compacting import before_block, ignored
 from sash.planning.inputs import Memory, Settings
-from sash.planning.oversize import giving_way
+from sash.planning.overflow.oversize import giving_way
+from sash.planning.overflow.relief import Shape, relieve
 from sash.planning.planned import Planned
-from sash.planning.relief import Shape, relieve
 from sash.planning.situation import Decision, Situation, Strategy
+from sash.planning.summaries.compaction import before_block, ignored
 from sash.planning.view import Forms
 
 

@@ -10,7 +10,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Sent
 from sash.model.turns import Attachment, Turn
 from sash.model.values import short
-from sash.planning.restless import Restless
+from sash.planning.cache.restless import Restless
 from sash.planning.situation import Decision, Situation
 from sash.planning.view import Message, assemble
 

@@ -15,7 +15,7 @@ from sash.model.blocks import Block, without_white_space
 from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.summaries import Summary
 from sash.model.turns import Turn
-from sash.planning.clearing import cleared, names_of, offers_recall, some_cleared
+from sash.planning.overflow.clearing import cleared, names_of, offers_recall, some_cleared
 from sash.planning.rules import sendable, strip_thinking
 
 Message = dict[str, Any]

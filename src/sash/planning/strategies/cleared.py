@@ -8,7 +8,7 @@ from sash.errors import InvalidOption
 from sash.model.settings import settings
 from sash.planning.situation import Decision, Situation, Size, Strategy, ToolResults
 from sash.planning.strategies.base import Around
-from sash.planning.strategies.stepped import SteppedWindow
+from sash.planning.strategies.windows import SteppedWindow
 from sash.planning.traits import check_strategy
 
 

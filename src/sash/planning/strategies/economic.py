@@ -18,7 +18,7 @@ from sash.model.settings import settings
 from sash.planning.economics import Frame, Habits, Way, prior, rates, ways
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.strategies.base import Named
-from sash.planning.strategies.stepped import SteppedWindow
+from sash.planning.strategies.windows import SteppedWindow
 
 BOUNDARIES = 12
 """how many exchanges of the shortest run are considered as the next place to cut at"""

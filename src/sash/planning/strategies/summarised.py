@@ -8,10 +8,10 @@ from typing import Any, Literal
 from sash.errors import InvalidOption
 from sash.model.cards import card
 from sash.model.settings import settings
-from sash.planning.making import Making, limit_of, making
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Around
 from sash.planning.strategies.economic import Economic
+from sash.planning.summaries.cost import Making, limit_of, making
 from sash.planning.traits import check_strategy, traits
 
 BREAKER = 3

@@ -15,9 +15,9 @@ from sash.model.cards import ModelCard
 from sash.model.epochs import Epoch
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn, as_turns, spoken
-from sash.planning.foreign import as_taken
-from sash.planning.paused import losing, newest_replies
-from sash.planning.repair import Repair
+from sash.planning.history.foreign import as_taken
+from sash.planning.history.paused import losing, newest_replies
+from sash.planning.history.repair import Repair
 from sash.planning.rules import Problem, check_request, is_plain_user, open_calls, sendable
 from sash.planning.view import messages
 

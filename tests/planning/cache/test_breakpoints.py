@@ -8,7 +8,7 @@ import pytest
 
 from sash.model.epochs import Epoch, Marker
 from sash.model.preamble import Preamble
-from sash.planning.breakpoints import _base, _still_there
+from sash.planning.cache.breakpoints import _base, _still_there
 from sash.planning.situation import Marks
 
 TEXT = {"type": "text", "text": "Hello."}

@@ -2,7 +2,7 @@
 
 Ids of calls are made legal and unique within the conversation, results along with their calls; cache markers are taken
 off, for they belong to one request; where the assistant speaks first, a turn in front says so, since a request begins
-with the user. Pure; all else is recorded as it came, and `sash.planning.repair` makes it legal.
+with the user. Pure; all else is recorded as it came, and `sash.planning.history.repair` makes it legal.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft, Turn
-from sash.planning.call_ids import CallIds, with_legal_ids
-from sash.planning.foreign import without_markers
+from sash.planning.history.call_ids import CallIds, with_legal_ids
+from sash.planning.history.foreign import without_markers
 from sash.planning.rules import SERVER_CALLS, sendable
 
 OPENING = "[The assistant speaks first.]"

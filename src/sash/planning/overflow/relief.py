@@ -18,10 +18,10 @@ from itertools import accumulate
 from sash.model.counts import Count
 from sash.model.epochs import Relief
 from sash.model.turns import Turn, spoken
-from sash.planning.compacting import before_block, ignored, keeps_thinking
 from sash.planning.inputs import Memory, Settings
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Decision, Situation, Size, ToolResults
+from sash.planning.summaries.compaction import before_block, ignored, keeps_thinking
 from sash.planning.traits import traits
 
 ROOM = 0.5

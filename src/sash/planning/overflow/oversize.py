@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sash.model.turns import Turn, spoken
 from sash.planning.inputs import Memory, Settings
-from sash.planning.relief import Shape
+from sash.planning.overflow.relief import Shape
 from sash.planning.situation import Situation, Size
 from sash.planning.traits import traits
 

@@ -1,7 +1,8 @@
 """One turn from elsewhere, block by block: what the API would refuse for its form becomes what it takes.
 
 Words stay: a block that has no place where it stands is quoted as text. What says nothing goes: empty text, thinking
-without its signature, cache markers. Each change is told in words. Pure; what spans turns is `sash.planning.repair`'s.
+without its signature, cache markers. Each change is told in words. Pure; what spans turns is the business of
+`sash.planning.history.repair`.
 """
 
 from __future__ import annotations

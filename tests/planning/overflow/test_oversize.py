@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash.planning.oversize import chosen
+from sash.planning.overflow.oversize import chosen
 from sash.planning.situation import Size
 
 amounts = st.lists(st.integers(1, 10_000), min_size=1, max_size=7)

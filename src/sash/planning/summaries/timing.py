@@ -13,10 +13,10 @@ from sash.model.cards import TTL_SECONDS, Ttl
 from sash.model.turns import Exchange
 from sash.model.usage import Usage
 from sash.planning.economics import rates
-from sash.planning.making import Wish
 from sash.planning.plan import Plan
 from sash.planning.situation import Decision, Situation, Size, Warmth
 from sash.planning.strategies.summarised import BREAKER, Summarised
+from sash.planning.summaries.cost import Wish
 
 LATER = 2.0 * TTL_SECONDS["1h"]
 """Seconds after which no cache lives."""

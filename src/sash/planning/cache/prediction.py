@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sash.model.cards import ModelCard
 from sash.model.epochs import Expected, Marker
 from sash.model.usage import Usage
-from sash.planning.breakpoints import STABLE
+from sash.planning.cache.breakpoints import STABLE
 from sash.planning.situation import Size, Warmth
 
 

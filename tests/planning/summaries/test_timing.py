@@ -11,8 +11,8 @@ import pytest
 from sash import Summarised
 from sash.model.replies import Reply
 from sash.model.summaries import Trouble
-from sash.planning.ahead import ahead
 from sash.planning.plan import Plan
+from sash.planning.summaries.timing import ahead
 from summarising import Talker
 
 OWN = Summarised(tokens=500)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sash import Conversation, Marks, card
 from sash.model.preamble import Preamble, preamble
-from sash.planning.restless import MISSES, watch
+from sash.planning.cache.restless import MISSES, watch
 from sash.simulator import Simulator
 
 BRIEF = "You keep the harbour books and answer for every crate that is landed. " * 250

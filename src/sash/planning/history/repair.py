@@ -15,9 +15,9 @@ from itertools import groupby
 from sash.model.blocks import Block, dumps, text_block
 from sash.model.functions import INTERRUPTED, MISSING, error_result
 from sash.model.turns import Draft, Turn
-from sash.planning.call_ids import with_legal_ids
-from sash.planning.foreign import as_taken, quoted
-from sash.planning.paused import losing
+from sash.planning.history.call_ids import with_legal_ids
+from sash.planning.history.foreign import as_taken, quoted
+from sash.planning.history.paused import losing
 from sash.planning.rules import SERVER_CALLS, is_server_result, sendable
 
 ROUNDS = 8

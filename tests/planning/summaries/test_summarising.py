@@ -14,9 +14,9 @@ from sash.errors import InvalidOption
 from sash.model.cards import card
 from sash.model.summaries import Trouble
 from sash.model.turns import Exchange
-from sash.planning.making import limit_of, making
 from sash.planning.situation import Gaps, Situation, Size, Warmth
 from sash.planning.strategies import Economic, SlidingWindow, SteppedWindow, Summarised
+from sash.planning.summaries.cost import limit_of, making
 
 INNER = (Economic(), SteppedWindow(), SlidingWindow(), SlidingWindow(turns=2))
 
