@@ -12,7 +12,6 @@ import pytest
 from sash import SqliteStore
 from sash.drive import Performer
 from sash.flows.record import Record
-from sash.flows.steps import StoreStep
 
 CALLS = tuple(name for name in vars(Record) if not name.startswith("_"))
 """The store's methods that flows call."""
@@ -41,8 +40,6 @@ def _around_steps(patch: pytest.MonkeyPatch, within: Callable[[], AbstractContex
     call, perform = Performer.__call__, Performer.perform_async
 
     def wrapped(self: Performer, step: Any) -> Any:
-        if isinstance(step, StoreStep):
-            return call(self, step)
         with within():
             return call(self, step)
 

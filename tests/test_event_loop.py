@@ -294,7 +294,7 @@ def test_steps_of_store_and_clock_take_one_hop_with_what_lies_between() -> None:
         loop = asyncio.get_running_loop()
         hop = loop.run_in_executor
         loop.run_in_executor = lambda *a: (hops.append(1), hop(*a))[1]  # type: ignore[method-assign]
-        await drive_async(flow(), Performer(store, None))
+        await drive_async(flow(), Performer(None))
         return len(hops), set(threads)
 
     hops, seen = asyncio.run(main())
@@ -330,7 +330,7 @@ def test_a_cancelled_flow_stops_at_a_call_of_the_store_unless_something_has_come
         yield from Pause(seconds=0.0)
 
     async def main() -> None:
-        task = asyncio.ensure_future(drive_async(flow(), Performer(store, Claude())))
+        task = asyncio.ensure_future(drive_async(flow(), Performer(Claude())))
         await asyncio.to_thread(begun.wait, DEADLOCK)
         task.cancel()
         await asyncio.sleep(0)
@@ -356,7 +356,7 @@ def test_events_of_a_stream_are_passed_on_without_a_hop() -> None:
             where.append(threading.current_thread() is threading.main_thread())
         where.append(threading.current_thread() is threading.main_thread())
 
-    asyncio.run(drive_async(flow(), Performer(MemoryStore(), Claude())))
+    asyncio.run(drive_async(flow(), Performer(Claude())))
     assert where == [True, True, True, False]
 
 
@@ -374,7 +374,7 @@ def test_a_flow_left_while_a_step_is_out_is_not_given_what_comes_late() -> None:
         return "end"
 
     async def main() -> None:
-        run = AsyncRun(flow(), Performer(MemoryStore(), claude))
+        run = AsyncRun(flow(), Performer(claude))
         reading = asyncio.ensure_future(run.advance())
         while claude.pending is None:
             await asyncio.sleep(0.001)
@@ -396,7 +396,7 @@ def test_a_reader_that_is_cancelled_after_the_flow_was_left_is_told() -> None:
             yield from NextEvent(handle=None)
 
     async def main() -> None:
-        run = AsyncRun(flow(), Performer(MemoryStore(), claude))
+        run = AsyncRun(flow(), Performer(claude))
         reading = asyncio.ensure_future(run.advance())
         while claude.pending is None:
             await asyncio.sleep(0.001)

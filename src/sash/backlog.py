@@ -64,7 +64,7 @@ class Summaries(_Shared):
         self, store: str | Path | Store, *, client: Any = None, clock: Callable[[], float] = time.time, **settings: Any
     ) -> None:
         super().__init__(store, clock, settings)
-        self._performer = Performer(self._store, Claude(sync_client(client)), clock)
+        self._performer = Performer(Claude(sync_client(client)), clock)
 
     def submit(self) -> Submitted:
         """Hand in what rests and no summary covers yet. Raises RemoteErrors."""
@@ -112,7 +112,7 @@ class AsyncSummaries(_Shared):
     ) -> None:
         super().__init__(store, clock, settings)
         self._record = attentive(self._store)
-        self._performer = Performer(self._record, AsyncClaude(async_client(client)), clock)
+        self._performer = Performer(AsyncClaude(async_client(client)), clock)
 
     async def submit(self) -> Submitted:
         """Hand in what rests. See `Summaries.submit`."""

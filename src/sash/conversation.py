@@ -357,7 +357,7 @@ class Conversation(ConversationBase):
         return self._traced(self._store)
 
     def _performer(self) -> Performer:
-        return performer(self._spans, self._record(), self._claude, self._clock, self._background.settle)
+        return performer(self._spans, self._claude, self._clock, self._background.settle)
 
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
@@ -615,7 +615,7 @@ class AsyncConversation(ConversationBase):
         return self._store
 
     def _performer(self) -> Performer:
-        return performer(self._spans, self._record(), self._claude, self._clock, self._background.settle)
+        return performer(self._spans, self._claude, self._clock, self._background.settle)
 
     async def _connect(self) -> None:
         """Open, and make the client, once: off the event loop, for the SDK is a large import."""

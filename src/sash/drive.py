@@ -2,8 +2,9 @@
 
 A step that fails is thrown into the flow, cancellation and Ctrl-C included, so that the flow can leave a
 legal record before it ends. For an async caller everything between two steps of the event loop (network, pauses,
-tools, the caller) happens in one hop to a worker thread: planning a long history takes seconds of computing. A hop is
-never abandoned half-way: cancellation waits for its end, and what has come of the network is recorded first.
+tools, the caller) happens in one hop to a worker thread: planning a long history takes seconds of computing, and the
+store is called there. A hop is never abandoned half-way: a cancellation is raised at the next call of the store
+(`attentive`) or waits for the hop's end, and what has come of the network is recorded first.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
-from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Settle, Step, StoreStep
+from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Settle, Step
 from sash.stores.around import around
 
 R = TypeVar("R")
@@ -168,11 +169,11 @@ class AsyncRun:
                 self._cancelled = error
 
     def _compute(self) -> tuple[Step[Any] | None, BaseException | None]:
-        """Resume the flow and perform its steps of store and clock. A cancelled flow that owes nothing stops."""
+        """Resume the flow, and tell it the time. A cancelled flow that owes nothing stops."""
         here = _computing.set(self)
         try:
             step = self._sync._resume()
-            while isinstance(step, StoreStep | Now) and (self._owes or self._cancelled is None):
+            while isinstance(step, Now) and (self._owes or self._cancelled is None):
                 self._sync._do(step)
                 step = self._sync._resume()
         except BaseException as error:  # noqa: BLE001 - raised again on the event loop
@@ -271,21 +272,18 @@ def asked(ask: Callable[[], R]) -> Flow[R]:
 
 
 class Performer:
-    """Sends each step to who performs it: clock, store or Claude."""
+    """Sends each step to who performs it: clock, Claude, or the background."""
 
     def __init__(
         self,
-        store: Any,
         claude: Any,
         clock: Callable[[], float] = time.time,
         settle: Callable[[], Any] = lambda: None,
     ) -> None:
-        self.store, self.claude, self.clock, self.settle = store, claude, clock, settle
+        self.claude, self.clock, self.settle = claude, clock, settle
 
     def __call__(self, step: Step[Any]) -> Any:
         """Perform one step, blocking."""
-        if isinstance(step, StoreStep):
-            return step.on(self.store)
         if isinstance(step, CallTool):
             return step.function.call(step.input)
         if isinstance(step, Pause):
@@ -295,7 +293,7 @@ class Performer:
         return self.clock() if isinstance(step, Now) else self.claude.perform(step)
 
     async def perform_async(self, step: Step[Any]) -> Any:
-        """Perform one step of the event loop, which is none of the store and the clock: those belong to a hop."""
+        """Perform one step of the event loop, which is none of the clock: that is looked at within a hop."""
         if isinstance(step, CallTool):
             return await _called(step)
         if isinstance(step, Pause):

@@ -117,7 +117,7 @@ def test_a_model_that_failed_is_ill_until_it_answers(record: Recorder, error: st
     at = _failed(record, error)
 
     def failed(since: float) -> Any:
-        return record.store.read_health(models=(MODEL, "other"), since=since).failed
+        return record.store.read_health(models=(MODEL, "other"), since=since)
 
     assert failed(at - 1) == ({MODEL: at} if ill else {})
     assert failed(at) == {}
@@ -134,7 +134,7 @@ def test_a_key_that_was_refused_rests_longer(record: Recorder) -> None:
         found = record.store.read_key_health(
             keys=("one", "two"), limited_since=limited_since, refused_since=refused - 1
         )
-        return set(found.out)
+        return set(found)
 
     assert out(limited - 1) == {"one", "two"}
     assert out(limited + 1) == {"one"}

@@ -50,9 +50,8 @@ class Hand:
     def __init__(self, **answers: Any) -> None:
         self.store = MemoryStore()
         head = self.store.open_conversation(namespace="", id="a")
-        self.noted = around(self.store, self.note)
         counter = Estimator.for_model(CARD, base="features")
-        self.chat = Chat(store=self.noted, conversation=head.conversation, id="a", counter=counter)
+        self.chat = Chat(store=around(self.store, self.note), conversation=head.conversation, id="a", counter=counter)
         self.answers = answers
         self.taken: list[str] = []
         self.asked: list[Any] = []
@@ -79,8 +78,7 @@ class Hand:
                 step = flow.throw(error) if error else flow.send(result)
             except StopIteration as stop:
                 return stop.value
-            if not isinstance(step, steps.StoreStep):
-                self.taken.append(type(step).__name__)
+            self.taken.append(type(step).__name__)
             self.asked.append(step)
             result, error = None, None
             try:
@@ -90,8 +88,6 @@ class Hand:
 
     def perform(self, step: Any) -> Any:
         """One step, as told."""
-        if isinstance(step, steps.StoreStep):
-            return step.on(self.noted)
         if isinstance(step, steps.Now):
             return 1_000.0 + len(self.taken)
         told = self.answers.get(type(step).__name__)

@@ -23,7 +23,7 @@ class HandedOver:
     def __init__(self, job: Description, client: Any, tell: Callable[[Step], Any]) -> None:
         self._job, self._client, self._tell = job, client, tell
         self._record: Record = attentive(job.store)
-        self._performer = Performer(self._record, AsyncClaude(client), job.clock)
+        self._performer = Performer(AsyncClaude(client), job.clock)
 
     async def under_way(self) -> frozenset[int]:
         """The positions of items that wait in a batch."""

@@ -96,7 +96,7 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
     except CallerError:
         chat.store.settle_claim(claimed.submission)
         raise
-    begun = yield from begin(chat, prepared, settings)
+    begun = begin(chat, prepared, settings)
     question = Question(
         position=position,
         request=begun.request,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sash.errors import AccessDenied, CallerError, LimitReached, RemoteError, Unavailable
 from sash.flows.attempt import Attempt, Keys, Outcome
 from sash.flows.prepare import prepare
-from sash.flows.steps import Flow, KeyHealth, Now, ReadHead, ReadKeyHealth
+from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.model.keys import Held, Places
 from sash.model.turns import Draft
@@ -56,15 +56,15 @@ def held(places: Places, settings: Settings, name: str) -> Settings:
 
 def _order(chat: Chat, places: Places, drafts: Sequence[Draft]) -> Flow[tuple[str, ...]]:
     """The keys to try. A reply that paused goes on with the key that it began with."""
-    head = yield from ReadHead(conversation=chat.conversation)
+    head = chat.store.read_head(chat.conversation)
     names = tuple(place.name for place in places.places)
     if not drafts and head.turn is not None and head.turn.role == "assistant" and head.key in names:
         return (head.key,)
     now = yield from Now()
-    health: KeyHealth = yield from ReadKeyHealth(
+    out = chat.store.read_key_health(
         keys=names, limited_since=now - places.rest, refused_since=now - REFUSED_RESTS * places.rest
     )
-    return places.order(head.key, chat.id, health.out)
+    return places.order(head.key, chat.id, out)
 
 
 def _of_the_key(failed: RemoteError) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from sash.flows.steps import Health, KeyHealth
 from sash.limits.ceilings import Account, Charge
 from sash.model.batches import UNDER_WAY, Batch, Item, Kind, Phase
 from sash.model.counts import Count
@@ -91,12 +90,15 @@ class Record(Protocol):
         """
         ...
 
-    def read_health(self, *, models: Sequence[str], since: float) -> Health:
-        """Which of these models failed after the time `since`, and were not heard of again."""
+    def read_health(self, *, models: Sequence[str], since: float) -> Mapping[str, float]:
+        """Which of these models failed for the far side's sake after the time `since`, and have not answered since.
+
+        Each with the time of its newest failure, by the record of everybody's requests in this store.
+        """
         ...
 
-    def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> KeyHealth:
-        """Which of these keys are out, by the record of everybody's requests in this store."""
+    def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> Sequence[str]:
+        """Which of these keys were refused or limited of late and not taken since, by everybody's requests."""
         ...
 
     def read_spent(self, accounts: Sequence[Account]) -> Sequence[Charge]:
@@ -114,10 +116,6 @@ class Record(Protocol):
 
     def settle_claim(self, submission: int, numbers: Sequence[int] = ()) -> None:
         """Say what became of a submission: the numbers of the requests that answered it; none: it failed."""
-        ...
-
-    def read_answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
-        """The tokens with this beginning whose submissions were answered, over all conversations of a namespace."""
         ...
 
     # ---- results of tool calls, until they are sent -----------------------------------------------
@@ -165,10 +163,6 @@ class Record(Protocol):
         `interrupted`: ids of paused turns that count as interrupted from now on. `fresh`: why the next request must
         begin an epoch; "" if it need not. `preamble`: what is in force from now on, before any request; None: what was.
         """
-        ...
-
-    def read_imported(self, conversation: int) -> frozenset[str]:
-        """The `source` of every turn that was ever appended to the conversation."""
         ...
 
     def set_pin(self, conversation: int, *, turn: int, pinned: bool) -> None:

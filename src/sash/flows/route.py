@@ -17,7 +17,7 @@ from sash.flows.attempt import Attempt, Models, Outcome, Road
 from sash.flows.keys import held, with_first_key
 from sash.flows.prepare import prepare
 from sash.flows.send import Call
-from sash.flows.steps import Flow, Now, ReadHead, ReadHealth, ReadSpent
+from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
 from sash.limits.ceilings import accounts
 from sash.model.blocks import readable
@@ -75,8 +75,8 @@ def chosen(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tupl
 
 def _models(chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, *, stream: bool) -> Flow[Models]:
     """The models to try, the one that answered last, and what the choice was made from where there was one."""
-    head = yield from ReadHead(conversation=chat.conversation)
-    if ways.route is None and (yield from _well(ways, settings, head)):
+    head = chat.store.read_head(chat.conversation)
+    if ways.route is None and (yield from _well(chat, ways, settings, head)):
         only = _road(ways, settings, settings.model)
         return Models(chat=chat, settings=settings, ahead=(only,), present=_present(head), asked=None)
     asked = yield from _asked(chat, ways, drafts, settings, head, stream=stream)
@@ -84,13 +84,13 @@ def _models(chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings,
     return Models(chat=chat, settings=settings, ahead=ahead, present=asked.present, asked=asked)
 
 
-def _well(ways: Ways, settings: Settings, head: Head) -> Flow[bool]:
+def _well(chat: Chat, ways: Ways, settings: Settings, head: Head) -> Flow[bool]:
     """Whether there is nothing to decide: the model in force answers, and has not failed of late."""
     if _present(head) not in ("", settings.model):
         return False
     now = yield from Now()
-    health = yield from ReadHealth(models=(settings.model,), since=now - ways.fallback.rest)
-    return not health.failed
+    failed = chat.store.read_health(models=(settings.model,), since=now - ways.fallback.rest)
+    return not failed
 
 
 def _present(head: Head) -> str:
@@ -111,12 +111,12 @@ def _asked(
     if chat.places is not None and head.key:
         settings = held(chat.places, settings, head.key)
     now = yield from Now()
-    health = yield from ReadHealth(models=models, since=now - ways.fallback.rest)
+    failed = chat.store.read_health(models=models, since=now - ways.fallback.rest)
     options: tuple[Option, ...] = ()
     for model in models:
-        ill = model in health.failed
+        ill = model in failed
         options = (*options, (yield from _option(chat, ways, drafts, settings, model, ill=ill)))
-    remaining = yield from _remaining(chat, settings, now)
+    remaining = _remaining(chat, settings, now)
     said = [block for draft in drafts for block in draft.blocks]
     return Asked(
         options=options,
@@ -145,7 +145,7 @@ def _option(
     return Option(model=model, dollars=dollars, prompt=plan.prompt.tokens, warm=plan.expected.read, ill=ill)
 
 
-def _remaining(chat: Chat, settings: Settings, now: float) -> Flow[float | None]:
+def _remaining(chat: Chat, settings: Settings, now: float) -> float | None:
     """Dollars left under the tightest ceiling; below 0 where it is passed already."""
     if not any(ceiling.dollars is not None for ceiling in chat.ceilings):
         return None
@@ -154,7 +154,7 @@ def _remaining(chat: Chat, settings: Settings, now: float) -> Flow[float | None]
         countable=0, prompt=0, output=0, card=settings.card, conversation=chat.id, namespace=chat.namespace, user=user
     )
     found = accounts(chat.ceilings, who, user, now)
-    spent = yield from ReadSpent(accounts=found)
+    spent = chat.store.read_spent(found)
     left = [a.dollars - held.dollars for a, held in zip(found, spent, strict=True) if a.dollars is not None]
     return min(left)
 
@@ -272,7 +272,7 @@ def _looked(models: Models, road: Road, drafts: tuple[Draft, ...]) -> Flow[Model
     """All that there is to choose from, now that the model in force, the only one looked at, failed."""
     ways = models.chat.ways
     assert ways is not None  # else nothing is routed
-    head = yield from ReadHead(conversation=models.chat.conversation)
+    head = models.chat.store.read_head(models.chat.conversation)
     asked = yield from _asked(models.chat, ways, drafts, models.settings, head, stream=False)
     ahead = tuple(_road(ways, models.settings, model, asked) for model in tried(asked) if model != road.model)
     return replace(models, asked=asked, ahead=ahead)

@@ -21,11 +21,8 @@ from sash.flows.learn import answered_by_another, learn
 from sash.flows.prepare import Prepared, body_hash
 from sash.flows.steps import (
     Abandoned,
-    BeginRequest,
     CloseStream,
     Emit,
-    FailRequest,
-    FinishRequest,
     Flow,
     NextEvent,
     Now,
@@ -42,7 +39,7 @@ from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.incoming import call_ids, mended, server_calls
 from sash.model.replies import Reply
-from sash.model.requests import Begun, Paid
+from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.turns import Draft, State, Turn, spoken
 from sash.model.usage import Usage
 from sash.planning.cache.surprise import surprise
@@ -78,7 +75,7 @@ def send_once(
     """
     prepared, done = yield from prepare_covered(chat, drafts, settings)
     plan = prepared.plan
-    begun = yield from begin(chat, prepared, settings)
+    begun = begin(chat, prepared, settings)
     call.begun.append(begun.number)
     ready = wire(
         chat,
@@ -102,16 +99,16 @@ def send_once(
     except GeneratorExit:
         raise  # nobody drives this flow any more; the turn is recorded as pending
     except BaseException as error:  # cancelled, Ctrl-C, a bug: the record must say so before it goes on its way
-        yield from _fail(prepared, begun, error, keep=again and bound_elsewhere(error, plan))
+        yield from _fail(chat, prepared, begun, error, keep=again and bound_elsewhere(error, plan))
         raise
     hold = again and answer.stop_reason == WINDOW_FULL and can_cut(plan)
-    reply = yield from _finish(prepared, begun, answer, settings, hold=hold)
+    reply = yield from _finish(chat, prepared, begun, answer, settings, hold=hold)
     return replace(reply, notes=(*done, *reply.notes))
 
 
-def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
+def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Begun:
     plan = prepared.plan
-    begun = yield from BeginRequest(
+    new = NewRequest(
         conversation=chat.conversation,
         branch=prepared.branch,
         head=prepared.memory.loaded.head.seq,
@@ -131,7 +128,7 @@ def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Flow[Begun]:
         submission=chat.submission,
         forgotten=prepared.forgotten,
     )
-    return begun
+    return chat.store.begin_request(new)
 
 
 class _Cut(Exception):
@@ -226,10 +223,10 @@ def _broke_off(
     came = cut.partial if cut.billed else _as_far_as_it_came(prepared, cut, settings)
     if not came.blocks:  # nothing to keep, but its prompt was read
         error = _ended() if cut.error is None else cut.error
-        yield from _fail(prepared, begun, error, keep=False, paid=_paid(came, settings))
+        yield from _fail(chat, prepared, begun, error, keep=False, paid=_paid(came, settings))
         return error
     hold = again and _may_go_elsewhere(chat, prepared, begun, cut)
-    yield from _finish(prepared, begun, came, settings, error=type(cut.error).__name__, hold=hold)
+    yield from _finish(chat, prepared, begun, came, settings, error=type(cut.error).__name__, hold=hold)
     return _interrupted(cut, begun, pending=(*prepared.pending, *(t.id for t in begun.turns)) if hold else ())
 
 
@@ -285,7 +282,7 @@ def _interrupted(cut: _Cut, begun: Begun, *, pending: Sequence[int]) -> BaseExce
 
 
 def _fail(
-    prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool, paid: Paid | None = None
+    chat: Chat, prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool, paid: Paid | None = None
 ) -> Flow[None]:
     """Record a request without a reply; a refused request takes its turns (or all that were pending) along.
 
@@ -297,8 +294,8 @@ def _fail(
     withdraw = tuple(turn.id for turn in suspects) or ((new or prepared.pending) if refused else ())
     now = yield from Now()
     kind = getattr(error, "kind", None) if isinstance(error, RemoteError) else None
-    yield from FailRequest(
-        request=begun.request,
+    chat.store.fail_request(
+        begun.request,
         withdraw=withdraw,
         error=f"{type(error).__name__}: {kind}" if kind else type(error).__name__,
         request_id=error.request_id if isinstance(error, RemoteError) else None,
@@ -327,6 +324,7 @@ def _suspects(prepared: Prepared, begun: Begun) -> tuple[Turn, ...]:
 
 
 def _finish(
+    chat: Chat,
     prepared: Prepared,
     begun: Begun,
     answer: Answer,
@@ -340,7 +338,7 @@ def _finish(
     now = yield from Now()
     record = _finished(prepared, begun, answer, settings, now, error=error, hold=hold)
     try:
-        turn = yield from record
+        turn = chat.store.finish_request(record)
     except StoreError as lost:
         lost.facts.update(answer=answer)  # it was paid for: the caller must not lose it to a full disk
         raise
@@ -362,13 +360,13 @@ def _finish(
 
 def _finished(
     prepared: Prepared, begun: Begun, answer: Answer, settings: Settings, now: float, *, error: str | None, hold: bool
-) -> FinishRequest:
+) -> FinishedRequest:
     """What is recorded of an answer."""
     usage, state = Usage.of_prompt(answer.usage), "withdrawn" if hold else state_of(answer)
     lessons = learn(prepared, begun, answer)
     remembered = "sash_memo" in answer.extra  # nothing was sent: nothing was used, and no cache was touched
     elsewhere = answered_by_another(answer, settings.model)
-    return FinishRequest(
+    return FinishedRequest(
         request=begun.request,
         reply=Draft(role="assistant", content=dumps(answer.blocks)) if answer.blocks else None,
         state=state,

@@ -8,16 +8,12 @@ performed by the Claude adapter or the driver; what is recorded, a flow asks of 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from sash.limits.ceilings import Account, Charge
 from sash.model.answers import Answer, StreamEvent, Wire
 from sash.model.batches import BatchItem, BatchResult, BatchState
 from sash.model.functions import Function
-from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
-from sash.model.turns import Turn
-from sash.model.window import Head
 
 R = TypeVar("R")
 Flow = Generator["Step[Any]", Any, R]
@@ -153,104 +149,3 @@ class NextResult(Step[BatchResult | None]):
 
 
 BATCH_STEPS = (SubmitBatch, ReadBatch, RecentBatches, OpenResults, NextResult)
-
-
-# ---- the record: on its way into `sash.flows.record` ------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreStep(Step[R]):
-    """A step that the store's method of the name `method` performs."""
-
-    method: ClassVar[str]
-
-    def on(self, store: Any) -> Any:
-        """Perform it."""
-        return getattr(store, self.method)(**{one.name: getattr(self, one.name) for one in fields(self)})
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadHead(StoreStep[Head]):
-    """Where the conversation stands now; cheap."""
-
-    method: ClassVar[str] = "read_head"
-    conversation: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class BeginRequest(NewRequest, StoreStep[Begun]):
-    """Record a request before it is sent."""
-
-    method: ClassVar[str] = "begin_request"
-
-    def on(self, store: Any) -> Any:
-        """Perform it."""
-        return store.begin_request(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinishRequest(FinishedRequest, StoreStep[Turn | None]):
-    """Record reply, usage and cost in one transaction; the result is the reply's turn."""
-
-    method: ClassVar[str] = "finish_request"
-
-    def on(self, store: Any) -> Any:
-        """Perform it."""
-        return store.finish_request(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailRequest(StoreStep[None]):
-    """Record that a request ended without a reply, and take the turns that caused it out of the view."""
-
-    method: ClassVar[str] = "fail_request"
-    request: int
-    withdraw: tuple[int, ...] = ()
-    """ids of turns; all others stay pending"""
-    error: str
-    request_id: str | None
-    at: float
-    paid: Paid | None = None
-    """None: nothing is known to be billed"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """Which models failed of late, by the record of everybody's requests in this store."""
-
-    failed: Mapping[str, float] = field(default_factory=dict)
-    """when a request to a model last failed for the far side's sake, where none was answered since"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadHealth(StoreStep[Health]):
-    """Which of these models failed after the time `since`, and were not heard of again."""
-
-    method: ClassVar[str] = "read_health"
-    models: tuple[str, ...]
-    since: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadSpent(StoreStep[Sequence[Charge]]):
-    """What accounts with ceilings hold now."""
-
-    method: ClassVar[str] = "read_spent"
-    accounts: tuple[Account, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyHealth:
-    """Which keys were refused or limited of late, and not taken since."""
-
-    out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadKeyHealth(StoreStep[KeyHealth]):
-    """Which of these keys are out, by the record of everybody's requests in this store."""
-
-    method: ClassVar[str] = "read_key_health"
-    keys: tuple[str, ...]
-    limited_since: float
-    refused_since: float

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sash.flows.steps import Health, KeyHealth
 from sash.model.blocks import dumps
 from sash.stores.connection import Connection
 
@@ -19,7 +18,7 @@ class Healths:
 
     _connection: Connection
 
-    def read_health(self, *, models: Sequence[str], since: float) -> Health:
+    def read_health(self, *, models: Sequence[str], since: float) -> Mapping[str, float]:
         """The newest failure of each model that no answer followed."""
         with self._connection.reading() as db:
             found = db.execute(
@@ -28,9 +27,9 @@ class Healths:
                 "WHERE at > ? AND model IN (SELECT value FROM json_each(?)) GROUP BY model",
                 (since, dumps(list(models))),
             ).fetchall()
-        return Health(failed={r["model"]: r["failed"] for r in found if r["failed"] and not _well(r)})
+        return {r["model"]: r["failed"] for r in found if r["failed"] and not _well(r)}
 
-    def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> KeyHealth:
+    def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> tuple[str, ...]:
         """The keys whose newest trouble no answer followed."""
         with self._connection.reading() as db:
             found = db.execute(
@@ -39,7 +38,7 @@ class Healths:
                 "WHERE at > ?2 AND key IN (SELECT value FROM json_each(?3)) GROUP BY key",
                 (limited_since, min(limited_since, refused_since), dumps(list(keys))),
             ).fetchall()
-        return KeyHealth(out=tuple(r["key"] for r in found if r["failed"] and not _well(r)))
+        return tuple(r["key"] for r in found if r["failed"] and not _well(r))
 
 
 def _well(row: sqlite3.Row) -> bool:

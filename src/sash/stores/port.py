@@ -82,6 +82,14 @@ class UsageRow:
 class Store(Record, Protocol):
     """Where the record lives."""
 
+    def read_answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
+        """The tokens with this beginning whose submissions were answered, over all conversations of a namespace."""
+        ...
+
+    def read_imported(self, conversation: int) -> frozenset[str]:
+        """The `source` of every turn that was ever appended to the conversation."""
+        ...
+
     def conversations(
         self, *, namespace: str = "", limit: int = 50, before: ConversationInfo | None = None
     ) -> Sequence[ConversationInfo]:
