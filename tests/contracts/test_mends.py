@@ -69,3 +69,22 @@ def test_redaction_follows_words_that_a_repair_moved(record: Recorder, asked: in
     record.store.redact(record.key, turn=turns[asked].id, reason="asked", at=2.0)
     left = [turn.form + turn.content for turn in record.turns()]
     assert [("one" in said, "two" in said) for said in (left[0], left[2])] == [(False, False)] * 2
+
+
+def test_ids_of_calls_are_those_recorded_and_those_sent_since_a_repair(record: Recorder) -> None:
+    """By their beginning, on the branch that is asked about and what it shares alone."""
+
+    def called(id: str) -> str:
+        return dumps([{"type": "tool_use", "id": id, "name": "look", "input": {}}])
+
+    first = record.finish(record.begin(text("one")), reply=Draft(role="assistant", content=called("run:0")))
+    record.finish(record.begin(text("two")), reply=Draft(role="assistant", content=called("run_1")))
+    assert first is not None
+    mend(record, Mended(turn=first.id, content=called("run_0_2"), plain=False))
+    old = record.head.branch
+    fork = record.branch(seq=2)
+    record.finish(record.begin(text("three")), reply=Draft(role="assistant", content=called("run_3")))
+    ask = record.store.read_call_ids
+    assert ask(old, beginnings=["run_"]) == {"run_0_2", "run_1"}
+    assert ask(fork.branch, beginnings=["run_"]) == {"run_0_2", "run_3"}
+    assert ask(fork.branch, beginnings=["run_3", "x"]) == {"run_3"}

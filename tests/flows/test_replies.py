@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
 
-from sash import AsyncConversation, Conversation, check_request
+from sash import AsyncConversation, Conversation, MemoryStore, SlidingWindow, check_request
 from sash.errors import RemoteError, ReplyInterrupted, Unavailable
 from sash.simulator import OddBody, Simulator, SpoiltInput
 from sash.simulator import Reply as Scripted
@@ -70,6 +70,55 @@ def test_no_reply_blocks_a_conversation(talk: Talk, sim: Simulator, content: lis
     assert any(part.startswith("Look:") for part in said) or not content
     assert all(check_request(attempt.body) == [] for attempt in sim.messages)
     assert {attempt.status for attempt in sim.messages} == {200}
+
+
+class Watched(MemoryStore):
+    """A store that knows how often it was asked for ids of calls."""
+
+    asked = 0
+
+    def read_call_ids(self, branch: int, *, beginnings: Collection[str]) -> frozenset[str]:
+        """As any store does."""
+        self.asked += 1
+        return super().read_call_ids(branch, beginnings=beginnings)
+
+
+def test_an_id_is_used_once_in_a_record_though_its_first_use_has_left_the_view(talk: Talk, sim: Simulator) -> None:
+    """A call that repeats an id from before the view, or from before a fork, gets a new one; each result is found."""
+    chat = talk(strategy=SlidingWindow(turns=1))
+    answers = iter(["the first", "the second", "the third"])
+
+    def look() -> str:
+        """Look."""
+        return next(answers)
+
+    sim.script([raw(call("run_0")), "Done.", "Yes.", "Yes.", raw(call("run_0")), "Done.", "Yes.", "Yes."])
+    chat.run("Go.", tools=[look])
+    chat.send("And?")
+    chat.send("And?")
+    assert "run_0" not in str(sim.messages[-1].body)
+    again = chat.run("Go.", tools=[look])
+    assert again.text == "Done."
+    chat.send("And?")
+    chat.send("And?")
+    sim.script([raw(call("run_0")), "Done."])
+    fork = chat.fork(id="b")
+    fork.run("Go.", tools=[look])
+    results = {id: fork.recall_result(id) for id in ("run_0", "run_0_2", "run_0_3")}
+    assert results == {"run_0": "the first", "run_0_2": "the second", "run_0_3": "the third"}
+
+
+def test_only_ids_that_the_api_did_not_make_are_looked_up(talk: Talk, sim: Simulator) -> None:
+    """Usual replies cost no search of the record; one with ids of another's making costs one, however many calls."""
+    store = Watched()
+    chat = talk(store=store)
+    sim.script(["Hello.", [{"type": "tool_use", "name": "look", "input": {}}], "Done."])
+    chat.send("Hello?")
+    chat.run("Go.", tools=[look])
+    assert store.asked == 0
+    sim.script([raw(call("t1"), call(""), call("run:0")), "Done."])
+    chat.run("Go.", tools=[look])
+    assert store.asked == 1
 
 
 def test_calls_are_handed_out_under_the_ids_they_are_recorded_with(talk: Talk, sim: Simulator) -> None:

@@ -7,7 +7,7 @@ unix seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from sash.limits.ceilings import Account, Charge
@@ -129,6 +129,10 @@ class Record(Protocol):
 
     def read_results(self, turn: int) -> Mapping[str, str]:
         """Results that were kept for the calls of a reply (id) and never sent: JSON texts by call id."""
+        ...
+
+    def read_call_ids(self, branch: int, *, beginnings: Collection[str]) -> frozenset[str]:
+        """The ids with one of these beginnings that calls on a branch have, or were given by a repair."""
         ...
 
     # ---- branches, imports, pins, repairs ---------------------------------------------------------

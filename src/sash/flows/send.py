@@ -8,7 +8,7 @@ when the request itself was refused), a reply cut short is kept as interrupted.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any, TypeVar
@@ -37,7 +37,7 @@ from sash.model.answers import MENDED, Answer, Wire
 from sash.model.bill import bill, with_output
 from sash.model.blocks import dumps
 from sash.model.counts import Count
-from sash.model.incoming import call_ids, mended, server_calls
+from sash.model.incoming import call_ids, made_elsewhere, mended, server_calls
 from sash.model.replies import Reply
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.turns import Draft, State, Turn, spoken
@@ -334,10 +334,10 @@ def _finish(
     hold: bool = False,
 ) -> Flow[Reply]:
     """Record the reply. `hold`: it will be asked for again, so it is withdrawn and its question stays pending."""
-    answer, mends = fit(answer, prepared.plan.turns)
     now = yield from Now()
-    record = _finished(prepared, begun, answer, settings, now, error=error, hold=hold)
     try:
+        answer, mends = fit(answer, prepared.plan.turns, _used_before(chat, prepared, answer))
+        record = _finished(prepared, begun, answer, settings, now, error=error, hold=hold)
         turn = chat.store.finish_request(record)
     except StoreError as lost:
         lost.facts.update(answer=answer)  # it was paid for: the caller must not lose it to a full disk
@@ -356,6 +356,12 @@ def _finish(
         surprise=record.surprise,
         notes=(*mends, *_notes(answer, settings.model), *filter(None, [prepared.plan.restless.said])),
     )
+
+
+def _used_before(chat: Chat, prepared: Prepared, answer: Answer) -> Collection[str]:
+    """Ids of calls in the record, in view or not, that those of the answer may repeat."""
+    ids = made_elsewhere(answer.blocks)
+    return chat.store.read_call_ids(prepared.branch, beginnings=ids) if ids else ()
 
 
 def _finished(
@@ -397,13 +403,16 @@ def _settled(prepared: Prepared, begun: Begun, state: State) -> tuple[int, ...]:
     return (new or prepared.pending) if state == "withdrawn" else (*prepared.pending, *new)
 
 
-def fit(answer: Answer, turns: Iterable[Turn]) -> tuple[Answer, tuple[str, ...]]:
-    """The answer as it can be recorded behind `turns` and sent back, and what was mended for that."""
+def fit(answer: Answer, turns: Iterable[Turn], used: Collection[str] = ()) -> tuple[Answer, tuple[str, ...]]:
+    """The answer as it can be recorded behind `turns` and sent back, and what was mended for that.
+
+    `used`: further ids of calls that its own must not repeat.
+    """
     paired = any(isinstance(block, dict) and block.keys() & {"id", "tool_use_id"} for block in answer.blocks)
     before = tuple(turns) if paired else ()
     unanswered = takewhile(lambda turn: not turn.plain, reversed(before))  # a paused reply goes on here
     taken, open = call_ids(turn.content for turn in before), server_calls(turn.content for turn in unanswered)
-    blocks, notes = mended(answer.blocks, taken, open)
+    blocks, notes = mended(answer.blocks, taken.union(used), open)
     told = {MENDED: list(notes)} if notes else {}
     return replace(answer, blocks=blocks, extra={**answer.extra, **told}), notes
 

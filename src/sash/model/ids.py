@@ -10,12 +10,17 @@ _LONGEST = 128
 """Characters of a tool's name."""
 
 
-def free_id(wanted: str, taken: Collection[str]) -> str:
-    """`wanted` itself, or the nearest id to it that the API takes and that is not in `taken`.
+def legal_id(wanted: str) -> str:
+    """The nearest id of a call that the API takes.
 
     An id is letters, digits, `_` and `-` ("Handle tool calls"); any other character becomes `_`.
     """
-    base = _ILLEGAL.sub("_", wanted) or "call"
+    return _ILLEGAL.sub("_", wanted) or "call"
+
+
+def free_id(wanted: str, taken: Collection[str]) -> str:
+    """`wanted` made legal; where that is in `taken`, with the first number behind it that is free."""
+    base = legal_id(wanted)
     found, number = base, 2
     while found in taken:
         found, number = f"{base}_{number}", number + 1

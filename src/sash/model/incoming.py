@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.model.blocks import Block, dumps, text_block
-from sash.model.ids import free_id, legal_name
+from sash.model.ids import free_id, legal_id, legal_name
 from sash.model.values import sound
 
 SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
@@ -24,6 +24,7 @@ NOT_SAID = ("tool_result", "document", "image")
 THOUGHTS = {"thinking": "signature", "redacted_thinking": "data"}
 """Kinds of thinking, and what proves each."""
 _ID = re.compile(r'"id":"([a-zA-Z0-9_-]+)"')
+_MADE_BY_THE_API = re.compile(r"(srv|mcp)?toolu_[a-zA-Z0-9_-]+")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,6 +110,13 @@ def mended(
     mender = _Mender(taken={*taken, *unanswered}, open=dict(zip(unanswered, unanswered, strict=True)))
     blocks = list(mender.blocks(content))
     return blocks, tuple(mender.notes)
+
+
+def made_elsewhere(content: Sequence[Any]) -> set[str]:
+    """The ids of a reply's calls, made legal, that the API did not make: only its own are unique by themselves."""
+    calls = (block for block in content if isinstance(block, dict) and block.get("type") in CALLS)
+    given = (call["id"] if isinstance(call.get("id"), str) else "" for call in calls)
+    return {legal_id(id) for id in given if not _MADE_BY_THE_API.fullmatch(id)}
 
 
 def call_ids(contents: Iterable[str]) -> set[str]:

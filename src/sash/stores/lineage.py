@@ -7,9 +7,10 @@ lookups plus the rows asked for.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sash.errors import NotFound
+from sash.model.blocks import dumps
 from sash.model.turns import Turn
 from sash.stores import blobs
 
@@ -73,6 +74,16 @@ class Lines:
     def instructions(self, db: sqlite3.Connection, branch: int, last: int, model: str) -> Iterator[sqlite3.Row]:
         """The instructions among the turns up to seq `last`, with their counts."""
         return self.rows(db, branch, 1, last, model, only="t.role = 'system'")
+
+    def calling(self, db: sqlite3.Connection, branch: int, beginnings: Collection[str]) -> Iterator[sqlite3.Row]:
+        """The replies with calls whose ids begin in one of these ways, and all that a repair sends in another form."""
+        texts = dumps([f'"id":"{beginning}' for beginning in beginnings])
+        for segment, low, high in self.segments(db, branch):
+            yield from db.execute(
+                "SELECT * FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND role = 'assistant' "
+                "AND (mended OR EXISTS (SELECT 1 FROM json_each(?) WHERE instr(content, value)))",
+                (segment, low, high, texts),
+            )
 
     def changed(self, db: sqlite3.Connection, branch: int, epoch: int) -> str:
         """Why an epoch cannot go on along a branch: a turn there was sent otherwise by then; "" where none was."""

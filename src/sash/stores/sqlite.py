@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from sash.limits.ceilings import Account, Charge
 from sash.model.blocks import dumps, readable
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
+from sash.model.incoming import call_ids
 from sash.model.preamble import Preamble
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.submissions import Claim, Claimed
@@ -536,6 +537,14 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         with self._connection.reading() as db:
             found = db.execute("SELECT call_id, block FROM tool_results WHERE turn_id = ?", (turn,))
             return {row["call_id"]: row["block"] for row in found}
+
+    def read_call_ids(self, branch: int, *, beginnings: Collection[str]) -> frozenset[str]:
+        """Ids of calls, found by reading every reply of the branch."""
+        with self._connection.reading() as db:
+            found = list(self._lines.calling(db, branch, beginnings))
+            forms = [mends.of(db, row["id"]) or "" for row in found if row["mended"]]
+        ids = call_ids([*(row["content"] for row in found), *forms])
+        return frozenset(id for id in ids if id.startswith(tuple(beginnings)))
 
     # ---- branches, imports, pins ----------------------------------------------------------------
 
