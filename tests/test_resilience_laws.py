@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation, MemoryStore, errors, simulator
 from sash.claude.middleware import Breaker, BreakerPolicy, Ceiling, Limiter, Limits
-from sash.claude.middleware.base import Signal
-from sash.limits.ceilings import Account
+from sash.limits.attempts import Signal
+from sash.limits.ceilings.policy import Account
 from sash.planning.rules import Problem
 from sash.simulator.faults import (
     BillingError,

@@ -18,7 +18,6 @@ from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client, with_middleware
 from sash.claude.functions import as_tools
 from sash.claude.keys import first_client, keyed
-from sash.claude.layers import flush
 from sash.conversation_base import ConversationBase
 from sash.drive import AsyncRun, Performer, Run, Tell, asked, attentive, drive, drive_async, later
 from sash.flows import branch
@@ -27,6 +26,7 @@ from sash.flows.instruct import instruct
 from sash.flows.prepare import Prepared
 from sash.flows.record import Record
 from sash.flows.steps import Flow
+from sash.limits.layers import flush
 from sash.model.counts import Count
 from sash.model.replies import Reply
 from sash.model.summaries import SummaryRecord

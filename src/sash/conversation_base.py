@@ -40,7 +40,6 @@ from sash.arguments import (
 from sash.claude.clients import check_client
 from sash.claude.functions import as_tools, functions
 from sash.claude.keys import Key, KeyPool, as_pool
-from sash.claude.layers import Layers
 from sash.claude.options import check_values
 from sash.claude.structured import format_of, read
 from sash.counting.correction import Correction
@@ -64,6 +63,7 @@ from sash.flows.steps import Flow
 from sash.flows.summarise import resummarise, summarise, summariser
 from sash.flows.summary_jobs import Made
 from sash.flows.talk import Chat, Sizes
+from sash.limits.layers import Layers
 from sash.model.blocks import as_blocks, dumps, plain, without_white_space
 from sash.model.cards import ModelCard, Ttl, supposition
 from sash.model.cards import card as card_of

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from tests.children import CONTEXT, ended, started
 
 from sash.claude.middleware import Limiter
-from sash.limits import buckets
-from sash.limits.buckets import Limits, Told
+from sash.limits.limiter import buckets
+from sash.limits.limiter.buckets import Limits, Told
 from sash.simulator import Simulator
 from sash.stores import RedisBook
 

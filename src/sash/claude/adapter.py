@@ -13,11 +13,11 @@ from typing import Any
 from sash.claude import translate
 from sash.claude.batch import AsyncBatches, Batches
 from sash.claude.clients import reject_unsupported
-from sash.claude.context import forecasting
 from sash.claude.keys import Clients
 from sash.claude.readable import readable
 from sash.errors import NotSupported, SashError
 from sash.flows.steps import BATCH_STEPS, CloseStream, CountTokens, NextEvent, OpenStream, Send, Snapshot, Step
+from sash.limits.context import forecasting
 from sash.model.answers import Answer
 
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sash.claude.layers import limiter
 from sash.claude.loading import _load_anthropic
 from sash.errors import InvalidOption
 from sash.limits import Limits
-from sash.limits.tiers import limits_of
+from sash.limits.layers import limiter
+from sash.limits.limiter.tiers import limits_of
 from sash.model.keys import Place, Places
 from sash.model.settings import settings
 

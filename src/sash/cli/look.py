@@ -31,8 +31,8 @@ from sash.cli.strategy import label
 from sash.conversation_base import DEFAULT_MODEL
 from sash.errors import InvalidOption
 from sash.inspect.html import render
-from sash.limits.ceilings import Account, Charge
-from sash.limits.memo import MemoUse
+from sash.limits.ceilings.policy import Account, Charge
+from sash.limits.memo.policy import MemoUse
 from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
 from sash.model.window import Head

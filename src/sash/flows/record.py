@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from sash.limits.ceilings import Account, Charge
+from sash.limits.ceilings.policy import Account, Charge
 from sash.model.batches import UNDER_WAY, Batch, Item, Kind, Phase
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request

@@ -19,7 +19,7 @@ from sash.flows.prepare import prepare
 from sash.flows.send import Call
 from sash.flows.steps import Flow, Now
 from sash.flows.talk import Chat
-from sash.limits.ceilings import accounts
+from sash.limits.ceilings.policy import accounts
 from sash.model.blocks import readable
 from sash.model.cards import card as card_of
 from sash.model.fitting import check_fit

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sash.counting.correction import Correction
 from sash.counting.measure import Measure
 from sash.flows.record import Record
-from sash.limits.ceilings import Ceiling
+from sash.limits.ceilings.policy import Ceiling
 from sash.model.blocks import Block
 from sash.model.cards import ModelCard
 from sash.model.counts import Count

@@ -1,14 +1,15 @@
-"""Staying within limits, pure: what may be sent now, what must wait and how long, what is not tried again.
+"""Staying within limits: a guard for each, in a folder of its own.
 
-Every decision is a function of values and a given time: no clock, no locks, no network. `sash.claude.middleware`
-carries them out for any client of the SDK.
+In each, `policy.py` (for the limiter `buckets.py`, for the meter `alerts.py`) says what may be sent now, what must wait
+and how long, what is not tried again, as functions of values and a given time: no clock, no locks, no network.
+`middleware.py` carries it out for any client of the SDK, which it loads; `sash.claude.middleware` hands all of it on.
 """
 
-from sash.limits.alerts import Alerts
-from sash.limits.breakers import BreakerPolicy
-from sash.limits.buckets import Limits
-from sash.limits.ceilings import Ceiling
-from sash.limits.memo import MemoPolicy
-from sash.limits.retries import RetryPolicy
+from sash.limits.breaker.policy import BreakerPolicy
+from sash.limits.ceilings.policy import Ceiling
+from sash.limits.limiter.buckets import Limits
+from sash.limits.memo.policy import MemoPolicy
+from sash.limits.meter.alerts import Alerts
+from sash.limits.retries.policy import RetryPolicy
 
 __all__ = ["Alerts", "BreakerPolicy", "Ceiling", "Limits", "MemoPolicy", "RetryPolicy"]

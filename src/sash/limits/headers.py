@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sash.limits.buckets import Told
+from sash.limits.limiter.buckets import Told
 
 LONGEST_WAIT = 60.0
 """Seconds beyond which a `retry-after` is not believed: a minute fills every bucket."""

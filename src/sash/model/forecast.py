@@ -1,7 +1,7 @@
 """What is known of a request before it is sent: what limits and ceilings are reserved by.
 
 A flow makes it from its plan; it travels with the `Wire`, and reaches the middleware of the SDK's client, which
-sees nothing but bodies and headers, through one context variable (`sash.claude.context`). Tokens, dollars, seconds.
+sees nothing but bodies and headers, through one context variable (`sash.limits.context`). Tokens, dollars, seconds.
 """
 
 from __future__ import annotations

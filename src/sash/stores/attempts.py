@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sash.limits.alerts import Hour
+from sash.limits.meter.alerts import Hour
 from sash.model.attempts import Attempted
 from sash.stores.connection import Connection
 

@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from sash.limits import buckets
-from sash.limits.buckets import Limits, Pool, Told, Triple
-from sash.limits.port import Answer
+from sash.limits.limiter import buckets
+from sash.limits.limiter.buckets import Limits, Pool, Told, Triple
+from sash.limits.limiter.port import Answer
 
 
 class LocalBook:

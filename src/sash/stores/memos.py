@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sash.limits.memo import MemoUse
+from sash.limits.memo.policy import MemoUse
 from sash.stores.connection import Connection
 
 

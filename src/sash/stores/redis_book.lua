@@ -1,4 +1,4 @@
--- One pool of token buckets, as sash.limits.buckets has it, function by function: a test holds both to one meaning.
+-- One pool of token buckets, as sash.limits.limiter.buckets has it, function by function: a test holds both to one meaning.
 -- KEYS[1]: the pool. ARGV[1]: what to do. ARGV[2]: its arguments as JSON. ARGV[3]: the time in seconds, "" for this
 -- server's own clock (tests alone give one). Limits of -1 are unknown, hence none.
 local HOLD, STALE, POLL, KEEP = 660, 2, 0.25, 7200

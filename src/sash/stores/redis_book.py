@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sash.errors import InvalidOption, MissingExtra
-from sash.limits.buckets import Limits, Told, Triple
-from sash.limits.port import Answer
+from sash.limits.limiter.buckets import Limits, Told, Triple
+from sash.limits.limiter.port import Answer
 from sash.stores.local_book import LocalBook
 
 log = logging.getLogger("sash.limits")

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from sash.limits.ceilings import Account, Charge, Over, passes
+from sash.limits.ceilings.policy import Account, Charge, Over, passes
 from sash.stores.connection import Connection
 
 _ADD = (

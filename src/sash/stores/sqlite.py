@@ -17,7 +17,7 @@ from typing import Any, Literal
 from sash.errors import Conflict, InvalidOption, NotFound
 from sash.flows.extend import FOREIGN
 from sash.flows.loose import UNANSWERED, taken_along
-from sash.limits.ceilings import Account, Charge
+from sash.limits.ceilings.policy import Account, Charge
 from sash.model.blocks import dumps, readable
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request

@@ -1,0 +1,1 @@
+"""Spending ceilings: a request whose upper bound would pass one is not sent."""

@@ -1,0 +1,1 @@
+"""The memo: a request that was answered before is answered from memory."""

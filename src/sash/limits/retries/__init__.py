@@ -1,0 +1,1 @@
+"""Retries: the SDK makes them, this says where it should not."""
