@@ -173,7 +173,7 @@ class Desk:
             client=self._client,
             **settings(strategy, options.recall),
         )
-        self._chat._counters[MODEL] = Remembering.for_model(MODEL)
+        self._chat._session._counters[MODEL] = Remembering.for_model(MODEL)
         self._chat.extend(
             Draft(role=turn.role, content=dumps(turn.content), at=turn.at, speaker=turn.speaker)
             for turn in conversation.turns
@@ -225,7 +225,7 @@ class PlainDesk(Desk):
         self._turns = self._chat.history()
         self._index = _load_rank_bm25().BM25Okapi([words(turn.text) for turn in self._turns])
         self._most = options.recall
-        self._counter = self._chat._counters[MODEL]
+        self._counter = self._chat._session._counters[MODEL]
 
     def ask(self, question: Question) -> Asked:
         """As `Desk` does; nothing is answered."""

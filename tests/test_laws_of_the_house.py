@@ -34,6 +34,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
             "arguments",
             "files",
             "types",
+            "session",
             "conversation_base",
             "drive",
             "background",
@@ -61,7 +62,7 @@ IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "
 
 LONGEST = 40
 """Lines that a function may have, signature and docstring included."""
-LONGER = {"sash.conversation_base.ConversationBase.__init__"}
+LONGER = {"sash.session.Session.__init__"}
 """Those that have more: the door, which spells out every setting. The list may only grow shorter."""
 
 DOOR = {

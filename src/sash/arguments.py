@@ -8,10 +8,11 @@ from typing import Any, Generic, TypeVar
 
 from sash.errors import InvalidContent, InvalidOption, UnknownModel
 from sash.files import with_files
-from sash.model.blocks import dumps, plain, well_formed
+from sash.model.blocks import as_blocks, dumps, plain, well_formed, without_white_space
 from sash.model.cards import TABLE, ModelCard, Ttl
 from sash.model.cards import card as card_of
 from sash.model.fitting import check_fit
+from sash.model.functions import is_result, made_sendable
 from sash.model.options import BETA, BODY
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
@@ -201,6 +202,22 @@ def body_options(checked: Mapping[str, Any]) -> dict[str, Any]:
     """The options that go into the body, in a fixed order: the same options give the same bytes."""
     body = {name: checked[name] for name in (*BODY, *BETA) if name in checked}
     return {**body, **(checked.get("extra_body") or {})}
+
+
+def question_of(content: Any) -> tuple[Draft, ...]:
+    """A user turn, from what the SDK takes as content or from a whole user message. Raises InvalidContent."""
+    if isinstance(content, Mapping) and "role" in content:
+        if content["role"] != "user":
+            raise InvalidContent(
+                f"a send says what the user says; a message of role {content['role']!r} cannot be sent. "
+                "Use system= for the system prompt",
+                problem="role",
+            )
+        content = content.get("content")
+    content = with_files(content)
+    if isinstance(content, list):
+        content = [made_sendable(block) if is_result(block) else block for block in content]
+    return (Draft(role="user", content=dumps(without_white_space(as_blocks(content)))),)
 
 
 def draft_of(message: Any) -> Draft:

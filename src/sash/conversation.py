@@ -112,10 +112,10 @@ class Conversation(ConversationBase):
     def _begin(self, store: str | Path | Store | None) -> None:
         self._store = open_store(store)
         self._claude: Claude | None = None
-        self._turnstile = Turnstile(self.id, wait=self._wait)
+        self._turnstile = Turnstile(self.id, wait=self._session.waits)
         self._background = Background(f"sash {self.id}")
         try:
-            self._opened(self._find())
+            self._session.open(self._record())
             self._catch_up()
         except BaseException:
             self.close()
@@ -201,18 +201,15 @@ class Conversation(ConversationBase):
 
     def retry(self, **options: Unpack[CallOptions]) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
-        return self._alone(lambda: self._again_flow(branch.retry, options))
+        return self._alone(lambda: self._retry_flow(options))
 
     def regenerate(self, **options: Unpack[CallOptions]) -> Reply:
         """Ask the newest question again, on a branch of its own; the first answer stays in the record."""
-        return self._alone(lambda: self._again_flow(branch.regenerate, options))
+        return self._alone(lambda: self._regenerate_flow(options))
 
     def edit(self, turn: Turn | int, content: Content, **options: Unpack[CallOptions]) -> Reply:
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
-        drafts = self._drafts(content)
-        return self._alone(
-            lambda: self._again_flow(lambda chat, *how: branch.edit(chat, turn_id(turn), drafts, *how), options)
-        )
+        return self._alone(lambda: self._edit_flow(turn_id(turn), content, options))
 
     def check(self, *, repair: bool = False) -> list[Problem]:
         """What an imported or damaged history has wrong: the record by its rules, and the next request.
@@ -318,7 +315,7 @@ class Conversation(ConversationBase):
 
     def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> Conversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
-        settings = self._fork_settings(id)
+        settings = self._session.for_a_fork(id)
         where = None if at is None else turn_id(at)
         self._ask(lambda: branch.fork(self._chat(), where, settings["id"]))
         return Conversation(self._store, client=None if self._owns_client else self._client, **settings)
@@ -362,9 +359,9 @@ class Conversation(ConversationBase):
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
         if self._claude is None:
-            self._client = sync_client(first_client(self._keys, self._client, waits=False))
-            client = with_middleware(self._client, self._layers.middleware(self._store, self._clock))
-            self._claude = Claude(client, keyed(self._keys, client))
+            self._client = sync_client(first_client(self._session.keys, self._client, waits=False))
+            client = with_middleware(self._client, self._session.layers.middleware(self._store, self._clock))
+            self._claude = Claude(client, keyed(self._session.keys, client))
         return self._performer()
 
     def _ask(self, ask: Callable[[], R]) -> R:
@@ -477,19 +474,15 @@ class AsyncConversation(ConversationBase):
 
     async def retry(self, **options: Unpack[CallOptions]) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""
-        return await self._alone(lambda: self._again_flow(branch.retry, options))
+        return await self._alone(lambda: self._retry_flow(options))
 
     async def regenerate(self, **options: Unpack[CallOptions]) -> Reply:
         """Ask the newest question again, on a branch of its own; the first answer stays in the record."""
-        return await self._alone(lambda: self._again_flow(branch.regenerate, options))
+        return await self._alone(lambda: self._regenerate_flow(options))
 
     async def edit(self, turn: Turn | int, content: Content, **options: Unpack[CallOptions]) -> Reply:
         """Say `content` in the place of a user turn (a `Turn` or its id), on a branch of its own."""
-        return await self._alone(
-            lambda: self._again_flow(
-                lambda chat, *how: branch.edit(chat, turn_id(turn), self._drafts(content), *how), options
-            )
-        )
+        return await self._alone(lambda: self._edit_flow(turn_id(turn), content, options))
 
     async def check(self, *, repair: bool = False) -> list[Problem]:
         """What an imported or damaged history has wrong, and its repair. See `Conversation.check`."""
@@ -575,7 +568,7 @@ class AsyncConversation(ConversationBase):
 
     async def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> AsyncConversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
-        settings = self._fork_settings(id)
+        settings = self._session.for_a_fork(id)
         where = None if at is None else turn_id(at)
         await self._ask(lambda: branch.fork(self._chat(), where, settings["id"]))
         return AsyncConversation(self._store, client=None if self._owns_client else self._client, **settings)
@@ -609,8 +602,8 @@ class AsyncConversation(ConversationBase):
         async with self._opening:
             if self._store is None:
                 self._store = await asyncio.to_thread(open_store, self._where)
-            if self._key is None:
-                self._opened(await drive_async(asked(self._find), self._performer()))
+            if not self._session.is_open:
+                await drive_async(asked(lambda: self._session.open(self._record())), self._performer())
                 self._catch_up()
         return self._store
 
@@ -625,9 +618,9 @@ class AsyncConversation(ConversationBase):
                 self._claude = await asyncio.to_thread(self._make_client)
 
     def _make_client(self) -> AsyncClaude:
-        self._client = async_client(first_client(self._keys, self._client, waits=True))
-        client = with_middleware(self._client, self._layers.middleware(self._store, self._clock))
-        return AsyncClaude(client, keyed(self._keys, client))
+        self._client = async_client(first_client(self._session.keys, self._client, waits=True))
+        client = with_middleware(self._client, self._session.layers.middleware(self._store, self._clock))
+        return AsyncClaude(client, keyed(self._session.keys, client))
 
     def _record(self) -> Record:
         assert self._store is not None  # every flow begins behind _open
@@ -650,7 +643,7 @@ class AsyncConversation(ConversationBase):
             self._leave()
 
     async def _enter(self) -> None:
-        if self._lock.locked() and (not self._wait or self._holder is asyncio.current_task()):
+        if self._lock.locked() and (not self._session.waits or self._holder is asyncio.current_task()):
             raise busy(self.id)
         await self._lock.acquire()
         self._holder = asyncio.current_task()

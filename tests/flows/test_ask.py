@@ -246,10 +246,10 @@ def strangers_thought(talk: Talk) -> dict[str, Any]:
 
 def written_by_hand(chat: Conversation, *messages: dict[str, Any]) -> None:
     """What another program wrote into the record, without a word about thinking that is not ours."""
-    assert chat._key is not None
-    head = chat._store.read_head(chat._key)
+    key = chat._chat().conversation
+    head = chat._store.read_head(key)
     drafts = tuple(Draft(role=m["role"], content=dumps(as_blocks(m["content"]))) for m in messages)
-    chat._store.append_turns(chat._key, head=head.seq, turns=drafts, at=chat._clock())
+    chat._store.append_turns(key, head=head.seq, turns=drafts, at=chat._clock())
 
 
 @pytest.mark.parametrize("fork", [False, True])

@@ -40,7 +40,7 @@ def test_nothing_is_tokenized_twice(tmp_path: Path) -> None:
             chat.send(say(n))
         assert any(chat.request(n).epoch.id > 1 for n in range(1, 41)), "it must have cut"
         said = sum(len(say(n)) for n in range(40))
-        assert chat._counter(chat.card).characters <= len(SYSTEM) + said
+        assert chat._session.counter(chat.card).characters <= len(SYSTEM) + said
 
 
 def test_reopening_tokenizes_nothing_old(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_reopening_tokenizes_nothing_old(tmp_path: Path) -> None:
             chat.send(say(n))
     with talk(tmp_path / "a.db", sim) as chat:
         chat.plan("short")
-        assert chat._counter(chat.card).characters == len("short")
+        assert chat._session.counter(chat.card).characters == len("short")
 
 
 def test_totals_are_predicted_within_their_bound(tmp_path: Path) -> None:

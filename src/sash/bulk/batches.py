@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sash.arguments import question_of
 from sash.bulk.description import Description
 from sash.bulk.items import Item, Outcome, Step
 from sash.claude.adapter import AsyncClaude
@@ -15,6 +16,7 @@ from sash.flows.batches import Ready
 from sash.flows.bulk import collect, hand_in, make_ready, release, under_way
 from sash.flows.once import Submission
 from sash.flows.record import Record
+from sash.flows.steps import Flow
 
 
 class HandedOver:
@@ -45,7 +47,7 @@ class HandedOver:
         try:
             for position, item, name in items:
                 try:
-                    made = await self._ready(position, item, name)
+                    made = await self._drive(self._ready(position, item, name))
                 except CallerError as error:
                     outcomes[position] = Outcome(position=position, id=name, error=error)
                 else:
@@ -61,17 +63,13 @@ class HandedOver:
         self._report(outcomes, len(await self.under_way()))
         return outcomes
 
-    async def _ready(self, position: int, item: Item, name: str) -> Ready | None:
-        job = self._job
-        async with job.chat_of(self._client)(name) as chat:
-            await chat._open()
-            _, settings, _ = chat._call({})
-            given = Submission(
-                token=job.token(position), drafts=chat._drafts(item.content), within=0.0, arrived=job.clock()
-            )
-            flow = make_ready(chat._chat(settings.card), given, settings, job=job.id, position=position)
-            made: Ready | None = await self._drive(flow)
-            return made
+    def _ready(self, position: int, item: Item, name: str) -> Flow[Ready | None]:
+        """Record an item as a question about to leave."""
+        job, session = self._job, self._job.session_of(name, self._client)
+        session.open(self._record)
+        drafts, asking = question_of(item.content), session.asking(self._record, {})
+        given = Submission(token=job.token(position), drafts=drafts, within=0.0, arrived=job.clock())
+        return (yield from make_ready(asking.chat, given, asking.settings, job=job.id, position=position))
 
     async def _drive(self, flow: Any) -> Any:
         return await drive_async(flow, self._performer)

@@ -9,6 +9,7 @@ from typing import Any
 from sash.bulk.items import Item
 from sash.conversation import AsyncConversation
 from sash.model.cards import ModelCard, card
+from sash.session import Session
 from sash.stores import Store
 
 
@@ -41,3 +42,7 @@ class Description:
             return AsyncConversation(self.store, id=name, namespace=self.namespace, client=client, **self.settings)
 
         return chat_of
+
+    def session_of(self, name: str, client: Any) -> Session:
+        """The session of one of them, for what needs no conversation."""
+        return Session(self.store, id=name, namespace=self.namespace, client=client, **self.settings)

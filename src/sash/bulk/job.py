@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from sash.arguments import question_of
 from sash.bulk.batches import HandedOver
 from sash.bulk.description import Description
 from sash.bulk.items import Item, Outcome, Step, as_items
@@ -23,11 +24,10 @@ from sash.claude.clients import async_client
 from sash.conversation import Conversation
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound, SashError
-from sash.files import with_files
-from sash.model.blocks import as_blocks, without_white_space
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.planning.situation import Marks
+from sash.session import Session
 from sash.stores import Store, open_store
 
 Tell = Callable[[Step], Any]
@@ -68,8 +68,7 @@ class Bulk:
         self.store = open_store(store)
         self._client = client
         self._settings = {"cache": Marks(preamble="5m", tail=None), "priority": "background", **settings}
-        with Conversation(None, client="simulator", **self._settings) as chat:  # checks the settings
-            card, self._preamble, self._most = chat.card, chat._preamble, chat.max_tokens
+        self._session = Session(client=client, **self._settings)
         self._job = Description(
             id=id,
             namespace=namespace,
@@ -77,7 +76,7 @@ class Bulk:
             store=self.store,
             settings=self._settings,
             clock=settings.get("clock", time.time),
-            card=card,
+            card=self._session.card,
         )
 
     def __repr__(self) -> str:
@@ -102,7 +101,7 @@ class Bulk:
     def quote(self) -> Quote:
         """What the rest of the job will cost. Sends nothing, writes nothing."""
         counter = Estimator.for_model(self.card, base=self._settings.get("counter", "auto"))
-        preamble = counter.preamble(self._preamble.system_blocks, ())
+        preamble = counter.preamble(self._session.preamble.system_blocks, ())
         waiting = self._waiting()
         sizes = [self._size(item, name, counter, preamble) for _, item, name in waiting]
         return quote(
@@ -110,7 +109,7 @@ class Bulk:
             preamble,
             sizes,
             total=len(self.items),
-            max_tokens=self._most,
+            max_tokens=self._session.max_tokens,
             cached=self._settings["cache"] is not None,
         )
 
@@ -168,8 +167,7 @@ class Bulk:
                     return chat.plan(item.content).prompt
             except NotFound:
                 pass
-        content: Any = item.content.get("content") if isinstance(item.content, Mapping) else item.content
-        return preamble + counter.message("user", without_white_space(as_blocks(with_files(content))))
+        return preamble + counter.message("user", question_of(item.content)[0].blocks)
 
     async def _all(self, fresh: dict[int, Outcome], client: Any, under_way: frozenset[int]) -> list[Outcome]:
         """The outcomes of this run, and from the record those of earlier ones."""
