@@ -154,6 +154,25 @@ def _losing(sim: Simulator, *, made: bool) -> Any:
     return sim.async_client(max_retries=0, middleware=[lose])
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_batch_that_cannot_be_seen_yet_is_waited_for(sim: Simulator, times: int) -> None:
+    """A 404 just after the creation is waited out, though the batch is listed and has ended: it is handed in once."""
+    unseen = list(range(times))
+
+    async def hide(request: Any, call_next: Any) -> Any:
+        if request.method.lower() == "get" and f"{BATCHES}/" in request.url and unseen:
+            unseen.pop()
+            sim.fail_next(
+                HttpError(status=404, message="Not found."), path=f"{BATCHES}/{request.url.rpartition('/')[2]}"
+            )
+        return await call_next(request)
+
+    with job(sim, client=sim.async_client(max_retries=0, middleware=[hide])) as bulk:
+        assert all(outcome.reply for outcome in bulk.run(batch=True, poll=0))
+    assert not unseen
+    assert sum(attempt.path == ITEMS for attempt in sim.log) == len(QUESTIONS)
+
+
 def test_a_process_that_stopped_before_handing_in_holds_nobody_up(sim: Simulator) -> None:
     """Cancelled in between, every item is free again."""
     with job(sim) as bulk:

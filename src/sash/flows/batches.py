@@ -152,13 +152,21 @@ def _collected(store: Record, batch: Batch, use: Use[T], free: Free[T]) -> Flow[
         store.mark_batch(batch.id, phase="submitted", batch=found)
         batch = replace(batch, batch=found)
     try:
+        return (yield from _read(store, batch, use, free))
+    except AccessDenied as error:
+        if error.status != 404 or (yield from Now()) >= batch.at + CLOCKS:
+            raise
+        return _waiting(store, batch)  # made just now, and not to be seen everywhere yet
+
+
+def _read(store: Record, batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
+    """What became of a batch that has an id. Raises AccessDenied where it may be that it cannot be seen yet."""
+    try:
         state: BatchState | None = yield from ReadBatch(id=batch.batch)
     except AccessDenied as error:
-        if error.status != 404:
+        state = (yield from _listed(batch)) if error.status == 404 else None
+        if state is None and (error.status != 404 or (yield from Now()) < batch.at + CLOCKS):
             raise
-        state = yield from _listed(batch)
-        if state is None and (yield from Now()) < batch.at + CLOCKS:
-            return _waiting(store, batch)  # made just now, and not to be seen everywhere yet
     if state is None:
         return (yield from _gone(store, batch, free, "it is not there any more"))
     if not state.ended:
