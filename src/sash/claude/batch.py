@@ -1,4 +1,4 @@
-"""Message Batches over a sync or an async client of the SDK: `submit`, `poll`, `results`, `recent`.
+"""Message Batches over a sync or an async client of the SDK: `submit`, `poll`, `results`, `cancel`, `recent`.
 
 Values in, values out; what the SDK raises becomes a RemoteError. Handing in is tried once: the SDK's own retry of a
 request that timed out would make a second batch, and pay for it.
@@ -33,6 +33,11 @@ class Batches:
         """How a batch stands."""
         with _translated():
             return _state(_batches(self.client).retrieve(batch))
+
+    def cancel(self, batch: str) -> BatchState:
+        """Ask for its end."""
+        with _translated():
+            return _state(_batches(self.client).cancel(batch))
 
     def recent(self, since: float) -> list[BatchState]:
         """The workspace's batches made at `since` or later, newest first."""
@@ -81,6 +86,11 @@ class AsyncBatches:
         """How a batch stands."""
         with _translated():
             return _state(await _batches(self.client).retrieve(batch))
+
+    async def cancel(self, batch: str) -> BatchState:
+        """Ask for its end."""
+        with _translated():
+            return _state(await _batches(self.client).cancel(batch))
 
     async def recent(self, since: float) -> list[BatchState]:
         """The workspace's batches made at `since` or later, newest first."""
