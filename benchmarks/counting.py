@@ -29,7 +29,7 @@ from rich.table import Table
 
 from sash.counting import bases
 from sash.counting.estimator import COVERAGE, Estimator
-from sash.counting.ledger import Anchor, predict, reply_count
+from sash.counting.ledger import reply_count
 from sash.counting.measure import NOTHING, Measure
 from sash.counting.unseen import allowance
 from sash.flows.doubt import AT_STAKE
@@ -218,8 +218,7 @@ class Replay:
         usage = Usage.of_prompt(before.usage)
         kept = card(call.model).thinking_kept
         reply = reply_count(usage, estimator.count(said), thinking_kept=kept, open_tools="tool result" in added.parts)
-        anchor = Anchor(total=usage.prompt, turns=before.prompt, epoch=1, model=call.model)
-        predicted = predict(anchor, [reply, estimator.count(added)])
+        predicted = Count.exact(usage.prompt) + reply + estimator.count(added)
         real = Usage.of_prompt(call.usage).prompt
         upper = predicted.upper + math.ceil(self.unseen)
         self.guesses.append(Guess(real=real, tokens=predicted.tokens, upper=upper, plain=predicted.upper))

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
-from tests.striking import around_all
 
 from sash import Conversation, SqliteStore
 from sash.errors import Conflict
+from striking import around_all
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.children", "tests.children_ready"])
+CONTEXT.set_forkserver_preload(["children", "children_ready"])
 MODEL = "claude-sonnet-5-5"
 
 

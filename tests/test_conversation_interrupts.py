@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.children import die_at, ended, started
 
+from children import die_at, ended, started
 from sash import AsyncConversation, Conversation
 from sash.errors import RemoteError
 from sash.simulator import CutStream, Simulator

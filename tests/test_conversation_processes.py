@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.children import ended, started, talk
 
 import sash
+from children import ended, started, talk
 from sash.simulator import Simulator
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -16,6 +18,7 @@ import pytest
 import sash
 
 HOUSE = Path(sash.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 GUARDS = (
     *("limits.attempts", "limits.context", "limits.endings", "limits.layers", "limits.memo.in_flight"),
@@ -59,6 +62,11 @@ LEVEL = {place: level for level, places in enumerate(STAIRS) for place in places
 HEAVY = ("anthropic", "numpy", "tiktoken", "ctok", "genai_prices", "matplotlib", "sqlite_utils", "pydantic", "redis")
 PURE = ("model", "planning", "counting", "summaries", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
+
+DISTRIBUTIONS = {"opentelemetry": "opentelemetry-api"}
+"""Where a package is installed by another name than its own."""
+READ = {"wordllama"}
+"""Distributions whose files are read, and whose code is never imported."""
 
 LONGEST = 40
 """Lines that a function may have, signature and docstring included."""
@@ -210,6 +218,25 @@ def test_the_simulator_shares_no_code_with_those_it_judges() -> None:
     """The simulator leans on model and errors alone."""
     names = [n for m in modules() if room(m) == "simulator" for n in imports_of(m)]
     assert {room(module_of(name)) for name in names if name.startswith("sash.")} <= {"simulator", "model", "errors"}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """The project depends on what it imports and on nothing else, extras included."""
+    named = {name.split(".")[0] for tree in modules().values() for node in ast.walk(tree) for name in imported(node)}
+    foreign = named - set(sys.stdlib_module_names) - {"sash"}
+    needed = {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in foreign} | READ
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    assert {re.split(r"[^\w.-]", line)[0] for line in [*project["dependencies"], *extras]} == needed
+
+
+def test_names_kept_for_others_are_still_there() -> None:
+    """Whatever is listed as used elsewhere, so that it does not count as dead, is defined in the house."""
+    said = ast.parse((ROOT / "scripts" / "used_elsewhere.py").read_text("utf-8"))
+    listed = {node.value for node in said.body[1:] if isinstance(node, ast.Expr)}
+    names = {name.attr if isinstance(name, ast.Attribute) else ast.unparse(name) for name in listed}
+    defined = {word for path in HOUSE.rglob("*.py") for word in re.findall(r"\w+", path.read_text("utf-8"))}
+    assert names <= defined
 
 
 def test_importing_sash_loads_nothing_heavy() -> None:

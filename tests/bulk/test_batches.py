@@ -11,8 +11,8 @@ import pytest
 from anthropic import APIConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.flows.test_replies import ODD, raw
 
+from flows.test_replies import ODD, raw
 from sash import Conversation, MemoryStore
 from sash.bulk import Bulk, Step
 from sash.bulk.batches import HandedOver

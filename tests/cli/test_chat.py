@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Run
 
+from cli.conftest import Run
 from sash import Conversation
 from sash.simulator import Clock, Overloaded, Simulator
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Run, RunPlain
+
+from cli.conftest import Run, RunPlain
 
 pexpect = pytest.importorskip("pexpect")
 

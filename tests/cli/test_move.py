@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run, RunPlain
 
+from cli.conftest import Run, RunPlain
 from sash import Conversation
 from sash.formats import parse
 from sash.simulator import Refusal, Simulator

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
+
+from cli.conftest import Run
 
 
 def test_a_tenant_sees_its_own_conversations_only(run: Run, database: Path) -> None:

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
 
+from cli.conftest import Run
 from sash import Conversation
 
 

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
 
+from cli.conftest import Run
 from sash import Conversation
 from sash.stores import embedders
 

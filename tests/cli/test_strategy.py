@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cli.conftest import Run
 
+from cli.conftest import Run
 from sash import Everything, SlidingWindow, SteppedWindow
 from sash.cli.strategy import KNOWN, label, parse_strategy
 from sash.errors import InvalidOption

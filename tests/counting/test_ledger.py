@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash.counting.ledger import Anchor, Difference, apportion, carried, difference, predict, reply_count, settle
+from sash.counting.ledger import Anchor, Difference, apportion, carried, difference, reply_count, settle
 from sash.errors import InvalidOption
 from sash.model.counts import Count
 from sash.model.usage import Usage
@@ -60,16 +60,6 @@ def test_a_difference_is_the_exact_size_of_what_was_appended() -> None:
 def test_totals_that_do_not_tell_give_nothing(later: Anchor) -> None:
     """Compaction, a cut, another model or epoch: no size is derived."""
     assert difference(anchor(100, 1), later) is None
-
-
-@given(st.integers(0, 10**6), st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 500)), max_size=5))
-def test_a_prediction_is_the_last_total_and_what_was_appended(total: int, appended: list[tuple[int, int]]) -> None:
-    """Only the appended counts carry doubt."""
-    counts = [Count(tokens, tokens + margin, "estimate", "ctok/v5") for tokens, margin in appended]
-    predicted = predict(anchor(total), counts)
-    assert predicted.tokens == total + sum(count.tokens for count in counts)
-    assert predicted.margin == sum(count.margin for count in counts)
-    assert predicted.source == ("estimate" if counts else "usage")
 
 
 def test_usage_on_the_wire_makes_an_anchor() -> None:

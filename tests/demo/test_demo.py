@@ -60,6 +60,11 @@ def test_gaps_are_bursts_pauses_and_nights() -> None:
     assert max(gaps) > 2 * 24 * 3600
 
 
+def answers(reply: str, fact: Fact) -> bool:
+    """Whether a reply holds the answer, in any spelling that counts as right; case does not matter."""
+    return any(answer.casefold() in reply.casefold() for answer in (fact.answer, *fact.also))
+
+
 @each_fact
 def test_each_fact_is_said_in_its_turn(fact: Fact) -> None:
     """The answer stands word for word in the turn that the fact names, and not yet in any turn before it."""
@@ -71,14 +76,14 @@ def test_each_fact_is_said_in_its_turn(fact: Fact) -> None:
 @each_fact
 def test_each_fact_can_be_quoted_by_who_sees_it_all(fact: Fact) -> None:
     """With the whole conversation in view, the simulated model's extractive answer is right."""
-    assert fact.answered_by(ask(fact, list(TURNS)))
+    assert answers(ask(fact, list(TURNS)), fact)
 
 
 @each_fact
 def test_no_fact_can_be_told_without_its_exchange(fact: Fact) -> None:
     """Without the exchange that holds it, the same model cannot answer: a right answer means it was kept."""
     left = [turn for index, turn in enumerate(TURNS) if index // 2 != fact.turn // 2]
-    assert not fact.answered_by(ask(fact, left))
+    assert not answers(ask(fact, left), fact)
 
 
 def test_facts_are_spread_from_start_to_end() -> None:
@@ -102,13 +107,6 @@ def test_updates_come_after_what_they_replace() -> None:
     turns = {fact.id: fact.turn for fact in FACTS}
     for thing in ("budget", "rooms", "opening"):
         assert turns[f"{thing}-first"] < turns[f"{thing}-now"]
-
-
-def test_answered_by_takes_the_accepted_spellings() -> None:
-    """Case and the listed variants count as right; anything else does not."""
-    fact = Fact(id="x", kind="date", turn=0, question="When?", answer="12 July", also=("July 12",))
-    assert fact.answered_by("On JULY 12, at noon.")
-    assert not fact.answered_by("On 13 July.")
 
 
 def test_values_are_frozen_and_checked() -> None:

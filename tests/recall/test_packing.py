@@ -7,8 +7,8 @@ from math import ceil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.recall.samples import turn
 
+from recall.samples import turn
 from sash.recall import quoted
 from sash.recall.packing import Candidate, pack, passage
 

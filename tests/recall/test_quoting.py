@@ -6,8 +6,8 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.recall.samples import found, turn
 
+from recall.samples import found, turn
 from sash.recall import quoted
 from sash.recall.quoting import APART, CLOSE, OPEN, escaped
 

@@ -15,8 +15,8 @@ import pytest
 from benchmarks import virtual
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.children import CONTEXT, ended, started
 
+from children import CONTEXT, ended, started
 from sash.claude.middleware import Limiter
 from sash.limits.limiter import buckets
 from sash.limits.limiter.buckets import Limits, Told

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
-from tests.children import ended, open_file, started
 
 import sash
+from children import ended, open_file, started
 from recording import Recorder, text
 from sash import SqliteStore
 from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable

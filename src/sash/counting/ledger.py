@@ -89,11 +89,6 @@ def difference(earlier: Anchor, later: Anchor) -> Difference | None:
     return Difference(turns=later.turns[shared:], tokens=tokens) if tokens > 0 else None
 
 
-def predict(anchor: Anchor, appended: Sequence[Count]) -> Count:
-    """The size of the next prompt of the same epoch and model: the last total and what was appended since."""
-    return sum(appended, Count.exact(anchor.total))
-
-
 def reply_count(
     usage: Usage,
     visible: Count | None = None,

@@ -50,10 +50,6 @@ class Fact:
     also: tuple[str, ...] = ()
     """Other spellings that count as right."""
 
-    def answered_by(self, reply: str) -> bool:
-        """Whether a reply holds the answer, in any accepted spelling; case does not matter."""
-        return any(answer.casefold() in reply.casefold() for answer in (self.answer, *self.also))
-
 
 @cache
 def load() -> tuple[tuple[DemoTurn, ...], tuple[Fact, ...]]:

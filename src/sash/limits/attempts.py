@@ -22,8 +22,6 @@ else:
     Middleware = _load_anthropic().Middleware
 
 MESSAGES = "/v1/messages"
-Attempt = Generator["Deed", Any, Any]
-"""The course of one attempt: yields deeds, is sent their results, returns a response."""
 
 
 class Signal:
@@ -89,6 +87,10 @@ class Deed(Protocol):
 
     def do(self, call_next: Callable[[Any], Any]) -> Any: ...
     async def do_async(self, call_next: Callable[[Any], Any]) -> Any: ...
+
+
+Attempt = Generator[Deed, Any, Any]
+"""The course of one attempt: yields deeds, is sent their results, returns a response."""
 
 
 class Next:

@@ -26,9 +26,6 @@ BETA = ("billing_policy", "context_management", "fallback_credit_token", "fallba
 CALL = ("betas", "extra_headers", "extra_query", "extra_body", "timeout")
 """Options of the call, not of the body."""
 
-LASTING = ("thinking", "output_config")
-"""Given to one `send`, these stay in force for the next ones (DESIGN: leaving them out must not lose the cache)."""
-
 OURS = {
     "messages": "sash assembles the messages itself; pass the new turn as content",
     "stream": "call chat.stream(...) instead of send(..., stream=True)",

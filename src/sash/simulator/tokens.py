@@ -94,11 +94,6 @@ _BUILT_IN: dict[Generation, Tokenizer] = {
 }
 
 
-def count_text(text: str, generation: Generation) -> int:
-    """Tokens of a text by the built-in rule, at least 1 for any text that is not empty."""
-    return _BUILT_IN[generation](text)
-
-
 def tokenizer_for(card: ModelCard) -> Tokenizer:
     """The built-in rule for this model's generation."""
     return _BUILT_IN[card.generation]
