@@ -162,13 +162,30 @@ def test_success_with_something_else_than_a_message_leaves_the_turn_pending(
 
 
 def test_success_with_an_error_object_on_a_stream(talk: Talk, sim: Simulator) -> None:
-    """A stream that is none leaves the turn pending, too."""
+    """A stream that is none leaves the turn pending, too, and what came instead is told."""
     sim.fail_next(OddBody())
     chat = talk()
-    with pytest.raises(RemoteError) as failed, chat.stream("Go.") as stream:
+    with pytest.raises(RemoteError, match="Overloaded") as failed, chat.stream("Go.") as stream:
         stream.until_done()
-    assert failed.value.state == "pending"
+    assert (failed.value.kind, failed.value.status, failed.value.state) == ("overloaded_error", 200, "pending")
+    assert failed.value.request_id
     assert chat.retry().stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize("body", [OddBody().body, {}, "a page"], ids=repr)
+def test_async_streams_that_are_none_are_told_of_too(sim: Simulator, body: Any) -> None:
+    """The same for a caller on an event loop."""
+
+    async def main() -> RemoteError:
+        sim.fail_next(OddBody(body=body))
+        async with AsyncConversation(None, client=sim.async_client(max_retries=0)) as chat:
+            with pytest.raises(RemoteError) as failed:
+                async with chat.stream("Go.") as stream:
+                    await stream.until_done()
+        return failed.value
+
+    error = asyncio.run(main())
+    assert (error.kind, error.state) == ("overloaded_error" if body == OddBody().body else "no_message", "pending")
 
 
 @pytest.mark.parametrize("spoilt", ['{"word": "la', '{"word": lamp}', "}"])

@@ -41,7 +41,10 @@ class Claude:
                 case OpenStream():
                     open_stream = _messages(self._clients.of(step.wire.key), step.wire.betas).stream
                     with forecasting(step.wire.forecast):
-                        return readable(open_stream(**translate.call_arguments(step.wire)).__enter__())
+                        stream = open_stream(**translate.call_arguments(step.wire)).__enter__()
+                    if translate.is_json(stream.response):
+                        raise translate.no_stream(stream.response, stream.response.read())
+                    return readable(stream)
                 case NextEvent():
                     with _reading():
                         raw = next(step.handle, None)
@@ -78,7 +81,10 @@ class AsyncClaude:
                 case OpenStream():
                     open_stream = _messages(self._clients.of(step.wire.key), step.wire.betas).stream
                     with forecasting(step.wire.forecast):
-                        return readable(await open_stream(**translate.call_arguments(step.wire)).__aenter__())
+                        stream = await open_stream(**translate.call_arguments(step.wire)).__aenter__()
+                    if translate.is_json(stream.response):
+                        raise translate.no_stream(stream.response, await stream.response.aread())
+                    return readable(stream)
                 case NextEvent():
                     with _reading():
                         raw = await anext(step.handle, None)

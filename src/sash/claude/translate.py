@@ -82,14 +82,29 @@ def partial(message: Any) -> Answer:
         return Answer(id="", model="", blocks=[], stop_reason=None, usage=usage, message=message)
 
 
-def _no_message(plain: Mapping[str, Any], message: Any) -> Unavailable:
+def is_json(response: Any) -> bool:
+    """Whether JSON came with a status of success where a stream was asked for."""
+    return str(response.headers.get("content-type")).partition(";")[0].strip().lower() == "application/json"
+
+
+def no_stream(response: Any, body: bytes) -> Unavailable:
+    """What to say of a response that is JSON in the place of a stream."""
+    try:
+        plain = _mapping(json.loads(body))
+    except ValueError:
+        plain = {}
+    said = body.decode(errors="replace")
+    return _no_message(plain, said, response.headers.get("request-id"))
+
+
+def _no_message(plain: Mapping[str, Any], message: Any, request_id: str | None = None) -> Unavailable:
     error = _mapping(plain.get("error"))
     kind, said = str(error.get("type") or "no_message"), str(error.get("message") or f"{message!r:.200}")
     return Unavailable(
         f"what came is no reply ({kind}): {said}; the turn is pending, retry() sends it again",
         status=200,
         kind=kind,
-        request_id=getattr(message, "_request_id", None),
+        request_id=request_id or getattr(message, "_request_id", None),
         retry_after=None,
         detail=said,
     )
