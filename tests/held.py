@@ -121,8 +121,8 @@ def pins_stand(past: PastRequest, exchanges: Sequence[Sequence[Turn]]) -> None:
             if turn.seq in gave_way:
                 continue
             assert turn.id in there, (past.number, turn)
-            results = [block for block in turn.blocks if block["type"] == "tool_result"]
-            assert bare([sent[block["tool_use_id"]] for block in results]) == bare(results)
+            said = [block for block in turn.blocks if block["type"] == "tool_result"]
+            assert bare([sent[block["tool_use_id"]] for block in said]) == bare(said)
 
 
 def not_said(past: PastRequest, content: str, live: str) -> None:

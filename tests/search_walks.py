@@ -104,7 +104,7 @@ def _smaller(afternoon: Afternoon) -> Iterator[Afternoon]:
         yield replace(afternoon, steps=steps[:index] + steps[index + 1 :])
     for part in fields(Afternoon):
         if part.name in ("recall", "memo", "fallback", "keys") and getattr(afternoon, part.name):
-            yield replace(afternoon, **{part.name: part.default})
+            yield replace(afternoon, **{part.name: part.default})  # type: ignore[arg-type]
 
 
 def main() -> int:

@@ -59,7 +59,8 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """How many examples each property takes; what is marked nightly says so itself."""
-    properties = {item.obj: item for item in items if is_hypothesis_test(getattr(item, "obj", None))}
+    tests: list[tuple[Any, pytest.Item]] = [(getattr(item, "obj", None), item) for item in items]
+    properties = {test: item for test, item in tests if is_hypothesis_test(test)}
     for test, item in properties.items():
         if not item.get_closest_marker("nightly"):
             said = test._hypothesis_internal_use_settings

@@ -8,7 +8,7 @@ from typing import Any
 from sash import Conversation, Summarised
 from sash.model.replies import Reply
 from sash.simulator import Simulator
-from sash.simulator.core import Attempt
+from sash.simulator.calls import Attempt
 
 BY = "claude-haiku-5-5"
 MODEL = "claude-sonnet-5-5"

@@ -14,7 +14,7 @@ from sash.errors import StoreUnavailable
 def test_one_thing_at_a_time() -> None:
     """What comes while something is running is not begun."""
     background, go, done = Background("x"), threading.Event(), []
-    background.start(lambda: (go.wait(), done.append(1)))
+    background.start(lambda: (go.wait(), done.append(1)))  # type: ignore[func-returns-value]
     background.start(lambda: done.append(2))
     go.set()
     background.settle()

@@ -306,7 +306,7 @@ def test_calls_without_tools_are_noted_once() -> None:
     with Conversation(client="simulator") as chat:
         chat.extend(history)
         assert chat.check() == []
-        notes = [chat.send(word).plan.notes for word in ("And the quay?", "And the pier?")]  # type: ignore[union-attr]
+        notes = [chat.send(word).plan.notes for word in ("And the quay?", "And the pier?")]
         assert [["without tools" in note for note in said] for said in notes] == [[True], []]
         chat.extend(history)
         assert any("without tools" in note for note in chat.plan("And now?").notes)

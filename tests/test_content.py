@@ -53,7 +53,7 @@ CITED = {
         }
     ],
 }  # fmt: skip
-SEARCH = [
+SEARCH: list[dict[str, Any]] = [
     {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "lamps"}},
     {
         "type": "web_search_tool_result",

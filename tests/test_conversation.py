@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anthropic
 import pytest
@@ -43,7 +43,7 @@ from sash.simulator import (
 
 Talk = Callable[..., Conversation]
 
-LOOKUP = {"name": "lookup", "description": "Look a word up.", "input_schema": {"type": "object"}}
+LOOKUP: Any = {"name": "lookup", "description": "Look a word up.", "input_schema": {"type": "object"}}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "lookup", "input": {"word": "lamp"}}
 LONG = "You keep the harbour books and answer for every crate. " * 80
 
@@ -326,7 +326,7 @@ def test_a_reply_cut_by_max_tokens_in_a_tool_call_is_interrupted(talk: Talk, sim
     """The half call is recorded and never sent; retry asks again on a branch."""
     chat = talk(tools=[LOOKUP])
     sim.script([Reply(content=[{"type": "text", "text": "Let me see."}, CALL], stop_reason="max_tokens")])
-    assert chat.send("Look it up.").turn.state == "interrupted"
+    assert chat.send("Look it up.").turn.state == "interrupted"  # type: ignore[union-attr]
     chat.send("Never mind.")
     assert "tool_use" not in str(body(sim)["messages"])
 
@@ -608,7 +608,7 @@ def test_a_store_of_the_callers_stays_open(talk: Talk) -> None:
 
 def test_a_tool_call_and_its_result(talk: Talk, sim: Simulator) -> None:
     """Calls come out as blocks, results go in as content; the exchange stays one."""
-    chat = talk(tools=[anthropic.types.ToolParam(**LOOKUP)])
+    chat = talk(tools=[cast(anthropic.types.ToolParam, LOOKUP)])
     sim.script([[CALL]])
     reply = chat.send("Look lamp up.")
     assert reply.tool_calls[0]["id"] == "toolu_1"
@@ -667,11 +667,11 @@ def test_a_pin_stays_when_its_exchange_slides_out(talk: Talk) -> None:
     """It stands in front, whole; unpinned, it leaves at the next cut."""
     chat = talk(strategy=SlidingWindow(turns=1))
     first = chat.send("My order is number 1138.")
-    chat.pin(first.turn)
+    chat.pin(first.turn)  # type: ignore[arg-type]
     for number in range(3):
         chat.send(f"Question {number}")
     assert "1138" in str(chat.request(4).body["messages"])
-    chat.pin(first.turn, pinned=False)
+    chat.pin(first.turn, pinned=False)  # type: ignore[arg-type]
     chat.send("Another.")
     assert "1138" not in str(chat.request(5).body["messages"])
 

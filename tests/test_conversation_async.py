@@ -80,7 +80,7 @@ def test_plan_history_usage_request_and_pin(path: Path, sim: Simulator) -> None:
 
     async def talk(chat: AsyncConversation) -> None:
         reply = await chat.send("My order is number 1138.")
-        await chat.pin(reply.turn)
+        await chat.pin(reply.turn)  # type: ignore[arg-type]
         plan = await chat.plan("What next?")
         assert plan.body["messages"][-1]["content"][0]["text"] == "What next?"
         assert len(await chat.history(limit=1)) == 1

@@ -57,7 +57,7 @@ def test_other_tasks_run_while_a_request_is_planned(sim: Simulator) -> None:
 
     async def talk(chat: AsyncConversation) -> None:
         loop = asyncio.get_running_loop()
-        chat.strategy = Watched(lambda: (loop.call_soon_threadsafe(free.set), reached.append(free.wait(DEADLOCK))))
+        chat.strategy = Watched(lambda: (loop.call_soon_threadsafe(free.set), reached.append(free.wait(DEADLOCK))))  # type: ignore[func-returns-value]
         await chat.plan("Hello")
         await chat.send("Hello")
 
@@ -293,7 +293,7 @@ def test_steps_of_store_and_clock_take_one_hop_with_what_lies_between() -> None:
         hops: list[int] = []
         loop = asyncio.get_running_loop()
         hop = loop.run_in_executor
-        loop.run_in_executor = lambda *a: (hops.append(1), hop(*a))[1]  # type: ignore[method-assign]
+        loop.run_in_executor = lambda *a: (hops.append(1), hop(*a))[1]  # type: ignore[method-assign, func-returns-value]
         await drive_async(flow(), Performer(None))
         return len(hops), set(threads)
 

@@ -110,7 +110,7 @@ def test_bytes_with_a_media_type(sim: Simulator, chat: Conversation) -> None:
     with pytest.raises(InvalidContent, match="holds str where bytes belong"):
         chat.send([File("text")])  # type: ignore[arg-type]
     with pytest.raises(InvalidContent, match=r"sash\.File"):
-        chat.send([png()])
+        chat.send([png()])  # type: ignore[list-item]
 
 
 def spoilt(folder: Path) -> list[tuple[Path, str]]:

@@ -173,8 +173,8 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 def sized(tree: ast.AST, within: str) -> Iterator[tuple[str, int]]:
     """Every function by its dotted name, with its number of lines."""
     for node in ast.iter_child_nodes(tree):
-        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        name = f"{within}.{node.name}" if named else within
+        called = getattr(node, "name", None) if isinstance(node, ast.stmt) else None
+        name = f"{within}.{called}" if called else within
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield name, (node.end_lineno or 0) - node.lineno + 1
         yield from sized(node, name)

@@ -146,7 +146,7 @@ def test_a_ceiling_of_dollars_refuses_a_model_without_prices(nova: Simulator, tm
     dollars = [Ceiling(dollars=1.0)]
     for settings in ({"model": NOVA}, {"fallback": [NOVA]}, {"router": Router([Rule(model=NOVA)])}):
         with pytest.raises(UnknownModel, match="prices are not known"):
-            Conversation(tmp_path / "no.db", client=nova.client(), ceilings=dollars, **settings)  # type: ignore[arg-type]
+            Conversation(tmp_path / "no.db", client=nova.client(), ceilings=dollars, **settings)
     assert not (tmp_path / "no.db").exists()
     with Conversation(tmp_path / "b.db", client=nova.client(), ceilings=dollars) as chat:
         with pytest.raises(UnknownModel, match="prices are not known"):

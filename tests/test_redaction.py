@@ -184,7 +184,7 @@ def test_what_was_planned_before_is_not_sent_after(chat: Conversation, path: Pat
     sent, store = len(sim.log), chat._store
     saying = [turn for turn in chat.history() if SECRET in turn.text]
     with Conversation(path, id="a", client=sim.client()) as other:
-        chat._store = Meanwhile(store, lambda: [other.redact(turn) for turn in saying])  # type: ignore[assignment]
+        chat._store = Meanwhile(store, lambda: [other.redact(turn) for turn in saying])
         with pytest.raises(Conflict, match="redacted"):
             chat.send("What is the password of the cellar?")
         chat._store = store

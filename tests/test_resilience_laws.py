@@ -181,7 +181,10 @@ async def walk_async(deeds: list[tuple[str, list[Fault]]]) -> None:
     store.close()
 
 
-RELAXED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+RELAXED: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}
 
 
 @settings(max_examples=150, **RELAXED)

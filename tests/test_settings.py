@@ -23,18 +23,18 @@ from sash.simulator import Simulator
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: Conversation(client="simulator", bugdet=3), "did you mean 'budget'?"),
-        (lambda: AsyncConversation(client="simulator", strategie=1), "did you mean 'strategy'?"),
-        (lambda: Conversation(clent="simulator"), "did you mean 'client'?"),
-        (lambda: Conversation(client="simulator", metdata={}), "did you mean 'metadata'?"),
-        (lambda: Conversation(client="simulator", token="a"), "send(..., token=)"),
-        (lambda: Recall(tokns=3), "did you mean 'tokens'?"),
-        (lambda: Summarised(must_kep=True), "did you mean 'must_keep'?"),
-        (lambda: SlidingWindow(turn=3), "did you mean 'turns'?"),
-        (lambda: Ceiling(dolars=3.0), "did you mean 'dollars'?"),
-        (lambda: Limits(concurency=3), "did you mean 'concurrency'?"),
-        (lambda: Fallback(model=["a"]), "did you mean 'models'?"),
-        (lambda: sash.ModelCard(idd="a"), "did you mean 'id'?"),
+        (lambda: Conversation(client="simulator", bugdet=3), "did you mean 'budget'?"),  # type: ignore[call-arg]
+        (lambda: AsyncConversation(client="simulator", strategie=1), "did you mean 'strategy'?"),  # type: ignore[call-arg]
+        (lambda: Conversation(clent="simulator"), "did you mean 'client'?"),  # type: ignore[call-arg]
+        (lambda: Conversation(client="simulator", metdata={}), "did you mean 'metadata'?"),  # type: ignore[call-arg]
+        (lambda: Conversation(client="simulator", token="a"), "send(..., token=)"),  # type: ignore[call-arg]
+        (lambda: Recall(tokns=3), "did you mean 'tokens'?"),  # type: ignore[call-arg]
+        (lambda: Summarised(must_kep=True), "did you mean 'must_keep'?"),  # type: ignore[call-arg]
+        (lambda: SlidingWindow(turn=3), "did you mean 'turns'?"),  # type: ignore[call-arg]
+        (lambda: Ceiling(dolars=3.0), "did you mean 'dollars'?"),  # type: ignore[call-arg]
+        (lambda: Limits(concurency=3), "did you mean 'concurrency'?"),  # type: ignore[call-arg]
+        (lambda: Fallback(model=["a"]), "did you mean 'models'?"),  # type: ignore[call-arg]
+        (lambda: sash.ModelCard(idd="a"), "did you mean 'id'?"),  # type: ignore[call-arg]
         (lambda: Everything_(limit=1), "Everything has no setting 'limit'"),
     ],
 )  # fmt: skip
@@ -60,16 +60,17 @@ Everything_: Any = sash.Everything
 def test_a_misspelt_option_of_a_call_names_the_nearest(option: str, said: str) -> None:
     """Where it belongs to another call or to the conversation, that is said; nothing is sent or recorded."""
     sim = Simulator()
+    wrong: dict[str, Any] = {option: 3}
 
     async def awaited() -> None:
         async with AsyncConversation(client=sim.async_client()) as other:
             with pytest.raises(InvalidOption, match=f"(unknown )?option '{option}'"):
-                await other.send("Hello.", **{option: 3})
+                await other.send("Hello.", **wrong)
 
     with Conversation(client=sim.client()) as chat:
         for call in (chat.send, chat.plan, chat.count):
             with pytest.raises(InvalidOption) as raised:
-                call("Hello.", **{option: 3})
+                call("Hello.", **wrong)
             assert said in str(raised.value)
         assert chat.history() == []
     asyncio.run(awaited())
@@ -202,15 +203,15 @@ def test_settings_may_be_set_at_any_time() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: SlidingWindow(tokens="many"),
-        lambda: sash.SteppedWindow(keep="few", high=10), lambda: Economic(worth="much"),
-        lambda: Summarised(inner="sliding"), lambda: Summarised(tokens="few"),
-        lambda: sash.ClearedTools(inner=SlidingWindow),
-        lambda: sash.ServerCompaction(inner=5), lambda: sash.Marks(tail="2h"), lambda: Ceiling(dollars="1"),
-        lambda: Ceiling(dollars=1.0, per="team"), lambda: Limits(requests="50"), lambda: Rule(model=5),
-        lambda: sash.ModelCard(id="a", window="big", max_output=1, prices=(), cache_minimum=0),
+        lambda: SlidingWindow(tokens="many"),  # type: ignore[arg-type]
+        lambda: sash.SteppedWindow(keep="few", high=10), lambda: Economic(worth="much"),  # type: ignore[arg-type]
+        lambda: Summarised(inner="sliding"), lambda: Summarised(tokens="few"),  # type: ignore[arg-type]
+        lambda: sash.ClearedTools(inner=SlidingWindow),  # type: ignore[arg-type]
+        lambda: sash.ServerCompaction(inner=5), lambda: sash.Marks(tail="2h"), lambda: Ceiling(dollars="1"),  # type: ignore[arg-type]
+        lambda: Ceiling(dollars=1.0, per="team"), lambda: Limits(requests="50"), lambda: Rule(model=5),  # type: ignore[arg-type]
+        lambda: sash.ModelCard(id="a", window="big", max_output=1, prices=(), cache_minimum=0),  # type: ignore[arg-type]
         lambda: Recall(tokens=True),
-        lambda: Fallback(models=["a"], rest="long"), lambda: BreakerPolicy(share="half"),
+        lambda: Fallback(models=["a"], rest="long"), lambda: BreakerPolicy(share="half"),  # type: ignore[arg-type]
     ],
 )  # fmt: skip
 def test_values_built_by_hand_refuse_wrong_kinds(make: Callable[[], Any]) -> None:
@@ -240,7 +241,8 @@ def test_options_of_another_shape_are_refused(option: dict[str, Any]) -> None:
 
 def test_what_is_no_store_is_not_opened() -> None:
     """`sash.open` takes what a conversation takes."""
-    for wrong in (5, "", sash.SqliteStore):
+    wrongs: tuple[Any, ...] = (5, "", sash.SqliteStore)
+    for wrong in wrongs:
         with pytest.raises(InvalidOption, match="store="):
             sash.open(wrong)
 
@@ -343,7 +345,7 @@ def test_a_router_that_chooses_no_model_is_named() -> None:
 def test_nothing_need_be_kept() -> None:
     """With keep=0 the newest exchange is sent all the same."""
     with Conversation(client="simulator", keep=0) as chat:
-        assert [chat.send(word).plan.turns[-1].blocks[0]["text"] for word in "abc"] == [*"abc"]  # type: ignore[union-attr]
+        assert [chat.send(word).plan.turns[-1].blocks[0]["text"] for word in "abc"] == [*"abc"]
 
 
 @pytest.mark.parametrize("said", ["nope", "image", "/", "a b/c"])

@@ -358,7 +358,8 @@ def test_how_summaries_are_asked_for() -> None:
     ):
         with Conversation(summarise=asked, strategy=strategy, client="simulator") as chat:
             assert chat.strategy == expected
-    for wrong in (1.5, []):
+    wrongs: tuple[Any, ...] = (1.5, [])
+    for wrong in wrongs:
         with pytest.raises(InvalidOption):
             Conversation(summarise=wrong, client="simulator")
     with pytest.raises(UnknownModel):
@@ -408,7 +409,7 @@ def test_summaries_in_the_background_give_way(talker: Talker, monkeypatch: pytes
     """Limits see them as background work of this conversation, and no memo answers for them."""
     seen = []
     perform = talker.chat._talker().claude.perform
-    monkeypatch.setattr(talker.chat._claude, "perform", lambda step: (seen.append(step), perform(step))[1])
+    monkeypatch.setattr(talker.chat._claude, "perform", lambda step: (seen.append(step), perform(step))[1])  # type: ignore[func-returns-value]
     talker.until_cut()
     wires = [step.wire for step in seen if hasattr(step, "wire")]
     made = [wire.forecast for wire in wires if wire.body["model"] == BY]

@@ -351,7 +351,7 @@ class Walk:
     def die(self, at: str = "finish_request", size: int = 20) -> None:
         """The process ends in the middle of a request, before the store is told."""
         store = self.chat._store
-        self.chat._store = Dying(store, at)  # type: ignore[assignment]
+        self.chat._store = Dying(store, at)
         with self._talking(), contextlib.suppress(Died):
             self.chat.send(text_of(size, self.turns))
         self.chat._store = store
@@ -360,7 +360,7 @@ class Walk:
     def die_and_change(self, at: str = "finish_request", system: bool = True, tools: bool = True) -> None:
         """The process ends in the middle of a request, and comes back with another system prompt or other tools."""
         store = self.chat._store
-        self.chat._store = Dying(store, at)  # type: ignore[assignment]
+        self.chat._store = Dying(store, at)
         with self._talking(), contextlib.suppress(Died):
             self.chat.send(text_of(9, self.turns))
         self.chat._store = store
@@ -574,8 +574,8 @@ class Walk:
             if turn.id in self.forgotten:
                 assert past.epoch.id > self.forgotten[turn.id], "an epoch outlived what was redacted in it"
         live = " ".join(content for _, content in self._read("SELECT id, content FROM turns"))
-        for turn in self.forgotten:
-            held.not_said(past, self.seen[turn][1], live)
+        for forgotten in self.forgotten:
+            held.not_said(past, self.seen[forgotten][1], live)
 
     def check_growth(self, id: str, past: PastRequest) -> None:
         """Within an epoch, what was answered stands unchanged at the beginning."""

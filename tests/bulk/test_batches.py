@@ -230,7 +230,7 @@ def test_each_item_is_answered_once_whichever_way(fates: list[str], ways: list[b
     for number, fate in enumerate(fates):
         fault = {"late": Overloaded(), "refused": PromptTooLong()}.get(fate)
         if fault is not None:
-            sim.faults.fail_next(fault, path=ITEMS, when=lambda body, n=number: f"number {n}?" in str(body))
+            sim.faults.fail_next(fault, path=ITEMS, when=lambda body, n=number: f"number {n}?" in str(body))  # type: ignore[misc]
     for way in (*ways, True, True):
         with job(sim, QUESTIONS[: len(fates)], store=store) as bulk:
             outcomes = bulk.run(batch=way, poll=0)

@@ -82,7 +82,7 @@ def test_a_cloud_client_talks(cloud: str, wire: Wire, http: httpx2.Client) -> No
 @pytest.mark.skipif(find_spec("botocore") is not None, reason="botocore is installed")
 def test_a_cloud_client_that_lacks_its_package_says_which(http: httpx2.Client) -> None:
     """AccessDenied, with the turn safe in the record."""
-    keys = {"aws_region": "us-east-1", "aws_access_key": "a", "aws_secret_key": "b"}
+    keys: dict[str, Any] = {"aws_region": "us-east-1", "aws_access_key": "a", "aws_secret_key": "b"}
     client = anthropic.AnthropicBedrock(**keys, http_client=http)
     with Conversation(model="anthropic.claude-sonnet-5-5", client=client) as chat:
         with pytest.raises(AccessDenied, match="botocore"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ ROWS: dict[str, list[Any]] = {
 }
 
 
-def said(blocks: list[Any]) -> list[Any]:
+def said(blocks: Sequence[Any]) -> list[Any]:
     """What was recorded, without the notes of who called."""
     return [{name: value for name, value in block.items() if name != "caller"} for block in blocks]
 

@@ -34,8 +34,9 @@ def test_meaning_is_sought_in_the_named_conversation(run: Run, both: Path) -> No
     """--semantic with --id shows this conversation's turns alone, the nearest first, no more than --limit."""
     lines = run("search", both, "dogs and furniture", "--id", "pets", "--semantic").output.splitlines()
     assert len(lines) == 1 and "puppy" in lines[0]
-    lines = run("search", both, "What does the tiling cost?", "--id", "mill", "--semantic", "--limit", 2).output
-    assert len(lines.splitlines()) == 2 and "pets" not in lines
+    found = run("search", both, "What does the tiling cost?", "--id", "mill", "--semantic", "--limit", 2)
+    lines = found.output.splitlines()
+    assert len(lines) == 2 and "pets" not in "".join(lines)
 
 
 @INSTALLED

@@ -91,7 +91,8 @@ def test_what_fits_is_found(name: str, situation: Situation) -> None:
 def test_a_strategy_is_a_frozen_value_named_by_its_repr(name: str) -> None:
     """Its repr is its row in reports, tells the settings, and makes it again."""
     window: Any = WINDOWS[name]
+    kind: Any = type(window)
     assert dataclasses.is_dataclass(window)
-    assert type(window).__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert kind.__dataclass_params__.frozen
     assert eval(repr(window), {c: getattr(windows, c) for c in windows.__all__}) == window
     assert hash(window) == hash(WINDOWS[name])

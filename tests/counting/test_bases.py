@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_the_best_base_at_hand_is_taken(base: str) -> None:
 def test_a_vocabulary_is_only_used_when_it_is_already_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty, a missing and a spoilt cache all mean: not at hand."""
     monkeypatch.setattr(bases, "_CARRIERS", ())
-    monkeypatch.setattr(bases.tempfile, "gettempdir", lambda: str(tmp_path / "nothing"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "nothing"))
     monkeypatch.delenv("DATA_GYM_CACHE_DIR", raising=False)
     for folder in ("", str(tmp_path / "missing"), str(tmp_path)):
         monkeypatch.setenv("TIKTOKEN_CACHE_DIR", folder)
@@ -83,7 +84,7 @@ def test_a_text_is_tokenized_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks again for the count of a text is told from memory, which stays bounded."""
     ctok, asked = pytest.importorskip("ctok"), []
     count = ctok.token_count
-    monkeypatch.setattr(ctok, "token_count", lambda text, version: asked.append(text) or count(text, version))
+    monkeypatch.setattr(ctok, "token_count", lambda text, version: asked.append(text) or count(text, version))  # type: ignore[func-returns-value]
     monkeypatch.setattr(bases, "REMEMBERED", 2)
     counter = bases.Ctok("v5")
     asked.clear()

@@ -13,12 +13,23 @@ from sash.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "guide").glob("*.md"))
+TOPS = ("src", "tests", "benchmarks", "scripts", "notebooks")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def snippets(document: str) -> list[str]:
     """The python blocks of a document, in order."""
     return re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md"])
+def test_files_named_in_the_map_are_there(document: str) -> None:
+    """Every module and folder that README or architecture names exists, as they say or below the folder meant."""
+    named = re.findall(r"`([a-z_/]+(?:\.py|/))`", (ROOT / document).read_text())
+    there = [f"/{path.relative_to(ROOT)}/" for top in TOPS for path in (ROOT / top).rglob("*")]
+    made = {"counterexamples/"}
+    missing = [name for name in named if not any(f"/{name.rstrip('/')}/" in path for path in there)]
+    assert named and set(missing) <= made
 
 
 def test_readme_snippets_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,5 +60,5 @@ def test_guide_snippets_run_in_order(guide: Path, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(notebook: Path) -> None:
     """Every cell of the notebook runs on the simulator, without a key."""
-    content = nbformat.read(notebook, as_version=4)
+    content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(content, timeout=600, startup_timeout=600, kernel_name="python3").execute()

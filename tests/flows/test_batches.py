@@ -330,7 +330,7 @@ def test_a_long_backlog_goes_step_by_step(sim: Simulator, tmp_path: Path) -> Non
             uptos.append(covered(sim, path)[-1])
             sim.clock.advance(60)
     assert len(uptos) >= 2 and uptos == sorted(set(uptos))
-    assert all(attempt.usage.prompt <= 100_000 for attempt in sim.log if attempt.path == ITEMS)
+    assert all(attempt.usage and attempt.usage.prompt <= 100_000 for attempt in sim.log if attempt.path == ITEMS)
 
 
 def test_one_turn_that_is_too_large(sim: Simulator, tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def test_threshold_histories_go_on(sim: Simulator, tmp_path: Path) -> None:
 def test_what_the_api_ignores_is_not_sent(sim: Simulator, tmp_path: Path) -> None:
     """What stands before such a block is neither sent nor counted; a pin in front has the raw turns sent instead."""
     block = {"type": "compaction", "content": "Parcel 99 weighs 5 kilograms."}
-    messages = [
+    messages: list[dict[str, Any]] = [
         message
         for number in range(20)
         for message in ({"role": "user", "content": said(number)}, {"role": "assistant", "content": "Noted."})

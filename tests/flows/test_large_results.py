@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from held import bare
 from sash import ClearedTools, Conversation, Economic, Everything, SlidingWindow, SteppedWindow, check_request
 from sash.errors import BudgetExceeded, RemoteError
 from sash.planning.rules import has_thinking
 from sash.simulator import RateLimited, Simulator
-from walks import bare
 
 Talk = Callable[..., Conversation]
 

@@ -15,9 +15,9 @@ from sash.simulator import Simulator
 SYSTEM = "You are the help desk of a bakery. " * 40
 
 
-def talk(path: Path, sim: Simulator, **settings: object) -> Conversation:
+def talk(path: Path, sim: Simulator, **settings: Any) -> Conversation:
     """A conversation small enough to cut often."""
-    options: dict[str, object] = {"id": "me", "system": SYSTEM, "budget": 1_500, "keep": 300, "counter": "features"}
+    options: dict[str, Any] = {"id": "me", "system": SYSTEM, "budget": 1_500, "keep": 300, "counter": "features"}
     return Conversation(path, client=sim.client(), clock=sim.clock.now, **{**options, **settings})
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from held import bare
 from sash import ClearedTools, Conversation, Everything, SlidingWindow, SteppedWindow, check_request
 from sash.errors import BudgetExceeded, InvalidOption, NotFound
 from sash.model.cards import card
 from sash.planning.rules import has_thinking
 from sash.planning.strategies import Economic
 from sash.simulator import Simulator
-from walks import bare
 
 Talk = Callable[..., Conversation]
 

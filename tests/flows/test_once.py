@@ -248,7 +248,7 @@ def test_two_clicks_on_one_object_count_from_when_they_came(talk: Talk, sim: Sim
     threads[0].start()
     assert gate.reached.wait(600)
     asked = threading.Event()
-    now, chat._clock = chat._clock, lambda: (asked.set(), now())[1]
+    now, chat._clock = chat._clock, lambda: (asked.set(), now())[1]  # type: ignore[func-returns-value]
     threads[1].start()
     assert asked.wait(600)
     sim.clock.advance(60)
@@ -261,7 +261,7 @@ def test_two_clicks_on_one_object_count_from_when_they_came(talk: Talk, sim: Sim
 def test_async_sends_share_a_submission(path: Path, sim: Simulator) -> None:
     """Two tasks with one token get one reply."""
 
-    async def both() -> list[Any]:
+    async def both() -> tuple[Any, Any]:
         client = sim.async_client()
         settings: dict[str, Any] = {"id": "a", "model": "claude-sonnet-5-5", "client": client, "clock": sim.clock.now}
         async with client, AsyncConversation(path, **settings) as one, AsyncConversation(path, **settings) as two:

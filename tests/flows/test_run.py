@@ -60,8 +60,8 @@ def test_run_calls_functions_until_claude_is_done(talk: Talk, sim: Simulator) ->
 def test_functions_of_the_sdk_and_values_of_any_kind(talk: Talk, sim: Simulator) -> None:
     """SDK tools work as they are; JSON values go as JSON, blocks as blocks, nothing as an empty result."""
 
-    @anthropic.beta_tool
-    def count(word: str) -> dict[str, int]:  # type: ignore[type-var]
+    @anthropic.beta_tool  # type: ignore[type-var]
+    def count(word: str) -> dict[str, int]:
         """Count."""
         return {"letters": len(word)}
 

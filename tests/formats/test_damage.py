@@ -103,7 +103,7 @@ def damaged_lines(draw: st.DrawFn) -> tuple[str, list[str], set[int]]:
     lines: list[str] = []
     whole: list[str] = []
     damaged: set[int] = set()
-    words = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+    words = st.text(st.characters(codec="utf-8"), max_size=12)
     for number in range(draw(st.integers(2, 8))):
         text = f"{number}:{draw(words)}"
         record = event(number, text)

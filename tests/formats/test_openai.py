@@ -135,7 +135,8 @@ def test_a_refusal_is_what_the_assistant_said() -> None:
 
 def test_a_message_that_says_nothing_is_left_out_and_named() -> None:
     """Null, empty or missing content without a call is no turn."""
-    for empty in ({"content": None}, {"content": ""}, {"content": []}, {}, {"content": None, "tool_calls": []}):
+    nothing: tuple[dict[str, Any], ...] = ({"content": None}, {"content": ""}, {"content": []}, {})
+    for empty in (*nothing, {"content": None, "tool_calls": []}):
         found = read(ASK, {"role": "assistant", **empty}, ASK)
         assert [turn.role for turn in found.turns] == ["user", "user"]
         assert [(note.text, note.turn) for note in found.notes] == [

@@ -17,7 +17,7 @@ from sash.planning.strategies import Everything
 from sash.simulator import Simulator
 
 NIGHTLY = int(os.environ.get("SASH_EXAMPLES", "10000"))
-LATE = [
+LATE: list[dict[str, Any]] = [
     {"role": "user", "content": "Look up the harbour."},
     {
         "role": "assistant",
@@ -168,7 +168,7 @@ def test_what_a_send_without_repair_gives_up_is_named() -> None:
         assert plan is not None
         (note,) = (note for note in plan.notes if "given up" in note)
         assert "turn 2" in note and "web_search, lookup" in note and "check(repair=True)" in note
-        assert chat.send("And then?").plan.notes == ()  # type: ignore[union-attr]
+        assert chat.send("And then?").plan.notes == ()
 
 
 def test_an_id_used_again_later_is_another_call() -> None:

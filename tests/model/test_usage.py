@@ -19,7 +19,7 @@ FIELDS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_token
 
 def test_fractions_are_rounded_up() -> None:
     """No token is billed in part."""
-    came = {"input_tokens": 10.2, "cache_read_input_tokens": 3.0, "output_tokens": 0.5}
+    came: dict[str, Any] = {"input_tokens": 10.2, "cache_read_input_tokens": 3.0, "output_tokens": 0.5}
     came |= {"cache_creation_input_tokens": 7.5, "cache_creation": {"ephemeral_1h_input_tokens": 2.5}}
     usage = Usage.from_wire(came)
     assert (usage.fresh, usage.read, usage.write_1h, usage.write_5m, usage.output) == (11, 3, 3, 5, 1)

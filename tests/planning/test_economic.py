@@ -1,6 +1,7 @@
 """The economic window's decisions: when it cuts, what it marks, what it says."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ def exchanges(count: int, tokens: int = 400, *, running: bool = False) -> tuple[
     )
 
 
-def situation(count: int = 60, *, warm: float = 200.0, tokens: int = 400, **changes) -> Situation:
+def situation(count: int = 60, *, warm: float = 200.0, tokens: int = 400, **changes: Any) -> Situation:
     """A view of everything at second 1,000, its tail alive for `warm` more seconds."""
     some = changes.pop("exchanges", None) or exchanges(count, tokens)
     prompt = sum(e.tokens for e in some) + 600
@@ -151,7 +152,7 @@ def test_worth_keeps_more() -> None:
 def test_negative_dollars_are_refused(name: str) -> None:
     """The option and its value are named."""
     with pytest.raises(InvalidOption, match=name):
-        Economic(**{name: -1.0})
+        Economic(**{name: -1.0})  # type: ignore[arg-type]
 
 
 def test_its_repr_is_its_label() -> None:
@@ -163,7 +164,7 @@ sizes = st.lists(st.integers(20, 9000), min_size=1, max_size=30)
 
 
 @given(sizes, st.booleans(), st.booleans(), st.integers(500, 9000), st.sampled_from((20_000, 60_000)))
-def test_the_promise_holds(tokens: list, running: bool, cold: bool, keep: int, budget: int) -> None:
+def test_the_promise_holds(tokens: list[int], running: bool, cold: bool, keep: int, budget: int) -> None:
     """Whatever the sizes: keep stays verbatim, or the most that fits; only the newest may pass the limit."""
     some = tuple(
         Exchange(first=i, last=i, tokens=n, upper=n, open=running and i == len(tokens) - 1)
@@ -177,7 +178,7 @@ def test_the_promise_holds(tokens: list, running: bool, cold: bool, keep: int, b
 
 
 @given(sizes, st.booleans())
-def test_deciding_is_pure(tokens: list, cold: bool) -> None:
+def test_deciding_is_pure(tokens: list[int], cold: bool) -> None:
     """The same situation gives the same decision, and what is learned is not doubled by asking twice."""
     some = tuple(Exchange(first=i, last=i, tokens=n, upper=n) for i, n in enumerate(tokens))
     held = situation(exchanges=some, warm=-1.0 if cold else 100.0)

@@ -2,12 +2,13 @@
 
 import json
 import math
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sash.model.cards import card
+from sash.model.cards import Ttl, card
 from sash.planning.economics import Chance, Frame, Habits, kind_of, prior, rates, ways
 from sash.planning.situation import Gaps
 
@@ -21,12 +22,12 @@ def frame(**changes: float) -> Frame:
     return Frame(fresh=FRESH, read=READ, write=WRITE, **sizes)
 
 
-def always(q: float) -> dict:
+def always(q: float) -> dict[Ttl, Chance]:
     """The same chance for either lifetime at every pause."""
     return dict.fromkeys(("5m", "1h"), Chance(next=q, stay=q, cold=q))
 
 
-def cycle_cost(q: float, n: int, ttl: str, view: float, growth: float) -> float:
+def cycle_cost(q: float, n: int, ttl: Ttl, view: float, growth: float) -> float:
     """Dollars per request of cutting every n requests, summed request by request (memoryless pauses)."""
     dollars = length = 0.0
     for i in range(n):
@@ -36,8 +37,8 @@ def cycle_cost(q: float, n: int, ttl: str, view: float, growth: float) -> float:
 
 
 @settings(max_examples=40)
-@given(chances, st.sampled_from((100.0, 400.0, 1500.0)), st.sampled_from(("5m", "1h")))
-def test_a_cut_pays_where_the_cost_per_request_is_least(q: float, growth: float, ttl: str) -> None:
+@given(chances, st.sampled_from((100.0, 400.0, 1500.0)), st.sampled_from(get_args(Ttl)))
+def test_a_cut_pays_where_the_cost_per_request_is_least(q: float, growth: float, ttl: Ttl) -> None:
     """x* is the minimum of the cost per request over the number of requests between cuts, to a flat bottom's width."""
     way = next(w for w in ways(frame(growth=growth), always(q)) if w.ttl == ttl)
     found = round(way.cut_at / growth) + 1
@@ -84,7 +85,7 @@ def test_worth_makes_carrying_cheaper() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(1, 5000), st.booleans()), max_size=30))
-def test_habits_survive_json(steps: list) -> None:
+def test_habits_survive_json(steps: list[tuple[float, int, bool]]) -> None:
     """What is learned is the same after a trip through JSON text."""
     habits, now = Habits(), 0.0
     for gap, added, inside in steps:
@@ -94,7 +95,7 @@ def test_habits_survive_json(steps: list) -> None:
 
 
 @given(st.lists(st.floats(0, 1e7), max_size=40), st.floats(0, 50), st.floats(0, 50), st.floats(0, 50))
-def test_chances_are_chances(gaps: list, short: float, middle: float, long: float) -> None:
+def test_chances_are_chances(gaps: list[float], short: float, middle: float, long: float) -> None:
     """Whatever was seen, each chance lies between 0 and 1, and an hour is never shorter than five minutes."""
     habits, now = Habits(), 0.0
     for gap in gaps:

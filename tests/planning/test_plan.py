@@ -117,8 +117,8 @@ def test_pins_stand_in_front_in_order_whole_and_counted(talk: Talk) -> None:
     chat = talk(strategy=SlidingWindow(turns=1))
     replies = [chat.send(f"Question {number}.") for number in range(4)]
     bare = chat.plan("And now?")
-    chat.pin(replies[2].turn)
-    chat.pin(replies[0].turn)
+    chat.pin(replies[2].turn)  # type: ignore[arg-type]
+    chat.pin(replies[0].turn)  # type: ignore[arg-type]
     plan = chat.plan("And now?")
     assert questions(plan) == [1, 5, 9]
     assert [turn.seq for turn in plan.turns] == [1, 2, 5, 6, 9]
@@ -132,7 +132,7 @@ def test_a_pin_out_of_view_waits_for_the_next_cut(talk: Talk) -> None:
     first = chat.send("My order is number 1138.")
     while chat.send(WORDS).plan.epoch.start == 1:
         pass
-    chat.pin(first.turn)
+    chat.pin(first.turn)  # type: ignore[arg-type]
     grown = chat.plan("Still?")
     assert not grown.cut
     assert 1 not in questions(grown)
@@ -152,7 +152,7 @@ def test_a_view_that_is_gone_back_to_has_what_was_pinned_since(talk: Talk, pinne
     while not chat.send(WORDS).plan.cut:
         pass
     if pinned:
-        chat.pin(first.turn)
+        chat.pin(first.turn)  # type: ignore[arg-type]
     back = chat.edit(question, "And now?").plan
     assert back.cut == pinned and (1 in questions(back)) == pinned
 
@@ -217,6 +217,7 @@ def test_the_expected_bill_is_the_simulators(talk: Talk, sim: Simulator, window:
         assert plan.prompt.tokens == pytest.approx(reply.usage.prompt, abs=12 + 0.4 * new), number
         assert plan.expected.read == pytest.approx(reply.usage.read, abs=12, rel=0.15 if plan.cut else 0.0), number
         assert plan.expected.write == pytest.approx(reply.usage.write, abs=12 + 0.4 * new), number
+        assert reply.cost is not None
         assert plan.expected.dollars == pytest.approx(reply.cost - reply.usage.output * 10e-6, rel=0.2), number
 
 

@@ -65,7 +65,7 @@ def document(**fields: Any) -> dict[str, Any]:
     return {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Terms"}, **fields}
 
 
-def ask(*messages: dict[str, Any], **params: Any) -> dict[str, Any]:
+def ask(*messages: Any, **params: Any) -> dict[str, Any]:
     """A request for a current model; tools are given whenever the history holds a call."""
     body = {"model": "claude-sonnet-5-5", "max_tokens": 1000, "messages": list(messages) or [user()]}
     if "tool_use" in str(messages):

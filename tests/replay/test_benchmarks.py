@@ -1,6 +1,7 @@
 """The cost benchmark as a user runs it, and the economic window against the best policy without foresight."""
 
 import json
+from pathlib import Path
 
 import pytest
 from benchmarks import cost, online
@@ -8,7 +9,7 @@ from benchmarks import cost, online
 from sash.replay import Call, Trace, synthetic
 
 
-def test_a_trace_of_ones_own_gives_json(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_trace_of_ones_own_gives_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--trace --keep --budget --json` prints one object per strategy with the agreed keys."""
     path = tmp_path / "mine.jsonl"
     path.write_text(synthetic("bursty", 1, exchanges=60).dumps())
@@ -20,7 +21,7 @@ def test_a_trace_of_ones_own_gives_json(tmp_path, capsys: pytest.CaptureFixture[
     assert all(row["ratio"] >= 1 - 1e-9 for row in rows if not row["below_keep"] and not row["over_budget"])
 
 
-def test_a_table_is_printed_without_json(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_is_printed_without_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A trace with an exchange above the budget is no error of the run."""
     path = tmp_path / "big.jsonl"
     path.write_text(Trace("big", (Call(0, 300), Call(30, 20_000), Call(30, 300))).dumps())
@@ -31,7 +32,7 @@ def test_a_table_is_printed_without_json(tmp_path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("lines", "named"), [('{"gap_s": -4, "tokens": 5}\n', "line 1"), ("nothing\n", "trace"), ("", "trace")]
 )
-def test_a_bad_trace_ends_with_its_remedy(tmp_path, lines: str, named: str) -> None:
+def test_a_bad_trace_ends_with_its_remedy(tmp_path: Path, lines: str, named: str) -> None:
     """The benchmark exits with the error's text, no traceback."""
     path = tmp_path / "trace.jsonl"
     path.write_text(lines)

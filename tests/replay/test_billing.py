@@ -1,5 +1,7 @@
 """The replay's own cache against the simulator's, which was written apart from it."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +34,7 @@ def blocks(sizes: list[int], start: int, preamble: int, marks: Marks, previous: 
 
 @settings(max_examples=400)
 @given(steps, st.sampled_from((0, 300, 2000)), st.sampled_from((0, 512, 1024)), st.sampled_from(("5m", "1h")))
-def test_bills_equal_the_simulators(requests: list, preamble: int, minimum: int, lifetime: Ttl) -> None:
+def test_bills_equal_the_simulators(requests: list[Any], preamble: int, minimum: int, lifetime: Ttl) -> None:
     """Read, written and fresh tokens agree request by request, over cuts, pauses and unmarked tails.
 
     A view keeps its lifetime and the preamble's is never shorter, as the planner has it.

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +110,7 @@ def test_a_start_beyond_the_newest_exchange_is_refused() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"keep": 0}, {"keep": 40_000}, {"preamble": 32_000}, {"preamble": -1}])
-def test_terms_that_cannot_be_kept_are_refused(changes: dict) -> None:
+def test_terms_that_cannot_be_kept_are_refused(changes: dict[str, Any]) -> None:
     """keep must leave room below the budget, and so must the preamble."""
     with pytest.raises(InvalidOption):
         replace(TERMS, **changes)
@@ -149,7 +151,7 @@ def test_marks_are_part_of_the_label() -> None:
     assert marked.label != Contender(strategy=SlidingWindow(), marks=NO_MARKS).label
 
 
-def test_the_page_stands_alone(tmp_path) -> None:
+def test_the_page_stands_alone(tmp_path: Path) -> None:
     """The HTML loads nothing, escapes names, and shows each strategy; the PNG is a PNG."""
     rows = compare([Trace("<b>", steady(60.0, 40).calls)], [Economic(), Everything()], [TERMS], points=True).rows
     page = html(rows, title="a <title>")
@@ -161,14 +163,14 @@ def test_the_page_stands_alone(tmp_path) -> None:
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_without_matplotlib_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The missing extra is named with its pip line."""
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
     with pytest.raises(MissingExtra, match=r"sash\[charts\]"):
         report.png([], tmp_path / "x.png")
 
 
-def test_a_file_that_is_no_trace_is_refused(tmp_path) -> None:
+def test_a_file_that_is_no_trace_is_refused(tmp_path: Path) -> None:
     """Neither a bare trace nor a conversation: the error is that of an import."""
     path = tmp_path / "x.jsonl"
     path.write_text("hello\n")
@@ -176,7 +178,7 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path) -> None:
         read(path)
 
 
-def test_a_bare_trace_is_read_from_a_file(tmp_path) -> None:
+def test_a_bare_trace_is_read_from_a_file(tmp_path: Path) -> None:
     """Its name is the file's."""
     path = tmp_path / "mine.jsonl"
     path.write_text(steady(5.0, 3).dumps())

@@ -2,6 +2,7 @@
 
 import math
 from copy import deepcopy
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,7 +67,7 @@ def one_lifetime(cache: BareCache, start: int, now: float) -> bool:
     st.sampled_from((0, 300, 1500)),
     st.sampled_from((500, 2000)),
 )
-def test_the_program_finds_the_brute_force_least(some: list, model: ModelCard, preamble: int, keep: int) -> None:
+def test_the_program_finds_the_brute_force_least(some: list[Any], model: ModelCard, preamble: int, keep: int) -> None:
     """On traces small enough to try everything, the dynamic program gives exactly the least."""
     trace = Trace("t", tuple(some))
     bounds = {"keep": keep, "budget": 6000, "preamble": preamble}
@@ -77,7 +78,7 @@ def test_the_program_finds_the_brute_force_least(some: list, model: ModelCard, p
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(calls, min_size=1, max_size=3), st.sampled_from(CARDS[:3]), st.sampled_from((0, 300, 1500)))
-def test_mixing_is_bounded_by_brute_force_too(some: list, model: ModelCard, preamble: int) -> None:
+def test_mixing_is_bounded_by_brute_force_too(some: list[Any], model: ModelCard, preamble: int) -> None:
     """Whatever order of marks is sent, it costs no less than the mixed optimum, nor that more than the single one."""
     trace = Trace("t", tuple(some))
     bounds = {"keep": 500, "budget": 6000, "preamble": preamble}
@@ -104,7 +105,9 @@ strategies = st.one_of(
     st.sampled_from((Marks(), NO_MARKS, Marks(preamble="1h", tail="1h"), Marks(preamble="1h", tail="5m"))),
     st.sampled_from((0, 2500)),
 )
-def test_no_window_strategy_beats_the_optimum(regime, seed, strategy, model, marks, preamble) -> None:
+def test_no_window_strategy_beats_the_optimum(
+    regime: Any, seed: int, strategy: Any, model: ModelCard, marks: Marks, preamble: int
+) -> None:
     """What keeps the promise pays at least the optimum, on any traffic and at any price."""
     trace = synthetic(regime, seed, exchanges=60)
     outcome = run(trace, strategy, Terms(card=model, keep=4000, budget=32_000, preamble=preamble, marks=marks))

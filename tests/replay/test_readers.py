@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from sash.formats.values import ImportedConversation, ImportedTurn, text_block
-from sash.model.turns import Turn
+from sash.model.turns import Role, Turn
 from sash.replay import of_conversation, of_record, read
 
 
-def turn(role: str, at: float | None = None, *, result: bool = False, prompt: int = 0) -> ImportedTurn:
+def turn(role: Role, at: float | None = None, *, result: bool = False, prompt: int = 0) -> ImportedTurn:
     """A turn of one block; a reply may carry the prompt's size."""
     block = {"type": "tool_result", "tool_use_id": "t", "content": "x"} if result else text_block("x")
     usage = {"input_tokens": prompt} if prompt else None
@@ -53,7 +53,12 @@ def test_a_clock_that_ran_back_counts_as_no_pause() -> None:
 
 def test_a_recorded_conversation_becomes_a_trace() -> None:
     """sash's own turns give the same: times of the user turns, sizes as counted."""
-    rows = [("user", True, 10.0), ("assistant", False, 12.0), ("user", False, 15.0), ("user", True, 99.0)]
+    rows: list[tuple[Role, bool, float]] = [
+        ("user", True, 10.0),
+        ("assistant", False, 12.0),
+        ("user", False, 15.0),
+        ("user", True, 99.0),
+    ]
     turns = [
         Turn(id=i, branch=1, seq=i, role=role, plain=plain, state="answered", content="[]", at=at)
         for i, (role, plain, at) in enumerate(rows, 1)

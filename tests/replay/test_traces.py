@@ -1,5 +1,7 @@
 """Bare traces: what is read, what is refused, and that made-up traffic can be repeated."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,7 +52,7 @@ def test_an_empty_trace_is_refused() -> None:
         loads("\n")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path) -> None:
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     """Bytes that are not UTF-8 name the file."""
     path = tmp_path / "x.jsonl"
     path.write_bytes(b"\xff\xfe")

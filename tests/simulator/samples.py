@@ -9,11 +9,8 @@ from sash.simulator.wire import Answer, Call, Handler, dumps
 
 MODEL = "claude-sonnet-5-5"
 OLD = "claude-sonnet-4-5"
-TOOL = {
-    "name": "order_status",
-    "description": "Tells where an order is.",
-    "input_schema": {"type": "object", "properties": {"order": {"type": "integer"}}, "required": ["order"]},
-}
+SCHEMA = {"type": "object", "properties": {"order": {"type": "integer"}}, "required": ["order"]}
+TOOL = {"name": "order_status", "description": "Tells where an order is.", "input_schema": SCHEMA}
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 

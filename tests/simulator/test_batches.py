@@ -48,7 +48,7 @@ def test_a_batch_costs_half(sim: Simulator) -> None:
     sim.client().messages.create(**sent)
     single = sim.cost
     other = Simulator()
-    other.client().messages.batches.create(requests=[{"custom_id": "a", "params": sent}])  # type: ignore[list-item]
+    other.client().messages.batches.create(requests=[{"custom_id": "a", "params": sent}])
     assert other.cost == 0
     other.clock.advance(60)
     assert other.cost == pytest.approx(single / 2)
@@ -210,7 +210,7 @@ def test_thinking_bound_elsewhere_is_dropped_in_batches(sim: Simulator) -> None:
     edited = body(user("Two."), {"role": "assistant", "content": reply["content"]}, user("Three."))
     assert post(sim, edited)[0] == 400
     client = sim.client()
-    made = client.messages.batches.create(requests=[{"custom_id": "a", "params": edited}])  # type: ignore[list-item]
+    made = client.messages.batches.create(requests=[{"custom_id": "a", "params": edited}])
     sim.clock.advance(60)
     assert results(client, made.id)["a"].type == "succeeded"
 

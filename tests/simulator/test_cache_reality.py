@@ -32,7 +32,8 @@ def test_recorded_sessions_read_what_the_simulator_says(data: Path) -> None:
     """
     total = right = 0
     for path in sorted((data / "transcripts").glob("*.jsonl")):
-        cache, view, history = PromptCache(), 0, []
+        cache, view = PromptCache(), 0
+        history: list[Any] = []
         calls = calls_of(path)
         preamble = min(usage["cache_read_input_tokens"] or 10**9 for _, usage in calls[1:])
         for number, (at, usage) in enumerate(calls):

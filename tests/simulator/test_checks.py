@@ -281,8 +281,9 @@ EVERYTHING = body(
         "exclude_tools": ["x"], "clear_tool_inputs": True}]},
     stop_sequences=["XX"], cache_control=MARK, inference_geo="us", service_tier="auto", container="c",
 )  # fmt: skip
-ODD = (None, 1, -1, 1.5, True, "", " ", "x", [], {}, [1], [None], [[]], {"a": 1}, {"type": "text"}, {"type": 1},
-       [{"type": "text", "text": "q"}], {"type": []}, {"type": "base64", "data": 1}, "\ud800", 10**30)  # fmt: skip
+ODD: tuple[Any, ...] = (None, 1, -1, 1.5, True, "", " ", "x", [], {}, [1], [None], [[]], {"a": 1}, {"type": "text"},
+       {"type": 1}, [{"type": "text", "text": "q"}], {"type": []}, {"type": "base64", "data": 1},
+       "\ud800", 10**30)  # fmt: skip
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from .samples import MODEL, TOOL, assistant, body, call, image, long, post, resu
 
 BETA = "compact-2026-09-04"
 OLD_BETA = "compact-2026-01-12"
-SUMMARISE = {"compaction": {"type": "summarize"}, "max_tokens": 4_000}
+SUMMARISE: dict[str, Any] = {"compaction": {"type": "summarize"}, "max_tokens": 4_000}
 
 
 def talk(sim: Simulator, *questions: str, **fields: Any) -> list[dict[str, Any]]:
@@ -187,7 +187,7 @@ def test_through_the_sdk(client: anthropic.Anthropic, said: list[dict[str, Any]]
     assert whole.usage.iterations is not None and whole.usage.iterations[0].type == "compaction"
     assert streamed.usage.iterations == whole.usage.iterations
     asked: Any = {**body(assistant(block), user("What is the order number?")), "betas": [BETA]}
-    assert "1138" in client.beta.messages.create(**asked).content[-1].text  # type: ignore[union-attr]
+    assert "1138" in client.beta.messages.create(**asked).content[-1].text
     asked["messages"][0]["content"][0]["content"] = "Other."
     with pytest.raises(anthropic.types.CompactionContentMismatchError):
         client.beta.messages.create(**asked)

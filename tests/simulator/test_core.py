@@ -25,7 +25,8 @@ def usage(sim: Simulator) -> Usage:
 
 def test_a_marked_conversation_reads_all_but_its_newest_turn() -> None:
     """With a marker on each newest block, every request reads exactly what the one before had in front of its tail."""
-    sim, messages, before = Simulator(), [], 0
+    sim, before = Simulator(), 0
+    messages: list[dict[str, Any]] = []
     for number in range(6):
         question = user(text(f"{long(300, f'q{number}')}", "5m"))
         _, reply = post(sim, body(*messages, question, system=[text("Be kind.", "1h")]))

@@ -168,7 +168,7 @@ def test_nonsense_is_refused(sim: Simulator) -> None:
         lambda: sim.storm(1.5),
     ):
         with pytest.raises(InvalidOption):
-            attempt()
+            attempt()  # type: ignore[no-untyped-call]
 
 
 def test_the_sdk_retries_what_it_should(sim: Simulator) -> None:

@@ -13,7 +13,7 @@ from sash.simulator import PromptRules
 from sash.simulator.prompt import Prompt, render
 from sash.simulator.tokens import tokenizer_for
 
-from .samples import MODEL, OLD, TOOL, assistant, body, call, image, result, text, user
+from .samples import MODEL, OLD, SCHEMA, TOOL, assistant, body, call, image, result, text, user
 
 BASE = body(
     user("What is the weather?", image()),
@@ -74,7 +74,7 @@ def test_what_is_no_change_keeps_all_keys(sent: dict[str, Any]) -> None:
 LEVELS = {
     "tools": (changed(tools=[{**TOOL, "description": "other"}]), ""),
     "tool schema key order": (
-        changed(tools=[{**TOOL, "input_schema": dict(reversed(TOOL["input_schema"].items()))}]),
+        changed(tools=[{**TOOL, "input_schema": dict(reversed(SCHEMA.items()))}]),
         "",
     ),
     "system": (changed(system="You are cross."), "t"),

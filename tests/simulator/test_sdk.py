@@ -30,10 +30,10 @@ def test_messages(client: anthropic.Anthropic, sim: Simulator) -> None:
     """A reply parses with usage, ids and stop reason."""
     reply = client.messages.create(**SENT)
     assert reply.role == "assistant" and reply.model == MODEL and reply.stop_reason == "end_turn"
-    assert reply.content[-1].text == "Understood. You said: Hello there."  # type: ignore[union-attr]
+    assert reply.content[-1].text == "Understood. You said: Hello there."
     assert reply.usage.input_tokens == sim.count(SENT)
     assert reply._request_id == sim.log[-1].request_id and reply.id == sim.log[-1].message_id
-    assert reply._workspace_id == sim.workspace  # type: ignore[attr-defined]
+    assert reply._workspace_id == sim.workspace
 
 
 def test_streams_say_the_same_as_messages(client: anthropic.Anthropic, sim: Simulator) -> None:
@@ -58,8 +58,8 @@ def test_raw_events_come_in_order(client: anthropic.Anthropic, sim: Simulator) -
     first = [event.delta.type for event in seen if event.type == "content_block_delta" and event.index == 0]
     assert first == ["signature_delta"]
     fragments = [event.delta for event in seen if event.type == "content_block_delta" and event.index == 2]
-    assert fragments[0].partial_json == ""  # type: ignore[union-attr]
-    assert json.loads("".join(part.partial_json for part in fragments)) == FULL[2]["input"]  # type: ignore[union-attr]
+    assert fragments[0].partial_json == ""
+    assert json.loads("".join(part.partial_json for part in fragments)) == FULL[2]["input"]
 
 
 def test_text_streams(client: anthropic.Anthropic) -> None:
@@ -215,7 +215,7 @@ def test_prefixes_are_read_only_after_the_first_event(sim: Simulator) -> None:
         starts.append(next(iter(three)))
         for stream in (one, two, three):
             stream.close()
-    reads = [start.message.usage.cache_read_input_tokens for start in starts]  # type: ignore[union-attr]
+    reads = [start.message.usage.cache_read_input_tokens for start in starts]
     assert reads[0] == reads[1] == 0 and (reads[2] or 0) > 0
 
 

@@ -79,7 +79,7 @@ def tables(path: Path) -> dict[str, int]:
 def test_nothing_of_it_is_left_but_what_it_cost_and_the_audit(chat: Conversation, path: Path) -> None:
     """No word in tables, indexes, memos, free pages or the log; no row; its sums and the audit stay."""
     with closing(sash.open(path)) as store:
-        before, attempts = store.usage(), store.attempts.sums()
+        before, attempts = store.usage(), store.attempts.sums()  # type: ignore[attr-defined]
         turns = len(chat.history())
         done = store.delete("a", reason="asked for")
         assert (done.turns, done.heirs) == (turns, ())
@@ -88,8 +88,8 @@ def test_nothing_of_it_is_left_but_what_it_cost_and_the_audit(chat: Conversation
         assert [row.dollars for row in after] == pytest.approx([row.dollars for row in before])
         assert [row.requests for row in after] == [row.requests for row in before]
         assert [row.group for row in store.usage(by=("conversation",))] == [("(deleted)",)]
-        assert store.attempts.sums() == attempts
-        assert store.attempts.sums(conversation="a").attempts == 0
+        assert store.attempts.sums() == attempts  # type: ignore[attr-defined]
+        assert store.attempts.sums(conversation="a").attempts == 0  # type: ignore[attr-defined]
     chat.close()
     assert SECRET.encode() not in bytes_of(path)
     left = {"_sqlite_migrations", "attempts", "calibration", "deleted_spending", "forgotten", "gaps", "last_ids"}

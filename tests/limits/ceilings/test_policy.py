@@ -21,7 +21,7 @@ KNOWN = Forecast(countable=1, prompt=1, output=1, conversation="chat", namespace
 
 def test_each_ceiling_is_counted_on_its_own_account() -> None:
     """Conversations and users of one namespace are never those of another."""
-    ceilings = [Ceiling(dollars=1, per=per, period="day") for per in ("conversation", "user", "namespace", "all")]  # type: ignore[arg-type]
+    ceilings = [Ceiling(dollars=1, per=per, period="day") for per in ("conversation", "user", "namespace", "all")]
     found = accounts(ceilings, KNOWN, "", 1_795_305_600.0)
     assert [account.key for account in found] == ["shop/chat", "shop/ann", "shop", ""]
     assert {account.period for account in found} == {"2026-11-22"}

@@ -78,7 +78,7 @@ def test_concurrency_counts_what_is_under_way() -> None:
 @pytest.mark.parametrize("name", ["requests", "input_tokens", "output_tokens", "concurrency"])
 def test_a_limit_of_zero_lets_nothing_pass(name: str) -> None:
     """It is said at once and for ever."""
-    verdict = reserve(fresh(Limits(**{name: 0}), 0.0), "a", (1, 1, 1), 0.0)  # type: ignore[arg-type]
+    verdict = reserve(fresh(Limits(**{name: 0}), 0.0), "a", (1, 1, 1), 0.0)
     assert (verdict.wait, verdict.kind) == (inf, name)
 
 

@@ -85,7 +85,7 @@ def test_a_stream_that_breaks_is_settled(caller: Caller) -> None:
     """However it ends."""
     limiter = Limiter(Limits(requests=100, concurrency=1, burst=1), timing=Turned())
     for how in ("silent", "error", "lost"):
-        caller.sim.faults.fail_next(CutStream(events=2, how=how))  # type: ignore[arg-type]
+        caller.sim.faults.fail_next(CutStream(events=2, how=how))
         with pytest.raises((anthropic.APIError, Exception)) if how != "silent" else _nothing():
             caller.stream(limiter)
         levels(limiter)

@@ -273,9 +273,9 @@ def test_an_interrupt_lets_the_next_one_go(sim: Simulator, path: Path) -> None:
     """Ctrl-C in the thread that was sent is no error of the others."""
 
     def interrupted() -> None:
-        if not crowd.gate.came.is_set():
+        if not crowd.gate.came.is_set():  # type: ignore[attr-defined]
             return
-        crowd.gate.came.clear()
+        crowd.gate.came.clear()  # type: ignore[attr-defined]
         raise KeyboardInterrupt
 
     crowd = Crowd("threads", sim, path)

@@ -32,7 +32,7 @@ ASK: dict[str, Any] = {
     "max_tokens": 500,
     "messages": [{"role": "user", "content": "When do you open?"}],
 }
-TOOL = {"name": "lookup", "description": "Look a word up.", "input_schema": {"type": "object"}}
+TOOL: Any = {"name": "lookup", "description": "Look a word up.", "input_schema": {"type": "object"}}
 
 
 @pytest.fixture

@@ -69,4 +69,4 @@ def test_a_policy_is_checked_when_made(bad: dict[str, float]) -> None:
 def test_an_argument_that_is_no_policy_is_refused() -> None:
     """Before anything is opened."""
     with pytest.raises(errors.InvalidOption):
-        Conversation(retries=3)
+        Conversation(retries=3)  # type: ignore[arg-type]
