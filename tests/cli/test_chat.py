@@ -204,7 +204,7 @@ def terminal(tmp_path: Path, program: list[str]) -> Iterator[Any]:
 @pytest.fixture
 def program() -> list[str]:
     """What Python runs as `sash`."""
-    return ["-m", "sash.cli"]
+    return ["-m", "sash"]
 
 
 def _until(terminal: Any, press: Callable[[], None], pattern: str) -> None:

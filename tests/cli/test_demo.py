@@ -77,7 +77,7 @@ def test_live_in_a_terminal() -> None:
     """In a terminal the first run is drawn live: turn counter, window strip, cached share, dollars, cuts."""
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "sash.cli", "demo", "--turns", "20", "--budget", "2500"],
+        ["-m", "sash", "demo", "--turns", "20", "--budget", "2500"],
         encoding="utf-8",
         timeout=600,
         dimensions=(50, 120),
