@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,36 @@ def test_a_forced_cut_without_a_summary_waits_for_one(tmp_path: Path) -> None:
     reply = talker.say(words="What now? " * 40)
     assert reply.plan.epoch.summary is not None
     assert reply.notes[0].startswith("waited for a summary of the turns up to")
+    talker.close()
+
+
+class Reading:
+    """A store that counts how often a window is read, and sets an event meanwhile."""
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.windows, self.read = store, 0, threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "read_window":
+            self.windows += 1
+            self.read.set()
+        return getattr(self.store, name)
+
+
+@pytest.mark.parametrize(("beside", "windows"), [(False, 2), (True, 3)])
+def test_a_cut_that_waits_plans_anew_only_where_something_changed(tmp_path: Path, beside: bool, windows: int) -> None:
+    """Once before the summary is made and once with it; once more where the background ended something meanwhile."""
+    talker = Talker(tmp_path / "a.db", Summarised(tokens=500, ahead=False))
+    while not talker.chat.plan("What now? " * 40).decision.waits:
+        talker.say()
+    store = talker.chat._store
+    talker.chat._store = reading = Reading(store)
+    if beside:
+        talker.chat._background.start(reading.read.wait)
+    reply = talker.say(words="What now? " * 40)
+    talker.chat._store = store
+    assert reply.notes[0].startswith("waited for a summary of the turns up to")
+    assert reading.windows == windows
     talker.close()
 
 

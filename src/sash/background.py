@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from sash.errors import SashError
@@ -30,6 +31,7 @@ class Background:
     def __init__(self, name: str) -> None:
         self._name = name
         self._thread: threading.Thread | None = None
+        self._ended = 0
         self._error: BaseException | None = None
 
     def start(self, work: Callable[[], Any]) -> None:
@@ -47,6 +49,16 @@ class Background:
         except BaseException as error:  # noqa: BLE001 - a bug: whoever settles must see it
             _tell(error)
             self._error = error
+        finally:
+            self._ended += 1
+
+    def since(self) -> Callable[[], bool]:
+        """What waits for it, and tells whether any ended since now."""
+        return partial(self._settled_since, self._ended)
+
+    def _settled_since(self, ended: int) -> bool:
+        self.settle()
+        return self._ended != ended
 
     def settle(self) -> None:
         """Wait for it."""
@@ -70,6 +82,7 @@ class AsyncBackground:
     def __init__(self, name: str) -> None:
         self._name = name
         self._task: asyncio.Task[Any] | None = None
+        self._ended = 0
 
     def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Begin, unless something is running."""
@@ -86,7 +99,17 @@ class AsyncBackground:
         except Exception as error:  # noqa: BLE001 - a bug: whoever settles must see it
             _tell(error)
             return error
+        finally:
+            self._ended += 1
         return None
+
+    def since(self) -> Callable[[], Coroutine[Any, Any, bool]]:
+        """What waits for it, and tells whether any ended since now."""
+        return partial(self._settled_since, self._ended)
+
+    async def _settled_since(self, ended: int) -> bool:
+        await self.settle()
+        return self._ended != ended
 
     async def settle(self) -> None:
         """Wait for it."""

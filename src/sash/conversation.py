@@ -354,7 +354,7 @@ class Conversation(ConversationBase):
         return self._traced(self._store)
 
     def _performer(self) -> Performer:
-        return performer(self._spans, self._claude, self._clock, self._background.settle)
+        return performer(self._spans, self._claude, self._clock, self._background.since())
 
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
@@ -608,7 +608,7 @@ class AsyncConversation(ConversationBase):
         return self._store
 
     def _performer(self) -> Performer:
-        return performer(self._spans, self._claude, self._clock, self._background.settle)
+        return performer(self._spans, self._claude, self._clock, self._background.since())
 
     async def _connect(self) -> None:
         """Open, and make the client, once: off the event loop, for the SDK is a large import."""

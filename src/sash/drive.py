@@ -278,7 +278,7 @@ class Performer:
         self,
         claude: Any,
         clock: Callable[[], float] = time.time,
-        settle: Callable[[], Any] = lambda: None,
+        settle: Callable[[], Any] = lambda: False,
     ) -> None:
         self.claude, self.clock, self.settle = claude, clock, settle
 

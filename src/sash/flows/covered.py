@@ -15,6 +15,8 @@ from sash.planning.inputs import Settings
 from sash.planning.plan import Plan
 from sash.planning.summaries.cost import Wish
 
+WAITED = "waited for the summary that was being made"
+
 
 def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Prepared, tuple[str, ...]]]:
     """`prepare`, with the summary made first that a forced cut needs; and what was done, in sentences.
@@ -24,11 +26,10 @@ def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> 
     prepared = yield from prepare(chat, drafts, settings)
     if not prepared.plan.decision.waits:
         return prepared, _uncovered(prepared.plan, "none was ready, and it did not wait for one")
-    yield from Settle()
-    prepared = yield from prepare(chat, drafts, settings)
-    decision, waited = prepared.plan.decision, "waited for the summary that was being made"
-    if not decision.waits:
-        return prepared, _uncovered(prepared.plan, "making one failed") or (waited,)
+    if (yield from Settle()):
+        prepared = yield from prepare(chat, drafts, settings)
+        if not prepared.plan.decision.waits:
+            return prepared, _uncovered(prepared.plan, "making one failed") or (WAITED,)
     made = yield from _made(chat, settings, prepared.plan)
     prepared = yield from prepare(chat, drafts, settings)  # making one takes seconds: the record may have changed
     if made.summary is None:

@@ -105,8 +105,11 @@ class CountTokens(Step[int]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settle(Step[None]):
-    """Wait for the summary that this very conversation object is making in the background, if it is."""
+class Settle(Step[bool]):
+    """Wait for what this very conversation object does in the background, if anything.
+
+    Whether something ended there since the call began: the record has changed then.
+    """
 
 
 # ---- Message Batches ----------------------------------------------------------------------------
