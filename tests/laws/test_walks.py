@@ -153,6 +153,14 @@ FOUND: dict[str, Afternoon] = {
         recall=Recall(tokens=100),
         fallback=True,
     ),
+    "a stand-in whose view holds what is attached to the question of a run": Afternoon(
+        "economic",
+        [("paused",), ("stream_cut", 0, "error"), ("send", 120), ("calls_overloaded", [False])],
+        budget=2_384,
+        system=LONG,
+        recall=Recall(tokens=500, each=100),
+        fallback=True,
+    ),
 }
 """Walks that once broke a law."""
 

@@ -92,7 +92,7 @@ class CarriedOut:
         return tuple(sorted({turn.seq for turn in self._given} - pinned))
 
     def _attached_from(self) -> int:
-        """At a cut only the newest question keeps what is attached, and not even that where it had to give way."""
+        """At a cut only the newest question keeps what is attached, and not even that where it is left out."""
         before = self.memory.epoch.attached if self.memory.epoch else 0
         return max(before, self.groups[-1][0].seq + self.shape.shed)
 

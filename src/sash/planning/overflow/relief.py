@@ -39,7 +39,7 @@ class Shape:
     relief: Relief
     prompt: Size
     shed: bool = False
-    """what is attached to the newest question gives way too"""
+    """what is attached to the newest question is left out"""
     same_prefix: bool = False
     """the view itself stays as it was, pins and instructions included: only the API edits it"""
     grows: bool = False
@@ -161,7 +161,15 @@ class _Relieving:
         for seq in relief.cleared - self.present.cleared:
             turn = self._by_seq[seq]
             size = _less(size, _saving(self.memory, turn, self.known))
-        return Shape(decision=decision, cut=True, base=base, relief=replace(relief, drops=drops), prompt=size)
+        shape = Shape(decision=decision, cut=True, base=base, relief=replace(relief, drops=drops), prompt=size)
+        return self._without_attached(shape) if self._quotes(decision.start) else shape
+
+    def _quotes(self, start: int) -> bool:
+        """Whether what is attached to the newest question stands in this view by itself, as it did not in its own."""
+        attached = self.run[0].attached
+        groups = (group for i, group in enumerate(self.groups) if i >= start or i in self.situation.pinned)
+        present = {turn.seq for group in (self.memory.loaded.pinned, *groups) for turn in group}
+        return attached is not None and not present.isdisjoint(source.seq for source in attached.sources)
 
     def _keeps_thinking(self, start: int) -> bool:
         return keeps_thinking(self.memory, self.situation, self.groups, start, self.settings)
@@ -307,7 +315,7 @@ class _Relieving:
         """What was recalled goes first: it can be recalled again."""
         count = self.memory.shown(self.run[0].seq)
         size = _less(shape.prompt, Size(tokens=count.tokens, upper=max(0, count.tokens - count.margin)))
-        return replace(shape, shed=True, prompt=size) if count.tokens else shape
+        return replace(shape, shed=True, prompt=size) if count.tokens and not shape.shed else shape
 
     def _without_results(self, shape: Shape) -> Shape:
         cleared, size = set(shape.relief.cleared), shape.prompt
