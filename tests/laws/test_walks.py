@@ -161,6 +161,24 @@ FOUND: dict[str, Afternoon] = {
         recall=Recall(tokens=500, each=100),
         fallback=True,
     ),
+    "a question that goes on beside, where what was attached to it stands in the view": Afternoon(
+        "economic",
+        [*[("send", 120)] * 2, *[("overloaded",)] * 2, *[("stream_cut", 0, "error")] * 2, ("send", 120)],
+        budget=2_442,
+        recall=Recall(tokens=500, each=200),
+        fallback=True,
+    ),
+    "a question that goes on beside, where another one is quoted already": Afternoon(
+        "economic",
+        [
+            *[("stream_cut", 0, "error"), *[("send", 120)] * 3, ("overloaded",), ("stream_cut", 0, "error")],
+            *[("overloaded",), ("stream_cut", 0, "error"), *[("send", 120)] * 2, ("stream_cut", 0, "error")],
+        ],
+        budget=2_405,
+        system=LONG,
+        recall=Recall(tokens=500),
+        fallback=True,
+    ),
 }
 """Walks that once broke a law."""
 

@@ -19,7 +19,7 @@ from sash.model.usage import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relief:
-    """What an epoch sends otherwise than recorded, for a tool run that outgrew its budget. Empty: nothing."""
+    """What an epoch sends otherwise than recorded, mostly for a tool run that outgrew its budget. Empty: nothing."""
 
     cleared: frozenset[int] = frozenset()
     """seqs of turns whose tool results are placeholders (the user's) or whose calls lost their input (a reply's)"""
@@ -31,9 +31,11 @@ class Relief:
     """how many of the oldest tool results the API is asked to clear; the same ones for the whole epoch"""
     drops: bool = False
     """the API is asked to drop thinking blocks whose prefix changed"""
+    detached: frozenset[int] = frozenset()
+    """seqs of turns sent without what was attached to them in another view, for it stands in this one already"""
 
     def __bool__(self) -> bool:
-        return bool(self.cleared or self.dropped or self.results or self.drops or self.served)
+        return bool(self.cleared or self.dropped or self.results or self.drops or self.served or self.detached)
 
     def single(self, seq: int) -> frozenset[str]:
         """The calls whose results alone are placeholders in the turn `seq`."""
@@ -77,7 +79,7 @@ class Epoch:
 
     def shows(self, turn: Turn) -> bool:
         """Whether what is attached to `turn` stands in this view."""
-        return turn.attached is not None and turn.seq >= self.attached
+        return turn.attached is not None and turn.seq >= self.attached and turn.seq not in self.relief.detached
 
 
 Place = Literal["tools", "system", "turn"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from sash.model.cards import ModelCard
@@ -129,11 +130,29 @@ class Memory:
         older = [turn for group in groups if group[0].seq in self.epoch.pins for turn in group]
         return [*older, *(turn for turn in self.loaded.instructions if turn.seq in self.epoch.instructions)]
 
+    @cached_property
+    def repeated(self) -> frozenset[int]:
+        """seqs of turns new to the present view whose attachments, made for another one, quote what it holds."""
+        epoch, sent = self.epoch, self.loaded.last.sent.last if self.loaded.last else 0
+        if epoch is None:
+            return frozenset()
+        turns = [turn for turn in self.loaded.turns if turn.seq >= epoch.start]
+        present, found = {turn.seq for turn in (*self.in_front, *turns)}, set()
+        for turn in turns:
+            if turn.attached is not None and epoch.shows(turn):
+                quoted = {source.seq for source in turn.attached.sources}
+                if turn.seq > sent and quoted & present:
+                    found.add(turn.seq)
+                else:
+                    present |= quoted
+        return frozenset(found)
+
     def but(self, **changes: Any) -> Memory:
         """The same, had the record held something else."""
         return replace(self, loaded=replace(self.loaded, **changes))
 
     def shown(self, seq: int) -> Count:
         """What the attachment of a turn adds to the present view; of a new turn, to the next one."""
-        alive = seq in self.attached and (self.epoch is None or seq >= self.epoch.attached)
+        since = self.epoch.attached if self.epoch else 0
+        alive = seq in self.attached and seq >= since and seq not in self.relief.detached | self.repeated
         return self.attached[seq] if alive else ZERO

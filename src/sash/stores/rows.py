@@ -77,6 +77,7 @@ def relief(stored: Mapping[str, Any]) -> Relief:
         results=frozenset((seq, call) for seq, call in stored.get("results", ())),
         served=stored.get("served", 0),
         drops=stored.get("drops", False),
+        detached=frozenset(stored.get("detached", ())),
     )
 
 
@@ -88,6 +89,7 @@ def relief_column(found: Relief) -> str:
         "results": sorted(found.results),
         "served": found.served,
         "drops": found.drops,
+        "detached": sorted(found.detached),
     }
     return dumps({name: value for name, value in stored.items() if value})
 

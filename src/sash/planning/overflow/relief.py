@@ -103,6 +103,10 @@ class _Relieving:
         self.epoch, self.card = memory.epoch, settings.card
         self.present = memory.relief
         self.single = self.present.results | memory.giving
+        self.growing = replace(
+            self.present, results=self.single, detached=self.present.detached | memory.repeated
+        ).tidy()
+        """what the present view sends otherwise, with what joins it now"""
         self.run = spoken(groups[-1])
         self.as_is = traits(settings.strategy).as_is
 
@@ -132,14 +136,15 @@ class _Relieving:
 
     def _growing(self, base: int) -> Shape:
         """The present view and what is new; a new epoch only where not all that is new can be sent as recorded."""
-        relief = replace(self.present, results=self.single).tidy()
-        other, prompt = relief != self.present, self.situation.prompt(self.decision.start)
-        decision = self.decision
-        if other:
+        relief, prompt = self.growing, self.situation.prompt(self.decision.start)
+        other, decision = relief != self.present, self.decision
+        if relief.results != self.present.results:
             reason = (
                 f"the newest tool results alone would pass the {self.situation.limit:,} tokens allowed: {words(relief)}"
             )
             decision = replace(decision, rule="must", reason=reason)
+        elif other:
+            decision = replace(decision, rule="must", reason=words(relief))
         return Shape(
             decision=decision, cut=other, base=base, relief=relief, prompt=prompt, same_prefix=other, grows=other
         )
@@ -162,11 +167,13 @@ class _Relieving:
             turn = self._by_seq[seq]
             size = _less(size, _saving(self.memory, turn, self.known))
         shape = Shape(decision=decision, cut=True, base=base, relief=replace(relief, drops=drops), prompt=size)
-        return self._without_attached(shape) if self._quotes(decision.start) else shape
+        return replace(self._without_attached(shape), shed=True) if self._detached(decision.start) else shape
 
-    def _quotes(self, start: int) -> bool:
+    def _detached(self, start: int) -> bool:
         """Whether what is attached to the newest question stands in this view by itself, as it did not in its own."""
         attached = self.run[0].attached
+        if self.run[0].seq in self.growing.detached:
+            return True
         groups = (group for i, group in enumerate(self.groups) if i >= start or i in self.situation.pinned)
         present = {turn.seq for group in (self.memory.loaded.pinned, *groups) for turn in group}
         return attached is not None and not present.isdisjoint(source.seq for source in attached.sources)
@@ -242,7 +249,7 @@ class _Relieving:
             decision=replace(self.decision, start=situation.start, rule="must", reason=reason),
             cut=True,
             base=self.epoch.base,
-            relief=replace(self.present, served=served, results=self.single).tidy(),
+            relief=replace(self.growing, served=served),
             prompt=_less(situation.prompt(situation.start), self._served_saving(served)),
             same_prefix=True,
         )
@@ -376,6 +383,9 @@ def words(relief: Relief) -> str:
                 else "",
                 f"the oldest {relief.served} tool results cleared by the API" if relief.served else "",
                 "the API leaves out thinking where what stands before it changed" if relief.drops else "",
+                f"{len(relief.detached)} turns without what was recalled for them, which stands here already"
+                if relief.detached
+                else "",
             ),
         )
     )
