@@ -32,7 +32,7 @@ from sash.counting.estimator import COVERAGE, Estimator
 from sash.counting.ledger import reply_count
 from sash.counting.measure import NOTHING, Measure
 from sash.counting.unseen import allowance
-from sash.flows.doubt import AT_STAKE
+from sash.flows.request.exact_count import AT_STAKE
 from sash.formats import ImportedConversation, Request, claude_code, requests
 from sash.model.cards import card
 from sash.model.counts import Count
@@ -294,7 +294,7 @@ def widths(ratios: Sequence[float]) -> list[float | None]:
 
 
 def asked(guesses: Sequence[Guess], budget: int) -> float:
-    """Endpoint calls per hundred requests, as `sash.flows.doubt` makes them.
+    """Endpoint calls per hundred requests, as `sash.flows.request.exact_count` makes them.
 
     Asked is where the budget lies between the estimate and its bound; not again for the next request where the doubt
     is a small share of the budget.

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sash.flows.branch import PastRequest
+from sash.flows.history.branch import PastRequest
 from sash.model.blocks import dumps
 from sash.model.turns import Turn
 

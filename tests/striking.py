@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sash import SqliteStore
-from sash.drive import Performer
+from sash.conversation.drivers import Performer
 from sash.flows.record import Record
 
 CALLS = tuple(name for name in vars(Record) if not name.startswith("_"))

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from sash.background import AsyncBackground, Background
+from sash.conversation.background import AsyncBackground, Background
 from sash.errors import StoreUnavailable
 
 

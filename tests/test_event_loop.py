@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sash import AsyncConversation, Conversation, MemoryStore, SteppedWindow
-from sash.drive import AsyncRun, Performer, attentive, drive_async
+from sash.conversation.drivers import AsyncRun, Performer, attentive, drive_async
 from sash.errors import InvalidOption
 from sash.flows.steps import Abandoned, Flow, NextEvent, Now, Pause
 from sash.planning.situation import Decision, Situation

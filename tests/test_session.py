@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sash import Conversation, MemoryStore
+from sash.conversation.session import Session
 from sash.errors import InvalidOption
-from sash.session import Session
 
 
 def test_a_session_touches_nothing(path: Path) -> None:

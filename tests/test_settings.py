@@ -13,10 +13,10 @@ from anthropic import Anthropic, AsyncAnthropic
 import sash
 from sash import AsyncConversation, Conversation, Economic, Recall, SlidingWindow, Summarised
 from sash.claude.keys import Key
+from sash.conversation.session import SETTINGS
 from sash.errors import CallerError, InvalidContent, InvalidOption, RequestRejected
 from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
 from sash.planning.routing import Fallback, Router, Rule
-from sash.session import SETTINGS
 from sash.simulator import Simulator
 
 

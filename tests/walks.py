@@ -23,7 +23,7 @@ from held import bare
 from sash import Conversation, SqliteStore, check_request
 from sash.claude.keys import Key
 from sash.errors import BudgetExceeded, NothingToRetry, RemoteError
-from sash.flows.branch import PastRequest
+from sash.flows.history.branch import PastRequest
 from sash.model.blocks import dumps
 from sash.model.cards import card
 from sash.model.epochs import Epoch

@@ -17,7 +17,7 @@ from sash import Conversation, MemoryStore
 from sash.bulk import Bulk, Step
 from sash.bulk.batches import HandedOver
 from sash.errors import InvalidOption, RequestRejected, Unavailable
-from sash.flows.batches import CLOCKS
+from sash.flows.bulk.batches import CLOCKS
 from sash.simulator import BatchRules, HttpError, OddBody, Overloaded, PromptTooLong, ServerError, Simulator
 from sash.simulator.batches import BATCHES, ITEMS
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from recording import Recorder, text
-from sash.flows.resting import digest
+from sash.flows.summaries.resting import digest
 from sash.model.batches import Batch, Item
 from sash.model.summaries import NewSummary, Resting, Summary, SummaryTask
 from sash.model.usage import Usage

@@ -10,7 +10,7 @@ import pytest
 
 from sash import AsyncConversation, Conversation, Everything, check_request
 from sash.errors import NothingToRetry, ReplyInterrupted, RequestRejected, Unavailable
-from sash.flows.deliver import MOST_PAUSES
+from sash.flows.request.deliver import MOST_PAUSES
 from sash.model.blocks import as_blocks, dumps
 from sash.model.turns import Draft
 from sash.planning.rules import has_thinking

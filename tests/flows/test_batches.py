@@ -13,10 +13,10 @@ import pytest
 
 import sash
 from sash import Conversation, Summarised
-from sash.backlog import AsyncSummaries, Summaries
+from sash.bulk.summaries import AsyncSummaries, Summaries
 from sash.errors import InvalidOption, RemoteError, Unavailable
-from sash.flows.batches import CLOCKS
-from sash.flows.resting import Collected
+from sash.flows.bulk.batches import CLOCKS
+from sash.flows.summaries.resting import Collected
 from sash.model.turns import Turn
 from sash.simulator import (
     BatchRules,

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sash import Conversation
-from sash.backlog import Summaries
 from sash.bulk import Bulk
 from sash.bulk.batches import HandedOver
+from sash.bulk.summaries import Summaries
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.batch import AsyncBatches, Batches
 from sash.errors import NotFound, RemoteError, Unavailable

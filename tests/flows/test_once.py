@@ -26,7 +26,7 @@ from sash.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from sash.flows.once import LEASE
+from sash.flows.request.idempotency import LEASE
 from sash.simulator import CutStream, Overloaded, PromptTooLong, Simulator, Stopped
 from sash.stores import submissions
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation, MemoryStore, Recall
 from sash.errors import InvalidContent, InvalidOption
-from sash.flows.recall import embed, recall
+from sash.flows.history.recall import embed, recall
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft
 from sash.recall import Found, make_query, quoted

@@ -13,7 +13,7 @@ from anthropic.lib.tools import ToolError
 
 from sash import AsyncConversation, Conversation, check_request
 from sash.errors import InvalidContent, InvalidOption, NothingToRetry, Unavailable
-from sash.flows.loose import taken_along
+from sash.flows.tools.open_calls import taken_along
 from sash.model.blocks import dumps
 from sash.model.turns import Draft, as_turns
 from sash.simulator import Overloaded, RateLimited, Simulator

@@ -13,9 +13,9 @@ from sash import MemoryStore, SteppedWindow
 from sash.counting.estimator import Estimator
 from sash.errors import BudgetExceeded, RemoteError, ReplyInterrupted, RequestRejected, Unavailable
 from sash.flows import steps
-from sash.flows.prepare import prepare
-from sash.flows.send import Call, send_once
-from sash.flows.talk import Chat
+from sash.flows.context import Chat
+from sash.flows.request.prepare import prepare
+from sash.flows.request.send import Call, send_once
 from sash.model.answers import Answer, StreamEvent
 from sash.model.cards import card
 from sash.model.preamble import Preamble

@@ -18,10 +18,10 @@ from genai_prices import Usage as ForeignUsage
 from genai_prices import calc_price
 
 from sash import Conversation, check_request
+from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import RemoteError, ReplyInterrupted
 from sash.model.cards import TABLE, card
 from sash.model.usage import Usage
-from sash.session import DEFAULT_MODEL
 from sash.simulator import CutStream, Reply, Simulator
 
 Talk = Callable[..., Conversation]

@@ -11,9 +11,9 @@ import pytest
 
 import sash
 from sash import ClearedTools, Conversation, Everything, ServerCompaction, Summarised, card
-from sash.flows.attach import _Settled
-from sash.flows.doubt import Stay
-from sash.flows.mends import Shorter
+from sash.flows.request.attach import _Settled
+from sash.flows.request.exact_count import Stay
+from sash.flows.request.mends import Shorter
 from sash.planning.situation import Decision, Situation
 from sash.planning.strategies.base import Around, Base, Guise
 from sash.planning.traits import Traits, traits

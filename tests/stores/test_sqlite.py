@@ -19,8 +19,8 @@ from children import ended, open_file, started
 from recording import Recorder, text
 from sash import SqliteStore
 from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
-from sash.flows.bulk import Question
-from sash.flows.resting import Backlog
+from sash.flows.bulk.questions import Question
+from sash.flows.summaries.resting import Backlog
 from sash.stores import connection
 from sash.stores.connection import APPLICATION_ID, SCHEMA
 from sash.stores.migrations import migrations

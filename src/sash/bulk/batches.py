@@ -1,4 +1,4 @@
-"""A job's items handed over as batches: recorded, submitted, looked at now and then, collected (`sash.flows.bulk`)."""
+"""A job's items handed over as batches: recorded, submitted, looked at, collected (`flows.bulk.questions`)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sash.arguments import question_of
 from sash.bulk.description import Description
 from sash.bulk.items import Item, Outcome, Step
 from sash.claude.adapter import AsyncClaude
-from sash.drive import Performer, asked, attentive, drive_async
+from sash.conversation.arguments import question_of
+from sash.conversation.drivers import Performer, asked, attentive, drive_async
 from sash.errors import CallerError
-from sash.flows.batches import Ready
-from sash.flows.bulk import collect, hand_in, make_ready, release, under_way
-from sash.flows.once import Submission
+from sash.flows.bulk.batches import Ready
+from sash.flows.bulk.questions import collect, hand_in, make_ready, release, under_way
 from sash.flows.record import Record
+from sash.flows.request.idempotency import Submission
 from sash.flows.steps import Flow
 
 

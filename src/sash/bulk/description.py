@@ -8,8 +8,8 @@ from typing import Any
 
 from sash.bulk.items import Item
 from sash.conversation import AsyncConversation
+from sash.conversation.session import Session
 from sash.model.cards import ModelCard, card
-from sash.session import Session
 from sash.stores import Store
 
 

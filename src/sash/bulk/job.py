@@ -1,7 +1,7 @@
 """A job of many questions: its price, and the way it is run.
 
 `Bulk` holds items and settings; `workers` asks them at once, `batches` hands them in. Items are told apart by a token
-in the record (see `sash.flows.once`): so a job may be broken off and run again, by any process, in either way.
+in the record (see `flows.request.idempotency`): so a job may be broken off and run again, by any process, either way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sash.arguments import question_of
 from sash.bulk.batches import HandedOver
 from sash.bulk.description import Description
 from sash.bulk.items import Item, Outcome, Step, as_items
@@ -22,12 +21,13 @@ from sash.bulk.quote import Quote, quote
 from sash.bulk.workers import Workers
 from sash.claude.clients import async_client
 from sash.conversation import Conversation
+from sash.conversation.arguments import question_of
+from sash.conversation.session import Session
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.planning.situation import Marks
-from sash.session import Session
 from sash.stores import Store, open_store
 
 Tell = Callable[[Step], Any]

@@ -1,6 +1,6 @@
 """A pool of API keys: one client for each, over shared connections. Keys are never printed, logged or recorded.
 
-The record knows a key by the name it has here. Which one a request goes with is decided in `sash.flows.keys`.
+The record knows a key by the name it has here. Which one a request goes with is decided in `sash.flows.request.keys`.
 """
 
 from __future__ import annotations

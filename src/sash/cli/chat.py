@@ -32,15 +32,15 @@ from sash.cli.common import (
 )
 from sash.cli.common import console as make_console
 from sash.conversation import Conversation
+from sash.conversation.files import with_files
+from sash.conversation.session import DEFAULT_BUDGET
 from sash.counting.estimator import Estimator
 from sash.errors import CallerError, InvalidOption, NotFound, RemoteError, SashError, StoreError
-from sash.files import with_files
 from sash.model.blocks import Block
 from sash.model.cards import card
 from sash.model.replies import Reply
 from sash.planning import explain
 from sash.planning.situation import Strategy
-from sash.session import DEFAULT_BUDGET
 from sash.simulator import Clock, Simulator
 from sash.stores import SqliteStore
 from sash.stores.port import UsageRow

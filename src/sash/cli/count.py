@@ -15,13 +15,13 @@ from sash.claude.adapter import Claude
 from sash.claude.clients import sync_client
 from sash.cli.common import console, namespace
 from sash.conversation import Conversation
+from sash.conversation.session import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidImport, InvalidOption
 from sash.flows.steps import CountTokens
 from sash.model.blocks import as_blocks, plain, text_block
 from sash.model.counts import ZERO, Count
 from sash.model.files import TEXT, File, file_block, media_type
-from sash.session import DEFAULT_MODEL
 from sash.stores import SqliteStore
 
 

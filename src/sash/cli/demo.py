@@ -20,13 +20,13 @@ from rich.text import Text
 
 from sash.cli.common import console, dollars, moment, one_line, percent, print_json, say, turns_of, window_options
 from sash.cli.strategy import label
+from sash.conversation.session import DEFAULT_MODEL
 from sash.demo.run import Moment, Player, Row, Totals, table, to_json
 from sash.demo.script import Script, from_file, shipped
 from sash.errors import InvalidOption
 from sash.planning.situation import Strategy
 from sash.planning.strategies import Everything, SlidingWindow
 from sash.recall import Recall
-from sash.session import DEFAULT_MODEL
 from sash.stores import SqliteStore, Store
 
 BUDGET = 8_000

@@ -20,10 +20,10 @@ from rich.text import Text
 from sash.claude.clients import sync_client
 from sash.claude.translate import error_types, remote_error
 from sash.cli.common import console, open_database
+from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
 from sash.limits.headers import told
 from sash.model.cards import card
-from sash.session import DEFAULT_MODEL
 
 SKEW = 60.0
 """Seconds by which this machine's clock may differ from Claude's before it is worth a word."""

@@ -28,6 +28,7 @@ from sash.cli.common import (
     spent,
 )
 from sash.cli.strategy import label
+from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import InvalidOption
 from sash.inspect.html import render
 from sash.limits.ceilings.policy import Account, Charge
@@ -36,7 +37,6 @@ from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
 from sash.model.window import Head
 from sash.planning import explain
-from sash.session import DEFAULT_MODEL
 from sash.stores import SqliteStore, Store
 from sash.stores.attempts import AttemptSums
 from sash.stores.port import Hit, UsageRow

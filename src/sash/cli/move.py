@@ -16,8 +16,8 @@ from rich.progress import Progress
 
 from sash import formats
 from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database
+from sash.conversation.imports import Recorded, record
 from sash.formats import ImportedConversation, ImportedTurn
-from sash.imports import Recorded, record
 from sash.model.turns import Turn
 from sash.model.window import Head
 from sash.planning.rules import sendable

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from sash import replay as replays
 from sash.cli.common import console, dollars, find, namespace, open_database, say
 from sash.cli.strategy import StrategyType, label
+from sash.conversation.session import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidImport, InvalidOption
 from sash.model.cards import card
@@ -21,7 +22,6 @@ from sash.model.turns import Turn
 from sash.planning.situation import Strategy
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
 from sash.replay import Comparison, Terms, Trace
-from sash.session import DEFAULT_MODEL
 
 SQLITE = b"SQLite format 3\0"
 MADE_UP = "synthetic:"

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from sash.backlog import POLL, Summaries
+from sash.bulk.summaries import POLL, Summaries
 from sash.cli.common import DATABASE, dollars, namespace, print_json
-from sash.flows.backlog import Submitted
-from sash.flows.resting import Backlog, Collected
+from sash.flows.bulk.summaries import Submitted
+from sash.flows.summaries.resting import Backlog, Collected
 
 _USUAL = Backlog()
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.conversation import Conversation
+from sash.conversation.session import DEFAULT_MODEL
 from sash.demo.script import Line, Probe, Script
 from sash.model.replies import Reply
 from sash.model.usage import Usage
 from sash.planning.situation import Strategy
 from sash.recall import Recall
-from sash.session import DEFAULT_MODEL
 from sash.simulator import Simulator
 from sash.stores import MemoryStore, Store
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sash.flows.talk import Chat
+from sash.flows.context import Chat
 from sash.limits.sizes import most_tokens
 from sash.model.answers import Wire
 from sash.model.cards import ModelCard

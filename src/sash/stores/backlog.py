@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from sash.flows.resting import digest
+from sash.flows.summaries.resting import digest
 from sash.model.blocks import dumps
 from sash.model.summaries import BatchTask, Resting, SummaryTask
 from sash.stores import blobs

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sash.errors import Conflict, InvalidOption, NotFound
-from sash.flows.extend import FOREIGN
-from sash.flows.loose import UNANSWERED, taken_along
+from sash.flows.history.extend import FOREIGN
+from sash.flows.tools.open_calls import UNANSWERED, taken_along
 from sash.limits.ceilings.policy import Account, Charge
 from sash.model.blocks import dumps, readable
 from sash.model.counts import Count

@@ -38,7 +38,7 @@ def giving_way(
 
 
 def _over(size: Size, limit: int, bounded: bool) -> bool:
-    """Whether it is too large; where only its bound is, the endpoint has the first word (`sash.flows.doubt`)."""
+    """Whether it is too large; where only its bound is, the endpoint has the first word (`exact_count`)."""
     return (size.upper if bounded else size.tokens) > limit
 
 

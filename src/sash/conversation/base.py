@@ -1,0 +1,321 @@
+"""What both conversations share: flows made of arguments, over a session (`sash.conversation.session`). No I/O.
+
+`Conversation` and `AsyncConversation` add a store, a client and a way to drive a flow, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from sash.claude.clients import check_client
+from sash.claude.functions import as_tools, functions
+from sash.claude.structured import read
+from sash.conversation.arguments import check_flag, check_listener, check_text, check_whole, drafts_of, question_of
+from sash.conversation.session import Asking, Session
+from sash.conversation.tracing import Spans
+from sash.errors import ConversationClosed, InvalidContent, InvalidOption
+from sash.flows import steps
+from sash.flows.context import Chat
+from sash.flows.history import branch
+from sash.flows.history.branch import PastRequest, past_request
+from sash.flows.history.check import check
+from sash.flows.history.extend import extend
+from sash.flows.history.recall import embed, recall, search_history
+from sash.flows.record import Record
+from sash.flows.request.count import count
+from sash.flows.request.deliver import deliver
+from sash.flows.request.idempotency import Submission, once
+from sash.flows.request.prepare import Prepared, prepare
+from sash.flows.request.route import chosen
+from sash.flows.steps import Flow
+from sash.flows.summaries.jobs import Made
+from sash.flows.summaries.summarise import resummarise, summarise, summariser
+from sash.flows.tools.run import Tools, recorded_result, run, submit
+from sash.model.cards import ModelCard
+from sash.model.counts import Count
+from sash.model.replies import Reply, each
+from sash.model.summaries import SummaryRecord
+from sash.model.turns import Turn
+from sash.model.values import short
+from sash.planning.rules import Problem
+from sash.planning.situation import Strategy
+from sash.planning.strategies.summarised import Summarised
+from sash.planning.summaries.cost import Wish
+from sash.planning.summaries.timing import ahead
+from sash.recall import Found, Recall, make_query, quoted
+from sash.stores import Store
+from sash.stores.around import around
+from sash.stores.port import UsageRow
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def as_told(
+    told: Callable[Concatenate[Session, P], None],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], None]]:
+    """Whatever a session is told, a conversation is: for editors, type checkers and `inspect.signature` as well."""
+
+    def signed(made: Callable[..., None]) -> Callable[Concatenate[Any, P], None]:
+        made.__wrapped__ = told  # type: ignore[attr-defined]
+        return made
+
+    return signed
+
+
+class InSession(Generic[T]):
+    """An attribute of a conversation that is one of its session, and may be set at any time."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, chat: Any, owner: type | None = None) -> T:
+        return self if chat is None else getattr(chat._session, self._name)  # type: ignore[return-value]
+
+    def __set__(self, chat: Any, value: T) -> None:
+        setattr(chat._session, self._name, value)
+
+
+class ConversationBase:
+    """What both conversations share: a session, and the flows that their methods make."""
+
+    _awaits: bool
+
+    budget = InSession[int]()
+    keep = InSession[int]()
+    max_tokens = InSession[int]()
+    strategy = InSession[Strategy]()
+    recalls = InSession["Recall | None"]()
+
+    @as_told(Session.__init__)
+    def __init__(self, *given: Any, **settings: Any) -> None:
+        session = Session(*given, **settings)
+        check_client(session.client, waits=self._awaits)
+        self._session, self._clock = session, session.clock
+        self.id, self.namespace = session.id, session.namespace
+        self._client, self._owns_client = session.client, session.client is None
+        self._owns_store = session.store is None or isinstance(session.store, str | Path)
+        self._spans_made: Spans | None = None
+        self._closed = False
+        self._wish: Wish | None = None
+        self._begin(session.store)
+
+    def _begin(self, store: str | Path | Store | None) -> None:
+        """Get ready to talk, once all settings are checked: the one thing that differs for sync and async."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"{name}(id={short(self.id, 40)}, model={short(self.model, 27)}, budget={self.budget})"
+
+    @property
+    def model(self) -> str:
+        """The model's id in force."""
+        return self.card.id
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the model in force: window, prices, features."""
+        return self._session.card
+
+    def _spans(self) -> Spans | None:
+        """Spans are made where a meter is on."""
+        if not self._session.layers.meter:
+            return None
+        if self._spans_made is None:
+            self._spans_made = Spans(self.id, **self._session.layers.tracing)
+        return self._spans_made
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ConversationClosed(f"conversation {self.id!r} is closed; open it again", conversation=self.id)
+
+    def _record(self) -> Record:
+        """The store as flows see it."""
+        raise NotImplementedError
+
+    def _traced(self, store: Store) -> Record:
+        """A store whose calls leave spans, where those are wanted."""
+        spans = self._spans()
+        return store if spans is None else around(store, spans.around_call)
+
+    def _chat(self) -> Chat:
+        """This conversation, for a flow that sends nothing."""
+        return self._session.chat(self._record())
+
+    def _asking(
+        self, arguments: Mapping[str, Any], *, stream: bool = False, tools: Sequence[Any] | None = None
+    ) -> Asking:
+        """A call with these arguments."""
+        return self._session.asking(self._record(), arguments, stream=stream, tools=tools)
+
+    def _send_flow(
+        self, content: Any, arguments: Mapping[str, Any], arrived: float, *, stream: bool = False
+    ) -> Flow[Reply]:
+        token, anew = arguments.get("token"), arguments.get("fresh", False)
+        check_flag("fresh", anew)
+        if token is not None:
+            check_text("token", token)
+        session = self._session
+        options = {name: value for name, value in arguments.items() if name not in ("token", "fresh")}
+        asking = self._asking(options, stream=stream)
+        chat, drafts = replace(asking.chat, anew=anew), question_of(content)
+        if token is None and not session.duplicates:
+            return self._answer(deliver(chat, drafts, asking.settings, asking.call), asking)
+        within = session.duplicates
+        given = Submission(token=token, drafts=drafts, within=within, arrived=arrived, wait=session.waits)
+        return self._answer(once(chat, given, asking.settings, asking.call), asking)
+
+    def _answer(self, flow: Flow[Reply], asking: Asking) -> Flow[Reply]:
+        """The reply, parsed where that was asked for; what the call makes last, lasts from its first request on."""
+        try:
+            reply = yield from flow
+        except BaseException:  # Ctrl-C too: the record knows the new system and tools by then
+            if asking.call.begun:
+                self._session.keep_lasting(asking)
+            raise
+        self._session.keep_lasting(asking)
+        self._wish = self._foreseen(reply)
+        return read(reply, asking.format)
+
+    def _foreseen(self, reply: Reply) -> Wish | None:
+        """The summary that the next request may need, where the strategy makes any."""
+        own, last = summariser(self.strategy), each(reply)[-1]
+        if own is None or last.plan is None or last.tool_calls:
+            return None
+        return ahead(last.plan, last.usage, own)
+
+    def _due(self) -> Callable[[], Flow[Any]] | None:
+        """What is to be done in the background now, if anything."""
+        wish, self._wish = self._wish, None
+        embeds = self.recalls is not None and bool(self.recalls.semantic)
+        return None if self._closed or not (wish or embeds) else lambda: self._background_flow(wish)
+
+    def _background_flow(self, wish: Wish | None) -> Flow[Any]:
+        """Embed what has no vector yet, then make the summary that is due."""
+        if self.recalls is not None and self.recalls.semantic:
+            embed(self._chat(), self.recalls.semantic, go_on=lambda: not self._closed)
+        if wish is not None:
+            yield from self._summary_flow(wish)
+
+    def _summary_flow(self, wish: Wish) -> Flow[Made]:
+        beside = self._session.beside(self._record())
+        return summarise(beside.chat, beside.settings, summariser(self.strategy) or Summarised(), wish)
+
+    def _resummarise_flow(self, by: str | None, tokens: int | None) -> Flow[SummaryRecord]:
+        beside, own = self._session.beside(self._record()), summariser(self.strategy) or Summarised()
+        own = replace(own, by=by or own.by, tokens=tokens or own.tokens)
+        return resummarise(beside.chat, beside.settings, own)
+
+    def _submit_flow(self, results: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
+        asking = self._asking(arguments)
+        return self._answer(submit(asking.chat, results, asking.settings, asking.call), asking)
+
+    def _run_flow(
+        self,
+        content: Any,
+        tools: Sequence[Any] | None,
+        max_steps: int,
+        on_event: Callable[..., Any] | None,
+        arguments: Mapping[str, Any],
+    ) -> Flow[Reply]:
+        """A run over the functions among `tools`, which stay in force as tools of any send do."""
+        check_whole("max_steps", max_steps, of="requests")
+        check_listener(on_event)
+        given = self._session.tools if tools is None else as_tools(tools)
+        with_tools = {**arguments, "tools": given or None}
+        asking = self._asking(with_tools, stream=on_event is not None, tools=given)
+        found = functions(given, waiting=self._awaits)
+        if not found:
+            raise InvalidOption("run() calls functions: give some as tools=[...]", option="tools", value=tools)
+        by_hand = frozenset(str(tool.get("name")) for tool in asking.settings.preamble.tool_list) - set(found)
+        limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps)
+        drafts = () if content is None else question_of(content)
+        return self._answer(run(asking.chat, drafts, asking.settings, asking.call, limits), asking)
+
+    def _retry_flow(self, arguments: Mapping[str, Any]) -> Flow[Reply]:
+        asking = self._asking(arguments)
+        return self._answer(branch.retry(asking.chat, asking.settings, asking.call), asking)
+
+    def _regenerate_flow(self, arguments: Mapping[str, Any]) -> Flow[Reply]:
+        asking = self._asking(arguments)
+        return self._answer(branch.regenerate(asking.chat, asking.settings, asking.call), asking)
+
+    def _edit_flow(self, turn: int, content: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
+        drafts, asking = question_of(content), self._asking(arguments)
+        return self._answer(branch.edit(asking.chat, turn, drafts, asking.settings, asking.call), asking)
+
+    def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
+        asking, drafts = self._asking(arguments), question_of(content)
+        chat, settings = yield from chosen(replace(asking.chat, endpoint=False), drafts, asking.settings)
+        return (yield from prepare(chat, drafts, settings))
+
+    def _check_flow(self, repair: bool) -> Flow[list[Problem]]:
+        check_flag("repair", repair)
+        if repair:
+            self._session.forget_forms()
+        asking = self._asking({})
+        return check(asking.chat, asking.settings, mend=repair)
+
+    def _count_flow(self, content: Any, exact: bool, arguments: Mapping[str, Any]) -> Flow[Count]:
+        check_flag("exact", exact)
+        asking = self._asking(arguments)
+        drafts = () if content is None else question_of(content)
+        return count(asking.chat, drafts, asking.settings, exact=exact)
+
+    def _summaries(self) -> list[SummaryRecord]:
+        chat = self._chat()
+        return list(chat.store.read_summaries(chat.conversation))
+
+    def _pin(self, turn: int, pinned: bool) -> None:
+        chat = self._chat()
+        chat.store.set_pin(chat.conversation, turn=turn, pinned=pinned)
+
+    def _withdraw(self) -> int:
+        chat = self._chat()
+        return chat.store.withdraw(chat.conversation)
+
+    def _found(self, query: str, settings: Mapping[str, Any]) -> list[Found]:
+        if not isinstance(query, str):
+            raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
+        return recall(self._chat(), make_query(query), Recall(**settings), self.model)
+
+    def _page(self, after: int, limit: int | None) -> list[Turn]:
+        if limit is not None:
+            check_whole("limit", limit, least=0, of="turns")
+        check_whole("after", after, least=0, of="turns (the seq of the last one left out)")
+        chat = self._chat()
+        return list(chat.store.read_turns(chat.conversation, after=after, limit=limit, newest=True))
+
+    def _past_request(self, number: int) -> PastRequest:
+        check_whole("number", number, of="requests (which one of this conversation)")
+        return past_request(self._chat(), number)
+
+    def _result(self, call: str) -> Any:
+        check_text("call", call)
+        return recorded_result(self._chat(), call)
+
+    def _redact_flow(self, turn: int, reason: str) -> Flow[int]:
+        check_text("reason", reason)
+        chat, now = self._chat(), (yield from steps.Now())
+        done = chat.store.redact(chat.conversation, turn=turn, reason=reason, at=now)
+        self._session.forget_forms()
+        return done
+
+    def _found_in_history(self, query: str) -> str:
+        """What Claude finds when it searches: quoted, without the exchange that runs."""
+        chat, settings = self._chat(), self.recalls or Recall()
+        found = search_history(chat, make_query(query), settings, self.model)
+        return quoted(found) or "Nothing was found."
+
+    def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
+        return extend(self._chat(), drafts_of(messages), self._session.preamble)
+
+
+def usage_sum(rows: Sequence[UsageRow]) -> UsageRow:
+    """What a conversation came to; zeros where nothing was sent."""
+    empty = UsageRow(group=(), requests=0, fresh=0, read=0, written=0, output=0, dollars=0.0)
+    return rows[0] if rows else empty

@@ -1,0 +1,389 @@
+"""What a conversation is told, and what each of its calls makes of that: settings checked, arguments read. No I/O.
+
+A `Session` needs no record: a job of many questions has one, too, and knows by it what it will ask. What lasts of a
+call (model, system, tools, thinking, effort) lasts here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from sash.claude.functions import as_tools
+from sash.claude.keys import Key, KeyPool, as_pool
+from sash.claude.options import check_values
+from sash.claude.structured import format_of
+from sash.conversation.arguments import (
+    Setting,
+    body_options,
+    card_for,
+    check_choice,
+    check_clock,
+    check_flag,
+    check_markers,
+    check_most,
+    check_numbers,
+    check_patience,
+    check_priced,
+    check_recall,
+    check_seconds,
+    check_text,
+    check_tokens,
+    marks_of,
+    recall_of,
+    ways_of,
+)
+from sash.counting.correction import Correction
+from sash.counting.estimator import Estimator
+from sash.errors import InvalidOption
+from sash.flows.context import Chat, Sizes
+from sash.flows.record import Record
+from sash.flows.request.send import Call
+from sash.limits.layers import Layers
+from sash.model.blocks import plain
+from sash.model.cards import ModelCard, Ttl, supposition
+from sash.model.cards import card as card_of
+from sash.model.forecast import Priority
+from sash.model.options import asked_format, check_options
+from sash.model.preamble import Preamble, preamble
+from sash.planning.inputs import Settings
+from sash.planning.routing import Fallback, Route
+from sash.planning.situation import Marks, Strategy
+from sash.planning.strategies.summarised import Summarised, summarising
+from sash.planning.traits import check_strategy
+from sash.planning.view import Forms
+from sash.recall import Recall
+from sash.stores import Store, check_store
+from sash.types import RequestOptions, System, ToolList
+
+if TYPE_CHECKING:
+    from sash.claude.middleware import Breaker, Ceilings, Limiter, Memo, Meter, Retries
+    from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
+
+log = logging.getLogger("sash")
+
+DEFAULT_MODEL = "claude-sonnet-5-5"
+DEFAULT_BUDGET = 32_000
+DEFAULT_MAX_TOKENS = 8_192
+
+CALLS = {
+    "output_format": "it belongs to one call, as send(..., output_format=)",
+    "token": "it belongs to one call, as send(..., token=)",
+    "fresh": "it belongs to one call, as send(..., fresh=)",
+    "max_steps": "it belongs to a run, as run(..., max_steps=)",
+    "on_event": "it belongs to a run, as run(..., on_event=)",
+}
+"""What is given to a call beside the options of a request, and never to a conversation as a whole."""
+LASTING = {"model", "system", "tools", "max_tokens"}
+"""What may be told a conversation, and changed by a call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """One call, its arguments read against what is in force."""
+
+    chat: Chat
+    settings: Settings
+    call: Call
+    options: Mapping[str, Any]
+    """those that were given with it"""
+    format: Any
+    """what its reply is read as; None: as text"""
+    tools: Sequence[Any] | None = None
+    """the functions of a run, which stay in force; None: those that are"""
+
+
+class Session:
+    """The settings in force. `Conversation` says what each of them means. Raises CallerErrors."""
+
+    budget = Setting[int](check_tokens)
+    keep = Setting[int](check_tokens)
+    max_tokens = Setting[int](check_tokens)
+    strategy = Setting[Strategy](lambda name, value: check_strategy(value, name))
+    recalls = Setting["Recall | None"](check_recall)
+
+    def __init__(
+        self,
+        store: str | Path | Store | None = None,
+        *,
+        client: Any = None,
+        id: str | None = None,
+        model: str | None = None,
+        system: System | None = None,
+        tools: ToolList | None = None,
+        budget: int = DEFAULT_BUDGET,
+        keep: int | None = None,
+        strategy: Strategy | None = None,
+        summarise: bool | str | Summarised = False,
+        recall: Recall | bool | None = None,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        cache: Ttl | Marks | Literal["auto"] | None = "auto",
+        namespace: str = "",
+        counter: Literal["auto", "ctok", "tiktoken", "features"] = "auto",
+        endpoint: bool = True,
+        busy: Literal["wait", "error"] = "wait",
+        duplicates: float = 0.0,
+        fallback: Sequence[str] | Fallback | None = None,
+        router: Route | None = None,
+        tier: str = "",
+        keys: KeyPool | Sequence[Key] | None = None,
+        card: ModelCard | None = None,
+        clock: Callable[[], float] = time.time,
+        create: bool = True,
+        breaker: BreakerPolicy | Breaker | bool | None = None,
+        ceilings: Ceiling | Sequence[Ceiling] | Ceilings | None = None,
+        limits: Limits | Limiter | Literal["start", "build", "scale"] | bool | None = None,
+        meter: Alerts | Meter | bool | None = None,
+        patience: float | None = None,
+        priority: Priority = "interactive",
+        memo: MemoPolicy | Memo | bool | None = None,
+        retries: RetryPolicy | Retries | bool | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> None:
+        check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
+        check_store(store)
+        check_choice("busy", busy, ("wait", "error"))
+        check_choice("counter", counter, ("auto", "ctok", "tiktoken", "features"))
+        check_choice("priority", priority, ("interactive", "background"))
+        check_seconds("duplicates", duplicates)
+        check_patience(patience)
+        check_text("namespace", namespace)
+        check_flag("endpoint", endpoint)
+        check_flag("create", create)
+        check_clock(clock)
+        self.store, self.client = store, client
+        self.id = id if id is not None else uuid.uuid4().hex
+        check_text("id", self.id)
+        if not self.id:
+            raise InvalidOption("id='': give a name, or None for one made up", option="id", value=id)
+        self.namespace, self.create, self.clock = namespace, create, clock
+        self.budget = budget
+        self.keep = keep if keep is not None else budget // 4
+        self.strategy = summarising(summarise, strategy)
+        self.recalls = recall_of(recall)
+        self.max_tokens = max_tokens
+        self.marks = marks_of(cache)
+        self.layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries)
+        self.priority, self.patience, self.duplicates = priority, patience, duplicates
+        self.base, self.endpoint, self.waits = counter, endpoint, busy == "wait"
+        self.ways, self.keys = ways_of(fallback, router, tier), as_pool(keys)
+        self._card = card_for(card, model)
+        self._told: set[str] = set()
+        self._check_most()
+        self._meet(*filter(None, [self._card]), *(self.ways.cards.values() if self.ways else ()))
+        self.tools: Sequence[Any] = as_tools(() if tools is None else tools)
+        self.preamble = preamble(system, self.tools)
+        self._given = (system is not None, tools is not None)
+        self.options = check_options(options, beside=SETTINGS, elsewhere=CALLS)
+        check_values(self.options)
+        check_markers(self.preamble, self.options)
+        self._key: int | None = None
+        self._quiet_until = [0.0]
+        self._calibrations: dict[str, Correction] = {}
+        self._counters: dict[str, Estimator] = {}
+        self.forget_forms()
+
+    def forget_forms(self) -> None:
+        """Turns may be sent in another form from now on: what was remembered of them is of no use."""
+        self._forms, self._sizes = Forms(), Sizes()
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the model in force."""
+        return self._card or card_of(DEFAULT_MODEL)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the record was asked for it."""
+        return self._key is not None
+
+    def open(self, record: Record) -> None:
+        """Find the conversation in the record, or begin it, and take over what it says of settings not given."""
+        head = record.open_conversation(namespace=self.namespace, id=self.id, create=self.create)
+        self._key = head.conversation
+        if self._card is None and head.epoch is not None:
+            self._card = card_of(head.model or head.epoch.model)
+            self._check_most()
+            self._meet(self._card)
+        known = head.epoch.preamble if head.epoch is not None else head.brought
+        has_system, has_tools = self._given
+        self.preamble = Preamble(
+            system=self.preamble.system if has_system else known.system,
+            tools=self.preamble.tools if has_tools else known.tools,
+        )
+
+    # ---- what flows are given -------------------------------------------------------------------
+
+    def chat(self, record: Record, card: ModelCard | None = None) -> Chat:
+        """The conversation for a flow that talks to the model of `card` (default: the one in force)."""
+        assert self._key is not None  # every flow begins behind `open`
+        return Chat(
+            store=record,
+            conversation=self._key,
+            id=self.id,
+            namespace=self.namespace,
+            priority=self.priority,
+            patience=self.patience,
+            counter=self.counter(card or self.card),
+            endpoint=self.endpoint,
+            recall=self.recalls,
+            forms=self._forms,
+            sizes=self._sizes,
+            quiet_until=self._quiet_until,
+            calibrations=self._calibrations,
+            ways=self.ways,
+            places=self.keys.places if self.keys else None,
+            ceilings=self.layers.ceilings_here,
+            counter_of=self.counter,
+        )
+
+    def beside(self, record: Record) -> Asking:
+        """For work in another thread, which gives way to sends: nothing that saves work is shared."""
+        asking = self.asking(record, {})
+        chat = replace(asking.chat, forms=Forms(), sizes={}, calibrations={}, priority="background")
+        return replace(asking, chat=chat)
+
+    def counter(self, card: ModelCard) -> Estimator:
+        """What sizes are counted with for a model."""
+        if card.id not in self._counters:
+            self._counters[card.id] = Estimator.for_model(card, base=self.base)
+        return self._counters[card.id]
+
+    # ---- the arguments of a call ----------------------------------------------------------------
+
+    def asking(
+        self, record: Record, arguments: Mapping[str, Any], *, stream: bool = False, tools: Sequence[Any] | None = None
+    ) -> Asking:
+        """A call with these arguments. `tools`: the functions of a run."""
+        options = {name: value for name, value in arguments.items() if name not in ("timeout", "output_format")}
+        timeout, wanted = arguments.get("timeout", self.options.get("timeout")), arguments.get("output_format")
+        if timeout is not None:
+            check_values({"timeout": timeout})
+        settings = self._settings(output_format=wanted, **options)
+        return Asking(
+            chat=self.chat(record, settings.card),
+            settings=settings,
+            call=Call(stream=stream, timeout=timeout),
+            options=options,
+            format=wanted or asked_format(options) or asked_format(self.options),
+            tools=tools,
+        )
+
+    def keep_lasting(self, asking: Asking) -> None:
+        """Model, system, tools, thinking and effort of a call stay in force."""
+        self._card, self.preamble = asking.settings.card, asking.settings.preamble
+        if asking.tools is not None:
+            self.tools = asking.tools
+        if asking.options.get("thinking") is not None:
+            self.options["thinking"] = plain(asking.options["thinking"])
+        effort = (plain(asking.options.get("output_config")) or {}).get("effort")
+        if effort is not None:
+            self.options["output_config"] = {**self.options.get("output_config", {}), "effort": effort}
+
+    def _settings(
+        self,
+        *,
+        model: str | None = None,
+        system: str | Sequence[Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        max_tokens: int | None = None,
+        output_format: Any = None,
+        **options: Any,
+    ) -> Settings:
+        """Settings for one request."""
+        card = self._card_for(model)
+        checked = self._options_with(options, output_format)
+        parts = preamble(system, None if tools is None else as_tools(tools))
+        now = Preamble(system=parts.system or self.preamble.system, tools=parts.tools or self.preamble.tools)
+        if tools is not None and not list(tools) and now.tools:
+            checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
+        check_markers(now, checked)
+        most = self.max_tokens if max_tokens is None else max_tokens
+        check_numbers(max_tokens=most)
+        return Settings(
+            card=card,
+            preamble=now,
+            strategy=self.strategy,
+            budget=self.budget,
+            keep=min(self.keep, self.budget),
+            max_tokens=min(most, card.max_output) if max_tokens is None else most,
+            marks=self.marks,
+            options=body_options(checked),
+            betas=tuple(checked.get("betas") or ()),
+            headers=dict(checked.get("extra_headers") or {}),
+            beta=self.client is None or isinstance(self.client, str) or hasattr(self.client, "beta"),
+        )
+
+    def _options_with(self, options: Mapping[str, Any], output_format: Any) -> dict[str, Any]:
+        """The options in force with those of one call; an output format given alone leaves the effort as it is."""
+        given = check_options(options, beside={*CALLS, *LASTING}, elsewhere=_elsewhere())
+        check_values(given)
+        config = {**self.options.get("output_config", {}), **given.get("output_config", {})}
+        if output_format is not None:
+            config["format"] = format_of(output_format)
+        return {**self.options, **given, **({"output_config": config} if config else {})}
+
+    def _card_for(self, model: str | None) -> ModelCard:
+        if model is None or model == self.card.id:
+            return self.card
+        card = card_of(model)
+        self._meet(card)
+        return card
+
+    def _check_most(self) -> None:
+        """What was asked for must be had; the default is cut down to what the model gives."""
+        if self._card is not None and self.max_tokens != DEFAULT_MAX_TOKENS:
+            check_most(self.max_tokens, self._card)
+
+    def _meet(self, *cards: ModelCard) -> None:
+        """Say once which models nobody described; none without prices may be asked below a ceiling of dollars."""
+        check_priced(cards, in_dollars=self.layers.in_dollars)
+        for card in cards:
+            if card.supposed and card.id not in self._told:
+                self._told.add(card.id)
+                log.warning("%s", supposition(card))
+
+    def for_a_fork(self, id: str | None) -> dict[str, Any]:
+        """The arguments of a conversation that forks off under a name (None: one made up)."""
+        if id is not None:
+            check_text("id", id)
+        return {
+            "id": id or f"{self.id}-{uuid.uuid4().hex[:8]}",
+            "namespace": self.namespace,
+            "budget": self.budget,
+            "keep": self.keep,
+            "strategy": self.strategy,
+            "recall": self.recalls,
+            "max_tokens": self.max_tokens,
+            "cache": self.marks or "auto",
+            "counter": self.base,
+            "endpoint": self.endpoint,
+            "busy": "wait" if self.waits else "error",
+            "duplicates": self.duplicates,
+            "fallback": self.ways.fallback if self.ways else None,
+            "router": self.ways.route if self.ways else None,
+            "tier": self.ways.tier if self.ways else "",
+            "keys": self.keys,
+            "card": self._card,
+            "clock": self.clock,
+            "priority": self.priority,
+            "patience": self.patience,
+            **self.layers.settings,
+            **self.options,
+        }
+
+
+SETTINGS = frozenset({"store", *(Session.__init__.__kwdefaults__ or ())})
+"""The names of all that a conversation is told when it is made, options of requests apart."""
+
+
+@cache
+def _elsewhere() -> Mapping[str, str]:
+    """What is told a conversation and not a call, with how."""
+    return {name: f"it belongs to the conversation, as Conversation({name}=...)" for name in SETTINGS - LASTING}

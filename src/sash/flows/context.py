@@ -1,0 +1,98 @@
+"""What a conversation object brings to its flows: who it is, how it counts, and what it remembers between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from sash.counting.correction import Correction
+from sash.counting.measure import Measure
+from sash.flows.record import Record
+from sash.limits.ceilings.policy import Ceiling
+from sash.model.blocks import Block
+from sash.model.cards import ModelCard
+from sash.model.counts import Count
+from sash.model.forecast import Priority
+from sash.model.keys import Places
+from sash.planning.routing import Ways
+from sash.planning.view import Forms
+from sash.recall.settings import Recall
+
+Sizes = dict[tuple[str, int, str], Count]
+"""Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""
+
+
+class Counter(Protocol):
+    """What sizes are asked of: `sash.counting.estimator.Estimator`, or anything of its shape."""
+
+    @property
+    def base(self) -> str: ...
+    @property
+    def unseen(self) -> float: ...
+    def count(self, measure: Measure) -> Count: ...
+    def measure_message(self, role: str, blocks: Sequence[Block]) -> Measure: ...
+    def preamble(
+        self,
+        system: Sequence[Block] = ...,
+        tools: Sequence[Block] = ...,
+        tool_choice: Block | None = ...,
+        *,
+        thinking: Block | None = ...,
+        output_config: Block | None = ...,
+    ) -> Count: ...
+    def endpoint(self, answer: int) -> Count: ...
+    def corrected(self, correction: Correction) -> Counter: ...
+    def learned(self, measure: Measure, exact: int) -> Correction: ...
+    def checked(self, answer: int, exact: int) -> Correction: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """The fixed facts of a conversation object. Its mutable fields only save work: they decide nothing."""
+
+    store: Record
+    """where the record lives"""
+    conversation: int
+    id: str
+    counter: Counter
+    endpoint: bool = True
+    """whether the count-tokens endpoint may be asked"""
+    namespace: str = ""
+    priority: Priority = "interactive"
+    """who goes first where requests wait for their turn"""
+    patience: float | None = None
+    """seconds that a request may wait for its turn"""
+    recall: Recall | None = None
+    """how old turns are looked for and attached to new questions; None: they are not"""
+    forms: Forms = field(default_factory=Forms)
+    """sent forms, remembered from request to request"""
+    sizes: Sizes = field(default_factory=dict)
+    """estimates of turns, remembered until they are stored"""
+    quiet_until: list[float] = field(default_factory=lambda: [0.0])
+    """until when (unix seconds) the endpoint is left alone, after it was rate-limited"""
+    ways: Ways | None = None
+    """who else may answer, and who chooses; None: the model asked for"""
+    ceilings: tuple[Ceiling, ...] = ()
+    """those that are kept in this store: a router is told what is left under them"""
+    places: Places | None = None
+    """the keys that requests may go with; None: one for all"""
+    counter_of: Callable[[ModelCard], Counter] | None = None
+    """how sizes are counted for another model"""
+    anew: bool = False
+    """the reply is not to come from a memo"""
+    submission: int = 0
+    """id of the submission (see `request.idempotency`) that this send belongs to; 0 for none"""
+    calibrations: dict[str, Correction] = field(default_factory=dict)
+    """the newest state of learning, by the JSON text it was read from"""
+
+    def calibrated(self, state: str) -> Chat:
+        """This chat with its counter corrected by what the record says was learned."""
+        if not state:
+            return self
+        if state not in self.calibrations:
+            self.calibrations.clear()
+            learned: Mapping[str, Any] = json.loads(state)
+            self.calibrations[state] = Correction.from_json(learned)
+        return replace(self, counter=self.counter.corrected(self.calibrations[state]))

@@ -1,0 +1,1 @@
+"""What is done with the past: branches, additions, instructions, repair, search."""

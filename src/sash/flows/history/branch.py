@@ -1,0 +1,128 @@
+"""Other roads: fork, edit, regenerate, retry, and rebuilding a past request. The past is shared, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sash.errors import CallerError, InvalidOption, NothingToRetry
+from sash.flows.context import Chat
+from sash.flows.request.deliver import deliver
+from sash.flows.request.prepare import body_hash
+from sash.flows.request.send import Call
+from sash.flows.steps import Flow
+from sash.model.epochs import Epoch, Request
+from sash.model.replies import Reply
+from sash.model.turns import Draft, Turn
+from sash.model.window import Head
+from sash.planning.inputs import Settings
+from sash.planning.view import body
+
+PAGE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastRequest:
+    """A request as it was sent, rebuilt from the record."""
+
+    request: Request
+    epoch: Epoch = field(repr=False)
+    turns: Sequence[Turn] = field(repr=False)
+    body: Mapping[str, Any] = field(repr=False)
+    intact: bool
+    """whether the rebuilt body is the one that was sent, byte for byte (redaction leaves a gap)"""
+
+    @property
+    def number(self) -> int:
+        """Counts the conversation's requests from 1."""
+        return self.request.number
+
+
+def past_request(chat: Chat, number: int) -> PastRequest:
+    """Rebuild request `number`. Raises NotFound."""
+    request, epoch, turns = chat.store.read_request(chat.conversation, number=number)
+    rebuilt = body(epoch, turns, request.sent)
+    return PastRequest(
+        request=request, epoch=epoch, turns=turns, body=rebuilt, intact=body_hash(rebuilt) == request.body_hash
+    )
+
+
+def fork(chat: Chat, at: int | None, as_id: str) -> Head:
+    """A new conversation that shares everything up to the reply with the turn id `at` (None: the newest turn)."""
+    head = chat.store.read_head(chat.conversation)
+    turn = head.turn
+    if at is not None:
+        turn = chat.store.read_turn(chat.conversation, turn=at)
+    if turn is not None and (turn.role == "user" or turn.state == "withdrawn"):
+        raise InvalidOption(
+            f"a fork begins after a reply, but turn {turn.id} is {turn.state}, by the {turn.role}; "
+            "fork at a reply, or use edit() to say something else in its place",
+            option="at",
+            value=turn.id,
+        )
+    seq = turn.seq if turn else 0
+    return chat.store.new_branch(chat.conversation, seq=seq, reason="fork", as_id=as_id)
+
+
+def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
+    """Say `drafts` in the place of a user turn; what followed it stays on the branch it is on."""
+    turn = chat.store.read_turn(chat.conversation, turn=turn_id)
+    if not turn.plain:
+        raise InvalidOption(
+            f"turn {turn_id} is no plain user turn, so nothing can be said in its place; edit the user turn before it",
+            option="turn",
+            value=turn_id,
+        )
+    return (yield from _instead(chat, turn, drafts, settings, call, "edit"))
+
+
+def regenerate(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
+    """Ask the newest question again on a branch of its own."""
+    question = _newest(chat, _is_question)
+    if question is None:
+        raise NothingToRetry(f"conversation {chat.id!r} has no question to ask again", conversation=chat.id)
+    since = chat.store.read_turns(chat.conversation, after=question.seq)
+    given = [turn for turn in since if turn.role == "system" and turn.state != "withdrawn"]
+    drafts = [
+        Draft(role=turn.role, content=turn.form, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
+    ]
+    return (yield from _instead(replace(chat, anew=True), question, drafts, settings, call, "regenerate"))
+
+
+def retry(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
+    """Send what is pending again, with what the user said behind it; after a reply cut short, ask on another branch."""
+    newest = _newest(chat, lambda turn: turn.role != "system")
+    if newest is not None and newest.state == "interrupted":
+        return (yield from regenerate(chat, settings, call))
+    return (yield from deliver(chat, (), settings, call))
+
+
+def _is_question(turn: Turn) -> bool:
+    return turn.plain and turn.state != "withdrawn"
+
+
+def _newest(chat: Chat, wanted: Callable[[Turn], bool]) -> Turn | None:
+    """The newest turn of the kind that is wanted, if there is one."""
+    head = chat.store.read_head(chat.conversation)
+    after = head.seq
+    while after > 0:
+        after = max(0, after - PAGE)
+        page = chat.store.read_turns(chat.conversation, after=after, limit=PAGE)
+        found = [turn for turn in page if wanted(turn)]
+        if found:
+            return found[-1]
+    return None
+
+
+def _instead(
+    chat: Chat, turn: Turn, drafts: Sequence[Draft], settings: Settings, call: Call, reason: Any
+) -> Flow[Reply]:
+    """Branch off before `turn` and send; back to where we were if that cannot even be planned."""
+    head = chat.store.read_head(chat.conversation)
+    chat.store.new_branch(chat.conversation, seq=turn.seq - 1, reason=reason)
+    try:
+        return (yield from deliver(chat, drafts, settings, call))
+    except CallerError:
+        chat.store.set_branch(chat.conversation, branch=head.branch)
+        raise

@@ -1,0 +1,195 @@
+"""From new content to a plan that may be sent: read, size, plan, recall, count exactly where it matters, judge.
+
+Nothing is written here; `chat.plan(...)` is this flow alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from sash.counting.ledger import Anchor
+from sash.counting.measure import NOTHING, Measure
+from sash.errors import InvalidContent, NothingToRetry
+from sash.flows.context import Chat, Counter
+from sash.flows.request.attach import Attached, attach
+from sash.flows.request.exact_count import settle_doubt
+from sash.flows.request.load import remember, summary_size
+from sash.flows.request.sizes import measure
+from sash.flows.steps import Flow, Now
+from sash.flows.tools.open_calls import tie_up
+from sash.model.blocks import dumps
+from sash.model.counts import Count
+from sash.model.epochs import Marker
+from sash.model.turns import Draft, Turn, as_turns, spoken
+from sash.model.window import Loaded
+from sash.planning.history.paused import paused
+from sash.planning.inputs import Memory, Settings
+from sash.planning.plan import Plan, make_plan
+from sash.planning.rules import check_request
+from sash.planning.traits import traits
+
+REACH = 6
+"""Characters read back for each token of budget when a view is made anew: more than any text needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A plan, and all that recording it takes."""
+
+    plan: Plan
+    drafts: tuple[Draft, ...]
+    new: tuple[Turn, ...]
+    memory: Memory
+    branch: int
+    pending: tuple[int, ...]
+    """ids of turns sent before that no reply has settled yet"""
+    estimated: Mapping[int, Count]
+    preamble_estimated: Count | None
+    anchor: Anchor | None
+    """the last request of this epoch, where its total still tells"""
+    summary: Count
+    """the size of the summary that this request sends, zero without one"""
+    measures: Mapping[int, Measure]
+    """of the new turns, by seq: what the estimator learns from when their exact size is known"""
+    counter: Counter
+    interrupted: tuple[int, ...]
+    """ids of paused turns that this request gives up"""
+    forgotten: int
+    """what had been forgotten by then (`Head.forgotten`)"""
+    at: float
+
+
+def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Prepared]:
+    """Plan the request that sends `drafts` (none: what is pending). Raises CallerErrors; writes nothing."""
+    loaded = _window(chat, settings)
+    fresh = settings.fresh or loaded.head.fresh or _elsewhere(loaded, settings) or _unpinned(loaded)
+    settings = replace(settings, fresh=fresh)
+    now = yield from Now()
+    chat = chat.calibrated(loaded.calibration)
+    tied = tie_up(chat.store, loaded.turns, drafts)
+    loaded = replace(loaded, turns=tied.turns)
+    sized = remember(loaded, settings, chat.counter, chat.sizes)
+    drafts = (*tied.answers, *drafts)
+    if not drafts and not _waiting(loaded.turns):
+        raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
+    new = as_turns(drafts, loaded.head.seq, now)
+    hand, new, drafts = _take_markers(new, drafts)
+    settings = replace(settings, hand_markers=hand)
+    measures = {turn.seq: measure(turn, chat.counter, settings.card) for turn in new}
+    counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
+    made = yield from _planned(chat, sized.memory, new, counts, settings, now)
+    return Prepared(
+        plan=replace(made.plan, notes=(*made.plan.notes, *tied.notes)) if tied.notes else made.plan,
+        drafts=tuple(replace(draft, attached=turn.attached) for draft, turn in zip(drafts, made.new, strict=True)),
+        new=made.new,
+        memory=made.memory,
+        branch=loaded.head.branch,
+        pending=tuple(turn.id for turn in (*loaded.pinned, *loaded.turns) if turn.state == "pending"),
+        estimated={**sized.estimated, **counts},
+        preamble_estimated=sized.preamble_estimated,
+        anchor=sized.anchor,
+        summary=summary_size(made.plan.epoch.summary, settings.model, chat.counter, chat.sizes),
+        measures={seq: found + made.adds.get(seq, NOTHING) for seq, found in measures.items()},
+        counter=chat.counter,
+        interrupted=tied.interrupted,
+        forgotten=loaded.head.forgotten,
+        at=now,
+    )
+
+
+def _window(chat: Chat, settings: Settings) -> Loaded:
+    """The present view, or as much as a new one may reach for."""
+    read = partial(
+        chat.store.read_window,
+        chat.conversation,
+        model=settings.model,
+        preamble=settings.preamble,
+        base=chat.counter.base,
+        near=settings.key.near,
+    )
+    loaded = read()
+    if _needs_more(loaded, settings):
+        reach = None if traits(settings.strategy).ignores_budget else REACH * settings.budget
+        loaded = read(reach=reach)
+    return loaded
+
+
+def _planned(
+    chat: Chat, memory: Memory, new: tuple[Turn, ...], counts: Mapping[int, Count], settings: Settings, now: float
+) -> Flow[Attached]:
+    """The plan that sends `new`, with what is recalled for it, its size sure enough, and legal."""
+    plan = make_plan(memory, new, counts, settings, now, chat.forms)
+    made = attach(chat, memory, new, counts, settings, plan, now)
+    if made.plan.doubt:
+        sure = yield from settle_doubt(chat, made.memory, made.new, counts, made.settings, made.plan, now)
+        made = replace(made, plan=sure)
+    _reject_illegal(made.plan, made.settings)
+    return made
+
+
+def body_hash(body: Mapping[str, object]) -> str:
+    """32 hex digits that a rebuilt body must reproduce."""
+    return hashlib.sha256(dumps(body).encode()).hexdigest()[:32]
+
+
+def _needs_more(loaded: Loaded, settings: Settings) -> bool:
+    """Whether turns older than the present view may come (back) in: no view, or another strategy's."""
+    epoch = loaded.epoch
+    return epoch is None or epoch.strategy != repr(settings.strategy)
+
+
+def _elsewhere(loaded: Loaded, settings: Settings) -> str:
+    """Why an epoch cannot go on with this key: bound thinking belongs to the account that it was thought for."""
+    if loaded.last is None or not settings.card.thinking_bound or settings.key.owns(loaded.last.sent.key):
+        return ""
+    return f"the key {settings.key.name!r} belongs to another account"
+
+
+def _unpinned(loaded: Loaded) -> str:
+    """Why an older view cannot be gone back to: exchanges before it were pinned since it began."""
+    epoch = loaded.epoch
+    if epoch is None or not loaded.resumed or all(pin >= epoch.start or pin in epoch.pins for pin in loaded.pins):
+        return ""
+    return "something was pinned since, and stands before the point that was gone back to"
+
+
+def _waiting(turns: Sequence[Turn]) -> bool:
+    """Whether there is something to send as it stands: a reply that paused, or a pending turn, which the user may have
+    said more behind (`extend`)."""
+    said = spoken(turns)
+    asked = bool(said) and said[-1].role == "user" and any(turn.state == "pending" for turn in said)
+    return asked or bool(paused(turns))
+
+
+def _take_markers(
+    new: Sequence[Turn], drafts: Sequence[Draft]
+) -> tuple[tuple[Marker, ...], tuple[Turn, ...], tuple[Draft, ...]]:
+    """Markers placed by hand belong to this request, not to the record."""
+    hand = tuple(
+        Marker(place="turn", seq=turn.seq, block=index, ttl=block["cache_control"].get("ttl", "5m"), role="hand")
+        for turn in new
+        for index, block in enumerate(turn.blocks)
+        if isinstance(block.get("cache_control"), dict)
+    )
+    if not hand:
+        return (), tuple(new), tuple(drafts)
+    bare = [dumps([{k: v for k, v in b.items() if k != "cache_control"} for b in turn.blocks]) for turn in new]
+    return (
+        hand,
+        tuple(replace(turn, content=content) for turn, content in zip(new, bare, strict=True)),
+        tuple(replace(draft, content=content) for draft, content in zip(drafts, bare, strict=True)),
+    )
+
+
+def _reject_illegal(plan: Plan, settings: Settings) -> None:
+    """The body is judged as a whole each time, whatever of it was sent before: a record can change meanwhile."""
+    problems = check_request(plan.body, betas=plan.sent.betas, card=settings.card)
+    if problems:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InvalidContent(
+            f"{first.path}: {first.message}{more}. Nothing was sent", problem=first.rule, problems=problems
+        )

@@ -1,0 +1,1 @@
+"""Making what stands in front for turns that left the view."""

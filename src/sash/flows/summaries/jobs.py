@@ -1,0 +1,75 @@
+"""The job of making a summary: taken so that nobody makes the same one, given back whatever happens.
+
+Whoever fails leaves the record as it was but for a note of when to try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sash.errors import CallerError, ConversationBusy, RemoteError, StoreError
+from sash.flows.context import Chat
+from sash.flows.steps import Flow, Now
+from sash.model.summaries import Summary, SummaryTask
+from sash.planning.summaries.cost import Wish
+
+LEASE = 900.0
+"""Seconds for which a job is ours: after that another process may take it over."""
+BACKOFF, LONGEST = 30.0, 3_600.0
+"""Seconds to leave it after a failure: doubled with each one in a row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What came of it: the summary, or None and why. Dollars."""
+
+    summary: Summary | None = None
+    note: str = ""
+    cost: float = 0.0
+
+
+Make = Callable[[SummaryTask], Flow[Made]]
+
+
+def with_job(chat: Chat, wish: Wish, make: Make, *, strict: bool = False, server: bool = False) -> Flow[Made]:
+    """Take the job and make the summary. Failures of the far side are told, not raised, unless `strict`.
+
+    `server`: what the API compacts goes on from its own last block, not from a summary of another make.
+    """
+    now = yield from Now()
+    task = chat.store.begin_summary(
+        chat.conversation, upto=wish.upto, at=now, until=now + LEASE, anew=wish.anew, server=server
+    )
+    if task is None and strict:
+        raise ConversationBusy(f"a summary of {chat.id!r} is being made; try again later", conversation=chat.id)
+    if task is None:
+        return Made(note="somebody else is making it, or there is nothing left to cover")
+    try:
+        return (yield from make(task))
+    except GeneratorExit:
+        raise  # nobody drives this flow any more; the lease ends by itself
+    except BaseException as error:  # cancelled, Ctrl-C, a bug: the job goes back before it goes on its way
+        yield from _give_back(chat, task, error)
+        if isinstance(error, RemoteError | StoreError | CallerError) and not strict:
+            return Made(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
+        raise
+
+
+def _give_back(chat: Chat, task: SummaryTask, error: BaseException) -> Flow[None]:
+    try:
+        now = yield from Now()
+        chat.store.fail_summary(
+            chat.conversation,
+            token=task.token,
+            error=type(error).__name__,
+            retry_at=later(now, task),
+            upto=task.upto,
+        )
+    except (StoreError, CallerError):  # gone, or closed meanwhile
+        pass  # the lease ends by itself
+
+
+def later(now: float, task: SummaryTask) -> float:
+    """When to try again after a failure, in unix seconds."""
+    return now + min(LONGEST, BACKOFF * 2.0**task.failures)
