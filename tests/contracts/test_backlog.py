@@ -125,7 +125,7 @@ def test_turns_that_changed_are_noticed(record: Recorder) -> None:
     """Where a turn was rewritten (redacted) after the batch was made, the item says that it is not intact."""
     task = task_of(record)
     batch_of(record, task)
-    with record.store._connection.writing() as db:
+    with record.store._database.writing() as db:
         db.execute("UPDATE turns SET content = '[]', text = '' WHERE id = ?", (task.turns[0].id,))
     item = record.store.read_task(task.token)
     assert item is not None and not item.intact

@@ -54,7 +54,7 @@ def near(record: Recorder, query: str, embedder: Any, **more: Any) -> list[tuple
 
 def vectors(record: Recorder) -> list[tuple[int, str, int]]:
     """(seq, embedder, bytes) of all stored vectors of the store."""
-    with record.store._connection.reading() as db:
+    with record.store._database.reading() as db:
         rows = db.execute("SELECT place & 4294967295, embedder, length(vector) FROM vectors ORDER BY place")
         return [tuple(row) for row in rows]
 

@@ -113,7 +113,7 @@ def test_a_withdrawn_question_makes_nothing_sure(chat: Conversation) -> None:
     store, key = chat._store, chat._chat().conversation
     draft = Draft(role="user", content=dumps([text_block("Where is the zebrawood chest?")]))
     (turn,) = store.append_turns(key, head=6, turns=(draft,), at=1.0)
-    with store._connection.writing() as db:  # type: ignore[attr-defined]
+    with store._database.writing() as db:  # type: ignore[attr-defined]
         db.execute("UPDATE turns SET state = 'withdrawn' WHERE id = ?", (turn.id,))
     assert 7 not in seqs(ask(chat, "zebrawood chest"))
     assert ask(chat, "zebrawood chest", sure=True) == []

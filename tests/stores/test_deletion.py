@@ -233,14 +233,14 @@ def _delete(store: MemoryStore, record: Recorder, alive: list[Recorder]) -> None
     name = next(info.id for info in store.conversations() if _key(store, info.id) == record.key)
     seen, spent = [_all_of(one) for one in alive], store.usage(by=())
     store.delete(name)
-    with store._connection.reading() as db:
-        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    with store._database.reading() as db:
+        assert db.all("PRAGMA foreign_key_check") == []
         held = {row[0] for row in db.execute("SELECT id FROM turns WHERE conversation_id = ?", (record.key,))}
         assert not held
         lines = {
             row["id"]
             for one in alive
-            for branch in db.execute("SELECT id FROM branches WHERE conversation_id = ?", (one.key,)).fetchall()
+            for branch in db.all("SELECT id FROM branches WHERE conversation_id = ?", (one.key,))
             for row in store._lines.rows(db, branch["id"], 1, 1_000)
         }
         assert {row[0] for row in db.execute("SELECT id FROM turns")} == lines

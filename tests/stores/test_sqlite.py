@@ -21,8 +21,8 @@ from sash import SqliteStore
 from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
 from sash.flows.bulk.questions import Question
 from sash.flows.summaries.resting import Backlog
-from sash.stores import connection
-from sash.stores.connection import APPLICATION_ID, SCHEMA
+from sash.stores import database
+from sash.stores.database import APPLICATION_ID, SCHEMA
 from sash.stores.migrations import migrations
 
 
@@ -285,14 +285,14 @@ def test_a_full_disk_loses_nothing_that_was_recorded(path: Path) -> None:
     store = SqliteStore(path)
     record = Recorder(store)
     record.say("one")
-    pages = store._connection._sqlite.execute("PRAGMA page_count").fetchone()[0]
-    store._connection._sqlite.execute(f"PRAGMA max_page_count = {pages + 4}")
+    pages = store._database._sqlite.execute("PRAGMA page_count").fetchone()[0]
+    store._database._sqlite.execute(f"PRAGMA max_page_count = {pages + 4}")
     with pytest.raises(StoreUnavailable):
         for number in range(1_000):
             record.say(f"{number} " + "filling " * 200)
     whole = record.turns()
     assert [turn.seq for turn in whole] == list(range(1, len(whole) + 1))
-    store._connection._sqlite.execute("PRAGMA max_page_count = 1000000")
+    store._database._sqlite.execute("PRAGMA max_page_count = 1000000")
     store.withdraw(record.key)
     record.say("room again")
     store.close()
@@ -374,10 +374,10 @@ def test_many_threads_on_one_store_write_in_turn(path: Path) -> None:
 
 def test_a_database_locked_for_too_long_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """StoreUnavailable after the patience is over; nothing is written, and later all goes on."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.0)
+    monkeypatch.setattr(database, "PATIENCE", 0.0)
     store = SqliteStore(path)
     record = Recorder(store)
-    store._connection._sqlite.execute("PRAGMA busy_timeout = 0")
+    store._database._sqlite.execute("PRAGMA busy_timeout = 0")
     holder = raw(path)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="another program holds it"):
@@ -403,10 +403,10 @@ def steps_of_reading(path: Path) -> int:
         ticks += 1
         return 0
 
-    store._connection._sqlite.set_progress_handler(tick, 100)
+    store._database._sqlite.set_progress_handler(tick, 100)
     record.window()
     record.window(reach=300)
-    store._connection._sqlite.set_progress_handler(None, 0)
+    store._database._sqlite.set_progress_handler(None, 0)
     store.close()
     return ticks
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from sash.model.turns import Attachment, Source
+from sash.stores.transaction import Transaction
 
 
-def put(db: sqlite3.Connection, turn: int, attachment: Attachment, at: float) -> None:
+def put(db: Transaction, turn: int, attachment: Attachment, at: float) -> None:
     """Record what is sent with a turn."""
     db.execute("INSERT INTO attachments VALUES (?, ?, ?, ?)", (turn, attachment.content, attachment.tokens, at))
-    db.executemany(
+    db.many(
         "INSERT INTO attachment_sources VALUES (?, ?, ?)",
         [(turn, source.turn, source.why) for source in attachment.sources],
     )
 
 
-def of(db: sqlite3.Connection, turn: int) -> Attachment | None:
+def of(db: Transaction, turn: int) -> Attachment | None:
     """What is attached to a turn."""
-    row = db.execute("SELECT content, tokens FROM attachments WHERE turn_id = ?", (turn,)).fetchone()
+    row = db.one("SELECT content, tokens FROM attachments WHERE turn_id = ?", (turn,))
     if row is None:
         return None
     found = db.execute(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sash.model.batches import UNDER_WAY, Batch, Item, Kind, Phase
 from sash.model.blocks import dumps
-from sash.stores import rows
-from sash.stores.connection import Connection
+from sash.stores.database import Database
+from sash.stores.transaction import Row
+
+_ITEM = (
+    "INSERT INTO batch_items (custom_id, batch_id, conversation_id, model, branch_id, parent_id, facts) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Batches:
     """The part of the SQLite store that batches are recorded in before they are handed in."""
 
-    _connection: Connection
+    _database: Database
 
     def keep_batch(
         self,
@@ -39,15 +43,14 @@ class Batches:
             "at": at,
             "error": "",
         }
-        with self._connection.writing() as db:
-            key = rows.insert(db, "batches", columns)
-            for item in items:
-                rows.insert(db, "batch_items", _columns(item, key))
-            return _batch(db.execute("SELECT * FROM batches WHERE id = ?", (key,)).fetchone())
+        with self._database.writing() as db:
+            key = db.insert("batches", columns)
+            db.many(_ITEM, [_columns(item, key) for item in items])
+            return _batch(db.one("SELECT * FROM batches WHERE id = ?", (key,)))
 
     def mark_batch(self, id: int, *, phase: Phase, batch: str = "", error: str = "") -> None:
         """Its phase, and its id where that is new."""
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             db.execute(
                 "UPDATE batches SET phase = ?, api_id = coalesce(nullif(?, ''), api_id), error = ? WHERE id = ?",
                 (phase, batch, error, id),
@@ -64,39 +67,33 @@ class Batches:
         phases: Sequence[Phase] = UNDER_WAY,
     ) -> Sequence[Batch]:
         """In the order in which they were handed in."""
-        with self._connection.reading() as db:
-            found = db.execute(
-                "SELECT * FROM batches WHERE phase IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR kind = ?2) "
+        with self._database.reading() as db:
+            found = db.all(
+                f"SELECT * FROM batches WHERE phase IN {db.sql.among('?1')} AND (?2 IS NULL OR kind = ?2) "
                 "AND (?3 IS NULL OR namespace = ?3) AND (?4 IS NULL OR job = ?4) ORDER BY id",
                 (dumps(list(phases)), kind, namespace, job),
             )
-            return [_batch(row) for row in found.fetchall()]
+            return [_batch(row) for row in found]
 
     def read_items(self, batch: int) -> Sequence[Item]:
         """Those without a result."""
-        with self._connection.reading() as db:
-            found = db.execute("SELECT * FROM batch_items WHERE batch_id = ? ORDER BY rowid", (batch,))
-            return [_item(row) for row in found.fetchall()]
+        with self._database.reading() as db:
+            found = db.all("SELECT * FROM batch_items WHERE batch_id = ? ORDER BY rowid", (batch,))
+            return [_item(row) for row in found]
 
     def close_item(self, custom_id: str) -> None:
         """Whatever came of it."""
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             db.execute("DELETE FROM batch_items WHERE custom_id = ?", (custom_id,))
 
 
-def _columns(item: Item, batch: int) -> dict[str, object]:
-    return {
-        "custom_id": item.custom_id,
-        "batch_id": batch,
-        "conversation_id": item.conversation,
-        "model": item.model,
-        "branch_id": item.branch,
-        "parent_id": item.parent,
-        "facts": dumps(dict(item.facts)),
-    }
+def _columns(item: Item, batch: int) -> tuple[object, ...]:
+    return (
+        item.custom_id, batch, item.conversation, item.model, item.branch, item.parent, dumps(dict(item.facts)),
+    )  # fmt: skip
 
 
-def _item(row: sqlite3.Row) -> Item:
+def _item(row: Row) -> Item:
     return Item(
         custom_id=row["custom_id"],
         conversation=row["conversation_id"],
@@ -107,7 +104,7 @@ def _item(row: sqlite3.Row) -> Item:
     )
 
 
-def _batch(row: sqlite3.Row) -> Batch:
+def _batch(row: Row) -> Batch:
     return Batch(
         id=row["id"],
         batch=row["api_id"] or "",

@@ -11,12 +11,12 @@ import base64
 import binascii
 import hashlib
 import re
-import sqlite3
 from dataclasses import replace
 
 from sash.model.turns import Turn
 from sash.planning.rules import is_plain_user
 from sash.stores import attachments, mends, rows
+from sash.stores.transaction import Row, Transaction
 
 INLINE = 4_096
 """Characters of base64 up to which data stays in its turn."""
@@ -27,7 +27,7 @@ Places = list[tuple[int, str]]
 """Where in the stored content a reference stands, and the hash it names."""
 
 
-def put(db: sqlite3.Connection, content: str) -> tuple[str, Places]:
+def put(db: Transaction, content: str) -> tuple[str, Places]:
     """Store the big data of a content; what is left of it, and where its references are."""
     pieces: list[str] = []
     places: Places = []
@@ -41,12 +41,12 @@ def put(db: sqlite3.Connection, content: str) -> tuple[str, Places]:
     return "".join((*pieces, content[read:])), places
 
 
-def place(db: sqlite3.Connection, turn: int, places: Places) -> None:
+def place(db: Transaction, turn: int, places: Places) -> None:
     """Record where the references of a turn stand."""
-    db.executemany("INSERT INTO turn_blobs VALUES (?, ?, ?)", [(turn, at, name) for at, name in places])
+    db.many("INSERT INTO turn_blobs VALUES (?, ?, ?)", [(turn, at, name) for at, name in places])
 
 
-def turn(db: sqlite3.Connection, row: sqlite3.Row, request: int = mends.NOW) -> Turn:
+def turn(db: Transaction, row: Row, request: int = mends.NOW) -> Turn:
     """A row of `turns` with its whole content, what is attached to it, and its form in `request` if it was repaired."""
     attached = attachments.of(db, row["id"]) if row["plain"] else None
     mended = mends.of(db, row["id"], request) if row["mended"] else None
@@ -56,7 +56,7 @@ def turn(db: sqlite3.Connection, row: sqlite3.Row, request: int = mends.NOW) -> 
     return found
 
 
-def content(db: sqlite3.Connection, row: sqlite3.Row) -> str:
+def content(db: Transaction, row: Row) -> str:
     """The content of a row as it was recorded."""
     stored = str(row["content"])
     pieces, read = [], 0
@@ -70,12 +70,12 @@ def content(db: sqlite3.Connection, row: sqlite3.Row) -> str:
     return "".join((*pieces, stored[read:]))
 
 
-def _keep(db: sqlite3.Connection, data: str) -> str:
+def _keep(db: Transaction, data: str) -> str:
     """Store a text of base64 under its hash, as bytes where they give the same text back."""
     name = hashlib.sha256(data.encode()).hexdigest()
-    if db.execute("SELECT 1 FROM blobs WHERE hash = ?", (name,)).fetchone() is None:
+    if db.one("SELECT 1 FROM blobs WHERE hash = ?", (name,)) is None:
         raw = _decoded(data)
-        db.execute("INSERT INTO blobs VALUES (?, ?, ?)", (name, int(raw is not None), raw or data.encode()))
+        db.execute("INSERT INTO blobs VALUES (?, ?, ?)", (name, raw is not None, raw or data.encode()))
     return name
 
 

@@ -8,11 +8,11 @@ words: it, too, is asked for here.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from sash.recall.words import words
 from sash.stores.lineage import Segment
+from sash.stores.transaction import Transaction
 from sash.stores.vectors import place
 
 GRAM = 3
@@ -24,26 +24,26 @@ CLINGING = 200
 """Newest turns read for one word to see whether it stands there as a word."""
 
 
-def characters_match(db: sqlite3.Connection, run: str) -> str:
+def characters_match(db: Transaction, run: str) -> str:
     """What finds `run` in the index; "" where nothing holds it, or more than can be asked for."""
     if len(run) >= GRAM:
         return f'"{run}"'
-    found = db.execute(
+    found = db.all(
         "SELECT term FROM turns_characters_terms WHERE term >= ? AND term < ? LIMIT ?",
         (run, run + "\U0010ffff", CONTINUATIONS + 1),
-    ).fetchall()
+    )
     if len(found) > CONTINUATIONS:
         return ""
     return " OR ".join('"' + row[0].replace('"', '""') + '"' for row in found)
 
 
-def spaceless(db: sqlite3.Connection, segments: Sequence[Segment]) -> list[Segment]:
+def spaceless(db: Transaction, segments: Sequence[Segment]) -> list[Segment]:
     """The segments that hold any text of such a script."""
     asked = "SELECT 1 FROM turns_characters_docsize WHERE id BETWEEN ? AND ? LIMIT 1"
-    return [one for one in segments if db.execute(asked, (place(one[0], one[1]), place(one[0], one[2]))).fetchone()]
+    return [one for one in segments if db.one(asked, (place(one[0], one[1]), place(one[0], one[2])))]
 
 
-def clinging(db: sqlite3.Connection, word: str, segments: Sequence[Segment]) -> list[int]:
+def clinging(db: Transaction, word: str, segments: Sequence[Segment]) -> list[int]:
     """The newest seqs where `word` clings to such characters, and does not stand alone as well."""
     match = characters_match(db, word)
     found: list[int] = []
@@ -51,8 +51,9 @@ def clinging(db: sqlite3.Connection, word: str, segments: Sequence[Segment]) -> 
         span = (place(branch, low), place(branch, high))
         read = db.execute(
             "SELECT t.seq, t.text FROM turns_characters JOIN turns t ON t.place = turns_characters.rowid "
-            "WHERE turns_characters MATCH ? AND turns_characters.rowid BETWEEN ? AND ? AND t.place NOT IN "
-            "(SELECT rowid FROM turns_fts WHERE turns_fts MATCH ? AND rowid BETWEEN ? AND ?) "
+            f"WHERE {db.sql.matches('turns_characters', '?')} AND turns_characters.rowid BETWEEN ? AND ? "
+            f"AND t.place NOT IN (SELECT rowid FROM turns_fts WHERE {db.sql.matches('turns_fts', '?')} "
+            "AND rowid BETWEEN ? AND ?) "
             "ORDER BY turns_characters.rowid DESC LIMIT ?",
             (match, *span, f'"{word}"', *span, CLINGING),
         )
@@ -60,19 +61,19 @@ def clinging(db: sqlite3.Connection, word: str, segments: Sequence[Segment]) -> 
     return found
 
 
-def common(db: sqlite3.Connection, run: str, segments: Sequence[Segment]) -> list[int]:
+def common(db: Transaction, run: str, segments: Sequence[Segment]) -> list[int]:
     """The newest seqs that hold one or two characters which the whole file holds too often to ask the index."""
     found: list[int] = []
     for branch, low, high in reversed(segments) if _held(db, run) else ():
         read = db.execute(
             "SELECT seq FROM turns WHERE place IN (SELECT id FROM turns_characters_docsize "
-            "WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) AND instr(text, ?) ORDER BY seq DESC",
+            f"WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) AND {db.sql.contains('text', '?')} ORDER BY seq DESC",
             (place(branch, low), place(branch, high), READ, run),
         )
         found += [row["seq"] for row in read]
     return found
 
 
-def _held(db: sqlite3.Connection, run: str) -> bool:
+def _held(db: Transaction, run: str) -> bool:
     asked = "SELECT 1 FROM turns_characters_terms WHERE term >= ? AND term < ? LIMIT 1"
-    return db.execute(asked, (run, run + "\U0010ffff")).fetchone() is not None
+    return db.one(asked, (run, run + "\U0010ffff")) is not None

@@ -7,47 +7,43 @@ summed by day and model without its name. It knows no API.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from sash.errors import NotFound
-from sash.stores import rows
-from sash.stores.connection import Connection
-from sash.stores.forgetting import audit, rewrite_indexes, securely
+from sash.stores.database import Database
+from sash.stores.forgetting import audit
 from sash.stores.lineage import Lines
 from sash.stores.port import Deleted
+from sash.stores.transaction import Transaction
 from sash.stores.windows import Windows
 
 
 class Deletions:
     """The deleting part of the SQLite store."""
 
-    _connection: Connection
+    _database: Database
     _lines: Lines
     _windows: Windows
 
     def delete(self, id: str, *, namespace: str = "", reason: str = "") -> Deleted:
         """Delete a conversation with all that was made of it. Raises NotFound."""
-        with self._connection.rewriting() as db:
-            key = _key(db, namespace, id, self._connection.path)
-            securely(db)
-            rows.keep_ids(db)
+        with self._database.unchecked(), self._database.erasing() as db:
+            key = _key(db, namespace, id, self._database.path)
+            db.keep_ids()
             shared = _shared(db, key)
             heirs = _bequeath(db, key, shared)
             removed = _collect(db, key, shared)
             _forget(db, {"key": key, "namespace": namespace, "name": id})
-            rewrite_indexes(db)
             audit(db, namespace, id, "conversation", range(removed), reason, time.time())
             self._lines.forget()
             self._windows.forget()
-        self._connection.empty_log()  # or the words would stand there until it is written over
         return Deleted(turns=removed, heirs=heirs)
 
 
-def _key(db: sqlite3.Connection, namespace: str, id: str, path: str) -> int:
-    row = db.execute("SELECT id FROM conversations WHERE namespace = ? AND name = ?", (namespace, id)).fetchone()
+def _key(db: Transaction, namespace: str, id: str, path: str) -> int:
+    row = db.one("SELECT id FROM conversations WHERE namespace = ? AND name = ?", (namespace, id))
     if row is None:
         raise NotFound(f"no conversation {id!r} in {path!r}", kind="conversation", key=id)
     return int(row["id"])
@@ -58,7 +54,7 @@ def _key(db: sqlite3.Connection, namespace: str, id: str, path: str) -> int:
 _SHARED = """WITH RECURSIVE line (branch, high, heir) AS (
     SELECT b.parent_id, b.fork_seq, b.conversation_id FROM branches b JOIN branches p ON p.id = b.parent_id
         WHERE p.conversation_id = ?1 AND b.conversation_id != ?1
-    UNION SELECT p.parent_id, min(l.high, p.fork_seq), l.heir FROM line l JOIN branches p ON p.id = l.branch
+    UNION SELECT p.parent_id, {least}(l.high, p.fork_seq), l.heir FROM line l JOIN branches p ON p.id = l.branch
         WHERE p.parent_id IS NOT NULL)
 SELECT l.branch, max(l.high) AS high, min(l.heir) AS heir FROM line l JOIN branches b ON b.id = l.branch
 WHERE b.conversation_id = ?1 GROUP BY l.branch"""
@@ -67,7 +63,8 @@ _USED_EPOCHS = """WITH used (id) AS (
     SELECT epoch_id FROM branches WHERE conversation_id != ?1 AND epoch_id IS NOT NULL
     UNION SELECT epoch_id FROM requests WHERE conversation_id != ?1)
 UPDATE epochs SET conversation_id = (SELECT b.conversation_id FROM branches b WHERE b.id = epochs.branch_id)
-WHERE conversation_id = ?1 AND (id IN used OR id IN (SELECT e.family FROM epochs e WHERE e.id IN used))"""
+WHERE conversation_id = ?1 AND (id IN (SELECT id FROM used)
+    OR id IN (SELECT e.family FROM epochs e JOIN used u ON u.id = e.id))"""
 
 _SUMMARIES_OF_OTHERS = """UPDATE summaries SET conversation_id =
     (SELECT b.conversation_id FROM branches b WHERE b.id = summaries.branch_id)
@@ -83,12 +80,12 @@ class _Part:
     heir: int
 
 
-def _shared(db: sqlite3.Connection, key: int) -> list[_Part]:
-    found = db.execute(_SHARED, (key,)).fetchall()
+def _shared(db: Transaction, key: int) -> list[_Part]:
+    found = db.all(_SHARED.format(least=db.sql.least), (key,))
     return [_Part(branch=row["branch"], high=row["high"], heir=row["heir"]) for row in found]
 
 
-def _bequeath(db: sqlite3.Connection, key: int, shared: list[_Part]) -> tuple[str, ...]:
+def _bequeath(db: Transaction, key: int, shared: list[_Part]) -> tuple[str, ...]:
     """Hand the shared parts over, with what a view of them needs; the names of who has them now."""
     db.execute(_SUMMARIES_OF_OTHERS, (key,))
     for part in shared:
@@ -102,20 +99,21 @@ def _bequeath(db: sqlite3.Connection, key: int, shared: list[_Part]) -> tuple[st
     db.execute(_USED_EPOCHS, (key,))
     heirs = sorted({part.heir for part in shared})
     find = "SELECT name FROM conversations WHERE id = ?"
-    return tuple(db.execute(find, (heir,)).fetchone()["name"] for heir in heirs)
+    return tuple(db.one(find, (heir,))["name"] for heir in heirs)
 
 
 # ---- what goes --------------------------------------------------------------------------------------
 
-_BOOK = """INSERT INTO deleted_spending
-SELECT :namespace, cast(at / 86400 AS INTEGER) * 86400.0 AS day, model, count(*), total(fresh), total(read),
-    total(write_5m), total(write_1h), total(output), total(cost)
+_BOOK = """INSERT INTO deleted_spending AS d
+SELECT :namespace, {day} * 86400.0 AS day, model, count(*), sum(fresh), sum(read),
+    sum(write_5m), sum(write_1h), sum(output), coalesce(sum(cost), 0.0)
 FROM spending WHERE conversation_id = :key GROUP BY day, model
-ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, fresh = fresh + excluded.fresh,
-    read = read + excluded.read, write_5m = write_5m + excluded.write_5m, write_1h = write_1h + excluded.write_1h,
-    output = output + excluded.output, cost = cost + excluded.cost"""
+ON CONFLICT (namespace, at, model) DO UPDATE SET requests = d.requests + excluded.requests,
+    fresh = d.fresh + excluded.fresh, read = d.read + excluded.read, write_5m = d.write_5m + excluded.write_5m,
+    write_1h = d.write_1h + excluded.write_1h, output = d.output + excluded.output, cost = d.cost + excluded.cost"""
 
 _ACCOUNT = "CASE :namespace WHEN '' THEN '' ELSE :namespace || '/' END || :name"
+_ALERTS = f"'conversation ' || {_ACCOUNT} || ' '"
 
 _STATEMENTS = (
     # what quotes it, measures it or waits for it
@@ -142,7 +140,7 @@ _STATEMENTS = (
     "UPDATE attempts SET request_id = NULL WHERE request_id IN (SELECT id FROM requests WHERE conversation_id = :key)",
     "UPDATE attempts SET conversation = '' WHERE namespace = :namespace AND conversation = :name",
     f"DELETE FROM spend WHERE scope = 'conversation' AND key = {_ACCOUNT}",
-    f"DELETE FROM alerts WHERE name GLOB 'conversation *' AND instr(name, 'conversation ' || {_ACCOUNT} || ' ') = 1",
+    f"DELETE FROM alerts WHERE substr(name, 1, length({_ALERTS})) = {_ALERTS}",
     (
         "CREATE TEMP TABLE gone_preambles AS SELECT preamble_id AS id FROM requests WHERE conversation_id = :key "
         "UNION SELECT preamble_id FROM epochs WHERE conversation_id = :key "
@@ -177,7 +175,7 @@ _STATEMENTS = (
 )
 
 
-def _collect(db: sqlite3.Connection, key: int, shared: list[_Part]) -> int:
+def _collect(db: Transaction, key: int, shared: list[_Part]) -> int:
     """List the turns that go, and say how many."""
     db.execute("CREATE TEMP TABLE gone_turns (id INTEGER PRIMARY KEY)")
     own = "SELECT id FROM turns WHERE branch_id IN (SELECT id FROM branches WHERE conversation_id = ?)"
@@ -185,12 +183,12 @@ def _collect(db: sqlite3.Connection, key: int, shared: list[_Part]) -> int:
     for part in shared:
         rest = "SELECT id FROM turns WHERE branch_id = ? AND seq > ?"
         db.execute(f"INSERT INTO gone_turns {rest}", (part.branch, part.high))
-    return int(db.execute("SELECT count(*) FROM gone_turns").fetchone()[0])
+    return int(db.one("SELECT count(*) FROM gone_turns")[0])
 
 
-def _forget(db: sqlite3.Connection, given: dict[str, Any]) -> None:
+def _forget(db: Transaction, given: dict[str, Any]) -> None:
     """All of it, but what it cost."""
-    db.execute(_BOOK, given)
+    db.execute(_BOOK.format(day=db.sql.whole("at / 86400")), given)
     for statement in _STATEMENTS:
         db.execute(
             statement.format(

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 from sash.model.blocks import dumps
-from sash.stores.connection import Connection
+from sash.stores.database import Database
+from sash.stores.transaction import Row
 
-_FAILED = "state = 'failed' AND (error GLOB 'Unavailable*' OR error GLOB 'BreakerOpen*')"
-_LIMITED = "state = 'failed' AND (error = 'Unavailable: rate_limit_error' OR error GLOB 'LimitReached*')"
-_REFUSED = "state = 'failed' AND error GLOB 'AccessDenied: *' AND error != 'AccessDenied: not_found_error'"
+_FAILED = "state = 'failed' AND (substr(error, 1, 11) IN ('Unavailable', 'BreakerOpen'))"
+_LIMITED = "state = 'failed' AND (error = 'Unavailable: rate_limit_error' OR substr(error, 1, 12) = 'LimitReached')"
+_REFUSED = "state = 'failed' AND substr(error, 1, 14) = 'AccessDenied: ' AND error != 'AccessDenied: not_found_error'"
 
 
 class Healths:
     """The part of the SQLite store that tells whom to leave alone."""
 
-    _connection: Connection
+    _database: Database
 
     def read_health(self, *, models: Sequence[str], since: float) -> Mapping[str, float]:
         """The newest failure of each model that no answer followed."""
-        with self._connection.reading() as db:
-            found = db.execute(
+        with self._database.reading() as db:
+            found = db.all(
                 f"SELECT model, max(CASE WHEN {_FAILED} THEN at END) AS failed, "
                 "max(CASE WHEN usage IS NOT NULL AND state <> 'failed' THEN at END) AS answered FROM requests "
-                "WHERE at > ? AND model IN (SELECT value FROM json_each(?)) GROUP BY model",
+                f"WHERE at > ? AND model IN {db.sql.among('?')} GROUP BY model",
                 (since, dumps(list(models))),
-            ).fetchall()
+            )
         return {r["model"]: r["failed"] for r in found if r["failed"] and not _well(r)}
 
     def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> tuple[str, ...]:
         """The keys whose newest trouble no answer followed."""
-        with self._connection.reading() as db:
-            found = db.execute(
+        with self._database.reading() as db:
+            found = db.all(
                 f"SELECT key, max(CASE WHEN {_REFUSED} OR (at > ?1 AND {_LIMITED}) THEN at END) AS failed, "
                 "max(CASE WHEN usage IS NOT NULL AND state <> 'failed' THEN at END) AS answered FROM requests "
-                "WHERE at > ?2 AND key IN (SELECT value FROM json_each(?3)) GROUP BY key",
+                f"WHERE at > ?2 AND key IN {db.sql.among('?3')} GROUP BY key",
                 (limited_since, min(limited_since, refused_since), dumps(list(keys))),
-            ).fetchall()
+            )
         return tuple(r["key"] for r in found if r["failed"] and not _well(r))
 
 
-def _well(row: sqlite3.Row) -> bool:
+def _well(row: Row) -> bool:
     """Whether there was an answer after the newest failure."""
     return row["answered"] is not None and row["answered"] >= row["failed"]

@@ -6,13 +6,13 @@ lookups plus the rows asked for.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 
 from sash.errors import NotFound
 from sash.model.blocks import dumps
 from sash.model.turns import Turn
 from sash.stores import blobs
+from sash.stores.transaction import Row, Transaction
 
 Segment = tuple[int, int, int]
 END = 2**62
@@ -28,39 +28,39 @@ class Lines:
         """After a transaction that was rolled back: the ids it gave out may be given again."""
         self._segments.clear()
 
-    def segments(self, db: sqlite3.Connection, branch: int) -> tuple[Segment, ...]:
+    def segments(self, db: Transaction, branch: int) -> tuple[Segment, ...]:
         """The segments of a branch, oldest first."""
         if branch not in self._segments:
             found: list[Segment] = []
             at: int | None = branch
             high = END
             while at is not None:
-                row = db.execute("SELECT parent_id, fork_seq FROM branches WHERE id = ?", (at,)).fetchone()
+                row = db.one("SELECT parent_id, fork_seq FROM branches WHERE id = ?", (at,))
                 found.append((at, row["fork_seq"] + 1, high))
                 at, high = row["parent_id"], min(high, row["fork_seq"])
             self._segments[branch] = tuple(s for s in reversed(found) if s[1] <= s[2])
         return self._segments[branch]
 
-    def holds(self, db: sqlite3.Connection, branch: int, row: sqlite3.Row) -> bool:
+    def holds(self, db: Transaction, branch: int, row: Row) -> bool:
         """Whether a row of `turns` lies on a branch."""
         spans = {segment: (low, high) for segment, low, high in self.segments(db, branch)}
         low, high = spans.get(row["branch_id"], (1, 0))
         return bool(low <= row["seq"] <= high)
 
-    def newest(self, db: sqlite3.Connection, branch: int) -> Turn | None:
+    def newest(self, db: Transaction, branch: int) -> Turn | None:
         """The newest turn of a branch."""
         for segment, low, high in reversed(self.segments(db, branch)):
-            row = db.execute(
+            row = db.one(
                 "SELECT * FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT 1",
                 (segment, low, high),
-            ).fetchone()
+            )
             if row:
                 return blobs.turn(db, row)
         return None
 
     def rows(
-        self, db: sqlite3.Connection, branch: int, first: int, last: int, model: str = "", *, only: str = "1"
-    ) -> Iterator[sqlite3.Row]:
+        self, db: Transaction, branch: int, first: int, last: int, model: str = "", *, only: str = "true"
+    ) -> Iterator[Row]:
         """Turns from seq `first` to `last`, each with its count for `model` where there is one."""
         for segment, low, high in self.segments(db, branch):
             if low <= last and high >= first:
@@ -71,58 +71,59 @@ class Lines:
                     (model, segment, max(low, first), min(high, last)),
                 )
 
-    def instructions(self, db: sqlite3.Connection, branch: int, last: int, model: str) -> Iterator[sqlite3.Row]:
+    def instructions(self, db: Transaction, branch: int, last: int, model: str) -> Iterator[Row]:
         """The instructions among the turns up to seq `last`, with their counts."""
         return self.rows(db, branch, 1, last, model, only="t.role = 'system'")
 
-    def calling(self, db: sqlite3.Connection, branch: int, beginnings: Collection[str]) -> Iterator[sqlite3.Row]:
+    def calling(self, db: Transaction, branch: int, beginnings: Collection[str]) -> Iterator[Row]:
         """The replies with calls whose ids begin in one of these ways, and all that a repair sends in another form."""
         texts = dumps([f'"id":"{beginning}' for beginning in beginnings])
         for segment, low, high in self.segments(db, branch):
+            called = f"SELECT 1 FROM {db.sql.elements('?')} WHERE {db.sql.contains('content', 'value')}"
             yield from db.execute(
                 "SELECT * FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND role = 'assistant' "
-                "AND (mended OR EXISTS (SELECT 1 FROM json_each(?) WHERE instr(content, value)))",
+                f"AND (mended OR EXISTS ({called}))",
                 (segment, low, high, texts),
             )
 
-    def changed(self, db: sqlite3.Connection, branch: int, epoch: int) -> str:
+    def changed(self, db: Transaction, branch: int, epoch: int) -> str:
         """Why an epoch cannot go on along a branch: a turn there was sent otherwise by then; "" where none was."""
         for segment, low, high in self.segments(db, branch):
-            row = db.execute(
+            row = db.one(
                 "SELECT changed_why FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND changed_after >= ? "
                 "ORDER BY changed_after DESC LIMIT 1",
                 (segment, low, high, epoch),
-            ).fetchone()
+            )
             if row:
                 return str(row["changed_why"])
         return ""
 
-    def exchange_end(self, db: sqlite3.Connection, branch: int, first: int) -> int:
+    def exchange_end(self, db: Transaction, branch: int, first: int) -> int:
         """seq of the last turn of the exchange that begins at `first`; a withdrawn turn opens none."""
         for segment, low, high in self.segments(db, branch):
-            row = db.execute(
+            row = db.one(
                 "SELECT min(seq) AS next FROM turns WHERE branch_id = ? AND plain AND state != 'withdrawn' "
                 "AND seq BETWEEN ? AND ?",
                 (segment, max(low, first + 1), high),
-            ).fetchone()
+            )
             if row["next"] is not None:
                 return int(row["next"]) - 1
         newest = self.newest(db, branch)
         return newest.seq if newest else first
 
-    def exchange_start(self, db: sqlite3.Connection, branch: int, seq: int) -> int:
+    def exchange_start(self, db: Transaction, branch: int, seq: int) -> int:
         """seq of the plain user turn of the exchange that holds the turn `seq`."""
         for segment, low, high in reversed(self.segments(db, branch)):
-            row = db.execute(
+            row = db.one(
                 "SELECT max(seq) AS first FROM turns WHERE branch_id = ? AND plain AND state != 'withdrawn' "
                 "AND seq BETWEEN ? AND ?",
                 (segment, low, min(seq, high)),
-            ).fetchone()
+            )
             if row["first"] is not None:
                 return int(row["first"])
         return seq
 
-    def reach_back(self, db: sqlite3.Connection, branch: int, last: int, characters: int) -> int:
+    def reach_back(self, db: Transaction, branch: int, last: int, characters: int) -> int:
         """seq of the exchange that begins at least `characters` of content before the turn `last`."""
         left = characters
         for segment, low, high in reversed(self.segments(db, branch)):
@@ -137,17 +138,17 @@ class Lines:
         return 1
 
 
-def end_epochs(db: sqlite3.Connection, turns: Iterable[int], why: str) -> None:
+def end_epochs(db: Transaction, turns: Iterable[int], why: str) -> None:
     """From now on these turns (ids) are sent otherwise: no epoch goes on that holds one, on whatever branch."""
-    db.executemany(
+    db.many(
         "UPDATE turns SET changed_after = (SELECT coalesce(max(id), 0) FROM epochs), changed_why = ? WHERE id = ?",
         [(why, turn) for turn in turns],
     )
 
 
-def present(db: sqlite3.Connection, conversation: int) -> int:
+def present(db: Transaction, conversation: int) -> int:
     """The present branch of a conversation. Raises NotFound for one that was deleted meanwhile."""
-    row = db.execute("SELECT branch_id FROM conversations WHERE id = ?", (conversation,)).fetchone()
+    row = db.one("SELECT branch_id FROM conversations WHERE id = ?", (conversation,))
     if row is None:
         raise deleted(conversation)
     return int(row["branch_id"])

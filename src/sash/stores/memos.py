@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sash.limits.memo.policy import MemoUse
-from sash.stores.connection import Connection
+from sash.stores.database import Database
+from sash.stores.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,25 +29,25 @@ class Kept:
 class SqliteMemos:
     """The memo of a SQLite file; `path` may be that of a record. One object may serve many threads."""
 
-    def __init__(self, where: str | Path | Connection) -> None:
-        self._connection = where if isinstance(where, Connection) else Connection(where)
+    def __init__(self, where: str | Path | Database) -> None:
+        self._database = where if isinstance(where, Database) else Database(where)
         self._asked = 0
         self._lock = threading.Lock()
 
     @property
     def place(self) -> object:
         """What all memos of one file have in common in this process."""
-        return self._connection.file or self._connection
+        return self._database.file or self._database
 
     def find(self, name: str, now: float, *, again: bool = False) -> Kept | None:
         """The reply of this name, if it is still good. A hit counts as use; looking `again` asks for nothing new."""
         with self._lock:
             self._asked += not again
-        with self._connection.reading() as db:
-            row = db.execute("SELECT * FROM memos WHERE name = ? AND until > ?", (name, now)).fetchone()
+        with self._database.reading() as db:
+            row = db.one("SELECT * FROM memos WHERE name = ? AND until > ?", (name, now))
         if row is None:
             return None
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             db.execute("UPDATE memos SET used_at = ? WHERE name = ?", (now, name))
             self._count(db, hits=1, saved=row["cost"])
         return Kept(
@@ -59,7 +59,7 @@ class SqliteMemos:
         size = len(kept.content)
         if size > most:
             return
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             self._count(db, hits=0, saved=0.0)
             db.execute("DELETE FROM memos WHERE name = ? OR until <= ?", (name, kept.at))
             db.execute(
@@ -67,12 +67,14 @@ class SqliteMemos:
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (name, kept.content, kept.kind, kept.request_id, size, kept.dollars, kept.at, until, kept.at),
             )
-            db.executemany("INSERT OR IGNORE INTO memo_tags (name, tag) VALUES (?, ?)", [(name, tag) for tag in tags])
+            db.many(
+                "INSERT INTO memo_tags (name, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", [(name, tag) for tag in tags]
+            )
             _make_room(db, most)
 
     def forget(self, tag: str | None = None) -> int:
         """Forget what carries a tag (None: everything); how many replies that were."""
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             if tag is None:
                 return db.execute("DELETE FROM memos").rowcount
             return db.execute(
@@ -82,29 +84,29 @@ class SqliteMemos:
     def use(self) -> MemoUse:
         """What it holds, and how often it served."""
         if self._asked:
-            with self._connection.writing() as db:
+            with self._database.writing() as db:
                 self._count(db, hits=0, saved=0.0)
-        with self._connection.reading() as db:
-            held = db.execute("SELECT count(*) AS entries, total(size) AS size FROM memos").fetchone()
-            used = db.execute("SELECT * FROM memo_use").fetchone()
+        with self._database.reading() as db:
+            held = db.one("SELECT count(*) AS entries, coalesce(sum(size), 0) AS size FROM memos")
+            used = db.one("SELECT * FROM memo_use")
         return MemoUse(
-            entries=held["entries"], size=int(held["size"]), asked=used["asked"], hits=used["hits"], saved=used["saved"]
+            entries=held["entries"], size=held["size"], asked=used["asked"], hits=used["hits"], saved=used["saved"]
         )
 
-    def _count(self, db: sqlite3.Connection, *, hits: int, saved: float) -> None:
+    def _count(self, db: Transaction, *, hits: int, saved: float) -> None:
         with self._lock:
             asked, self._asked = self._asked, 0
         db.execute("UPDATE memo_use SET asked = asked + ?, hits = hits + ?, saved = saved + ?", (asked, hits, saved))
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._database.close()
 
 
-def _make_room(db: sqlite3.Connection, most: int) -> None:
+def _make_room(db: Transaction, most: int) -> None:
     """Forget the longest unused until the rest fits."""
-    over = db.execute("SELECT total(size) AS size FROM memos").fetchone()["size"] - most
+    over = db.one("SELECT coalesce(sum(size), 0) AS size FROM memos")["size"] - most
     while over > 0:
-        oldest = db.execute("SELECT name, size FROM memos ORDER BY used_at, at LIMIT 1").fetchone()
+        oldest = db.one("SELECT name, size FROM memos ORDER BY used_at, at LIMIT 1")
         db.execute("DELETE FROM memos WHERE name = ?", (oldest["name"],))
         over -= oldest["size"]

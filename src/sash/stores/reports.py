@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,41 +11,40 @@ from sash.model.blocks import dumps
 from sash.model.fitting import check_fit
 from sash.recall.words import runs, words
 from sash.stores.characters import characters_match
-from sash.stores.connection import Connection
+from sash.stores.database import Database
 from sash.stores.port import ConversationInfo, Hit, UsageRow
+from sash.stores.transaction import Row
 
 _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_id = c.branch_id),
         (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns,
-    (SELECT total(s.cost) FROM spending s WHERE s.conversation_id = c.id) AS dollars,
+    (SELECT coalesce(sum(s.cost), 0.0) FROM spending s WHERE s.conversation_id = c.id) AS dollars,
     (SELECT count(*) FROM spending s WHERE s.conversation_id = c.id AND s.cost IS NULL) AS unpriced
     FROM conversations c"""
 
-_SNIPPETS = {
-    "turns_fts": "snippet(turns_fts, 0, '[', ']', ' ... ', 16)",
-    "turns_characters": "''",  # that index keeps no text
-}
 AROUND = 40
 """Characters shown to each side of a run that was found."""
 
 _GROUPS = {
-    "day": "date(r.at, 'unixepoch')",
+    "day": "{day}",
     "model": "r.model",
     "conversation": "coalesce(c.name, '(deleted)')",
 }
+_ALL = "'all'"
+"""The one group where none are asked for."""
 
 
 class Reports:
     """The reporting half of the SQLite store."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def conversations(
         self, *, namespace: str = "", limit: int = 50, before: ConversationInfo | None = None
     ) -> Sequence[ConversationInfo]:
         """The newest used first; pass the last one as `before` for the next page."""
         at, name = (before.updated_at, before.id) if before is not None else (None, None)
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             found = db.execute(
                 f"{_LISTING} WHERE c.namespace = ?1 AND (?2 IS NULL OR (c.updated_at, c.name) < (?2, ?3)) "
                 "ORDER BY c.updated_at DESC, c.name DESC LIMIT ?4",
@@ -60,15 +58,15 @@ class Reports:
         """Set title and app metadata; None leaves a field as it is. Raises NotFound, InvalidOption."""
         check_fit("title", title, str | None)
         check_fit("metadata", metadata, Mapping[str, Any] | None)
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             db.execute(
                 "UPDATE conversations SET title = coalesce(?, title), metadata = coalesce(?, metadata) "
                 "WHERE namespace = ? AND name = ?",
                 (title, None if metadata is None else dumps(dict(metadata)), namespace, id),
             )
-            row = db.execute(f"{_LISTING} WHERE c.namespace = ? AND c.name = ?", (namespace, id)).fetchone()
+            row = db.one(f"{_LISTING} WHERE c.namespace = ? AND c.name = ?", (namespace, id))
         if row is None:
-            raise NotFound(f"no conversation {id!r} in {self._connection.path!r}", kind="conversation", key=id)
+            raise NotFound(f"no conversation {id!r} in {self._database.path!r}", kind="conversation", key=id)
         return _info(row)
 
     def search(
@@ -79,16 +77,18 @@ class Reports:
         if not asked and not characters:
             return []
         index = "turns_fts" if asked else "turns_characters"
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             strings = [characters_match(db, run) for run in characters]
             if not all(strings):
                 return []
+            held = f"SELECT rowid FROM turns_characters WHERE {db.sql.matches('turns_characters', '?')}"
+            snippet = db.sql.snippet(index) if asked else "''"  # the index of characters keeps no text
             found = db.execute(
-                f"SELECT c.name, t.id, t.seq, t.role, t.at, t.text, bm25({index}) AS score, "
-                f"{_SNIPPETS[index]} AS snippet FROM {index} "
+                f"SELECT c.name, t.id, t.seq, t.role, t.at, t.text, {db.sql.score(index)} AS score, "
+                f"{snippet} AS snippet FROM {index} "
                 f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                f"WHERE {index} MATCH ? AND c.namespace = ? AND (? IS NULL OR c.name = ?)"
-                + " AND t.place IN (SELECT rowid FROM turns_characters WHERE turns_characters MATCH ?)" * len(strings)
+                f"WHERE {db.sql.matches(index, '?')} AND c.namespace = ? AND (? IS NULL OR c.name = ?)"
+                + f" AND t.place IN ({held})" * len(strings)
                 + " ORDER BY score LIMIT ?",
                 (asked or strings[0], namespace, conversation, conversation, *strings, limit),
             )
@@ -106,14 +106,15 @@ class Reports:
                 raise InvalidOption(
                     f"cannot group usage by {name!r}; groups are {', '.join(_GROUPS)}", option="by", value=name
                 )
-        groups = ", ".join(_GROUPS[name] for name in by) or "'all'"
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
+            groups = ", ".join(_GROUPS[name] for name in by).format(day=db.sql.date("r.at"))
             found = db.execute(
-                "SELECT total(r.requests), total(r.fresh), total(r.read), total(r.write_5m + r.write_1h), "
-                f"total(r.output), total(r.cost), total(r.requests * (r.cost IS NULL)), {groups} "
+                "SELECT sum(r.requests), sum(r.fresh), sum(r.read), sum(r.write_5m + r.write_1h), sum(r.output), "
+                "coalesce(sum(r.cost), 0.0), coalesce(sum(r.requests) FILTER (WHERE r.cost IS NULL), 0), "
+                f"{groups or _ALL} "
                 "FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
                 "WHERE coalesce(c.namespace, r.namespace) = ?1 AND (?2 IS NULL OR c.name = ?2) "
-                f"GROUP BY {groups} ORDER BY {groups}",
+                + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
                 (namespace, conversation),
             )
             return [_usage_row(row) for row in found if row[0]]
@@ -124,7 +125,7 @@ def match_words(query: str) -> str:
     return " ".join(f'"{word}"' for word in words(query))
 
 
-def _info(row: sqlite3.Row) -> ConversationInfo:
+def _info(row: Row) -> ConversationInfo:
     return ConversationInfo(
         id=row["name"],
         namespace=row["namespace"],
@@ -139,7 +140,7 @@ def _info(row: sqlite3.Row) -> ConversationInfo:
     )
 
 
-def _hit(row: sqlite3.Row, characters: Sequence[str]) -> Hit:
+def _hit(row: Row, characters: Sequence[str]) -> Hit:
     return Hit(
         conversation=row["name"],
         turn=row["id"],
@@ -159,15 +160,15 @@ def _around(text: str, run: str) -> str:
     return f"{'... ' if start else ''}{marked}{' ...' if end + AROUND < len(text) else ''}"
 
 
-def _usage_row(row: sqlite3.Row) -> UsageRow:
+def _usage_row(row: Row) -> UsageRow:
     requests, fresh, read, written, output, dollars, unpriced, *group = tuple(row)
     return UsageRow(
         group=tuple(map(str, group)),
-        requests=int(requests),
-        fresh=int(fresh),
-        read=int(read),
-        written=int(written),
-        output=int(output),
+        requests=requests,
+        fresh=fresh,
+        read=read,
+        written=written,
+        output=output,
         dollars=dollars,
-        unpriced=int(unpriced),
+        unpriced=unpriced,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -17,9 +16,10 @@ from sash.model.summaries import Summary
 from sash.model.turns import Attachment, Turn
 from sash.model.usage import Usage
 from sash.model.window import LastRequest
+from sash.stores.transaction import Row
 
 
-def turn(row: sqlite3.Row, content: str, attached: Attachment | None, mended: str | None) -> Turn:
+def turn(row: Row, content: str, attached: Attachment | None, mended: str | None) -> Turn:
     """A row of `turns`, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
     return Turn(
         id=row["id"],
@@ -38,7 +38,7 @@ def turn(row: sqlite3.Row, content: str, attached: Attachment | None, mended: st
     )
 
 
-def epoch(row: sqlite3.Row) -> Epoch:
+def epoch(row: Row) -> Epoch:
     """A row of `epochs` joined with its preamble (columns `system`, `tools`) and its summary."""
     return Epoch(
         id=row["id"],
@@ -58,7 +58,7 @@ def epoch(row: sqlite3.Row) -> Epoch:
     )
 
 
-def summary(row: sqlite3.Row) -> Summary:
+def summary(row: Row) -> Summary:
     """The columns of a summary beside those of something else."""
     return Summary(
         id=row["summary_id"],
@@ -94,12 +94,12 @@ def relief_column(found: Relief) -> str:
     return dumps({name: value for name, value in stored.items() if value})
 
 
-def count(row: sqlite3.Row) -> Count | None:
+def count(row: Row) -> Count | None:
     """The columns of a count, or None where the outer join found none."""
     return None if row["tokens"] is None else Count(row["tokens"], row["upper"], row["source"], row["base"])
 
 
-def sent(row: sqlite3.Row) -> Sent:
+def sent(row: Row) -> Sent:
     """What a row of `requests` says was sent."""
     return Sent(
         model=row["model"],
@@ -114,7 +114,7 @@ def sent(row: sqlite3.Row) -> Sent:
     )
 
 
-def usage(row: sqlite3.Row) -> Usage | None:
+def usage(row: Row) -> Usage | None:
     """The usage columns of a request, or None before its reply."""
     if row["usage"] is None:
         return None
@@ -128,7 +128,7 @@ def usage(row: sqlite3.Row) -> Usage | None:
     )
 
 
-def last_request(row: sqlite3.Row) -> LastRequest:
+def last_request(row: Row) -> LastRequest:
     """A row of `requests` that has its usage."""
     return LastRequest(
         at=row["at"],
@@ -140,7 +140,7 @@ def last_request(row: sqlite3.Row) -> LastRequest:
     )
 
 
-def request(row: sqlite3.Row) -> Request:
+def request(row: Row) -> Request:
     """A row of `requests`."""
     return Request(
         id=row["id"],
@@ -177,7 +177,7 @@ def request_columns(new: NewRequest) -> dict[str, Any]:
     expected = new.expected
     return {
         "state": "sent",
-        "plain": int(new.plain),
+        "plain": new.plain,
         "at": new.at,
         "model": new.sent.model,
         "max_tokens": new.sent.max_tokens,
@@ -209,36 +209,3 @@ def usage_columns(used: Usage | None, as_sent: Mapping[str, Any]) -> dict[str, A
 def paid_columns(paid: Paid | None) -> dict[str, Any]:
     """The usage columns and the cost of a request that failed; none where nothing is known to be billed."""
     return {} if paid is None else {**usage_columns(paid.usage, paid.usage_json), "cost": paid.cost}
-
-
-NEVER_AGAIN = ("conversations", "branches", "turns", "epochs", "requests", "summaries", "submissions")
-"""Tables whose ids are not given a second time: other processes remember them beyond a deletion."""
-_NEXT_ID = (
-    "(SELECT max(id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT max(id) FROM {0} "
-    "UNION ALL SELECT id FROM last_ids WHERE name = '{0}'))"
-)
-
-
-def keep_ids(db: sqlite3.Connection) -> None:
-    """Remember the highest ids given so far, before rows are deleted."""
-    for table in NEVER_AGAIN:
-        db.execute(
-            f"INSERT INTO last_ids SELECT '{table}', max(id) FROM {table} WHERE true HAVING max(id) IS NOT NULL "
-            "ON CONFLICT DO UPDATE SET id = max(id, excluded.id)"
-        )
-
-
-def insert(db: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> int:
-    """Insert one row; its id. Names come from this package alone, values are bound."""
-    names = ", ".join(columns)
-    marks = ", ".join("?" * len(columns))
-    if table in NEVER_AGAIN:
-        names, marks = f"id, {names}", f"{_NEXT_ID.format(table)}, {marks}"
-    cursor = db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))
-    return int(cursor.lastrowid or 0)
-
-
-def update(db: sqlite3.Connection, table: str, key: int, columns: Mapping[str, Any]) -> None:
-    """Update one row by its id."""
-    pairs = ", ".join(f"{name} = ?" for name in columns)
-    db.execute(f"UPDATE {table} SET {pairs} WHERE id = ?", (*columns.values(), key))

@@ -7,7 +7,6 @@ the file holds. Ranking is done elsewhere (`sash.recall.ranking`); here is what 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +19,10 @@ from sash.recall.settings import Embedder
 from sash.recall.words import words
 from sash.stores import blobs, rows
 from sash.stores.characters import characters_match, clinging, common, spaceless
-from sash.stores.connection import Connection
+from sash.stores.database import Database
 from sash.stores.embedders import embedder_of
 from sash.stores.lineage import Lines, Segment, present
+from sash.stores.transaction import Transaction
 from sash.stores.vectors import Blocks, blob, nearest, place, removals, seq_of, smeared, unit_rows
 
 READ = 20_000
@@ -51,8 +51,8 @@ class _Counted:
 class Searches:
     """The searching part of the SQLite store."""
 
-    def __init__(self, connection: Connection, lines: Lines) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, lines: Lines) -> None:
+        self._database = database
         self._lines = lines
         self._blocks = Blocks()
         self._embedded: dict[int, tuple[str, int, int]] = {}
@@ -60,7 +60,7 @@ class Searches:
 
     def match_turns(self, conversation: int, *, terms: Sequence[Term], until: int | None = None) -> Matches:
         """Where the terms stand; of the most common ones the newest places only."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             segments = self._line(db, conversation, until)
             total = sum(high - low + 1 for _, low, high in segments)
             names = frozenset(self._names(db, segments))
@@ -78,9 +78,7 @@ class Searches:
                     break
             return Matches(total=total, names=names, hits=tuple(hits))
 
-    def _counted(
-        self, db: sqlite3.Connection, segments: Sequence[Segment], terms: Sequence[Term]
-    ) -> Iterator[_Counted]:
+    def _counted(self, db: Transaction, segments: Sequence[Segment], terms: Sequence[Term]) -> Iterator[_Counted]:
         mixed = spaceless(db, segments)
         for term in terms:
             match = term.match if term.index == "words" else characters_match(db, term.text)
@@ -91,7 +89,7 @@ class Searches:
 
     def read_seqs(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
         """Turns of the present branch by seq, with their size for the model."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             wanted = json.dumps(seqs)
             return [
                 (blobs.turn(db, row), rows.count(row))
@@ -99,7 +97,7 @@ class Searches:
                 for row in db.execute(
                     "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
                     "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? WHERE t.branch_id = ? "
-                    "AND t.seq IN (SELECT value FROM json_each(?) WHERE value BETWEEN ? AND ?) "
+                    f"AND t.seq IN (SELECT value FROM {db.sql.elements('?')} WHERE value BETWEEN ? AND ?) "
                     "AND t.state != 'withdrawn'",
                     (model, branch, wanted, low, high),
                 )
@@ -119,7 +117,7 @@ class Searches:
         embedder = embedder_of(embedder)
         vector = unit_rows(embedder.embed([text]), 1, embedder.name)[0]
         self._embed(conversation, embedder, None)
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             segments = self._line(db, conversation, until)
             seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name)
         return nearest(seqs, smeared(cosines, gains), most) if vector.any() else []
@@ -135,7 +133,7 @@ class Searches:
         done = 0
         self._drop_others(conversation, embedder.name)
         while most is None or done < most:
-            with self._connection.reading() as db:
+            with self._database.reading() as db:
                 line = self._line(db, conversation, None)
                 batch = self._unembedded(db, line, embedder.name, BATCH if most is None else min(BATCH, most - done))
             if not batch:
@@ -147,22 +145,22 @@ class Searches:
 
     def _drop_others(self, conversation: int, embedder: str) -> None:
         """Vectors of other models go, before this one's are trusted."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             strange = [s for s in self._line(db, conversation, None) if not self._knows(db, s[0], embedder)]
         if strange:
-            with self._connection.writing() as db:
+            with self._database.writing() as db:
                 for branch, low, high in strange:
                     db.execute(
                         "DELETE FROM vectors WHERE place BETWEEN ? AND ? AND embedder != ?",
                         (place(branch, low), place(branch, high), embedder),
                     )
 
-    def _knows(self, db: sqlite3.Connection, branch: int, embedder: str) -> bool:
+    def _knows(self, db: Transaction, branch: int, embedder: str) -> bool:
         """Whether what is remembered of a branch's vectors still holds."""
         return self._embedded.get(branch, ("", 0, 0))[:2] == (embedder, removals(db, branch))
 
     def _unembedded(
-        self, db: sqlite3.Connection, segments: Sequence[Segment], embedder: str, most: int
+        self, db: Transaction, segments: Sequence[Segment], embedder: str, most: int
     ) -> list[tuple[int, str]]:
         """Places and texts of the oldest turns of a line that have no vector of `embedder`."""
         found: list[tuple[int, str]] = []
@@ -171,32 +169,31 @@ class Searches:
                 found += self._unembedded_of(db, segment, embedder, most - len(found))
         return found
 
-    def _unembedded_of(
-        self, db: sqlite3.Connection, segment: Segment, embedder: str, most: int
-    ) -> list[tuple[int, str]]:
+    def _unembedded_of(self, db: Transaction, segment: Segment, embedder: str, most: int) -> list[tuple[int, str]]:
         branch, low, high = segment
         first = max(low, self._embedded[branch][2] + 1) if self._knows(db, branch, embedder) else low
-        found = db.execute(
+        found = db.all(
             "SELECT t.place, t.text FROM turns t WHERE t.branch_id = ? AND t.seq BETWEEN ? AND ? AND NOT EXISTS "
             "(SELECT 1 FROM vectors v WHERE v.place = t.place AND v.embedder = ?) ORDER BY t.seq LIMIT ?",
             (branch, first, high, embedder, most),
-        ).fetchall()
+        )
         complete = seq_of(found[0]["place"]) - 1 if found else high
         self._embedded[branch] = (embedder, removals(db, branch), complete)
         return [(row["place"], row["text"]) for row in found]
 
     def _keep_vectors(self, batch: Sequence[tuple[int, str]], vectors: Any, embedder: str) -> None:
         """Store them, each only if its turn still says what was embedded."""
-        with self._connection.writing() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO vectors (place, embedder, vector) "
-                "SELECT place, ?, ? FROM turns WHERE place = ? AND text = ?",
+        with self._database.writing() as db:
+            db.many(
+                "INSERT INTO vectors (place, embedder, vector) "
+                "SELECT place, ?, ? FROM turns WHERE place = ? AND text = ? ON CONFLICT (place) "
+                "DO UPDATE SET embedder = excluded.embedder, vector = excluded.vector",
                 [(embedder, blob(row), at, text) for (at, text), row in zip(batch, vectors, strict=True)],
             )
 
     # ---- lines ----------------------------------------------------------------------------------
 
-    def _line(self, db: sqlite3.Connection, conversation: int, until: int | None) -> list[Segment]:
+    def _line(self, db: Transaction, conversation: int, until: int | None) -> list[Segment]:
         """The segments of the present branch, as far as turns go, up to `until`."""
         branch = present(db, conversation)
         newest = self._lines.newest(db, branch)
@@ -204,36 +201,37 @@ class Searches:
         last = last if until is None else min(last, until - 1)
         return [(at, low, min(high, last)) for at, low, high in self._lines.segments(db, branch) if low <= last]
 
-    def _names(self, db: sqlite3.Connection, segments: Sequence[Segment]) -> Iterator[str]:
+    def _names(self, db: Transaction, segments: Sequence[Segment]) -> Iterator[str]:
         """The words of the speakers' names, from an index that leaps from name to name."""
         for branch, _, _ in segments:
             name = ""
             for _ in range(NAMES):
-                row = db.execute(
-                    "SELECT min(speaker) FROM turns WHERE branch_id = ? AND speaker > ?", (branch, name)
-                ).fetchone()
+                row = db.one("SELECT min(speaker) FROM turns WHERE branch_id = ? AND speaker > ?", (branch, name))
                 if row[0] is None:
                     break
                 name = row[0]
                 yield from words(name)
 
 
-def _read(db: sqlite3.Connection, term: Term, match: str, segments: Sequence[Segment]) -> list[int]:
+def _read(db: Transaction, term: Term, match: str, segments: Sequence[Segment]) -> list[int]:
     """Where a term stands that the indexes alone cannot tell, in segments with scripts without spaces."""
     if term.index == "characters":
         return common(db, term.text, segments) if not match else []
     return clinging(db, term.text, segments) if " " not in term.text else []
 
 
-def _count(db: sqlite3.Connection, index: str, match: str, segments: Sequence[Segment]) -> int:
-    asked = f"SELECT count(*) FROM {index} WHERE {index} MATCH ? AND rowid BETWEEN ? AND ?"
-    return sum(db.execute(asked, (match, place(b, low), place(b, high))).fetchone()[0] for b, low, high in segments)
+def _count(db: Transaction, index: str, match: str, segments: Sequence[Segment]) -> int:
+    asked = f"SELECT count(*) FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ?"
+    return sum(db.one(asked, (match, place(b, low), place(b, high)))[0] for b, low, high in segments)
 
 
-def _seqs(db: sqlite3.Connection, index: str, match: str, segments: Sequence[Segment], most: int) -> Iterator[int]:
+def _seqs(db: Transaction, index: str, match: str, segments: Sequence[Segment], most: int) -> Iterator[int]:
     """The newest `most` seqs where `match` is found."""
-    asked = f"SELECT rowid FROM {index} WHERE {index} MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?"
+    asked = (
+        f"SELECT rowid FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ? "
+        "ORDER BY rowid DESC LIMIT ?"
+    )
     for branch, low, high in reversed(segments):
-        found = db.execute(asked, (match, place(branch, low), place(branch, high), most)).fetchall()
+        found = db.all(asked, (match, place(branch, low), place(branch, high), most))
         most -= len(found)
         yield from (seq_of(row[0]) for row in found)

@@ -6,51 +6,52 @@ so that whatever a dead process held counts as spent. Also tells whether an aler
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from sash.limits.ceilings.policy import Account, Charge, Over, passes
-from sash.stores.connection import Connection
+from sash.stores.database import Database
+from sash.stores.transaction import Transaction
 
 _ADD = (
     "INSERT INTO spend (scope, key, period, dollars, tokens) VALUES (?, ?, ?, ?, ?) ON CONFLICT (scope, key, period) "
-    "DO UPDATE SET dollars = max(0, dollars + excluded.dollars), tokens = max(0, tokens + excluded.tokens)"
+    "DO UPDATE SET dollars = {greatest}(0, spend.dollars + excluded.dollars), "
+    "tokens = {greatest}(0, spend.tokens + excluded.tokens)"
 )
 
 
 class SqliteSpend:
     """The spend book of a SQLite file; `path` may be that of a record."""
 
-    def __init__(self, where: str | Path | Connection) -> None:
-        self._connection = where if isinstance(where, Connection) else Connection(where)
+    def __init__(self, where: str | Path | Database) -> None:
+        self._database = where if isinstance(where, Database) else Database(where)
 
     def book(self, accounts: Sequence[Account], charge: Charge) -> Over | Sequence[Charge]:
         """Book on all accounts or on none."""
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             before = [_spent(db, account) for account in accounts]
             for account, spent in zip(accounts, before, strict=True):
                 if passes(account, spent, charge):
                     return Over(account=account, spent=spent, needed=charge)
             for account in accounts:
-                db.execute(_ADD, (account.scope, account.key, account.period, charge.dollars, charge.tokens))
+                _add(db, account, charge)
         return before
 
     def correct(self, accounts: Sequence[Account], by: Charge) -> Sequence[Charge]:
         """Add a difference to all accounts; what they hold then."""
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             for account in accounts:
-                db.execute(_ADD, (account.scope, account.key, account.period, by.dollars, by.tokens))
+                _add(db, account, by)
             return [_spent(db, account) for account in accounts]
 
     def spent(self, account: Account) -> Charge:
         """What an account holds."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             return _spent(db, account)
 
     def newest(self, limit: int = 20) -> list[tuple[Account, Charge]]:
         """Accounts and what they hold, the newest period first."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             found = db.execute("SELECT * FROM spend ORDER BY period DESC, scope, key LIMIT ?", (limit,))
             return [
                 (
@@ -62,17 +63,25 @@ class SqliteSpend:
 
     def first(self, alert: str, at: float) -> bool:
         """Whether this alert is raised for the first time, in any process."""
-        with self._connection.writing() as db:
-            return db.execute("INSERT OR IGNORE INTO alerts (name, at) VALUES (?, ?)", (alert, at)).rowcount > 0
+        with self._database.writing() as db:
+            return (
+                db.execute("INSERT INTO alerts (name, at) VALUES (?, ?) ON CONFLICT DO NOTHING", (alert, at)).rowcount
+                > 0
+            )
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._database.close()
 
 
-def _spent(db: sqlite3.Connection, account: Account) -> Charge:
-    row = db.execute(
+def _add(db: Transaction, account: Account, by: Charge) -> None:
+    values = (account.scope, account.key, account.period, by.dollars, by.tokens)
+    db.execute(_ADD.format(greatest=db.sql.greatest), values)
+
+
+def _spent(db: Transaction, account: Account) -> Charge:
+    row = db.one(
         "SELECT dollars, tokens FROM spend WHERE scope = ? AND key = ? AND period = ?",
         (account.scope, account.key, account.period),
-    ).fetchone()
+    )
     return Charge(dollars=row["dollars"], tokens=row["tokens"]) if row else Charge()

@@ -6,10 +6,8 @@ up to the fork instead of copying them. Every write checks that nobody else appe
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +30,7 @@ from sash.stores import attachments, blobs, mends, rows, submissions
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.backlog import Backlog
 from sash.stores.batches import Batches
-from sash.stores.connection import Connection
+from sash.stores.database import Database
 from sash.stores.deletion import Deletions
 from sash.stores.forgetting import Forgetting
 from sash.stores.health import Healths
@@ -42,6 +40,7 @@ from sash.stores.reports import Reports
 from sash.stores.searches import Searches
 from sash.stores.spend import SqliteSpend
 from sash.stores.summaries import Summaries
+from sash.stores.transaction import Row, Transaction
 from sash.stores.windows import UNSETTLED, Windows
 
 _EPOCH = (
@@ -57,13 +56,15 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
     """
 
     def __init__(self, path: str | Path) -> None:
-        Reports.__init__(self, Connection(path))
+        Reports.__init__(self, Database(path))
         self._lines = Lines()
-        Searches.__init__(self, self._connection, self._lines)
+        Searches.__init__(self, self._database, self._lines)
         self._windows = Windows(self._lines)
-        self.spend = SqliteSpend(self._connection)
-        self.memos = SqliteMemos(self._connection)
-        self.attempts = SqliteAttempts(self._connection)
+        self._database.when_undone(self._lines.forget)
+        self._database.when_undone(self._windows.forget)
+        self.spend = SqliteSpend(self._database)
+        self.memos = SqliteMemos(self._database)
+        self.attempts = SqliteAttempts(self._database)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
@@ -71,62 +72,51 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
     @property
     def path(self) -> str:
         """The file's path as it was given."""
-        return self._connection.path
+        return self._database.path
 
     def close(self) -> None:
         """Close the file; further calls raise ConversationClosed."""
-        self._connection.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction; one that fails takes with it what was remembered while it ran."""
-        try:
-            with self._connection.writing() as db:
-                yield db
-        except BaseException:
-            self._lines.forget()
-            self._windows.forget()
-            raise
+        self._database.close()
 
     # ---- where a conversation stands ------------------------------------------------------------
 
     def open_conversation(self, *, namespace: str, id: str, create: bool = True) -> Head:
         """Find the conversation by namespace and id, or create it."""
         find = "SELECT id FROM conversations WHERE namespace = ? AND name = ?"
-        with self._connection.reading() as db:
-            found = db.execute(find, (namespace, id)).fetchone()
+        with self._database.reading() as db:
+            found = db.one(find, (namespace, id))
             if found:
                 return self._head(db, found["id"])
         if not create:
             raise NotFound(f"no conversation {id!r} in {self.path!r}", kind="conversation", key=id)
-        with self._writing() as db:
-            found = db.execute(find, (namespace, id)).fetchone()
+        with self._database.writing() as db:
+            found = db.one(find, (namespace, id))
             return self._head(db, found["id"] if found else self._create(db, namespace, id))
 
-    def _create(self, db: sqlite3.Connection, namespace: str, name: str) -> int:
+    def _create(self, db: Transaction, namespace: str, name: str) -> int:
         now = time.time()
         row = {"namespace": namespace, "name": name, "created_at": now, "updated_at": now}
-        conversation = rows.insert(db, "conversations", row)
-        branch = rows.insert(db, "branches", {"conversation_id": conversation, "reason": "start", "created_at": now})
-        rows.update(db, "conversations", conversation, {"branch_id": branch})
+        conversation = db.insert("conversations", row)
+        branch = db.insert("branches", {"conversation_id": conversation, "reason": "start", "created_at": now})
+        db.update("conversations", conversation, {"branch_id": branch})
         return conversation
 
     def read_head(self, conversation: int) -> Head:
         """Where the conversation stands."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             return self._head(db, conversation)
 
-    def _head(self, db: sqlite3.Connection, conversation: int) -> Head:
-        row = db.execute(
+    def _head(self, db: Transaction, conversation: int) -> Head:
+        row = db.one(
             "SELECT c.id, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh, p.system, p.tools "
             "FROM conversations c JOIN branches b ON b.id = c.branch_id LEFT JOIN preambles p ON p.id = c.preamble_id "
             "WHERE c.id = ?",
             (conversation,),
-        ).fetchone()
+        )
         if row is None:
             raise deleted(conversation)
         newest = self._lines.newest(db, row["branch_id"])
-        epoch = db.execute(_EPOCH, (row["epoch_id"],)).fetchone() if row["epoch_id"] else None
+        epoch = db.one(_EPOCH, (row["epoch_id"],)) if row["epoch_id"] else None
         return Head(
             conversation=conversation,
             branch=row["branch_id"],
@@ -138,7 +128,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             model=row["model"],
             key=row["key"],
             brought=Preamble(system=row["system"] or "", tools=row["tools"] or ""),
-            forgotten=db.execute("SELECT coalesce(max(id), 0) FROM forgotten").fetchone()[0],
+            forgotten=db.one("SELECT coalesce(max(id), 0) FROM forgotten")[0],
         )
 
     def read_window(
@@ -152,7 +142,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         near: frozenset[str] | None = None,
     ) -> Loaded:
         """All that the next request is planned from, in one snapshot."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             head = self._beside(db, self._head(db, conversation), model)
             return self._windows.read(
                 db,
@@ -162,10 +152,10 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 reach=reach,
                 base=base,
                 near=near,
-                changes=self._connection.foreign_changes,
+                changes=self._database.foreign_changes,
             )
 
-    def _beside(self, db: sqlite3.Connection, head: Head, model: str) -> Head:
+    def _beside(self, db: Transaction, head: Head, model: str) -> Head:
         """The head as a request to `model` finds it: with the newest epoch of its own among those side by side."""
         if head.epoch is None or head.epoch.model == model:
             return head
@@ -175,7 +165,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             (head.epoch.family, model),
         ):
             if row["base_seq"] <= spans.get(row["branch_id"], -1):
-                epoch = rows.epoch(db.execute(_EPOCH, (row["id"],)).fetchone())
+                epoch = rows.epoch(db.one(_EPOCH, (row["id"],)))
                 return replace(head, epoch=epoch, fresh=head.fresh or self._lines.changed(db, head.branch, epoch.id))
         return head
 
@@ -183,20 +173,19 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     def begin_request(self, new: NewRequest) -> Begun:
         """Everything about a request that must be durable before it leaves."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             self._reject_conflict(db, new.conversation, new.branch, new.head)
             self._reject_forgotten(db, new)
             turns = self._append(db, new.conversation, new.branch, new.head, new.turns, "pending", new.at)
             preamble = self._keep_preamble(db, new.epoch.preamble)
             epoch = new.epoch if new.epoch.id else self._new_epoch(db, new, preamble)
-            rows.update(db, "branches", new.branch, {"epoch_id": epoch.id})
+            db.update("branches", new.branch, {"epoch_id": epoch.id})
             self._settle(db, new.interrupted, "interrupted")
             self._learn_gap(db, new)
             number = self._next_number(db, new)
             newest = turns[-1].id if turns else self._newest_sent(db, new)
             submissions.sent(db, new.submission, newest)
-            request = rows.insert(
-                db,
+            request = db.insert(
                 "requests",
                 {
                     "conversation_id": new.conversation,
@@ -212,13 +201,13 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             self._keep_preamble_count(db, preamble, new.sent.model, new.preamble_count)
             return Begun(turns=tuple(turns), epoch=epoch, request=request, number=number)
 
-    def _newest_sent(self, db: sqlite3.Connection, new: NewRequest) -> int:
+    def _newest_sent(self, db: Transaction, new: NewRequest) -> int:
         """id of the newest turn that is sent; a retry may stand behind turns that were withdrawn."""
         first, last = new.epoch.start, new.sent.last
         sent = [r["id"] for r in self._lines.rows(db, new.branch, first, last) if r["seq"] not in new.sent.left_out]
         return int(sent[-1])
 
-    def _reject_conflict(self, db: sqlite3.Connection, conversation: int, branch: int, head: int) -> None:
+    def _reject_conflict(self, db: Transaction, conversation: int, branch: int, head: int) -> None:
         now = present(db, conversation)
         newest = self._lines.newest(db, now)
         if now != branch or (newest.seq if newest else 0) != head:
@@ -229,12 +218,13 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 newest=newest.id if newest else None,
             )
 
-    def _reject_forgotten(self, db: sqlite3.Connection, new: NewRequest) -> None:
+    def _reject_forgotten(self, db: Transaction, new: NewRequest) -> None:
         """What was planned with words that are gone by now is not sent, nor quoted in the record again."""
         if new.forgotten is None:
             return
         gone = db.execute(
-            "SELECT t.* FROM forgotten f, json_each(f.turns) one JOIN turns t ON t.id = one.value WHERE f.id > ?",
+            f"SELECT t.* FROM forgotten f, {db.sql.elements('f.turns')} one JOIN turns t ON t.id = one.value "
+            "WHERE f.id > ?",
             (new.forgotten,),
         )
         if any(self._lines.holds(db, new.branch, row) for row in gone):
@@ -246,7 +236,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     def _append(
         self,
-        db: sqlite3.Connection,
+        db: Transaction,
         conversation: int,
         branch: int,
         head: int,
@@ -263,7 +253,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 "branch_id": branch,
                 "seq": seq,
                 "role": draft.role,
-                "plain": int(draft.plain),
+                "plain": draft.plain,
                 "state": state,
                 "at": at if draft.at is None else draft.at,
                 "speaker": draft.speaker,
@@ -272,25 +262,24 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 "origin_id": draft.origin,
                 "model": model,
             }
-            key = rows.insert(db, "turns", columns)
+            key = db.insert("turns", columns)
             blobs.place(db, key, places)
             if draft.attached is not None:
                 attachments.put(db, key, draft.attached, at)
-            row = db.execute("SELECT * FROM turns WHERE id = ?", (key,)).fetchone()
+            row = db.one("SELECT * FROM turns WHERE id = ?", (key,))
             appended.append(blobs.turn(db, row))
         return appended
 
-    def _keep_preamble(self, db: sqlite3.Connection, preamble: Preamble) -> int:
-        known = db.execute("SELECT id FROM preambles WHERE hash = ?", (preamble.hash,)).fetchone()
+    def _keep_preamble(self, db: Transaction, preamble: Preamble) -> int:
+        known = db.one("SELECT id FROM preambles WHERE hash = ?", (preamble.hash,))
         if known is not None:
             return int(known["id"])
         columns = {"hash": preamble.hash, "system": preamble.system, "tools": preamble.tools}
-        return rows.insert(db, "preambles", columns)
+        return db.insert("preambles", columns)
 
-    def _new_epoch(self, db: sqlite3.Connection, new: NewRequest, preamble: int) -> Epoch:
+    def _new_epoch(self, db: Transaction, new: NewRequest, preamble: int) -> Epoch:
         epoch = new.epoch
-        key = rows.insert(
-            db,
+        key = db.insert(
             "epochs",
             {
                 "conversation_id": new.conversation,
@@ -301,7 +290,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 "base_seq": epoch.base,
                 "pins": dumps(list(epoch.pins)),
                 "instructions": dumps(list(epoch.instructions)),
-                "tagged": int(epoch.tagged),
+                "tagged": epoch.tagged,
                 "attached_seq": epoch.attached,
                 "relief": rows.relief_column(epoch.relief),
                 "summary_id": epoch.summary.id if epoch.summary else None,
@@ -311,38 +300,39 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 "created_at": new.at,
             },
         )
-        rows.update(db, "branches", new.branch, {"fresh": ""})
-        return rows.epoch(db.execute(_EPOCH, (key,)).fetchone())
+        db.update("branches", new.branch, {"fresh": ""})
+        return rows.epoch(db.one(_EPOCH, (key,)))
 
-    def _next_number(self, db: sqlite3.Connection, new: NewRequest) -> int:
+    def _next_number(self, db: Transaction, new: NewRequest) -> int:
         learned = {} if new.learned is None else {"learned": dumps(new.learned)}
-        number = db.execute("SELECT requests + 1 AS next FROM conversations WHERE id = ?", (new.conversation,))
-        following = int(number.fetchone()["next"])
+        number = db.one("SELECT requests + 1 AS next FROM conversations WHERE id = ?", (new.conversation,))
+        following = int(number["next"])
         now = {
             "requests": following,
             "updated_at": new.at,
             "model": new.home or new.sent.model,
             "key": new.sent.key,
         }
-        rows.update(db, "conversations", new.conversation, now | learned)
+        db.update("conversations", new.conversation, now | learned)
         return following
 
-    def _learn_gap(self, db: sqlite3.Connection, new: NewRequest) -> None:
+    def _learn_gap(self, db: Transaction, new: NewRequest) -> None:
         """Add the time since the last plain request to the sums: this conversation's, and the namespace's (id 0)."""
-        last = db.execute(
-            "SELECT max(at) AS at FROM requests WHERE conversation_id = ? AND plain", (new.conversation,)
-        ).fetchone()["at"]
+        last = db.one("SELECT max(at) AS at FROM requests WHERE conversation_id = ? AND plain", (new.conversation,))[
+            "at"
+        ]
         if not new.plain or last is None:
             return
         gap = max(0.0, new.at - last)
         for key in (0, new.conversation):
             db.execute(
                 "INSERT INTO gaps SELECT namespace, ?1, ?2, ?3, 1 FROM conversations WHERE id = ?4 "
-                "ON CONFLICT DO UPDATE SET within_5m = within_5m + ?2, within_1h = within_1h + ?3, total = total + 1",
+                "ON CONFLICT (namespace, conversation_id) DO UPDATE SET within_5m = gaps.within_5m + ?2, "
+                "within_1h = gaps.within_1h + ?3, total = gaps.total + 1",
                 (key, float(gap <= 300), float(gap <= 3600), new.conversation),
             )
 
-    def _keep_counts(self, db: sqlite3.Connection, branch: int, model: str, counts: Mapping[int, Count]) -> None:
+    def _keep_counts(self, db: Transaction, branch: int, model: str, counts: Mapping[int, Count]) -> None:
         """Store counts by seq. An exact one is never replaced by a weaker one."""
         if counts and min(counts) <= max(counts) - UNSETTLED:
             self._windows.forget()  # it holds older turns without these counts
@@ -351,20 +341,20 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             if row is not None:
                 self._keep_count(db, row["id"], model, count)
 
-    def _keep_count(self, db: sqlite3.Connection, turn: int, model: str, count: Count) -> None:
+    def _keep_count(self, db: Transaction, turn: int, model: str, count: Count) -> None:
         db.execute(
-            "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tokens = excluded.tokens, "
-            "upper = excluded.upper, source = excluded.source, base = excluded.base "
-            "WHERE source != 'usage' OR excluded.source = 'usage'",
+            "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (turn_id, model) DO UPDATE SET "
+            "tokens = excluded.tokens, upper = excluded.upper, source = excluded.source, base = excluded.base "
+            "WHERE counts.source != 'usage' OR excluded.source = 'usage'",
             (turn, model, count.tokens, count.upper, count.source, count.base),
         )
 
-    def _keep_preamble_count(self, db: sqlite3.Connection, preamble: int, model: str, count: Count | None) -> None:
+    def _keep_preamble_count(self, db: Transaction, preamble: int, model: str, count: Count | None) -> None:
         if count is not None:
             db.execute(
-                "INSERT INTO preamble_counts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "INSERT INTO preamble_counts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (preamble_id, model) DO UPDATE SET "
                 "tokens = excluded.tokens, upper = excluded.upper, source = excluded.source, base = excluded.base "
-                "WHERE source != 'usage' OR excluded.source = 'usage'",
+                "WHERE preamble_counts.source != 'usage' OR excluded.source = 'usage'",
                 (preamble, model, count.tokens, count.upper, count.source, count.base),
             )
 
@@ -372,8 +362,8 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         """Reply, usage and request row together. A reply that lost the race is kept on a branch of its own."""
         conflict: Conflict | None = None
         reply: Turn | None = None
-        with self._writing() as db:
-            row = db.execute("SELECT * FROM requests WHERE id = ?", (finished.request,)).fetchone()
+        with self._database.writing() as db:
+            row = db.one("SELECT * FROM requests WHERE id = ?", (finished.request,))
             if row is None:
                 raise NotFound(
                     "the conversation was deleted while this request was under way; its reply is not kept",
@@ -392,7 +382,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             self._keep_counts(db, branch, finished.model, finished.counts)
             self._keep_preamble_count(db, row["preamble_id"], finished.model, finished.preamble_count)
             self._keep_calibration(db, finished)
-            rows.update(db, "requests", finished.request, self._outcome(finished, row, reply))
+            db.update("requests", finished.request, self._outcome(finished, row, reply))
             if conflict is None and finished.state != "withdrawn":  # every call up to here has its answer in a turn now
                 db.execute("DELETE FROM tool_results WHERE conversation_id = ?", (row["conversation_id"],))
         if conflict is not None:
@@ -400,27 +390,24 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             raise conflict
         return reply
 
-    def _append_reply(
-        self, db: sqlite3.Connection, row: sqlite3.Row, branch: int, finished: FinishedRequest, draft: Draft
-    ) -> Turn:
+    def _append_reply(self, db: Transaction, row: Row, branch: int, finished: FinishedRequest, draft: Draft) -> Turn:
         said, at, model = finished.state, finished.at, finished.model
         reply, *_ = self._append(db, row["conversation_id"], branch, row["last_seq"], [draft], said, at, model)
         if finished.reply_count is not None:
             self._keep_count(db, reply.id, model, finished.reply_count)
         return reply
 
-    def _keep_calibration(self, db: sqlite3.Connection, finished: FinishedRequest) -> None:
+    def _keep_calibration(self, db: Transaction, finished: FinishedRequest) -> None:
         if finished.calibration is not None:
             lessons = finished.calibration.get("lessons", 0)
             db.execute(
-                "INSERT INTO calibration VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state, "
-                "lessons = excluded.lessons, updated_at = excluded.updated_at",
+                "INSERT INTO calibration VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, base) DO UPDATE SET "
+                "state = excluded.state, lessons = excluded.lessons, updated_at = excluded.updated_at",
                 (finished.model, finished.base, dumps(finished.calibration), lessons, finished.at),
             )
 
-    def _side_branch(self, db: sqlite3.Connection, row: sqlite3.Row, at: float) -> int:
-        return rows.insert(
-            db,
+    def _side_branch(self, db: Transaction, row: Row, at: float) -> int:
+        return db.insert(
             "branches",
             {
                 "conversation_id": row["conversation_id"],
@@ -432,7 +419,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             },
         )
 
-    def _outcome(self, finished: FinishedRequest, row: sqlite3.Row, reply: Turn | None) -> dict[str, Any]:
+    def _outcome(self, finished: FinishedRequest, row: Row, reply: Turn | None) -> dict[str, Any]:
         return {
             "state": "interrupted" if finished.state == "interrupted" else "answered",
             "reply_id": reply.id if reply else None,
@@ -447,23 +434,23 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
             **rows.usage_columns(finished.usage, finished.usage_json),
         }
 
-    def _settle(self, db: sqlite3.Connection, turns: Iterable[int], state: str) -> None:
+    def _settle(self, db: Transaction, turns: Iterable[int], state: str) -> None:
         changed = list(turns)
         if state == "withdrawn":
             changed += self._taken_along(db, changed)
         self._mark(db, changed, state)
 
-    def _mark(self, db: sqlite3.Connection, turns: Sequence[int], state: str) -> None:
-        db.executemany("UPDATE turns SET state = ? WHERE id = ?", [(state, turn) for turn in turns])
+    def _mark(self, db: Transaction, turns: Sequence[int], state: str) -> None:
+        db.many("UPDATE turns SET state = ? WHERE id = ?", [(state, turn) for turn in turns])
         self._windows.changed(turns)
 
-    def _taken_along(self, db: sqlite3.Connection, gone: Sequence[int]) -> list[int]:
+    def _taken_along(self, db: Transaction, gone: Sequence[int]) -> list[int]:
         """Replies that cannot stay without these turns (ids), which answer their calls."""
         find = (
-            "SELECT t.* FROM turns t WHERE t.id IN (SELECT value FROM json_each(?)) AND t.role = 'user' "
+            f"SELECT t.* FROM turns t WHERE t.id IN {db.sql.among('?')} AND t.role = 'user' "
             "AND NOT t.plain ORDER BY t.seq LIMIT 1"
         )
-        first = db.execute(find, (dumps(list(gone)),)).fetchone()
+        first = db.one(find, (dumps(list(gone)),))
         if first is None:
             return []
         branch = present(db, first["conversation_id"])
@@ -485,8 +472,8 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         paid: Paid | None = None,
     ) -> None:
         """No reply: say why, and take out what caused it."""
-        with self._writing() as db:
-            row = db.execute("SELECT at FROM requests WHERE id = ?", (request,)).fetchone()
+        with self._database.writing() as db:
+            row = db.one("SELECT at FROM requests WHERE id = ?", (request,))
             if row is None:
                 return  # its conversation was deleted meanwhile
             self._settle(db, withdraw, "withdrawn")
@@ -497,7 +484,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                 "latency": max(0.0, at - row["at"]),
                 **rows.paid_columns(paid),
             }
-            rows.update(db, "requests", request, outcome)
+            db.update("requests", request, outcome)
 
     def read_spent(self, accounts: Sequence[Account]) -> Sequence[Charge]:
         """What each account holds."""
@@ -507,40 +494,40 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     def claim(self, claim: Claim) -> Claimed:
         """Ours to answer, somebody's, or answered."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             present(db, claim.conversation)
             return submissions.claim(db, claim)
 
     def read_answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
         """Which of many submissions have their reply."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             return submissions.answered(db, namespace, prefix)
 
     def settle_claim(self, submission: int, numbers: Sequence[int] = ()) -> None:
         """What became of a submission."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             submissions.settle(db, submission, numbers)
 
     # ---- results of tool calls, until they are sent ----------------------------------------------
 
     def keep_result(self, conversation: int, *, turn: int, call: str, block: str, at: float) -> None:
         """Keep the first result of a call."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             present(db, conversation)
             db.execute(
-                "INSERT OR IGNORE INTO tool_results VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO tool_results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (turn, call, conversation, block, at),
             )
 
     def read_results(self, turn: int) -> Mapping[str, str]:
         """What was kept for the calls of a reply."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             found = db.execute("SELECT call_id, block FROM tool_results WHERE turn_id = ?", (turn,))
             return {row["call_id"]: row["block"] for row in found}
 
     def read_call_ids(self, branch: int, *, beginnings: Collection[str]) -> frozenset[str]:
         """Ids of calls, found by reading every reply of the branch."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             found = list(self._lines.calling(db, branch, beginnings))
             forms = [mends.of(db, row["id"]) or "" for row in found if row["mended"]]
         ids = call_ids([*(row["content"] for row in found), *forms])
@@ -552,16 +539,15 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         self, conversation: int, *, seq: int, reason: Literal["fork", "edit", "regenerate"], as_id: str | None = None
     ) -> Head:
         """Share the past up to `seq`; its epoch goes along where the branch still holds its start."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             head = self._head(db, conversation)
             if not 0 <= seq <= head.seq:
                 raise NotFound(f"no turn {seq} to branch off; the newest is {head.seq}", kind="turn", key=seq)
             if as_id is not None:
                 conversation = self._create_fork(db, conversation, as_id)
             epoch, sent = self._epoch_at(db, head, seq)
-            waiting = db.execute("SELECT fresh FROM branches WHERE id = ?", (head.branch,)).fetchone()["fresh"]
-            branch = rows.insert(
-                db,
+            waiting = db.one("SELECT fresh FROM branches WHERE id = ?", (head.branch,))["fresh"]
+            branch = db.insert(
                 "branches",
                 {
                     "conversation_id": conversation,
@@ -573,13 +559,12 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
                     "created_at": time.time(),
                 },
             )
-            rows.update(db, "conversations", conversation, {"branch_id": branch})
+            db.update("conversations", conversation, {"branch_id": branch})
             return self._head(db, conversation)
 
-    def _create_fork(self, db: sqlite3.Connection, forked: int, as_id: str) -> int:
-        namespace = db.execute("SELECT namespace FROM conversations WHERE id = ?", (forked,)).fetchone()[0]
-        taken = db.execute("SELECT 1 FROM conversations WHERE namespace = ? AND name = ?", (namespace, as_id))
-        if taken.fetchone():
+    def _create_fork(self, db: Transaction, forked: int, as_id: str) -> int:
+        namespace = db.one("SELECT namespace FROM conversations WHERE id = ?", (forked,))[0]
+        if db.one("SELECT 1 FROM conversations WHERE namespace = ? AND name = ?", (namespace, as_id)):
             raise InvalidOption(f"conversation {as_id!r} exists already; choose another id", option="id", value=as_id)
         conversation = self._create(db, namespace, as_id)
         db.execute(
@@ -593,19 +578,19 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         )
         return conversation
 
-    def _epoch_at(self, db: sqlite3.Connection, head: Head, seq: int) -> tuple[int | None, int]:
+    def _epoch_at(self, db: Transaction, head: Head, seq: int) -> tuple[int | None, int]:
         """The epoch in force when the turn `seq` was the newest, and the last seq that it had sent by then."""
         for segment, _, high in reversed(self._lines.segments(db, head.branch)):
-            row = db.execute(
+            row = db.one(
                 "SELECT epoch_id, last_seq FROM requests WHERE branch_id = ? AND last_seq <= ? AND usage IS NOT NULL "
                 "AND state <> 'failed' ORDER BY id DESC LIMIT 1",
                 (segment, min(seq, high)),
-            ).fetchone()
+            )
             if row:
                 return int(row["epoch_id"]), int(row["last_seq"])
         return None, 0
 
-    def _foreign(self, db: sqlite3.Connection, head: Head, sent: int, seq: int) -> str:
+    def _foreign(self, db: Transaction, head: Head, sent: int, seq: int) -> str:
         """Why an epoch must begin behind turns that were recorded from elsewhere since it last sent something."""
         unasked = "t.role = 'assistant' AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.reply_id = t.id)"
         found = self._lines.rows(db, head.branch, sent + 1, seq, only=unasked)
@@ -613,12 +598,12 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     def set_branch(self, conversation: int, *, branch: int) -> None:
         """Make another branch of the conversation the present one."""
-        with self._writing() as db:
-            rows.update(db, "conversations", conversation, {"branch_id": branch})
+        with self._database.writing() as db:
+            db.update("conversations", conversation, {"branch_id": branch})
 
     def withdraw(self, conversation: int) -> int:
         """Take what waits for an answer out of the view."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             branch = self._head(db, conversation).branch
             pending = db.execute("SELECT id FROM turns WHERE branch_id = ? AND state = 'pending'", (branch,))
             turns = [row["id"] for row in pending]
@@ -637,7 +622,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         at: float,
     ) -> None:
         """Withdraw turns, send others in another form, and end every epoch that holds one of them."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             branch = self._head(db, conversation).branch
             self._reject_conflict(db, conversation, branch, head)
             changed = [*withdraw, *(one.turn for one in mended)]
@@ -661,39 +646,41 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         preamble: Preamble | None = None,
     ) -> Sequence[Turn]:
         """Record what was said elsewhere."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             branch = self._head(db, conversation).branch
             self._reject_conflict(db, conversation, branch, head)
-            rows.update(db, "conversations", conversation, {"updated_at": at})
+            db.update("conversations", conversation, {"updated_at": at})
             self._settle(db, interrupted, "interrupted")
             if fresh:
-                rows.update(db, "branches", branch, {"fresh": fresh})
+                db.update("branches", branch, {"fresh": fresh})
             if preamble is not None:
                 brought = {"preamble_id": self._keep_preamble(db, preamble)}
-                rows.update(db, "conversations", conversation, brought)
-            db.executemany(
-                "INSERT OR IGNORE INTO imported VALUES (?, ?)",
+                db.update("conversations", conversation, brought)
+            db.many(
+                "INSERT INTO imported VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(conversation, key) for draft in turns for key in draft.source],
             )
             return self._append(db, conversation, branch, head, turns, "answered", at)
 
     def read_imported(self, conversation: int) -> frozenset[str]:
         """What of a foreign file is in the record already."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             found = db.execute("SELECT key FROM imported WHERE conversation_id = ?", (conversation,))
             return frozenset(row["key"] for row in found)
 
     def set_pin(self, conversation: int, *, turn: int, pinned: bool) -> None:
         """Pin or unpin the exchange that holds the turn."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             question = self._question(db, conversation, self._on_branch(db, conversation, turn))
             if not pinned:
                 db.execute("DELETE FROM pins WHERE conversation_id = ? AND turn_id = ?", (conversation, question.id))
                 return
             _reject_unsendable(question)
-            db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (conversation, question.id, time.time()))
+            db.execute(
+                "INSERT INTO pins VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (conversation, question.id, time.time())
+            )
 
-    def _question(self, db: sqlite3.Connection, conversation: int, turn: Turn) -> Turn:
+    def _question(self, db: Transaction, conversation: int, turn: Turn) -> Turn:
         """The plain user turn whose exchange holds `turn`; a withdrawn turn stands for itself."""
         if turn.state == "withdrawn":
             return turn
@@ -707,7 +694,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         self, conversation: int, *, after: int = 0, limit: int | None = None, newest: bool = False
     ) -> Sequence[Turn]:
         """A page of the present branch."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             head = self._head(db, conversation)
             first, last = after + 1, head.seq
             if limit is not None:
@@ -717,19 +704,19 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     def read_turn(self, conversation: int, *, turn: int, anywhere: bool = False) -> Turn:
         """One turn of the present branch, or of any."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             if anywhere:
                 return self._of_conversation(db, conversation, turn)
             return self._on_branch(db, conversation, turn)
 
-    def _of_conversation(self, db: sqlite3.Connection, conversation: int, turn: int) -> Turn:
-        row = db.execute("SELECT * FROM turns WHERE id = ? AND conversation_id = ?", (turn, conversation)).fetchone()
+    def _of_conversation(self, db: Transaction, conversation: int, turn: int) -> Turn:
+        row = db.one("SELECT * FROM turns WHERE id = ? AND conversation_id = ?", (turn, conversation))
         if row is None:
             raise NotFound(f"no turn with id {turn} in this conversation", kind="turn", key=turn)
         return blobs.turn(db, row)
 
-    def _on_branch(self, db: sqlite3.Connection, conversation: int, turn: int) -> Turn:
-        row = db.execute("SELECT * FROM turns WHERE id = ?", (turn,)).fetchone()
+    def _on_branch(self, db: Transaction, conversation: int, turn: int) -> Turn:
+        row = db.one("SELECT * FROM turns WHERE id = ?", (turn,))
         branch = self._head(db, conversation).branch
         if row is None or not self._lines.holds(db, branch, row):
             raise NotFound(
@@ -741,24 +728,22 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
 
     def read_request(self, conversation: int, *, number: int) -> tuple[Request, Epoch, Sequence[Turn]]:
         """A past request, with everything that rebuilds it."""
-        with self._connection.reading() as db:
-            row = db.execute(
-                "SELECT * FROM requests WHERE conversation_id = ? AND number = ?", (conversation, number)
-            ).fetchone()
+        with self._database.reading() as db:
+            row = db.one("SELECT * FROM requests WHERE conversation_id = ? AND number = ?", (conversation, number))
             if row is None:
                 raise NotFound(f"no request number {number} in this conversation", kind="request", key=number)
             request = rows.request(row)
-            epoch = rows.epoch(db.execute(_EPOCH, (request.epoch,)).fetchone())
+            epoch = rows.epoch(db.one(_EPOCH, (request.epoch,)))
             pinned = [turn for first in epoch.pins for turn in self._sent_exchange(db, request, first, epoch.start)]
             again = [turn for seq in epoch.instructions for turn in self._sent_turns(db, request, seq, seq)]
             return request, epoch, [*pinned, *again, *self._sent_turns(db, request, epoch.start, request.sent.last)]
 
-    def _sent_exchange(self, db: sqlite3.Connection, request: Request, first: int, end: int) -> list[Turn]:
+    def _sent_exchange(self, db: Transaction, request: Request, first: int, end: int) -> list[Turn]:
         """A pinned exchange as it stood in front of a view that starts at `end`."""
         last = min(self._lines.exchange_end(db, request.branch, first), end - 1)
         return self._sent_turns(db, request, first, last)
 
-    def _sent_turns(self, db: sqlite3.Connection, request: Request, first: int, last: int) -> list[Turn]:
+    def _sent_turns(self, db: Transaction, request: Request, first: int, last: int) -> list[Turn]:
         found = self._lines.rows(db, request.branch, first, last)
         return [blobs.turn(db, row, request.id) for row in found if row["seq"] not in request.sent.left_out]
 

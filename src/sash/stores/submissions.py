@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import socket
-import sqlite3
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -19,13 +18,13 @@ from pathlib import Path
 from sash.errors import InvalidOption
 from sash.model.blocks import dumps
 from sash.model.submissions import Claim, Claimed
-from sash.stores import rows
+from sash.stores.transaction import Row, Transaction
 
 KEPT = 86_400.0
 """Seconds for which a submission without a token is remembered; only the newest few seconds are asked for."""
 
 
-def claim(db: sqlite3.Connection, asked: Claim) -> Claimed:
+def claim(db: Transaction, asked: Claim) -> Claimed:
     """Claim a submission, or say who has it."""
     row = _same(db, asked)
     if row is None:
@@ -44,21 +43,21 @@ def claim(db: sqlite3.Connection, asked: Claim) -> Claimed:
     return _taken_over(db, row, asked)
 
 
-def _same(db: sqlite3.Connection, asked: Claim) -> sqlite3.Row | None:
-    found: sqlite3.Row | None
+def _same(db: Transaction, asked: Claim) -> Row | None:
+    found: Row | None
     if asked.token is not None:
-        found = db.execute(
+        found = db.one(
             "SELECT * FROM submissions WHERE conversation_id = ? AND token = ?", (asked.conversation, asked.token)
-        ).fetchone()
+        )
         return found
-    found = db.execute(
+    found = db.one(
         "SELECT * FROM submissions WHERE conversation_id = ? ORDER BY id DESC LIMIT 1", (asked.conversation,)
-    ).fetchone()
+    )
     same = found is not None and found["digest"] == asked.digest and asked.arrived - found["arrived"] <= asked.within
     return found if same else None
 
 
-def _new(db: sqlite3.Connection, asked: Claim) -> Claimed:
+def _new(db: Transaction, asked: Claim) -> Claimed:
     db.execute(
         "DELETE FROM submissions WHERE conversation_id = ? AND token IS NULL AND arrived < ?",
         (asked.conversation, asked.arrived - KEPT),
@@ -70,14 +69,14 @@ def _new(db: sqlite3.Connection, asked: Claim) -> Claimed:
         "arrived": asked.arrived,
         **_owner(asked),
     }
-    return Claimed(state="new", submission=rows.insert(db, "submissions", columns))
+    return Claimed(state="new", submission=db.insert("submissions", columns))
 
 
 def _owner(asked: Claim) -> dict[str, object]:
     return {"state": "running", "machine": machine(), "process": os.getpid(), "until": asked.at + asked.lease}
 
 
-def _alive(row: sqlite3.Row, asked: Claim) -> bool:
+def _alive(row: Row, asked: Claim) -> bool:
     """Whether its owner may still be at it. A process of this machine is looked up, on systems that tell."""
     if row["until"] < asked.at:
         return False
@@ -92,46 +91,46 @@ def _alive(row: sqlite3.Row, asked: Claim) -> bool:
     return True
 
 
-def _taken_over(db: sqlite3.Connection, row: sqlite3.Row, asked: Claim) -> Claimed:
+def _taken_over(db: Transaction, row: Row, asked: Claim) -> Claimed:
     """A submission that failed or lost its owner: answered meanwhile, still pending, or to be sent anew."""
-    state = db.execute("SELECT state FROM turns WHERE id = ?", (row["turn_id"],)).fetchone()
+    state = db.one("SELECT state FROM turns WHERE id = ?", (row["turn_id"],))
     numbers = _answers(db, row) if state is not None and state["state"] == "answered" else ()
     if numbers:
         settle(db, row["id"], numbers)
         return Claimed(state="answered", submission=row["id"], numbers=numbers)
     pending = state is not None and state["state"] == "pending" and _on_branch(db, row)
-    rows.update(db, "submissions", row["id"], _owner(asked) | ({} if pending else {"turn_id": None}))
+    db.update("submissions", row["id"], _owner(asked) | ({} if pending else {"turn_id": None}))
     return Claimed(state="pending" if pending else "new", submission=row["id"])
 
 
-def _on_branch(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
+def _on_branch(db: Transaction, row: Row) -> bool:
     """Whether the turn stands on the conversation's present branch, where sending what is pending finds it."""
-    found = db.execute(
+    found = db.one(
         "SELECT 1 FROM turns t JOIN conversations c ON c.id = t.conversation_id AND c.branch_id = t.branch_id "
         "WHERE t.id = ?",
         (row["turn_id"],),
     )
-    return found.fetchone() is not None
+    return found is not None
 
 
-def _answers(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[int, ...]:
+def _answers(db: Transaction, row: Row) -> tuple[int, ...]:
     """The number of the first request behind the turn that has a reply (a later send may have kept it in front)."""
-    found = db.execute(
+    found = db.one(
         "SELECT min(r.number) AS number FROM requests r JOIN turns t ON t.id = ? "
         "WHERE r.conversation_id = t.conversation_id AND r.branch_id = t.branch_id AND r.last_seq >= t.seq "
         "AND r.reply_id IS NOT NULL",
         (row["turn_id"],),
-    ).fetchone()
+    )
     return () if found["number"] is None else (found["number"],)
 
 
-def sent(db: sqlite3.Connection, submission: int, turn: int) -> None:
+def sent(db: Transaction, submission: int, turn: int) -> None:
     """The first turn recorded for a submission is its own."""
     if submission:
         db.execute("UPDATE submissions SET turn_id = ? WHERE id = ? AND turn_id IS NULL", (turn, submission))
 
 
-def settle(db: sqlite3.Connection, submission: int, numbers: Sequence[int]) -> None:
+def settle(db: Transaction, submission: int, numbers: Sequence[int]) -> None:
     """Answered by these requests; without any, it failed, and is forgotten where nothing of it is in the view."""
     if not numbers:
         db.execute(
@@ -140,10 +139,10 @@ def settle(db: sqlite3.Connection, submission: int, numbers: Sequence[int]) -> N
             (submission,),
         )
     outcome = {"state": "answered" if numbers else "failed", "numbers": dumps(list(numbers))}
-    rows.update(db, "submissions", submission, outcome)
+    db.update("submissions", submission, outcome)
 
 
-def answered(db: sqlite3.Connection, namespace: str, prefix: str) -> frozenset[str]:
+def answered(db: Transaction, namespace: str, prefix: str) -> frozenset[str]:
     """The tokens with this beginning that have their reply."""
     found = db.execute(
         "SELECT s.token FROM submissions s JOIN conversations c ON c.id = s.conversation_id "

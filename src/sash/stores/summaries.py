@@ -7,7 +7,6 @@ leaves it behind. It knows nothing of how one is made.
 from __future__ import annotations
 
 import json
-import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -17,9 +16,10 @@ from sash.model.blocks import dumps
 from sash.model.summaries import NewSummary, Summary, SummaryRecord, SummaryTask, Trouble
 from sash.model.turns import Turn, spoken
 from sash.model.usage import Usage
-from sash.stores import blobs, rows
-from sash.stores.connection import Connection
+from sash.stores import blobs
+from sash.stores.database import Database
 from sash.stores.lineage import END, Lines, present
+from sash.stores.transaction import Row, Transaction
 
 REDACTED = "turns it was made from were redacted meanwhile"
 
@@ -27,14 +27,14 @@ REDACTED = "turns it was made from were redacted meanwhile"
 class Summaries:
     """The summarising part of the SQLite store."""
 
-    _connection: Connection
+    _database: Database
     _lines: Lines
 
     def begin_summary(
         self, conversation: int, *, upto: int, at: float, until: float, anew: bool = False, server: bool = False
     ) -> SummaryTask | None:
         """Take the job, and read what it takes."""
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             job = _job(db, conversation)
             if job is not None and job["until"] > at:
                 return None
@@ -56,7 +56,7 @@ class Summaries:
             _take(db, conversation, task.token, until, upto)
             return task
 
-    def _to_cover(self, db: sqlite3.Connection, branch: int, parent: Summary | None, upto: int) -> tuple[Turn, ...]:
+    def _to_cover(self, db: Transaction, branch: int, parent: Summary | None, upto: int) -> tuple[Turn, ...]:
         kept = [row for seq in parent.verbatim for row in self._lines.rows(db, branch, seq, seq)] if parent else []
         since = self._lines.rows(db, branch, parent.upto + 1 if parent else 1, upto)
         return tuple(blobs.turn(db, row) for row in (*kept, *since) if row["state"] != "withdrawn")
@@ -64,7 +64,7 @@ class Summaries:
     def keep_summary(self, new: NewSummary) -> Summary | None:
         """Record it, whatever it came to."""
         task = new.task
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             if new.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (new.item,)).rowcount:
                 return None
             if not _there(db, new.conversation):
@@ -77,18 +77,17 @@ class Summaries:
                 new = replace(new, text="", content=dumps([]), verbatim=())
             key = self._insert(db, new)
             turns = [(key, turn.id) for turn in task.turns]
-            db.executemany("INSERT OR IGNORE INTO summary_sources VALUES (?, ?)", turns)
+            db.many("INSERT INTO summary_sources VALUES (?, ?) ON CONFLICT DO NOTHING", turns)
             if ours and new.state == "ready":
                 db.execute("DELETE FROM summary_jobs WHERE conversation_id = ?", (new.conversation,))
             elif ours:
                 _release(db, new.conversation, str(new.report.get("reason", "")), new.retry_at, task.upto)
             return _summary(_row(db, key)) if new.state == "ready" else None
 
-    def _insert(self, db: sqlite3.Connection, new: NewSummary) -> int:
+    def _insert(self, db: Transaction, new: NewSummary) -> int:
         task = new.task
         newest_turn = next(iter(self._lines.rows(db, task.branch, task.upto, task.upto)))
-        return rows.insert(
-            db,
+        return db.insert(
             "summaries",
             {
                 "conversation_id": new.conversation,
@@ -113,54 +112,50 @@ class Summaries:
 
     def fail_summary(self, conversation: int, *, token: str, error: str, retry_at: float, upto: int) -> None:
         """Give the job back, if it is still ours."""
-        with self._connection.writing() as db:
+        with self._database.writing() as db:
             if _job(db, conversation, token) is not None:
                 _release(db, conversation, error, retry_at, upto)
 
     def read_summaries(self, conversation: int) -> Sequence[SummaryRecord]:
         """Those of the present branch's line."""
-        with self._connection.reading() as db:
+        with self._database.reading() as db:
             branch = present(db, conversation)
             found = [
                 _record(db, row)
                 for segment, _, high in self._lines.segments(db, branch)
-                for row in db.execute(
-                    "SELECT * FROM summaries WHERE branch_id = ? AND upto_seq <= ?", (segment, high)
-                ).fetchall()
+                for row in db.all("SELECT * FROM summaries WHERE branch_id = ? AND upto_seq <= ?", (segment, high))
             ]
             return sorted(found, key=lambda summary: summary.id)
 
 
-def newest(
-    db: sqlite3.Connection, lines: Lines, branch: int, most: int = END, *, server: bool = False
-) -> Summary | None:
+def newest(db: Transaction, lines: Lines, branch: int, most: int = END, *, server: bool = False) -> Summary | None:
     """The summary that covers most of a branch, up to the turn `most` at the furthest; of equals, the one made last.
 
     `server`: among the blocks that the API compacted; else among all others.
     """
     for segment, _, high in reversed(lines.segments(db, branch)):
-        row = db.execute(
+        row = db.one(
             "SELECT * FROM summaries WHERE branch_id = ? AND upto_seq <= ? AND state = 'ready' "
             f"AND way {'=' if server else '!='} 'server' ORDER BY upto_seq DESC, id DESC LIMIT 1",
             (segment, min(high, most)),
-        ).fetchone()
+        )
         if row:
             return _summary(row)
     return None
 
 
-def by_id(db: sqlite3.Connection, key: int) -> Summary:
+def by_id(db: Transaction, key: int) -> Summary:
     """One summary."""
     return _summary(_row(db, key))
 
 
-def failures(db: sqlite3.Connection, conversation: int) -> int:
+def failures(db: Transaction, conversation: int) -> int:
     """To make a summary, in a row."""
     job = _job(db, conversation)
     return int(job["failures"]) if job is not None else 0
 
 
-def trouble(db: sqlite3.Connection, conversation: int) -> Trouble:
+def trouble(db: Transaction, conversation: int) -> Trouble:
     """How making summaries has been going wrong; also how long somebody holds the job."""
     job = _job(db, conversation)
     if job is None:
@@ -169,27 +164,27 @@ def trouble(db: sqlite3.Connection, conversation: int) -> Trouble:
     return Trouble(failures=job["failures"], retry_at=until, upto=job["upto_seq"], error=job["error"])
 
 
-def _there(db: sqlite3.Connection, conversation: int) -> bool:
+def _there(db: Transaction, conversation: int) -> bool:
     """Whether nobody deleted the conversation meanwhile."""
-    return db.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation,)).fetchone() is not None
+    return db.one("SELECT 1 FROM conversations WHERE id = ?", (conversation,)) is not None
 
 
-def _job(db: sqlite3.Connection, conversation: int, token: str | None = None) -> sqlite3.Row | None:
-    found: sqlite3.Row | None = db.execute(
+def _job(db: Transaction, conversation: int, token: str | None = None) -> Row | None:
+    found: Row | None = db.one(
         "SELECT * FROM summary_jobs WHERE conversation_id = ?1 AND (?2 IS NULL OR token = ?2)", (conversation, token)
-    ).fetchone()
+    )
     return found
 
 
-def _take(db: sqlite3.Connection, conversation: int, token: str, until: float, upto: int) -> None:
+def _take(db: Transaction, conversation: int, token: str, until: float, upto: int) -> None:
     db.execute(
         "INSERT INTO summary_jobs VALUES (?1, ?2, ?3, 0, 0, ?4, '') "
-        "ON CONFLICT DO UPDATE SET token = ?2, until = ?3, upto_seq = ?4",
+        "ON CONFLICT (conversation_id) DO UPDATE SET token = ?2, until = ?3, upto_seq = ?4",
         (conversation, token, until, upto),
     )
 
 
-def _release(db: sqlite3.Connection, conversation: int, error: str, retry_at: float, upto: int) -> None:
+def _release(db: Transaction, conversation: int, error: str, retry_at: float, upto: int) -> None:
     db.execute(
         "UPDATE summary_jobs SET token = '', until = 0, failures = failures + 1, retry_at = ?, upto_seq = ?, error = ? "
         "WHERE conversation_id = ?",
@@ -197,7 +192,7 @@ def _release(db: sqlite3.Connection, conversation: int, error: str, retry_at: fl
     )
 
 
-def _unusable(db: sqlite3.Connection, task: SummaryTask, *, ours: bool) -> str:
+def _unusable(db: Transaction, task: SummaryTask, *, ours: bool) -> str:
     """Why a finished summary may not be used; "" where it may."""
     there = {turn.id: turn for turn in _turns(db, [turn.id for turn in task.turns])}
     if any(there[turn.id].content != turn.content for turn in task.turns if turn.id in there):
@@ -210,24 +205,24 @@ def _unusable(db: sqlite3.Connection, task: SummaryTask, *, ours: bool) -> str:
     return "" if len(live) == len(task.turns) else "turns it was made from were withdrawn meanwhile"
 
 
-def _turns(db: sqlite3.Connection, turns: Sequence[int]) -> Iterator[Turn]:
+def _turns(db: Transaction, turns: Sequence[int]) -> Iterator[Turn]:
     """These turns (ids) as they stand now."""
-    for row in db.execute("SELECT * FROM turns WHERE id IN (SELECT value FROM json_each(?))", (dumps(list(turns)),)):
+    for row in db.execute(f"SELECT * FROM turns WHERE id IN {db.sql.among('?')}", (dumps(list(turns)),)):
         yield blobs.turn(db, row)
 
 
-def _ready(db: sqlite3.Connection, summary: int) -> bool:
+def _ready(db: Transaction, summary: int) -> bool:
     """Whether a summary may be used; a redaction takes that from it."""
-    row = db.execute("SELECT state FROM summaries WHERE id = ?", (summary,)).fetchone()
+    row = db.one("SELECT state FROM summaries WHERE id = ?", (summary,))
     return row is not None and row["state"] == "ready"
 
 
-def _row(db: sqlite3.Connection, key: int) -> sqlite3.Row:
-    found: sqlite3.Row = db.execute("SELECT * FROM summaries WHERE id = ?", (key,)).fetchone()
+def _row(db: Transaction, key: int) -> Row:
+    found: Row = db.one("SELECT * FROM summaries WHERE id = ?", (key,))
     return found
 
 
-def _fields(row: sqlite3.Row) -> dict[str, Any]:
+def _fields(row: Row) -> dict[str, Any]:
     return {
         "id": row["id"],
         "upto": row["upto_seq"],
@@ -237,11 +232,11 @@ def _fields(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _summary(row: sqlite3.Row) -> Summary:
+def _summary(row: Row) -> Summary:
     return Summary(**_fields(row))
 
 
-def _record(db: sqlite3.Connection, row: sqlite3.Row) -> SummaryRecord:
+def _record(db: Transaction, row: Row) -> SummaryRecord:
     turns = db.execute(
         "SELECT turn_id FROM summary_sources s JOIN turns t ON t.id = turn_id WHERE summary_id = ? ORDER BY t.seq",
         (row["id"],),

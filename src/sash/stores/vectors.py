@@ -7,7 +7,6 @@ searched block by block. A block that was read is only extended; it is read anew
 
 from __future__ import annotations
 
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from sash.errors import InvalidOption
 from sash.stores.lineage import Segment
+from sash.stores.transaction import Transaction
 
 HELD = 400_000
 """Rows held in memory over all conversations; the block longest unused goes first."""
@@ -46,9 +46,7 @@ class Blocks:
         """Read everything anew next time."""
         self._held.clear()
 
-    def closeness(
-        self, db: sqlite3.Connection, segments: Sequence[Segment], vector: Any, embedder: str
-    ) -> tuple[Any, Any]:
+    def closeness(self, db: Transaction, segments: Sequence[Segment], vector: Any, embedder: str) -> tuple[Any, Any]:
         """The cosine of each turn of a line with a unit vector: (seqs, cosines), in the order of the line."""
         np = load_numpy()
         seqs, cosines = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
@@ -59,7 +57,7 @@ class Blocks:
             cosines.append(rows @ vector)
         return np.concatenate(seqs), np.concatenate(cosines)
 
-    def _block(self, db: sqlite3.Connection, segment: Segment, embedder: str, width: int) -> _Block:
+    def _block(self, db: Transaction, segment: Segment, embedder: str, width: int) -> _Block:
         branch, low, _ = segment
         removed = removals(db, branch)
         block = self._held.pop(branch, None)
@@ -77,13 +75,13 @@ class Blocks:
             self._held.popitem(last=False)
         return block
 
-    def _extend(self, db: sqlite3.Connection, block: _Block, branch: int) -> None:
+    def _extend(self, db: Transaction, block: _Block, branch: int) -> None:
         """Read what came behind the last row."""
         np = load_numpy()
-        found = db.execute(
+        found = db.all(
             "SELECT place, vector FROM vectors WHERE place BETWEEN ? AND ? AND embedder = ? ORDER BY place",
             (place(branch, block.first + block.used), place(branch, -1), block.embedder),
-        ).fetchall()
+        )
         if not found:
             return
         at = np.array([row[0] for row in found], dtype=np.int64) - place(branch, block.first)
@@ -114,9 +112,9 @@ def seq_of(place: int) -> int:
     return place & 0xFFFFFFFF
 
 
-def removals(db: sqlite3.Connection, branch: int) -> int:
+def removals(db: Transaction, branch: int) -> int:
     """How many vectors of the branch were removed so far."""
-    row = db.execute("SELECT removed FROM vectors_removed WHERE branch_id = ?", (branch,)).fetchone()
+    row = db.one("SELECT removed FROM vectors_removed WHERE branch_id = ?", (branch,))
     return int(row[0]) if row else 0
 
 

@@ -8,7 +8,6 @@ cannot go stale (deleting and redacting must call `forget`).
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -23,6 +22,7 @@ from sash.model.window import Head, LastRequest, Loaded
 from sash.stores import blobs, rows
 from sash.stores.lineage import Lines
 from sash.stores.summaries import newest, trouble
+from sash.stores.transaction import Row, Transaction
 
 GAPS_READ = 64
 UNSETTLED = 8
@@ -68,7 +68,7 @@ class Windows:
 
     def read(
         self,
-        db: sqlite3.Connection,
+        db: Transaction,
         head: Head,
         model: str,
         preamble: Preamble | None,
@@ -107,14 +107,14 @@ class Windows:
             resumed=head.epoch is not None and head.epoch.id != _newest_epoch(db, head.conversation),
         )
 
-    def _first(self, db: sqlite3.Connection, head: Head, reach: int | None) -> int:
+    def _first(self, db: Transaction, head: Head, reach: int | None) -> int:
         """seq of the first turn of the window."""
         start = head.epoch.start if head.epoch else head.seq + 1
         if reach is None:
             return 1
         return min(start, self._lines.reach_back(db, head.branch, head.seq, reach)) if reach else max(1, start)
 
-    def _turns(self, db: sqlite3.Connection, head: Head, model: str, first: int, changes: int) -> _Kept:
+    def _turns(self, db: Transaction, head: Head, model: str, first: int, changes: int) -> _Kept:
         kept = self._kept.get(head.conversation)
         fits = kept is not None and (kept.changes, kept.branch, kept.model) == (changes, head.branch, model)
         if kept is None or not fits or kept.first > first:
@@ -126,10 +126,10 @@ class Windows:
         self._kept[head.conversation] = kept
         return kept
 
-    def _read_into(self, kept: _Kept, db: sqlite3.Connection, first: int, last: int) -> None:
+    def _read_into(self, kept: _Kept, db: Transaction, first: int, last: int) -> None:
         self._keep(kept, db, self._lines.rows(db, kept.branch, first, last, kept.model))
 
-    def _keep(self, kept: _Kept, db: sqlite3.Connection, found: Iterable[sqlite3.Row]) -> None:
+    def _keep(self, kept: _Kept, db: Transaction, found: Iterable[Row]) -> None:
         for row in found:
             if row["state"] == "withdrawn":
                 kept.withdrawn.append(row["seq"])
@@ -139,19 +139,19 @@ class Windows:
                 kept.counts[row["id"]] = count
 
     def _in_front(
-        self, db: sqlite3.Connection, head: Head, summary: Summary | None, end: int, model: str
+        self, db: Transaction, head: Head, summary: Summary | None, end: int, model: str
     ) -> tuple[list[int], _Kept]:
         """First seqs of the pinned exchanges, and the turns before `end` of all that may stand in front."""
         pins = self._pins(db, head)
         firsts = {*pins, *(head.epoch.pins if head.epoch else ()), *self._beside(db, head, summary)}
         return pins, self._pinned(db, head.branch, sorted(p for p in firsts if p < end), end, model)
 
-    def _beside(self, db: sqlite3.Connection, head: Head, summary: Summary | None) -> set[int]:
+    def _beside(self, db: Transaction, head: Head, summary: Summary | None) -> set[int]:
         """First seqs of the exchanges that a summary wants kept beside it."""
         wanted = summary.verbatim if summary else ()
         return {self._lines.exchange_start(db, head.branch, seq) for seq in wanted}
 
-    def _pins(self, db: sqlite3.Connection, head: Head) -> list[int]:
+    def _pins(self, db: Transaction, head: Head) -> list[int]:
         """First seqs of the exchanges of this branch that are pinned now."""
         found = db.execute(
             "SELECT t.seq, t.branch_id FROM pins p JOIN turns t ON t.id = p.turn_id "
@@ -160,13 +160,13 @@ class Windows:
         )
         return [row["seq"] for row in found if self._lines.holds(db, head.branch, row)]
 
-    def _instructions(self, db: sqlite3.Connection, branch: int, first: int, model: str) -> _Kept:
+    def _instructions(self, db: Transaction, branch: int, first: int, model: str) -> _Kept:
         """Turns of role system before the turn `first`."""
         found = _Kept(changes=0, branch=branch, model=model, first=0)
         self._keep(found, db, self._lines.instructions(db, branch, first - 1, model))
         return found
 
-    def _pinned(self, db: sqlite3.Connection, branch: int, firsts: Sequence[int], end: int, model: str) -> _Kept:
+    def _pinned(self, db: Transaction, branch: int, firsts: Sequence[int], end: int, model: str) -> _Kept:
         """The exchanges that begin at `firsts`, as far as they lie before `end`."""
         found = _Kept(changes=0, branch=branch, model=model, first=0)
         for first in firsts:
@@ -174,7 +174,7 @@ class Windows:
             self._read_into(found, db, first, last)
         return found
 
-    def _last_request(self, db: sqlite3.Connection, head: Head) -> LastRequest | None:
+    def _last_request(self, db: Transaction, head: Head) -> LastRequest | None:
         """The newest answered request of this epoch whose turns all lie on this branch."""
         if head.epoch is None:
             return None
@@ -188,45 +188,45 @@ class Windows:
         return None
 
 
-def _newest_epoch(db: sqlite3.Connection, conversation: int) -> int:
+def _newest_epoch(db: Transaction, conversation: int) -> int:
     """id of the epoch of a conversation's newest request; 0 where there is none."""
-    row = db.execute(
+    row = db.one(
         "SELECT epoch_id FROM requests WHERE conversation_id = ? ORDER BY number DESC LIMIT 1", (conversation,)
-    ).fetchone()
+    )
     return int(row["epoch_id"]) if row else 0
 
 
-def _first_tail(db: sqlite3.Connection, epoch: int) -> int:
+def _first_tail(db: Transaction, epoch: int) -> int:
     """seq of the newest turn that an epoch's first request sent."""
-    row = db.execute("SELECT last_seq FROM requests WHERE epoch_id = ? ORDER BY id LIMIT 1", (epoch,)).fetchone()
+    row = db.one("SELECT last_seq FROM requests WHERE epoch_id = ? ORDER BY id LIMIT 1", (epoch,))
     return int(row["last_seq"])
 
 
-def _preamble_count(db: sqlite3.Connection, preamble: Preamble, model: str) -> Count | None:
-    row = db.execute(
+def _preamble_count(db: Transaction, preamble: Preamble, model: str) -> Count | None:
+    row = db.one(
         "SELECT tokens, upper, source, base FROM preamble_counts n JOIN preambles p ON p.id = n.preamble_id "
         "WHERE p.hash = ? AND n.model = ?",
         (preamble.hash, model),
-    ).fetchone()
+    )
     return rows.count(row) if row else None
 
 
 def _preamble_use(
-    db: sqlite3.Connection, preamble: Preamble, model: str, near: frozenset[str] | None
+    db: Transaction, preamble: Preamble, model: str, near: frozenset[str] | None
 ) -> tuple[float | None, Ttl]:
     """When any conversation last sent this preamble with a marker on it, and the lifetime it asked for."""
     keys = None if near is None else dumps(sorted(near))
-    row = db.execute(
+    row = db.one(
         "SELECT r.at, r.markers FROM requests r JOIN preambles p ON p.id = r.preamble_id "
         "WHERE p.hash = ?1 AND r.model = ?2 AND r.usage IS NOT NULL "
-        "AND (?3 IS NULL OR r.key IN (SELECT value FROM json_each(?3))) ORDER BY r.at DESC LIMIT 1",
+        f"AND (?3 IS NULL OR r.key IN {db.sql.among('?3')}) ORDER BY r.at DESC LIMIT 1",
         (preamble.hash, model, keys),
-    ).fetchone()
+    )
     marked = [m["ttl"] for m in json.loads(row["markers"]) if m["role"] == "preamble"] if row else []
     return (row["at"], marked[0]) if marked else (None, "5m")
 
 
-def _gaps(db: sqlite3.Connection, conversation: int) -> tuple[float, ...]:
+def _gaps(db: Transaction, conversation: int) -> tuple[float, ...]:
     """The newest gaps between plain requests, start to start, newest last."""
     found = db.execute(
         "SELECT at FROM requests WHERE conversation_id = ? AND plain ORDER BY id DESC LIMIT ?",
@@ -236,24 +236,25 @@ def _gaps(db: sqlite3.Connection, conversation: int) -> tuple[float, ...]:
     return tuple(max(0.0, later - earlier) for earlier, later in pairwise(times))
 
 
-def _other_gaps(db: sqlite3.Connection, conversation: int) -> tuple[float, float, float]:
+def _other_gaps(db: Transaction, conversation: int) -> tuple[float, float, float]:
     """The namespace's sums less this conversation's own."""
-    row = db.execute(
-        "SELECT total(g.within_5m * s.sign) AS m, total(g.within_1h * s.sign) AS h, total(g.total * s.sign) AS n "
+    row = db.one(
+        "SELECT coalesce(sum(g.within_5m * s.sign), 0.0) AS m, coalesce(sum(g.within_1h * s.sign), 0.0) AS h, "
+        "coalesce(sum(g.total * s.sign), 0.0) AS n "
         "FROM conversations c JOIN (SELECT 1 AS sign UNION ALL SELECT -1) s JOIN gaps g "
         "ON g.namespace = c.namespace AND g.conversation_id = CASE s.sign WHEN 1 THEN 0 ELSE c.id END "
         "WHERE c.id = ?",
         (conversation,),
-    ).fetchone()
+    )
     return row["m"], row["h"], row["n"]
 
 
-def _calibration(db: sqlite3.Connection, model: str, base: str) -> str:
-    row = db.execute("SELECT state FROM calibration WHERE model = ? AND base = ?", (model, base)).fetchone()
+def _calibration(db: Transaction, model: str, base: str) -> str:
+    row = db.one("SELECT state FROM calibration WHERE model = ? AND base = ?", (model, base))
     return str(row["state"]) if row else ""
 
 
-def _learned(db: sqlite3.Connection, conversation: int) -> dict[str, object]:
-    row = db.execute("SELECT learned FROM conversations WHERE id = ?", (conversation,)).fetchone()
+def _learned(db: Transaction, conversation: int) -> dict[str, object]:
+    row = db.one("SELECT learned FROM conversations WHERE id = ?", (conversation,))
     learned: dict[str, object] = json.loads(row["learned"])
     return learned

@@ -1,8 +1,9 @@
-"""One SQLite connection: opened safely, shared between threads behind a lock, writing in short transactions.
+"""One SQLite database: opened safely, shared between threads behind a lock, written to in short transactions.
 
 WAL, `BEGIN IMMEDIATE`, foreign keys on, file mode 0600, every commit on disk (`synchronous=FULL`). A busy
 database is tried again with jitter for `PATIENCE` seconds in all: a short wait each time, so that
-several writers do not form a convoy. Knows nothing of sash's tables but how to recognise its files.
+several writers do not form a convoy. All statements of all parts of a store go through a `Transaction`;
+what SQLite says otherwise than other databases is named in `sash.stores.dialect`.
 """
 
 from __future__ import annotations
@@ -13,22 +14,27 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sash.errors import ConversationClosed, ForeignDatabase, NewerSchema, StoreUnavailable
+from sash.stores.dialect import SQLITE
+from sash.stores.transaction import Transaction
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
 SCHEMA = 26
 """How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
+INDEXES = ("turns_fts", "turns_characters")
+SECURE = sqlite3.sqlite_version_info >= (3, 42)
+"""Whether FTS5 can delete for good ("secure-delete")."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
 
 
-class Connection:
+class Database:
     """An open database with the present schema. Raises ForeignDatabase, NewerSchema, StoreUnavailable."""
 
     def __init__(self, path: str | Path) -> None:
@@ -38,6 +44,8 @@ class Connection:
         self._closed = False
         self._file: tuple[int, int] | None = None
         self._sqlite = self._connect()
+        self._transaction = Transaction(self._sqlite, SQLITE)
+        self._undone: list[Callable[[], None]] = []
         self._file = self._identity()
         self._closing = weakref.finalize(self, self._sqlite.close)  # also for an object nobody closes
         try:
@@ -181,45 +189,55 @@ class Connection:
             path=self.path,
         )
 
+    def when_undone(self, forget: Callable[[], None]) -> None:
+        """Have this called when a transaction fails: what was remembered while it ran never happened."""
+        self._undone.append(forget)
+
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Transaction]:
         """A consistent snapshot for several reads."""
         with self._locked(), self._translated():
             self._patiently("BEGIN")
             try:
-                yield self._sqlite
+                yield self._transaction
             finally:
                 self._sqlite.rollback()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with self._locked(), self._translated():
             self._reject_lost()
             self._patiently("BEGIN IMMEDIATE")
             try:
-                yield self._sqlite
+                yield self._transaction
                 self._patiently("COMMIT")
             except BaseException:
                 self._sqlite.rollback()
+                for forget in self._undone:
+                    forget()
                 raise
 
     @contextmanager
-    def rewriting(self) -> Iterator[sqlite3.Connection]:
-        """A transaction without checks of references: for each row deleted, they would read whole tables."""
+    def erasing(self) -> Iterator[Transaction]:
+        """A transaction that leaves nothing of what it deletes in the file, in its indexes or in its log."""
         with self._locked():
-            with self._translated():
-                self._sqlite.execute("PRAGMA foreign_keys = OFF")
+            with self.writing() as db:
+                _overwrite(db)
+                yield db
+                _rewrite_indexes(db)
+            with self._translated():  # or the words would stand in the log until it is written over
+                self._sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """While this lasts, references are not checked: for each row deleted, that would read whole tables."""
+        with self._locked(), self._translated():
+            self._sqlite.execute("PRAGMA foreign_keys = OFF")
             try:
-                with self.writing() as db:
-                    yield db
+                yield
             finally:
                 self._sqlite.execute("PRAGMA foreign_keys = ON")
-
-    def empty_log(self) -> None:
-        """Bring all that was committed into the file itself, as far as other connections let it."""
-        with self._locked(), self._translated():
-            self._sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -252,6 +270,19 @@ class Connection:
             return self._gone()
         remedy = "another program holds it; try again" if _is_busy(error) else "check its permissions and the disk"
         return StoreUnavailable(f"{self.path!r}: {error}; {remedy}. Nothing of this step was written", path=self.path)
+
+
+def _overwrite(db: Transaction) -> None:
+    """Overwrite what is deleted from now on, in tables and, where this SQLite can, in the indexes."""
+    db.execute("PRAGMA secure_delete = ON")
+    for index in INDEXES if SECURE else ():
+        db.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('secure-delete', 1)")
+
+
+def _rewrite_indexes(db: Transaction) -> None:
+    """An older SQLite keeps deleted words in an index until that is written anew."""
+    for index in () if SECURE else INDEXES:
+        db.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
 
 
 @cache

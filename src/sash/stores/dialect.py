@@ -1,0 +1,49 @@
+"""What SQLite says otherwise than other databases, by name. All that is not named here is SQL that they share:
+`ON CONFLICT (...) DO UPDATE`, `RETURNING`, `FILTER (WHERE ...)`, recursive `WITH`, `?`, `?1` and `:name` for values.
+"""
+
+from __future__ import annotations
+
+
+class Dialect:
+    """SQLite's expressions. Each argument is SQL: a column, a placeholder, the name of an index."""
+
+    greatest = "max"
+    """the function that gives the greatest of several values"""
+    least = "min"
+    """the function that gives the least of several values"""
+
+    def elements(self, array: str) -> str:
+        """A table of one column `value`: what a JSON array holds."""
+        return f"json_each({array})"
+
+    def among(self, array: str) -> str:
+        """What a JSON array holds, as the right side of IN."""
+        return f"(SELECT value FROM {self.elements(array)})"
+
+    def contains(self, text: str, part: str) -> str:
+        """Whether a text holds another one."""
+        return f"instr({text}, {part}) > 0"
+
+    def whole(self, number: str) -> str:
+        """A number that is not negative, without its fraction."""
+        return f"cast({number} AS INTEGER)"
+
+    def date(self, seconds: str) -> str:
+        """The day of a unix time, as YYYY-MM-DD in UTC."""
+        return f"date({seconds}, 'unixepoch')"
+
+    def matches(self, index: str, query: str) -> str:
+        """Whether an entry of a full-text index answers a query in the syntax of FTS5."""
+        return f"{index} MATCH {query}"
+
+    def score(self, index: str) -> str:
+        """How well it does, the best first."""
+        return f"bm25({index})"
+
+    def snippet(self, index: str) -> str:
+        """The words around what was found, in brackets."""
+        return f"snippet({index}, 0, '[', ']', ' ... ', 16)"
+
+
+SQLITE = Dialect()
