@@ -264,14 +264,14 @@ def _load_rank_bm25() -> Any:
 
 
 def settings(strategy: str, tokens: int) -> dict[str, Any]:
-    """What a strategy means for a conversation. The whole share is free for the one question asked."""
+    """What a strategy means for a conversation."""
     if strategy == WINDOW:
         return {"strategy": SlidingWindow()}
     if strategy == SUMMARY:
         return {"summarise": True}
     if strategy == PLAIN:
         return {}
-    return {"recall": Recall(tokens=tokens, each=tokens, **SEARCHES[strategy])}
+    return {"recall": Recall(tokens=tokens, **SEARCHES[strategy])}
 
 
 def f1(given: str, right: str) -> float:

@@ -34,7 +34,7 @@ for _name in windows.__all__:
 
 BUDGETS = (1_500, 3_000, 8_000, 32_000)
 LONG = "You keep the harbour books and answer for every crate. " * 60
-RECALLS = [Recall(tokens=100), Recall(tokens=500), Recall(tokens=500, each=100)]
+RECALLS = [Recall(tokens=100), Recall(tokens=500)]
 SYSTEMS = (None, "Be brief.", LONG)
 
 sizes = st.sampled_from([3, 20, 120, 400])
@@ -126,9 +126,7 @@ def afternoons(window: str) -> st.SearchStrategy[Afternoon]:
         steps=walks,
         budget=st.sampled_from(BUDGETS) | st.integers(900, 40_000) | st.integers(900, 3_000),
         system=st.sampled_from(SYSTEMS),
-        recall=st.sampled_from(
-            [None, None, None, Recall(tokens=100), Recall(tokens=500), Recall(tokens=500, each=100)]
-        ),
+        recall=st.sampled_from([None, None, None, *RECALLS]),
         memo=seldom,
         fallback=seldom,
         keys=seldom,

@@ -560,13 +560,13 @@ class Walk:
         self.known[id, number] = past
 
     def check_attached(self, past: PastRequest) -> None:
-        """What is recalled stays within its share, and stands in the view only once."""
+        """What is recalled for a question stays within its share, and stands in the view only once."""
         shown = [turn.attached for turn in past.turns if turn.attached and past.epoch.shows(turn)]
         quoted = [source.turn for one in shown for source in one.sources]
         assert len(quoted) == len(set(quoted)), "recalled twice"
         assert not set(quoted) & {turn.id for turn in past.turns}, "recalled what stands in the view"
         recall = self.settings.get("recall")
-        assert sum(one.tokens for one in shown) <= (recall.tokens if recall else 0)
+        assert all(one.tokens <= (recall.tokens if recall else 0) for one in shown)
 
     def check_forgotten(self, past: PastRequest) -> None:
         """Of a redacted turn, only its place is sent, and in no epoch that began before."""

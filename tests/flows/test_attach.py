@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sash import Conversation, Recall, SlidingWindow, SteppedWindow
+from sash import Conversation, Economic, Recall, SlidingWindow, SteppedWindow
 from sash.errors import InvalidOption
 from sash.simulator import RateLimited, Simulator
 from strategies import BUDGETS, WINDOWS, Afternoon, walks
 from walks import TOOL, take
 
 FACT = "My locker code is 7731 and the locker stands behind the blue door."
-FILLER = "Now tell me something quite different about the weather in the mountains, please, number {}. "
+FILLER = "I heard something quite different about the weather in the mountains today, number {}. "
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_fork_shares_attachments_and_an_edit_finds_its_own(chat: Conversation)
 
 def test_less_is_attached_where_more_would_force_a_cut(sim: Simulator) -> None:
     """With little room before the budget, the attachment shrinks; the view stays."""
-    with talk(sim, fillers=9, recall=Recall(tokens=1_500, each=1_500)) as chat:
+    with talk(sim, fillers=9, recall=Recall(tokens=1_500)) as chat:
         for number in range(12):
             plan = chat.plan("Which code has my locker, and the weather of the mountains?")
             assert plan.prompt.upper <= plan.situation.limit
@@ -152,17 +152,108 @@ def test_odd_questions_are_only_text(chat: Conversation, query: str) -> None:
     assert chat.plan(f"{query}.").body["messages"]
 
 
+THINGS = (
+    "lamp",
+    "boat",
+    "cake",
+    "door",
+    "coat",
+    "ring",
+    "vase",
+    "drum",
+    "sofa",
+    "kite",
+    "bell",
+    "gate",
+    "book",
+    "fork",
+)
+PLACES = ("attic", "cellar")
+THANKS = ("Thank you.", "I went for a walk today, it was sunny.", "Hello!", "That is all for now, good night.")
+
+
+def told(sim: Simulator, window: Any, **settings: Any) -> Conversation:
+    """A long past, each thing of it told about sixteen times, and none of it in the view."""
+    found = Conversation(client=sim.client(), clock=sim.clock.now, max_tokens=300, strategy=window, **settings)
+    said = [
+        f"My {thing} number {turn} stands in the {place}, and its mark is {turn * 37 + at}."
+        for turn in range(8)
+        for at, thing in enumerate(THINGS)
+        for place in PLACES
+    ]
+    found.extend([{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(said)])
+    for number in range(8):
+        found.send(FILLER.format(number) * 12)
+    return found
+
+
+@pytest.mark.parametrize("window", [SteppedWindow(), Economic()], ids=repr)
+def test_every_question_of_a_row_gets_its_share(sim: Simulator, window: Any) -> None:
+    """24 questions one after another get the share each; what is said between them, and asks nothing, gets nothing."""
+    with told(sim, window, budget=8_000, recall=Recall()) as chat:
+        for number in range(24):
+            asked = chat.send(f"What is the mark of my {THINGS[number % len(THINGS)]}?")
+            assert asked.plan.attached is not None and 400 <= asked.plan.attached.tokens <= 1_000
+            assert asked.usage.prompt <= 8_000
+            assert chat.send(THANKS[number % len(THANKS)]).plan.attached is None
+
+
+@given(
+    window=st.sampled_from([SteppedWindow(), Economic(), SlidingWindow()]),
+    budget=st.integers(1_200, 6_000),
+    keep=st.sampled_from([0.1, 0.25, 0.9]),
+    tokens=st.integers(1, 6_000),
+    said=st.lists(st.sampled_from([*THINGS[:6], *THANKS]), min_size=4, max_size=12),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_shares_of_any_size_fit_the_budget(window: Any, budget: int, keep: float, tokens: int, said: list[str]) -> None:
+    """Whatever the share: no prompt passes the budget, and nothing is attached that stands in the view."""
+    sim = Simulator()
+    with told(sim, window, budget=budget, keep=int(keep * budget), recall=Recall(tokens=tokens)) as chat:
+        for text in said:
+            reply = chat.send(f"What is the mark of my {text}?" if text in THINGS else text)
+            shown = [t.attached for t in reply.plan.turns if t.attached and reply.plan.epoch.shows(t)]
+            quoted = [source.seq for one in shown for source in one.sources]
+            assert reply.usage.prompt <= budget and all(one.tokens <= tokens for one in shown)
+            assert len(set(quoted)) == len(quoted) and not set(quoted) & {turn.seq for turn in reply.plan.turns}
+
+
+def test_a_cut_taken_for_a_question_says_so(sim: Simulator) -> None:
+    """Where a question would find no room, the oldest turns leave, and the plan says for what."""
+    with told(sim, SteppedWindow(), budget=4_000, keep=1_000, recall=Recall(tokens=900)) as chat:
+        plans = [chat.send(f"What is the mark of my {thing}?").plan for thing in THINGS[:12]]
+    cuts = [plan for plan in plans if plan.cut and "900 tokens are kept for what is recalled" in plan.explain()]
+    assert cuts and all(plan.attached is not None for plan in cuts)
+
+
+def test_what_is_not_recalled_is_said_and_why(sim: Simulator) -> None:
+    """A plan says that its turn asks nothing, that nothing answers it, or that the budget has no room."""
+    with talk(sim) as chat:
+        assert "the newest turn asks nothing" in chat.plan("Thanks, that was kind.").explain()
+        assert "no turn that left the view" in chat.plan("Quousque tandem?").explain()
+        asked = "Which code has my locker? " + "I have been looking for it everywhere. " * 162
+        assert "leaves no room in the budget of 2,000 tokens" in chat.plan(asked).explain()
+
+
+def test_a_former_setting_is_refused_with_what_to_do(sim: Simulator) -> None:
+    """`each` is no setting any more: the error says what bounds a question now."""
+    with pytest.raises(InvalidOption, match="tokens= is the share of each question"):
+        Recall(each=100)  # type: ignore[call-arg]
+    with talk(sim, fillers=0) as chat, pytest.raises(InvalidOption, match="tokens= is the share"):
+        chat.recall("locker", each=100)
+
+
 @given(
     window=st.sampled_from(sorted(WINDOWS)),
     budget=st.sampled_from(BUDGETS[:2]),
     steps=walks,
-    each=st.sampled_from([None, 100, 5_000]),
+    tokens=st.sampled_from([100, 500, 5_000]),
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-def test_all_laws_hold_with_recall(window: str, budget: int, steps: list[Any], each: int | None) -> None:
+def test_all_laws_hold_with_recall(window: str, budget: int, steps: list[Any], tokens: int) -> None:
     """Over any walk: bodies rebuild, views grow at their end, the share holds, nothing stands in a view twice."""
     filled = [("send", 120)] * 6
-    take(Afternoon(window, [*filled, *steps], budget=budget, system=None, recall=Recall(tokens=500, each=each)))
+    take(Afternoon(window, [*filled, *steps], budget=budget, system=None, recall=Recall(tokens=tokens)))
 
 
 @pytest.mark.nightly

@@ -99,24 +99,14 @@ def test_what_says_nothing_or_was_never_said_finds_nothing(chat: Conversation, n
     assert found == [] or (semantic and nothing in ("submarine", "ᚠᚢᚦ"))
 
 
-def test_only_a_sure_find_is_attached_to_small_talk() -> None:
-    """`sure` asks for a rare word in common; a word that every turn holds finds nothing."""
-    with ExitStack() as stack:
-        other = talk(stack, ["good weather today"] * 20 + ["the locker code, good weather"])
-        assert ask(other, "good weather") != [] and ask(other, "good weather", sure=True) == []
-        assert 21 in seqs(ask(other, "locker weather", sure=True))
-        assert ask(other, "locker", sure=True, without={21}) == []
-
-
-def test_a_withdrawn_question_makes_nothing_sure(chat: Conversation) -> None:
-    """A question that was refused and is asked again does not bring back what merely stood beside it."""
+def test_a_withdrawn_question_is_not_found(chat: Conversation) -> None:
+    """A question that was refused and is asked again does not bring back itself."""
     store, key = chat._store, chat._chat().conversation
     draft = Draft(role="user", content=dumps([text_block("Where is the zebrawood chest?")]))
     (turn,) = store.append_turns(key, head=6, turns=(draft,), at=1.0)
     with store._database.writing() as db:  # type: ignore[attr-defined]
         db.execute("UPDATE turns SET state = 'withdrawn' WHERE id = ?", (turn.id,))
     assert 7 not in seqs(ask(chat, "zebrawood chest"))
-    assert ask(chat, "zebrawood chest", sure=True) == []
 
 
 def test_a_redacted_turn_never_comes_back(chat: Conversation) -> None:

@@ -158,14 +158,14 @@ FOUND: dict[str, Afternoon] = {
         [("paused",), ("stream_cut", 0, "error"), ("send", 120), ("calls_overloaded", [False])],
         budget=2_384,
         system=LONG,
-        recall=Recall(tokens=500, each=100),
+        recall=Recall(tokens=100),
         fallback=True,
     ),
     "a question that goes on beside, where what was attached to it stands in the view": Afternoon(
         "economic",
         [*[("send", 120)] * 2, *[("overloaded",)] * 2, *[("stream_cut", 0, "error")] * 2, ("send", 120)],
         budget=2_442,
-        recall=Recall(tokens=500, each=200),
+        recall=Recall(tokens=200),
         fallback=True,
     ),
     "a question that goes on beside, where another one is quoted already": Afternoon(

@@ -1,7 +1,8 @@
 """Values that people build by hand: a misspelt argument names the nearest, a value of a wrong kind is named. Pure.
 
 `settings` decorates a dataclass. Kinds are read off the annotations (`sash.model.fitting`); what else a value must be
-is said in the class's own `__post_init__`.
+is said in the class's own `__post_init__`. A class attribute `gone` names settings of earlier versions, each with what
+to do instead.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ def settings(cls: type[T]) -> type[T]:
     make: Any = cls.__init__
     secret = any(not field.repr for field in fields(cls))  # type: ignore[arg-type]
     known = {field.name: field for field in fields(cls) if field.init}  # type: ignore[arg-type]
+    gone: Mapping[str, str] = getattr(cls, "gone", {})
 
     @wraps(make)
     def checked(self: Any, *values: Any, **named: Any) -> None:
         for name in named:
             if name not in known:
                 raise InvalidOption(
-                    f"{cls.__name__} has no setting {name!r}; {nearest(name, known)}",
+                    f"{cls.__name__} has no setting {name!r}; {gone.get(name) or nearest(name, known)}",
                     option=name,
                     value=None if secret else named[name],
                 )

@@ -99,6 +99,7 @@ class _Assessing:
             pinned=self._pinned,
             results=self._results(),
             budget=settings.card.window if traits(settings.strategy).ignores_budget else settings.budget,
+            reserve=settings.reserve,
             keep=settings.keep,
             max_tokens=settings.max_tokens,
             card=settings.card,

@@ -119,6 +119,8 @@ class Situation:
     results: tuple[ToolResults, ...] = ()
     """oldest first, those of pinned exchanges left out; only for strategies that ask for it (`clears = True`)"""
     budget: int
+    reserve: int = 0
+    """of the budget, for what is still to be attached to the newest question"""
     keep: int
     max_tokens: int
     card: ModelCard
@@ -134,8 +136,8 @@ class Situation:
 
     @property
     def limit(self) -> int:
-        """The most prompt tokens this request may have: the budget, and room for the reply in the window."""
-        return min(self.budget, self.card.window - self.max_tokens)
+        """The most prompt tokens this request may have: the budget, or the window without the reply, less `reserve`."""
+        return min(self.budget, self.card.window - self.max_tokens) - self.reserve
 
     @property
     def newest(self) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from sash.errors import InvalidOption
 from sash.model.settings import settings
@@ -29,10 +29,13 @@ class Embedder(Protocol):
 class Recall:
     """How old turns are looked for. Raises InvalidOption for what cannot be."""
 
+    gone: ClassVar[Mapping[str, str]] = {
+        "each": "tokens= is the share of each question now, and the budget bounds what all of them take together"
+    }
+
     tokens: int = 1_000
-    """the most that all that is recalled may take in a request, quotation marks and dates included"""
-    each: int | None = None
-    """the most that is attached to one turn; None: half of what is free of `tokens`, so that later turns find room"""
+    """the most that is attached to one question, quotation marks and dates included; all that is attached between two
+    cuts is bounded by the budget"""
     neighbours: int = 4
     """how many turns to each side of a hit gain from it: a hit alone is often half an answer. 0: none"""
     words: bool = True
@@ -42,8 +45,6 @@ class Recall:
 
     def __post_init__(self) -> None:
         _reject_number("tokens", self.tokens, 1)
-        if self.each is not None:
-            _reject_number("each", self.each, 1)
         _reject_number("neighbours", self.neighbours, 0)
         if not isinstance(self.semantic, bool | Embedder):
             raise InvalidOption(

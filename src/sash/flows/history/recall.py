@@ -15,7 +15,7 @@ from sash.model.counts import Count
 from sash.model.redaction import redacted
 from sash.model.turns import Turn
 from sash.recall.packing import Candidate, pack
-from sash.recall.query import Query, Term
+from sash.recall.query import Query
 from sash.recall.quoting import quoted
 from sash.recall.ranking import BY_MEANING, BY_WORDS, Matches, fuse, keyword_scores, ranked, spread, weight
 from sash.recall.settings import Embedder, Found, Recall
@@ -28,10 +28,6 @@ RUN = 200
 """Newest turns among which the newest question is looked for: a run of that many turns is quoted to itself."""
 NAMED = 4
 """Words that a reason names at most."""
-SURE_WORDS = 0.3
-"""Of what a word is worth that one turn alone holds. On LoCoMo and BEAM 99% of the questions reach it with a turn."""
-SURE_MEANING, MEANING_ALONE = 0.55, 0.3
-"""Closeness that is no chance: beside words, and where meaning alone is asked."""
 
 
 def recall(
@@ -42,12 +38,10 @@ def recall(
     *,
     until: int | None = None,
     without: Collection[int] = (),
-    sure: bool = False,
 ) -> list[Found]:
     """What answers `query` within `settings.tokens`, the best first; nothing for an empty query.
 
     Only turns before seq `until` are looked at, and none of the seqs `without` (what stands in the view anyway).
-    `sure`: nothing at all, unless some turn has more than common words with the query.
     """
     if not query:
         return []
@@ -62,8 +56,6 @@ def recall(
     seqs = tuple(seq for seq in ranked(values) if seq not in without and (until is None or seq < until))
     read = chat.store.read_seqs(chat.conversation, seqs=seqs, model=model)
     turns = [(turn, count) for turn, count in read if redacted(turn.blocks) != turn.content]
-    if sure and not _sure(settings, matches, near, {turn.seq for turn, _ in turns}):
-        return []
     reasons = _Reasons(matches, near)
     candidates = [
         Candidate(turn=turn, value=values[turn.seq], why=reasons.of(turn.seq), tokens=_known(turn, count))
@@ -91,16 +83,6 @@ def embed(chat: Chat, embedder: bool | Embedder, go_on: Callable[[], bool]) -> i
         if some < AT_ONCE:
             break
     return done
-
-
-def _sure(settings: Recall, matches: Matches, near: Mapping[int, float], among: Collection[int]) -> bool:
-    """Whether the best turn shares what few turns hold: small talk finds turns too, but none that answers it."""
-    closest = max((close for seq, close in near.items() if seq in among), default=0.0)
-    if not settings.words:
-        return closest >= MEANING_ALONE
-    held = max((score for seq, score in keyword_scores(matches).items() if seq in among), default=0.0)
-    rare = weight(Term(text=""), 1, matches.total, ())
-    return held >= SURE_WORDS * rare or closest >= SURE_MEANING
 
 
 def _near(

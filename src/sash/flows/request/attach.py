@@ -1,8 +1,9 @@
 """What is recalled for a new question goes with its request: found among what the view lacks, quoted in front of it.
 
-Planned first without, so that it is known what stands in the view anyway and how much room there is; then once
-more with what was found, counted and priced like all else. Where the budget would force a cut for it, less is
-attached. Nothing is written here: an attachment is recorded with its turn.
+Planned first without, so that it is known what stands in the view anyway; then once more with what was found, counted
+and priced like all else. Each question may have the whole share: where the budget has no room for it, a cut makes some;
+where not even that does, less is attached, and the plan says so. A turn that asks nothing gets nothing.
+Nothing is written here: an attachment is recorded with its turn.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
-from sash.recall import Found, Recall, make_query, quoted
+from sash.recall import Found, Recall, asks, make_query, quoted
 
 LEAST = 40
 """Tokens below which nothing is looked for: a tag, a date and hardly a word."""
 SLIGHTLY_LESS = 0.98
 """Of the room is packed: pieces counted one by one come to a little less than the whole."""
-TRIES = (1.0, 0.75, 0.4)
-"""Shares of what may be attached that are tried, where the bound of its size would force a cut."""
+LESS = (0.75, 0.4)
+"""Shares of the room beside the view that are tried, where no cut would make more."""
+
+SILENT = "Nothing is recalled: the newest turn asks nothing."
+NOT_FOUND = "Nothing is recalled: no turn that left the view shares anything with the newest."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,8 @@ class Attached:
     settings: Settings
     adds: Mapping[int, Measure] = field(default_factory=dict)
     """what is attached to a turn, by its seq"""
+    notes: tuple[str, ...] = ()
+    """what was not attached, and why"""
 
 
 def attach(
@@ -56,44 +62,107 @@ def attach(
 ) -> Attached:
     """`plan` with what answers the newest of the turns `new`; as it is where there is nothing to attach."""
     bare = Attached(plan=plan, memory=memory, new=new, settings=settings)
-    room = share(chat.recall, memory, plan) if chat.recall and new and new[-1].plain else 0
-    if chat.recall is None or room < LEAST or plan.epoch.start <= 1:
+    if chat.recall is None or not new or not new[-1].plain or plan.epoch.start <= 1:
         return bare
-    query = make_query(new[-1].text, _last_exchange(memory))
-    for part in TRIES:
+    if not asks(new[-1].text):
+        return replace(bare, notes=(SILENT,))
+    return _Attaching(chat, chat.recall, counts, now).attached(bare)
+
+
+@dataclass(frozen=True)
+class _Attaching:
+    """One question, and what may be recalled for it."""
+
+    chat: Chat
+    recall: Recall
+    counts: Mapping[int, Count]
+    now: float
+
+    def attached(self, bare: Attached) -> Attached:
+        """The whole share, if need be after a cut; else as much as fits."""
+        most = min(self.recall.tokens, _at_most(bare.plan))
+        found = self._found(bare, most)
+        if found is None:
+            return replace(bare, notes=(NOT_FOUND if most >= LEAST else _no_room(bare.plan),))
+        return self._with(bare, found) or self._after_a_cut(bare, found, most) or self._less(bare)
+
+    def _found(self, bare: Attached, most: int) -> tuple[Attachment, Measure] | None:
+        """What answers the question and is not in the view, as one text of at most `most` tokens; None for nothing."""
+        if most < LEAST:
+            return None
         found = recall(
-            chat,
-            query,
-            replace(chat.recall, tokens=int(part * SLIGHTLY_LESS * room)),
-            settings.model,
-            until=plan.epoch.start,
-            without=_standing(memory, plan),
-            sure=True,
+            self.chat,
+            make_query(bare.new[-1].text, _last_exchange(bare.memory)),
+            replace(self.recall, tokens=int(SLIGHTLY_LESS * most)),
+            bare.settings.model,
+            until=bare.plan.epoch.start,
+            without=_standing(bare.memory, bare.plan),
         )
-        fitting = _fitting(chat, found, int(part * room))
-        if fitting is None:
-            return bare
-        attached = _with(fitting, chat, bare, counts, now)
-        if attached is not None:
-            return attached
-    return bare
+        return _fitting(self.chat, found, most)
+
+    def _after_a_cut(self, bare: Attached, found: tuple[Attachment, Measure], most: int) -> Attached | None:
+        """The same with a cut that leaves room for it; None where a cut helps nothing."""
+        size = self.chat.counter.count(found[1])
+        reserve = most * max(size.upper, 1) // max(size.tokens, 1) + 1
+        try:
+            plan = self._plan(bare, bare.new, replace(bare.settings, reserve=reserve))
+        except BudgetExceeded:
+            return None
+        if plan.epoch.start <= bare.plan.epoch.start:
+            return None
+        cut = replace(bare, plan=plan)
+        again = self._found(cut, most)
+        return again and self._with(cut, again, f"; {most:,} tokens are kept for what is recalled")
+
+    def _less(self, bare: Attached) -> Attached:
+        """As much as finds room beside the view as it is; nothing where that is too little."""
+        room = min(self.recall.tokens, _room(bare.plan))
+        for part in LESS:
+            found = self._found(bare, int(part * room))
+            attached = found and self._with(bare, found)
+            if attached:
+                told = f"Recalled no more than {int(part * room):,} of {self.recall.tokens:,} tokens: that is what the "
+                return replace(attached, notes=(f"{told}budget of {bare.plan.situation.limit:,} leaves free.",))
+        return replace(bare, notes=(_no_room(bare.plan),))
+
+    def _with(self, bare: Attached, found: tuple[Attachment, Measure], because: str = "") -> Attached | None:
+        """The plan with an attachment; None where that would force a cut, or bring back what it quotes."""
+        attachment, measure = found
+        turn = replace(bare.new[-1], attached=attachment)
+        new = (*bare.new[:-1], turn)
+        sizes = {**bare.memory.attached, turn.seq: self.chat.counter.count(measure)}
+        settings = replace(bare.settings, hand_markers=_behind(bare.settings.hand_markers, turn))
+        made = replace(bare, memory=replace(bare.memory, attached=sizes), new=new, settings=settings)
+        strategy = _Settled(settings.strategy, bare.plan.decision, because)
+        try:
+            plan = self._plan(made, new, replace(settings, strategy=strategy))
+        except BudgetExceeded:
+            return None
+        forced = plan.decision.rule == "must" and plan.epoch.start > bare.plan.epoch.start and not bare.plan.cut
+        doubled = {source.seq for source in attachment.sources} & {one.seq for one in plan.turns}
+        if forced or doubled or not plan.epoch.shows(turn) or (plan.doubt and not bare.plan.doubt):
+            return None
+        return replace(made, plan=plan, adds={turn.seq: measure})
+
+    def _plan(self, made: Attached, new: tuple[Turn, ...], settings: Settings) -> Plan:
+        return make_plan(made.memory, new, self.counts, settings, self.now, self.chat.forms)
 
 
-def share(settings: Recall, memory: Memory, plan: Plan) -> int:
-    """Tokens that may be attached to the newest turn: what is free of the share, as far as the budget has room."""
-    alive = sum(memory.attached[turn.seq].tokens for turn in _alive(memory, plan))
-    free = max(0, settings.tokens - alive)
-    most = free // 2 if settings.each is None else min(settings.each, free)
-    return min(most, _room(plan))
+def _at_most(plan: Plan) -> int:
+    """Tokens that fit after a cut, which leaves `keep` its place."""
+    situation = plan.situation
+    newest = situation.fixed.upper + situation.exchanges[-1].upper
+    return situation.limit - max(newest, situation.fixed.upper + min(situation.keep, plan.kept))
 
 
 def _room(plan: Plan) -> int:
-    """Tokens that fit without a cut; at a cut, those that leave `keep` its place."""
-    situation = plan.situation
-    if not plan.cut and plan.epoch.id:
-        return situation.limit - plan.prompt.upper
-    newest = situation.fixed.upper + situation.exchanges[-1].upper
-    return situation.limit - max(newest, situation.fixed.upper + min(situation.keep, plan.kept))
+    """Tokens that fit beside the planned view."""
+    anew = plan.cut or not plan.epoch.id
+    return _at_most(plan) if anew else plan.situation.limit - plan.prompt.upper
+
+
+def _no_room(plan: Plan) -> str:
+    return f"Nothing is recalled: what always stays leaves no room in the budget of {plan.situation.limit:,} tokens."
 
 
 def _alive(memory: Memory, plan: Plan) -> Iterator[Turn]:
@@ -136,39 +205,20 @@ def _attachment(found: Sequence[Found]) -> Attachment:
     )
 
 
-def _with(
-    attached: tuple[Attachment, Measure], chat: Chat, bare: Attached, counts: Mapping[int, Count], now: float
-) -> Attached | None:
-    """The plan with an attachment; None where that would force a cut, or bring back what it quotes."""
-    attachment, measure = attached
-    size = chat.counter.count(measure)
-    turn = replace(bare.new[-1], attached=attachment)
-    new = (*bare.new[:-1], turn)
-    memory = replace(bare.memory, attached={**bare.memory.attached, turn.seq: size})
-    settings = replace(bare.settings, hand_markers=_behind(bare.settings.hand_markers, turn))
-    strategy = _Settled(settings.strategy, bare.plan.decision)
-    try:
-        plan = make_plan(memory, new, counts, replace(settings, strategy=strategy), now, chat.forms)
-    except BudgetExceeded:
-        return None
-    forced = plan.decision.rule == "must" and plan.epoch.start > bare.plan.epoch.start and not bare.plan.cut
-    doubled = {source.seq for source in attachment.sources} & {one.seq for one in plan.turns}
-    if forced or doubled or not plan.epoch.shows(turn) or (plan.doubt and not bare.plan.doubt):
-        return None
-    return Attached(plan=plan, memory=memory, new=new, settings=settings, adds={turn.seq: measure})
-
-
 @dataclass(frozen=True, repr=False)
 class _Settled(Guise):
     """Keeps no more than was decided without the attachment, which weighs the same wherever the view starts."""
 
     inner: Strategy
     settled: Decision
+    because: str = ""
+    """what the reason says beside"""
 
     def decide(self, situation: Situation) -> Decision:
         found, settled = self.inner.decide(situation), self.settled
         more = found.start < settled.start or not found.cleared >= settled.cleared
-        return settled if more else found
+        decided = settled if more else found
+        return replace(decided, reason=decided.reason + self.because)
 
 
 def _behind(markers: Sequence[Marker], turn: Turn) -> tuple[Marker, ...]:

@@ -82,7 +82,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
     made = yield from _planned(chat, sized.memory, new, counts, settings, now)
     return Prepared(
-        plan=replace(made.plan, notes=(*made.plan.notes, *tied.notes)) if tied.notes else made.plan,
+        plan=replace(made.plan, notes=(*made.plan.notes, *made.notes, *tied.notes)),
         drafts=tuple(replace(draft, attached=turn.attached) for draft, turn in zip(drafts, made.new, strict=True)),
         new=made.new,
         memory=made.memory,
