@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from sash import Conversation, check_request
-from sash.model.blocks import dumps
+from sash.errors import InvalidContent, RequestRejected
+from sash.model.blocks import Block, dumps
 from sash.planning.strategies import SlidingWindow
 from sash.simulator import Simulator
 
@@ -106,3 +108,44 @@ def test_what_claude_says_is_sent_back_as_it_came(talk: Talk, sim: Simulator, ki
     again = next(m for m in plan.body["messages"] if m["role"] == "assistant")
     assert dumps([{k: v for k, v in b.items() if k != "cache_control"} for b in again["content"]]) == recorded.content
     assert check_request(plan.body) == []
+
+
+PICTURE = {"type": "base64", "media_type": "image/png", "data": "aGk="}
+MISTAKEN: dict[str, tuple[Block, str]] = {
+    "a misspelt type": ({"type": "txt", "text": "hi"}, "did you mean 'text'"),
+    "another provider's block": ({"type": "image_url", "image_url": {"url": "http://x"}}, "'type': 'image'"),
+    "a block of nobody": ({"type": "hologram"}, "known are"),
+    "a misspelt key": ({"type": "text", "text": "hi", "cache_controll": {}}, "did you mean 'cache_control'"),
+    "a source of no kind": ({"type": "image", "source": {**PICTURE, "type": "bas64"}}, "'base64' or 'url' or 'file'"),
+    "a source without its data": ({"type": "document", "source": {"type": "url"}}, "source.url"),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKEN)
+@pytest.mark.parametrize("way", ["send", "plan", "edit", "run"])
+def test_a_mistaken_block_is_named_before_anything_is_written(sim: Simulator, kind: str, way: str) -> None:
+    """What the API's types do not allow is InvalidContent with the remedy; the record and the API see nothing of it."""
+    block, remedy = MISTAKEN[kind]
+    with Conversation(client=sim.client()) as chat:
+        chat.send("Hello")
+        asked, turns = len(sim.messages), chat.history()
+        calls: dict[str, Callable[[], object]] = {
+            "send": lambda: chat.send([block]),
+            "plan": lambda: chat.plan([block]),
+            "edit": lambda: chat.edit(turns[0], [block]),
+            "run": lambda: chat.run([block], tools=[abs_of]),
+        }
+        with pytest.raises(InvalidContent, match=re.escape(remedy)):
+            calls[way]()
+        assert (len(sim.messages), chat.history()) == (asked, turns)
+
+
+def abs_of(number: int) -> int:
+    """The absolute value of a number."""
+    return abs(number)
+
+
+def test_with_a_beta_a_newer_block_reaches_the_api(sim: Simulator) -> None:
+    """What the installed SDK does not know may be a beta's: the API has the last word then."""
+    with Conversation(client=sim.client()) as chat, pytest.raises(RequestRejected):
+        chat.send([{"type": "hologram", "x": 1}], betas=["holograms-2027-01-01"])

@@ -9,7 +9,6 @@ from typing import Any
 from sash.bulk.description import Description
 from sash.bulk.items import Item, Outcome, Step
 from sash.claude.adapter import AsyncClaude
-from sash.conversation.arguments import question_of
 from sash.conversation.drivers import Performer, asked, attentive, drive_async
 from sash.errors import CallerError
 from sash.flows.bulk.batches import Ready
@@ -67,7 +66,8 @@ class HandedOver:
         """Record an item as a question about to leave."""
         job, session = self._job, self._job.session_of(name, self._client)
         session.open(self._record)
-        drafts, asking = question_of(item.content), session.asking(self._record, {})
+        asking = session.asking(self._record, {})
+        drafts = asking.question(item.content)
         given = Submission(token=job.token(position), drafts=drafts, within=0.0, arrived=job.clock())
         return (yield from make_ready(asking.chat, given, asking.settings, job=job.id, position=position))
 

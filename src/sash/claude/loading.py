@@ -19,6 +19,13 @@ def _load_parameters() -> Any:
     return message_create_params.MessageCreateParamsNonStreaming
 
 
+def _load_blocks() -> Any:
+    """The types of the blocks that a message may hold, betas included, as the SDK has them."""
+    from anthropic.types.beta import beta_content_block_param  # noqa: PLC0415
+
+    return beta_content_block_param.BetaContentBlockParam
+
+
 def _load_httpx2() -> Any:
     """The SDK's HTTP library, for its errors in the middle of a stream."""
     import httpx2  # noqa: PLC0415

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from sash.claude.options import check_blocks
 from sash.conversation.files import with_files
 from sash.errors import InvalidContent, InvalidOption, UnknownModel
 from sash.model.blocks import as_blocks, dumps, plain, well_formed, without_white_space
@@ -204,8 +205,11 @@ def body_options(checked: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, **(checked.get("extra_body") or {})}
 
 
-def question_of(content: Any) -> tuple[Draft, ...]:
-    """A user turn, from what the SDK takes as content or from a whole user message. Raises InvalidContent."""
+def question_of(content: Any, *, betas: bool = False) -> tuple[Draft, ...]:
+    """A user turn, from what the SDK takes as content or from a whole user message. Raises InvalidContent.
+
+    `betas`: whether a beta is asked for, so that the API may take blocks that the SDK does not know.
+    """
     if isinstance(content, Mapping) and "role" in content:
         if content["role"] != "user":
             raise InvalidContent(
@@ -217,7 +221,9 @@ def question_of(content: Any) -> tuple[Draft, ...]:
     content = with_files(content)
     if isinstance(content, list):
         content = [made_sendable(block) if is_result(block) else block for block in content]
-    return (Draft(role="user", content=dumps(without_white_space(as_blocks(content)))),)
+    blocks = without_white_space(as_blocks(content))
+    check_blocks(blocks, betas=betas)
+    return (Draft(role="user", content=dumps(blocks)),)
 
 
 def draft_of(message: Any) -> Draft:

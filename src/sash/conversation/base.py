@@ -13,7 +13,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sash.claude.clients import check_client
 from sash.claude.functions import as_tools, functions
 from sash.claude.structured import read
-from sash.conversation.arguments import check_flag, check_listener, check_text, check_whole, drafts_of, question_of
+from sash.conversation.arguments import check_flag, check_listener, check_text, check_whole, drafts_of
 from sash.conversation.session import Asking, Session
 from sash.conversation.tracing import Spans
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption
@@ -162,7 +162,7 @@ class ConversationBase:
         session = self._session
         options = {name: value for name, value in arguments.items() if name not in ("token", "fresh")}
         asking = self._asking(options, stream=stream)
-        chat, drafts = replace(asking.chat, anew=anew), question_of(content)
+        chat, drafts = replace(asking.chat, anew=anew), asking.question(content)
         if token is None and not session.duplicates:
             return self._answer(deliver(chat, drafts, asking.settings, asking.call), asking)
         within = session.duplicates
@@ -233,7 +233,7 @@ class ConversationBase:
             raise InvalidOption("run() calls functions: give some as tools=[...]", option="tools", value=tools)
         by_hand = frozenset(str(tool.get("name")) for tool in asking.settings.preamble.tool_list) - set(found)
         limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps)
-        drafts = () if content is None else question_of(content)
+        drafts = () if content is None else asking.question(content)
         return self._answer(run(asking.chat, drafts, asking.settings, asking.call, limits), asking)
 
     def _retry_flow(self, arguments: Mapping[str, Any]) -> Flow[Reply]:
@@ -245,11 +245,13 @@ class ConversationBase:
         return self._answer(branch.regenerate(asking.chat, asking.settings, asking.call), asking)
 
     def _edit_flow(self, turn: int, content: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
-        drafts, asking = question_of(content), self._asking(arguments)
+        asking = self._asking(arguments)
+        drafts = asking.question(content)
         return self._answer(branch.edit(asking.chat, turn, drafts, asking.settings, asking.call), asking)
 
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
-        asking, drafts = self._asking(arguments), question_of(content)
+        asking = self._asking(arguments)
+        drafts = asking.question(content)
         chat, settings = yield from chosen(replace(asking.chat, endpoint=False), drafts, asking.settings)
         return (yield from prepare(chat, drafts, settings))
 
@@ -263,7 +265,7 @@ class ConversationBase:
     def _count_flow(self, content: Any, exact: bool, arguments: Mapping[str, Any]) -> Flow[Count]:
         check_flag("exact", exact)
         asking = self._asking(arguments)
-        drafts = () if content is None else question_of(content)
+        drafts = () if content is None else asking.question(content)
         return count(asking.chat, drafts, asking.settings, exact=exact)
 
     def _summaries(self) -> list[SummaryRecord]:

@@ -36,6 +36,7 @@ from sash.conversation.arguments import (
     check_text,
     check_tokens,
     marks_of,
+    question_of,
     recall_of,
     ways_of,
 )
@@ -52,6 +53,7 @@ from sash.model.cards import card as card_of
 from sash.model.forecast import Priority
 from sash.model.options import asked_format, check_options
 from sash.model.preamble import Preamble, preamble
+from sash.model.turns import Draft
 from sash.planning.inputs import Settings
 from sash.planning.routing import Fallback, Route
 from sash.planning.situation import Marks, Strategy
@@ -97,6 +99,10 @@ class Asking:
     """what its reply is read as; None: as text"""
     tools: Sequence[Any] | None = None
     """the functions of a run, which stay in force; None: those that are"""
+
+    def question(self, content: Any) -> tuple[Draft, ...]:
+        """The user turn that says `content`. Raises InvalidContent."""
+        return question_of(content, betas=bool(self.settings.betas))
 
 
 class Session:
