@@ -66,7 +66,8 @@ LONGER = {"sash.conversation.session.Session.__init__"}
 DOOR = {
     "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "File", "Marks",
     "MemoryStore", "ModelCard", "Plan", "Recall", "Reply", "SashError", "ServerCompaction", "SlidingWindow",
-    "SqliteStore", "SteppedWindow", "Summarised", "Turn", "card", "check_request", "errors", "open", "simulator",
+    "SqliteStore", "SteppedWindow", "Summarised", "Turn", "async_memory_tool", "card", "check_request", "errors",
+    "memory_tool", "open", "simulator",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ cost. Start at `Conversation`; the parts behind it are in `sash.planning`, `sash
 from typing import TYPE_CHECKING, Any
 
 from sash import errors
+from sash.claude.memory import async_memory_tool, memory_tool
 from sash.conversation import AsyncConversation, Conversation
 from sash.errors import SashError
 from sash.model.cards import ModelCard, card
@@ -53,9 +54,11 @@ __all__ = [
     "SteppedWindow",
     "Summarised",
     "Turn",
+    "async_memory_tool",
     "card",
     "check_request",
     "errors",
+    "memory_tool",
     "simulator",
 ]
 

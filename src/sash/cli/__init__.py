@@ -17,6 +17,7 @@ from sash.cli.delete import delete
 from sash.cli.demo import demo
 from sash.cli.doctor import doctor
 from sash.cli.look import search, show, usage
+from sash.cli.memory import memory
 from sash.cli.move import export, import_
 from sash.cli.replay import replay
 from sash.cli.summaries import resummarise, summaries
@@ -33,7 +34,7 @@ def main(namespace: str) -> None:
 
 _COMMANDS = (
     *(chat, show, search, usage, summaries, summarise, resummarise),
-    *(count, check, replay, export, import_, delete, demo, doctor),
+    *(memory, count, check, replay, export, import_, delete, demo, doctor),
 )
 for command in _COMMANDS:
     main.add_command(command)

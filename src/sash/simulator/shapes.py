@@ -134,7 +134,10 @@ def _top_level(body: JsonObject, betas: frozenset[str], fields: frozenset[str]) 
         if name in fields or name in SAMPLING_FIELDS or (needed and betas & set(needed)):
             continue
         if name in NOT_SIMULATED:
-            yield Problem(rule="not_simulated", message=f"{name}: the simulator does not offer this beta feature")
+            # With this code the SDK's tool runner goes on without a thread ("Message threads" docs).
+            code = "thread_unsupported_request" if name == "thread" else None
+            message = f"{name}: the simulator does not offer this beta feature"
+            yield Problem(rule="not_simulated", message=message, code=code)
         else:
             yield Problem(rule="unknown_field", message=f"{name}: Extra inputs are not permitted")
 

@@ -380,6 +380,22 @@ def m026_one_kind_of_batch(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m027_memory_files(db: Database) -> None:
+    """Files that Claude keeps about users by its memory tool: every version, the newest counts; no content: deleted."""
+    db.execute(
+        """CREATE TABLE memory_files (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        path TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        content TEXT,
+        at REAL NOT NULL,
+        PRIMARY KEY (namespace, owner, path, version)
+    ) STRICT, WITHOUT ROWID"""
+    )
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

@@ -4,11 +4,14 @@ about many conversations comes here. The same holds for all of it: each method i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sash.flows.record import Record
+from sash.model.memory_files import Folder, MemoryFile
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +82,37 @@ class UsageRow:
         return self.read / self.prompt if self.prompt else 0.0
 
 
+class UserFiles(Protocol):
+    """Files that Claude keeps about users by its memory tool: each change is a new version."""
+
+    def look(self, ask: Callable[[Folder], R], *, user: str, namespace: str = "") -> R:
+        """What `ask` finds out about a user's files."""
+        ...
+
+    def change(self, edit: Callable[[Folder], R], *, user: str, namespace: str = "", at: float) -> R:
+        """Let `edit` change a user's files: all that it does or, if it raises, nothing. `at`: unix seconds."""
+        ...
+
+    def files(self, *, user: str, namespace: str = "") -> Sequence[MemoryFile]:
+        """A user's files as they stand, by path."""
+        ...
+
+    def versions(self, path: str, *, user: str, namespace: str = "") -> Sequence[MemoryFile]:
+        """All versions of a file, the oldest first. Raises InvalidOption for a path outside the root."""
+        ...
+
+    def users(self, *, namespace: str = "") -> Mapping[str, int]:
+        """Who has files -> how many, by name."""
+        ...
+
+
 class Store(Record, Protocol):
     """Where the record lives."""
+
+    @property
+    def memory_files(self) -> UserFiles:
+        """What Claude wrote down about users."""
+        ...
 
     def read_answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
         """The tokens with this beginning whose submissions were answered, over all conversations of a namespace."""

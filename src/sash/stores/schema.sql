@@ -474,6 +474,16 @@ CREATE INDEX batch_items_batch ON batch_items (batch_id);
 
 CREATE INDEX batch_items_conversation ON batch_items (conversation_id);
 
+CREATE TABLE memory_files (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        path TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        content TEXT,
+        at REAL NOT NULL,
+        PRIMARY KEY (namespace, owner, path, version)
+    ) STRICT, WITHOUT ROWID;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -500,6 +510,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm023_imports', datetime('now') || '+00:00'),
     ('sash', 'm024_changed', datetime('now') || '+00:00'),
     ('sash', 'm025_mends', datetime('now') || '+00:00'),
-    ('sash', 'm026_one_kind_of_batch', datetime('now') || '+00:00');
+    ('sash', 'm026_one_kind_of_batch', datetime('now') || '+00:00'),
+    ('sash', 'm027_memory_files', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

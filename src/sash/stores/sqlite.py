@@ -35,6 +35,7 @@ from sash.stores.deletion import Deletions
 from sash.stores.forgetting import Forgetting
 from sash.stores.health import Healths
 from sash.stores.lineage import END, Lines, deleted, end_epochs, present
+from sash.stores.memory_files import MemoryFiles
 from sash.stores.memos import SqliteMemos
 from sash.stores.reports import Reports
 from sash.stores.searches import Searches
@@ -65,6 +66,7 @@ class SqliteStore(Batches, Healths, Reports, Searches, Summaries, Backlog, Forge
         self.spend = SqliteSpend(self._database)
         self.memos = SqliteMemos(self._database)
         self.attempts = SqliteAttempts(self._database)
+        self.memory_files = MemoryFiles(self._database)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
