@@ -161,7 +161,7 @@ class Life:
             self._chat.send(exchange.asked)
         else:
             self._chat.run(exchange.asked, tools=[_look_up(exchange.result)], max_steps=3)
-        self._chat.settle()
+        self._chat.wait_for_background()
 
     def _reply(self, body: Mapping[str, Any]) -> Any:
         """The story's reply to what was just said; to a request for a summary the simulator's own."""

@@ -117,7 +117,7 @@ def per_second(rates: Rates) -> float:
 def sash(sim: Simulator, loop: asyncio.AbstractEventLoop, rates: Rates, patience: float | None) -> Ask:
     """Limiter, breaker and retries around the SDK's own."""
     timing = virtual.LoopTiming(loop)
-    layers = [Retries(), Breaker(timing=timing), Limiter(Limits(**rates), patience=patience, timing=timing)]
+    layers = [Retries(), Breaker(timing=timing), Limiter(Limits(**rates), max_wait=patience, timing=timing)]
     return _sdk(sim, 2, layers)
 
 

@@ -187,7 +187,7 @@ def _lived(
         made = waited = 0
         for at in range(0, max(places.values(), default=0) + 1, 2):
             reply = chat.send(turns[at].text)
-            chat.settle()
+            chat.wait_for_background()
             simulator.clock.advance(GAP)
             made += reply.plan.cut and at > 0
             waited += any("waited" in note for note in reply.notes)

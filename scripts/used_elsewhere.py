@@ -10,9 +10,9 @@ _.__getattr__
 _._repr_html_
 _.cancel
 _.is_exact
-_.recall_tool
+_.tool_result_tool
 _.revoke
-_.search_tool
+_.recall_tool
 _.serve
 
 # What users read in values.

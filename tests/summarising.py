@@ -34,14 +34,14 @@ class Talker:
         self.chat.close()
         self.client.close()
 
-    def say(self, pause: float = 30.0, settle: bool = True, words: str = "", **options: Any) -> Reply:
+    def say(self, pause: float = 30.0, wait: bool = True, words: str = "", **options: Any) -> Reply:
         """One more message, `pause` seconds after the last; background work is waited for."""
         self.sim.clock.advance(pause)
         self.said += 1
         text = words or f"Order {1000 + self.said} of {self.said} lamps never came to Harbour Street {self.said}."
         reply: Reply = self.chat.send(f"{text} " + "Please be exact about all of it. " * 6, **options)
-        if settle:
-            self.chat.settle()
+        if wait:
+            self.chat.wait_for_background()
         return reply
 
     def until_cut(self, most: int = 80, **more: Any) -> Reply:

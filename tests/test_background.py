@@ -17,10 +17,10 @@ def test_one_thing_at_a_time() -> None:
     background.start(lambda: (go.wait(), done.append(1)))  # type: ignore[func-returns-value]
     background.start(lambda: done.append(2))
     go.set()
-    background.settle()
+    background.wait()
     assert done == [1]
     background.start(lambda: done.append(3))
-    background.settle()
+    background.wait()
     assert done == [1, 3]
 
 
@@ -32,20 +32,20 @@ def test_failures_of_the_record_are_logged_and_bugs_raised(caplog: pytest.LogCap
         raise StoreUnavailable("secret text", path="x")
 
     background.start(unavailable)
-    background.settle()
+    background.wait()
     assert "StoreUnavailable" in caplog.text
     assert "secret" not in caplog.text
     background.start(lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        background.settle()
-    background.settle()
+        background.wait()
+    background.wait()
 
 
 def test_settling_from_the_work_itself_does_not_wait_for_itself() -> None:
     """A summary that is made in the background never waits for itself."""
     background = Background("x")
-    background.start(background.settle)
-    background.settle()
+    background.start(background.wait)
+    background.wait()
     background.stop()
 
 
@@ -66,10 +66,10 @@ async def _tasks() -> None:
 
     background.start(work)
     background.start(work)
-    await background.settle()
+    await background.wait()
     assert done == [1]
     background.start(bug)
     with pytest.raises(ZeroDivisionError):
-        await background.settle()
-    await background.settle()
+        await background.wait()
+    await background.wait()
     await background.stop()

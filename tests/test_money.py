@@ -42,7 +42,7 @@ ROWS: dict[str, dict[str, Any]] = {
 
 def talk(path: Path, sim: Simulator, **settings: Any) -> Conversation:
     """A conversation whose spending is counted by record, ceilings and meter."""
-    usual = {"model": "claude-sonnet-5-5", "system": BRIEF, "max_tokens": 2_000, "endpoint": False}
+    usual = {"model": "claude-sonnet-5-5", "system": BRIEF, "max_tokens": 2_000, "count_online": False}
     layers = {"ceilings": [Ceiling(dollars=5, period="ever")], "meter": True}
     client = sim.client(max_retries=0)
     return Conversation(path, id="a", client=client, clock=sim.clock.now, **{**usual, **layers, **settings})

@@ -51,7 +51,7 @@ def chat(path: Path, sim: Simulator) -> Iterator[Conversation]:
         for number in range(9):
             found.send(FILLER.format(number) * 6)
         found.send("What is the password of the cellar?")
-        found.settle()
+        found.wait_for_background()
         yield found
 
 
@@ -158,7 +158,7 @@ def test_a_summary_that_is_being_made_does_not_keep_it(path: Path, sim: Simulato
         sim.fail_next(Overloaded(), times=99, when=meanwhile)
         for number in range(9):
             chat.send(FILLER.format(number) * 6)
-        chat.settle()
+        chat.wait_for_background()
         assert other.history()[0].text == "[redacted]"
         with sqlite3.connect(path) as db:
             kept = db.execute("SELECT text, content, report FROM summaries").fetchall()

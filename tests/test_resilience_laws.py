@@ -88,7 +88,7 @@ def layers(sim: Any) -> dict[str, Any]:
     """Everything switched on."""
     timing = Turned(sim.clock)
     return {
-        "limits": Limiter(Limits(requests=600, input_tokens=60_000, output_tokens=6_000), timing=timing, patience=90),
+        "limits": Limiter(Limits(requests=600, input_tokens=60_000, output_tokens=6_000), timing=timing, max_wait=90),
         "breaker": Breaker(BreakerPolicy(least=4, pause=5), timing=timing),
         "ceilings": [Ceiling(dollars=CEILING, per="conversation", period="ever")],
         "retries": True,

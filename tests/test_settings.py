@@ -28,6 +28,9 @@ from sash.simulator import Simulator
         (lambda: Conversation(clent="simulator"), "did you mean 'client'?"),  # type: ignore[call-arg]
         (lambda: Conversation(client="simulator", metdata={}), "did you mean 'metadata'?"),  # type: ignore[call-arg]
         (lambda: Conversation(client="simulator", token="a"), "send(..., token=)"),  # type: ignore[call-arg]
+        (lambda: Conversation(client="simulator", endpoint=False), "is called count_online"),  # type: ignore[call-arg]
+        (lambda: Conversation(client="simulator", patience=5), "is called max_wait"),  # type: ignore[call-arg]
+        (lambda: AsyncConversation(client="simulator", duplicates=5), "called dedupe_window"),  # type: ignore[call-arg]
         (lambda: Recall(tokns=3), "did you mean 'tokens'?"),  # type: ignore[call-arg]
         (lambda: Summarised(must_kep=True), "did you mean 'must_keep'?"),  # type: ignore[call-arg]
         (lambda: SlidingWindow(turn=3), "did you mean 'turns'?"),  # type: ignore[call-arg]
@@ -50,7 +53,8 @@ Everything_: Any = sash.Everything
 
 @pytest.mark.parametrize(
     ("option", "said"),
-    [("strem", "did you mean 'stream'? That cannot be given here: call chat.stream"),
+    [("fresh", "it is called bypass_memo"), ("patience", "it is called max_wait"),
+     ("strem", "did you mean 'stream'? That cannot be given here: call chat.stream"),
      ("budget", "Conversation(budget=...)"),
      ("bugdet", "did you mean 'budget'? That cannot be given here"), ("modle", "did you mean 'model'?"),
      ("max_token", "did you mean 'max_tokens'?"), ("tokn", "did you mean 'token'?"),
@@ -115,13 +119,14 @@ WRONG: list[tuple[str, Any]] = [
     ("summarise", 1.5), ("summarise", None), ("summarise", Summarised), ("recall", 500), ("recall", "yes"),
     ("recall", Recall), ("recall", {"tokens": 5}), ("max_tokens", 0), ("max_tokens", None), ("max_tokens", 10**6),
     ("cache", "2h"), ("cache", True), ("cache", 300), ("namespace", None), ("namespace", 5), ("counter", "gpt"),
-    ("counter", None), ("endpoint", "no"), ("endpoint", None), ("busy", "no"), ("busy", True), ("duplicates", "5"),
-    ("duplicates", -1), ("fallback", "claude-opus-5-5"), ("fallback", 5), ("fallback", [5]), ("fallback", Fallback),
+    ("counter", None), ("count_online", "no"), ("count_online", None), ("busy", "no"), ("busy", True),
+    ("dedupe_window", "5"), ("dedupe_window", -1),
+    ("fallback", "claude-opus-5-5"), ("fallback", 5), ("fallback", [5]), ("fallback", Fallback),
     ("router", "cheap"), ("router", Router), ("router", Rule(model="claude-opus-5-5")), ("tier", 5), ("keys", "sk-1"),
     ("keys", ["sk-1"]), ("keys", []), ("card", "claude-sonnet-5-5"), ("card", sash.ModelCard), ("clock", 5.0),
     ("clock", "now"), ("create", "yes"), ("breaker", 5), ("breaker", BreakerPolicy), ("ceilings", 5),
     ("ceilings", [0.5]), ("ceilings", Ceiling), ("limits", 50), ("limits", "huge"), ("limits", Limits), ("meter", 1),
-    ("meter", Alerts), ("patience", "long"), ("patience", -1), ("priority", "high"), ("memo", 60), ("memo", MemoPolicy),
+    ("meter", Alerts), ("max_wait", "long"), ("max_wait", -1), ("priority", "high"), ("memo", 60), ("memo", MemoPolicy),
     ("retries", 3), ("retries", RetryPolicy), ("client", "simulater"), ("client", 5), ("client", range(2)),
     ("client", Anthropic), ("keep", 1.0), ("id", "\ud800"), ("namespace", "\ud800"), ("clock", len),
     ("router", globals),
@@ -251,7 +256,7 @@ SOON = pytest.mark.parametrize(
     ("option", "call"),
     [
         ("timeout", lambda chat: chat.send("a", timeout="x")),
-        ("fresh", lambda chat: chat.send("a", fresh="yes")),
+        ("bypass_memo", lambda chat: chat.send("a", bypass_memo="yes")),
         ("token", lambda chat: chat.send("a", token=5)),
         ("metadata", lambda chat: chat.send("a", metadata={"user": 1})),
         ("output_config", lambda chat: chat.plan("a", output_config={"efort": "low"})),
@@ -263,7 +268,7 @@ SOON = pytest.mark.parametrize(
         ("limit", lambda chat: chat.history(limit=True)),
         ("after", lambda chat: chat.history(after=None)),
         ("number", lambda chat: chat.request("1")),
-        ("call", lambda chat: chat.recall_result(5)),
+        ("call", lambda chat: chat.tool_result(5)),
         ("turn", lambda chat: chat.edit("1", "a")),
         ("turn", lambda chat: chat.pin(None)),
         ("turn", lambda chat: chat.redact(1.5)),

@@ -50,9 +50,9 @@ def afternoon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Afternoon]:
     talker, steps = Talker(tmp_path_factory.mktemp("afternoon") / "a.db"), []
     for _ in range(60):
         before = len(talker.makings())
-        reply = talker.say(settle=False)
+        reply = talker.say(wait=False)
         asked = talker.sim.messages[-1].body["model"]
-        talker.chat.settle()
+        talker.chat.wait_for_background()
         steps.append(Step(reply, asked, len(talker.makings()) - before))
     yield Afternoon(talker, steps)
     talker.close()
@@ -334,7 +334,7 @@ def test_a_long_backlog_is_summarised_in_pieces(tmp_path: Path) -> None:
                 [{"role": "user", "content": long.format(*[number] * 400)}, {"role": "assistant", "content": "Yes."}]
             )
     talker = Talker(tmp_path / "a.db", Summarised(tokens=1_000), budget=12_000, keep=2_000)
-    reply = talker.say(settle=False)
+    reply = talker.say(wait=False)
     assert reply.plan.epoch.summary is not None
     assert reply.notes[0].startswith("waited")
     sizes = [attempt.usage.prompt for attempt in talker.makings() if attempt.usage]
@@ -359,7 +359,7 @@ async def talk_async(tmp_path: Path) -> None:
         for number in range(40):
             sim.clock.advance(30)
             reply = await chat.send(f"Order {1000 + number} never came. " + "Please be exact about it. " * 8)
-            await chat.settle()
+            await chat.wait_for_background()
         assert reply.plan.epoch.summary is not None
         made = await chat.summaries()
         again = await chat.resummarise()
@@ -370,7 +370,7 @@ async def talk_async(tmp_path: Path) -> None:
 def test_closing_does_not_wait_for_long(talker: Talker) -> None:
     """What is still being made is left behind; the record is legal, and the next object goes on."""
     while not talker.makings():
-        talker.say(settle=False)
+        talker.say(wait=False)
     talker.chat.close()
     talker.chat = Conversation(talker.path, **talker.settings)
     talker.sim.clock.advance(1_000)

@@ -179,7 +179,7 @@ class Walk:
             with contextlib.suppress(BudgetExceeded, NothingToRetry, RemoteError):
                 yield
         finally:
-            chat.settle()
+            chat.wait_for_background()
             attempts = range(before, len(self.messages))
             sent = [number for number in self._requests(chat) if number not in known]
             assert len(sent) == len(attempts), "a request is an attempt, or was answered from memory"

@@ -95,5 +95,5 @@ class SendOptions(CallOptions, total=False):
 
     token: str | None
     """the caller's own name for this submission: what comes again under it gets the first one's reply"""
-    fresh: bool
+    bypass_memo: bool
     """the reply is not to come from the memo"""

@@ -100,8 +100,8 @@ def test_hidden_reminders_are_allowed_for_and_remembered(path: Path, sim: Simula
 
     def open_one() -> Conversation:
         return Conversation(
-            path, id="a", client=client, clock=sim.clock.now, model="claude-sonnet-4-6", budget=60_000, endpoint=False,
-            counter="features",
+            path, id="a", client=client, clock=sim.clock.now, model="claude-sonnet-4-6", budget=60_000,
+            count_online=False, counter="features",
         )  # fmt: skip
 
     with open_one() as chat:

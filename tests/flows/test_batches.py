@@ -73,7 +73,7 @@ def told(ids: tuple[str, ...], times: int) -> bytes:
 
 def open_chat(sim: Simulator, path: Path, id: str = "a", **settings: Any) -> Conversation:
     """A conversation of the file."""
-    return Conversation(path, id=id, client=sim.client(), clock=sim.clock.now, endpoint=False, **settings)
+    return Conversation(path, id=id, client=sim.client(), clock=sim.clock.now, count_online=False, **settings)
 
 
 def summaries(sim: Simulator, path: Path, **settings: Any) -> Summaries:

@@ -164,7 +164,7 @@ class Afternoon:
 def tell(path: Path, id: str, sim: Simulator, client: Any, numbers: Iterable[int]) -> None:
     """Say something of each of these parcels in a conversation of the file."""
     with Conversation(
-        path, id=id, client=client, clock=sim.clock.now, endpoint=False, counter="features"
+        path, id=id, client=client, clock=sim.clock.now, count_online=False, counter="features"
     ) as chat:  # fmt: skip
         for number in numbers:
             chat.send(f"Parcel {number} weighs {number * 3 + 7} kilograms. " + "The tide came in and went out. " * 8)

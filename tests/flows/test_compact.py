@@ -29,7 +29,7 @@ def talker(sim: Simulator, store: Any = None, **settings: Any) -> Conversation:
     """A conversation with a small budget."""
     fields: dict[str, Any] = {"strategy": ServerCompaction(), "budget": 4_000, "keep": 1_000, **settings}
     return Conversation(
-        store, id="a", client=sim.client(max_retries=0), clock=sim.clock.now, endpoint=False, **fields
+        store, id="a", client=sim.client(max_retries=0), clock=sim.clock.now, count_online=False, **fields
     )  # fmt: skip
 
 
@@ -268,7 +268,7 @@ def test_async(sim: Simulator) -> None:
     async def run() -> int:
         async with AsyncConversation(
             None, id="a", client=sim.async_client(), clock=sim.clock.now, strategy=ServerCompaction(), budget=4_000,
-            keep=1_000, endpoint=False,
+            keep=1_000, count_online=False,
         ) as chat:  # fmt: skip
             for number in range(12):
                 await chat.send(said(number))

@@ -68,7 +68,7 @@ def test_all_that_a_conversation_asks_goes_with_its_key(
         assert {wire.key for wire in left} == set(used(chat))
     assert len({wire.purpose for wire in left}) == 2
     assert {wire.forecast.conversation for wire in left} == {chat.id}
-    assert all(wire.forecast.fresh == (wire.purpose != "send") for wire in left)
+    assert all(wire.forecast.bypass_memo == (wire.purpose != "send") for wire in left)
 
 
 def test_many_conversations_spread_over_the_keys(talk: Talk) -> None:
@@ -175,7 +175,7 @@ def test_each_key_keeps_its_own_limits(talk: Talk, sim: Simulator) -> None:
     """A key whose limit would keep a request too long is left for the next, before anything is refused."""
     tight = Limits(requests=1, input_tokens=10**6, output_tokens=10**6)
     keys = [Key("a", "s1", limits=tight), Key("b", "s2", limits=tight)]
-    chat = talk(keys=keys, patience=0.0)
+    chat = talk(keys=keys, max_wait=0.0)
     chat.send("Hello.")
     chat.send("Hello again.")
     assert len(set(used(chat))) == 2

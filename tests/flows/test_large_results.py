@@ -68,7 +68,7 @@ def test_the_largest_of_parallel_results_gives_way(talk: Talk, sim: Simulator, s
     assert cleared(sim.messages[-1].body) == [False, False, True, False, False, False]
     assert "placeholders for 1 tool results that are too large to send" in reply.plan.explain()
     assert [len(block["content"]) for block in chat.history()[2].blocks] == [750, 1250, 15000, 1000, 500, 2250]
-    assert chat.recall_result(chat.history()[1].blocks[-4]["id"]) == book(6_000)
+    assert chat.tool_result(chat.history()[1].blocks[-4]["id"]) == book(6_000)
     before = sim.messages[-1].body["messages"]
     chat.close()
     again = talk(budget=BUDGET, keep=1_000, model=model, strategy=strategy)
@@ -102,7 +102,7 @@ def test_a_result_too_large_alone_offers_to_be_recalled(talk: Talk, sim: Simulat
         return book(9_000 * page)
 
     sim.script([[{"type": "tool_use", "name": "read", "input": {"page": 1}}], "I see."])
-    chat.run(ASKED, tools=[read, chat.recall_tool()])
+    chat.run(ASKED, tools=[read, chat.tool_result_tool()])
     (said,) = results_of(sim.messages[-1].body)
     assert said.startswith(f"[Result of read, {len(book(9_000)):,} characters, cleared to save context. recall_result")
     held(chat, sim)

@@ -88,7 +88,7 @@ def test_three_hundred_calls_six_at_once(talk: Talk, sim: Simulator, model: str)
     assert reply.text == "All done."
     check(chat, sim, 12_000)
     oldest = chat.history()[1].blocks[-6]
-    assert chat.recall_result(oldest["id"]) == look("w1")
+    assert chat.tool_result(oldest["id"]) == look("w1")
 
 
 def test_the_api_clears_first_where_thinking_is_bound(talk: Talk, sim: Simulator) -> None:
@@ -211,7 +211,7 @@ def test_pinned_exchanges_keep_their_results(talk: Talk, sim: Simulator) -> None
 def test_a_cleared_result_can_be_read_again(talk: Talk, sim: Simulator) -> None:
     """Placeholders name the recall tool and the call where the tool is offered; it returns what was recorded."""
     chat = talk(budget=BUDGET, keep=2_000, model="claude-opus-4-8")
-    again = chat.recall_tool()
+    again = chat.tool_result_tool()
     sim.script(looking(16))
     chat.run(ASKED, tools=[look, again], max_steps=50)
     placeholder = next(text for text in sent_results(sim.messages[-1].body) if "cleared" in text)
@@ -219,9 +219,9 @@ def test_a_cleared_result_can_be_read_again(talk: Talk, sim: Simulator) -> None:
     call = placeholder.split("tool_use_id ")[1].split()[0]
     sim.script([[{"type": "tool_use", "name": "recall_result", "input": {"tool_use_id": call}}], "I see."])
     chat.run("What was the first one again?", tools=[look, again])
-    assert chat.history()[-2].blocks[0]["content"] == chat.recall_result(call)
+    assert chat.history()[-2].blocks[0]["content"] == chat.tool_result(call)
     with pytest.raises(NotFound):
-        chat.recall_result("toolu_none")
+        chat.tool_result("toolu_none")
 
 
 def test_everything_still_raises_beyond_the_window(talk: Talk) -> None:

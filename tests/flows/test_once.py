@@ -106,13 +106,13 @@ def test_a_token_is_a_short_text(talk: Talk, token: Any) -> None:
 @pytest.mark.parametrize("seconds", [-1, "5", float("nan"), float("inf"), True])
 def test_duplicates_are_told_in_seconds(talk: Talk, seconds: Any) -> None:
     """Other values are refused."""
-    with pytest.raises(InvalidOption, match="duplicates"):
-        talk(duplicates=seconds)
+    with pytest.raises(InvalidOption, match="dedupe_window"):
+        talk(dedupe_window=seconds)
 
 
 def test_the_same_text_counts_within_its_seconds_alone(talk: Talk, sim: Simulator) -> None:
     """Two clicks are one submission; the same words later, or with others in between, are said again."""
-    chat = talk(duplicates=5)
+    chat = talk(dedupe_window=5)
     chat.send("Yes.")
     sim.clock.advance(4)
     assert "a moment ago" in chat.send("Yes.").notes[0]
@@ -213,7 +213,7 @@ def test_a_first_one_that_is_still_running_is_waited_for(talk: Talk, sim: Simula
     """The second asks from another object meanwhile; both get the one reply."""
     gate = Gate()
     more: dict[str, Any] = {"token": "1"} if how == "token" else {}
-    chats = [talk(client=sim.client(max_retries=0, middleware=[gate]), duplicates=5) for _ in range(2)]
+    chats = [talk(client=sim.client(max_retries=0, middleware=[gate]), dedupe_window=5) for _ in range(2)]
     replies: list[Any] = []
     threads = [threading.Thread(target=lambda c=c: replies.append(c.send("Book the boat.", **more))) for c in chats]
     threads[0].start()
@@ -242,7 +242,7 @@ def test_one_who_will_not_wait_is_told_so(talk: Talk, sim: Simulator) -> None:
 def test_two_clicks_on_one_object_count_from_when_they_came(talk: Talk, sim: Simulator) -> None:
     """The second waits in line for longer than the seconds given, and is a duplicate all the same."""
     gate = Gate()
-    chat = talk(client=sim.client(max_retries=0, middleware=[gate]), duplicates=5)
+    chat = talk(client=sim.client(max_retries=0, middleware=[gate]), dedupe_window=5)
     replies: list[Any] = []
     threads = [threading.Thread(target=lambda: replies.append(chat.send("Yes."))) for _ in range(2)]
     threads[0].start()

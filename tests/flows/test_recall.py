@@ -158,7 +158,7 @@ def test_by_hand_settings_are_checked(chat: Conversation) -> None:
 
 
 async def _search(chat: AsyncConversation) -> tuple[list[Found], str]:
-    return await chat.recall("locker", neighbours=0), await chat.search_tool().call({"query": "locker"})
+    return await chat.recall("locker", neighbours=0), await chat.recall_tool().call({"query": "locker"})
 
 
 def test_async_conversations_find_the_same() -> None:

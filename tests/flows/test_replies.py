@@ -104,7 +104,7 @@ def test_an_id_is_used_once_in_a_record_though_its_first_use_has_left_the_view(t
     sim.script([raw(call("run_0")), "Done."])
     fork = chat.fork(id="b")
     fork.run("Go.", tools=[look])
-    results = {id: fork.recall_result(id) for id in ("run_0", "run_0_2", "run_0_3")}
+    results = {id: fork.tool_result(id) for id in ("run_0", "run_0_2", "run_0_3")}
     assert results == {"run_0": "the first", "run_0_2": "the second", "run_0_3": "the third"}
 
 

@@ -46,7 +46,7 @@ def test_a_reply_whose_usage_has_fractions_is_recorded(tokens: float) -> None:
         })  # fmt: skip
 
     client = anthropic.Anthropic(api_key="k", http_client=httpx2.Client(transport=httpx2.MockTransport(answer)))
-    with Conversation(client=client, endpoint=False) as chat:
+    with Conversation(client=client, count_online=False) as chat:
         replies = [chat.send("Are you there?"), chat.send("Still?")]
         assert [reply.text for reply in replies] == ["Yes.", "Yes."]
         assert chat.usage().output == 8

@@ -41,10 +41,10 @@ def test_turns_are_embedded_after_each_send(tmp_path: Path) -> None:
     embedder, path = Letters(), tmp_path / "chats.db"
     with Conversation(path, id="a", client="simulator", recall=Recall(semantic=embedder)) as chat:
         chat.send("The lamp is green.")
-        chat.settle()
+        chat.wait_for_background()
         assert vectors(path) == [("letters", 2)]
         chat.send("And the door?")
-        chat.settle()
+        chat.wait_for_background()
     assert vectors(path) == [("letters", 4)] and len(embedder.seen) == 4
 
 
@@ -54,7 +54,7 @@ def test_what_was_missed_is_caught_up_after_a_restart(tmp_path: Path) -> None:
     with Conversation(path, id="a", client="simulator") as chat:
         chat.send("The lamp is green.")
     with Conversation(path, id="a", client="simulator", recall=Recall(semantic=Letters())) as chat:
-        chat.settle()
+        chat.wait_for_background()
         assert vectors(path) == [("letters", 2)]
 
 
@@ -64,7 +64,7 @@ def test_vectors_of_another_model_are_made_anew(tmp_path: Path) -> None:
     for name in ("one", "two"):
         with Conversation(path, id="a", client="simulator", recall=Recall(semantic=Letters(name))) as chat:
             chat.send(f"The lamp is green, says {name}.")
-            chat.settle()
+            chat.wait_for_background()
     with Conversation(path, id="a", client="simulator", recall=Recall(semantic=Letters("two"))) as chat:
         assert chat.recall("lamp", semantic=Letters("two"))
     assert [name for name, _ in vectors(path)] == ["two"]
@@ -77,7 +77,7 @@ def test_async_conversations_embed_in_a_task(tmp_path: Path) -> None:
     async def talk() -> None:
         async with AsyncConversation(path, id="a", client="simulator", recall=Recall(semantic=Letters())) as chat:
             await chat.send("The lamp is green.")
-            await chat.settle()
+            await chat.wait_for_background()
 
     asyncio.run(talk())
     assert vectors(path) == [("letters", 2)]
@@ -90,7 +90,7 @@ def test_claude_searches_the_history_itself() -> None:
         chat.send("My locker code is 7731.")
         chat.send("Let us talk of something else.")
         sim.script([[{"type": "tool_use", "name": "search_history", "input": {"query": "locker code"}}]])
-        chat.run("Which locker code did I name?", tools=[chat.search_tool()])
+        chat.run("Which locker code did I name?", tools=[chat.recall_tool()])
         result = next(block for turn in chat.history() for block in turn.blocks if block["type"] == "tool_result")
         told = str(result["content"])
         assert "7731" in told and "<recalled>" in told and "Which locker code" not in told
@@ -101,7 +101,7 @@ def test_an_empty_search_of_claudes_finds_nothing() -> None:
     sim = Simulator()
     with Conversation(client=sim.client(), clock=sim.clock.now) as chat:
         chat.send("My locker code is 7731.")
-        assert chat.search_tool().call({"query": "?!"}) == "Nothing was found."
+        assert chat.recall_tool().call({"query": "?!"}) == "Nothing was found."
 
 
 @pytest.mark.skipif(find_spec("wordllama") is None, reason="the extra `semantic` is not installed")

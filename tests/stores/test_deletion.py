@@ -41,7 +41,7 @@ def talk(path: Path, sim: Simulator, id: str, **more: Any) -> Conversation:
     """A conversation of which everything is made that can be made of one."""
     return Conversation(
         path, id=id, client=sim.client(), clock=sim.clock.now, budget=2_000, keep=300, max_tokens=300, memo=True,
-        meter=True, strategy=SteppedWindow(), recall=Recall(tokens=400), summarise=True, duplicates=5.0, **more,
+        meter=True, strategy=SteppedWindow(), recall=Recall(tokens=400), summarise=True, dedupe_window=5.0, **more,
     )  # fmt: skip
 
 
@@ -52,11 +52,11 @@ def chat(path: Path, sim: Simulator) -> Iterator[Conversation]:
         found.send(f"The password of the cellar is {SECRET} 4471.")
         for number in range(8):
             found.send(FILLER.format(number) * 6)
-        found.settle()
+        found.wait_for_background()
         found.send("What is the password of the cellar?")
         found.pin(found.history()[0])
         found.describe(title=f"About {SECRET}")
-        found.settle()
+        found.wait_for_background()
         yield found
 
 
@@ -119,7 +119,7 @@ def test_a_fork_keeps_the_past_it_shares_and_nothing_else(chat: Conversation, pa
         fork.send("And the password?")
         for number in range(3):
             chat.send(f"Now about the {LATER}. " + FILLER.format(number) * 6)
-        chat.settle()
+        chat.wait_for_background()
         assert fork.summaries()
         seen = fork.history(), fork.summaries(), fork.request(1).body, fork.plan("Go on?").body
         done = store.delete("a")
@@ -128,7 +128,7 @@ def test_a_fork_keeps_the_past_it_shares_and_nothing_else(chat: Conversation, pa
         assert fork.request(1).intact
         assert fork.send("What is it?").stop_reason == "end_turn"
         assert [hit.conversation for hit in store.search(SECRET, limit=1)] == ["b"]
-        fork.settle()
+        fork.wait_for_background()
         assert LATER.encode() not in bytes_of(path)
         with fork.fork(fork.history()[1], id="c") as other:
             assert other.history() == fork.history()[:2]

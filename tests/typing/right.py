@@ -44,7 +44,7 @@ def say(chat: Conversation) -> None:
     chat.send(content, output_format=Order, tools=[])
     chat.submit({"toolu_1": "at nine", "toolu_2": ValueError("no such order")})
     chat.run("Where is order 4711?", tools=[order_status], max_steps=5, system="Be brief.")
-    with chat.stream("Tell me everything.", fresh=True) as stream:
+    with chat.stream("Tell me everything.", bypass_memo=True) as stream:
         for text in stream:
             print(text.upper())
 

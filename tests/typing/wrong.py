@@ -24,7 +24,7 @@ def of_the_wrong_type() -> None:
     Conversation("chats.db", budget="32000")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Conversation("chats.db", strategy=SlidingWindow)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Conversation("chats.db", busy="never")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    AsyncConversation("chats.db", endpoint="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    AsyncConversation("chats.db", count_online="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     chat = Conversation("chats.db")
     chat.send(17)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     chat.send("Hello.", max_tokens="100")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

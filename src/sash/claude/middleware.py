@@ -12,7 +12,7 @@ from sash.limits.breaker.middleware import Breaker
 from sash.limits.breaker.policy import BreakerPolicy
 from sash.limits.ceilings.middleware import Ceilings
 from sash.limits.ceilings.policy import Ceiling
-from sash.limits.context import fresh
+from sash.limits.context import bypass_memo
 from sash.limits.limiter.buckets import Limits
 from sash.limits.limiter.middleware import Limiter
 from sash.limits.memo.middleware import Memo
@@ -36,5 +36,5 @@ __all__ = [
     "PerAttempt",
     "Retries",
     "RetryPolicy",
-    "fresh",
+    "bypass_memo",
 ]

@@ -163,10 +163,10 @@ def check_priced(cards: Iterable[ModelCard], *, in_dollars: bool) -> None:
             )
 
 
-def check_patience(patience: Any) -> None:
+def check_max_wait(max_wait: Any) -> None:
     """Seconds, or None for any time."""
-    if patience is not None:
-        check_seconds("patience", patience)
+    if max_wait is not None:
+        check_seconds("max_wait", max_wait)
 
 
 def check_seconds(name: str, value: Any) -> None:

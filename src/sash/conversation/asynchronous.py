@@ -166,12 +166,12 @@ class AsyncConversation(ConversationBase):
         store = await self._open()
         return usage_sum(await asyncio.to_thread(store.usage, by=(), namespace=self.namespace, conversation=self.id))
 
-    async def recall_result(self, call: str) -> Any:
-        """The whole recorded result of a tool call. See `Conversation.recall_result`."""
+    async def tool_result(self, call: str) -> Any:
+        """The whole recorded result of a tool call. See `Conversation.tool_result`."""
         return await self._ask(lambda: self._result(call))
 
-    def recall_tool(self) -> Any:
-        """A function tool by which Claude reads a cleared result again. See `Conversation.recall_tool`."""
+    def tool_result_tool(self) -> Any:
+        """A function tool by which Claude reads a cleared result again. See `Conversation.tool_result_tool`."""
 
         async def recall_result(tool_use_id: str) -> Any:
             """Read the whole result of an earlier tool call that was cleared to save context.
@@ -179,12 +179,12 @@ class AsyncConversation(ConversationBase):
             Args:
                 tool_use_id: the id of the call, as its placeholder names it
             """
-            return await self.recall_result(tool_use_id)
+            return await self.tool_result(tool_use_id)
 
         return as_tools([recall_result])[0]
 
-    def search_tool(self) -> Any:
-        """A function tool by which Claude searches this conversation itself. See `Conversation.search_tool`."""
+    def recall_tool(self) -> Any:
+        """A function tool by which Claude searches this conversation itself. See `Conversation.recall_tool`."""
 
         async def search_history(query: str) -> str:
             """Search everything said earlier in this conversation, also what is no longer shown.
@@ -209,9 +209,9 @@ class AsyncConversation(ConversationBase):
         await self._connect()
         return await self._do(lambda: self._resummarise_flow(by, tokens))
 
-    async def settle(self) -> None:
+    async def wait_for_background(self) -> None:
         """Wait until what is done in the background (a summary) is done."""
-        await self._background.settle()
+        await self._background.wait()
 
     async def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> AsyncConversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""

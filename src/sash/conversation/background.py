@@ -1,6 +1,6 @@
 """Work beside a conversation: one thing at a time, in a thread or a task, that no send waits for.
 
-`settle` waits until it is done; what it raised is raised there, or logged when nobody waits. Closing waits a moment,
+`wait` waits until it is done; what it raised is raised there, or logged when nobody waits. Closing waits a moment,
 then leaves it behind: the record stays legal wherever it stops.
 """
 
@@ -57,10 +57,10 @@ class Background:
         return partial(self._settled_since, self._ended)
 
     def _settled_since(self, ended: int) -> bool:
-        self.settle()
+        self.wait()
         return self._ended != ended
 
-    def settle(self) -> None:
+    def wait(self) -> None:
         """Wait for it."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -108,10 +108,10 @@ class AsyncBackground:
         return partial(self._settled_since, self._ended)
 
     async def _settled_since(self, ended: int) -> bool:
-        await self.settle()
+        await self.wait()
         return self._ended != ended
 
-    async def settle(self) -> None:
+    async def wait(self) -> None:
         """Wait for it."""
         task = self._task
         if task is None or task is asyncio.current_task():

@@ -155,17 +155,17 @@ class ConversationBase:
     def _send_flow(
         self, content: Any, arguments: Mapping[str, Any], arrived: float, *, stream: bool = False
     ) -> Flow[Reply]:
-        token, anew = arguments.get("token"), arguments.get("fresh", False)
-        check_flag("fresh", anew)
+        token, bypass_memo = arguments.get("token"), arguments.get("bypass_memo", False)
+        check_flag("bypass_memo", bypass_memo)
         if token is not None:
             check_text("token", token)
         session = self._session
-        options = {name: value for name, value in arguments.items() if name not in ("token", "fresh")}
+        options = {name: value for name, value in arguments.items() if name not in ("token", "bypass_memo")}
         asking = self._asking(options, stream=stream)
-        chat, drafts = replace(asking.chat, anew=anew), asking.question(content)
-        if token is None and not session.duplicates:
+        chat, drafts = replace(asking.chat, bypass_memo=bypass_memo), asking.question(content)
+        if token is None and not session.dedupe_window:
             return self._answer(deliver(chat, drafts, asking.settings, asking.call), asking)
-        within = session.duplicates
+        within = session.dedupe_window
         given = Submission(token=token, drafts=drafts, within=within, arrived=arrived, wait=session.waits)
         return self._answer(once(chat, given, asking.settings, asking.call), asking)
 
@@ -252,7 +252,7 @@ class ConversationBase:
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
         asking = self._asking(arguments)
         drafts = asking.question(content)
-        chat, settings = yield from chosen(replace(asking.chat, endpoint=False), drafts, asking.settings)
+        chat, settings = yield from chosen(replace(asking.chat, count_online=False), drafts, asking.settings)
         return (yield from prepare(chat, drafts, settings))
 
     def _check_flow(self, repair: bool) -> Flow[list[Problem]]:

@@ -278,9 +278,9 @@ class Performer:
         self,
         claude: Any,
         clock: Callable[[], float] = time.time,
-        settle: Callable[[], Any] = lambda: False,
+        wait_for_background: Callable[[], Any] = lambda: False,
     ) -> None:
-        self.claude, self.clock, self.settle = claude, clock, settle
+        self.claude, self.clock, self.wait_for_background = claude, clock, wait_for_background
 
     def __call__(self, step: Step[Any]) -> Any:
         """Perform one step, blocking."""
@@ -289,7 +289,7 @@ class Performer:
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
         if isinstance(step, Settle):
-            return self.settle()
+            return self.wait_for_background()
         return self.clock() if isinstance(step, Now) else self.claude.perform(step)
 
     async def perform_async(self, step: Step[Any]) -> Any:
@@ -299,7 +299,7 @@ class Performer:
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         if isinstance(step, Settle):
-            return await self.settle()
+            return await self.wait_for_background()
         return await self.claude.perform(step)
 
 

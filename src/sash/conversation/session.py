@@ -27,9 +27,9 @@ from sash.conversation.arguments import (
     check_clock,
     check_flag,
     check_markers,
+    check_max_wait,
     check_most,
     check_numbers,
-    check_patience,
     check_priced,
     check_recall,
     check_seconds,
@@ -77,7 +77,7 @@ DEFAULT_MAX_TOKENS = 8_192
 CALLS = {
     "output_format": "it belongs to one call, as send(..., output_format=)",
     "token": "it belongs to one call, as send(..., token=)",
-    "fresh": "it belongs to one call, as send(..., fresh=)",
+    "bypass_memo": "it belongs to one call, as send(..., bypass_memo=)",
     "max_steps": "it belongs to a run, as run(..., max_steps=)",
     "on_event": "it belongs to a run, as run(..., on_event=)",
 }
@@ -132,9 +132,9 @@ class Session:
         cache: Ttl | Marks | Literal["auto"] | None = "auto",
         namespace: str = "",
         counter: Literal["auto", "ctok", "tiktoken", "features"] = "auto",
-        endpoint: bool = True,
+        count_online: bool = True,
         busy: Literal["wait", "error"] = "wait",
-        duplicates: float = 0.0,
+        dedupe_window: float = 0.0,
         fallback: Sequence[str] | Fallback | None = None,
         router: Route | None = None,
         tier: str = "",
@@ -146,7 +146,7 @@ class Session:
         ceilings: Ceiling | Sequence[Ceiling] | Ceilings | None = None,
         limits: Limits | Limiter | Literal["start", "build", "scale"] | bool | None = None,
         meter: Alerts | Meter | bool | None = None,
-        patience: float | None = None,
+        max_wait: float | None = None,
         priority: Priority = "interactive",
         memo: MemoPolicy | Memo | bool | None = None,
         retries: RetryPolicy | Retries | bool | None = None,
@@ -157,10 +157,10 @@ class Session:
         check_choice("busy", busy, ("wait", "error"))
         check_choice("counter", counter, ("auto", "ctok", "tiktoken", "features"))
         check_choice("priority", priority, ("interactive", "background"))
-        check_seconds("duplicates", duplicates)
-        check_patience(patience)
+        check_seconds("dedupe_window", dedupe_window)
+        check_max_wait(max_wait)
         check_text("namespace", namespace)
-        check_flag("endpoint", endpoint)
+        check_flag("count_online", count_online)
         check_flag("create", create)
         check_clock(clock)
         self.store, self.client = store, client
@@ -176,8 +176,8 @@ class Session:
         self.max_tokens = max_tokens
         self.marks = marks_of(cache)
         self.layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries)
-        self.priority, self.patience, self.duplicates = priority, patience, duplicates
-        self.base, self.endpoint, self.waits = counter, endpoint, busy == "wait"
+        self.priority, self.max_wait, self.dedupe_window = priority, max_wait, dedupe_window
+        self.base, self.count_online, self.waits = counter, count_online, busy == "wait"
         self.ways, self.keys = ways_of(fallback, router, tier), as_pool(keys)
         self._card = card_for(card, model)
         self._told: set[str] = set()
@@ -235,9 +235,9 @@ class Session:
             id=self.id,
             namespace=self.namespace,
             priority=self.priority,
-            patience=self.patience,
+            max_wait=self.max_wait,
             counter=self.counter(card or self.card),
-            endpoint=self.endpoint,
+            count_online=self.count_online,
             recall=self.recalls,
             forms=self._forms,
             sizes=self._sizes,
@@ -369,9 +369,9 @@ class Session:
             "max_tokens": self.max_tokens,
             "cache": self.marks or "auto",
             "counter": self.base,
-            "endpoint": self.endpoint,
+            "count_online": self.count_online,
             "busy": "wait" if self.waits else "error",
-            "duplicates": self.duplicates,
+            "dedupe_window": self.dedupe_window,
             "fallback": self.ways.fallback if self.ways else None,
             "router": self.ways.route if self.ways else None,
             "tier": self.ways.tier if self.ways else "",
@@ -379,7 +379,7 @@ class Session:
             "card": self._card,
             "clock": self.clock,
             "priority": self.priority,
-            "patience": self.patience,
+            "max_wait": self.max_wait,
             **self.layers.settings,
             **self.options,
         }

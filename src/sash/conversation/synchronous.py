@@ -48,56 +48,56 @@ class Conversation(ConversationBase):
 
     What is remembered:
 
-    ============  =====================================================================================================
-    `store`       a path, a store (`sash.open`), or None for memory
-    `id`          names the conversation in the store; None makes one up
-    `namespace`   the tenant it belongs to
-    `system`      the system prompt, as the SDK takes it; None: what the record says was last in force
-    `tools`       typed functions, the SDK's function tools, or definitions; None: those last in force
-    `strategy`    what leaves the view, and when: by default `Economic()`, by price
-    `summarise`   True, a model's id or `Summarised(...)`: what leaves is summarised first, in the background
-    `recall`      a `Recall`, or True: what left the view and answers a new question is attached to it
-    `create`      False: the conversation must exist already
-    ============  =====================================================================================================
+    ===============  ==================================================================================================
+    `store`          a path, a store (`sash.open`), or None for memory
+    `id`             names the conversation in the store; None makes one up
+    `namespace`      the tenant it belongs to
+    `system`         the system prompt, as the SDK takes it; None: what the record says was last in force
+    `tools`          typed functions, the SDK's function tools, or definitions; None: those last in force
+    `strategy`       what leaves the view, and when: by default `Economic()`, by price
+    `summarise`      True, a model's id or `Summarised(...)`: what leaves is summarised first, in the background
+    `recall`         a `Recall`, or True: what left the view and answers a new question is attached to it
+    `create`         False: the conversation must exist already
+    ===============  ==================================================================================================
 
     What it may cost:
 
-    ============  =====================================================================================================
-    `budget`      the most prompt tokens of a request (32,000)
-    `keep`        the recent tokens that always stay verbatim (budget / 4)
-    `max_tokens`  the most tokens of a reply (8,192)
-    `cache`       "auto": the strategy chooses the lifetime of markers; "5m", "1h" or `Marks` fix it; None marks nothing
-    `counter`     what tokens are estimated with: "auto" takes the best at hand of "ctok", "tiktoken" and "features"
-    `endpoint`    whether count-tokens may be asked when an estimate is not sure enough (True)
-    `ceilings`    a `sash.limits.Ceiling` of dollars or tokens, several, or `Ceilings` that say what happens there
-    `memo`        True or a `MemoPolicy`: identical requests are answered from memory, where no tools are offered
-    `duplicates`  seconds in which the same text again gets the first one's reply (0: none)
-    ============  =====================================================================================================
+    ===============  ==================================================================================================
+    `budget`         the most prompt tokens of a request (32,000)
+    `keep`           the recent tokens that always stay verbatim (budget / 4)
+    `max_tokens`     the most tokens of a reply (8,192)
+    `cache`          "auto": the strategy chooses the lifetime of markers; "5m", "1h" or `Marks` fix it; None: no marker
+    `counter`        what tokens are estimated with: "auto" takes the best at hand of "ctok", "tiktoken" and "features"
+    `count_online`   whether count-tokens may be asked when an estimate is not sure enough (True)
+    `ceilings`       a `sash.limits.Ceiling` of dollars or tokens, several, or `Ceilings` that say what happens there
+    `memo`           True or a `MemoPolicy`: identical requests are answered from memory, where no tools are offered
+    `dedupe_window`  seconds in which the same text again gets the first one's reply (0: none)
+    ===============  ==================================================================================================
 
     Who answers:
 
-    ============  =====================================================================================================
-    `client`      an `Anthropic` client, "simulator", or None for one from the environment, made at the first request
-    `model`       a model's id; None: the one last in force, or claude-sonnet-5-5
-    `card`        what is known of the model (`sash.card`), where it is not in the table
-    `keys`        several API keys (`sash.claude.keys.Key`) or a `KeyPool`: one at a time, the next when it is out
-    `fallback`    models to ask when this one cannot, or a `sash.planning.routing.Fallback`
-    `router`      chooses the model of every request: a `Router`, or any callable from `Asked`
-    `tier`        tells the router who asks
-    ============  =====================================================================================================
+    ===============  ==================================================================================================
+    `client`         an `Anthropic` client, "simulator", or None for one from the environment, made at the first request
+    `model`          a model's id; None: the one last in force, or claude-sonnet-5-5
+    `card`           what is known of the model (`sash.card`), where it is not in the table
+    `keys`           several API keys (`sash.claude.keys.Key`) or a `KeyPool`: one at a time, the next when it is out
+    `fallback`       models to ask when this one cannot, or a `sash.planning.routing.Fallback`
+    `router`         chooses the model of every request: a `Router`, or any callable from `Asked`
+    `tier`           tells the router who asks
+    ===============  ==================================================================================================
 
     How it is sent (each acts per attempt; as a value, or as middleware shared with other clients):
 
-    ============  =====================================================================================================
-    `limits`      `sash.limits.Limits`, "start", "build", "scale" or True (learned from headers): requests wait
-    `priority`    "interactive" or "background": who goes first where requests wait
-    `patience`    seconds that a request may wait (None: any time)
-    `retries`     True or a `RetryPolicy`: the SDK's retries, within reason
-    `breaker`     True or a `BreakerPolicy`: fails fast while a model is down
-    `meter`       True, `Alerts` or a `Meter`: every attempt is written down
-    `busy`        "wait" or "error": what a second send does while one is under way on this object
-    `clock`       a function that tells unix seconds (`time.time`)
-    ============  =====================================================================================================
+    ===============  ==================================================================================================
+    `limits`         `sash.limits.Limits`, "start", "build", "scale" or True (learned from headers): requests wait
+    `priority`       "interactive" or "background": who goes first where requests wait
+    `max_wait`       seconds that a request may wait (None: any time)
+    `retries`        True or a `RetryPolicy`: the SDK's retries, within reason
+    `breaker`        True or a `BreakerPolicy`: fails fast while a model is down
+    `meter`          True, `Alerts` or a `Meter`: every attempt is written down
+    `busy`           "wait" or "error": what a second send does while one is under way on this object
+    `clock`          a function that tells unix seconds (`time.time`)
+    ===============  ==================================================================================================
 
     Further options are those of `messages.create` and apply to every send.
 
@@ -148,7 +148,7 @@ class Conversation(ConversationBase):
         `model`, `system`, `tools`, `max_tokens` (in force from then on, as are thinking and effort), and
         `output_format`, a pydantic class: then `reply.parsed` is an object of it (else ReplyUnparsed, all recorded).
         `token`: the client's own name for this submission; the same one again gets the first reply, whoever asks.
-        `fresh=True`: the reply does not come from the memo.
+        `bypass_memo=True`: the reply does not come from the memo.
         Raises CallerErrors before anything is sent or written, RemoteErrors with the turn safe in the record.
         """
         arrived = self._clock()
@@ -256,11 +256,11 @@ class Conversation(ConversationBase):
         self._require_open()
         return usage_sum(self._store.usage(by=(), namespace=self.namespace, conversation=self.id))
 
-    def recall_result(self, call: str) -> Any:
+    def tool_result(self, call: str) -> Any:
         """The whole recorded result of a tool call by the call's id: text or blocks. Raises NotFound."""
         return self._ask(lambda: self._result(call))
 
-    def recall_tool(self) -> Any:
+    def tool_result_tool(self) -> Any:
         """A function tool by which Claude reads a cleared result again: give it to `run` with your own tools."""
 
         def recall_result(tool_use_id: str) -> Any:
@@ -269,11 +269,11 @@ class Conversation(ConversationBase):
             Args:
                 tool_use_id: the id of the call, as its placeholder names it
             """
-            return self.recall_result(tool_use_id)
+            return self.tool_result(tool_use_id)
 
         return as_tools([recall_result])[0]
 
-    def search_tool(self) -> Any:
+    def recall_tool(self) -> Any:
         """A function tool by which Claude searches this conversation itself: give it to `run` with your own tools."""
 
         def search_history(query: str) -> str:
@@ -308,9 +308,9 @@ class Conversation(ConversationBase):
         self._require_open()
         return drive(self._resummarise_flow(by, tokens), self._talker())
 
-    def settle(self) -> None:
+    def wait_for_background(self) -> None:
         """Wait until what is done in the background (a summary) is done. For tests, replays and the end of a script."""
-        self._background.settle()
+        self._background.wait()
 
     def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> Conversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""

@@ -57,12 +57,12 @@ class Chat:
     conversation: int
     id: str
     counter: Counter
-    endpoint: bool = True
+    count_online: bool = True
     """whether the count-tokens endpoint may be asked"""
     namespace: str = ""
     priority: Priority = "interactive"
     """who goes first where requests wait for their turn"""
-    patience: float | None = None
+    max_wait: float | None = None
     """seconds that a request may wait for its turn"""
     recall: Recall | None = None
     """how old turns are looked for and attached to new questions; None: they are not"""
@@ -80,7 +80,7 @@ class Chat:
     """the keys that requests may go with; None: one for all"""
     counter_of: Callable[[ModelCard], Counter] | None = None
     """how sizes are counted for another model"""
-    anew: bool = False
+    bypass_memo: bool = False
     """the reply is not to come from a memo"""
     submission: int = 0
     """id of the submission (see `request.idempotency`) that this send belongs to; 0 for none"""

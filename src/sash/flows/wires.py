@@ -47,10 +47,10 @@ def wire(
         namespace=chat.namespace,
         user=user_of(body),
         request=request,
-        fresh=chat.anew or purpose != "send",
+        bypass_memo=chat.bypass_memo or purpose != "send",
         key=settings.key.name,
         priority=chat.priority,
-        patience=chat.patience,
+        max_wait=chat.max_wait,
     )
     return Wire(body=body, betas=betas, headers=settings.headers, timeout=timeout, forecast=forecast)
 
@@ -66,7 +66,7 @@ def wire_for(card: ModelCard, body: Mapping[str, Any], *, conversation: str, nam
         card=card,
         conversation=conversation,
         namespace=namespace,
-        fresh=True,
+        bypass_memo=True,
         priority="background",
     )
     return Wire(body=body, timeout=TIMEOUT, forecast=forecast)

@@ -14,7 +14,7 @@ from typing import Any
 from sash.model.forecast import Forecast
 
 _forecast: ContextVar[Forecast | None] = ContextVar("sash_forecast", default=None)
-_fresh: ContextVar[bool] = ContextVar("sash_fresh", default=False)
+_bypass_memo: ContextVar[bool] = ContextVar("sash_bypass_memo", default=False)
 _notes: ContextVar[dict[str, Any] | None] = ContextVar("sash_notes", default=None)
 
 
@@ -40,19 +40,19 @@ def purpose() -> str:
 
 
 @contextmanager
-def fresh() -> Iterator[None]:
+def bypass_memo() -> Iterator[None]:
     """Have calls made inside answered anew, never from a memo."""
-    token = _fresh.set(True)
+    token = _bypass_memo.set(True)
     try:
         yield
     finally:
-        _fresh.reset(token)
+        _bypass_memo.reset(token)
 
 
-def fresh_asked() -> bool:
+def memo_bypassed() -> bool:
     """Whether the call under way is to be answered anew."""
     known = _forecast.get()
-    return _fresh.get() or (known is not None and known.fresh)
+    return _bypass_memo.get() or (known is not None and known.bypass_memo)
 
 
 @contextmanager

@@ -38,9 +38,9 @@ class Forecast:
     request: int | None = None
     """the row of the request log"""
     priority: Priority = "interactive"
-    patience: float | None = None
+    max_wait: float | None = None
     """seconds that it may wait for its turn; None: as long as it takes"""
-    fresh: bool = False
+    bypass_memo: bool = False
     """it is to be answered anew, not from a memo"""
     key: str = ""
     """which of several keys it is sent with"""

@@ -34,6 +34,10 @@ OURS = {
     "temperature": "the API takes no sampling parameters since version 2026-10-21",
     "top_p": "the API takes no sampling parameters since version 2026-10-21",
     "top_k": "the API takes no sampling parameters since version 2026-10-21",
+    "endpoint": "it is called count_online",
+    "patience": "it is called max_wait",
+    "duplicates": "it is called dedupe_window",
+    "fresh": "it is called bypass_memo",
 }
 
 

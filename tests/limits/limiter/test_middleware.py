@@ -114,7 +114,7 @@ def test_what_is_too_large_for_ever_is_an_error(caller: Caller) -> None:
 def test_patience_ends_the_wait_before_it_begins(caller: Caller) -> None:
     """Who cannot pass in time is told the time it would take, at once."""
     timing = Turned()
-    limiter = Limiter(Limits(requests=1, burst=1), timing=timing, patience=10)
+    limiter = Limiter(Limits(requests=1, burst=1), timing=timing, max_wait=10)
     caller.ask(limiter)
     with pytest.raises(errors.LimitReached) as caught:
         caller.ask(limiter)
@@ -132,7 +132,7 @@ def test_limits_are_learned_from_headers() -> None:
 def test_a_conversation_waits_by_its_plan() -> None:
     """`limits=` works with the planner's estimate, and raises LimitReached with the turn pending."""
     limiter = Limiter(Limits(requests=1, burst=1), timing=Turned())
-    with Conversation(client="simulator", limits=limiter, patience=5) as chat:
+    with Conversation(client="simulator", limits=limiter, max_wait=5) as chat:
         chat.send("Hello")
         with pytest.raises(errors.LimitReached) as caught:
             chat.send("Again")

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from limits.conftest import ASK, Turned
 from sash import AsyncConversation, Conversation
-from sash.claude.middleware import Memo, PerAttempt, fresh
+from sash.claude.middleware import Memo, PerAttempt, bypass_memo
 from sash.limits.attempts import Attempt, Next, Signal, Wait, WallTiming
 from sash.limits.memo.in_flight import READ_WITHIN
 from sash.simulator import ConnectionLost, CutStream, Overloaded, Refusal, ServerError, Simulator, Stopped
@@ -396,7 +396,7 @@ def test_a_fresh_reply_is_neither_waited_for_nor_waits(sim: Simulator, book: Sql
     memo, gate = Memo(book=book, timing=Never()), Gate()
 
     def anew() -> Any:
-        with fresh():
+        with bypass_memo():
             return held.messages.create(**ASK).content
 
     with (

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash import AsyncConversation, Conversation
-from sash.claude.middleware import Memo, MemoPolicy, fresh
+from sash.claude.middleware import Memo, MemoPolicy, bypass_memo
 from sash.errors import InvalidOption
 from sash.limits import Ceiling, Limits
 from sash.limits.memo.policy import may_keep, may_serve, name_of
@@ -126,7 +126,7 @@ def test_what_is_old_is_forgotten(client: Anthropic, sim: Simulator) -> None:
 def test_whoever_asks_for_a_fresh_reply_gets_one(client: Anthropic, sim: Simulator) -> None:
     """And it takes the place of the old one."""
     client.messages.create(**ASK)
-    with fresh():
+    with bypass_memo():
         second = client.messages.create(**ASK)
     assert len(sim.messages) == 2
     assert client.messages.create(**ASK).id == second.id
@@ -306,7 +306,7 @@ def test_regenerating_asks_anew(talk: Talk, sim: Simulator) -> None:
     chat.send("When do you open?")
     chat.regenerate()
     assert len(sim.messages) == 2
-    talk(id="b", memo=Memo(clock=sim.clock.now)).send("When do you open?", fresh=True)
+    talk(id="b", memo=Memo(clock=sim.clock.now)).send("When do you open?", bypass_memo=True)
     assert len(sim.messages) == 3
 
 
@@ -330,7 +330,7 @@ def test_streams_of_conversations_are_replayed(path: Path, sim: Simulator) -> No
 def test_what_is_remembered_draws_on_no_limit_and_no_ceiling(talk: Talk, sim: Simulator, path: Path) -> None:
     """It never reaches them; the meter writes down what held the attempt."""
     memo, tight = Memo(clock=sim.clock.now), Limits(requests=1, input_tokens=10**6, output_tokens=10**6)
-    more: dict[str, Any] = {"memo": memo, "limits": tight, "patience": 0.0, "meter": True}
+    more: dict[str, Any] = {"memo": memo, "limits": tight, "max_wait": 0.0, "meter": True}
     for name in "abc":
         with talk(id=name, ceilings=Ceiling(dollars=0.0105), **more) as chat:
             chat.send("When do you open?")

@@ -22,7 +22,7 @@ TOOLS = [{"name": "lookup", "description": "Look a word up. " * 80, "input_schem
 
 def talk(path: Path, sim: Simulator, **settings: Any) -> Conversation:
     """A conversation on a model with a low minimum."""
-    usual = {"model": "claude-sonnet-5-5", "system": BRIEF, "endpoint": False, "id": "a"}
+    usual = {"model": "claude-sonnet-5-5", "system": BRIEF, "count_online": False, "id": "a"}
     return Conversation(path, client=sim.client(), clock=sim.clock.now, **{**usual, **settings})
 
 

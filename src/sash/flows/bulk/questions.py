@@ -88,7 +88,7 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
         return None
     if claimed.state == "running":
         raise ConversationBusy(f"somebody else is asking item {position} of job {job!r}", conversation=chat.id)
-    chat = replace(chat, submission=claimed.submission, endpoint=False)
+    chat = replace(chat, submission=claimed.submission, count_online=False)
     try:
         prepared = yield from prepare(chat, () if claimed.state == "pending" else given.drafts, settings)
         body = prepared.plan.body

@@ -87,7 +87,7 @@ def regenerate(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
     drafts = [
         Draft(role=turn.role, content=turn.form, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
     ]
-    return (yield from _instead(replace(chat, anew=True), question, drafts, settings, call, "regenerate"))
+    return (yield from _instead(replace(chat, bypass_memo=True), question, drafts, settings, call, "regenerate"))
 
 
 def retry(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:

@@ -88,7 +88,7 @@ def _mended(turn: Turn, done: Repair) -> Mended:
 def _next_request(chat: Chat, settings: Settings) -> Flow[list[Problem]]:
     """What the next request would be refused for, here or by the API. Paths are those of the request."""
     try:
-        yield from prepare(replace(chat, endpoint=False), (PROBE,), settings)
+        yield from prepare(replace(chat, count_online=False), (PROBE,), settings)
     except InvalidContent as refused:
         found = refused.facts.get("problems") or [Problem(rule=refused.problem, path="", message=str(refused))]
         return [replace(problem, path=f"next request: {problem.path}") for problem in found]

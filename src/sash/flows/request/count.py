@@ -29,7 +29,7 @@ def count(chat: Chat, drafts: Sequence[Draft], settings: Settings, *, exact: boo
                 "an exact count is one of a request: give the content that would be sent", option="exact", value=True
             )
         return _view(chat, settings)
-    prepared = yield from prepare(replace(chat, endpoint=False), drafts, settings)
+    prepared = yield from prepare(replace(chat, count_online=False), drafts, settings)
     if not exact:
         return prepared.plan.prompt
     try:

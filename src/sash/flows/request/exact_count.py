@@ -94,7 +94,7 @@ def _bounded(
 
 def count_body(chat: Chat, plan: Plan, now: float) -> Flow[Count | None]:
     """Ask the endpoint for the size of a plan's body; None where it may not be asked or does not answer."""
-    if not chat.endpoint or now < chat.quiet_until[0]:
+    if not chat.count_online or now < chat.quiet_until[0]:
         return None
     try:
         tokens = yield from CountTokens(params=count_params(plan.body), betas=plan.sent.betas)

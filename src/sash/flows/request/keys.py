@@ -93,7 +93,7 @@ def _worth_a_move(attempt: Attempt, places: Places, keys: Keys, *, limited: bool
 def _price(chat: Chat, settings: Settings) -> Flow[float | None]:
     """Dollars that what is pending would cost with a key, its cache as warm or cold as it is."""
     try:
-        prepared = yield from prepare(replace(chat, endpoint=False), (), settings)
+        prepared = yield from prepare(replace(chat, count_online=False), (), settings)
     except CallerError:
         return None
     return prepared.plan.expected.dollars

@@ -137,7 +137,7 @@ def _option(
     """What one model would make of the request."""
     road = _road(ways, settings, model)
     try:
-        prepared = yield from prepare(replace(_for(chat, road.settings), endpoint=False), drafts, road.settings)
+        prepared = yield from prepare(replace(_for(chat, road.settings), count_online=False), drafts, road.settings)
     except (BudgetExceeded, InvalidContent) as error:
         return Option(model=model, dollars=None, problem=str(error), ill=ill)
     plan = prepared.plan

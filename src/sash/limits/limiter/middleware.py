@@ -51,7 +51,7 @@ class Limiter(PerAttempt):
     """Keeps any number of clients and conversations within the limits they share.
 
     `limits`: `Limits` of yours, a tier's name ("start", "build", "scale"), or None to learn them from headers.
-    `key` tells apart clients with keys or organisations of their own. `patience`: seconds an attempt may wait for
+    `key` tells apart clients with keys or organisations of their own. `max_wait`: seconds an attempt may wait for
     its turn (None: as long as it takes); beyond it, and where it can never pass, LimitReached is raised at once.
     `book`: where the buckets are kept (`sash.stores.RedisBook` shares them between processes).
     """
@@ -61,14 +61,14 @@ class Limiter(PerAttempt):
         limits: Limits | Tier | None = None,
         *,
         key: str = "",
-        patience: float | None = None,
+        max_wait: float | None = None,
         book: Book | None = None,
         timing: Timing | None = None,
     ) -> None:
         self.limits = limits
         if isinstance(limits, str):
             limits_of(limits, "")
-        self.key, self.patience = key, patience
+        self.key, self.max_wait = key, max_wait
         self._timing = timing or WallTiming()
         self.book: Book = book or LocalBook(self._timing.now)
         self._lines: dict[str, Line[_Ticket]] = {}
@@ -128,7 +128,7 @@ class Limiter(PerAttempt):
     def _wait(self, ticket: _Ticket, known: Forecast | None) -> Attempt:
         """Stand in line until the book grants what is needed. Raises LimitReached."""
         start = self._timing.now()
-        patience = known.patience if known and known.patience is not None else self.patience
+        max_wait = known.max_wait if known and known.max_wait is not None else self.max_wait
         line = self._join(ticket, known, start)
         try:
             while True:
@@ -139,8 +139,8 @@ class Limiter(PerAttempt):
                         note(waited=self._timing.now() - start, pool=ticket.pool)
                         return
                 waited = self._timing.now() - start
-                self._reject_hopeless(ticket, line, answer, patience, waited)
-                yield Wait(self._timing, ticket.signal, self._pause(answer, patience, waited))
+                self._reject_hopeless(ticket, line, answer, max_wait, waited)
+                yield Wait(self._timing, ticket.signal, self._pause(answer, max_wait, waited))
         except GeneratorExit:
             raise
         except BaseException:
@@ -164,25 +164,25 @@ class Limiter(PerAttempt):
             firm=isinstance(self.limits, Limits),
         )
 
-    def _pause(self, answer: Answer | None, patience: float | None, waited: float) -> float | None:
+    def _pause(self, answer: Answer | None, max_wait: float | None, waited: float) -> float | None:
         """How long to wait: the one in front until there is room, all others until they are called."""
-        left = None if patience is None else max(0.0, patience - waited)
+        left = None if max_wait is None else max(0.0, max_wait - waited)
         if answer is None:
             return left
         wait = min(answer.wait, LONGEST_POLL) if self.book.blocking else answer.wait
         return wait if left is None else min(wait, left + 0.001)
 
     def _reject_hopeless(
-        self, ticket: _Ticket, line: Line[_Ticket], answer: Answer | None, patience: float | None, waited: float
+        self, ticket: _Ticket, line: Line[_Ticket], answer: Answer | None, max_wait: float | None, waited: float
     ) -> None:
         """Raise LimitReached for who can never pass, or not in time."""
         if answer is not None and isinf(answer.wait):
             raise _never(ticket, answer)
-        if patience is None:
+        if max_wait is None:
             return
         wait = answer.wait if answer is not None else self._foreseen(ticket, line)
-        if waited + wait > patience:
-            raise _too_late(ticket, answer.kind if answer else "queue", wait, patience)
+        if waited + wait > max_wait:
+            raise _too_late(ticket, answer.kind if answer else "queue", wait, max_wait)
 
     def _foreseen(self, ticket: _Ticket, line: Line[_Ticket]) -> float:
         """Seconds until those in front are served, and then this one."""
@@ -247,10 +247,10 @@ def _never(ticket: _Ticket, answer: Answer) -> LimitReached:
     )
 
 
-def _too_late(ticket: _Ticket, kind: str, wait: float, patience: float) -> LimitReached:
+def _too_late(ticket: _Ticket, kind: str, wait: float, max_wait: float) -> LimitReached:
     return LimitReached(
-        f"the limit of {kind or 'server'} of {ticket.pool} lets this pass in {wait:.1f} s, and its patience is "
-        f"{patience:g} s; the turn is pending, retry() sends it later",
+        f"the limit of {kind or 'server'} of {ticket.pool} lets this pass in {wait:.1f} s, and it may wait "
+        f"{max_wait:g} s; the turn is pending, retry() sends it later",
         **_facts(ticket, kind, wait),
     )
 

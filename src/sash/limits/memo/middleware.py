@@ -3,7 +3,7 @@
 Serves any client of the SDK. Which requests and replies qualify is `policy.py`'s to say; where they are kept, a
 store's. Of equal requests at once one is sent, and the others wait for its reply (`in_flight.py`). A reply from memory
 carries the field `sash_memo` (when it was given, what that cost) beside its content; its usage is that of the first
-time. Not asked, and not waited for, where a fresh reply is wanted (`with fresh():`, or a conversation's word).
+time. Not asked, and not waited for, where a new reply is wanted (`with bypass_memo():`, or a conversation's word).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sash.claude.loading import _load_anthropic, _load_httpx2
 from sash.claude.translate import MEMO
 from sash.errors import InvalidOption, StoreError, UnknownModel
 from sash.limits.attempts import Attempt, Body, Next, PerAttempt, Timing, WallTiming, Work
-from sash.limits.context import forecast, fresh_asked, note
+from sash.limits.context import forecast, memo_bypassed, note
 from sash.limits.endings import Ending, ending
 from sash.limits.memo.in_flight import ANSWER_WITHIN, READ_WITHIN, Flight, in_flight_of
 from sash.limits.memo.policy import KEPT, MemoPolicy, MemoUse, may_keep, may_serve, name_of
@@ -98,7 +98,7 @@ class Memo(PerAttempt):
             return (yield Next(request))
         name = _name(request, body)
         found: Kept | Flight = Flight(self._timing)
-        if not fresh_asked():
+        if not memo_bypassed():
             try:
                 found = yield from self._found(name)
             except StoreError as error:
