@@ -37,6 +37,15 @@ def resting(tmp_path: Path) -> Path:
     return path
 
 
+def test_without_a_key_the_simulator_is_named(run: Run, resting: Path) -> None:
+    """Whatever asks Claude says which option does without; with it, what rests is summarised."""
+    for command in (["summarise", resting], ["resummarise", resting, "mill"], ["doctor", resting]):
+        result = run(*command)
+        assert result.exit_code == 1 and "--simulator" in result.output and "client=" not in result.output
+    assert "1 summaries ready" in run("summarise", resting, *SMALL, "--simulator").output
+    assert run("summarise", resting, *SMALL, "--simulator", "--batch").exit_code == 2
+
+
 def test_batches(run: Run, sim: Simulator, resting: Path) -> None:
     """The first call hands in, a later one collects; each says what it did, in words or as JSON."""
     first = run("summarise", resting, "--batch", *SMALL)

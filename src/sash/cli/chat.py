@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from sash.claude.clients import sync_client
+from sash.cli.common import console as make_console
 from sash.cli.common import (
-    Fault,
     dollars,
     namespace,
     one_line,
@@ -30,7 +30,6 @@ from sash.cli.common import (
     spent,
     window_options,
 )
-from sash.cli.common import console as make_console
 from sash.conversation import Conversation
 from sash.conversation.files import with_files
 from sash.conversation.session import DEFAULT_BUDGET
@@ -52,7 +51,6 @@ PACE = 0.01
 """Seconds for each token of the simulator's replies, so that they stream as Claude's do."""
 SHOWN = 10
 """Turns that `/history` shows."""
-NO_KEY = "no key for Claude: set ANTHROPIC_API_KEY, or try without one: sash chat --simulator"
 GO_ON = "Go on."
 """What `/plan` supposes you say."""
 
@@ -96,12 +94,7 @@ def chat(
 
 
 def _client(simulator: bool) -> Any:
-    if simulator:
-        return Simulator(clock=Clock(wall=True), seconds_per_token=PACE).client()
-    try:
-        return sync_client(None)
-    except InvalidOption as error:
-        raise Fault(NO_KEY) from error
+    return sync_client(Simulator(clock=Clock(wall=True), seconds_per_token=PACE).client() if simulator else None)
 
 
 class Talk:

@@ -28,6 +28,8 @@ PIPED_WIDTH = 120
 DATABASE = click.Path(exists=True, dir_okay=False)
 """A database that must be there already."""
 
+NO_KEY = "no key for Claude: set ANTHROPIC_API_KEY, or try without one: --simulator"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -59,7 +61,18 @@ class SashGroup(click.Group):
         try:
             return super().invoke(ctx)
         except SashError as error:
-            raise (UsageFault if isinstance(error, InvalidOption) else Fault)(error) from error
+            usage = isinstance(error, InvalidOption) and not lacks_key(error)
+            raise (UsageFault if usage else Fault)(in_words(error)) from error
+
+
+def lacks_key(error: SashError) -> bool:
+    """Whether an error says that there is no key for Claude."""
+    return isinstance(error, InvalidOption) and error.option == "client" and error.value is None
+
+
+def in_words(error: SashError) -> str:
+    """An error in the words of the command line: what is an argument in Python is an option here."""
+    return NO_KEY if lacks_key(error) else str(error)
 
 
 def say_error(message: str, file: IO[Any] | None = None) -> None:

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from sash.claude.clients import sync_client
 from sash.claude.translate import error_types, remote_error
-from sash.cli.common import console, open_database
+from sash.cli.common import console, in_words, open_database
 from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
 from sash.limits.headers import told
@@ -62,7 +62,7 @@ def _findings(database: str | None, model: str, client: Any) -> Iterator[Finding
     try:
         asked = sync_client(client)
     except SashError as error:
-        yield Finding("key", "fails", str(error))
+        yield Finding("key", "fails", in_words(error))
         return
     with closing(asked):
         yield from _claude(asked, model)

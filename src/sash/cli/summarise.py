@@ -9,6 +9,7 @@ import click
 
 from sash.bulk.summaries import POLL, Summaries
 from sash.cli.common import DATABASE, dollars, namespace, print_json
+from sash.errors import InvalidOption
 from sash.flows.bulk.summaries import Submitted
 from sash.flows.summaries.resting import Backlog, Collected
 
@@ -24,15 +25,31 @@ _USUAL = Backlog()
 @click.option("--keep", default=_USUAL.keep, show_default=True, help="Recent tokens that need no summary.")
 @click.option("--least", default=_USUAL.least, show_default=True, help="Fewer tokens than this are left alone.")
 @click.option("--idle", default=_USUAL.idle / 60, show_default=True, help="Minutes in which nothing was said.")
+@click.option("--simulator", is_flag=True, help="Ask the built-in simulator: no key, no cost; not with --batch.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def summarise(
-    database: str, batch: bool, wait: bool, by: str, tokens: int, keep: int, least: int, idle: float, as_json: bool
+    database: str,
+    batch: bool,
+    wait: bool,
+    by: str,
+    tokens: int,
+    keep: int,
+    least: int,
+    idle: float,
+    simulator: bool,
+    as_json: bool,
 ) -> None:
     """Summarise what rests in DATABASE, so that summaries stand ready when its users come back.
 
     With --batch, what was handed in before and has ended is collected first, then what rests is handed in. The
     process may end in between: everything is in the database.
     """
+    if simulator and batch:
+        raise InvalidOption(
+            "--simulator with --batch: its batches end with this process; leave --batch out",
+            option="simulator",
+            value=True,
+        )
     settings: dict[str, Any] = {
         "by": by,
         "limit": tokens,
@@ -41,7 +58,7 @@ def summarise(
         "idle": idle * 60,
         "namespace": namespace(),
     }
-    with Summaries(database, **settings) as summaries:
+    with Summaries(database, client="simulator" if simulator else None, **settings) as summaries:
         if not batch:
             _report(Submitted(), summaries.now(), as_json=as_json)
             return
