@@ -107,7 +107,7 @@ def fill(path: Path, chatter: Chatter, options: argparse.Namespace) -> None:
             key = chat._chat().conversation
         for head in range(0, options.conversation, PAGE):
             size = min(PAGE, options.conversation - head)
-            store.append_turns(key, head=head, turns=chatter.turns(size), at=1.7e9 + head)
+            store.turns.append(key, head=head, turns=chatter.turns(size), at=1.7e9 + head)
     store.close()
 
 

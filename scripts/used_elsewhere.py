@@ -7,6 +7,7 @@ A name leaves this list with what it names: a test holds that each is still defi
 AsyncSummaries
 Router
 _.__getattr__
+_.__getitem__
 _._repr_html_
 _.cancel
 _.is_exact

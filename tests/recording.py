@@ -33,13 +33,13 @@ class Recorder:
         self.now = 1_000.0
 
     def head_of(self, id: str, namespace: str = "", create: bool = True) -> Head:
-        head: Head = self.store.open_conversation(namespace=namespace, id=id, create=create)
+        head: Head = self.store.branches.open(namespace=namespace, id=id, create=create)
         return head
 
     @property
     def head(self) -> Head:
         """Where it stands."""
-        head: Head = self.store.read_head(self.key)
+        head: Head = self.store.branches.head(self.key)
         return head
 
     def begin(self, *drafts: Draft, head: Head | None = None, cut: bool = False, **more: Any) -> Begun:
@@ -58,7 +58,7 @@ class Recorder:
             "at": self.now,
             "plain": True,
         }
-        begun: Begun = self.store.begin_request(NewRequest(
+        begun: Begun = self.store.requests.begin(NewRequest(
                 conversation=self.key, branch=seen.branch, head=seen.seq, turns=drafts, epoch=epoch,
                 **{**settings, **more},
             ))  # fmt: skip
@@ -73,13 +73,13 @@ class Recorder:
             "cost": 0.5, "stop_reason": "end_turn", "message_id": "msg_1", "request_id": "req_1", "at": self.now,
             "model": MODEL, "reply_count": Count(9, 17, "usage"),
         }  # fmt: skip
-        reply: Turn | None = self.store.finish_request(FinishedRequest(request=begun.request, **{**settings, **more}))
+        reply: Turn | None = self.store.requests.finish(FinishedRequest(request=begun.request, **{**settings, **more}))
         return reply
 
     def fail(self, begun: Begun, withdraw: Sequence[int] = ()) -> None:
         """Record that no reply came."""
         self.now += 1.0
-        self.store.fail_request(
+        self.store.requests.fail(
             begun.request, withdraw=tuple(withdraw), error="Unavailable", request_id=None, at=self.now
         )
 
@@ -91,7 +91,7 @@ class Recorder:
 
     def turns(self, **page: Any) -> list[Turn]:
         """A page of the present branch."""
-        return list(self.store.read_turns(self.key, **page))
+        return list(self.store.turns.read(self.key, **page))
 
     def states(self) -> list[str]:
         """The state of each turn, oldest first."""
@@ -99,14 +99,14 @@ class Recorder:
 
     def window(self, preamble: Preamble | None = PREAMBLE, **more: Any) -> Loaded:
         """What the next request would be planned from."""
-        loaded: Loaded = self.store.read_window(self.key, model=MODEL, preamble=preamble, **more)
+        loaded: Loaded = self.store.windows.read(self.key, model=MODEL, preamble=preamble, **more)
         return loaded
 
     def branch(self, seq: int, reason: Any = "edit", as_id: str | None = None) -> Head:
         """Branch off."""
-        head: Head = self.store.new_branch(self.key, seq=seq, reason=reason, as_id=as_id)
+        head: Head = self.store.branches.new(self.key, seq=seq, reason=reason, as_id=as_id)
         return head
 
     def pin(self, turn: int, pinned: bool = True) -> None:
         """Pin or unpin."""
-        self.store.set_pin(self.key, turn=turn, pinned=pinned)
+        self.store.turns.pin(self.key, turn=turn, pinned=pinned)

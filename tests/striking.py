@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import functools
+import typing
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 
-from sash import SqliteStore
+from sash import MemoryStore
 from sash.conversation.drivers import Performer
-from sash.flows.record import Record
+from sash.stores.port import PARTS, Store
 
-CALLS = tuple(name for name in vars(Record) if not name.startswith("_"))
-"""The store's methods that flows call."""
+
+def _calls() -> dict[str, tuple[str, ...]]:
+    """The methods of each part of a store."""
+    kinds = {part: typing.get_type_hints(getattr(Store, part).fget)["return"] for part in PARTS}
+    return {part: tuple(name for name in vars(kind) if not name.startswith("_")) for part, kind in kinds.items()}
+
+
+CALLS = _calls()
+STORE = MemoryStore()
+"""Whose parts are of the classes to patch."""
 
 
 @contextmanager
@@ -22,8 +31,10 @@ def around_all(within: Callable[[], AbstractContextManager[Any]]) -> Iterator[No
     """While this lasts, each step is performed and each call is made in a context of its own."""
     with pytest.MonkeyPatch.context() as patch:
         _around_steps(patch, within)
-        for name in CALLS:
-            patch.setattr(SqliteStore, name, _around(getattr(SqliteStore, name), within))
+        for part, names in CALLS.items():
+            kind = type(getattr(STORE, part))
+            for name in names:
+                patch.setattr(kind, name, _around(getattr(kind, name), within))
         yield
 
 

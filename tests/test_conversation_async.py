@@ -198,7 +198,7 @@ def test_the_store_works_off_the_event_loop(path: Path, sim: Simulator) -> None:
     """No store method runs in the loop's own thread."""
     store = SqliteStore(path)
     threads: set[int] = set()
-    begin, window = store.begin_request, store.read_window
+    begin, window = store.requests.begin, store.windows.read
 
     def spied(method: Any) -> Any:
         def call(*given: Any, **named: Any) -> Any:
@@ -207,8 +207,8 @@ def test_the_store_works_off_the_event_loop(path: Path, sim: Simulator) -> None:
 
         return call
 
-    store.begin_request = spied(begin)  # type: ignore[method-assign]
-    store.read_window = spied(window)  # type: ignore[method-assign]
+    store.requests.begin = spied(begin)  # type: ignore[method-assign]
+    store.windows.read = spied(window)  # type: ignore[method-assign]
 
     async def talk(chat: AsyncConversation) -> int:
         await chat.send("Hello.")

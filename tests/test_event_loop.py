@@ -287,7 +287,7 @@ def test_steps_of_store_and_clock_take_one_hop_with_what_lies_between() -> None:
             threads.append(threading.get_ident())
             yield from Now()
             threads.append(threading.get_ident())
-            store.read_answered(namespace="", prefix="x")
+            store.submissions.answered(namespace="", prefix="x")
 
     async def main() -> tuple[int, set[int]]:
         hops: list[int] = []

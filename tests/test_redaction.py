@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from sash import Conversation, Recall, ServerCompaction, SteppedWindow, Summarised, check_request
 from sash.errors import Conflict, NotFound
 from sash.simulator import Overloaded, Simulator, Stopped
+from sash.stores import Store
+from sash.stores.around import around
 from walks import TOOL, asks_for_summary
 
 SECRET = "zebrawood"
@@ -167,16 +170,16 @@ def test_a_summary_that_is_being_made_does_not_keep_it(path: Path, sim: Simulato
         assert SECRET not in str(chat.plan("And now?").body)
 
 
-class Meanwhile:
+def meanwhile(store: Store, happens: Callable[[], Any]) -> Store:
     """A store that has something happen just before a request is recorded."""
 
-    def __init__(self, store: Any, happens: Callable[[], Any]) -> None:
-        self.store, self.happens = store, happens
+    @contextmanager
+    def within(name: str, _: Any) -> Iterator[None]:
+        if name == "requests.begin":
+            happens()
+        yield
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "begin_request":
-            self.happens()
-        return getattr(self.store, name)
+    return around(store, within)
 
 
 def test_what_was_planned_before_is_not_sent_after(chat: Conversation, path: Path, sim: Simulator) -> None:
@@ -184,7 +187,7 @@ def test_what_was_planned_before_is_not_sent_after(chat: Conversation, path: Pat
     sent, store = len(sim.log), chat._store
     saying = [turn for turn in chat.history() if SECRET in turn.text]
     with Conversation(path, id="a", client=sim.client()) as other:
-        chat._store = Meanwhile(store, lambda: [other.redact(turn) for turn in saying])
+        chat._store = meanwhile(store, lambda: [other.redact(turn) for turn in saying])
         with pytest.raises(Conflict, match="redacted"):
             chat.send("What is the password of the cellar?")
         chat._store = store

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from sash import AsyncConversation, Conversation, Economic, SlidingWindow, Stepp
 from sash.errors import InvalidOption, NotFound, UnknownModel
 from sash.model.replies import Reply
 from sash.simulator import Overloaded, Refusal, Simulator
+from sash.stores import Store
+from sash.stores.around import around
 from sash.summaries import PROMPT_VERSION
 from summarising import BY, MODEL, Talker
 
@@ -137,16 +140,18 @@ def test_a_forced_cut_without_a_summary_waits_for_one(tmp_path: Path) -> None:
 
 
 class Reading:
-    """A store that counts how often a window is read, and sets an event meanwhile."""
+    """Counts how often a store reads a window, and sets an event meanwhile."""
 
-    def __init__(self, store: Any) -> None:
-        self.store, self.windows, self.read = store, 0, threading.Event()
+    def __init__(self, store: Store) -> None:
+        self.store, self.windows, self.read = around(store, self.note), 0, threading.Event()
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "read_window":
+    @contextmanager
+    def note(self, name: str, _: Any) -> Iterator[None]:
+        """Around each call of the store."""
+        if name == "windows.read":
             self.windows += 1
             self.read.set()
-        return getattr(self.store, name)
+        yield
 
 
 @pytest.mark.parametrize(("beside", "windows"), [(False, 2), (True, 3)])
@@ -156,7 +161,8 @@ def test_a_cut_that_waits_plans_anew_only_where_something_changed(tmp_path: Path
     while not talker.chat.plan("What now? " * 40).decision.waits:
         talker.say()
     store = talker.chat._store
-    talker.chat._store = reading = Reading(store)
+    reading = Reading(store)
+    talker.chat._store = reading.store
     if beside:
         talker.chat._background.start(reading.read.wait)
     reply = talker.say(words="What now? " * 40)

@@ -39,6 +39,8 @@ from sash.simulator import (
     Stopped,
 )
 from sash.simulator.calls import Attempt, Context
+from sash.stores import Store
+from sash.stores.around import around
 from strategies import WINDOWS, Afternoon
 
 MODEL = "claude-sonnet-5-5"
@@ -108,17 +110,19 @@ class Died(BaseException):
     """The process ended here."""
 
 
-class Dying:
+def dying(store: Store, at: str) -> Store:
     """A store whose process dies when `at` is called: nothing is written from then on."""
+    dead = False
 
-    def __init__(self, store: Any, at: str) -> None:
-        self.store, self.at, self.dead = store, at, False
-
-    def __getattr__(self, name: str) -> Any:
-        self.dead = self.dead or name == self.at
-        if self.dead:
+    @contextlib.contextmanager
+    def within(name: str, _: Any) -> Iterator[None]:
+        nonlocal dead
+        dead = dead or name == at
+        if dead:
             raise Died(name)
-        return getattr(self.store, name)
+        yield
+
+    return around(store, within)
 
 
 class Witness(Simulator):
@@ -348,19 +352,19 @@ class Walk:
         if dies:
             self.restart()
 
-    def die(self, at: str = "finish_request", size: int = 20) -> None:
+    def die(self, at: str = "requests.finish", size: int = 20) -> None:
         """The process ends in the middle of a request, before the store is told."""
         store = self.chat._store
-        self.chat._store = Dying(store, at)
+        self.chat._store = dying(store, at)
         with self._talking(), contextlib.suppress(Died):
             self.chat.send(text_of(size, self.turns))
         self.chat._store = store
         self.restart()
 
-    def die_and_change(self, at: str = "finish_request", system: bool = True, tools: bool = True) -> None:
+    def die_and_change(self, at: str = "requests.finish", system: bool = True, tools: bool = True) -> None:
         """The process ends in the middle of a request, and comes back with another system prompt or other tools."""
         store = self.chat._store
-        self.chat._store = Dying(store, at)
+        self.chat._store = dying(store, at)
         with self._talking(), contextlib.suppress(Died):
             self.chat.send(text_of(9, self.turns))
         self.chat._store = store

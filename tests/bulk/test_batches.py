@@ -66,7 +66,7 @@ def test_a_batch_may_be_left_to_itself(path: Path) -> None:
     sim.clock.advance(61)
     with job(sim, store=path) as bulk:
         assert all(outcome.reply for outcome in bulk.run())
-        assert bulk.store.read_batches(namespace="", job="j") == []
+        assert bulk.store.batches.read(namespace="", job="j") == []
     assert sum(attempt.path == BATCHES for attempt in sim.log) == 1
     assert sim.messages == []
 

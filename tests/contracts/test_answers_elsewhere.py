@@ -19,7 +19,7 @@ CLAIM = Claim(conversation=1, token="t", digest="d", within=0.0, arrived=10.0, a
 
 def claim(record: Recorder, **changes: Any) -> Claimed:
     """Claim a submission."""
-    claimed: Claimed = record.store.claim(replace(CLAIM, conversation=record.key, **changes))
+    claimed: Claimed = record.store.submissions.claim(replace(CLAIM, conversation=record.key, **changes))
     return claimed
 
 
@@ -31,10 +31,10 @@ def test_a_submission_is_claimed_once(record: Recorder) -> None:
     first = claim(record)
     assert first.state == "new"
     assert claim(record) == Claimed(state="running", submission=first.submission)
-    record.store.settle_claim(first.submission)
+    record.store.submissions.settle(first.submission)
     again = claim(record)
     assert again.state == "new"
-    record.store.settle_claim(again.submission, (1, 2))
+    record.store.submissions.settle(again.submission, (1, 2))
     assert claim(record) == Claimed(state="answered", submission=again.submission, numbers=(1, 2))
 
 
@@ -43,7 +43,7 @@ def test_a_claim_whose_turn_is_pending_is_taken_up_there(record: Recorder) -> No
     first = claim(record)
     begun = record.begin(text("one"), submission=first.submission)
     record.fail(begun)
-    record.store.settle_claim(first.submission)
+    record.store.submissions.settle(first.submission)
     assert claim(record).state == "pending"
 
 
@@ -84,11 +84,11 @@ def test_answered_tokens_are_found_by_their_beginning(record: Recorder) -> None:
         other = Recorder(record.store, name)
         claimed = claim(other, token=f"job_%:{number}")
         other.finish(other.begin(text("one"), submission=claimed.submission))
-        record.store.settle_claim(claimed.submission, (1,))
-    found = record.store.read_answered(namespace="", prefix="job_%:")
+        record.store.submissions.settle(claimed.submission, (1,))
+    found = record.store.submissions.answered(namespace="", prefix="job_%:")
     assert found == {"job_%:0", "job_%:1"}
-    assert record.store.read_answered(namespace="n", prefix="job_%:") == frozenset()
-    assert record.store.read_answered(namespace="", prefix="jobs") == frozenset()
+    assert record.store.submissions.answered(namespace="n", prefix="job_%:") == frozenset()
+    assert record.store.submissions.answered(namespace="", prefix="jobs") == frozenset()
 
 
 # ---- health ---------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def _failed(record: Recorder, error: str, key: str = "") -> float:
     sent = Sent(model=MODEL, max_tokens=100, last=record.head.seq + 1, key=key)
     begun = record.begin(text("one"), sent=sent)
     at = record.now
-    record.store.fail_request(begun.request, error=error, request_id=None, at=at)
+    record.store.requests.fail(begun.request, error=error, request_id=None, at=at)
     return at
 
 
@@ -117,7 +117,7 @@ def test_a_model_that_failed_is_ill_until_it_answers(record: Recorder, error: st
     at = _failed(record, error)
 
     def failed(since: float) -> Any:
-        return record.store.read_health(models=(MODEL, "other"), since=since)
+        return record.store.health.models(models=(MODEL, "other"), since=since)
 
     assert failed(at - 1) == ({MODEL: at} if ill else {})
     assert failed(at) == {}
@@ -131,9 +131,7 @@ def test_a_key_that_was_refused_rests_longer(record: Recorder) -> None:
     limited = _failed(record, "Unavailable: rate_limit_error", key="two")
 
     def out(limited_since: float) -> Any:
-        found = record.store.read_key_health(
-            keys=("one", "two"), limited_since=limited_since, refused_since=refused - 1
-        )
+        found = record.store.health.keys(keys=("one", "two"), limited_since=limited_since, refused_since=refused - 1)
         return set(found)
 
     assert out(limited - 1) == {"one", "two"}
@@ -150,24 +148,24 @@ def test_a_batch_is_kept_until_all_is_settled(record: Recorder, kind: Any) -> No
         Item(custom_id=f"x-{n}", conversation=record.key, model=MODEL, facts={"position": n, "turns": [1, 2]})
         for n in (3, 1, 2)
     )
-    kept = record.store.keep_batch(kind=kind, namespace="n", job="j", terms={"limit": 5}, items=items, at=5.0)
+    kept = record.store.batches.keep(kind=kind, namespace="n", job="j", terms={"limit": 5}, items=items, at=5.0)
 
     def under_way(**more: Any) -> Any:
-        return record.store.read_batches(**{"kind": kind, "namespace": "n", "job": "j", **more})
+        return record.store.batches.read(**{"kind": kind, "namespace": "n", "job": "j", **more})
 
     def waiting() -> Any:
-        return record.store.read_items(kept.id)
+        return record.store.batches.items(kept.id)
 
     assert (kept.batch, kept.phase, kept.size, kept.terms, kept.at) == ("", "submitting", 3, {"limit": 5}, 5.0)
     assert under_way() == under_way(kind=None, namespace=None, job=None) == [kept]
     assert under_way(namespace="") == under_way(job="k") == under_way(phases=("submitted",)) == []
     assert under_way(kind="summary" if kind == "question" else "question") == []
     assert waiting() == list(items)
-    record.store.mark_batch(kept.id, phase="submitted", batch="msgbatch_1")
+    record.store.batches.mark(kept.id, phase="submitted", batch="msgbatch_1")
     assert [(one.batch, one.phase) for one in under_way()] == [("msgbatch_1", "submitted")]
-    record.store.close_item("x-3")
+    record.store.batches.close_item("x-3")
     assert waiting() == list(items[1:])
-    record.store.mark_batch(kept.id, phase="done")
+    record.store.batches.mark(kept.id, phase="done")
     assert waiting() == under_way() == []
     assert [one.batch for one in under_way(phases=("done", "lost"))] == ["msgbatch_1"]
 

@@ -23,12 +23,12 @@ def record(record: Recorder) -> Recorder:
 
 def resting(record: Recorder, namespace: str | None = None, **more: Any) -> list[Resting]:
     """Who rests, with nothing said since long after the fixture's time."""
-    return list(record.store.read_resting(namespace=namespace, **{"before": 9_000.0, "at": 9_000.0, **more}))
+    return list(record.store.summaries.resting(namespace=namespace, **{"before": 9_000.0, "at": 9_000.0, **more}))
 
 
 def task_of(record: Recorder, upto: int = 4, at: float = 2_000.0) -> SummaryTask:
     """The job of summarising, taken for ten seconds."""
-    task: SummaryTask | None = record.store.begin_summary(record.key, upto=upto, at=at, until=at + 10)
+    task: SummaryTask | None = record.store.summaries.begin(record.key, upto=upto, at=at, until=at + 10)
     assert task is not None
     return task
 
@@ -41,13 +41,13 @@ def batch_of(record: Recorder, task: SummaryTask) -> Batch:
         custom_id=task.token, conversation=record.key, model="claude-sonnet-5-5", branch=task.branch, parent=parent,
         facts=facts,
     )  # fmt: skip
-    row: Batch = record.store.keep_batch(kind="summary", items=(item,), at=2_000.0)
+    row: Batch = record.store.batches.keep(kind="summary", items=(item,), at=2_000.0)
     return row
 
 
 def keep(record: Recorder, task: SummaryTask, item: str = "") -> Summary | None:
     """Record a summary for a task."""
-    kept: Summary | None = record.store.keep_summary(NewSummary(
+    kept: Summary | None = record.store.summaries.keep(NewSummary(
             conversation=record.key, task=task, state="ready", text="It went on.", content="[]", verbatim=(),
             model="claude-haiku-5-5", prompt="1", way="model", tokens=5, requests=1, usage=Usage(fresh=100, output=5),
             cost=0.25, at=101.0, item=item,
@@ -75,7 +75,7 @@ def test_who_is_covered_or_at_work(record: Recorder) -> None:
     second = task_of(record, upto=6)
     row = batch_of(record, second)
     assert resting(record, at=9_000.0) == []
-    record.store.mark_batch(row.id, phase="lost")
+    record.store.batches.mark(row.id, phase="lost")
     assert len(resting(record, at=9_000.0)) == 1
 
 
@@ -84,13 +84,13 @@ def test_an_item_brings_its_turns_back(record: Recorder) -> None:
     parent = keep(record, task_of(record))
     task = task_of(record, upto=6)
     row = batch_of(record, task)
-    assert [item.custom_id for item in record.store.read_items(row.id)] == [task.token]
-    item = record.store.read_task(task.token)
+    assert [item.custom_id for item in record.store.batches.items(row.id)] == [task.token]
+    item = record.store.summaries.task(task.token)
     assert item is not None and item.task.turns == task.turns and item.task.upto == task.upto
     assert item.intact and item.task.parent == parent == task.parent and item.conversation == record.key
-    record.store.close_item(task.token)
-    assert record.store.read_task(task.token) is None
-    assert record.store.read_items(row.id) == []
+    record.store.batches.close_item(task.token)
+    assert record.store.summaries.task(task.token) is None
+    assert record.store.batches.items(row.id) == []
 
 
 def test_a_result_is_kept_once(record: Recorder) -> None:
@@ -99,7 +99,7 @@ def test_a_result_is_kept_once(record: Recorder) -> None:
     batch_of(record, task)
     assert keep(record, task, item=task.token) is not None
     assert keep(record, task, item=task.token) is None
-    assert record.store.read_task(task.token) is None
+    assert record.store.summaries.task(task.token) is None
     assert sum(row.dollars for row in record.store.usage()) == pytest.approx(4 * 0.5 + 0.25)
 
 
@@ -125,7 +125,7 @@ def test_turns_that_changed_are_noticed(record: Recorder) -> None:
     """Where a turn was rewritten (redacted) after the batch was made, the item says that it is not intact."""
     task = task_of(record)
     batch_of(record, task)
-    with record.store._database.writing() as db:
+    with record.store.database.writing() as db:
         db.execute("UPDATE turns SET content = '[]', text = '' WHERE id = ?", (task.turns[0].id,))
-    item = record.store.read_task(task.token)
+    item = record.store.summaries.task(task.token)
     assert item is not None and not item.intact

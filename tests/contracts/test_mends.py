@@ -12,7 +12,7 @@ from sash.model.turns import Draft, Mended
 
 def mend(record: Recorder, *mended: Mended, head: int | None = None, answers: tuple[Draft, ...] = ()) -> None:
     """Repair as the flow does."""
-    record.store.mend(
+    record.store.turns.mend(
         record.key,
         head=record.head.seq if head is None else head,
         withdraw=(),
@@ -38,7 +38,7 @@ def test_a_repaired_turn_keeps_its_content_and_is_sent_in_its_new_form(record: R
     assert record.turns()[0].content == first.content
     assert record.turns()[0].text == record.window().turns[0].text == "mended again"
     assert record.head.fresh == "repaired"
-    sent = [record.store.read_request(record.key, number=number)[2][0].text for number in (1, 2)]
+    sent = [record.store.requests.read(record.key, number=number)[2][0].text for number in (1, 2)]
     assert sent == ["one", "mended"]
 
 
@@ -66,7 +66,7 @@ def test_redaction_follows_words_that_a_repair_moved(record: Recorder, asked: in
     record.say("two")
     turns = record.turns()
     mend(record, form(turns[0].id, "one and two", turns[2].id))
-    record.store.redact(record.key, turn=turns[asked].id, reason="asked", at=2.0)
+    record.store.forgetting.redact(record.key, turn=turns[asked].id, reason="asked", at=2.0)
     left = [turn.form + turn.content for turn in record.turns()]
     assert [("one" in said, "two" in said) for said in (left[0], left[2])] == [(False, False)] * 2
 
@@ -84,7 +84,7 @@ def test_ids_of_calls_are_those_recorded_and_those_sent_since_a_repair(record: R
     old = record.head.branch
     fork = record.branch(seq=2)
     record.finish(record.begin(text("three")), reply=Draft(role="assistant", content=called("run_3")))
-    ask = record.store.read_call_ids
+    ask = record.store.turns.call_ids
     assert ask(old, beginnings=["run_"]) == {"run_0_2", "run_1"}
     assert ask(fork.branch, beginnings=["run_"]) == {"run_0_2", "run_3"}
     assert ask(fork.branch, beginnings=["run_3", "x"]) == {"run_3"}

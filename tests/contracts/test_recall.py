@@ -37,7 +37,7 @@ class Topics:
 
 def matches(record: Recorder, query: str, until: int | None = None) -> Matches:
     """What the indexes know of a query."""
-    found: Matches = record.store.match_turns(record.key, terms=make_query(query).terms, until=until)
+    found: Matches = record.store.index.match(record.key, terms=make_query(query).terms, until=until)
     return found
 
 
@@ -48,13 +48,13 @@ def found(record: Recorder, query: str, until: int | None = None) -> list[int]:
 
 def near(record: Recorder, query: str, embedder: Any, **more: Any) -> list[tuple[int, float]]:
     """Turns by closeness in meaning, those that have none of it left out."""
-    closest = record.store.near_turns(record.key, text=query, embedder=embedder, **{"gains": (), **more})
+    closest = record.store.index.near(record.key, text=query, embedder=embedder, **{"gains": (), **more})
     return [(seq, round(close, 2)) for seq, close in closest if close > 0]
 
 
 def vectors(record: Recorder) -> list[tuple[int, str, int]]:
     """(seq, embedder, bytes) of all stored vectors of the store."""
-    with record.store._database.reading() as db:
+    with record.store.database.reading() as db:
         rows = db.execute("SELECT place & 4294967295, embedder, length(vector) FROM vectors ORDER BY place")
         return [tuple(row) for row in rows]
 
@@ -100,7 +100,7 @@ def test_what_others_say_hides_nothing(record: Recorder, store: Any) -> None:
     """Two characters that a file holds in hundreds of places are still found in the conversation that asks."""
     drafts = tuple(text(f"关于订单{chr(0x4E00 + at)}的事") for at in range(CONTINUATIONS + 1))
     other = Recorder(store, "b", namespace="other")
-    store.append_turns(other.key, head=0, turns=drafts, at=1.0)
+    store.turns.append(other.key, head=0, turns=drafts, at=1.0)
     record.say("我的订单很晚", "好")
     assert found(record, "订单") == [1]
     assert len(found(other, "订单")) == len(drafts)
@@ -139,7 +139,7 @@ def test_a_fork_sees_the_shared_past_and_its_own_turns(record: Recorder, store: 
     record.say("The anchor is black.", "Noted.")
     assert found(other, "lantern") == [1, 3] and found(record, "lantern") == [1, 3]
     assert found(other, "anchor") == [3] and found(record, "anchor") == [5]
-    read = store.read_seqs(other.key, seqs=(1, 3), model=MODEL)
+    read = store.index.read(other.key, seqs=(1, 3), model=MODEL)
     assert ["blue" in turn.text for turn, _ in read] == [False, True]
 
 
@@ -154,7 +154,7 @@ def test_a_branch_left_behind_is_not_searched(record: Recorder) -> None:
 def test_speakers_names_are_told_apart(record: Recorder) -> None:
     """The words of the speakers' names come with the matches."""
     named = [Draft(role="user", content=text("Hello").content, speaker=name) for name in ("Oda M.", "Ben")]
-    record.store.append_turns(record.key, head=0, turns=tuple(named), at=1.0)
+    record.store.turns.append(record.key, head=0, turns=tuple(named), at=1.0)
     assert matches(record, "oda").names == {"oda", "m", "ben"}
 
 
@@ -163,7 +163,7 @@ def test_withdrawn_turns_are_not_read(record: Recorder) -> None:
     begun = record.begin(text("The lantern is green."))
     record.fail(begun, withdraw=[begun.turns[0].id])
     record.say("Another thing.")
-    there = record.store.read_seqs(record.key, seqs=(1, 2, 3, 99), model=MODEL)
+    there = record.store.index.read(record.key, seqs=(1, 2, 3, 99), model=MODEL)
     assert [turn.seq for turn, _ in there] == [2, 3]
 
 
@@ -172,7 +172,7 @@ def test_redacted_turns_are_not_found(record: Recorder) -> None:
     record.say("The lantern is 漢字 like a cat.", "Noted.")
     near(record, "cat", Topics())
     turn = record.turns()[0]
-    record.store.redact(record.key, turn=turn.id, reason="", at=2.0)
+    record.store.forgetting.redact(record.key, turn=turn.id, reason="", at=2.0)
     assert found(record, "lantern 漢字") == []
     assert [seq for seq, _, _ in vectors(record)] == [2]
     assert near(record, "cat", Topics()) == []
@@ -193,7 +193,7 @@ def test_meaning_finds_what_shares_no_word(record: Recorder) -> None:
 def test_a_query_without_direction_is_near_to_nothing(record: Recorder) -> None:
     """Where the embedder knows no word of it, nothing is found."""
     record.say("The cat sleeps.")
-    assert record.store.near_turns(record.key, text="zzz", embedder=Topics(), gains=(0.3,)) == []  # fmt: skip
+    assert record.store.index.near(record.key, text="zzz", embedder=Topics(), gains=(0.3,)) == []  # fmt: skip
 
 
 def test_turns_beside_a_near_one_gain(record: Recorder) -> None:
@@ -208,8 +208,8 @@ def test_vectors_catch_up_and_each_text_is_embedded_once(record: Recorder) -> No
     """A search embeds what has no vector yet; the next one only what came since."""
     embedder = Topics()
     record.say("The cat sleeps.")
-    assert record.store.embed_turns(record.key, embedder=embedder, most=1) == 1
-    assert record.store.embed_turns(record.key, embedder=embedder) == 1
+    assert record.store.index.embed(record.key, embedder=embedder, most=1) == 1
+    assert record.store.index.embed(record.key, embedder=embedder) == 1
     record.say("A boat.")
     near(record, "boat", embedder)
     assert embedder.seen.count("The cat sleeps.") == embedder.seen.count("A boat.") == 1

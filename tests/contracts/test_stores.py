@@ -59,21 +59,21 @@ def test_withdrawing_takes_all_that_is_pending(record: Recorder) -> None:
     record.say("one")
     record.begin(text("two"))
     record.begin(text("three"))
-    assert record.store.withdraw(record.key) == 2
+    assert record.store.turns.withdraw(record.key) == 2
     assert record.states() == ["answered", "answered", "withdrawn", "withdrawn"]
-    assert record.store.withdraw(record.key) == 0
+    assert record.store.turns.withdraw(record.key) == 0
 
 
 def test_requests_are_numbered_from_one_and_rebuilt(record: Recorder) -> None:
     """Request n comes back with its epoch and exactly the turns it sent."""
     record.say("one")
     record.say("two")
-    request, epoch, turns = record.store.read_request(record.key, number=2)
+    request, epoch, turns = record.store.requests.read(record.key, number=2)
     assert (request.number, request.state, request.cost, request.stop_reason) == (2, "answered", 0.5, "end_turn")
     assert [turn.seq for turn in turns] == [1, 2, 3]
     assert epoch.start == 1
     with pytest.raises(NotFound):
-        record.store.read_request(record.key, number=3)
+        record.store.requests.read(record.key, number=3)
 
 
 def test_a_window_begins_at_the_epochs_start(record: Recorder) -> None:
@@ -93,7 +93,7 @@ def test_a_window_read_again_is_the_window_read_anew(record: Recorder) -> None:
         if number % 4 == 0:
             record.fail(record.begin(text("pending")))
         if number % 11 == 7:
-            record.store.withdraw(record.key)
+            record.store.turns.withdraw(record.key)
         warm = record.window()
         first = warm.turns[0].seq
         live = [turn for turn in record.turns(after=first - 1) if turn.state != "withdrawn"]
@@ -109,7 +109,7 @@ def test_counts_are_kept_by_turn_and_model_and_usage_wins(record: Recorder) -> N
     window = record.window()
     assert window.counts[begun.turns[0].id] == Count(6, 6, "usage")
     assert window.preamble_count == Count(3, 3, "usage")
-    other = record.store.read_window(record.key, model="claude-haiku-5-5", preamble=None)
+    other = record.store.windows.read(record.key, model="claude-haiku-5-5", preamble=None)
     assert other.counts == {}
 
 
@@ -141,7 +141,7 @@ def test_a_branch_shares_its_past(record: Recorder) -> None:
     assert (head.seq, [turn.id for turn in record.turns()]) == (2, shared)
     record.say("three")
     assert [turn.text for turn in record.turns()] == ["one", "Yes.", "three", "Yes."]
-    record.store.set_branch(record.key, branch=old)
+    record.store.branches.switch(record.key, branch=old)
     assert [turn.text for turn in record.turns()] == ["one", "Yes.", "two", "Yes."]
 
 
@@ -228,16 +228,16 @@ def test_turns_are_read_in_pages(record: Recorder) -> None:
 def test_a_turn_is_found_by_its_id_on_its_branch_alone(record: Recorder) -> None:
     """A turn that an edit left behind is not on the present branch."""
     left = record.say("one")
-    assert record.store.read_turn(record.key, turn=left.id) == left
+    assert record.store.turns.one(record.key, turn=left.id) == left
     record.branch(0)
     with pytest.raises(NotFound):
-        record.store.read_turn(record.key, turn=left.id)
+        record.store.turns.one(record.key, turn=left.id)
 
 
 def test_what_was_said_elsewhere_is_appended_as_answered(record: Recorder) -> None:
     """With its own times and speakers, and without a request."""
     drafts = (text("hello"), Draft(role="assistant", content=text("hi").content, at=5.0, speaker="Oda"))
-    turns = record.store.append_turns(record.key, head=0, turns=drafts, at=77.0)
+    turns = record.store.turns.append(record.key, head=0, turns=drafts, at=77.0)
     assert [(turn.seq, turn.state, turn.at, turn.speaker) for turn in turns] == [
         (1, "answered", 77.0, None),
         (2, "answered", 5.0, "Oda"),
@@ -316,7 +316,7 @@ def test_a_deleted_conversation_is_gone_and_its_cost_is_not(record: Recorder, st
     record.branch(2, "fork", "b")
     fork = Recorder(store, "b")
     fork.say("a fork")
-    sent = store.read_request(fork.key, number=1)
+    sent = store.requests.read(fork.key, number=1)
     record.say("a tin roof")
     other = Recorder(store, "a", namespace="other")
     other.say("a slate roof")
@@ -329,7 +329,7 @@ def test_a_deleted_conversation_is_gone_and_its_cost_is_not(record: Recorder, st
         store.delete("a")
     assert [info.id for info in store.conversations()] == ["b"]
     assert [turn.text for turn in fork.turns()] == ["a slate roof", "Yes.", "a fork", "Yes."]
-    assert store.read_request(fork.key, number=1) == sent
+    assert store.requests.read(fork.key, number=1) == sent
     assert [hit.conversation for hit in store.search("roof")] == ["b"]
     assert len(other.turns()) == 2
     assert store.usage(by=()) == spent

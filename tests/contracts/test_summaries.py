@@ -21,7 +21,7 @@ def record(record: Recorder) -> Recorder:
 
 def begin(record: Recorder, upto: int, at: float = 100.0, **more: Any) -> SummaryTask | None:
     """Take the job, for ten seconds."""
-    task: SummaryTask | None = record.store.begin_summary(record.key, upto=upto, at=at, until=at + 10, **more)
+    task: SummaryTask | None = record.store.summaries.begin(record.key, upto=upto, at=at, until=at + 10, **more)
     return task
 
 
@@ -45,13 +45,13 @@ def keep(record: Recorder, task: SummaryTask | None, **more: Any) -> Summary | N
         "report": {"kept": 3},
         "at": 101.0,
     }
-    kept: Summary | None = record.store.keep_summary(NewSummary(**{**fields, **more}))
+    kept: Summary | None = record.store.summaries.keep(NewSummary(**{**fields, **more}))
     return kept
 
 
 def found(record: Recorder) -> list[SummaryRecord]:
     """All of them."""
-    return list(record.store.read_summaries(record.key))
+    return list(record.store.summaries.read(record.key))
 
 
 def test_a_job_gives_the_turns_to_cover(record: Recorder) -> None:
@@ -87,7 +87,7 @@ def test_a_failed_job_can_be_taken_again_and_says_when(record: Recorder) -> None
     for failures in (1, 2):
         task = begin(record, 4)
         assert task is not None
-        record.store.fail_summary(record.key, token=task.token, error="Unavailable", retry_at=130.0, upto=4)
+        record.store.summaries.fail(record.key, token=task.token, error="Unavailable", retry_at=130.0, upto=4)
         trouble = record.window().trouble
         assert (trouble.failures, trouble.retry_at, trouble.upto) == (failures, 130.0, 4)
     keep(record, begin(record, 4))
@@ -121,17 +121,17 @@ def test_what_was_withdrawn_meanwhile_spoils_the_summary(record: Recorder) -> No
     """A summary of turns that left the record's line is not used."""
     task = begin(record, 4)
     turns = record.turns()
-    head = record.store.read_head(record.key).seq
-    record.store.mend(record.key, head=head, withdraw=(turns[2].id,), reason="repaired", at=0.0)
+    head = record.store.branches.head(record.key).seq
+    record.store.turns.mend(record.key, head=head, withdraw=(turns[2].id,), reason="repaired", at=0.0)
     assert keep(record, task) is None
 
 
 def test_another_road_has_no_summary_of_what_it_left(record: Recorder) -> None:
     """A fork behind the summary shares it; a branch from before its end does not, and makes its own."""
     keep(record, begin(record, 4))
-    record.store.new_branch(record.key, seq=6, reason="edit")
+    record.store.branches.new(record.key, seq=6, reason="edit")
     assert record.window().summary is not None
-    record.store.new_branch(record.key, seq=2, reason="edit")
+    record.store.branches.new(record.key, seq=2, reason="edit")
     assert record.window().summary is None
     record.begin(text("instead"))
     task = begin(record, 3)

@@ -247,9 +247,9 @@ def strangers_thought(talk: Talk) -> dict[str, Any]:
 def written_by_hand(chat: Conversation, *messages: dict[str, Any]) -> None:
     """What another program wrote into the record, without a word about thinking that is not ours."""
     key = chat._chat().conversation
-    head = chat._store.read_head(key)
+    head = chat._store.branches.head(key)
     drafts = tuple(Draft(role=m["role"], content=dumps(as_blocks(m["content"]))) for m in messages)
-    chat._store.append_turns(key, head=head.seq, turns=drafts, at=chat._clock())
+    chat._store.turns.append(key, head=head.seq, turns=drafts, at=chat._clock())
 
 
 @pytest.mark.parametrize("fork", [False, True])

@@ -408,7 +408,7 @@ def test_two_collectors(sim: Simulator, tmp_path: Path) -> None:
         one.submit()
         sim.clock.advance(60)
         store = one._store
-        rows = store.read_batches()
+        rows = store.batches.read()
         assert (one.collect().ready, two.collect().ready, len(rows)) == (1, 0, 1)
     assert len(covered(sim, path)) == 1
 

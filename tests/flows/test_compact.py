@@ -39,9 +39,9 @@ def imported(sim: Simulator, path: Path, messages: list[Any], **settings: Any) -
     source.write_text(json.dumps({"messages": messages}))
     (history,) = formats.read(source, "anthropic")
     store = sash.open(path / "imported.db")
-    key = store.open_conversation(namespace="", id="a").conversation
+    key = store.branches.open(namespace="", id="a").conversation
     drafts = tuple(Draft(role=turn.role, content=dumps(turn.content), at=turn.at) for turn in history.turns)
-    store.append_turns(key, head=0, turns=drafts, at=sim.clock.now() - 9_000)
+    store.turns.append(key, head=0, turns=drafts, at=sim.clock.now() - 9_000)
     store.close()
     return talker(sim, path / "imported.db", **settings)
 

@@ -85,7 +85,7 @@ def _walk(seed: str) -> None:
             sim.clock.advance(chance.choice([1, 61, 301, 4_000]))
         chat._background.wait()
         assert 400 not in {attempt.status for attempt in sim.messages}
-        head = chat._store.read_head(chat._chat().conversation)
+        head = chat._store.branches.head(chat._chat().conversation)
         assert all(chat.request(number).intact for number in range(1, head.requests + 1))
 
 

@@ -31,7 +31,7 @@ REVOKED = HttpError(status=401, message="invalid x-api-key")
 
 def used(chat: Conversation) -> list[str]:
     """The key of each request, by the record."""
-    requests = chat._store.read_head(chat._chat().conversation).requests
+    requests = chat._store.branches.head(chat._chat().conversation).requests
     return [chat.request(number).request.sent.key for number in range(1, requests + 1)]
 
 

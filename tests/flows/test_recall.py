@@ -103,8 +103,8 @@ def test_a_withdrawn_question_is_not_found(chat: Conversation) -> None:
     """A question that was refused and is asked again does not bring back itself."""
     store, key = chat._store, chat._chat().conversation
     draft = Draft(role="user", content=dumps([text_block("Where is the zebrawood chest?")]))
-    (turn,) = store.append_turns(key, head=6, turns=(draft,), at=1.0)
-    with store._database.writing() as db:  # type: ignore[attr-defined]
+    (turn,) = store.turns.append(key, head=6, turns=(draft,), at=1.0)
+    with store.database.writing() as db:  # type: ignore[attr-defined]
         db.execute("UPDATE turns SET state = 'withdrawn' WHERE id = ?", (turn.id,))
     assert 7 not in seqs(ask(chat, "zebrawood chest"))
 

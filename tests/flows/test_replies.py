@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sash import AsyncConversation, Conversation, MemoryStore, SlidingWindow, ch
 from sash.errors import RemoteError, ReplyInterrupted, Unavailable
 from sash.simulator import OddBody, Simulator, SpoiltInput
 from sash.simulator import Reply as Scripted
+from sash.stores.around import around
 
 Talk = Callable[..., Conversation]
 
@@ -72,15 +74,17 @@ def test_no_reply_blocks_a_conversation(talk: Talk, sim: Simulator, content: lis
     assert {attempt.status for attempt in sim.messages} == {200}
 
 
-class Watched(MemoryStore):
+class Watched:
     """A store that knows how often it was asked for ids of calls."""
 
-    asked = 0
+    def __init__(self) -> None:
+        self.asked, self.store = 0, around(MemoryStore(), self.note)
 
-    def read_call_ids(self, branch: int, *, beginnings: Collection[str]) -> frozenset[str]:
-        """As any store does."""
-        self.asked += 1
-        return super().read_call_ids(branch, beginnings=beginnings)
+    @contextmanager
+    def note(self, name: str, _: Any) -> Iterator[None]:
+        """Around each call of the store."""
+        self.asked += name == "turns.call_ids"
+        yield
 
 
 def test_an_id_is_used_once_in_a_record_though_its_first_use_has_left_the_view(talk: Talk, sim: Simulator) -> None:
@@ -111,7 +115,7 @@ def test_an_id_is_used_once_in_a_record_though_its_first_use_has_left_the_view(t
 def test_only_ids_that_the_api_did_not_make_are_looked_up(talk: Talk, sim: Simulator) -> None:
     """Usual replies cost no search of the record; one with ids of another's making costs one, however many calls."""
     store = Watched()
-    chat = talk(store=store)
+    chat = talk(store=store.store)
     sim.script(["Hello.", [{"type": "tool_use", "name": "look", "input": {}}], "Done."])
     chat.send("Hello?")
     chat.run("Go.", tools=[look])

@@ -430,7 +430,7 @@ def test_whatever_fails_the_record_stays_legal_and_rebuilt(events: list[tuple[in
             sim.faults.calm()
             sim.clock.advance(gap)
         assert {attempt.status for attempt in sim.messages} <= {200, 529}
-        requests = chat._store.read_head(chat._chat().conversation).requests
+        requests = chat._store.branches.head(chat._chat().conversation).requests
         assert all(chat.request(number).intact for number in range(1, requests + 1))
 
 

@@ -25,7 +25,7 @@ from sash.stores.around import around
 
 CARD = card("claude-sonnet-5-5")
 HELLO = (Draft(role="user", content='[{"type":"text","text":"Hello."}]'),)
-RECORDING = ["read_window", "Now", "begin_request"]
+RECORDING = ["windows.read", "Now", "requests.begin"]
 
 
 def answer(text: str = "Yes.", stop: str | None = "end_turn", prompt: int = 30) -> Answer:
@@ -49,7 +49,7 @@ class Hand:
 
     def __init__(self, **answers: Any) -> None:
         self.store = MemoryStore()
-        head = self.store.open_conversation(namespace="", id="a")
+        head = self.store.branches.open(namespace="", id="a")
         counter = Estimator.for_model(CARD, base="features")
         self.chat = Chat(store=around(self.store, self.note), conversation=head.conversation, id="a", counter=counter)
         self.answers = answers
@@ -104,23 +104,23 @@ class Hand:
 
     def states(self) -> list[str]:
         """The states of the record's turns."""
-        turns = self.store.read_turns(self.chat.conversation)
+        turns = self.store.turns.read(self.chat.conversation)
         return [turn.state for turn in turns]
 
 
 def first(taken: list[str]) -> list[str]:
     """Steps and calls, without reading the window a second time (which only a first request does)."""
-    return [step for i, step in enumerate(taken) if step != "read_window" or taken[i - 1] != "read_window"]
+    return [step for i, step in enumerate(taken) if step != "windows.read" or taken[i - 1] != "windows.read"]
 
 
 def test_a_send_records_before_and_after() -> None:
     """Plan, record the turn, send, record the reply: in this order, and nothing else."""
     hand = Hand(Send=answer())
     hand.send()
-    assert first(hand.taken) == [*RECORDING, "Send", "Now", "finish_request"]
+    assert first(hand.taken) == [*RECORDING, "Send", "Now", "requests.finish"]
     assert hand.states() == ["answered", "answered"]
     hand.send()
-    assert hand.taken == [*RECORDING, "Send", "Now", "finish_request"]
+    assert hand.taken == [*RECORDING, "Send", "Now", "requests.finish"]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_failed_send_says_so_in_the_record(error: BaseException, state: str) -
     hand = Hand(Send=error)
     with pytest.raises(type(error)):
         hand.send()
-    assert first(hand.taken) == [*RECORDING, "Send", "Now", "fail_request"]
+    assert first(hand.taken) == [*RECORDING, "Send", "Now", "requests.fail"]
     assert hand.states() == [state]
 
 
@@ -152,7 +152,7 @@ def test_a_stream_emits_then_records() -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), event("es."), None]), Snapshot=answer())
     hand.send(call=Call(stream=True))
     flow = ["OpenStream", "Now", *["NextEvent", "Emit"] * 2, "NextEvent", "Snapshot", "CloseStream"]
-    assert first(hand.taken) == [*RECORDING, *flow, "Now", "finish_request"]
+    assert first(hand.taken) == [*RECORDING, *flow, "Now", "requests.finish"]
 
 
 def test_a_long_reply_streams_without_emitting() -> None:
@@ -171,7 +171,7 @@ def test_a_cut_stream_is_finished_as_interrupted(failure: Any) -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), failure]), Snapshot=answer("Y", None))
     with pytest.raises(ReplyInterrupted):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "finish_request"]
+    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "requests.finish"]
     assert hand.states() == ["answered", "interrupted"]
 
 
@@ -180,7 +180,7 @@ def test_a_stream_cut_before_anything_came_is_failed() -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([None]), Snapshot=None)
     with pytest.raises(Unavailable):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-4:] == ["Snapshot", "CloseStream", "Now", "fail_request"]
+    assert hand.taken[-4:] == ["Snapshot", "CloseStream", "Now", "requests.fail"]
     assert hand.states() == ["pending"]
 
 
@@ -191,7 +191,7 @@ def test_what_had_come_is_recorded_whatever_comes_in_the_way_of_reading_it(hinde
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y"), None]), Snapshot=came, CloseStream=hindered)
     with pytest.raises(type(hindered)):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-6:] == ["Snapshot", "CloseStream", "CloseStream", "Now", "Now", "finish_request"]
+    assert hand.taken[-6:] == ["Snapshot", "CloseStream", "CloseStream", "Now", "Now", "requests.finish"]
 
 
 def test_an_abandoned_stream_is_closed_and_recorded() -> None:
@@ -199,7 +199,7 @@ def test_an_abandoned_stream_is_closed_and_recorded() -> None:
     hand = Hand(OpenStream="handle", NextEvent=iter([event("Y")]), Emit=steps.Abandoned(), Snapshot=answer("Y", None))
     with suppress(steps.Abandoned):
         hand.send(call=Call(stream=True))
-    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "finish_request"]
+    assert hand.taken[-5:] == ["Snapshot", "CloseStream", "Now", "Now", "requests.finish"]
     assert hand.states() == ["answered", "interrupted"]
 
 
@@ -246,7 +246,7 @@ def test_in_doubt_the_endpoint_is_asked_once_about_staying(count: Any) -> None:
     reply = hand.send(budget=budget, keep=10)
     assert hand.taken.count("CountTokens") == 1
     assert reply.plan.cut is isinstance(count, RemoteError)
-    assert hand.taken[-4:] == ["begin_request", "Send", "Now", "finish_request"]
+    assert hand.taken[-4:] == ["requests.begin", "Send", "Now", "requests.finish"]
 
 
 def test_a_small_doubt_is_asked_about_once_in_an_epoch() -> None:
@@ -269,7 +269,7 @@ def test_where_nothing_smaller_is_legal_the_bound_has_the_last_word(count: Any) 
     budget = doubtful(hand, LONG)
     with pytest.raises(BudgetExceeded):
         hand.send(drafts=LONG, budget=budget)
-    assert "begin_request" not in hand.taken
+    assert "requests.begin" not in hand.taken
     hand.answers["CountTokens"] = budget - 1
     hand.chat.quiet_until[0] = 0.0
     hand.send(drafts=LONG, budget=budget)

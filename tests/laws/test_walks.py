@@ -16,7 +16,7 @@ from walks import take
 
 BLOCK_AND_RUN = [
     *[("paused",), ("no_tools",), ("retry",), ("send", 3), ("send", 3), ("retry",), ("send", 3), ("no_tools",)],
-    *[("die", "begin_request", 120), ("run_tools", 3, 20)],
+    *[("die", "requests.begin", 120), ("run_tools", 3, 20)],
 ]
 
 FOUND: dict[str, Afternoon] = {

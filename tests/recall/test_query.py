@@ -15,7 +15,7 @@ from sash import MemoryStore
 from sash.recall import make_query
 from sash.recall.query import BEFORE, MOST_TERMS, NAMED, NUMBER, PLAIN, QUOTED, READ
 from sash.recall.words import bare
-from sash.stores.searches import TERMS
+from sash.stores.index import TERMS
 
 ODD = st.text(st.characters(codec="utf-8"), max_size=120) | st.text(
     "ab1\"'`“”«»「」()*^-+:.@_ ANDORNEAR漢ไ", max_size=60
@@ -111,7 +111,7 @@ def test_any_text_makes_a_query_that_the_store_can_run(record: Recorder, words: 
     assert all(term.text.strip() for term in query.terms)
     assert len({term.text for term in query.terms}) == len(query.terms)
     try:
-        found = record.store.match_turns(record.key, terms=query.terms)
+        found = record.store.index.match(record.key, terms=query.terms)
     except sqlite3.Error as error:  # pragma: no cover
         pytest.fail(f"{words!r}: {error}")
     assert all(1 <= seq <= found.total for hits in found.hits for seq in hits.seqs)
@@ -124,7 +124,7 @@ def test_what_was_said_is_found_by_saying_it_again(record: Recorder, words: str)
     one = Recorder(record.store, f"say {next(NUMBERS)}")
     one.finish(one.begin(text(words)), "...")
     terms = [term for term in make_query(words).terms if " " not in term.text][:TERMS]
-    found = record.store.match_turns(one.key, terms=tuple(terms))
+    found = record.store.index.match(one.key, terms=tuple(terms))
     assert {hits.term.text: hits.seqs for hits in found.hits} == {term.text: (1,) for term in terms}
 
 

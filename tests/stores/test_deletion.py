@@ -106,8 +106,8 @@ def test_nothing_is_left_of_an_import(path: Path, sim: Simulator) -> None:
     draft = Draft(role="user", content='[{"type":"text","text":"hello"}]', source=("part-1",))
     with talk(path, sim, "a", system=f"You guard the {SECRET}.") as chat, closing(sash.open(path)) as store:
         chat.extend([draft])
-        key = store.open_conversation(namespace="", id="a").conversation
-        assert store.read_imported(key) == {"part-1"}
+        key = store.branches.open(namespace="", id="a").conversation
+        assert store.turns.imported(key) == {"part-1"}
         store.delete("a")
     assert SECRET.encode() not in bytes_of(path)
     assert not {"imported", "preambles"} & set(tables(path))
@@ -233,7 +233,7 @@ def _delete(store: MemoryStore, record: Recorder, alive: list[Recorder]) -> None
     name = next(info.id for info in store.conversations() if _key(store, info.id) == record.key)
     seen, spent = [_all_of(one) for one in alive], store.usage(by=())
     store.delete(name)
-    with store._database.reading() as db:
+    with store.database.reading() as db:
         assert db.all("PRAGMA foreign_key_check") == []
         held = {row[0] for row in db.execute("SELECT id FROM turns WHERE conversation_id = ?", (record.key,))}
         assert not held
@@ -241,7 +241,7 @@ def _delete(store: MemoryStore, record: Recorder, alive: list[Recorder]) -> None
             row["id"]
             for one in alive
             for branch in db.all("SELECT id FROM branches WHERE conversation_id = ?", (one.key,))
-            for row in store._lines.rows(db, branch["id"], 1, 1_000)
+            for row in store.branches._lines.rows(db, branch["id"], 1, 1_000)
         }
         assert {row[0] for row in db.execute("SELECT id FROM turns")} == lines
     assert [_all_of(one) for one in alive] == seen
@@ -249,13 +249,13 @@ def _delete(store: MemoryStore, record: Recorder, alive: list[Recorder]) -> None
 
 
 def _key(store: MemoryStore, id: str) -> int:
-    return store.open_conversation(namespace="", id=id, create=False).conversation
+    return store.branches.open(namespace="", id=id, create=False).conversation
 
 
 def _all_of(record: Recorder) -> Any:
     """Turns and requests of a conversation, and where its view stands: all but how far the file's audit has come."""
     head = replace(record.head, forgotten=0)
     window = record.window()
-    asked = [record.store.read_request(record.key, number=number + 1) for number in range(head.requests)]
+    asked = [record.store.requests.read(record.key, number=number + 1) for number in range(head.requests)]
     counts = {turn.id: window.counts.get(turn.id) for turn in window.turns}
     return record.turns(), asked, head, window.turns, window.pinned, window.pins, counts

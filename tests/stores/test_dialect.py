@@ -57,7 +57,7 @@ def test_a_slip_would_be_seen(statement: str) -> None:
 def test_the_fragments_mean_what_they_say() -> None:
     """Each named expression gives what its name promises."""
     store = MemoryStore()
-    with store._database.reading() as db:
+    with store.database.reading() as db:
         assert isinstance(db, Transaction) and db.sql is SQLITE
 
         def value(expression: str, *given: object) -> object:

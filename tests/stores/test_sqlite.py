@@ -162,7 +162,7 @@ def test_settings_of_older_imports_come_into_force(path: Path) -> None:
     db.conn.commit()
     db.conn.close()
     with closing(SqliteStore(path)) as store:
-        heads = [store.open_conversation(namespace="", id=name) for name in ("c1", "c2")]
+        heads = [store.branches.open(namespace="", id=name) for name in ("c1", "c2")]
         assert [head.brought.system for head in heads] == ['[{"type":"text","text":"Be kind."}]', ""]
 
 
@@ -195,19 +195,19 @@ def test_batches_under_way_in_an_older_file_are_collected(path: Path) -> None:
     db.conn.commit()
     db.conn.close()
     with closing(SqliteStore(path)) as store:
-        summaries = store.read_batches(kind="summary")
-        questions = store.read_batches(kind="question", namespace="n", job="j")
+        summaries = store.batches.read(kind="summary")
+        questions = store.batches.read(kind="question", namespace="n", job="j")
         assert [(one.batch, one.phase, one.size, one.at) for one in summaries] == [("", "submitting", 1, 20.0)]
         assert Backlog(**summaries[0].terms) == Backlog(by="claude-haiku-5-5", limit=500, must_keep=False)
         assert [(one.batch, one.phase, one.size, one.at) for one in questions] == [("api-2", "submitted", 3, 30.0)]
-        task = store.read_task("s-1")
+        task = store.summaries.task("s-1")
         assert task is not None
         assert (task.conversation, task.model, task.task.upto, task.task.branch) == (1, "claude-sonnet-5-5", 1, 1)
         assert [turn.id for turn in task.task.turns] == [7] and not task.intact  # the digest is none of theirs
-        assert [Question.of(item) for item in store.read_items(questions[0].id)] == [
+        assert [Question.of(item) for item in store.batches.items(questions[0].id)] == [
             Question(position=n, request=9, number=4, submission=5, turns=(7,)) for n in (0, 1)
         ]
-        known = store.read_batches(phases=("submitted", "done", "lost"))
+        known = store.batches.read(phases=("submitted", "done", "lost"))
         assert [(one.batch, one.kind) for one in known] == [
             ("api-1", "summary"),
             ("api-2", "question"),
@@ -285,15 +285,15 @@ def test_a_full_disk_loses_nothing_that_was_recorded(path: Path) -> None:
     store = SqliteStore(path)
     record = Recorder(store)
     record.say("one")
-    pages = store._database._sqlite.execute("PRAGMA page_count").fetchone()[0]
-    store._database._sqlite.execute(f"PRAGMA max_page_count = {pages + 4}")
+    pages = store.database._sqlite.execute("PRAGMA page_count").fetchone()[0]
+    store.database._sqlite.execute(f"PRAGMA max_page_count = {pages + 4}")
     with pytest.raises(StoreUnavailable):
         for number in range(1_000):
             record.say(f"{number} " + "filling " * 200)
     whole = record.turns()
     assert [turn.seq for turn in whole] == list(range(1, len(whole) + 1))
-    store._database._sqlite.execute("PRAGMA max_page_count = 1000000")
-    store.withdraw(record.key)
+    store.database._sqlite.execute("PRAGMA max_page_count = 1000000")
+    store.turns.withdraw(record.key)
     record.say("room again")
     store.close()
     db = raw(path)
@@ -330,7 +330,7 @@ def test_a_reply_that_lost_the_race_is_kept_beside(path: Path) -> None:
         first.finish(mine, "late answer")
     assert caught.value.reply.text == "late answer"
     assert [turn.text for turn in second.turns()] == ["slow question", "quick question", "Yes."]
-    request, _, sent = one.read_request(first.key, number=mine.number)
+    request, _, sent = one.requests.read(first.key, number=mine.number)
     assert (request.reply, request.state) == (caught.value.reply.id, "answered")
     assert [turn.text for turn in sent] == ["slow question"]
     one.close()
@@ -344,7 +344,7 @@ def test_what_another_writer_wrote_is_seen(path: Path) -> None:
     for number in range(12):
         first.say(f"question {number}")
     assert len(second.window().turns) == 24
-    one.withdraw(first.key)
+    one.turns.withdraw(first.key)
     first.say("one more")
     first.begin(text("and one that waits"))
     assert second.window().turns == first.window().turns
@@ -377,7 +377,7 @@ def test_a_database_locked_for_too_long_says_so(path: Path, monkeypatch: pytest.
     monkeypatch.setattr(database, "PATIENCE", 0.0)
     store = SqliteStore(path)
     record = Recorder(store)
-    store._database._sqlite.execute("PRAGMA busy_timeout = 0")
+    store.database._sqlite.execute("PRAGMA busy_timeout = 0")
     holder = raw(path)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="another program holds it"):
@@ -403,10 +403,10 @@ def steps_of_reading(path: Path) -> int:
         ticks += 1
         return 0
 
-    store._database._sqlite.set_progress_handler(tick, 100)
+    store.database._sqlite.set_progress_handler(tick, 100)
     record.window()
     record.window(reach=300)
-    store._database._sqlite.set_progress_handler(None, 0)
+    store.database._sqlite.set_progress_handler(None, 0)
     store.close()
     return ticks
 

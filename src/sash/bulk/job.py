@@ -154,7 +154,7 @@ class Bulk:
     def _waiting(self) -> list[tuple[int, Item, str]]:
         """The items without a reply, with their positions."""
         prefix = f"{self.id}:"
-        answered = self.store.read_answered(namespace=self.namespace, prefix=prefix)
+        answered = self.store.submissions.answered(namespace=self.namespace, prefix=prefix)
         return [(n, item, name) for n, (item, name) in enumerate(self.items) if self._job.token(n) not in answered]
 
     def _size(self, item: Item, name: str, counter: Estimator, preamble: Count) -> Count:

@@ -147,7 +147,7 @@ def namespace() -> str:
 
 def find(store: Store, id: str) -> Head:
     """Where the conversation stands. Raises NotFound."""
-    return store.open_conversation(namespace=namespace(), id=id, create=False)
+    return store.branches.open(namespace=namespace(), id=id, create=False)
 
 
 def turns_of(store: Store, id: str) -> int:

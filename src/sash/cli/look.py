@@ -97,9 +97,9 @@ def _show_one(store: Store, head: Head, id: str, limit: int, full: bool) -> None
     out.print(Text(f"{id}{title}", style="bold"))
     cost = spent(info.dollars, info.unpriced)
     out.print(Text(f"{head.seq:,} turns, {head.requests:,} requests, {cost}; times in UTC"))
-    _show_turns(out, store.read_turns(head.conversation, limit=limit, newest=True), head, full)
+    _show_turns(out, store.turns.read(head.conversation, limit=limit, newest=True), head, full)
     numbers = range(max(1, head.requests - limit + 1), head.requests + 1)
-    found = [store.read_request(head.conversation, number=n)[:2] for n in numbers]
+    found = [store.requests.read(head.conversation, number=n)[:2] for n in numbers]
     if found:
         _show_epochs(out, found)
         _show_plan(out, found[-1][0])
@@ -178,8 +178,8 @@ def _near(store: SqliteStore, query: str, id: str | None, limit: int) -> list[Hi
     hits: dict[int, Hit] = {}
     for name in names:
         key = find(store, name).conversation
-        near = dict(store.near_turns(key, text=query, embedder=True, gains=(), most=limit))
-        turns = store.read_seqs(key, seqs=tuple(near), model="")
+        near = dict(store.index.near(key, text=query, embedder=True, gains=(), most=limit))
+        turns = store.index.read(key, seqs=tuple(near), model="")
         for turn, _ in turns:
             hits.setdefault(turn.id, _as_hit(name, turn, near[turn.seq]))
     return sorted(hits.values(), key=lambda hit: hit.score)[:limit]

@@ -48,7 +48,7 @@ def _read_all(store: Store, head: Head) -> Iterator[Turn]:
     with _progress() as progress:
         task = progress.add_task("reading", total=head.seq)
         for after in range(0, head.seq, PAGE):
-            page = store.read_turns(head.conversation, after=after, limit=PAGE)
+            page = store.turns.read(head.conversation, after=after, limit=PAGE)
             yield from page
             progress.advance(task, len(page))
 

@@ -110,7 +110,7 @@ def _recorded(name: str, conversations: Sequence[str], model: str) -> Iterator[T
     with closing(open_database(name)) as store:
         for id in conversations or [info.id for info in store.conversations(namespace=namespace(), limit=10_000)]:
             head = find(store, id)
-            turns = [t for t in store.read_turns(head.conversation) if t.state != "withdrawn"]
+            turns = [t for t in store.turns.read(head.conversation) if t.state != "withdrawn"]
             if any(turn.opens for turn in turns):
                 yield replays.of_record(turns, size, name=id)
 

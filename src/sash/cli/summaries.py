@@ -49,7 +49,7 @@ def summaries(database: str, id: str | None, full: bool, as_json: bool) -> None:
 
 
 def _of(store: Store, id: str) -> Sequence[SummaryRecord]:
-    return store.read_summaries(find(store, id).conversation)
+    return store.summaries.read(find(store, id).conversation)
 
 
 def _plain(summary: SummaryRecord) -> dict[str, object]:

@@ -270,15 +270,15 @@ class ConversationBase:
 
     def _summaries(self) -> list[SummaryRecord]:
         chat = self._chat()
-        return list(chat.store.read_summaries(chat.conversation))
+        return list(chat.store.summaries.read(chat.conversation))
 
     def _pin(self, turn: int, pinned: bool) -> None:
         chat = self._chat()
-        chat.store.set_pin(chat.conversation, turn=turn, pinned=pinned)
+        chat.store.turns.pin(chat.conversation, turn=turn, pinned=pinned)
 
     def _withdraw(self) -> int:
         chat = self._chat()
-        return chat.store.withdraw(chat.conversation)
+        return chat.store.turns.withdraw(chat.conversation)
 
     def _found(self, query: str, settings: Mapping[str, Any]) -> list[Found]:
         if not isinstance(query, str):
@@ -290,7 +290,7 @@ class ConversationBase:
             check_whole("limit", limit, least=0, of="turns")
         check_whole("after", after, least=0, of="turns (the seq of the last one left out)")
         chat = self._chat()
-        return list(chat.store.read_turns(chat.conversation, after=after, limit=limit, newest=True))
+        return list(chat.store.turns.read(chat.conversation, after=after, limit=limit, newest=True))
 
     def _past_request(self, number: int) -> PastRequest:
         check_whole("number", number, of="requests (which one of this conversation)")
@@ -303,7 +303,7 @@ class ConversationBase:
     def _redact_flow(self, turn: int, reason: str) -> Flow[int]:
         check_text("reason", reason)
         chat, now = self._chat(), (yield from steps.Now())
-        done = chat.store.redact(chat.conversation, turn=turn, reason=reason, at=now)
+        done = chat.store.forgetting.redact(chat.conversation, turn=turn, reason=reason, at=now)
         self._session.forget_forms()
         return done
 

@@ -88,7 +88,7 @@ def _names(found: Sequence[ImportedConversation], id: str | None) -> list[str]:
 
 def _pending(store: Store, name: str, found: ImportedConversation, namespace: str) -> _Pending:
     head = _head(store, name, namespace)
-    known = store.read_imported(head.conversation) if head else frozenset()
+    known = store.turns.imported(head.conversation) if head else frozenset()
     names = _legal_names(found)
     drafts = tuple(_drafts(found.turns, names))
     _reject_other(name, head, known, drafts)
@@ -106,7 +106,7 @@ def _pending(store: Store, name: str, found: ImportedConversation, namespace: st
 
 def _head(store: Store, name: str, namespace: str) -> Head | None:
     try:
-        return store.open_conversation(namespace=namespace, id=name, create=False)
+        return store.branches.open(namespace=namespace, id=name, create=False)
     except NotFound:
         return None
 

@@ -211,7 +211,7 @@ class Session:
 
     def open(self, record: Record) -> None:
         """Find the conversation in the record, or begin it, and take over what it says of settings not given."""
-        head = record.open_conversation(namespace=self.namespace, id=self.id, create=self.create)
+        head = record.branches.open(namespace=self.namespace, id=self.id, create=self.create)
         self._key = head.conversation
         if self._card is None and head.epoch is not None:
             self._card = card_of(head.model or head.epoch.model)

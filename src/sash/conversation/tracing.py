@@ -37,14 +37,14 @@ class Spans:
     @contextmanager
     def around_call(self, name: str, given: tuple[Any, ...]) -> Iterator[None]:
         """Whatever spans a call of the store is worth."""
-        if name in ("match_turns", "near_turns"):
+        if name in ("index.match", "index.near"):
             with self._span("sash.recall"):
                 yield
             return
-        if name == "read_window":
+        if name == "windows.read":
             self._planning = time.time_ns()
         yield
-        if name == "begin_request":
+        if name == "requests.begin":
             self._planned(*given)
 
     def _span(self, name: str, **facts: str) -> Any:

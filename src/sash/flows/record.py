@@ -1,4 +1,4 @@
-"""The record as flows see it: what a store must do for them. `sash.stores.port.Store` adds what people ask of one.
+"""The record as flows see it, part by part: what a store must do for them. What people ask: `sash.stores.port.Store`.
 
 Every method is one transaction: it happens whole or not at all, and raises only StoreErrors and the CallerErrors named
 with it (any may raise NotFound for a conversation that was deleted). Methods may be called from any thread. Times are
@@ -25,20 +25,36 @@ from sash.recall.ranking import DEEP, Matches
 from sash.recall.settings import Embedder
 
 
-class Record(Protocol):
-    """What flows read and write."""
+class Branches(Protocol):
+    """Where conversations stand, and which branch is the present one."""
 
-    # ---- where a conversation stands --------------------------------------------------------------
-
-    def open_conversation(self, *, namespace: str, id: str, create: bool = True) -> Head:
+    def open(self, *, namespace: str, id: str, create: bool = True) -> Head:
         """Find a conversation, or create it. Raises NotFound when it must exist and does not."""
         ...
 
-    def read_head(self, conversation: int) -> Head:
+    def head(self, conversation: int) -> Head:
         """Where the conversation stands now; cheap."""
         ...
 
-    def read_window(
+    def new(
+        self, conversation: int, *, seq: int, reason: Literal["fork", "edit", "regenerate"], as_id: str | None = None
+    ) -> Head:
+        """Branch off after the turn `seq`: as the present branch, or (`as_id`) as that of a new conversation.
+
+        The past is shared, not copied. Raises NotFound for a turn that is not on the branch, and InvalidOption
+        when the new conversation exists already.
+        """
+        ...
+
+    def switch(self, conversation: int, *, branch: int) -> None:
+        """Go back to another branch of the same conversation."""
+        ...
+
+
+class Windows(Protocol):
+    """What the next request of a conversation may be made of."""
+
+    def read(
         self,
         conversation: int,
         *,
@@ -57,101 +73,11 @@ class Record(Protocol):
         """
         ...
 
-    # ---- one request ------------------------------------------------------------------------------
 
-    def begin_request(self, new: NewRequest) -> Begun:
-        """Record the new turns, the epoch if it is new, and the request, in one transaction, before it is sent.
+class Turns(Protocol):
+    """What was said: appended, read, pinned, taken out of the view, repaired."""
 
-        Raises Conflict when the branch's newest turn is not `head` any more, or a turn of it was redacted since it was
-        planned; nothing is written then.
-        """
-        ...
-
-    def finish_request(self, finished: FinishedRequest) -> Turn | None:
-        """Record reply, usage and cost in one transaction; the result is the reply's turn.
-
-        When another writer appended meanwhile, the reply is kept on a branch of its own and Conflict is raised.
-        """
-        ...
-
-    def fail_request(
-        self,
-        request: int,
-        *,
-        withdraw: Sequence[int] = (),
-        error: str,
-        request_id: str | None,
-        at: float,
-        paid: Paid | None = None,
-    ) -> None:
-        """Record that a request ended without a reply, and take the turns that caused it out of the view.
-
-        `withdraw`: their ids; all others stay pending. `paid`: None where nothing is known to be billed.
-        """
-        ...
-
-    def read_health(self, *, models: Sequence[str], since: float) -> Mapping[str, float]:
-        """Which of these models failed for the far side's sake after the time `since`, and have not answered since.
-
-        Each with the time of its newest failure, by the record of everybody's requests in this store.
-        """
-        ...
-
-    def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> Sequence[str]:
-        """Which of these keys were refused or limited of late and not taken since, by everybody's requests."""
-        ...
-
-    def read_spent(self, accounts: Sequence[Account]) -> Sequence[Charge]:
-        """What accounts with ceilings hold now."""
-        ...
-
-    # ---- what was submitted before ----------------------------------------------------------------
-
-    def claim(self, claim: Claim) -> Claimed:
-        """Say that one is about to send something, unless the same was submitted before.
-
-        Raises InvalidOption for a token that was used for other content.
-        """
-        ...
-
-    def settle_claim(self, submission: int, numbers: Sequence[int] = ()) -> None:
-        """Say what became of a submission: the numbers of the requests that answered it; none: it failed."""
-        ...
-
-    # ---- results of tool calls, until they are sent -----------------------------------------------
-
-    def keep_result(self, conversation: int, *, turn: int, call: str, block: str, at: float) -> None:
-        """Record the result of a tool call as soon as there is one, before all results are sent as a turn.
-
-        `turn`: id of the reply that made the call. `block`: JSON text of the `tool_result`.
-        """
-        ...
-
-    def read_results(self, turn: int) -> Mapping[str, str]:
-        """Results that were kept for the calls of a reply (id) and never sent: JSON texts by call id."""
-        ...
-
-    def read_call_ids(self, branch: int, *, beginnings: Collection[str]) -> frozenset[str]:
-        """The ids with one of these beginnings that calls on a branch have, or were given by a repair."""
-        ...
-
-    # ---- branches, imports, pins, repairs ---------------------------------------------------------
-
-    def new_branch(
-        self, conversation: int, *, seq: int, reason: Literal["fork", "edit", "regenerate"], as_id: str | None = None
-    ) -> Head:
-        """Branch off after the turn `seq`: as the present branch, or (`as_id`) as that of a new conversation.
-
-        The past is shared, not copied. Raises NotFound for a turn that is not on the branch, and InvalidOption
-        when the new conversation exists already.
-        """
-        ...
-
-    def set_branch(self, conversation: int, *, branch: int) -> None:
-        """Go back to another branch of the same conversation."""
-        ...
-
-    def append_turns(
+    def append(
         self,
         conversation: int,
         *,
@@ -169,7 +95,28 @@ class Record(Protocol):
         """
         ...
 
-    def set_pin(self, conversation: int, *, turn: int, pinned: bool) -> None:
+    def read(
+        self, conversation: int, *, after: int = 0, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Turn]:
+        """Turns of the present branch from seq `after` on (exclusive), oldest first, withdrawn ones included.
+
+        `newest`: count `limit` from the end.
+        """
+        ...
+
+    def one(self, conversation: int, *, turn: int, anywhere: bool = False) -> Turn:
+        """One turn by its id: of the present branch or, with `anywhere`, of any. Raises NotFound."""
+        ...
+
+    def imported(self, conversation: int) -> frozenset[str]:
+        """The `source` of every turn that was ever appended to the conversation."""
+        ...
+
+    def call_ids(self, branch: int, *, beginnings: Collection[str]) -> frozenset[str]:
+        """The ids with one of these beginnings that calls on a branch have, or were given by a repair."""
+        ...
+
+    def pin(self, conversation: int, *, turn: int, pinned: bool) -> None:
         """Pin the exchange that holds a turn, or unpin it."""
         ...
 
@@ -195,39 +142,88 @@ class Record(Protocol):
         """
         ...
 
-    def redact(self, conversation: int, *, turn: int, reason: str, at: float) -> int:
-        """Take the words of a turn out of the record for good, with all that was made of them.
 
-        The result is how many turns it were: those that repeat it go along. Raises NotFound.
+class Requests(Protocol):
+    """What was sent: recorded before it leaves, closed with what came of it."""
+
+    def begin(self, new: NewRequest) -> Begun:
+        """Record the new turns, the epoch if it is new, and the request, in one transaction, before it is sent.
+
+        Raises Conflict when the branch's newest turn is not `head` any more, or a turn of it was redacted since it was
+        planned; nothing is written then.
         """
         ...
 
-    # ---- reading back -----------------------------------------------------------------------------
+    def finish(self, finished: FinishedRequest) -> Turn | None:
+        """Record reply, usage and cost in one transaction; the result is the reply's turn.
 
-    def read_turns(
-        self, conversation: int, *, after: int = 0, limit: int | None = None, newest: bool = False
-    ) -> Sequence[Turn]:
-        """Turns of the present branch from seq `after` on (exclusive), oldest first, withdrawn ones included.
-
-        `newest`: count `limit` from the end.
+        When another writer appended meanwhile, the reply is kept on a branch of its own and Conflict is raised.
         """
         ...
 
-    def read_turn(self, conversation: int, *, turn: int, anywhere: bool = False) -> Turn:
-        """One turn by its id: of the present branch or, with `anywhere`, of any. Raises NotFound."""
+    def fail(
+        self,
+        request: int,
+        *,
+        withdraw: Sequence[int] = (),
+        error: str,
+        request_id: str | None,
+        at: float,
+        paid: Paid | None = None,
+    ) -> None:
+        """Record that a request ended without a reply, and take the turns that caused it out of the view.
+
+        `withdraw`: their ids; all others stay pending. `paid`: None where nothing is known to be billed.
+        """
         ...
 
-    def read_request(self, conversation: int, *, number: int) -> tuple[Request, Epoch, Sequence[Turn]]:
+    def read(self, conversation: int, *, number: int) -> tuple[Request, Epoch, Sequence[Turn]]:
         """One request by its number, with its epoch and the turns it sent. Raises NotFound."""
         ...
 
-    # ---- looking for old turns --------------------------------------------------------------------
 
-    def match_turns(self, conversation: int, *, terms: Sequence[Term], until: int | None = None) -> Matches:
+class ToolResults(Protocol):
+    """Results of tool calls, until they are sent."""
+
+    def keep(self, conversation: int, *, turn: int, call: str, block: str, at: float) -> None:
+        """Record the result of a tool call as soon as there is one, before all results are sent as a turn.
+
+        `turn`: id of the reply that made the call. `block`: JSON text of the `tool_result`.
+        """
+        ...
+
+    def read(self, turn: int) -> Mapping[str, str]:
+        """Results that were kept for the calls of a reply (id) and never sent: JSON texts by call id."""
+        ...
+
+
+class Submissions(Protocol):
+    """What was submitted, so that the same is answered once."""
+
+    def claim(self, claim: Claim) -> Claimed:
+        """Say that one is about to send something, unless the same was submitted before.
+
+        Raises InvalidOption for a token that was used for other content.
+        """
+        ...
+
+    def settle(self, submission: int, numbers: Sequence[int] = ()) -> None:
+        """Say what became of a submission: the numbers of the requests that answered it; none: it failed."""
+        ...
+
+    def answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
+        """The tokens with this beginning whose submissions were answered, over all conversations of a namespace."""
+        ...
+
+
+class Index(Protocol):
+    """Old turns, found by words, by characters, by meaning."""
+
+    def match(self, conversation: int, *, terms: Sequence[Term], until: int | None = None) -> Matches:
         """Where the terms of a query stand, among the turns of the present branch before seq `until` (None: all)."""
         ...
 
-    def near_turns(
+    def near(
         self,
         conversation: int,
         *,
@@ -244,17 +240,19 @@ class Record(Protocol):
         """
         ...
 
-    def embed_turns(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
+    def embed(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
         """Embed up to `most` turns of the present branch that have no vector of this embedder; how many it were."""
         ...
 
-    def read_seqs(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
+    def read(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
         """The turns of the present branch that have these seqs, without withdrawn ones, each with its size if known."""
         ...
 
-    # ---- summaries --------------------------------------------------------------------------------
 
-    def begin_summary(
+class Summaries(Protocol):
+    """Summaries, who is making one, and which conversations rest."""
+
+    def begin(
         self, conversation: int, *, upto: int, at: float, until: float, anew: bool = False, server: bool = False
     ) -> SummaryTask | None:
         """Take the job of summarising a conversation's present branch up to the turn of seq `upto`, until a time.
@@ -265,7 +263,7 @@ class Record(Protocol):
         """
         ...
 
-    def keep_summary(self, new: NewSummary) -> Summary | None:
+    def keep(self, new: NewSummary) -> Summary | None:
         """Record a summary with its sources and what it cost, and give the job back.
 
         The result is None where it may not be used: rejected, made after the lease was lost, or from turns that were
@@ -273,24 +271,30 @@ class Record(Protocol):
         """
         ...
 
-    def fail_summary(self, conversation: int, *, token: str, error: str, retry_at: float, upto: int) -> None:
+    def fail(self, conversation: int, *, token: str, error: str, retry_at: float, upto: int) -> None:
         """Give the job back without a summary, and say why and until when to leave it."""
         ...
 
-    def read_summaries(self, conversation: int) -> Sequence[SummaryRecord]:
+    def read(self, conversation: int) -> Sequence[SummaryRecord]:
         """All summaries of the present branch, rejected ones included, in the order they were made."""
         ...
 
-    def read_resting(self, *, namespace: str | None, before: float, at: float) -> Sequence[Resting]:
+    def resting(self, *, namespace: str | None, before: float, at: float) -> Sequence[Resting]:
         """Conversations without a turn since `before`, and for which nobody is making a summary, oldest rest first.
 
         `namespace`: None for all of them.
         """
         ...
 
-    # ---- batches ----------------------------------------------------------------------------------
+    def task(self, custom_id: str) -> BatchTask | None:
+        """What an item is to become a summary of; None where it does not wait, or its conversation is gone."""
+        ...
 
-    def keep_batch(
+
+class Batches(Protocol):
+    """Batches under way, and the items that wait for their result."""
+
+    def keep(
         self,
         *,
         kind: Kind,
@@ -303,11 +307,11 @@ class Record(Protocol):
         """Record a batch that is about to be handed in. `terms`: what its items have in common, as JSON values."""
         ...
 
-    def mark_batch(self, id: int, *, phase: Phase, batch: str = "", error: str = "") -> None:
+    def mark(self, id: int, *, phase: Phase, batch: str = "", error: str = "") -> None:
         """Record what became of a batch: the API's id once it is known, its phase. Done or lost, its items go."""
         ...
 
-    def read_batches(
+    def read(
         self,
         *,
         kind: Kind | None = None,
@@ -318,7 +322,7 @@ class Record(Protocol):
         """Batches in these phases, oldest first. None: of any kind, of all namespaces, of all jobs."""
         ...
 
-    def read_items(self, batch: int) -> Sequence[Item]:
+    def items(self, batch: int) -> Sequence[Item]:
         """The items of a batch that still wait for their result, in the order they were handed in."""
         ...
 
@@ -326,6 +330,65 @@ class Record(Protocol):
         """An item waits no more."""
         ...
 
-    def read_task(self, custom_id: str) -> BatchTask | None:
-        """What an item is to become a summary of; None where it does not wait, or its conversation is gone."""
+
+class Forgetting(Protocol):
+    """The exception to a record that is never rewritten."""
+
+    def redact(self, conversation: int, *, turn: int, reason: str, at: float) -> int:
+        """Take the words of a turn out of the record for good, with all that was made of them.
+
+        The result is how many turns it were: those that repeat it go along. Raises NotFound.
+        """
         ...
+
+
+class Health(Protocol):
+    """Whom to leave alone, by the record of everybody's requests."""
+
+    def models(self, *, models: Sequence[str], since: float) -> Mapping[str, float]:
+        """Which of these models failed for the far side's sake after the time `since`, and have not answered since.
+
+        Each with the time of its newest failure, by the record of everybody's requests in this store.
+        """
+        ...
+
+    def keys(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> Sequence[str]:
+        """Which of these keys were refused or limited of late and not taken since, by everybody's requests."""
+        ...
+
+
+class Spend(Protocol):
+    """What accounts with ceilings hold."""
+
+    def spent(self, account: Account) -> Charge:
+        """What an account holds now."""
+        ...
+
+
+class Record(Protocol):
+    """What flows read and write."""
+
+    @property
+    def branches(self) -> Branches: ...
+    @property
+    def windows(self) -> Windows: ...
+    @property
+    def turns(self) -> Turns: ...
+    @property
+    def requests(self) -> Requests: ...
+    @property
+    def results(self) -> ToolResults: ...
+    @property
+    def submissions(self) -> Submissions: ...
+    @property
+    def index(self) -> Index: ...
+    @property
+    def summaries(self) -> Summaries: ...
+    @property
+    def batches(self) -> Batches: ...
+    @property
+    def forgetting(self) -> Forgetting: ...
+    @property
+    def health(self) -> Health: ...
+    @property
+    def spend(self) -> Spend: ...

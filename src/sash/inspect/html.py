@@ -39,7 +39,7 @@ def conversation_html(chat: Any) -> str:
 
 def render(store: Store, conversation: int, name: str, model: str) -> str:
     """The same from a store: `conversation` is its key there."""
-    loaded = store.read_window(conversation, model=model, preamble=None)
+    loaded = store.windows.read(conversation, model=model, preamble=None)
     parts = (_STYLE, _headline(loaded, name, model), _bar(loaded), _legend(), _table(loaded.turns, loaded.head.epoch))
     return f"<div class='sash'>{''.join(parts)}</div>"
 

@@ -32,7 +32,7 @@ def check_store(store: Any) -> None:
     if isinstance(store, str | Path) and str(store):
         check_fit("store", str(store), str)
         return
-    if isinstance(store, type) or not hasattr(store, "open_conversation"):
+    if isinstance(store, type) or not hasattr(store, "branches"):
         raise InvalidOption(
             f"store={store!r:.60}: give a path, a store (sash.open(path)), or None for memory",
             option="store",

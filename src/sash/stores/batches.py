@@ -18,11 +18,12 @@ _ITEM = (
 
 
 class Batches:
-    """The part of the SQLite store that batches are recorded in before they are handed in."""
+    """Batches, recorded before they are handed in. See `sash.flows.record.Batches`."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def keep_batch(
+    def keep(
         self,
         *,
         kind: Kind,
@@ -48,7 +49,7 @@ class Batches:
             db.many(_ITEM, [_columns(item, key) for item in items])
             return _batch(db.one("SELECT * FROM batches WHERE id = ?", (key,)))
 
-    def mark_batch(self, id: int, *, phase: Phase, batch: str = "", error: str = "") -> None:
+    def mark(self, id: int, *, phase: Phase, batch: str = "", error: str = "") -> None:
         """Its phase, and its id where that is new."""
         with self._database.writing() as db:
             db.execute(
@@ -58,7 +59,7 @@ class Batches:
             if phase in ("done", "lost"):
                 db.execute("DELETE FROM batch_items WHERE batch_id = ?", (id,))
 
-    def read_batches(
+    def read(
         self,
         *,
         kind: Kind | None = None,
@@ -75,7 +76,7 @@ class Batches:
             )
             return [_batch(row) for row in found]
 
-    def read_items(self, batch: int) -> Sequence[Item]:
+    def items(self, batch: int) -> Sequence[Item]:
         """Those without a result."""
         with self._database.reading() as db:
             found = db.all("SELECT * FROM batch_items WHERE batch_id = ? ORDER BY rowid", (batch,))

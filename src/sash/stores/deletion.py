@@ -7,46 +7,21 @@ summed by day and model without its name. It knows no API.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
-from sash.errors import NotFound
-from sash.stores.database import Database
-from sash.stores.forgetting import audit
-from sash.stores.lineage import Lines
 from sash.stores.port import Deleted
 from sash.stores.transaction import Transaction
-from sash.stores.windows import Windows
 
 
-class Deletions:
-    """The deleting part of the SQLite store."""
-
-    _database: Database
-    _lines: Lines
-    _windows: Windows
-
-    def delete(self, id: str, *, namespace: str = "", reason: str = "") -> Deleted:
-        """Delete a conversation with all that was made of it. Raises NotFound."""
-        with self._database.unchecked(), self._database.erasing() as db:
-            key = _key(db, namespace, id, self._database.path)
-            db.keep_ids()
-            shared = _shared(db, key)
-            heirs = _bequeath(db, key, shared)
-            removed = _collect(db, key, shared)
-            _forget(db, {"key": key, "namespace": namespace, "name": id})
-            audit(db, namespace, id, "conversation", range(removed), reason, time.time())
-            self._lines.forget()
-            self._windows.forget()
-        return Deleted(turns=removed, heirs=heirs)
-
-
-def _key(db: Transaction, namespace: str, id: str, path: str) -> int:
-    row = db.one("SELECT id FROM conversations WHERE namespace = ? AND name = ?", (namespace, id))
-    if row is None:
-        raise NotFound(f"no conversation {id!r} in {path!r}", kind="conversation", key=id)
-    return int(row["id"])
+def delete(db: Transaction, key: int, namespace: str, name: str) -> Deleted:
+    """Delete a conversation (id), with all that was made of it but what it cost."""
+    db.keep_ids()
+    shared = _shared(db, key)
+    heirs = _bequeath(db, key, shared)
+    removed = _collect(db, key, shared)
+    _forget(db, {"key": key, "namespace": namespace, "name": name})
+    return Deleted(turns=removed, heirs=heirs)
 
 
 # ---- what a fork still needs ------------------------------------------------------------------------

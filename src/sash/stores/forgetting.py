@@ -8,59 +8,63 @@ requests that sent it are rebuilt with the gap. It knows no API.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from sash.errors import NotFound
 from sash.model.blocks import dumps, readable
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
-from sash.stores import blobs, mends
+from sash.stores import blobs, deletion, mends
+from sash.stores.cache import Cache
 from sash.stores.database import Database
-from sash.stores.lineage import Lines, end_epochs, present
-from sash.stores.transaction import Row, Transaction
-from sash.stores.windows import Windows
+from sash.stores.lineage import end_epochs
+from sash.stores.port import Deleted
+from sash.stores.transaction import Transaction
+from sash.stores.turns import on_branch
 
 REASON = "a turn was redacted"
 
 _COPIES = """WITH RECURSIVE same (id) AS (
     VALUES (?1) UNION SELECT t.id FROM turns t JOIN same s ON t.origin_id = s.id OR t.id =
         (SELECT origin_id FROM turns o WHERE o.id = s.id)
-    WHERE t.content = ?2)
+    WHERE t.content = (SELECT content FROM turns WHERE id = ?1))
 SELECT id FROM same"""
 
 
 class Forgetting:
-    """The forgetting part of the SQLite store."""
+    """Takes out of the file what was to be kept for good. See `sash.flows.record.Forgetting`."""
 
-    _database: Database
-    _lines: Lines
-    _windows: Windows
+    def __init__(self, database: Database, cache: Cache) -> None:
+        self._database, self._cache = database, cache
+        self._lines = cache.lines
 
     def redact(self, conversation: int, *, turn: int, reason: str, at: float) -> int:
         """Take the words of a turn, and of the turns that repeat it, out of the file; how many turns it were."""
         with self._database.erasing() as db:
-            row = self._row(db, conversation, turn)
-            copies = mends.sharing(db, [one["id"] for one in db.execute(_COPIES, (turn, row["content"]))])
+            on_branch(db, self._lines, conversation, turn)
+            copies = mends.sharing(db, [one["id"] for one in db.execute(_COPIES, (turn,))])
             for copy in copies:
                 _redact(db, copy)
             _forget_derived(db, copies)
             end_epochs(db, copies, REASON)
             find = "SELECT namespace, name FROM conversations WHERE id = ?"
             namespace, name = db.one(find, (conversation,))
-            audit(db, namespace, name, "turn", copies, reason, at)
-            self._windows.forget()
+            _audit(db, namespace, name, "turn", copies, reason, at)
+            self._cache.windows.clear()
         return len(copies)
 
-    def _row(self, db: Transaction, conversation: int, turn: int) -> Row:
-        branch = present(db, conversation)
-        row: Row | None = db.one("SELECT * FROM turns WHERE id = ?", (turn,))
-        if row is None or not self._lines.holds(db, branch, row):
-            raise NotFound(
-                f"no turn with id {turn} in this conversation's branch; see turn.id, not seq, of chat.history()",
-                kind="turn",
-                key=turn,
-            )
-        return row
+    def delete(self, id: str, *, namespace: str = "", reason: str = "") -> Deleted:
+        """Delete a conversation with all that was made of it. Raises NotFound."""
+        with self._database.unchecked(), self._database.erasing() as db:
+            find = "SELECT id FROM conversations WHERE namespace = ? AND name = ?"
+            row = db.one(find, (namespace, id))
+            if row is None:
+                raise NotFound(f"no conversation {id!r} in {self._database.path!r}", kind="conversation", key=id)
+            done = deletion.delete(db, row["id"], namespace, id)
+            _audit(db, namespace, id, "conversation", range(done.turns), reason, time.time())
+            self._cache.forget()
+        return done
 
 
 def _redact(db: Transaction, turn: int) -> None:
@@ -109,7 +113,7 @@ def _forget_derived(db: Transaction, turns: Sequence[int]) -> None:
     )
 
 
-def audit(
+def _audit(
     db: Transaction, namespace: str, conversation: str, what: str, turns: Sequence[int], reason: str, at: float
 ) -> None:
     """Write down what was forgotten: the ids of redacted turns; of a whole conversation, how many there were."""

@@ -13,12 +13,13 @@ _LIMITED = "state = 'failed' AND (error = 'Unavailable: rate_limit_error' OR sub
 _REFUSED = "state = 'failed' AND substr(error, 1, 14) = 'AccessDenied: ' AND error != 'AccessDenied: not_found_error'"
 
 
-class Healths:
-    """The part of the SQLite store that tells whom to leave alone."""
+class Health:
+    """Whom to leave alone. See `sash.flows.record.Health`."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def read_health(self, *, models: Sequence[str], since: float) -> Mapping[str, float]:
+    def models(self, *, models: Sequence[str], since: float) -> Mapping[str, float]:
         """The newest failure of each model that no answer followed."""
         with self._database.reading() as db:
             found = db.all(
@@ -29,7 +30,7 @@ class Healths:
             )
         return {r["model"]: r["failed"] for r in found if r["failed"] and not _well(r)}
 
-    def read_key_health(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> tuple[str, ...]:
+    def keys(self, *, keys: Sequence[str], limited_since: float, refused_since: float) -> tuple[str, ...]:
         """The keys whose newest trouble no answer followed."""
         with self._database.reading() as db:
             found = db.all(

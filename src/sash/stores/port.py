@@ -114,14 +114,6 @@ class Store(Record, Protocol):
         """What Claude wrote down about users."""
         ...
 
-    def read_answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
-        """The tokens with this beginning whose submissions were answered, over all conversations of a namespace."""
-        ...
-
-    def read_imported(self, conversation: int) -> frozenset[str]:
-        """The `source` of every turn that was ever appended to the conversation."""
-        ...
-
     def conversations(
         self, *, namespace: str = "", limit: int = 50, before: ConversationInfo | None = None
     ) -> Sequence[ConversationInfo]:
@@ -156,3 +148,7 @@ class Store(Record, Protocol):
     def close(self) -> None:
         """Close it; further calls raise ConversationClosed."""
         ...
+
+
+PARTS = frozenset(name for kind in (Record, Store) for name, part in vars(kind).items() if isinstance(part, property))
+"""The names of a store's parts."""

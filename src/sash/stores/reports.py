@@ -34,7 +34,7 @@ _ALL = "'all'"
 
 
 class Reports:
-    """The reporting half of the SQLite store."""
+    """Many conversations at once. See `sash.stores.port.Store`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,7 +1,7 @@
 """What was submitted to a conversation, by client token and content: so that the same is answered once.
 
 A claim belongs to a process. One that died (looked up where it ran on this machine), or whose lease ran out, has
-lost it; what became of its turn then says how to go on. Functions over an open transaction; nothing is kept here.
+lost it; what became of its turn then says how to go on. Nothing is remembered here.
 """
 
 from __future__ import annotations
@@ -18,13 +18,38 @@ from pathlib import Path
 from sash.errors import InvalidOption
 from sash.model.blocks import dumps
 from sash.model.submissions import Claim, Claimed
+from sash.stores.database import Database
+from sash.stores.lineage import present
 from sash.stores.transaction import Row, Transaction
 
 KEPT = 86_400.0
 """Seconds for which a submission without a token is remembered; only the newest few seconds are asked for."""
 
 
-def claim(db: Transaction, asked: Claim) -> Claimed:
+class Submissions:
+    """What was submitted. See `sash.flows.record.Submissions`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, claim: Claim) -> Claimed:
+        """Ours to answer, somebody's, or answered."""
+        with self._database.writing() as db:
+            present(db, claim.conversation)
+            return _claim(db, claim)
+
+    def settle(self, submission: int, numbers: Sequence[int] = ()) -> None:
+        """What became of a submission."""
+        with self._database.writing() as db:
+            _settle(db, submission, numbers)
+
+    def answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
+        """Which of many submissions have their reply."""
+        with self._database.reading() as db:
+            return _answered(db, namespace, prefix)
+
+
+def _claim(db: Transaction, asked: Claim) -> Claimed:
     """Claim a submission, or say who has it."""
     row = _same(db, asked)
     if row is None:
@@ -96,7 +121,7 @@ def _taken_over(db: Transaction, row: Row, asked: Claim) -> Claimed:
     state = db.one("SELECT state FROM turns WHERE id = ?", (row["turn_id"],))
     numbers = _answers(db, row) if state is not None and state["state"] == "answered" else ()
     if numbers:
-        settle(db, row["id"], numbers)
+        _settle(db, row["id"], numbers)
         return Claimed(state="answered", submission=row["id"], numbers=numbers)
     pending = state is not None and state["state"] == "pending" and _on_branch(db, row)
     db.update("submissions", row["id"], _owner(asked) | ({} if pending else {"turn_id": None}))
@@ -130,7 +155,7 @@ def sent(db: Transaction, submission: int, turn: int) -> None:
         db.execute("UPDATE submissions SET turn_id = ? WHERE id = ? AND turn_id IS NULL", (turn, submission))
 
 
-def settle(db: Transaction, submission: int, numbers: Sequence[int]) -> None:
+def _settle(db: Transaction, submission: int, numbers: Sequence[int]) -> None:
     """Answered by these requests; without any, it failed, and is forgotten where nothing of it is in the view."""
     if not numbers:
         db.execute(
@@ -142,7 +167,7 @@ def settle(db: Transaction, submission: int, numbers: Sequence[int]) -> None:
     db.update("submissions", submission, outcome)
 
 
-def answered(db: Transaction, namespace: str, prefix: str) -> frozenset[str]:
+def _answered(db: Transaction, namespace: str, prefix: str) -> frozenset[str]:
     """The tokens with this beginning that have their reply."""
     found = db.execute(
         "SELECT s.token FROM submissions s JOIN conversations c ON c.id = s.conversation_id "

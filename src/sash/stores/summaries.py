@@ -1,7 +1,8 @@
 """Summaries in the SQLite store: found along a line of turns, made by one at a time, kept with their sources.
 
 A summary belongs to the branch that holds the newest turn it covers, so forks share it and an edit before that turn
-leaves it behind. It knows nothing of how one is made.
+leaves it behind. An item of a batch remembers the turns that its summary is made of; whether the result may still be
+used is judged when it is kept. It knows nothing of how a summary is made.
 """
 
 from __future__ import annotations
@@ -12,25 +13,42 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from sash.flows.summaries.resting import digest
 from sash.model.blocks import dumps
-from sash.model.summaries import NewSummary, Summary, SummaryRecord, SummaryTask, Trouble
+from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryRecord, SummaryTask, Trouble
 from sash.model.turns import Turn, spoken
 from sash.model.usage import Usage
 from sash.stores import blobs
+from sash.stores.cache import Cache
 from sash.stores.database import Database
 from sash.stores.lineage import END, Lines, present
 from sash.stores.transaction import Row, Transaction
+
+_RESTING = """
+SELECT * FROM (SELECT c.id, c.namespace, c.name, c.branch_id,
+    (SELECT e.model FROM requests r JOIN epochs e ON e.id = r.epoch_id WHERE r.conversation_id = c.id
+        ORDER BY r.id DESC LIMIT 1) AS model,
+    coalesce((SELECT t.at FROM turns t WHERE t.branch_id = c.branch_id ORDER BY t.seq DESC LIMIT 1), c.updated_at)
+        AS newest
+    FROM conversations c WHERE :namespace IS NULL OR c.namespace = :namespace) c
+WHERE newest < :before
+    AND NOT EXISTS (SELECT 1 FROM batch_items i JOIN batches b ON b.id = i.batch_id
+        WHERE i.conversation_id = c.id AND b.kind = 'summary')
+    AND NOT EXISTS (SELECT 1 FROM summary_jobs j
+        WHERE j.conversation_id = c.id AND {greatest}(j.until, j.retry_at) > :at)
+ORDER BY newest, c.id
+"""
 
 REDACTED = "turns it was made from were redacted meanwhile"
 
 
 class Summaries:
-    """The summarising part of the SQLite store."""
+    """Summaries, who makes one, and who rests. See `sash.flows.record.Summaries`."""
 
-    _database: Database
-    _lines: Lines
+    def __init__(self, database: Database, cache: Cache) -> None:
+        self._database, self._lines = database, cache.lines
 
-    def begin_summary(
+    def begin(
         self, conversation: int, *, upto: int, at: float, until: float, anew: bool = False, server: bool = False
     ) -> SummaryTask | None:
         """Take the job, and read what it takes."""
@@ -61,7 +79,7 @@ class Summaries:
         since = self._lines.rows(db, branch, parent.upto + 1 if parent else 1, upto)
         return tuple(blobs.turn(db, row) for row in (*kept, *since) if row["state"] != "withdrawn")
 
-    def keep_summary(self, new: NewSummary) -> Summary | None:
+    def keep(self, new: NewSummary) -> Summary | None:
         """Record it, whatever it came to."""
         task = new.task
         with self._database.writing() as db:
@@ -110,13 +128,13 @@ class Summaries:
             },
         )
 
-    def fail_summary(self, conversation: int, *, token: str, error: str, retry_at: float, upto: int) -> None:
+    def fail(self, conversation: int, *, token: str, error: str, retry_at: float, upto: int) -> None:
         """Give the job back, if it is still ours."""
         with self._database.writing() as db:
             if _job(db, conversation, token) is not None:
                 _release(db, conversation, error, retry_at, upto)
 
-    def read_summaries(self, conversation: int) -> Sequence[SummaryRecord]:
+    def read(self, conversation: int) -> Sequence[SummaryRecord]:
         """Those of the present branch's line."""
         with self._database.reading() as db:
             branch = present(db, conversation)
@@ -126,6 +144,50 @@ class Summaries:
                 for row in db.all("SELECT * FROM summaries WHERE branch_id = ? AND upto_seq <= ?", (segment, high))
             ]
             return sorted(found, key=lambda summary: summary.id)
+
+    def resting(self, *, namespace: str | None, before: float, at: float) -> Sequence[Resting]:
+        """Conversations whose newest turn is older than `before`."""
+        with self._database.reading() as db:
+            found = db.all(
+                _RESTING.format(greatest=db.sql.greatest), {"namespace": namespace, "before": before, "at": at}
+            )
+            return [self._resting(db, row) for row in found]
+
+    def _resting(self, db: Transaction, row: Row) -> Resting:
+        summary = newest(db, self._lines, row["branch_id"])
+        return Resting(
+            conversation=row["id"],
+            namespace=row["namespace"],
+            id=row["name"],
+            model=row["model"] or "",
+            covered=summary.upto if summary else 0,
+        )
+
+    def task(self, custom_id: str) -> BatchTask | None:
+        """With the turns that are left of those it was made of."""
+        with self._database.reading() as db:
+            row = db.one("SELECT * FROM batch_items WHERE custom_id = ?", (custom_id,))
+            if row is None:
+                return None
+            made_of = json.loads(row["facts"])
+            rows_found = db.all(f"SELECT * FROM turns WHERE id IN {db.sql.among('?')}", (dumps(made_of["ids"]),))
+            found = {turn["id"]: blobs.turn(db, turn) for turn in rows_found}
+            turns = tuple(found[key] for key in made_of["ids"] if key in found)
+            parent = _summary(_row(db, row["parent_id"])) if row["parent_id"] else None
+            task = SummaryTask(
+                token=row["custom_id"],
+                branch=row["branch_id"],
+                upto=made_of["upto"],
+                failures=_failures(db, row["conversation_id"]),
+                parent=parent,
+                turns=turns,
+            )
+            return BatchTask(
+                conversation=row["conversation_id"],
+                model=row["model"],
+                task=task,
+                intact=digest(turns, parent) == made_of["digest"],
+            )
 
 
 def newest(db: Transaction, lines: Lines, branch: int, most: int = END, *, server: bool = False) -> Summary | None:
@@ -144,12 +206,7 @@ def newest(db: Transaction, lines: Lines, branch: int, most: int = END, *, serve
     return None
 
 
-def by_id(db: Transaction, key: int) -> Summary:
-    """One summary."""
-    return _summary(_row(db, key))
-
-
-def failures(db: Transaction, conversation: int) -> int:
+def _failures(db: Transaction, conversation: int) -> int:
     """To make a summary, in a row."""
     job = _job(db, conversation)
     return int(job["failures"]) if job is not None else 0

@@ -2,14 +2,14 @@
 
 A window that was read stays in memory with its parsed turns; the next reading fetches only the newest
 turns again, as long as no other connection has written to the file. Settled turns never change, so this
-cannot go stale (deleting and redacting must call `forget`).
+cannot go stale (see `sash.stores.cache`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from sash.model.blocks import dumps
@@ -17,70 +17,52 @@ from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
-from sash.model.turns import Turn
 from sash.model.window import Head, LastRequest, Loaded
 from sash.stores import blobs, rows
-from sash.stores.lineage import Lines
+from sash.stores.cache import UNSETTLED, Cache, KeptWindow
+from sash.stores.database import Database
+from sash.stores.heads import head_for, head_of
 from sash.stores.summaries import newest, trouble
 from sash.stores.transaction import Row, Transaction
 
 GAPS_READ = 64
-UNSETTLED = 8
-"""Newest turns that are always read again: their state or their count may still change."""
-
-
-@dataclass(kw_only=True)
-class _Kept:
-    """The window of one conversation as it was last read."""
-
-    changes: int
-    branch: int
-    model: str
-    first: int
-    turns: list[Turn] = field(default_factory=list)
-    withdrawn: list[int] = field(default_factory=list)
-    counts: dict[int, Count] = field(default_factory=dict)
-
-    def cut_to(self, first: int, last: int) -> None:
-        """Leave only the seqs from `first` to `last`."""
-        self.first = first
-        self.turns = [turn for turn in self.turns if first <= turn.seq <= last]
-        self.withdrawn = [seq for seq in self.withdrawn if first <= seq <= last]
 
 
 class Windows:
-    """Reads windows over one connection."""
+    """Reads windows. See `sash.flows.record.Windows`."""
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
-        self._kept: dict[int, _Kept] = {}
-
-    def forget(self) -> None:
-        """Read everything anew next time."""
-        self._kept.clear()
-
-    def changed(self, turns: Collection[int]) -> None:
-        """The states of these turns (ids) changed: drop the windows that would not read them again."""
-        for conversation, kept in list(self._kept.items()):
-            settled = kept.turns[-1].seq - UNSETTLED if kept.turns else 0
-            if any(turn.seq <= settled and turn.id in turns for turn in kept.turns):
-                del self._kept[conversation]
+    def __init__(self, database: Database, cache: Cache) -> None:
+        self._database, self._cache = database, cache
+        self._lines = cache.lines
 
     def read(
+        self,
+        conversation: int,
+        *,
+        model: str,
+        preamble: Preamble | None,
+        reach: int | None = 0,
+        base: str = "",
+        near: frozenset[str] | None = None,
+    ) -> Loaded:
+        """All that the next request is planned from, in one snapshot."""
+        with self._database.reading() as db:
+            head = head_for(db, self._lines, head_of(db, self._lines, conversation), model)
+            preamble = preamble or (head.epoch.preamble if head.epoch else Preamble())
+            return self._loaded(db, head, model, preamble, reach, base, near)
+
+    def _loaded(
         self,
         db: Transaction,
         head: Head,
         model: str,
-        preamble: Preamble | None,
+        preamble: Preamble,
         reach: int | None,
         base: str,
         near: frozenset[str] | None,
-        changes: Callable[[], int],
     ) -> Loaded:
-        """The window of a conversation that stands at `head`; `changes` tells of other writers."""
-        preamble = preamble or (head.epoch.preamble if head.epoch else Preamble())
         first = self._first(db, head, reach)
-        kept = self._turns(db, head, model, first, changes())
+        kept = self._turns(db, head, model, first, self._database.foreign_changes())
         summary = newest(db, self._lines, head.branch)
         pins, pinned = self._in_front(db, head, summary, first, model)
         instructions = self._instructions(db, head.branch, first, model)
@@ -114,22 +96,22 @@ class Windows:
             return 1
         return min(start, self._lines.reach_back(db, head.branch, head.seq, reach)) if reach else max(1, start)
 
-    def _turns(self, db: Transaction, head: Head, model: str, first: int, changes: int) -> _Kept:
-        kept = self._kept.get(head.conversation)
+    def _turns(self, db: Transaction, head: Head, model: str, first: int, changes: int) -> KeptWindow:
+        kept = self._cache.windows.get(head.conversation)
         fits = kept is not None and (kept.changes, kept.branch, kept.model) == (changes, head.branch, model)
         if kept is None or not fits or kept.first > first:
-            kept = _Kept(changes=changes, branch=head.branch, model=model, first=first)
+            kept = KeptWindow(changes=changes, branch=head.branch, model=model, first=first)
         newest = max((turn.seq for turn in kept.turns[-1:]), default=first - 1)
         kept.cut_to(first, newest - UNSETTLED)
         known = max(first - 1, newest - UNSETTLED)
         self._read_into(kept, db, known + 1, head.seq)
-        self._kept[head.conversation] = kept
+        self._cache.windows[head.conversation] = kept
         return kept
 
-    def _read_into(self, kept: _Kept, db: Transaction, first: int, last: int) -> None:
+    def _read_into(self, kept: KeptWindow, db: Transaction, first: int, last: int) -> None:
         self._keep(kept, db, self._lines.rows(db, kept.branch, first, last, kept.model))
 
-    def _keep(self, kept: _Kept, db: Transaction, found: Iterable[Row]) -> None:
+    def _keep(self, kept: KeptWindow, db: Transaction, found: Iterable[Row]) -> None:
         for row in found:
             if row["state"] == "withdrawn":
                 kept.withdrawn.append(row["seq"])
@@ -140,7 +122,7 @@ class Windows:
 
     def _in_front(
         self, db: Transaction, head: Head, summary: Summary | None, end: int, model: str
-    ) -> tuple[list[int], _Kept]:
+    ) -> tuple[list[int], KeptWindow]:
         """First seqs of the pinned exchanges, and the turns before `end` of all that may stand in front."""
         pins = self._pins(db, head)
         firsts = {*pins, *(head.epoch.pins if head.epoch else ()), *self._beside(db, head, summary)}
@@ -160,15 +142,15 @@ class Windows:
         )
         return [row["seq"] for row in found if self._lines.holds(db, head.branch, row)]
 
-    def _instructions(self, db: Transaction, branch: int, first: int, model: str) -> _Kept:
+    def _instructions(self, db: Transaction, branch: int, first: int, model: str) -> KeptWindow:
         """Turns of role system before the turn `first`."""
-        found = _Kept(changes=0, branch=branch, model=model, first=0)
+        found = KeptWindow(changes=0, branch=branch, model=model, first=0)
         self._keep(found, db, self._lines.instructions(db, branch, first - 1, model))
         return found
 
-    def _pinned(self, db: Transaction, branch: int, firsts: Sequence[int], end: int, model: str) -> _Kept:
+    def _pinned(self, db: Transaction, branch: int, firsts: Sequence[int], end: int, model: str) -> KeptWindow:
         """The exchanges that begin at `firsts`, as far as they lie before `end`."""
-        found = _Kept(changes=0, branch=branch, model=model, first=0)
+        found = KeptWindow(changes=0, branch=branch, model=model, first=0)
         for first in firsts:
             last = min(self._lines.exchange_end(db, branch, first), end - 1)
             self._read_into(found, db, first, last)

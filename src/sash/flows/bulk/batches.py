@@ -113,7 +113,7 @@ def release(free: Free[T], left: Iterable[Ready]) -> Flow[None]:
 def _send(store: Record, whose: Whose, free: Free[T], portion: Sequence[Ready]) -> Flow[str]:
     """Record a batch, hand it in, record its id."""
     now = yield from Now()
-    batch = store.keep_batch(
+    batch = store.batches.keep(
         kind=whose.kind,
         namespace=whose.namespace,
         job=whose.job,
@@ -127,7 +127,7 @@ def _send(store: Record, whose: Whose, free: Free[T], portion: Sequence[Ready]) 
         if not (isinstance(error, Unavailable) and error.status in UNSURE):
             yield from _lose(store, batch, free, Nothing(kind=str(error.kind), message=f"not handed in: {error.kind}"))
         raise
-    store.mark_batch(batch.id, phase="submitted", batch=state.id)
+    store.batches.mark(batch.id, phase="submitted", batch=state.id)
     return state.id
 
 
@@ -149,7 +149,7 @@ def _collected(store: Record, batch: Batch, use: Use[T], free: Free[T]) -> Flow[
             return _waiting(store, batch)
         if not found:
             return (yield from _gone(store, batch, free, "it was never made"))
-        store.mark_batch(batch.id, phase="submitted", batch=found)
+        store.batches.mark(batch.id, phase="submitted", batch=found)
         batch = replace(batch, batch=found)
     try:
         return (yield from _read(store, batch, use, free))
@@ -177,7 +177,7 @@ def _read(store: Record, batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looke
 
 
 def _waiting(store: Record, batch: Batch) -> Looked[T]:
-    return Looked(waiting=len(store.read_items(batch.id)))
+    return Looked(waiting=len(store.batches.items(batch.id)))
 
 
 def _listed(batch: Batch) -> Flow[BatchState | None]:
@@ -192,10 +192,10 @@ def _looked_for(store: Record, batch: Batch) -> Flow[str | None]:
     What is listed tells how many items a batch has; whether they are ours, only its results tell.
     """
     now = yield from Now()
-    known = {one.batch for one in store.read_batches(phases=("submitted", "done", "lost"))}
+    known = {one.batch for one in store.batches.read(phases=("submitted", "done", "lost"))}
     listed = yield from RecentBatches(since=batch.at - CLOCKS)
     candidates = [state for state in listed if state.id not in known and state.items == batch.size]
-    ours = {item.custom_id for item in store.read_items(batch.id)}
+    ours = {item.custom_id for item in store.batches.items(batch.id)}
     for state in candidates:
         if state.ended and state.kept:
             handle = yield from OpenResults(id=state.id)
@@ -208,14 +208,14 @@ def _looked_for(store: Record, batch: Batch) -> Flow[str | None]:
 
 def _used(store: Record, batch: Batch, use: Use[T], free: Free[T]) -> Flow[Looked[T]]:
     came: list[T] = []
-    waiting = {item.custom_id: item for item in store.read_items(batch.id)}
+    waiting = {item.custom_id: item for item in store.batches.items(batch.id)}
     handle = yield from OpenResults(id=batch.batch)
     while (result := (yield from NextResult(handle=handle))) is not None:
         item = waiting.pop(result.custom_id, None)
         if item is not None:  # else it was used in an earlier try
             came += [(yield from use(batch, item, result))]
     came += yield from _each(free, waiting.values(), Nothing(kind="batch_lost", message="no result"))
-    store.mark_batch(batch.id, phase="done")
+    store.batches.mark(batch.id, phase="done")
     return Looked(came=tuple(came))
 
 
@@ -226,9 +226,9 @@ def _gone(store: Record, batch: Batch, free: Free[T], why: str) -> Flow[Looked[T
 
 def _lose(store: Record, batch: Batch, free: Free[T], why: Nothing) -> Flow[list[T]]:
     """Give all items of a batch back that never was, or is no more."""
-    items = store.read_items(batch.id)
+    items = store.batches.items(batch.id)
     came = yield from _each(free, items, why)
-    store.mark_batch(batch.id, phase="lost", error=why.message)
+    store.batches.mark(batch.id, phase="lost", error=why.message)
     return came
 
 

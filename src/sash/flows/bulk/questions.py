@@ -73,7 +73,7 @@ class Question:
 def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, position: int) -> Flow[Ready | None]:
     """Record one question as a request about to leave; None where it was answered before. Raises CallerErrors."""
     now = yield from Now()
-    claimed = chat.store.claim(
+    claimed = chat.store.submissions.claim(
         Claim(
             conversation=chat.conversation,
             token=given.token,
@@ -94,7 +94,7 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
         body = prepared.plan.body
         request = BatchItem(custom_id="checked", body=body)
     except CallerError:
-        chat.store.settle_claim(claimed.submission)
+        chat.store.submissions.settle(claimed.submission)
         raise
     begun = begin(chat, prepared, settings)
     question = Question(
@@ -122,7 +122,7 @@ def release(store: Record, ready: Iterable[Ready]) -> Flow[None]:
 
 def collect(store: Record, job: str, card_of: Cards, *, namespace: str) -> Flow[dict[int, RemoteError]]:
     """Settle all batches of a job that have ended; errors by the position of their items."""
-    mine = store.read_batches(kind="question", namespace=namespace, job=job)
+    mine = store.batches.read(kind="question", namespace=namespace, job=job)
     looked = yield from batches.collect(store, mine, partial(_use, store, card_of), partial(_free, store))
     return {position: error for position, error in looked.came if error is not None}
 
@@ -130,8 +130,8 @@ def collect(store: Record, job: str, card_of: Cards, *, namespace: str) -> Flow[
 def under_way(store: Record, job: str, *, namespace: str) -> frozenset[int]:
     """The positions of a job's items that wait in a batch."""
     waiting: set[int] = set()
-    for batch in store.read_batches(kind="question", namespace=namespace, job=job):
-        items = store.read_items(batch.id)
+    for batch in store.batches.read(kind="question", namespace=namespace, job=job):
+        items = store.batches.items(batch.id)
         waiting.update(Question.of(item).position for item in items)
     return frozenset(waiting)
 
@@ -163,7 +163,7 @@ def _finish(store: Record, item: Item, answer: Answer, card: ModelCard) -> Flow[
     blocks = answer.blocks
     state = state_of(answer)
     now = yield from Now()
-    store.finish_request(
+    store.requests.finish(
         FinishedRequest(
             request=question.request,
             reply=Draft(role="assistant", content=dumps(blocks)) if blocks else None,
@@ -181,8 +181,8 @@ def _finish(store: Record, item: Item, answer: Answer, card: ModelCard) -> Flow[
             extra=answer.extra,
         )
     )
-    store.settle_claim(question.submission, (question.number,))
-    store.close_item(item.custom_id)
+    store.submissions.settle(question.submission, (question.number,))
+    store.batches.close_item(item.custom_id)
     return question.position, None
 
 
@@ -195,15 +195,15 @@ def _fail(store: Record, item: Item, why: Nothing, *, refused: bool) -> Flow[Cam
     question = Question.of(item)
     now = yield from Now()
     error = RequestRejected if refused else Unavailable
-    store.fail_request(
+    store.requests.fail(
         question.request,
         withdraw=question.turns if refused else (),
         error=f"{error.__name__}: {why.kind}",
         request_id=None,
         at=now,
     )
-    store.settle_claim(question.submission)
-    store.close_item(item.custom_id)
+    store.submissions.settle(question.submission)
+    store.batches.close_item(item.custom_id)
     remedy = "mend the question" if refused else "run the job again"
     facts: dict[str, Any] = {"status": None, "kind": why.kind, "request_id": None, "number": question.number}
     facts |= {"turn": next(iter(question.turns[-1:]), None), "state": "withdrawn" if refused else "pending"}

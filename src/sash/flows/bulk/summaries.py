@@ -52,7 +52,7 @@ def submit(store: Record, backlog: Backlog, counters: Counters) -> Flow[Submitte
 
 def collect(store: Record, counters: Counters) -> Flow[Collected]:
     """Use the results of all batches that have ended. Raises RemoteError; what was used till then stays used."""
-    under_way = store.read_batches(kind="summary")
+    under_way = store.batches.read(kind="summary")
     looked = yield from batches.collect(store, under_way, partial(_use, store, counters), partial(_free, store))
     return reduce(add, looked.came, Collected(waiting=looked.waiting, lost=looked.lost))
 
@@ -82,7 +82,7 @@ def _ready(store: Record, backlog: Backlog, one: Resting, counters: Counters, to
 
 
 def _use(store: Record, counters: Counters, batch: Batch, item: Item, result: BatchResult) -> Flow[Collected]:
-    found = store.read_task(item.custom_id)
+    found = store.summaries.task(item.custom_id)
     if found is None:
         return Collected()  # used by somebody else just now, or its conversation was deleted
     now = yield from Now()
@@ -101,12 +101,12 @@ def _free(store: Record, item: Item, why: Nothing) -> Flow[Collected]:
 
 def _failed(store: Record, item: Item, why: str, *, retry_at: float) -> Collected:
     """Give the job back."""
-    store.fail_summary(
+    store.summaries.fail(
         item.conversation,
         token=item.custom_id,
         error=f"batch item {why}",
         retry_at=retry_at,
         upto=item.facts["upto"],
     )
-    store.close_item(item.custom_id)
+    store.batches.close_item(item.custom_id)
     return Collected(failed=1)

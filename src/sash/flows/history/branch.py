@@ -41,7 +41,7 @@ class PastRequest:
 
 def past_request(chat: Chat, number: int) -> PastRequest:
     """Rebuild request `number`. Raises NotFound."""
-    request, epoch, turns = chat.store.read_request(chat.conversation, number=number)
+    request, epoch, turns = chat.store.requests.read(chat.conversation, number=number)
     rebuilt = body(epoch, turns, request.sent)
     return PastRequest(
         request=request, epoch=epoch, turns=turns, body=rebuilt, intact=body_hash(rebuilt) == request.body_hash
@@ -50,10 +50,10 @@ def past_request(chat: Chat, number: int) -> PastRequest:
 
 def fork(chat: Chat, at: int | None, as_id: str) -> Head:
     """A new conversation that shares everything up to the reply with the turn id `at` (None: the newest turn)."""
-    head = chat.store.read_head(chat.conversation)
+    head = chat.store.branches.head(chat.conversation)
     turn = head.turn
     if at is not None:
-        turn = chat.store.read_turn(chat.conversation, turn=at)
+        turn = chat.store.turns.one(chat.conversation, turn=at)
     if turn is not None and (turn.role == "user" or turn.state == "withdrawn"):
         raise InvalidOption(
             f"a fork begins after a reply, but turn {turn.id} is {turn.state}, by the {turn.role}; "
@@ -62,12 +62,12 @@ def fork(chat: Chat, at: int | None, as_id: str) -> Head:
             value=turn.id,
         )
     seq = turn.seq if turn else 0
-    return chat.store.new_branch(chat.conversation, seq=seq, reason="fork", as_id=as_id)
+    return chat.store.branches.new(chat.conversation, seq=seq, reason="fork", as_id=as_id)
 
 
 def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     """Say `drafts` in the place of a user turn; what followed it stays on the branch it is on."""
-    turn = chat.store.read_turn(chat.conversation, turn=turn_id)
+    turn = chat.store.turns.one(chat.conversation, turn=turn_id)
     if not turn.plain:
         raise InvalidOption(
             f"turn {turn_id} is no plain user turn, so nothing can be said in its place; edit the user turn before it",
@@ -82,7 +82,7 @@ def regenerate(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
     question = _newest(chat, _is_question)
     if question is None:
         raise NothingToRetry(f"conversation {chat.id!r} has no question to ask again", conversation=chat.id)
-    since = chat.store.read_turns(chat.conversation, after=question.seq)
+    since = chat.store.turns.read(chat.conversation, after=question.seq)
     given = [turn for turn in since if turn.role == "system" and turn.state != "withdrawn"]
     drafts = [
         Draft(role=turn.role, content=turn.form, origin=turn.id, speaker=turn.speaker) for turn in (*given, question)
@@ -104,11 +104,11 @@ def _is_question(turn: Turn) -> bool:
 
 def _newest(chat: Chat, wanted: Callable[[Turn], bool]) -> Turn | None:
     """The newest turn of the kind that is wanted, if there is one."""
-    head = chat.store.read_head(chat.conversation)
+    head = chat.store.branches.head(chat.conversation)
     after = head.seq
     while after > 0:
         after = max(0, after - PAGE)
-        page = chat.store.read_turns(chat.conversation, after=after, limit=PAGE)
+        page = chat.store.turns.read(chat.conversation, after=after, limit=PAGE)
         found = [turn for turn in page if wanted(turn)]
         if found:
             return found[-1]
@@ -119,10 +119,10 @@ def _instead(
     chat: Chat, turn: Turn, drafts: Sequence[Draft], settings: Settings, call: Call, reason: Any
 ) -> Flow[Reply]:
     """Branch off before `turn` and send; back to where we were if that cannot even be planned."""
-    head = chat.store.read_head(chat.conversation)
-    chat.store.new_branch(chat.conversation, seq=turn.seq - 1, reason=reason)
+    head = chat.store.branches.head(chat.conversation)
+    chat.store.branches.new(chat.conversation, seq=turn.seq - 1, reason=reason)
     try:
         return (yield from deliver(chat, drafts, settings, call))
     except CallerError:
-        chat.store.set_branch(chat.conversation, branch=head.branch)
+        chat.store.branches.switch(chat.conversation, branch=head.branch)
         raise

@@ -28,8 +28,8 @@ PROBE = Draft(role="user", content=dumps([text_block("?")]))
 
 def check(chat: Chat, settings: Settings, *, mend: bool) -> Flow[list[Problem]]:
     """What is wrong, record first. With `mend`, what was, and what was done about it."""
-    head = chat.store.read_head(chat.conversation)
-    turns = chat.store.read_turns(chat.conversation, limit=head.seq or None)
+    head = chat.store.branches.head(chat.conversation)
+    turns = chat.store.turns.read(chat.conversation, limit=head.seq or None)
     problems = record_problems(turns, settings.card, betas=bool(settings.betas))
     if problems and mend:
         problems = yield from _mend(chat, settings, head.seq, turns, problems)
@@ -46,7 +46,7 @@ def _kept(chat: Chat, turns: Sequence[Turn]) -> list[Problem]:
     newest = next(iter(spoken([turn for turn in turns if turn.state != "withdrawn"])[-1:]), None)
     if newest is None or not (calls := left_open(newest)):
         return []
-    kept = chat.store.read_results(newest.id)
+    kept = chat.store.results.read(newest.id)
     return [
         Problem(rule="kept-result", path=f"results.{key}", message=f"{wrong}; it will be sent in words")
         for call in calls
@@ -68,7 +68,7 @@ def _mend(
     gone = {turn.id for turn in (*hopeless, *emptied)}
     mended = tuple(_mended(turn, done) for turn in left if turn.seq in done.forms and turn.id not in gone)
     now = yield from Now()
-    chat.store.mend(
+    chat.store.turns.mend(
         chat.conversation,
         head=head,
         withdraw=tuple(sorted(gone)),

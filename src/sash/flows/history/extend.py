@@ -30,15 +30,15 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
 
     Before a first request the record knows no settings: system prompt and tools in force are kept with the turns.
     """
-    head = chat.store.read_head(chat.conversation)
-    newest = chat.store.read_turns(chat.conversation, limit=NEWEST, newest=True)
+    head = chat.store.branches.head(chat.conversation)
+    newest = chat.store.turns.read(chat.conversation, limit=NEWEST, newest=True)
     live = readable([turn for turn in newest if turn.state != "withdrawn"])
     tied = _tied(chat, live, drafts[:1])
-    before = chat.store.read_turns(chat.conversation) if names_calls(drafts) else ()
+    before = chat.store.turns.read(chat.conversation) if names_calls(drafts) else ()
     drafts = arriving(drafts, readable([turn for turn in before if turn.state != "withdrawn"]))
     front = () if any(turn.role != "system" and sendable(turn.blocks) for turn in live) else opening(drafts)
     now = yield from Now()
-    recorded = chat.store.append_turns(
+    recorded = chat.store.turns.append(
         head.conversation,
         head=head.seq,
         turns=(*tied.answers, *front, *drafts),

@@ -29,7 +29,7 @@ def instruction(content: Any) -> Draft:
 def instruct(chat: Chat, content: Any) -> Flow[Turn]:
     """Record an instruction that is in force from the next send on."""
     draft = instruction(content)
-    head = chat.store.read_head(chat.conversation)
+    head = chat.store.branches.head(chat.conversation)
     now = yield from Now()
-    turns = chat.store.append_turns(chat.conversation, head=head.seq, turns=(draft,), at=now)
+    turns = chat.store.turns.append(chat.conversation, head=head.seq, turns=(draft,), at=now)
     return turns[0]

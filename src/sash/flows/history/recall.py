@@ -45,7 +45,7 @@ def recall(
     """
     if not query:
         return []
-    matches = chat.store.match_turns(chat.conversation, terms=query.terms, until=until)
+    matches = chat.store.index.match(chat.conversation, terms=query.terms, until=until)
     rankings, near = [], dict[int, float]()
     if settings.words:
         rankings.append(ranked(spread(keyword_scores(matches), BY_WORDS[: settings.neighbours])))
@@ -54,7 +54,7 @@ def recall(
         rankings.append(list(near))
     values = fuse(rankings)
     seqs = tuple(seq for seq in ranked(values) if seq not in without and (until is None or seq < until))
-    read = chat.store.read_seqs(chat.conversation, seqs=seqs, model=model)
+    read = chat.store.index.read(chat.conversation, seqs=seqs, model=model)
     turns = [(turn, count) for turn, count in read if redacted(turn.blocks) != turn.content]
     reasons = _Reasons(matches, near)
     candidates = [
@@ -68,8 +68,8 @@ def recall(
 
 def search_history(chat: Chat, query: Query, settings: Recall, model: str) -> list[Found]:
     """What answers `query` among the turns before the newest question, which would find itself."""
-    head = chat.store.read_head(chat.conversation)
-    newest = chat.store.read_turns(chat.conversation, limit=RUN, newest=True)
+    head = chat.store.branches.head(chat.conversation)
+    newest = chat.store.turns.read(chat.conversation, limit=RUN, newest=True)
     until = next((turn.seq for turn in reversed(newest) if turn.plain), head.seq + 1)
     return recall(chat, query, settings, model, until=until)
 
@@ -78,7 +78,7 @@ def embed(chat: Chat, embedder: bool | Embedder, go_on: Callable[[], bool]) -> i
     """Give all turns without a vector theirs, some at a time, as long as `go_on()`; how many it were."""
     done = 0
     while go_on():
-        some = chat.store.embed_turns(chat.conversation, embedder=embedder, most=AT_ONCE)
+        some = chat.store.index.embed(chat.conversation, embedder=embedder, most=AT_ONCE)
         done += some
         if some < AT_ONCE:
             break
@@ -88,7 +88,7 @@ def embed(chat: Chat, embedder: bool | Embedder, go_on: Callable[[], bool]) -> i
 def _near(
     chat: Chat, query: Query, settings: Recall, until: int | None, matches: Matches
 ) -> Sequence[tuple[int, float]]:
-    return chat.store.near_turns(
+    return chat.store.index.near(
         chat.conversation,
         text=query.about(matches.names),
         embedder=settings.semantic,

@@ -44,7 +44,7 @@ def count(chat: Chat, drafts: Sequence[Draft], settings: Settings, *, exact: boo
 
 
 def _view(chat: Chat, settings: Settings) -> Count:
-    loaded = chat.store.read_window(
+    loaded = chat.store.windows.read(
         chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )
     chat = chat.calibrated(loaded.calibration)

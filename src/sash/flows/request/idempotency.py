@@ -83,7 +83,7 @@ def once(chat: Chat, given: Submission, settings: Settings, call: Call) -> Flow[
 def _settled(chat: Chat, claimed: Claimed, numbers: tuple[int, ...]) -> None:
     """Say what became of it. A store that cannot take that now hides neither reply nor error: the turn will tell."""
     with suppress(StoreError):
-        chat.store.settle_claim(claimed.submission, numbers)
+        chat.store.submissions.settle(claimed.submission, numbers)
 
 
 def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:
@@ -91,7 +91,7 @@ def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:
     pause = FIRST_PAUSE
     while True:
         now = yield from Now()
-        claimed = chat.store.claim(
+        claimed = chat.store.submissions.claim(
             Claim(
                 conversation=chat.conversation,
                 token=given.token,
@@ -128,11 +128,11 @@ def _repeated(chat: Chat, given: Submission, numbers: Sequence[int], *, stream: 
 
 def _recorded(chat: Chat, number: int) -> Reply:
     """The reply of one request as far as the record holds it: without its plan and the SDK's object."""
-    request, _, _ = chat.store.read_request(chat.conversation, number=number)
+    request, _, _ = chat.store.requests.read(chat.conversation, number=number)
     turn = None
     if request.reply is not None:
         try:
-            turn = chat.store.read_turn(chat.conversation, turn=request.reply, anywhere=True)
+            turn = chat.store.turns.one(chat.conversation, turn=request.reply, anywhere=True)
         except NotFound:
             turn = None  # deleted since
     return Reply(

@@ -56,12 +56,12 @@ def held(places: Places, settings: Settings, name: str) -> Settings:
 
 def _order(chat: Chat, places: Places, drafts: Sequence[Draft]) -> Flow[tuple[str, ...]]:
     """The keys to try. A reply that paused goes on with the key that it began with."""
-    head = chat.store.read_head(chat.conversation)
+    head = chat.store.branches.head(chat.conversation)
     names = tuple(place.name for place in places.places)
     if not drafts and head.turn is not None and head.turn.role == "assistant" and head.key in names:
         return (head.key,)
     now = yield from Now()
-    out = chat.store.read_key_health(
+    out = chat.store.health.keys(
         keys=names, limited_since=now - places.rest, refused_since=now - REFUSED_RESTS * places.rest
     )
     return places.order(head.key, chat.id, out)

@@ -103,7 +103,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
 def _window(chat: Chat, settings: Settings) -> Loaded:
     """The present view, or as much as a new one may reach for."""
     read = partial(
-        chat.store.read_window,
+        chat.store.windows.read,
         chat.conversation,
         model=settings.model,
         preamble=settings.preamble,

@@ -75,7 +75,7 @@ def chosen(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tupl
 
 def _models(chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, *, stream: bool) -> Flow[Models]:
     """The models to try, the one that answered last, and what the choice was made from where there was one."""
-    head = chat.store.read_head(chat.conversation)
+    head = chat.store.branches.head(chat.conversation)
     if ways.route is None and (yield from _well(chat, ways, settings, head)):
         only = _road(ways, settings, settings.model)
         return Models(chat=chat, settings=settings, ahead=(only,), present=_present(head), asked=None)
@@ -89,7 +89,7 @@ def _well(chat: Chat, ways: Ways, settings: Settings, head: Head) -> Flow[bool]:
     if _present(head) not in ("", settings.model):
         return False
     now = yield from Now()
-    failed = chat.store.read_health(models=(settings.model,), since=now - ways.fallback.rest)
+    failed = chat.store.health.models(models=(settings.model,), since=now - ways.fallback.rest)
     return not failed
 
 
@@ -111,7 +111,7 @@ def _asked(
     if chat.places is not None and head.key:
         settings = held(chat.places, settings, head.key)
     now = yield from Now()
-    failed = chat.store.read_health(models=models, since=now - ways.fallback.rest)
+    failed = chat.store.health.models(models=models, since=now - ways.fallback.rest)
     options: tuple[Option, ...] = ()
     for model in models:
         ill = model in failed
@@ -154,9 +154,7 @@ def _remaining(chat: Chat, settings: Settings, now: float) -> float | None:
         countable=0, prompt=0, output=0, card=settings.card, conversation=chat.id, namespace=chat.namespace, user=user
     )
     found = accounts(chat.ceilings, who, user, now)
-    spent = chat.store.read_spent(found)
-    left = [a.dollars - held.dollars for a, held in zip(found, spent, strict=True) if a.dollars is not None]
-    return min(left)
+    return min(a.dollars - chat.store.spend.spent(a).dollars for a in found if a.dollars is not None)
 
 
 def _running(drafts: Sequence[Draft], head: Head) -> bool:
@@ -272,7 +270,7 @@ def _looked(models: Models, road: Road, drafts: tuple[Draft, ...]) -> Flow[Model
     """All that there is to choose from, now that the model in force, the only one looked at, failed."""
     ways = models.chat.ways
     assert ways is not None  # else nothing is routed
-    head = models.chat.store.read_head(models.chat.conversation)
+    head = models.chat.store.branches.head(models.chat.conversation)
     asked = yield from _asked(models.chat, ways, drafts, models.settings, head, stream=False)
     ahead = tuple(_road(ways, models.settings, model, asked) for model in tried(asked) if model != road.model)
     return replace(models, asked=asked, ahead=ahead)

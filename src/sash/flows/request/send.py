@@ -128,7 +128,7 @@ def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Begun:
         submission=chat.submission,
         forgotten=prepared.forgotten,
     )
-    return chat.store.begin_request(new)
+    return chat.store.requests.begin(new)
 
 
 class _Cut(Exception):
@@ -294,7 +294,7 @@ def _fail(
     withdraw = tuple(turn.id for turn in suspects) or ((new or prepared.pending) if refused else ())
     now = yield from Now()
     kind = getattr(error, "kind", None) if isinstance(error, RemoteError) else None
-    chat.store.fail_request(
+    chat.store.requests.fail(
         begun.request,
         withdraw=withdraw,
         error=f"{type(error).__name__}: {kind}" if kind else type(error).__name__,
@@ -338,7 +338,7 @@ def _finish(
     try:
         answer, mends = fit(answer, prepared.plan.turns, _used_before(chat, prepared, answer))
         record = _finished(prepared, begun, answer, settings, now, error=error, hold=hold)
-        turn = chat.store.finish_request(record)
+        turn = chat.store.requests.finish(record)
     except StoreError as lost:
         lost.facts.update(answer=answer)  # it was paid for: the caller must not lose it to a full disk
         raise
@@ -361,7 +361,7 @@ def _finish(
 def _used_before(chat: Chat, prepared: Prepared, answer: Answer) -> Collection[str]:
     """Ids of calls in the record, in view or not, that those of the answer may repeat."""
     ids = made_elsewhere(answer.blocks)
-    return chat.store.read_call_ids(prepared.branch, beginnings=ids) if ids else ()
+    return chat.store.turns.call_ids(prepared.branch, beginnings=ids) if ids else ()
 
 
 def _finished(

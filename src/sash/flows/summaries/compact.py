@@ -65,7 +65,7 @@ class _Piece:
 
 
 def _made(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTask) -> Flow[Made]:
-    loaded = chat.store.read_window(
+    loaded = chat.store.windows.read(
         chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )
     chat = chat.calibrated(loaded.calibration)
@@ -184,7 +184,7 @@ def _judged(answer: Answer, piece: _Piece, most: int) -> tuple[Block | None, str
 def _keep(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTask, came: _Came) -> Flow[Made]:
     block = came.block
     now = yield from Now()
-    summary = chat.store.keep_summary(
+    summary = chat.store.summaries.keep(
         NewSummary(
             conversation=chat.conversation,
             task=task,

@@ -38,7 +38,7 @@ def with_job(chat: Chat, wish: Wish, make: Make, *, strict: bool = False, server
     `server`: what the API compacts goes on from its own last block, not from a summary of another make.
     """
     now = yield from Now()
-    task = chat.store.begin_summary(
+    task = chat.store.summaries.begin(
         chat.conversation, upto=wish.upto, at=now, until=now + LEASE, anew=wish.anew, server=server
     )
     if task is None and strict:
@@ -59,7 +59,7 @@ def with_job(chat: Chat, wish: Wish, make: Make, *, strict: bool = False, server
 def _give_back(chat: Chat, task: SummaryTask, error: BaseException) -> Flow[None]:
     try:
         now = yield from Now()
-        chat.store.fail_summary(
+        chat.store.summaries.fail(
             chat.conversation,
             token=task.token,
             error=type(error).__name__,

@@ -96,17 +96,17 @@ class Due:
 def resting(store: Record, backlog: Backlog) -> Flow[Sequence[Resting]]:
     """The conversations that nobody has spoken in for a while."""
     now = yield from Now()
-    return store.read_resting(namespace=backlog.namespace, before=now - backlog.idle, at=now)
+    return store.summaries.resting(namespace=backlog.namespace, before=now - backlog.idle, at=now)
 
 
 def due(store: Record, backlog: Backlog, one: Resting, counters: Counters) -> Flow[Due]:
     """Take the job of the next summary of a conversation, where it wants one."""
-    turns = store.read_turns(one.conversation, after=one.covered)
+    turns = store.turns.read(one.conversation, after=one.covered)
     piece = leaving(backlog, turns, sizer(counters(one.model or backlog.by)))
     if not piece:
         return Due(skipped=piece is not None)
     now = yield from Now()
-    task = store.begin_summary(one.conversation, upto=piece[-1].seq, at=now, until=now + LEASE)
+    task = store.summaries.begin(one.conversation, upto=piece[-1].seq, at=now, until=now + LEASE)
     if task is None:
         return Due()
     return Due(task=BatchTask(conversation=one.conversation, model=one.model, task=task))
@@ -195,7 +195,7 @@ def judged(
 
 def kept(store: Record, new: NewSummary) -> Collected:
     """Keep a summary, or what it cost."""
-    ready = store.keep_summary(new) is not None
+    ready = store.summaries.keep(new) is not None
     return Collected(ready=int(ready), rejected=int(not ready), dollars=new.cost or 0.0)
 
 
@@ -218,7 +218,7 @@ def _asked(store: Record, backlog: Backlog, one: Resting, item: BatchTask, count
     except Exception as error:
         now = yield from Now()
         task = item.task
-        store.fail_summary(
+        store.summaries.fail(
             item.conversation,
             token=task.token,
             error=type(error).__name__,

@@ -55,13 +55,13 @@ def resummarise(chat: Chat, settings: Settings, own: Summarised) -> Flow[Summary
 
     Raises NotFound where there is none, ConversationBusy while another is being made, RemoteErrors.
     """
-    made = chat.store.read_summaries(chat.conversation)
+    made = chat.store.summaries.read(chat.conversation)
     ready = [summary for summary in made if summary.state == "ready"]
     if not ready:
         raise NotFound(f"conversation {chat.id!r} has no summary yet", kind="summary", key=chat.id)
     wish = Wish(upto=max(summary.upto for summary in ready), anew=True)
     yield from summarise(chat, settings, own, wish, strict=True)
-    *_, newest = chat.store.read_summaries(chat.conversation)
+    *_, newest = chat.store.summaries.read(chat.conversation)
     return newest
 
 
@@ -91,7 +91,7 @@ def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: Sum
     verdict = draft.verdict
     content = dumps([render(verdict.text)] if verdict.ok else [])
     now = yield from Now()
-    summary = chat.store.keep_summary(
+    summary = chat.store.summaries.keep(
         NewSummary(
             conversation=chat.conversation,
             task=task,
@@ -249,7 +249,7 @@ def _warm(
 
 
 def _side_branch(chat: Chat, settings: Settings, content: Sequence[Block], limit: int) -> Flow[Wire | None]:
-    loaded = chat.store.read_window(
+    loaded = chat.store.windows.read(
         chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )
     now = yield from Now()

@@ -54,7 +54,7 @@ def tie_up(store: Record, turns: Sequence[Turn], drafts: Sequence[Draft]) -> Tie
 
 def kept_results(store: Record, turn: Turn, calls: Sequence[Block]) -> dict[str, Block]:
     """By call id, the results that were kept for `calls` of a reply and never sent, as the API takes them."""
-    kept = store.read_results(turn.id)
+    kept = store.results.read(turn.id)
     return {str(call["id"]): read_kept(call, kept[str(call["id"])]) for call in calls if str(call["id"]) in kept}
 
 

@@ -116,7 +116,7 @@ def _result(chat: Chat, turn: Turn, call: Block, tools: Tools) -> Flow[Block]:
     else:
         block = judged(call, (yield from _made(call, function)))
     now = yield from Now()
-    chat.store.keep_result(chat.conversation, turn=turn.id, call=str(call["id"]), block=dumps(block), at=now)
+    chat.store.results.keep(chat.conversation, turn=turn.id, call=str(call["id"]), block=dumps(block), at=now)
     yield from _tell(RunEvent(type="tool_result", call=call, result=block))
     return block
 
@@ -144,10 +144,10 @@ def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
 
 def recorded_result(chat: Chat, call: str) -> Any:
     """The content of the newest recorded result of a tool call, whole, by the call's id. Raises NotFound."""
-    head = chat.store.read_head(chat.conversation)
+    head = chat.store.branches.head(chat.conversation)
     for last in range(head.seq, 0, -LONG_PAGE):
         first = max(0, last - LONG_PAGE)
-        page = chat.store.read_turns(chat.conversation, after=first, limit=last - first)
+        page = chat.store.turns.read(chat.conversation, after=first, limit=last - first)
         for turn in reversed(page):
             for block in turn.blocks if turn.role == "user" and not turn.plain else ():
                 if block.get("tool_use_id") == call:
@@ -157,11 +157,11 @@ def recorded_result(chat: Chat, call: str) -> Any:
 
 def _newest(chat: Chat) -> Turn | None:
     """The newest turn that is not withdrawn; an instruction answers nothing and counts for none."""
-    head = chat.store.read_head(chat.conversation)
+    head = chat.store.branches.head(chat.conversation)
     before = head.seq
     while before > 0:
         after_seq = max(0, before - PAGE)
-        page = chat.store.read_turns(chat.conversation, after=after_seq, limit=before - after_seq)
+        page = chat.store.turns.read(chat.conversation, after=after_seq, limit=before - after_seq)
         for turn in reversed(page):
             if turn.state != "withdrawn" and turn.role != "system":
                 return turn

@@ -18,10 +18,11 @@ from sash.recall.ranking import DEEP, Hits, Matches, weight
 from sash.recall.settings import Embedder
 from sash.recall.words import words
 from sash.stores import blobs, rows
+from sash.stores.cache import Cache
 from sash.stores.characters import characters_match, clinging, common, spaceless
 from sash.stores.database import Database
 from sash.stores.embedders import embedder_of
-from sash.stores.lineage import Lines, Segment, present
+from sash.stores.lineage import Segment, present
 from sash.stores.transaction import Transaction
 from sash.stores.vectors import Blocks, blob, nearest, place, removals, seq_of, smeared, unit_rows
 
@@ -48,17 +49,16 @@ class _Counted:
     """seqs of other turns, whose texts were read to find it"""
 
 
-class Searches:
-    """The searching part of the SQLite store."""
+class Index:
+    """Old turns by what they say. See `sash.flows.record.Index`."""
 
-    def __init__(self, database: Database, lines: Lines) -> None:
-        self._database = database
-        self._lines = lines
+    def __init__(self, database: Database, cache: Cache) -> None:
+        self._database, self._lines = database, cache.lines
         self._blocks = Blocks()
         self._embedded: dict[int, tuple[str, int, int]] = {}
         """By branch: embedder, removals at that time, and the seq up to which all turns have its vector."""
 
-    def match_turns(self, conversation: int, *, terms: Sequence[Term], until: int | None = None) -> Matches:
+    def match(self, conversation: int, *, terms: Sequence[Term], until: int | None = None) -> Matches:
         """Where the terms stand; of the most common ones the newest places only."""
         with self._database.reading() as db:
             segments = self._line(db, conversation, until)
@@ -87,7 +87,7 @@ class Searches:
             if count or read:
                 yield _Counted(term=term, match=match, count=count + len(read), read=tuple(read))
 
-    def read_seqs(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
+    def read(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
         """Turns of the present branch by seq, with their size for the model."""
         with self._database.reading() as db:
             wanted = json.dumps(seqs)
@@ -103,7 +103,7 @@ class Searches:
                 )
             ]
 
-    def near_turns(
+    def near(
         self,
         conversation: int,
         *,
@@ -122,7 +122,7 @@ class Searches:
             seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name)
         return nearest(seqs, smeared(cosines, gains), most) if vector.any() else []
 
-    def embed_turns(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
+    def embed(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
         """Give turns without a vector theirs, the oldest first."""
         return self._embed(conversation, embedder_of(embedder), most)
 

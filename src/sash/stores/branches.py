@@ -1,0 +1,116 @@
+"""Conversations and their branches: opened, forked, switched between. A branch shares the past of its parent."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from sash.errors import InvalidOption, NotFound
+from sash.flows.history.extend import FOREIGN
+from sash.model.window import Head
+from sash.planning.rules import has_thinking
+from sash.stores import blobs
+from sash.stores.cache import Cache
+from sash.stores.database import Database
+from sash.stores.heads import head_of
+from sash.stores.transaction import Transaction
+
+
+class Branches:
+    """Where conversations stand. See `sash.flows.record.Branches`."""
+
+    def __init__(self, database: Database, cache: Cache) -> None:
+        self._database, self._cache = database, cache
+        self._lines = cache.lines
+
+    def open(self, *, namespace: str, id: str, create: bool = True) -> Head:
+        """Find the conversation by namespace and id, or create it."""
+        find = "SELECT id FROM conversations WHERE namespace = ? AND name = ?"
+        with self._database.reading() as db:
+            found = db.one(find, (namespace, id))
+            if found:
+                return head_of(db, self._lines, found["id"])
+        if not create:
+            raise NotFound(f"no conversation {id!r} in {self._database.path!r}", kind="conversation", key=id)
+        with self._database.writing() as db:
+            found = db.one(find, (namespace, id))
+            return head_of(db, self._lines, found["id"] if found else self._create(db, namespace, id))
+
+    def _create(self, db: Transaction, namespace: str, name: str) -> int:
+        now = time.time()
+        row = {"namespace": namespace, "name": name, "created_at": now, "updated_at": now}
+        conversation = db.insert("conversations", row)
+        branch = db.insert("branches", {"conversation_id": conversation, "reason": "start", "created_at": now})
+        db.update("conversations", conversation, {"branch_id": branch})
+        return conversation
+
+    def head(self, conversation: int) -> Head:
+        """Where the conversation stands."""
+        with self._database.reading() as db:
+            return head_of(db, self._lines, conversation)
+
+    def new(
+        self, conversation: int, *, seq: int, reason: Literal["fork", "edit", "regenerate"], as_id: str | None = None
+    ) -> Head:
+        """Share the past up to `seq`; its epoch goes along where the branch still holds its start."""
+        with self._database.writing() as db:
+            head = head_of(db, self._lines, conversation)
+            if not 0 <= seq <= head.seq:
+                raise NotFound(f"no turn {seq} to branch off; the newest is {head.seq}", kind="turn", key=seq)
+            if as_id is not None:
+                conversation = self._create_fork(db, conversation, as_id)
+            epoch, sent = self._epoch_at(db, head, seq)
+            waiting = db.one("SELECT fresh FROM branches WHERE id = ?", (head.branch,))["fresh"]
+            branch = db.insert(
+                "branches",
+                {
+                    "conversation_id": conversation,
+                    "parent_id": head.branch,
+                    "fork_seq": seq,
+                    "epoch_id": epoch,
+                    "fresh": waiting or self._foreign(db, head, sent, seq),
+                    "reason": reason,
+                    "created_at": time.time(),
+                },
+            )
+            db.update("conversations", conversation, {"branch_id": branch})
+            return head_of(db, self._lines, conversation)
+
+    def _create_fork(self, db: Transaction, forked: int, as_id: str) -> int:
+        namespace = db.one("SELECT namespace FROM conversations WHERE id = ?", (forked,))[0]
+        if db.one("SELECT 1 FROM conversations WHERE namespace = ? AND name = ?", (namespace, as_id)):
+            raise InvalidOption(f"conversation {as_id!r} exists already; choose another id", option="id", value=as_id)
+        conversation = self._create(db, namespace, as_id)
+        db.execute(
+            "UPDATE conversations SET (model, key, preamble_id) = "
+            "(SELECT model, key, preamble_id FROM conversations WHERE id = ?) WHERE id = ?",
+            (forked, conversation),
+        )
+        db.execute(
+            "INSERT INTO pins SELECT ?, turn_id, created_at FROM pins WHERE conversation_id = ?",
+            (conversation, forked),
+        )
+        return conversation
+
+    def _epoch_at(self, db: Transaction, head: Head, seq: int) -> tuple[int | None, int]:
+        """The epoch in force when the turn `seq` was the newest, and the last seq that it had sent by then."""
+        for segment, _, high in reversed(self._lines.segments(db, head.branch)):
+            row = db.one(
+                "SELECT epoch_id, last_seq FROM requests WHERE branch_id = ? AND last_seq <= ? AND usage IS NOT NULL "
+                "AND state <> 'failed' ORDER BY id DESC LIMIT 1",
+                (segment, min(seq, high)),
+            )
+            if row:
+                return int(row["epoch_id"]), int(row["last_seq"])
+        return None, 0
+
+    def _foreign(self, db: Transaction, head: Head, sent: int, seq: int) -> str:
+        """Why an epoch must begin behind turns that were recorded from elsewhere since it last sent something."""
+        unasked = "t.role = 'assistant' AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.reply_id = t.id)"
+        found = self._lines.rows(db, head.branch, sent + 1, seq, only=unasked)
+        return FOREIGN if any(has_thinking(blobs.turn(db, row).blocks) for row in found) else ""
+
+    def switch(self, conversation: int, *, branch: int) -> None:
+        """Make another branch of the conversation the present one."""
+        with self._database.writing() as db:
+            db.update("conversations", conversation, {"branch_id": branch})

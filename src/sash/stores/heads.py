@@ -1,0 +1,86 @@
+"""Where a conversation stands: its present branch, newest turn and epoch. Functions over an open transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sash.errors import Conflict
+from sash.model.epochs import Epoch
+from sash.model.preamble import Preamble
+from sash.model.window import Head
+from sash.stores import rows
+from sash.stores.lineage import Lines, deleted, present
+from sash.stores.transaction import Transaction
+
+_EPOCH = (
+    "SELECT e.*, p.system, p.tools, s.upto_seq, s.text AS summary_text, s.content AS summary_content, s.verbatim "
+    "FROM epochs e JOIN preambles p ON p.id = e.preamble_id LEFT JOIN summaries s ON s.id = e.summary_id WHERE e.id = ?"
+)
+
+
+def head_of(db: Transaction, lines: Lines, conversation: int) -> Head:
+    """Where a conversation stands. Raises NotFound for one that was deleted meanwhile."""
+    row = db.one(
+        "SELECT c.id, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh, p.system, p.tools "
+        "FROM conversations c JOIN branches b ON b.id = c.branch_id LEFT JOIN preambles p ON p.id = c.preamble_id "
+        "WHERE c.id = ?",
+        (conversation,),
+    )
+    if row is None:
+        raise deleted(conversation)
+    newest = lines.newest(db, row["branch_id"])
+    return Head(
+        conversation=conversation,
+        branch=row["branch_id"],
+        seq=newest.seq if newest else 0,
+        turn=newest,
+        epoch=epoch_of(db, row["epoch_id"]) if row["epoch_id"] else None,
+        requests=row["requests"],
+        fresh=row["fresh"] or lines.changed(db, row["branch_id"], row["epoch_id"] or 0),
+        model=row["model"],
+        key=row["key"],
+        brought=Preamble(system=row["system"] or "", tools=row["tools"] or ""),
+        forgotten=db.one("SELECT coalesce(max(id), 0) FROM forgotten")[0],
+    )
+
+
+def head_for(db: Transaction, lines: Lines, head: Head, model: str) -> Head:
+    """The head as a request to `model` finds it: with the newest epoch of its own among those side by side."""
+    if head.epoch is None or head.epoch.model == model:
+        return head
+    spans = {segment: high for segment, _, high in lines.segments(db, head.branch)}
+    for row in db.execute(
+        "SELECT id, branch_id, base_seq FROM epochs WHERE (family = ?1 OR id = ?1) AND model = ?2 ORDER BY id DESC",
+        (head.epoch.family, model),
+    ):
+        if row["base_seq"] <= spans.get(row["branch_id"], -1):
+            epoch = epoch_of(db, row["id"])
+            return replace(head, epoch=epoch, fresh=head.fresh or lines.changed(db, head.branch, epoch.id))
+    return head
+
+
+def epoch_of(db: Transaction, epoch: int) -> Epoch:
+    """An epoch by its id, with its preamble and its summary."""
+    return rows.epoch(db.one(_EPOCH, (epoch,)))
+
+
+def preamble_id(db: Transaction, preamble: Preamble) -> int:
+    """The id of a preamble in the record, which keeps each once."""
+    known = db.one("SELECT id FROM preambles WHERE hash = ?", (preamble.hash,))
+    if known is not None:
+        return int(known["id"])
+    columns = {"hash": preamble.hash, "system": preamble.system, "tools": preamble.tools}
+    return db.insert("preambles", columns)
+
+
+def reject_conflict(db: Transaction, lines: Lines, conversation: int, branch: int, head: int) -> None:
+    """Raise Conflict unless the newest turn of the present branch is still `head`."""
+    now = present(db, conversation)
+    newest = lines.newest(db, now)
+    if now != branch or (newest.seq if newest else 0) != head:
+        raise Conflict(
+            f"another writer appended first: the newest turn is number {newest.seq if newest else 0} "
+            f"(id {newest.id if newest else None}), not {head}. Nothing was written; send again to go on from it",
+            expected=head,
+            newest=newest.id if newest else None,
+        )
