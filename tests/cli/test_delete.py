@@ -27,3 +27,28 @@ def test_yes_asks_nothing(run: Run, database: Path) -> None:
     result = run("delete", database, "mill", "--yes")
     assert result.exit_code == 1
     assert "no conversation 'mill'" in result.output
+
+
+def test_all_that_is_a_users_goes_in_one_go(run: Run, database: Path) -> None:
+    """With --user, conversations and memory files; asked first, and never together with an id."""
+    run("chat", database, "--id", "anns", "--user", "ann", "--simulator", typed="Hello\n/quit\n")
+    assert (
+        "ann" in run("show", database, "--user", "ann").output
+        and "mill" not in run("show", database, "--user", "ann").output
+    )
+    assert "anns" in run("search", database, "hello", "--user", "ann").output
+    assert "ann" in run("usage", database, "--by", "user").output
+    assert run("delete", database, "--user", "ann", typed="n\n").exit_code == 1
+    assert (
+        "deleted ann: 1 conversations, 2 turns, 0 memory files"
+        in run("delete", database, "--user", "ann", "--yes").output
+    )
+    assert run("delete", database, "--user", "ann", "--yes").exit_code == 1
+    assert "mill" in run("show", database).output
+
+
+def test_what_is_to_go_is_named_once(run: Run, database: Path) -> None:
+    """Neither nothing nor both."""
+    for arguments in ([], ["mill", "--user", "ann"]):
+        result = run("delete", database, *arguments, "--yes")
+        assert result.exit_code == 2 and "--user NAME" in result.output

@@ -17,7 +17,7 @@ from typing import Any
 from sash.errors import InvalidOption
 from sash.flows.tools.memory_files import changes, run_command
 from sash.model.fitting import check_fit
-from sash.model.memory_files import check_owner
+from sash.model.users import check_user
 from sash.stores import Store
 
 
@@ -61,7 +61,7 @@ def _files(store: Store, user: str, namespace: str, clock: Callable[[], float]) 
             option="store",
             value=store,
         )
-    check_owner(user)
+    check_user(user)
     check_fit("namespace", namespace, str)
     return _Files(store=store, user=user, namespace=namespace, clock=clock)
 

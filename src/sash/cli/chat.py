@@ -28,6 +28,7 @@ from sash.cli.common import (
     say,
     say_error,
     spent,
+    user_of,
     window_options,
 )
 from sash.conversation import Conversation
@@ -58,12 +59,14 @@ GO_ON = "Go on."
 @click.command()
 @click.argument("database", default="chats.db", type=click.Path(dir_okay=False))
 @click.option("--id", "id", help="The conversation to go on with, or to begin [default: a new one, named by the time]")
+@click.option("--user", callback=user_of, help="Whose conversation it is.")
 @click.option("--system", help="The system prompt.")
 @window_options(budget=DEFAULT_BUDGET)
 @click.option("--simulator", is_flag=True, help="Talk to the built-in simulator: no key, no cost.")
 def chat(
     database: str,
     id: str | None,
+    user: str | None,
     system: str | None,
     model: str | None,
     budget: int,
@@ -80,6 +83,7 @@ def chat(
         conversation = Conversation(
             store,
             namespace=namespace(),
+            user=user,
             id=id or time.strftime("%Y-%m-%d-%H%M%S"),
             model=model,
             budget=budget,

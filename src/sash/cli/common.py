@@ -19,6 +19,7 @@ from rich.text import Text
 
 from sash.cli.strategy import StrategyType
 from sash.errors import InvalidOption, NotFound, SashError
+from sash.model.users import check_user
 from sash.model.window import Head
 from sash.stores import SqliteStore, Store
 
@@ -143,6 +144,14 @@ def namespace() -> str:
     """The tenant whose conversations are meant: what `sash --namespace NAME` says, "" without it."""
     context = click.get_current_context(silent=True)
     return str(context.find_root().params.get("namespace") or "") if context else ""
+
+
+def user_of(context: click.Context, parameter: click.Parameter, user: str | None) -> str | None:
+    """The user that was named, if any. Raises InvalidOption."""
+    del context, parameter
+    if user is not None:
+        check_user(user)
+    return user
 
 
 def find(store: Store, id: str) -> Head:

@@ -1,4 +1,4 @@
-"""`sash delete`: take a whole conversation out of a database for good, on somebody's request."""
+"""`sash delete`: take a conversation, or all that is a user's, out of a database for good."""
 
 from __future__ import annotations
 
@@ -7,24 +7,40 @@ from contextlib import closing
 import click
 from rich.text import Text
 
-from sash.cli.common import DATABASE, console, find, namespace, open_database, printable, spent
+from sash.cli.common import DATABASE, console, find, namespace, open_database, printable, spent, user_of
+from sash.errors import InvalidOption
 from sash.stores import Store
 
 
 @click.command()
 @click.argument("database", type=DATABASE)
-@click.argument("id")
+@click.argument("id", required=False)
+@click.option("--user", callback=user_of, help="Instead of ID: all conversations and memory files of this user.")
 @click.option("--reason", default="", help='Why, for the audit (table "forgotten").')
 @click.option("--yes", is_flag=True, help="Do not ask first.")
-def delete(database: str, id: str, reason: str, yes: bool) -> None:
-    """Delete the conversation ID with all that was made of it. Forks of it keep the past they share."""
+def delete(database: str, id: str | None, user: str | None, reason: str, yes: bool) -> None:
+    """Delete the conversation ID, or all that is a user's. Forks that stay keep the past they share."""
+    if (id is None) == (user is None):
+        raise InvalidOption("name what is to go: a conversation's ID, or --user NAME", option="id", value=id)
     with closing(open_database(database)) as store:
-        find(store, id)
-        if not yes:
-            click.confirm(_question(store, id), abort=True)
-        done = store.delete(id, namespace=namespace(), reason=reason)
+        said = _delete_user(store, user, reason, yes) if user is not None else _delete_one(store, str(id), reason, yes)
+    console().print(Text(printable(said)), soft_wrap=True)
+
+
+def _delete_one(store: Store, id: str, reason: str, yes: bool) -> str:
+    find(store, id)
+    if not yes:
+        click.confirm(_question(store, id), abort=True)
+    done = store.delete(id, namespace=namespace(), reason=reason)
     heirs = f"; what it shared belongs to {', '.join(done.heirs)} now" if done.heirs else ""
-    console().print(Text(printable(f"deleted {id}: {done.turns:,} turns{heirs}")), soft_wrap=True)
+    return f"deleted {id}: {done.turns:,} turns{heirs}"
+
+
+def _delete_user(store: Store, user: str, reason: str, yes: bool) -> str:
+    if not yes:
+        click.confirm(printable(f"Delete all conversations and memory files of {user} for good?"), abort=True)
+    done = store.forget_user(user, namespace=namespace(), reason=reason)
+    return f"deleted {user}: {done.conversations:,} conversations, {done.turns:,} turns, {done.files:,} memory files"
 
 
 def _question(store: Store, id: str) -> str:

@@ -26,6 +26,7 @@ from sash.cli.common import (
     print_json,
     printable,
     spent,
+    user_of,
 )
 from sash.cli.strategy import label
 from sash.conversation.session import DEFAULT_MODEL
@@ -44,7 +45,7 @@ from sash.stores.port import Hit, UsageRow
 LISTED = 50
 TURNS = 20
 MANY = 100_000
-GROUPS = ("day", "model", "conversation")
+GROUPS = ("day", "model", "conversation", "user")
 
 
 @click.command()
@@ -53,9 +54,10 @@ GROUPS = ("day", "model", "conversation")
 @click.option(
     "--limit", type=click.IntRange(min=1), help=f"Newest conversations [{LISTED}], or turns [{TURNS}], shown."
 )
+@click.option("--user", callback=user_of, help="List this user's conversations.")
 @click.option("--full", is_flag=True, help="Show turns whole.")
 @click.option("--html", type=click.File("w", encoding="utf-8", atomic=True), help="Write the window as an HTML page.")
-def show(database: str, id: str | None, limit: int | None, full: bool, html: IO[str] | None) -> None:
+def show(database: str, id: str | None, limit: int | None, user: str | None, full: bool, html: IO[str] | None) -> None:
     """List the conversations of DATABASE, or show the one named ID."""
     with closing(open_database(database)) as store:
         if id is None:
@@ -63,7 +65,7 @@ def show(database: str, id: str | None, limit: int | None, full: bool, html: IO[
                 raise InvalidOption(
                     "--html shows one conversation; name it: sash show DB ID", option="html", value=None
                 )
-            _show_list(store, limit or LISTED)
+            _show_list(store, limit or LISTED, user)
             return
         head = find(store, id)
         if html is not None:
@@ -71,17 +73,19 @@ def show(database: str, id: str | None, limit: int | None, full: bool, html: IO[
         _show_one(store, head, id, limit or TURNS, full)
 
 
-def _show_list(store: Store, limit: int) -> None:
-    out, found = console(), store.conversations(namespace=namespace(), limit=limit)
+def _show_list(store: Store, limit: int, user: str | None) -> None:
+    out, found = console(), store.conversations(namespace=namespace(), limit=limit, user=user)
     if not found:
         out.print("no conversations yet")
         return
-    table = Table("id", "title", "turns", "requests", "cost", "last used (UTC)")
+    whose = ["user"] if any(info.user for info in found) else []
+    table = Table("id", *whose, "title", "turns", "requests", "cost", "last used (UTC)")
     for name in ("turns", "requests", "cost"):
         _right(table, name)
     for info in found:
         table.add_row(
             Text(info.id, overflow="fold"),
+            *(Text(one_line(info.user, 40)) for _ in whose),
             Text(one_line(info.title or "", 60)),
             f"{info.turns:,}",
             f"{info.requests:,}",
@@ -96,7 +100,8 @@ def _show_one(store: Store, head: Head, id: str, limit: int, full: bool) -> None
     title = f" ({one_line(info.title, 80)})" if info.title else ""
     out.print(Text(f"{id}{title}", style="bold"))
     cost = spent(info.dollars, info.unpriced)
-    out.print(Text(f"{head.seq:,} turns, {head.requests:,} requests, {cost}; times in UTC"))
+    whose = f" of {printable(info.user)}" if info.user else ""
+    out.print(Text(f"{head.seq:,} turns{whose}, {head.requests:,} requests, {cost}; times in UTC"))
     _show_turns(out, store.turns.read(head.conversation, limit=limit, newest=True), head, full)
     numbers = range(max(1, head.requests - limit + 1), head.requests + 1)
     found = [store.requests.read(head.conversation, number=n)[:2] for n in numbers]
@@ -158,13 +163,16 @@ def _page(store: Store, head: Head, id: str) -> str:
 @click.argument("database", type=DATABASE)
 @click.argument("query")
 @click.option("--id", "id", help="Search this conversation only.")
+@click.option("--user", callback=user_of, help="Search this user's conversations only.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Hits shown.")
 @click.option("--semantic", is_flag=True, help="Find by meaning, whatever the words (extra `semantic`).")
-def search(database: str, query: str, id: str | None, limit: int, semantic: bool) -> None:
+def search(database: str, query: str, id: str | None, user: str | None, limit: int, semantic: bool) -> None:
     """Find turns that hold all words of QUERY, or (--semantic) that mean something like it, the best first."""
     with closing(open_database(database)) as store:
-        found = _near(store, query, id, limit) if semantic else None
-        hits = store.search(query, namespace=namespace(), conversation=id, limit=limit) if found is None else found
+        if semantic:
+            hits: Sequence[Hit] = _near(store, query, id, user, limit)
+        else:
+            hits = store.search(query, namespace=namespace(), user=user, conversation=id, limit=limit)
     out = console()
     for hit in hits:
         out.print(_hit(hit), soft_wrap=True)
@@ -172,9 +180,10 @@ def search(database: str, query: str, id: str | None, limit: int, semantic: bool
         out.print("nothing found" if semantic else "nothing found; all words of the query must occur in one turn")
 
 
-def _near(store: SqliteStore, query: str, id: str | None, limit: int) -> list[Hit]:
+def _near(store: SqliteStore, query: str, id: str | None, user: str | None, limit: int) -> list[Hit]:
     """The turns nearest in meaning, in one conversation or in all; a turn that forks share is shown once."""
-    names = [id] if id else [info.id for info in store.conversations(namespace=namespace(), limit=MANY)]
+    found = store.conversations(namespace=namespace(), user=user, limit=MANY)
+    names = [info.id for info in found if id in (None, info.id)] if user or not id else [id]
     hits: dict[int, Hit] = {}
     for name in names:
         key = find(store, name).conversation
@@ -204,12 +213,13 @@ def _hit(hit: Hit) -> Text:
 @click.argument("database", type=DATABASE)
 @click.option("--by", default="day,model", show_default=True, help=f"Groups, with commas: {', '.join(GROUPS)}.")
 @click.option("--id", "id", help="This conversation only.")
+@click.option("--user", callback=user_of, help="This user's conversations only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def usage(database: str, by: str, id: str | None, as_json: bool) -> None:
+def usage(database: str, by: str, id: str | None, user: str | None, as_json: bool) -> None:
     """What requests used and cost: tokens, share read from the cache, dollars."""
     groups = [name.strip() for name in by.split(",") if name.strip()]
     with closing(open_database(database)) as store:
-        rows = store.usage(by=groups, namespace=namespace(), conversation=id)
+        rows = store.usage(by=groups, namespace=namespace(), user=user, conversation=id)
         sums = store.attempts.sums(namespace=namespace(), conversation=id)
         accounts = store.spend.newest()
         memo = store.memos.use()
@@ -218,7 +228,7 @@ def usage(database: str, by: str, id: str | None, as_json: bool) -> None:
         return
     console().print(_usage_table(groups, rows))
     whole = (*map(_account, accounts), *_memo(memo)) if id is None else ()
-    for line in (*_attempts(sums), *whole):
+    for line in () if user else (*_attempts(sums), *whole):
         console().print(Text(line), soft_wrap=True)
 
 

@@ -9,16 +9,26 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from sash.cli.common import DATABASE, console, moment, namespace, one_line, open_database, print_json, printable
+from sash.cli.common import (
+    DATABASE,
+    console,
+    moment,
+    namespace,
+    one_line,
+    open_database,
+    print_json,
+    printable,
+    user_of,
+)
 from sash.errors import InvalidOption, NotFound
-from sash.model.memory_files import ROOT, MemoryFile, check_owner
+from sash.model.memory_files import ROOT, MemoryFile
 from sash.stores import SqliteStore
 
 
 @click.command()
 @click.argument("database", type=DATABASE)
 @click.argument("path", required=False)
-@click.option("--user", help="Whose files; without it, all users are listed.")
+@click.option("--user", callback=user_of, help="Whose files; without it, all users are listed.")
 @click.option("--versions", is_flag=True, help="All versions of the file PATH, deleted ones included.")
 @click.option(
     "--export", type=click.Path(file_okay=False, path_type=Path), help="Write the user's files into this new folder."
@@ -33,7 +43,6 @@ def memory(
             _reject_without_user(path, versions, export)
             _list_users(store, as_json)
             return
-        check_owner(user)
         if export is not None:
             _export(store.memory_files.files(user=user, namespace=namespace()), export)
         elif path is None:

@@ -112,6 +112,11 @@ class ConversationBase:
         return f"{name}(id={short(self.id, 40)}, model={short(self.model, 27)}, budget={self.budget})"
 
     @property
+    def user(self) -> str | None:
+        """Whose the conversation is: as given or, once it is open, as recorded; None for nobody's."""
+        return self._session.user
+
+    @property
     def model(self) -> str:
         """The model's id in force."""
         return self.card.id

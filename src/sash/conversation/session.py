@@ -54,6 +54,7 @@ from sash.model.forecast import Priority
 from sash.model.options import asked_format, check_options
 from sash.model.preamble import Preamble, preamble
 from sash.model.turns import Draft
+from sash.model.users import check_user
 from sash.planning.inputs import Settings
 from sash.planning.routing import Fallback, Route
 from sash.planning.situation import Marks, Strategy
@@ -131,6 +132,7 @@ class Session:
         max_tokens: int = DEFAULT_MAX_TOKENS,
         cache: Ttl | Marks | Literal["auto"] | None = "auto",
         namespace: str = "",
+        user: str | None = None,
         counter: Literal["auto", "ctok", "tiktoken", "features"] = "auto",
         count_online: bool = True,
         busy: Literal["wait", "error"] = "wait",
@@ -160,6 +162,8 @@ class Session:
         check_seconds("dedupe_window", dedupe_window)
         check_max_wait(max_wait)
         check_text("namespace", namespace)
+        if user is not None:
+            check_user(user)
         check_flag("count_online", count_online)
         check_flag("create", create)
         check_clock(clock)
@@ -168,7 +172,7 @@ class Session:
         check_text("id", self.id)
         if not self.id:
             raise InvalidOption("id='': give a name, or None for one made up", option="id", value=id)
-        self.namespace, self.create, self.clock = namespace, create, clock
+        self.namespace, self.user, self.create, self.clock = namespace, user, create, clock
         self.budget = budget
         self.keep = keep if keep is not None else budget // 4
         self.strategy = summarising(summarise, strategy)
@@ -211,8 +215,8 @@ class Session:
 
     def open(self, record: Record) -> None:
         """Find the conversation in the record, or begin it, and take over what it says of settings not given."""
-        head = record.branches.open(namespace=self.namespace, id=self.id, create=self.create)
-        self._key = head.conversation
+        head = record.branches.open(namespace=self.namespace, id=self.id, create=self.create, user=self.user or "")
+        self._key, self.user = head.conversation, head.user or None
         if self._card is None and head.epoch is not None:
             self._card = card_of(head.model or head.epoch.model)
             self._check_most()
@@ -234,6 +238,7 @@ class Session:
             conversation=self._key,
             id=self.id,
             namespace=self.namespace,
+            user=self.user or "",
             priority=self.priority,
             max_wait=self.max_wait,
             counter=self.counter(card or self.card),
@@ -362,6 +367,7 @@ class Session:
         return {
             "id": id or f"{self.id}-{uuid.uuid4().hex[:8]}",
             "namespace": self.namespace,
+            "user": self.user,
             "budget": self.budget,
             "keep": self.keep,
             "strategy": self.strategy,

@@ -52,6 +52,7 @@ class Conversation(ConversationBase):
     `store`          a path, a store (`sash.open`), or None for memory
     `id`             names the conversation in the store; None makes one up
     `namespace`      the tenant it belongs to
+    `user`           whose it is, by the application's own id; None: what the record says, or nobody's
     `system`         the system prompt, as the SDK takes it; None: what the record says was last in force
     `tools`          typed functions, the SDK's function tools, or definitions; None: those last in force
     `strategy`       what leaves the view, and when: by default `Economic()`, by price

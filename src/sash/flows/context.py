@@ -60,6 +60,8 @@ class Chat:
     count_online: bool = True
     """whether the count-tokens endpoint may be asked"""
     namespace: str = ""
+    user: str = ""
+    """whose the conversation is; "" for nobody's"""
     priority: Priority = "interactive"
     """who goes first where requests wait for their turn"""
     max_wait: float | None = None

@@ -28,8 +28,11 @@ from sash.recall.settings import Embedder
 class Branches(Protocol):
     """Where conversations stand, and which branch is the present one."""
 
-    def open(self, *, namespace: str, id: str, create: bool = True) -> Head:
-        """Find a conversation, or create it. Raises NotFound when it must exist and does not."""
+    def open(self, *, namespace: str, id: str, create: bool = True, user: str = "") -> Head:
+        """Find a conversation, or create it; one that was nobody's becomes the user's.
+
+        Raises NotFound when it must exist and does not, InvalidOption when it is another user's.
+        """
         ...
 
     def head(self, conversation: int) -> Head:

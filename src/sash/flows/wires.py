@@ -45,7 +45,7 @@ def wire(
         card=settings.card,
         conversation=chat.id,
         namespace=chat.namespace,
-        user=user_of(body),
+        user=user_of(body) or chat.user,
         request=request,
         bypass_memo=chat.bypass_memo or purpose != "send",
         key=settings.key.name,

@@ -64,14 +64,6 @@ def memory_path(path: Any) -> str:
     return bare
 
 
-def check_owner(user: Any) -> None:
-    """Raises InvalidOption for what names no user."""
-    if not isinstance(user, str) or not user.strip() or not user.isprintable():
-        raise InvalidOption(
-            f"user={user!r}: give the user's id, a text of one printable character or more", option="user", value=user
-        )
-
-
 def below(path: str, folder: str) -> bool:
     """Whether a path lies in a folder, at any depth."""
     return path.startswith(f"{folder}/")

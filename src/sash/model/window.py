@@ -34,6 +34,8 @@ class Head:
     """the one in force, whoever replied last; "" before the first request"""
     key: str = ""
     """the name of the key that the conversation sticks to"""
+    user: str = ""
+    """whose the conversation is; "" for nobody's"""
     brought: Preamble = field(default_factory=Preamble)
     """system prompt and tools that came with turns from elsewhere: in force until a first request"""
     forgotten: int = 0

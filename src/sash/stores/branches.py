@@ -23,22 +23,35 @@ class Branches:
         self._database, self._cache = database, cache
         self._lines = cache.lines
 
-    def open(self, *, namespace: str, id: str, create: bool = True) -> Head:
-        """Find the conversation by namespace and id, or create it."""
-        find = "SELECT id FROM conversations WHERE namespace = ? AND name = ?"
+    def open(self, *, namespace: str, id: str, create: bool = True, user: str = "") -> Head:
+        """Find the conversation by namespace and id, or create it; one that was nobody's becomes the user's."""
         with self._database.reading() as db:
-            found = db.one(find, (namespace, id))
-            if found:
-                return head_of(db, self._lines, found["id"])
-        if not create:
+            found = self._found(db, namespace, id, user)
+            if found and (found.user or not user):
+                return found
+        if not found and not create:
             raise NotFound(f"no conversation {id!r} in {self._database.path!r}", kind="conversation", key=id)
         with self._database.writing() as db:
-            found = db.one(find, (namespace, id))
-            return head_of(db, self._lines, found["id"] if found else self._create(db, namespace, id))
+            found = self._found(db, namespace, id, user)
+            key = found.conversation if found else self._create(db, namespace, id, user)
+            if found and user and not found.user:
+                db.update("conversations", key, {"owner": user})
+            return head_of(db, self._lines, key)
 
-    def _create(self, db: Transaction, namespace: str, name: str) -> int:
+    def _found(self, db: Transaction, namespace: str, id: str, user: str) -> Head | None:
+        """The conversation where there is one. Raises InvalidOption for one of another user."""
+        row = db.one("SELECT id, owner FROM conversations WHERE namespace = ? AND name = ?", (namespace, id))
+        if row is not None and user and row["owner"] not in ("", user):
+            raise InvalidOption(
+                f"user={user!r}: conversation {id!r} belongs to another user; choose another id",
+                option="user",
+                value=user,
+            )
+        return None if row is None else head_of(db, self._lines, row["id"])
+
+    def _create(self, db: Transaction, namespace: str, name: str, user: str) -> int:
         now = time.time()
-        row = {"namespace": namespace, "name": name, "created_at": now, "updated_at": now}
+        row = {"namespace": namespace, "name": name, "owner": user, "created_at": now, "updated_at": now}
         conversation = db.insert("conversations", row)
         branch = db.insert("branches", {"conversation_id": conversation, "reason": "start", "created_at": now})
         db.update("conversations", conversation, {"branch_id": branch})
@@ -77,10 +90,10 @@ class Branches:
             return head_of(db, self._lines, conversation)
 
     def _create_fork(self, db: Transaction, forked: int, as_id: str) -> int:
-        namespace = db.one("SELECT namespace FROM conversations WHERE id = ?", (forked,))[0]
+        namespace, user = db.one("SELECT namespace, owner FROM conversations WHERE id = ?", (forked,))
         if db.one("SELECT 1 FROM conversations WHERE namespace = ? AND name = ?", (namespace, as_id)):
             raise InvalidOption(f"conversation {as_id!r} exists already; choose another id", option="id", value=as_id)
-        conversation = self._create(db, namespace, as_id)
+        conversation = self._create(db, namespace, as_id, user)
         db.execute(
             "UPDATE conversations SET (model, key, preamble_id) = "
             "(SELECT model, key, preamble_id FROM conversations WHERE id = ?) WHERE id = ?",

@@ -15,11 +15,12 @@ from sash.errors import NotFound
 from sash.model.blocks import dumps, readable
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
+from sash.model.users import check_user
 from sash.stores import blobs, deletion, mends
 from sash.stores.cache import Cache
 from sash.stores.database import Database
 from sash.stores.lineage import end_epochs
-from sash.stores.port import Deleted
+from sash.stores.port import Deleted, Forgotten
 from sash.stores.transaction import Transaction
 from sash.stores.turns import on_branch
 
@@ -65,6 +66,37 @@ class Forgetting:
             _audit(db, namespace, id, "conversation", range(done.turns), reason, time.time())
             self._cache.forget()
         return done
+
+    def forget_user(self, user: str, *, namespace: str = "", reason: str = "") -> Forgotten:
+        """Delete all that is a user's. Raises NotFound, InvalidOption."""
+        check_user(user)
+        with self._database.unchecked(), self._database.erasing() as db:
+            find = "SELECT id, name FROM conversations WHERE namespace = ? AND owner = ? ORDER BY id"
+            found = db.all(find, (namespace, user))
+            files = _forget_files(db, namespace, user)
+            if not found and not files:
+                raise NotFound(f"no user {user!r} in {self._database.path!r}", kind="user", key=user)
+            turns = sum(deletion.delete(db, row["id"], namespace, row["name"]).turns for row in found)
+            _forget_bookings(db, namespace, user)
+            _audit(db, namespace, "", "user", range(turns), reason, time.time())
+            self._cache.forget()
+        return Forgotten(conversations=len(found), turns=turns, files=files)
+
+
+def _forget_files(db: Transaction, namespace: str, user: str) -> int:
+    """Every version of a user's memory files; how many files it were."""
+    mine = "FROM memory_files WHERE namespace = ? AND owner = ?"
+    files = int(db.one(f"SELECT count(DISTINCT path) {mine}", (namespace, user))[0])
+    db.execute(f"DELETE {mine}", (namespace, user))
+    return files
+
+
+def _forget_bookings(db: Transaction, namespace: str, user: str) -> None:
+    """What ceilings booked under the user's name."""
+    account = f"{namespace}/{user}" if namespace else user
+    db.execute("DELETE FROM spend WHERE scope = 'user' AND key = ?", (account,))
+    alerts = f"user {account} "
+    db.execute("DELETE FROM alerts WHERE substr(name, 1, ?) = ?", (len(alerts), alerts))
 
 
 def _redact(db: Transaction, turn: int) -> None:

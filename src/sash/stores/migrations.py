@@ -396,6 +396,28 @@ def m027_memory_files(db: Database) -> None:
     )
 
 
+@migrations()
+def m028_users(db: Database) -> None:
+    """Whose a conversation is; that a whole user was forgotten, in the audit without a name."""
+    db.execute("ALTER TABLE conversations ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
+    db.execute("CREATE INDEX conversations_owner ON conversations (namespace, owner, updated_at)")
+    db.execute("ALTER TABLE forgotten RENAME TO forgotten_but_users")
+    db.execute(
+        """CREATE TABLE forgotten (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        conversation TEXT NOT NULL,
+        what TEXT NOT NULL CHECK (what IN ('turn', 'conversation', 'user')),
+        turns TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        at REAL NOT NULL
+    ) STRICT"""
+    )
+    db.execute("INSERT INTO forgotten SELECT * FROM forgotten_but_users")
+    db.execute("DROP TABLE forgotten_but_users")
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

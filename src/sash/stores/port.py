@@ -20,6 +20,8 @@ class ConversationInfo:
 
     id: str
     namespace: str
+    user: str = ""
+    """whose it is; "" for nobody's"""
     title: str | None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     created_at: float
@@ -40,6 +42,16 @@ class Deleted:
     """turns that are gone"""
     heirs: tuple[str, ...] = ()
     """ids of the forks that its shared turns belong to now"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was removed of a user."""
+
+    conversations: int
+    turns: int
+    files: int
+    """memory files"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +127,14 @@ class Store(Record, Protocol):
         ...
 
     def conversations(
-        self, *, namespace: str = "", limit: int = 50, before: ConversationInfo | None = None
+        self,
+        *,
+        namespace: str = "",
+        user: str | None = None,
+        limit: int = 50,
+        before: ConversationInfo | None = None,
     ) -> Sequence[ConversationInfo]:
-        """Conversations, the newest used first; `before` (the last one of a page) pages on."""
+        """Conversations (of a user, or all), the newest used first; `before` (the last one of a page) pages on."""
         ...
 
     def describe(
@@ -133,16 +150,34 @@ class Store(Record, Protocol):
         """
         ...
 
+    def forget_user(self, user: str, *, namespace: str = "", reason: str = "") -> Forgotten:
+        """Remove a user: conversations, memory files, what was booked; audited with `reason`, without the name.
+
+        Forks that belong to other users keep the past they share. Raises NotFound for one who left nothing here.
+        """
+        ...
+
     def search(
-        self, query: str, *, namespace: str = "", conversation: str | None = None, limit: int = 20
+        self,
+        query: str,
+        *,
+        namespace: str = "",
+        user: str | None = None,
+        conversation: str | None = None,
+        limit: int = 20,
     ) -> Sequence[Hit]:
-        """Full-text search over all turns; words are matched as words whatever signs they hold."""
+        """Full-text search over turns: all, a user's, a conversation's. Words are matched whatever signs they hold."""
         ...
 
     def usage(
-        self, *, by: Sequence[str] = ("day", "model"), namespace: str = "", conversation: str | None = None
+        self,
+        *,
+        by: Sequence[str] = ("day", "model"),
+        namespace: str = "",
+        user: str | None = None,
+        conversation: str | None = None,
     ) -> Sequence[UsageRow]:
-        """Tokens and dollars grouped by any of day, model, conversation."""
+        """Tokens and dollars grouped by any of day, model, conversation, user."""
         ...
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ _GROUPS = {
     "day": "{day}",
     "model": "r.model",
     "conversation": "coalesce(c.name, '(deleted)')",
+    "user": "coalesce(c.owner, '')",
 }
 _ALL = "'all'"
 """The one group where none are asked for."""
@@ -40,15 +41,20 @@ class Reports:
         self._database = database
 
     def conversations(
-        self, *, namespace: str = "", limit: int = 50, before: ConversationInfo | None = None
+        self,
+        *,
+        namespace: str = "",
+        user: str | None = None,
+        limit: int = 50,
+        before: ConversationInfo | None = None,
     ) -> Sequence[ConversationInfo]:
         """The newest used first; pass the last one as `before` for the next page."""
         at, name = (before.updated_at, before.id) if before is not None else (None, None)
         with self._database.reading() as db:
             found = db.execute(
                 f"{_LISTING} WHERE c.namespace = ?1 AND (?2 IS NULL OR (c.updated_at, c.name) < (?2, ?3)) "
-                "ORDER BY c.updated_at DESC, c.name DESC LIMIT ?4",
-                (namespace, at, name, limit),
+                "AND (?5 IS NULL OR c.owner = ?5) ORDER BY c.updated_at DESC, c.name DESC LIMIT ?4",
+                (namespace, at, name, limit, user),
             )
             return [_info(row) for row in found]
 
@@ -70,7 +76,13 @@ class Reports:
         return _info(row)
 
     def search(
-        self, query: str, *, namespace: str = "", conversation: str | None = None, limit: int = 20
+        self,
+        query: str,
+        *,
+        namespace: str = "",
+        user: str | None = None,
+        conversation: str | None = None,
+        limit: int = 20,
     ) -> Sequence[Hit]:
         """Turns that hold all words of `query`, the best first. Signs and operators are taken as text."""
         asked, characters = match_words(query), runs(query)
@@ -87,15 +99,21 @@ class Reports:
                 f"SELECT c.name, t.id, t.seq, t.role, t.at, t.text, {db.sql.score(index)} AS score, "
                 f"{snippet} AS snippet FROM {index} "
                 f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                f"WHERE {db.sql.matches(index, '?')} AND c.namespace = ? AND (? IS NULL OR c.name = ?)"
+                f"WHERE {db.sql.matches(index, '?')} AND c.namespace = ? AND (? IS NULL OR c.name = ?) "
+                "AND (? IS NULL OR c.owner = ?)"
                 + f" AND t.place IN ({held})" * len(strings)
                 + " ORDER BY score LIMIT ?",
-                (asked or strings[0], namespace, conversation, conversation, *strings, limit),
+                (asked or strings[0], namespace, conversation, conversation, user, user, *strings, limit),
             )
             return [_hit(row, characters) for row in found]
 
     def usage(
-        self, *, by: Sequence[str] = ("day", "model"), namespace: str = "", conversation: str | None = None
+        self,
+        *,
+        by: Sequence[str] = ("day", "model"),
+        namespace: str = "",
+        user: str | None = None,
+        conversation: str | None = None,
     ) -> Sequence[UsageRow]:
         """Sums over answered requests, with those for summaries and of conversations since deleted.
 
@@ -114,8 +132,8 @@ class Reports:
                 f"{groups or _ALL} "
                 "FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
                 "WHERE coalesce(c.namespace, r.namespace) = ?1 AND (?2 IS NULL OR c.name = ?2) "
-                + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
-                (namespace, conversation),
+                "AND (?3 IS NULL OR c.owner = ?3) " + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
+                (namespace, conversation, user),
             )
             return [_usage_row(row) for row in found if row[0]]
 
@@ -129,6 +147,7 @@ def _info(row: Row) -> ConversationInfo:
     return ConversationInfo(
         id=row["name"],
         namespace=row["namespace"],
+        user=row["owner"],
         title=row["title"],
         metadata=json.loads(row["metadata"]),
         created_at=row["created_at"],

@@ -27,7 +27,7 @@ CREATE TABLE conversations (
         updated_at REAL NOT NULL,
         branch_id INTEGER,
         requests INTEGER NOT NULL DEFAULT 0,
-        learned TEXT NOT NULL DEFAULT '{}', model TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT '', preamble_id INTEGER REFERENCES preambles (id),
+        learned TEXT NOT NULL DEFAULT '{}', model TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT '', preamble_id INTEGER REFERENCES preambles (id), owner TEXT NOT NULL DEFAULT '',
         UNIQUE (namespace, name)
     ) STRICT;
 
@@ -393,17 +393,6 @@ CREATE TABLE last_ids (name TEXT PRIMARY KEY, id INTEGER NOT NULL) STRICT, WITHO
 
 CREATE INDEX turns_origin ON turns (origin_id) WHERE origin_id IS NOT NULL;
 
-CREATE TABLE forgotten (
-        id INTEGER PRIMARY KEY,
-        namespace TEXT NOT NULL,
-        conversation TEXT NOT NULL,
-        what TEXT NOT NULL CHECK (what IN ('turn', 'conversation')),
-        turns TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        reason TEXT NOT NULL,
-        at REAL NOT NULL
-    ) STRICT;
-
 CREATE VIEW spending AS SELECT conversation_id, NULL AS namespace, 1 AS requests, at, model, fresh, read, write_5m, write_1h,
             output, cost FROM requests WHERE usage IS NOT NULL
         UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
@@ -484,6 +473,19 @@ CREATE TABLE memory_files (
         PRIMARY KEY (namespace, owner, path, version)
     ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX conversations_owner ON conversations (namespace, owner, updated_at);
+
+CREATE TABLE forgotten (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        conversation TEXT NOT NULL,
+        what TEXT NOT NULL CHECK (what IN ('turn', 'conversation', 'user')),
+        turns TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        at REAL NOT NULL
+    ) STRICT;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -511,6 +513,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm024_changed', datetime('now') || '+00:00'),
     ('sash', 'm025_mends', datetime('now') || '+00:00'),
     ('sash', 'm026_one_kind_of_batch', datetime('now') || '+00:00'),
-    ('sash', 'm027_memory_files', datetime('now') || '+00:00');
+    ('sash', 'm027_memory_files', datetime('now') || '+00:00'),
+    ('sash', 'm028_users', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

@@ -58,7 +58,7 @@ class SqliteStore:
         self.reports = Reports(database)
         self.conversations, self.describe = self.reports.conversations, self.reports.describe
         self.search, self.usage = self.reports.search, self.reports.usage
-        self.delete = self.forgetting.delete
+        self.delete, self.forget_user = self.forgetting.delete, self.forgetting.forget_user
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"

@@ -149,7 +149,7 @@ def _remaining(chat: Chat, settings: Settings, now: float) -> float | None:
     """Dollars left under the tightest ceiling; below 0 where it is passed already."""
     if not any(ceiling.dollars is not None for ceiling in chat.ceilings):
         return None
-    user = user_of(settings.options)
+    user = user_of(settings.options) or chat.user
     who = Forecast(
         countable=0, prompt=0, output=0, card=settings.card, conversation=chat.id, namespace=chat.namespace, user=user
     )
