@@ -53,7 +53,7 @@ class SqliteAttempts:
     def sums(self, *, namespace: str = "", conversation: str | None = None, since: float = 0.0) -> AttemptSums:
         """Over all attempts since a unix time."""
         with self._database.reading() as db:
-            where = "FROM attempts WHERE namespace = ?1 AND (?2 IS NULL OR conversation = ?2) AND at >= ?3"
+            where = "FROM attempts WHERE namespace = ?1 AND (conversation = ?2 OR ?2 IS NULL) AND at >= ?3"
             given = (namespace, conversation, since)
             row = db.one(
                 "SELECT count(*) FILTER (WHERE held_by = ''), count(*) FILTER (WHERE held_by = '' AND retry > 0), "

@@ -70,8 +70,8 @@ class Batches:
         """In the order in which they were handed in."""
         with self._database.reading() as db:
             found = db.all(
-                f"SELECT * FROM batches WHERE phase IN {db.sql.among('?1')} AND (?2 IS NULL OR kind = ?2) "
-                "AND (?3 IS NULL OR namespace = ?3) AND (?4 IS NULL OR job = ?4) ORDER BY id",
+                f"SELECT * FROM batches WHERE phase IN {db.sql.among_names('?1')} AND (kind = ?2 OR ?2 IS NULL) "
+                "AND (namespace = ?3 OR ?3 IS NULL) AND (job = ?4 OR ?4 IS NULL) ORDER BY id",
                 (dumps(list(phases)), kind, namespace, job),
             )
             return [_batch(row) for row in found]

@@ -13,13 +13,21 @@ class Dialect:
     least = "min"
     """the function that gives the least of several values"""
 
-    def elements(self, array: str) -> str:
-        """A table of one column `value`: what a JSON array holds."""
+    def ids(self, array: str) -> str:
+        """A table of one column `value`: the numbers that a JSON array holds."""
         return f"json_each({array})"
 
-    def among(self, array: str) -> str:
-        """What a JSON array holds, as the right side of IN."""
-        return f"(SELECT value FROM {self.elements(array)})"
+    def names(self, array: str) -> str:
+        """A table of one column `value`: the texts that a JSON array holds."""
+        return f"json_each({array})"
+
+    def among_ids(self, array: str) -> str:
+        """The numbers that a JSON array holds, as the right side of IN."""
+        return f"(SELECT value FROM {self.ids(array)})"
+
+    def among_names(self, array: str) -> str:
+        """The texts that a JSON array holds, as the right side of IN."""
+        return f"(SELECT value FROM {self.names(array)})"
 
     def contains(self, text: str, part: str) -> str:
         """Whether a text holds another one."""

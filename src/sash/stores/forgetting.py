@@ -27,7 +27,7 @@ from sash.stores.turns import on_branch
 REASON = "a turn was redacted"
 
 _COPIES = """WITH RECURSIVE same (id) AS (
-    VALUES (?1) UNION SELECT t.id FROM turns t JOIN same s ON t.origin_id = s.id OR t.id =
+    SELECT id FROM turns WHERE id = ?1 UNION SELECT t.id FROM turns t JOIN same s ON t.origin_id = s.id OR t.id =
         (SELECT origin_id FROM turns o WHERE o.id = s.id)
     WHERE t.content = (SELECT content FROM turns WHERE id = ?1))
 SELECT id FROM same"""
@@ -117,7 +117,7 @@ def _redact(db: Transaction, turn: int) -> None:
 
 def _forget_derived(db: Transaction, turns: Sequence[int]) -> None:
     """What quotes or covers these turns, and what was built on that."""
-    gone, among = dumps(list(turns)), db.sql.among("?1")
+    gone, among = dumps(list(turns)), db.sql.among_ids("?1")
     quoting = [
         row[0]
         for row in db.execute(

@@ -25,7 +25,7 @@ class Health:
             found = db.all(
                 f"SELECT model, max(CASE WHEN {_FAILED} THEN at END) AS failed, "
                 "max(CASE WHEN usage IS NOT NULL AND state <> 'failed' THEN at END) AS answered FROM requests "
-                f"WHERE at > ? AND model IN {db.sql.among('?')} GROUP BY model",
+                f"WHERE at > ? AND model IN {db.sql.among_names('?')} GROUP BY model",
                 (since, dumps(list(models))),
             )
         return {r["model"]: r["failed"] for r in found if r["failed"] and not _well(r)}
@@ -36,7 +36,7 @@ class Health:
             found = db.all(
                 f"SELECT key, max(CASE WHEN {_REFUSED} OR (at > ?1 AND {_LIMITED}) THEN at END) AS failed, "
                 "max(CASE WHEN usage IS NOT NULL AND state <> 'failed' THEN at END) AS answered FROM requests "
-                f"WHERE at > ?2 AND key IN {db.sql.among('?3')} GROUP BY key",
+                f"WHERE at > ?2 AND key IN {db.sql.among_names('?3')} GROUP BY key",
                 (limited_since, min(limited_since, refused_since), dumps(list(keys))),
             )
         return tuple(r["key"] for r in found if r["failed"] and not _well(r))

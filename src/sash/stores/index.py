@@ -97,7 +97,7 @@ class Index:
                 for row in db.execute(
                     "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
                     "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? WHERE t.branch_id = ? "
-                    f"AND t.seq IN (SELECT value FROM {db.sql.elements('?')} WHERE value BETWEEN ? AND ?) "
+                    f"AND t.seq IN (SELECT value FROM {db.sql.ids('?')} WHERE value BETWEEN ? AND ?) "
                     "AND t.state != 'withdrawn'",
                     (model, branch, wanted, low, high),
                 )

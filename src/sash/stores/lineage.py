@@ -79,7 +79,7 @@ class Lines:
         """The replies with calls whose ids begin in one of these ways, and all that a repair sends in another form."""
         texts = dumps([f'"id":"{beginning}' for beginning in beginnings])
         for segment, low, high in self.segments(db, branch):
-            called = f"SELECT 1 FROM {db.sql.elements('?')} WHERE {db.sql.contains('content', 'value')}"
+            called = f"SELECT 1 FROM {db.sql.names('?')} WHERE {db.sql.contains('content', 'value')}"
             yield from db.execute(
                 "SELECT * FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND role = 'assistant' "
                 f"AND (mended OR EXISTS ({called}))",

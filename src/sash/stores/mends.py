@@ -14,10 +14,9 @@ from sash.stores.transaction import Transaction
 NOW = 2**62
 """The id of a request that is still to come."""
 
-_SHARING = """WITH RECURSIVE shared (id) AS (
-    SELECT value FROM {given}
-    UNION SELECT m.turn_id FROM mends m, {sources} s JOIN shared ON s.value = shared.id
-    UNION SELECT s.value FROM mends m JOIN shared ON m.turn_id = shared.id, {sources} s)
+_SHARING = """WITH RECURSIVE moved (here, there) AS (SELECT m.turn_id, s.value FROM mends m, {sources} s),
+shared (id) AS (SELECT value FROM {given} UNION SELECT CASE m.here WHEN shared.id THEN m.there ELSE m.here END
+    FROM shared JOIN moved m ON shared.id IN (m.here, m.there))
 SELECT id FROM shared"""
 
 
@@ -41,7 +40,7 @@ def of(db: Transaction, turn: int, request: int = NOW) -> str | None:
 
 def sharing(db: Transaction, turns: Sequence[int]) -> list[int]:
     """These turns, and all that a repair moved words from or to."""
-    sharing = _SHARING.format(given=db.sql.elements("?1"), sources=db.sql.elements("m.sources"))
+    sharing = _SHARING.format(given=db.sql.ids("?1"), sources=db.sql.ids("m.sources"))
     return [int(row["id"]) for row in db.execute(sharing, (dumps(list(turns)),))]
 
 

@@ -52,8 +52,8 @@ class Reports:
         at, name = (before.updated_at, before.id) if before is not None else (None, None)
         with self._database.reading() as db:
             found = db.execute(
-                f"{_LISTING} WHERE c.namespace = ?1 AND (?2 IS NULL OR (c.updated_at, c.name) < (?2, ?3)) "
-                "AND (?5 IS NULL OR c.owner = ?5) ORDER BY c.updated_at DESC, c.name DESC LIMIT ?4",
+                f"{_LISTING} WHERE c.namespace = ?1 AND ((c.updated_at, c.name) < (?2, ?3) OR ?2 IS NULL) "
+                "AND (c.owner = ?5 OR ?5 IS NULL) ORDER BY c.updated_at DESC, c.name DESC LIMIT ?4",
                 (namespace, at, name, limit, user),
             )
             return [_info(row) for row in found]
@@ -99,11 +99,11 @@ class Reports:
                 f"SELECT c.name, t.id, t.seq, t.role, t.at, t.text, {db.sql.score(index)} AS score, "
                 f"{snippet} AS snippet FROM {index} "
                 f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                f"WHERE {db.sql.matches(index, '?')} AND c.namespace = ? AND (? IS NULL OR c.name = ?) "
-                "AND (? IS NULL OR c.owner = ?)"
+                f"WHERE {db.sql.matches(index, '?')} AND c.namespace = ? AND c.name = coalesce(?, c.name) "
+                "AND c.owner = coalesce(?, c.owner)"
                 + f" AND t.place IN ({held})" * len(strings)
                 + " ORDER BY score LIMIT ?",
-                (asked or strings[0], namespace, conversation, conversation, user, user, *strings, limit),
+                (asked or strings[0], namespace, conversation, user, *strings, limit),
             )
             return [_hit(row, characters) for row in found]
 
@@ -131,8 +131,8 @@ class Reports:
                 "coalesce(sum(r.cost), 0.0), coalesce(sum(r.requests) FILTER (WHERE r.cost IS NULL), 0), "
                 f"{groups or _ALL} "
                 "FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
-                "WHERE coalesce(c.namespace, r.namespace) = ?1 AND (?2 IS NULL OR c.name = ?2) "
-                "AND (?3 IS NULL OR c.owner = ?3) " + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
+                "WHERE coalesce(c.namespace, r.namespace) = ?1 AND (c.name = ?2 OR ?2 IS NULL) "
+                "AND (c.owner = ?3 OR ?3 IS NULL) " + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
                 (namespace, conversation, user),
             )
             return [_usage_row(row) for row in found if row[0]]

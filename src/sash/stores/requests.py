@@ -67,8 +67,7 @@ class Requests:
         if new.forgotten is None:
             return
         gone = db.execute(
-            f"SELECT t.* FROM forgotten f, {db.sql.elements('f.turns')} one JOIN turns t ON t.id = one.value "
-            "WHERE f.id > ?",
+            f"SELECT t.* FROM forgotten f, {db.sql.ids('f.turns')} one JOIN turns t ON t.id = one.value WHERE f.id > ?",
             (new.forgotten,),
         )
         if any(self._lines.holds(db, new.branch, row) for row in gone):

@@ -30,7 +30,7 @@ SELECT * FROM (SELECT c.id, c.namespace, c.name, c.branch_id,
         ORDER BY r.id DESC LIMIT 1) AS model,
     coalesce((SELECT t.at FROM turns t WHERE t.branch_id = c.branch_id ORDER BY t.seq DESC LIMIT 1), c.updated_at)
         AS newest
-    FROM conversations c WHERE :namespace IS NULL OR c.namespace = :namespace) c
+    FROM conversations c WHERE c.namespace = :namespace OR :namespace IS NULL) c
 WHERE newest < :before
     AND NOT EXISTS (SELECT 1 FROM batch_items i JOIN batches b ON b.id = i.batch_id
         WHERE i.conversation_id = c.id AND b.kind = 'summary')
@@ -170,7 +170,7 @@ class Summaries:
             if row is None:
                 return None
             made_of = json.loads(row["facts"])
-            rows_found = db.all(f"SELECT * FROM turns WHERE id IN {db.sql.among('?')}", (dumps(made_of["ids"]),))
+            rows_found = db.all(f"SELECT * FROM turns WHERE id IN {db.sql.among_ids('?')}", (dumps(made_of["ids"]),))
             found = {turn["id"]: blobs.turn(db, turn) for turn in rows_found}
             turns = tuple(found[key] for key in made_of["ids"] if key in found)
             parent = _summary(_row(db, row["parent_id"])) if row["parent_id"] else None
@@ -228,7 +228,7 @@ def _there(db: Transaction, conversation: int) -> bool:
 
 def _job(db: Transaction, conversation: int, token: str | None = None) -> Row | None:
     found: Row | None = db.one(
-        "SELECT * FROM summary_jobs WHERE conversation_id = ?1 AND (?2 IS NULL OR token = ?2)", (conversation, token)
+        "SELECT * FROM summary_jobs WHERE conversation_id = ?1 AND (token = ?2 OR ?2 IS NULL)", (conversation, token)
     )
     return found
 
@@ -264,7 +264,7 @@ def _unusable(db: Transaction, task: SummaryTask, *, ours: bool) -> str:
 
 def _turns(db: Transaction, turns: Sequence[int]) -> Iterator[Turn]:
     """These turns (ids) as they stand now."""
-    for row in db.execute(f"SELECT * FROM turns WHERE id IN {db.sql.among('?')}", (dumps(list(turns)),)):
+    for row in db.execute(f"SELECT * FROM turns WHERE id IN {db.sql.among_ids('?')}", (dumps(list(turns)),)):
         yield blobs.turn(db, row)
 
 

@@ -201,7 +201,7 @@ def mark(db: Transaction, cache: Cache, turns: Sequence[int], state: str) -> Non
 def _taken_along(db: Transaction, lines: Lines, gone: Sequence[int]) -> list[int]:
     """Replies that cannot stay without these turns (ids), which answer their calls."""
     find = (
-        f"SELECT t.* FROM turns t WHERE t.id IN {db.sql.among('?')} AND t.role = 'user' "
+        f"SELECT t.* FROM turns t WHERE t.id IN {db.sql.among_ids('?')} AND t.role = 'user' "
         "AND NOT t.plain ORDER BY t.seq LIMIT 1"
     )
     first = db.one(find, (dumps(list(gone)),))

@@ -201,7 +201,7 @@ def _preamble_use(
     row = db.one(
         "SELECT r.at, r.markers FROM requests r JOIN preambles p ON p.id = r.preamble_id "
         "WHERE p.hash = ?1 AND r.model = ?2 AND r.usage IS NOT NULL "
-        f"AND (?3 IS NULL OR r.key IN {db.sql.among('?3')}) ORDER BY r.at DESC LIMIT 1",
+        f"AND (r.key IN {db.sql.among_names('?3')} OR ?3 IS NULL) ORDER BY r.at DESC LIMIT 1",
         (preamble.hash, model, keys),
     )
     marked = [m["ttl"] for m in json.loads(row["markers"]) if m["role"] == "preamble"] if row else []
@@ -223,7 +223,7 @@ def _other_gaps(db: Transaction, conversation: int) -> tuple[float, float, float
     row = db.one(
         "SELECT coalesce(sum(g.within_5m * s.sign), 0.0) AS m, coalesce(sum(g.within_1h * s.sign), 0.0) AS h, "
         "coalesce(sum(g.total * s.sign), 0.0) AS n "
-        "FROM conversations c JOIN (SELECT 1 AS sign UNION ALL SELECT -1) s JOIN gaps g "
+        "FROM conversations c CROSS JOIN (SELECT 1 AS sign UNION ALL SELECT -1) s JOIN gaps g "
         "ON g.namespace = c.namespace AND g.conversation_id = CASE s.sign WHEN 1 THEN 0 ELSE c.id END "
         "WHERE c.id = ?",
         (conversation,),

@@ -123,7 +123,7 @@ def test_a_conversation_keeps_them_beside_its_requests(tmp_path: Path) -> None:
         sums = store.attempts.sums()
         assert (sums.attempts, sums.retries, sums.failed) == (2, 1, 1)
         with store.database.reading() as db:
-            costs = db.one("SELECT total(cost), count(DISTINCT request_id) FROM attempts")
+            costs = db.one("SELECT coalesce(sum(cost), 0.0), count(DISTINCT request_id) FROM attempts")
         assert tuple(costs) == (pytest.approx(reply.cost), 1)
     finally:
         store.close()
