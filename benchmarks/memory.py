@@ -91,14 +91,15 @@ def settings(budget: int) -> Mapping[str, Mapping[str, Any]]:
     """What is compared, by name: what a user would write."""
     share = budget // SHARE
     return {
-        PLAIN: {},
+        PLAIN: {"memory": "none"},
+        **{word: {"memory": word} for word in ("lean", "balanced", "full", "all")},
         "recall": {"recall": Recall(tokens=share)},
         "recall-words": {"recall": Recall(tokens=share, semantic=False)},
         "recall-meaning": {"recall": Recall(tokens=share, semantic=True)},
-        "summaries": {"summarise": True},
+        "summaries": {"memory": "none", "summarise": True},
         "summaries+recall": {"summarise": True, "recall": Recall(tokens=share)},
-        "sliding": {"strategy": SlidingWindow()},
-        "everything": {"strategy": Everything()},
+        "sliding": {"memory": "none", "strategy": SlidingWindow()},
+        "everything": {"memory": "none", "strategy": Everything()},
     }
 
 

@@ -116,7 +116,8 @@ WRONG: list[tuple[str, Any]] = [
     ("tools", 5),
     ("budget", "many"), ("budget", 0), ("budget", 1e4), ("budget", True), ("keep", -1), ("keep", "all"),
     ("strategy", "sliding"), ("strategy", SlidingWindow), ("strategy", Undecided()), ("strategy", 5),
-    ("summarise", 1.5), ("summarise", None), ("summarise", Summarised), ("recall", 500), ("recall", "yes"),
+    ("memory", "much"), ("memory", None), ("memory", 2),
+    ("summarise", 1.5), ("summarise", Summarised), ("recall", 500), ("recall", "yes"),
     ("recall", Recall), ("recall", {"tokens": 5}), ("max_tokens", 0), ("max_tokens", None), ("max_tokens", 10**6),
     ("cache", "2h"), ("cache", True), ("cache", 300), ("namespace", None), ("namespace", 5), ("counter", "gpt"),
     ("counter", None), ("count_online", "no"), ("count_online", None), ("busy", "no"), ("busy", True),
@@ -209,7 +210,7 @@ def test_settings_may_be_set_at_any_time() -> None:
     "make",
     [
         lambda: SlidingWindow(tokens="many"),  # type: ignore[arg-type]
-        lambda: sash.SteppedWindow(keep="few", high=10), lambda: Economic(worth="much"),  # type: ignore[arg-type]
+        lambda: sash.SteppedWindow(keep="few", high=10), lambda: Economic(per_cut="much"),  # type: ignore[arg-type]
         lambda: Summarised(inner="sliding"), lambda: Summarised(tokens="few"),  # type: ignore[arg-type]
         lambda: sash.ClearedTools(inner=SlidingWindow),  # type: ignore[arg-type]
         lambda: sash.ServerCompaction(inner=5), lambda: sash.Marks(tail="2h"), lambda: Ceiling(dollars="1"),  # type: ignore[arg-type]

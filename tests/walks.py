@@ -659,7 +659,7 @@ def take(afternoon: Afternoon) -> None:
             budget=budget,
             keep=budget // 4,
             system=afternoon.system,
-            recall=afternoon.recall,
+            recall=afternoon.recall or False,
             memo=afternoon.memo or None,
             fallback=STAND_INS if afternoon.fallback else None,
             keys=KEYS if afternoon.keys else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from sash.model.files import File
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CallOptions",
     "Content",
+    "MemoryMode",
     "Part",
     "RequestOptions",
     "Results",
@@ -27,6 +28,9 @@ __all__ = [
     "System",
     "ToolList",
 ]
+
+MemoryMode: TypeAlias = Literal["none", "lean", "balanced", "full", "all"]
+"""How much is remembered, from the least money to the least forgotten (`memory=` of a conversation)."""
 
 Part: TypeAlias = "str | Path | File | Mapping[str, Any] | BaseModel"
 """A piece of a message: a text, a file (its path, or its bytes in a `File`), a content block (dict or SDK object)."""

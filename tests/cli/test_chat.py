@@ -53,6 +53,15 @@ def test_plan_sends_nothing(run: Run, tmp_path: Path) -> None:
     assert len(_turns(tmp_path / "a.db")) == 2
 
 
+def test_a_memory_can_be_chosen(run: Run, tmp_path: Path) -> None:
+    """--memory is in force, and /plan says what it comes to; an unknown one is refused before there is a file."""
+    database = tmp_path / "a.db"
+    output = run("chat", database, "--simulator", "--memory", "all", typed="Hello there.\n/plan\n").output
+    assert "prompt tokens of 100,000" in output and "Memory 'all': the newest 50,000 tokens" in output
+    refused = run("chat", tmp_path / "b.db", "--simulator", "--memory", "much")
+    assert refused.exit_code == 2 and "balanced" in refused.output and not (tmp_path / "b.db").exists()
+
+
 def test_files_go_with_the_next_message(run: Run, tmp_path: Path) -> None:
     """/attach PATH, several times; shown with kind and size; they go with one message, and with /plan's."""
     for name, text in (("one.md", "Crate 9 is blue."), ("two.md", "Crate 8 is green.")):

@@ -30,7 +30,7 @@ def test_plain_output_tells_costs_and_what_survived(run: Run, short: Any, tmp_pa
     text = "\n".join(lines)
     assert sum(" tokens, from turn " in line for line in lines) == 10
     assert "times ours" in text
-    for name in ("Economic", "SlidingWindow", "Everything"):
+    for name in ("balanced", "none", "lean", "SlidingWindow", "Everything"):
         assert name in text
     assert "What year does the date stone over the front door say?" in text
     assert lines[-2].startswith("What this shows: ")
@@ -44,7 +44,7 @@ def test_json_holds_every_question_for_every_strategy(run: Run, short: Any) -> N
     """--json prints one JSON value on stdout: each strategy's bill, and each question's fate under each of them."""
     found = json.loads(run(*short, "--json").stdout)
     rows = {row["strategy"]: row for row in found["strategies"]}
-    assert len(rows) == 4
+    assert len(rows) == 5
     assert found["turns"] == 24
     assert rows["Everything()"]["answered"] == 1.0
     assert rows["Everything()"]["times"] > 1.0
@@ -56,14 +56,22 @@ def test_a_chosen_strategy_is_the_first_row_and_not_repeated(run: Run, short: An
     """--strategy replaces the default, and is not compared with itself."""
     found = json.loads(run(*short, "--json", "--strategy", "SlidingWindow").stdout)
     names = [row["strategy"].partition("(")[0] for row in found["strategies"]]
-    assert names == ["SlidingWindow", "SlidingWindow + recall", "Everything"]
+    assert names == ["balanced, SlidingWindow", "SlidingWindow", "lean, SlidingWindow", "Everything"]
 
 
-def test_with_recall_more_is_answered(run: Run) -> None:
-    """Of what a small window lost, recall brings back what is asked for."""
+def test_the_default_answers_more_than_no_memory(run: Run) -> None:
+    """The first row is what a conversation does by default: what a small window lost comes back."""
     found = json.loads(run("demo", "--turns", "120", "--budget", "4000", "--json").stdout)
-    plain, recalling = found["strategies"][:2]
-    assert recalling["strategy"].endswith("+ recall") and recalling["answered"] > plain["answered"] + 0.3
+    usual, none = found["strategies"][:2]
+    assert (usual["strategy"], none["strategy"]) == ("balanced", "none")
+    assert usual["answered"] > none["answered"] + 0.3
+
+
+def test_a_chosen_memory_is_the_first_row(run: Run, short: Any) -> None:
+    """--memory replaces the default, summaries and their cost included; its replies stay those of the script."""
+    found = json.loads(run(*short, "--json", "--memory", "full").stdout)
+    assert [row["strategy"] for row in found["strategies"]][:3] == ["full", "none", "lean"]
+    assert found["strategies"][0]["dollars"] > 0 and found["keep"] == 225
 
 
 def test_a_budget_that_holds_nothing_is_one_line(run: Run) -> None:

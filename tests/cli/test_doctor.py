@@ -18,7 +18,7 @@ def test_a_sound_house_is_said_to_be_one(run: Run, database: Path) -> None:
     """Key, model, limits, database and clock, a line each."""
     result = run("doctor", database, "--simulator")
     assert result.exit_code == 0
-    for word in ("model", "database", "3 requests", "key", "limits", "clock"):
+    for word in ("model", "database", "3 requests", "never for the price alone", "key", "limits", "clock"):
         assert word in result.output
 
 
@@ -44,6 +44,19 @@ def test_a_file_that_is_not_there_is_not_made(run: Run, tmp_path: Path) -> None:
     """A note, no failure."""
     assert run("doctor", tmp_path / "new.db", "--simulator").exit_code == 0
     assert not (tmp_path / "new.db").exists()
+
+
+def test_what_was_left_out_for_price_is_told(run: Run, tmp_path: Path) -> None:
+    """How often turns left though the budget had room, what that saved, and what keeps them; nothing where none did."""
+    path, sim = tmp_path / "chats.db", Simulator()
+    with Conversation(path, client=sim.client(), clock=sim.clock.now, budget=9_000, keep=1_000) as chat:
+        for number in range(30):
+            sim.clock.advance(7_200)
+            chat.send(f"Slate {number} is for roof {number * 7}. " + "Nothing else is new today. " * 12)
+        cuts = chat._store.cuts()
+    assert cuts.for_price == cuts.cuts > 0
+    output = " ".join(run("doctor", path, "--simulator").output.split())
+    assert f"{cuts.cuts} of {cuts.cuts} times old turns left" in output and 'memory="full"' in output
 
 
 def test_usage_tells_of_attempts_and_ceilings(run: Run, tmp_path: Path) -> None:

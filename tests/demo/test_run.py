@@ -73,7 +73,7 @@ def test_asking_does_not_change_the_conversation(script: Script) -> None:
 
 def test_what_left_the_window_cannot_be_answered(script: Script) -> None:
     """Everything answers every planted fact; a window answers none that it does not hold, and all that it does."""
-    everything, window = _played(script, strategy=Everything()), _played(script)
+    everything, window = _played(script, strategy=Everything()), _played(script, memory="none")
     assert all(found.in_view and found.score == 1.0 for found in everything.ask())
     found = list(window.ask())
     assert {recalled.in_view for recalled in found} == {True, False}

@@ -53,7 +53,7 @@ def test_a_question_brings_back_what_left_the_view(chat: Conversation) -> None:
 
 def test_without_recall_it_is_forgotten(sim: Simulator) -> None:
     """The same question without recall finds nothing: the fact really had left."""
-    with talk(sim, recall=None) as chat:
+    with talk(sim, recall=False) as chat:
         assert "7731" not in chat.send("Which code has my locker?").text
 
 
@@ -230,7 +230,7 @@ def test_what_is_not_recalled_is_said_and_why(sim: Simulator) -> None:
     """A plan says that its turn asks nothing, that nothing answers it, or that the budget has no room."""
     with talk(sim) as chat:
         assert "the newest turn asks nothing" in chat.plan("Thanks, that was kind.").explain()
-        assert "no turn that left the view" in chat.plan("Quousque tandem?").explain()
+        assert "answers the newest turn within 400 tokens" in chat.plan("Quousque tandem?").explain()
         asked = "Which code has my locker? " + "I have been looking for it everywhere. " * 162
         assert "leaves no room in the budget of 2,000 tokens" in chat.plan(asked).explain()
 

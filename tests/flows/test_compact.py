@@ -237,7 +237,7 @@ def test_what_the_api_ignores_is_not_sent(sim: Simulator, tmp_path: Path) -> Non
         for message in ({"role": "user", "content": said(number)}, {"role": "assistant", "content": "Noted."})
     ]
     messages[-1] = {"role": "assistant", "content": [block, {"type": "text", "text": "Noted."}]}
-    chat = imported(sim, tmp_path, messages, strategy=Economic(), budget=30_000)
+    chat = imported(sim, tmp_path, messages, strategy=Economic(), budget=30_000, memory="none")
     for number in range(4):
         reply = chat.send(f"What does parcel {number} weigh?")
         assert reply.usage.prompt <= reply.plan.prompt.upper < 1_000

@@ -143,16 +143,32 @@ def test_the_alternative_is_priced() -> None:
     assert "keeping 24,000 tokens" in Economic().decide(situation(warm=-1.0)).rejected
 
 
-def test_worth_keeps_more() -> None:
-    """When verbatim tokens are worth more than reading them costs, a warm view is not cut."""
-    assert Economic(worth=1.0).decide(situation(140)).start == 0
+@pytest.mark.parametrize("warm", [-1.0, 100.0])
+def test_unless_early_only_the_limit_cuts(warm: float) -> None:
+    """With early=False what fits the budget stays, cold or warm; what does not fit leaves as ever."""
+    assert Economic(early=False).decide(situation(140, warm=warm)).start == 0
+    assert Economic().decide(situation(140, warm=-1.0)).start > 0
+    forced = Economic(early=False).decide(situation(140, warm=warm, budget=20_000))
+    assert forced.start > 0 and forced.rule == "must"
 
 
-@pytest.mark.parametrize("name", ["worth", "per_cut"])
-def test_negative_dollars_are_refused(name: str) -> None:
+def test_a_cut_for_price_says_what_it_saves() -> None:
+    """Dollars are named where the price alone asks for a cut, and not where the limit does."""
+    assert Economic().decide(situation(140, warm=-1.0)).saves > 0
+    assert Economic().decide(situation(140, budget=20_000)).saves == 0
+    assert Economic().decide(situation(2)).saves == 0
+
+
+def test_negative_dollars_are_refused() -> None:
     """The option and its value are named."""
-    with pytest.raises(InvalidOption, match=name):
-        Economic(**{name: -1.0})  # type: ignore[arg-type]
+    with pytest.raises(InvalidOption, match="per_cut"):
+        Economic(per_cut=-1.0)
+
+
+def test_worth_is_refused_with_what_keeps_more() -> None:
+    """A setting of earlier versions is named with its remedy."""
+    with pytest.raises(InvalidOption, match="early=False"):
+        Economic(worth=0.01)  # type: ignore[call-arg]
 
 
 def test_its_repr_is_its_label() -> None:

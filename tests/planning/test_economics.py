@@ -79,11 +79,6 @@ def test_a_limit_forces_the_cut_earlier(q: float) -> None:
     assert way.carried(1000.0) >= way.anew * (8000 - 400) * 0.999 or way.cut_at < 1000.0
 
 
-def test_worth_makes_carrying_cheaper() -> None:
-    """What verbatim tokens are worth puts the paying cut off."""
-    assert ways(frame(worth=READ / 2), always(0.9))[0].cut_at > ways(frame(), always(0.9))[0].cut_at
-
-
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(1, 5000), st.booleans()), max_size=30))
 def test_habits_survive_json(steps: list[tuple[float, int, bool]]) -> None:
     """What is learned is the same after a trip through JSON text."""

@@ -13,7 +13,7 @@ GLOSSARY = re.compile(
 )
 STRATEGIES = (
     Economic(),
-    Economic(worth=0.01),
+    Economic(early=False),
     Everything(),
     SlidingWindow(turns=3),
     SteppedWindow(keep=300, high=900),

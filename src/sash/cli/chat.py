@@ -33,7 +33,6 @@ from sash.cli.common import (
 )
 from sash.conversation import Conversation
 from sash.conversation.files import with_files
-from sash.conversation.session import DEFAULT_BUDGET
 from sash.counting.estimator import Estimator
 from sash.errors import CallerError, InvalidOption, NotFound, RemoteError, SashError, StoreError
 from sash.model.blocks import Block
@@ -44,6 +43,7 @@ from sash.planning.situation import Strategy
 from sash.simulator import Clock, Simulator
 from sash.stores import SqliteStore
 from sash.stores.port import UsageRow
+from sash.types import MemoryMode
 
 with contextlib.suppress(ImportError):  # line editing and history where the platform has it
     import readline  # noqa: F401
@@ -61,7 +61,7 @@ GO_ON = "Go on."
 @click.option("--id", "id", help="The conversation to go on with, or to begin [default: a new one, named by the time]")
 @click.option("--user", callback=user_of, help="Whose conversation it is.")
 @click.option("--system", help="The system prompt.")
-@window_options(budget=DEFAULT_BUDGET)
+@window_options()
 @click.option("--simulator", is_flag=True, help="Talk to the built-in simulator: no key, no cost.")
 def chat(
     database: str,
@@ -69,7 +69,8 @@ def chat(
     user: str | None,
     system: str | None,
     model: str | None,
-    budget: int,
+    memory: MemoryMode,
+    budget: int | None,
     keep: int | None,
     strategy: Strategy | None,
     simulator: bool,
@@ -86,6 +87,7 @@ def chat(
             user=user,
             id=id or time.strftime("%Y-%m-%d-%H%M%S"),
             model=model,
+            memory=memory,
             budget=budget,
             keep=keep,
             strategy=strategy,

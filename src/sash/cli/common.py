@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.text import Text
 
 from sash.cli.strategy import StrategyType
+from sash.conversation.memory import MODES
+from sash.conversation.session import DEFAULT_MEMORY
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.model.users import check_user
 from sash.model.window import Head
@@ -167,19 +169,28 @@ def turns_of(store: Store, id: str) -> int:
         return 0
 
 
-def window_options(*, budget: int) -> Callable[[F], F]:
-    """--model, --budget, --keep and --strategy."""
+def window_options(*, budget: int | None = None) -> Callable[[F], F]:
+    """--model, --memory, --budget, --keep and --strategy."""
+    usual = f"{MODES[DEFAULT_MEMORY].budget:,}; {MODES['all'].budget:,} with --memory all"
     options = (
         click.option("--model", metavar="NAME", help="The model to talk to."),
+        click.option(
+            "--memory",
+            type=click.Choice(list(MODES)),
+            default=DEFAULT_MEMORY,
+            show_default=True,
+            help="How much is remembered, from the least money to the least forgotten.",
+        ),
         click.option(
             "--budget",
             type=click.IntRange(min=1),
             default=budget,
-            show_default=True,
-            help="The most prompt tokens of a request.",
+            help=f"The most prompt tokens of a request [default: {f'{budget:,}' if budget else usual}]",
         ),
         click.option(
-            "--keep", type=click.IntRange(min=0), help="Recent tokens always sent whole [default: budget / 4]"
+            "--keep",
+            type=click.IntRange(min=0),
+            help="Recent tokens always sent whole [default: a part of the budget, by --memory]",
         ),
         click.option(
             "--strategy",

@@ -1,4 +1,4 @@
-"""`sash demo`: a real conversation replayed with recall, without, and under other windows; then asked what it knows.
+"""`sash demo`: a real conversation replayed with one memory, with others, and under plain windows; then asked.
 
 Draws what `sash.demo.run` plays. In a terminal the first run is shown line by line; elsewhere plain lines
 tell how far it is.
@@ -26,12 +26,12 @@ from sash.demo.script import Script, from_file, shipped
 from sash.errors import InvalidOption
 from sash.planning.situation import Strategy
 from sash.planning.strategies import Everything, SlidingWindow
-from sash.recall import Recall
 from sash.stores import SqliteStore, Store
+from sash.types import MemoryMode
 
 BUDGET = 8_000
-SHARE = 8
-"""The part of the budget that recall may take in the second run."""
+COMPARED: tuple[MemoryMode, ...] = ("none", "lean")
+"""Memories that the chosen one is compared with."""
 FRAME = 0.05
 """Seconds that a line stays on the screen at least; the run itself is faster than one can read."""
 LISTED = 16
@@ -57,6 +57,7 @@ T = TypeVar("T")
 def demo(
     data: str | None,
     model: str | None,
+    memory: MemoryMode,
     budget: int,
     keep: int | None,
     strategy: Strategy | None,
@@ -64,16 +65,16 @@ def demo(
     db: str | None,
     as_json: bool,
 ) -> None:
-    """Replay a long conversation on the simulator: what does each strategy cost, what does it forget?"""
+    """Replay a long conversation on the simulator: what does each memory cost, what does it forget?"""
     out = console(stderr=as_json)
     script = from_file(data) if data else shipped()
     script = script.shortened(turns) if turns else script
     model = model or DEFAULT_MODEL
-    others = [other for other in (SlidingWindow(), Everything()) if other != strategy]
-    runs = [(strategy, None, _store(db)), (strategy, Recall(tokens=max(1, budget // SHARE)), None)]
-    players = [
-        Player(script, budget=budget, keep=keep, strategy=chosen, recall=recall, model=model, store=store)
-        for chosen, recall, store in (*runs, *((other, None, None) for other in others))
+    first = Player(script, budget=budget, keep=keep, memory=memory, strategy=strategy, model=model, store=_store(db))
+    others: list[tuple[MemoryMode, Strategy | None]] = [(other, strategy) for other in COMPARED if other != memory]
+    others += [("none", window) for window in (SlidingWindow(), Everything()) if window != strategy]
+    players = [first] + [
+        Player(script, budget=budget, keep=keep, memory=mode, strategy=chosen, model=model) for mode, chosen in others
     ]
     try:
         _show_title(out, script, players[0])
@@ -216,7 +217,7 @@ def _show_results(out: Console, script: Script, players: Sequence[Player]) -> No
 
 
 def _costs(rows: Sequence[Row]) -> Table:
-    made = Table("strategy", title="what it cost, and what could still be answered", title_justify="left")
+    made = Table("memory, or window", title="what it cost, and what could still be answered", title_justify="left")
     for name in ("dollars", "times ours", "cached", "cuts", "mean prompt", "largest", "in view", "answered"):
         made.add_column(name, justify="right")
     for row in rows:

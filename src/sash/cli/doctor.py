@@ -19,7 +19,7 @@ from rich.text import Text
 
 from sash.claude.clients import sync_client
 from sash.claude.translate import error_types, remote_error
-from sash.cli.common import console, in_words, open_database
+from sash.cli.common import console, dollars, in_words, namespace, open_database
 from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
 from sash.limits.headers import told
@@ -58,7 +58,10 @@ def doctor(database: str | None, model: str, simulator: bool) -> None:
 def _findings(database: str | None, model: str, client: Any) -> Iterator[Finding]:
     yield _model_known(model)
     if database is not None:
-        yield _checked("database", lambda: _database(database))
+        found = _checked("database", lambda: _database(database))
+        yield found
+        if found.state != "fails" and Path(database).exists():
+            yield _memory(database)
     try:
         asked = sync_client(client)
     except SashError as error:
@@ -93,6 +96,20 @@ def _database(database: str) -> Finding:
     if readable:
         return Finding("database", "note", f"{database} can be read by others; chmod 600 {database}")
     return Finding("database", "ok", f"{database}: {requests:,} requests answered, {size:.1f} MB")
+
+
+def _memory(database: str) -> Finding:
+    """What was left out though it would have fitted, and what for."""
+    with closing(open_database(database)) as store:
+        found = store.cuts(namespace=namespace())
+    if not found.for_price:
+        return Finding("memory", "ok", f"{found.cuts:,} times old turns left what is sent, never for the price alone")
+    return Finding(
+        "memory",
+        "note",
+        f"{found.for_price:,} of {found.cuts:,} times old turns left what is sent though the budget had room, to save "
+        f'about {dollars(found.saved)}; memory="full" keeps them while they fit',
+    )
 
 
 def _claude(client: Any, model: str) -> Iterator[Finding]:

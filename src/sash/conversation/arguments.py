@@ -245,9 +245,10 @@ def check_recall(name: str, value: Any) -> None:
         raise InvalidOption(f"{name}={value!r:.60}: give a Recall, or None", option=name, value=value)
 
 
-def recall_of(recall: Recall | bool | None) -> Recall | None:
+def recall_of(recall: Recall | bool | None, usual: Recall | None) -> Recall | None:
+    """What is meant by a conversation's `recall=`, where `usual` is what its memory says."""
     if isinstance(recall, Recall):
         return recall
     if recall is None or isinstance(recall, bool):
-        return Recall() if recall else None
-    raise InvalidOption(f"recall={recall!r}: give a Recall, True or None", option="recall", value=recall)
+        return usual if recall is None else (usual or Recall()) if recall else None
+    raise InvalidOption(f"recall={recall!r}: give a Recall, True or False", option="recall", value=recall)

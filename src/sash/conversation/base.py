@@ -49,6 +49,7 @@ from sash.recall import Found, Recall, make_query, quoted
 from sash.stores import Store
 from sash.stores.around import around
 from sash.stores.port import UsageRow
+from sash.types import MemoryMode
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -109,7 +110,8 @@ class ConversationBase:
 
     def __repr__(self) -> str:
         name = type(self).__name__
-        return f"{name}(id={short(self.id, 40)}, model={short(self.model, 27)}, budget={self.budget})"
+        shown = f"id={short(self.id, 40)}, model={short(self.model, 27)}, budget={self.budget}, memory={self.memory!r}"
+        return f"{name}({shown})"
 
     @property
     def user(self) -> str | None:
@@ -120,6 +122,11 @@ class ConversationBase:
     def model(self) -> str:
         """The model's id in force."""
         return self.card.id
+
+    @property
+    def memory(self) -> MemoryMode:
+        """How much is remembered, in a word; `strategy`, `keep` and `recalls` are what it comes to."""
+        return self._session.memory
 
     @property
     def card(self) -> ModelCard:

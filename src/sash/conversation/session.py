@@ -40,6 +40,7 @@ from sash.conversation.arguments import (
     recall_of,
     ways_of,
 )
+from sash.conversation.memory import mode_of, told
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption
@@ -63,7 +64,7 @@ from sash.planning.traits import check_strategy
 from sash.planning.view import Forms
 from sash.recall import Recall
 from sash.stores import Store, check_store
-from sash.types import RequestOptions, System, ToolList
+from sash.types import MemoryMode, RequestOptions, System, ToolList
 
 if TYPE_CHECKING:
     from sash.claude.middleware import Breaker, Ceilings, Limiter, Memo, Meter, Retries
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("sash")
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
-DEFAULT_BUDGET = 32_000
+DEFAULT_MEMORY: MemoryMode = "balanced"
 DEFAULT_MAX_TOKENS = 8_192
 
 CALLS = {
@@ -124,10 +125,11 @@ class Session:
         model: str | None = None,
         system: System | None = None,
         tools: ToolList | None = None,
-        budget: int = DEFAULT_BUDGET,
+        memory: MemoryMode = DEFAULT_MEMORY,
+        budget: int | None = None,
         keep: int | None = None,
         strategy: Strategy | None = None,
-        summarise: bool | str | Summarised = False,
+        summarise: bool | str | Summarised | None = None,
         recall: Recall | bool | None = None,
         max_tokens: int = DEFAULT_MAX_TOKENS,
         cache: Ttl | Marks | Literal["auto"] | None = "auto",
@@ -154,7 +156,7 @@ class Session:
         retries: RetryPolicy | Retries | bool | None = None,
         **options: Unpack[RequestOptions],
     ) -> None:
-        check_numbers(budget=budget, keep=keep, max_tokens=max_tokens)
+        check_numbers(budget=budget, max_tokens=max_tokens)
         check_store(store)
         check_choice("busy", busy, ("wait", "error"))
         check_choice("counter", counter, ("auto", "ctok", "tiktoken", "features"))
@@ -173,10 +175,13 @@ class Session:
         if not self.id:
             raise InvalidOption("id='': give a name, or None for one made up", option="id", value=id)
         self.namespace, self.user, self.create, self.clock = namespace, user, create, clock
-        self.budget = budget
-        self.keep = keep if keep is not None else budget // 4
-        self.strategy = summarising(summarise, strategy)
-        self.recalls = recall_of(recall)
+        mode = mode_of(memory)
+        self.memory = memory
+        self.budget = budget if budget is not None else mode.budget
+        check_numbers(budget=self.budget, keep=keep)
+        self.keep = keep if keep is not None else self.budget // mode.keep
+        self.strategy = summarising(summarise, strategy, mode.strategy)
+        self.recalls = recall_of(recall, mode.recalls(self.budget))
         self.max_tokens = max_tokens
         self.marks = marks_of(cache)
         self.layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries)
@@ -323,6 +328,7 @@ class Session:
             strategy=self.strategy,
             budget=self.budget,
             keep=min(self.keep, self.budget),
+            memory=told(self.memory, self.strategy, min(self.keep, self.budget), self.recalls),
             max_tokens=min(most, card.max_output) if max_tokens is None else most,
             marks=self.marks,
             options=body_options(checked),
@@ -369,9 +375,10 @@ class Session:
             "namespace": self.namespace,
             "user": self.user,
             "budget": self.budget,
+            "memory": self.memory,
             "keep": self.keep,
             "strategy": self.strategy,
-            "recall": self.recalls,
+            "recall": self.recalls or False,
             "max_tokens": self.max_tokens,
             "cache": self.marks or "auto",
             "counter": self.base,

@@ -55,17 +55,18 @@ class Conversation(ConversationBase):
     `user`           whose it is, by the application's own id; None: what the record says, or nobody's
     `system`         the system prompt, as the SDK takes it; None: what the record says was last in force
     `tools`          typed functions, the SDK's function tools, or definitions; None: those last in force
+    `memory`         "none", "lean", "balanced" (default), "full" or "all": sets the three below, `keep` and the budget
     `strategy`       what leaves the view, and when: by default `Economic()`, by price
     `summarise`      True, a model's id or `Summarised(...)`: what leaves is summarised first, in the background
-    `recall`         a `Recall`, or True: what left the view and answers a new question is attached to it
+    `recall`         a `Recall`, True or False: what left the view and answers a new question is attached to it
     `create`         False: the conversation must exist already
     ===============  ==================================================================================================
 
     What it may cost:
 
     ===============  ==================================================================================================
-    `budget`         the most prompt tokens of a request (32,000)
-    `keep`           the recent tokens that always stay verbatim (budget / 4)
+    `budget`         the most prompt tokens of a request (32,000; with memory="all" 100,000)
+    `keep`           the recent tokens that always stay verbatim (budget / 4; "lean": / 16, "all": / 2)
     `max_tokens`     the most tokens of a reply (8,192)
     `cache`          "auto": the strategy chooses the lifetime of markers; "5m", "1h" or `Marks` fix it; None: no marker
     `counter`        what tokens are estimated with: "auto" takes the best at hand of "ctok", "tiktoken" and "features"

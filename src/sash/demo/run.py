@@ -2,26 +2,27 @@
 
 `Player` is one strategy's run: `play` says all lines, `ask` puts each question on a fork of its own, so that
 asking changes nothing. Clock and simulator belong to the run: time passes as the script's gaps say, in no
-time. Dollars are the simulator's bill for the lines alone. It draws nothing: see `sash.cli.demo`.
+time. Dollars are the simulator's bill for the lines, and for summaries made meanwhile. It draws nothing: see
+`sash.cli.demo`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sash.conversation import Conversation
-from sash.conversation.session import DEFAULT_MODEL
+from sash.conversation.session import DEFAULT_MEMORY, DEFAULT_MODEL
 from sash.demo.script import Line, Probe, Script
 from sash.model.replies import Reply
 from sash.model.usage import Usage
 from sash.planning.situation import Strategy
-from sash.recall import Recall
 from sash.simulator import Simulator
 from sash.stores import MemoryStore, Store
+from sash.types import MemoryMode
 
-RECALLING = " + recall"
 MAX_TOKENS = 20_000
 """Room for a recorded reply, so that none is cut short."""
 
@@ -42,12 +43,12 @@ class Totals:
         """Prompt tokens per request."""
         return self.usage.prompt / self.lines if self.lines else 0.0
 
-    def after(self, reply: Reply) -> Totals:
-        """The totals with one more reply. The first epoch is no cut."""
+    def after(self, reply: Reply, billed: float) -> Totals:
+        """The totals with one more reply, where so many dollars were billed in all. The first epoch is no cut."""
         return Totals(
             lines=self.lines + 1,
             usage=self.usage + reply.usage,
-            dollars=self.dollars + (reply.cost or 0.0),
+            dollars=billed,
             cuts=self.cuts + (reply.plan.cut and self.lines > 0),
             largest=max(self.largest, reply.usage.prompt),
         )
@@ -80,7 +81,10 @@ class Recalled:
 
 
 class Player:
-    """One run of a script under one strategy (None: the default one). `store` (None: in memory) is closed with it."""
+    """One run of a script with one memory, or under a strategy of its own.
+
+    `store` (None: in memory) is closed with it.
+    """
 
     def __init__(
         self,
@@ -88,13 +92,13 @@ class Player:
         *,
         budget: int,
         keep: int | None = None,
+        memory: MemoryMode = DEFAULT_MEMORY,
         strategy: Strategy | None = None,
-        recall: Recall | None = None,
         model: str = DEFAULT_MODEL,
         store: Store | None = None,
         id: str = "demo",
     ) -> None:
-        self.script = script
+        self.script, self._strategy = script, strategy
         self.totals = Totals()
         self.recalled: list[Recalled] = []
         self.simulator = Simulator(thinking=False)
@@ -107,8 +111,8 @@ class Player:
             tools=script.tools or None,
             budget=budget,
             keep=keep,
+            memory=memory,
             strategy=strategy,
-            recall=recall,
             max_tokens=MAX_TOKENS,
             client=self.simulator.client(),
             clock=self.simulator.clock.now,
@@ -116,17 +120,20 @@ class Player:
 
     @property
     def name(self) -> str:
-        """The strategy's row label."""
-        name = repr(self.chat.strategy)
-        return name.removesuffix("()") + RECALLING if self.chat.recalls else name
+        """The row label: the memory, and the strategy where one was chosen."""
+        memory, chosen = self.chat.memory, repr(self._strategy)
+        if self._strategy is None:
+            return memory
+        return chosen if memory == "none" else f"{memory}, {chosen}"
 
     def play(self) -> Iterator[Moment]:
         """Say every line and have the recorded reply said back; a moment after each."""
-        self.simulator.script([list(line.reply) or None for line in self.script.lines])
         for line in self.script.lines:
+            self.simulator.script(partial(_replied, line))
             self.simulator.clock.advance(line.gap)
             reply = self.chat.send(line.said)
-            self.totals = self.totals.after(reply)
+            self.chat.wait_for_background()
+            self.totals = self.totals.after(reply, self.simulator.cost)
             yield Moment(line=line, reply=reply, totals=self.totals, clock=self.simulator.clock.now())
 
     def ask(self) -> Iterator[Recalled]:
@@ -144,12 +151,24 @@ class Player:
         self.store.close()
 
 
+def _replied(line: Line, body: Mapping[str, Any]) -> Any:
+    """The recorded reply to a line; None for whoever asks something else, as for a summary."""
+    said = [{key: value for key, value in block.items() if key != "cache_control"} for block in _newest(body)]
+    return list(line.reply) or None if said[-len(line.said) :] == [dict(block) for block in line.said] else None
+
+
+def _newest(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    content = body["messages"][-1]["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
 def _in_view(probe: Probe, reply: Reply) -> bool | None:
     """Whether all lines that tell the answer were sent; line n is the turns 2n+1 and 2n+2 of the record."""
     if not probe.lines:
         return None
     sent = {turn.seq for turn in reply.plan.turns}
-    sent |= {source.seq for source in reply.plan.attached.sources} if reply.plan.attached else set()
+    shown = [turn.attached for turn in reply.plan.turns if turn.attached and reply.plan.epoch.shows(turn)]
+    sent |= {source.seq for attached in shown for source in attached.sources}
     return all({2 * at + 1, 2 * at + 2} <= sent for at in probe.lines)
 
 

@@ -239,6 +239,8 @@ class CarriedOut:
             yield f"Not sent as it was said: {words(epoch.relief)}."
         if self._undeclared():
             yield UNDECLARED
+        if self.shape.cut and decision.saves > 0:
+            yield self._for_price()
         if decision.waits:
             yield f"Waits for a summary of the turns up to {decision.summarise}: the budget has no more room for them."
         if foreign:
@@ -247,6 +249,15 @@ class CarriedOut:
             yield f"Another {lost} than in the last request: the messages are not read from the cache."
         if said := self.restless.said:
             yield said
+
+    def _for_price(self) -> str:
+        """What a cut leaves out that would have fitted the budget, and what for."""
+        situation, decision = self.situation, self.decision
+        left = situation.kept(situation.start or 0) - situation.kept(decision.start)
+        return (
+            f"Left out for price, not for room: {left:,} tokens of older turns would fit the budget; without them "
+            f'the requests to come cost about ${decision.saves:.4f} less. memory="full" keeps them while they fit.'
+        )
 
     def _undeclared(self) -> bool:
         """Whether results of tools are sent for the first time in this epoch, and no tools."""

@@ -240,8 +240,6 @@ class Frame:
     fresh: float
     read: float
     write: Mapping[Ttl, float]
-    worth: float = 0.0
-    """what a verbatim token is worth per request, in dollars"""
     per_cut: float = 0.0
     """fixed dollars of a cut (a summary)"""
 
@@ -334,7 +332,7 @@ class _Cycle:
 
 
 def _cycle(ttl: Ttl, frame: Frame, chance: Chance) -> _Cycle:
-    q, carry = chance.stay, max(1e-12, frame.read - frame.worth)
+    q, carry = chance.stay, max(1e-12, frame.read)
     stake = (frame.write[ttl] - frame.read) * max(1.0, frame.lucky - frame.growth) + frame.per_cut
     slope, rate = carry / (1.0 - q), (1.0 - q) / (q * frame.growth)
     wanted = _cut_at(stake / slope, rate)

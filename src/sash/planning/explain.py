@@ -26,6 +26,7 @@ def text(plan: Planned) -> str:
         _cache(plan),
         _rejected(plan),
         *plan.notes,
+        plan.memory and f"{plan.memory}.",
     )
     return "\n".join(filter(None, lines))
 
@@ -157,6 +158,8 @@ def why(plan: Planned) -> dict[str, Any]:
         "source": plan.prompt.source,
         "restless": plan.restless.as_json(),
         "unseen": round(plan.unseen, 1),
+        "memory": plan.memory,
+        "saves": plan.decision.saves,
         "notes": list(plan.notes),
         "attached": [source.seq for source in plan.attached.sources] if plan.attached else [],
     }

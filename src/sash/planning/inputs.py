@@ -50,6 +50,8 @@ class Settings:
     """the model in force, where another one is asked this time"""
     fresh: str = ""
     """why a new epoch must begin with this request whatever the strategy says; "" if it need not"""
+    memory: str = ""
+    """what was chosen to be remembered, in plain words"""
     reserve: int = 0
     """tokens of the budget that stay free: for what may be recalled with the newest question"""
     beta: bool = True

@@ -103,6 +103,7 @@ def _plan(made: CarriedOut) -> Plan:
         unseen=made.memory.unseen,
         doubt=made.doubt,
         restless=made.restless,
+        memory=made.settings.memory,
         notes=tuple(made.notes()),
     )
 

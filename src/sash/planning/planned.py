@@ -36,6 +36,8 @@ class Planned:
     """what changed in front of the messages"""
     doubt: bool = False
     """the budget lies between the estimate and its upper bound, so an exact count could change the decision"""
+    memory: str = ""
+    """what was chosen to be remembered, in plain words"""
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

@@ -208,6 +208,8 @@ class Decision:
     """None: the conversation's own setting"""
     rejected: str = ""
     """the alternative that was not taken, with its price"""
+    saves: float = 0.0
+    """dollars that leaving out what would fit saves, with the requests to come"""
     learned: Mapping[str, Any] | None = None
     """what to store for the next decision; None: unchanged"""
     summarise: int = 0

@@ -69,6 +69,17 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutRow:
+    """Cuts of all conversations."""
+
+    cuts: int
+    for_price: int
+    """those that left out what would have fitted the budget"""
+    saved: float
+    """dollars that these were to save"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRow:
     """Usage summed over a group of requests. Tokens and dollars."""
 
@@ -178,6 +189,10 @@ class Store(Record, Protocol):
         conversation: str | None = None,
     ) -> Sequence[UsageRow]:
         """Tokens and dollars grouped by any of day, model, conversation, user."""
+        ...
+
+    def cuts(self, *, namespace: str = "") -> CutRow:
+        """How often old turns left the view, and how often for the price alone."""
         ...
 
     def close(self) -> None:

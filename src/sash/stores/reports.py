@@ -12,7 +12,7 @@ from sash.model.fitting import check_fit
 from sash.recall.words import runs, words
 from sash.stores.characters import characters_match
 from sash.stores.database import Database
-from sash.stores.port import ConversationInfo, Hit, UsageRow
+from sash.stores.port import ConversationInfo, CutRow, Hit, UsageRow
 from sash.stores.transaction import Row
 
 _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_id = c.branch_id),
@@ -136,6 +136,22 @@ class Reports:
                 (namespace, conversation, user),
             )
             return [_usage_row(row) for row in found if row[0]]
+
+    def cuts(self, *, namespace: str = "") -> CutRow:
+        """How often old turns left the view, and how often for the price alone."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT r.why FROM requests r JOIN conversations c ON c.id = r.conversation_id "
+                "WHERE c.namespace = ? AND r.why LIKE '%\"cut\":true%'",
+                (namespace,),
+            )
+            decided = [json.loads(row["why"]) for row in found]
+        saved = [float(why.get("saves", 0.0)) for why in decided]
+        return CutRow(
+            cuts=sum(why["rule"] != "first" for why in decided),
+            for_price=sum(map(bool, saved)),
+            saved=sum(saved),
+        )
 
 
 def match_words(query: str) -> str:

@@ -57,7 +57,7 @@ class SqliteStore:
         self.memory_files = MemoryFiles(database)
         self.reports = Reports(database)
         self.conversations, self.describe = self.reports.conversations, self.reports.describe
-        self.search, self.usage = self.reports.search, self.reports.usage
+        self.search, self.usage, self.cuts = self.reports.search, self.reports.usage, self.reports.cuts
         self.delete, self.forget_user = self.forgetting.delete, self.forgetting.forget_user
 
     def __repr__(self) -> str:

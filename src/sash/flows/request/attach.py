@@ -34,7 +34,6 @@ LESS = (0.75, 0.4)
 """Shares of the room beside the view that are tried, where no cut would make more."""
 
 SILENT = "Nothing is recalled: the newest turn asks nothing."
-NOT_FOUND = "Nothing is recalled: no turn that left the view shares anything with the newest."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +82,7 @@ class _Attaching:
         most = min(self.recall.tokens, _at_most(bare.plan))
         found = self._found(bare, most)
         if found is None:
-            return replace(bare, notes=(NOT_FOUND if most >= LEAST else _no_room(bare.plan),))
+            return replace(bare, notes=(_not_found(most) if most >= LEAST else _no_room(bare.plan),))
         return self._with(bare, found) or self._after_a_cut(bare, found, most) or self._less(bare)
 
     def _found(self, bare: Attached, most: int) -> tuple[Attachment, Measure] | None:
@@ -159,6 +158,10 @@ def _room(plan: Plan) -> int:
     """Tokens that fit beside the planned view."""
     anew = plan.cut or not plan.epoch.id
     return _at_most(plan) if anew else plan.situation.limit - plan.prompt.upper
+
+
+def _not_found(most: int) -> str:
+    return f"Nothing is recalled: nothing that left what is sent answers the newest turn within {most:,} tokens."
 
 
 def _no_room(plan: Plan) -> str:

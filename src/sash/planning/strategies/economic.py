@@ -9,8 +9,9 @@ back to two fixed watermarks and says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from sash.errors import InvalidOption
 from sash.model.cards import Ttl, lasting
@@ -29,20 +30,25 @@ LATER = (1, 4, 16, 64)
 @settings
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Economic(Named):
-    """The default. `worth`: dollars that 1,000 verbatim tokens are worth per request; 0 forgets what is dear to keep.
+    """The default. `early`: cut before the limit forces it, where that costs less; without it all stays that fits.
 
     `per_cut`: dollars that each cut costs beside the prompt (a summary). `inside_tools`: cut inside a tool
     run where it pays, on models that do not bind thinking; without it only the limit cuts there.
     """
 
-    worth: float = 0.0
+    gone: ClassVar[Mapping[str, str]] = {
+        "worth": "it kept all or nothing: early=False keeps all that fits the budget, keep= of the conversation a part"
+    }
+
+    early: bool = True
     per_cut: float = 0.0
     inside_tools: bool = False
 
     def __post_init__(self) -> None:
-        for name, value in (("worth", self.worth), ("per_cut", self.per_cut)):
-            if not (math.isfinite(value) and value >= 0):
-                raise InvalidOption(f"Economic({name}={value}) must be 0 or more dollars", option=name, value=value)
+        if not (math.isfinite(self.per_cut) and self.per_cut >= 0):
+            raise InvalidOption(
+                f"Economic(per_cut={self.per_cut}) must be 0 or more dollars", option="per_cut", value=self.per_cut
+            )
 
     def decide(self, situation: Situation) -> Decision:
         """Price the choices, take the least. Its time grows with the exchanges in `keep`, not with the history."""
@@ -82,12 +88,12 @@ class _Choice:
 
     def __init__(self, strategy: Economic, situation: Situation) -> None:
         self.strategy, self.situation = strategy, situation
-        self.worth = strategy.worth / 1000
         self.start = situation.start or 0
         self.inside = situation.exchanges[-1].open
         size = situation.prompt(self.start)
         self.preamble = situation.fixed.tokens
         self.view = size.tokens - self.preamble
+        self.upper = size.upper
         self.must = size.upper > situation.limit
         self.runs: list[int] = []
         self.short, self.run = self._shortest()
@@ -140,7 +146,6 @@ class _Choice:
             fresh=fresh,
             read=read,
             write=write,
-            worth=self.worth,
             per_cut=self.strategy.per_cut + situation.per_cut,
         )
 
@@ -159,21 +164,31 @@ class _Choice:
             reason=self._reason(best),
             marks=self._marks(best),
             rejected=self._rejected(best, options),
+            saves=self._saves(best, options),
             learned={**self.habits.to_json(), "sent": self.preamble + best.view},
         )
+
+    def _saves(self, best: Option, options: list[Option]) -> float:
+        """What a cut saves that nothing but the price asks for."""
+        staying = [option.total for option in options if option.start == self.start]
+        early = best.start != self.start and not self._crosses()
+        return min(staying) - best.total if early and staying else 0.0
 
     def _options(self) -> Iterator[Option]:
         """Stay unless the limit forbids, cut where something can leave."""
         can_leave = self.short > self.start
         if not (self.must and can_leave):
             yield from self._priced(self.start, self.view)
-        if can_leave and (self.must or not self.inside or self._may_cut_inside() or self._crosses()):
+        if can_leave and (self.must or self._may_cut_early() or self._crosses()):
             yield from self._priced(self.short, self.least)
 
     def _crosses(self) -> bool:
         """Whether staying would pass a price cliff, and a cut would not: as good as a limit, unless crossing pays."""
         cliff = self.situation.card.cliff
         return cliff is not None and self.preamble + self.least <= cliff < self.preamble + self.view
+
+    def _may_cut_early(self) -> bool:
+        return self.strategy.early and (not self.inside or self._may_cut_inside())
 
     def _may_cut_inside(self) -> bool:
         return self.strategy.inside_tools and not self.situation.card.thinking_bound
@@ -189,7 +204,7 @@ class _Choice:
         for way in self.ways:
             if not self._possible(way.ttl, alive, cached):
                 continue
-            ahead = extra + way.ahead + way.next * self._carrying(way, start, view) - self.worth * view
+            ahead = extra + way.ahead + way.next * self._carrying(way, start, view)
             if large and self._may_mark():
                 yield Option(start, view, way.ttl, way.ttl, read * cached + write[way.ttl] * rest, ahead)
             if large and self._must_mark():
@@ -278,6 +293,8 @@ class _Choice:
             return f"{self._why_now()}: the oldest turns leave, {best.view:,} tokens of conversation stay"
         if self.short == self.start:
             return f"nothing has to leave: the newest {situation.keep:,} tokens always stay"
+        if not self.strategy.early:
+            return f"nothing has to leave: the prompt takes at most {self.upper:,} of {situation.limit:,} tokens"
         if self.inside and not self._may_cut_inside():
             return f"nothing leaves while Claude is at work with tools ({best.view:,} tokens of conversation)"
         way = next(way for way in self.ways if way.ttl == best.way)

@@ -111,18 +111,24 @@ class Summarised(Around):
         return replace(wish, reason=reason, summarise=_last(situation, wish.start), waits=waits)
 
 
-def summarising(asked: bool | str | Summarised, strategy: Strategy | None) -> Strategy:
-    """The strategy meant by a conversation's `summarise=` and `strategy=`. `asked` may name the model."""
+def summarising(asked: bool | str | Summarised | None, strategy: Strategy | None, usual: Strategy) -> Strategy:
+    """The strategy meant by a conversation's `summarise=` and `strategy=`, where its memory says `usual`.
+
+    `asked` may name the model; None: no more than the strategy itself says.
+    """
     if strategy is not None:
         check_strategy(strategy)
+    if asked is None:
+        return strategy or usual
     if isinstance(asked, Summarised):
         return asked if strategy is None else replace(asked, inner=strategy)
-    inner = strategy or Economic()
+    plain: Strategy = getattr(usual, "inner", usual)
+    inner = strategy or plain
     if asked is False or (asked is True and traits(inner).summarises):
         return inner
     if asked is not True and not isinstance(asked, str):
         raise InvalidOption(
-            f"summarise={asked!r}: True, a model's id, or Summarised(...)", option="summarise", value=asked
+            f"summarise={asked!r}: True, False, a model's id, or Summarised(...)", option="summarise", value=asked
         )
     return Summarised(inner=inner) if asked is True else Summarised(inner=inner, by=asked)
 

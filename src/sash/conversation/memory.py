@@ -1,0 +1,79 @@
+"""What one word of `memory=` stands for: which window, how much of it always stays, how much is recalled.
+
+Parts are parts of the budget. What a conversation says itself (`strategy=`, `keep=`, `recall=`, `summarise=`) goes
+before what its word says. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from sash.conversation.arguments import check_choice
+from sash.planning.situation import Strategy
+from sash.planning.strategies import Economic, Summarised
+from sash.planning.traits import traits
+from sash.recall import Recall
+from sash.types import MemoryMode
+
+SEMANTIC = False
+"""Whether turns are recalled by meaning as well as by words, where nothing else is said: on LoCoMo it finds less."""
+
+
+LEAST, FEW = 200, 8
+"""Tokens that hold two or three quoted turns: less is of no use, unless they are more than an eighth of the budget."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """One way to remember."""
+
+    strategy: Strategy
+    budget: int = 32_000
+    """tokens, where the conversation names none"""
+    keep: int
+    """the part of the budget that the newest turns always have: one in so many"""
+    recall: int | None
+    """the part of it that is recalled for a question; None: nothing is"""
+
+    def recalls(self, budget: int) -> Recall | None:
+        """What is recalled under a budget."""
+        if self.recall is None:
+            return None
+        least = max(1, min(LEAST, budget // FEW))
+        return Recall(tokens=max(least, budget // self.recall), semantic=SEMANTIC)
+
+
+_UNTIL_FORCED = Summarised(inner=Economic(early=False))
+
+MODES: Mapping[MemoryMode, Mode] = {
+    "none": Mode(strategy=Economic(), keep=4, recall=None),
+    "lean": Mode(strategy=Economic(), keep=16, recall=32),
+    "balanced": Mode(strategy=Economic(), keep=4, recall=16),
+    "full": Mode(strategy=_UNTIL_FORCED, keep=4, recall=16),
+    "all": Mode(strategy=_UNTIL_FORCED, budget=100_000, keep=2, recall=16),
+}
+
+
+def mode_of(memory: MemoryMode) -> Mode:
+    """The mode that a word names. Raises InvalidOption, which lists them."""
+    check_choice("memory", memory, get_args(MemoryMode))
+    return MODES[memory]
+
+
+def told(memory: MemoryMode, strategy: Strategy, keep: int, recall: Recall | None) -> str:
+    """What is in force, in plain words."""
+    has = traits(strategy)
+    window = "all is sent" if has.ignores_budget else f"the newest {keep:,} tokens are always sent, {_older(strategy)}"
+    back = f"up to {recall.tokens:,} tokens of what is no longer sent come back with a question" if recall else ""
+    summary = "what leaves is summarised" if has.summarises else ""
+    return f"Memory {memory!r}: {'; '.join(filter(None, (window, summary, back or 'nothing comes back')))}"
+
+
+def _older(strategy: Any) -> str:
+    """When older turns leave, as far as their own strategy tells."""
+    inner = getattr(strategy, "inner", strategy)
+    if not isinstance(inner, Economic):
+        return f"older ones as {inner!r} says"
+    return "older ones while that costs less" if inner.early else "older ones while they fit the budget"
