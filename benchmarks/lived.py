@@ -150,7 +150,7 @@ class Life:
             evidence=len(probe.wanted),
             misled=not found and any(normal(text) in held for text in probe.stale),
             tokens=plan.prompt.tokens,
-            recalled=plan.attached.tokens if plan.attached else 0,
+            recalled=plan.attachment.tokens if plan.attachment else 0,
         )
 
     def _say(self, exchange: Exchange) -> None:

@@ -47,7 +47,12 @@ class Recorder:
         seen = head or self.head
         self.now += 10.0
         last = seen.seq + len(drafts)
-        fresh = Epoch(model=MODEL, preamble=more.pop("preamble", PREAMBLE), start=last if cut else 1, base=seen.seq)
+        fresh = Epoch(
+            model=MODEL,
+            preamble=more.pop("preamble", PREAMBLE),
+            first_seq=last if cut else 1,
+            thinking_stripped_to=seen.seq,
+        )
         epoch = more.pop("epoch", fresh if cut or seen.epoch is None else seen.epoch)
         markers = (Marker(place="turn", block=0, ttl="5m", seq=last, role="new tail"),)
         settings: dict[str, Any] = {
@@ -68,8 +73,8 @@ class Recorder:
         """Record the reply."""
         self.now += 1.0
         settings: dict[str, Any] = {
-            "reply": text(words, "assistant"), "state": "answered", "settled": "answered",
-            "settle": tuple(turn.id for turn in begun.turns), "usage": USAGE, "usage_json": {"input_tokens": 3},
+            "reply": text(words, "assistant"), "state": "answered", "settled_as": "answered",
+            "settled_turns": tuple(turn.id for turn in begun.turns), "usage": USAGE, "usage_json": {"input_tokens": 3},
             "cost": 0.5, "stop_reason": "end_turn", "message_id": "msg_1", "request_id": "req_1", "at": self.now,
             "model": MODEL, "reply_count": Count(9, 17, "usage"),
         }  # fmt: skip

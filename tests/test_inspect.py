@@ -45,7 +45,7 @@ def recalling(sim: Simulator) -> Conversation:
 def test_what_was_recalled_stands_in_strip_and_list() -> None:
     """In front of its question, with size and source turns; the markup closes what it opens."""
     with recalling(Simulator()) as chat:
-        attached = next(turn.attached for turn in reversed(chat.history()) if turn.plain)
+        attached = next(turn.attachment for turn in reversed(chat.history()) if turn.plain)
         assert attached is not None
         told = f"{attached.tokens:,} tokens (estimate) of turn"
         page = chat._repr_html_()

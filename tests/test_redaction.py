@@ -63,7 +63,7 @@ def test_no_word_of_it_is_left_in_the_file(chat: Conversation, path: Path) -> No
     saying = [turn for turn in chat.history() if SECRET in turn.text]
     assert sum(chat.redact(turn, reason="asked for") for turn in saying) >= len(saying) > 1
     assert chat.recall(SECRET) == []
-    assert all(turn.attached is None or SECRET not in turn.attached.content for turn in chat.history())
+    assert all(turn.attachment is None or SECRET not in turn.attachment.content for turn in chat.history())
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM turns_fts WHERE turns_fts MATCH ?", (SECRET,)).fetchone() == (0,)
         assert db.execute("SELECT count(*), min(reason) FROM forgotten").fetchone() == (len(saying), "asked for")

@@ -75,7 +75,7 @@ def test_what_leaves_is_in_the_summary_in_front(talker: Talker) -> None:
     assert first["role"] == second["role"] == "user"
     assert "<" in first["content"][0]["text"]
     assert "Order 10" in first["content"][0]["text"]
-    assert reply.plan.epoch.start <= newest.upto + 1
+    assert reply.plan.epoch.first_seq <= newest.upto + 1
     assert "system" not in {message["role"] for message in view(talker, reply.number)}
 
 
@@ -115,7 +115,7 @@ def test_a_summary_goes_on_from_the_one_before(afternoon: Afternoon) -> None:
         assert summary.parent == (parent.id if parent else None)
         covered += [turns[source] for source in summary.sources()]
         assert covered == list(range(1, summary.upto + 1))
-        assert (summary.model, summary.prompt, summary.way) == (BY, PROMPT_VERSION, "model")
+        assert (summary.model, summary.prompt, summary.method) == (BY, PROMPT_VERSION, "model")
         assert 0 < summary.tokens <= 500
 
 
@@ -243,7 +243,7 @@ def test_around_any_window(tmp_path: Path, inner: Any) -> None:
     talker = Talker(tmp_path / "a.db", Summarised(inner=inner, tokens=500))
     for _ in range(45):
         reply = talker.say()
-        first = reply.plan.epoch.start
+        first = reply.plan.epoch.first_seq
         covered = reply.plan.epoch.summary.upto if reply.plan.epoch.summary else 0
         assert first <= covered + 1, "a turn is neither sent nor covered"
         assert reply.usage.prompt <= 3_000
@@ -304,7 +304,7 @@ def test_the_chats_own_model_reads_its_warm_prefix(tmp_path: Path) -> None:
     reply = talker.until_cut()
     assert reply.plan.epoch.summary is not None
     (first, *_) = [one for one in talker.chat.summaries() if one.state == "ready"]
-    assert (first.way, first.model) == ("warm", MODEL)
+    assert (first.method, first.model) == ("warm", MODEL)
     assert first.usage.read > 0.8 * first.usage.prompt
     asked = next(
         a for a in talker.sim.messages if "software that keeps this conversation" in str(a.body["messages"][-1])
@@ -451,5 +451,5 @@ def test_summaries_in_the_background_give_way(talker: Talker, monkeypatch: pytes
     wires = [step.wire for step in seen if hasattr(step, "wire")]
     made = [wire.forecast for wire in wires if wire.body["model"] == BY]
     assert made
-    assert {(one.priority, one.conversation, one.fresh) for one in made} == {("background", "a", True)}
+    assert {(one.priority, one.conversation, one.bypass_memo) for one in made} == {("background", "a", True)}
     assert all(0 < one.prompt < 20_000 for one in made)

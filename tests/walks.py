@@ -565,7 +565,7 @@ class Walk:
 
     def check_attached(self, past: PastRequest) -> None:
         """What is recalled for a question stays within its share, and stands in the view only once."""
-        shown = [turn.attached for turn in past.turns if turn.attached and past.epoch.shows(turn)]
+        shown = [turn.attachment for turn in past.turns if turn.attachment and past.epoch.shows(turn)]
         quoted = [source.turn for one in shown for source in one.sources]
         assert len(quoted) == len(set(quoted)), "recalled twice"
         assert not set(quoted) & {turn.id for turn in past.turns}, "recalled what stands in the view"
@@ -644,7 +644,7 @@ class Walk:
 
     def held_in(self, past: PastRequest) -> set[int]:
         """ids of the turns whose words a request held: as turns, quoted, or in a summary of whatever came before."""
-        quoted = {source.turn for turn in past.turns if turn.attached for source in turn.attached.sources}
+        quoted = {source.turn for turn in past.turns if turn.attachment for source in turn.attachment.sources}
         covered = self.forgotten.keys() if past.epoch.summary else set()
         return {turn.id for turn in past.turns} | quoted | covered
 

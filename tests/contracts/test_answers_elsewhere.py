@@ -31,10 +31,10 @@ def test_a_submission_is_claimed_once(record: Recorder) -> None:
     first = claim(record)
     assert first.state == "new"
     assert claim(record) == Claimed(state="running", submission=first.submission)
-    record.store.submissions.settle(first.submission)
+    record.store.submissions.release(first.submission)
     again = claim(record)
     assert again.state == "new"
-    record.store.submissions.settle(again.submission, (1, 2))
+    record.store.submissions.release(again.submission, (1, 2))
     assert claim(record) == Claimed(state="answered", submission=again.submission, numbers=(1, 2))
 
 
@@ -43,7 +43,7 @@ def test_a_claim_whose_turn_is_pending_is_taken_up_there(record: Recorder) -> No
     first = claim(record)
     begun = record.begin(text("one"), submission=first.submission)
     record.fail(begun)
-    record.store.submissions.settle(first.submission)
+    record.store.submissions.release(first.submission)
     assert claim(record).state == "pending"
 
 
@@ -84,7 +84,7 @@ def test_answered_tokens_are_found_by_their_beginning(record: Recorder) -> None:
         other = Recorder(record.store, name)
         claimed = claim(other, token=f"job_%:{number}")
         other.finish(other.begin(text("one"), submission=claimed.submission))
-        record.store.submissions.settle(claimed.submission, (1,))
+        record.store.submissions.release(claimed.submission, (1,))
     found = record.store.submissions.answered(namespace="", prefix="job_%:")
     assert found == {"job_%:0", "job_%:1"}
     assert record.store.submissions.answered(namespace="n", prefix="job_%:") == frozenset()
@@ -195,7 +195,7 @@ def test_epochs_on_two_models_go_on_side_by_side(record: Recorder) -> None:
     record.say("one")
     home = record.head.epoch
     assert home is not None
-    side = replace(home, id=0, model="claude-opus-5-5", family=home.family, start=3, base=2)
+    side = replace(home, id=0, model="claude-opus-5-5", family=home.family, first_seq=3, thinking_stripped_to=2)
     begun = record.begin(text("two"), epoch=side, home=MODEL)
     record.finish(begun, model="claude-opus-5-5")
     assert record.head.model == MODEL

@@ -49,8 +49,8 @@ def keep(record: Recorder, task: SummaryTask, item: str = "") -> Summary | None:
     """Record a summary for a task."""
     kept: Summary | None = record.store.summaries.keep(NewSummary(
             conversation=record.key, task=task, state="ready", text="It went on.", content="[]", verbatim=(),
-            model="claude-haiku-5-5", prompt="1", way="model", tokens=5, requests=1, usage=Usage(fresh=100, output=5),
-            cost=0.25, at=101.0, item=item,
+            model="claude-haiku-5-5", prompt="1", method="model", tokens=5, requests=1,
+            usage=Usage(fresh=100, output=5), cost=0.25, at=101.0, item=item,
         ))  # fmt: skip
     return kept
 

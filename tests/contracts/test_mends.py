@@ -37,7 +37,7 @@ def test_a_repaired_turn_keeps_its_content_and_is_sent_in_its_new_form(record: R
     mend(record, form(first.id, "mended again"))
     assert record.turns()[0].content == first.content
     assert record.turns()[0].text == record.window().turns[0].text == "mended again"
-    assert record.head.fresh == "repaired"
+    assert record.head.new_epoch_reason == "repaired"
     sent = [record.store.requests.read(record.key, number=number)[2][0].text for number in (1, 2)]
     assert sent == ["one", "mended"]
 

@@ -71,7 +71,7 @@ def test_requests_are_numbered_from_one_and_rebuilt(record: Recorder) -> None:
     request, epoch, turns = record.store.requests.read(record.key, number=2)
     assert (request.number, request.state, request.cost, request.stop_reason) == (2, "answered", 0.5, "end_turn")
     assert [turn.seq for turn in turns] == [1, 2, 3]
-    assert epoch.start == 1
+    assert epoch.first_seq == 1
     with pytest.raises(NotFound):
         record.store.requests.read(record.key, number=3)
 
@@ -184,10 +184,10 @@ def test_pins_hold_exchanges(record: Recorder) -> None:
     record.pin(first.id)
     record.pin(first.id)
     window = record.window()
-    assert window.pins == {1}
-    assert [turn.text for turn in window.pinned] == ["one", "Yes."]
+    assert window.pinned_seqs == {1}
+    assert [turn.text for turn in window.pinned_turns] == ["one", "Yes."]
     record.pin(record.turns()[0].id, pinned=False)
-    assert record.window().pins == set()
+    assert record.window().pinned_seqs == set()
 
 
 def test_a_pin_is_of_its_branch_and_goes_along_with_a_fork(record: Recorder, store: Any) -> None:
@@ -199,8 +199,8 @@ def test_a_pin_is_of_its_branch_and_goes_along_with_a_fork(record: Recorder, sto
     record.branch(2, "fork", as_id="b")
     other = Recorder(store, "b")
     other.say("something else")
-    assert other.window().pins == {1}
-    assert record.window().pins == {1, 3}
+    assert other.window().pinned_seqs == {1}
+    assert record.window().pinned_seqs == {1, 3}
 
 
 def test_only_what_can_be_sent_can_be_pinned(record: Recorder, store: Any) -> None:

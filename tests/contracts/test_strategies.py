@@ -40,11 +40,11 @@ def situations(draw: st.DrawFn) -> Situation:
     now = 100.0 * len(sizes)
     return Situation(
         exchanges=exchanges,
-        start=start,
+        first_exchange=start,
         forced=draw(st.sampled_from(["", "the tools changed"])),
         fixed=fixed,
         stay=stay,
-        pinned=draw(st.frozensets(st.integers(0, len(sizes) - 1), max_size=2)),
+        pinned_exchanges=draw(st.frozensets(st.integers(0, len(sizes) - 1), max_size=2)),
         budget=draw(st.integers(500, 60_000)),
         keep=draw(st.integers(1, 400)),
         max_tokens=1_000,
@@ -61,9 +61,9 @@ def situations(draw: st.DrawFn) -> Situation:
 def test_a_decision_can_be_carried_out(name: str, situation: Situation) -> None:
     """It starts at an exchange, never before the present view, and says why in words."""
     decision = WINDOWS[name].decide(situation)
-    assert 0 <= decision.start <= situation.newest
+    assert 0 <= decision.first_exchange <= situation.newest
     if not getattr(WINDOWS[name], "ignores_budget", False):
-        assert decision.start >= (situation.start or 0)
+        assert decision.first_exchange >= (situation.first_exchange or 0)
     assert decision.rule
     assert decision.reason
     dumps(decision.learned)
@@ -84,7 +84,7 @@ def test_what_fits_is_found(name: str, situation: Situation) -> None:
     """Where the newest exchange alone fits with its bound, the decision's prompt does, if only by its estimate."""
     decision = WINDOWS[name].decide(situation)
     if situation.fits(situation.newest):
-        assert situation.prompt(decision.start).tokens <= situation.limit
+        assert situation.prompt(decision.first_exchange).tokens <= situation.limit
 
 
 @pytest.mark.parametrize("name", sorted(WINDOWS))

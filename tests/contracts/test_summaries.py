@@ -37,7 +37,7 @@ def keep(record: Recorder, task: SummaryTask | None, **more: Any) -> Summary | N
         "verbatim": (),
         "model": "claude-haiku-5-5",
         "prompt": "1",
-        "way": "model",
+        "method": "model",
         "tokens": 5,
         "requests": 1,
         "usage": Usage(fresh=100, output=5),

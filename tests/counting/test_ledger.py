@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash.counting.ledger import Anchor, Difference, apportion, carried, difference, reply_count, settle
+from sash.counting.ledger import Anchor, Difference, apportion, carried, difference, reply_count, shared_out
 from sash.errors import InvalidOption
 from sash.model.counts import Count
 from sash.model.usage import Usage
@@ -94,7 +94,7 @@ def test_a_replys_size_comes_from_its_usage() -> None:
 def test_settled_turns_sum_to_the_difference(total: int, estimates: list[int]) -> None:
     """Sizes derived from a difference sum to it, and each bound lies between the size and the whole."""
     turns = tuple(range(len(estimates)))
-    settled = settle(
+    settled = shared_out(
         Difference(turns=turns, tokens=total),
         {
             turn: Count(tokens, tokens + 10, "estimate", "ctok/v5")

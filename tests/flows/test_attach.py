@@ -60,17 +60,17 @@ def test_without_recall_it_is_forgotten(sim: Simulator) -> None:
 def test_the_plan_names_what_was_attached_and_why(chat: Conversation) -> None:
     """A dry run shows turn and reason, and writes nothing; the record of the plan names no words."""
     plan = chat.plan("Which code has my locker?")
-    assert plan.attached is not None and 1 in [source.seq for source in plan.attached.sources]
+    assert plan.attachment is not None and 1 in [source.seq for source in plan.attachment.sources]
     assert "turn 1 (words: locker" in plan.explain() or "turn 1 (words: code" in plan.explain()
     assert "locker" not in str(plan.why) and 1 in plan.why["attached"]
-    assert all(turn.attached is None for turn in chat.history())
+    assert all(turn.attachment is None for turn in chat.history())
 
 
 def test_what_stands_in_the_view_is_not_attached_again(chat: Conversation) -> None:
     """The second question about the same fact finds it in the view already."""
     chat.send("Which code has my locker?")
     again = chat.plan("The code of the locker, please?")
-    assert again.attached is None or 1 not in [source.seq for source in again.attached.sources]
+    assert again.attachment is None or 1 not in [source.seq for source in again.attachment.sources]
 
 
 def test_a_cut_sheds_all_but_the_newest(chat: Conversation) -> None:
@@ -80,7 +80,7 @@ def test_a_cut_sheds_all_but_the_newest(chat: Conversation) -> None:
     while not (later.plan.cut and later.number > first.number):
         later = chat.send(FILLER.format(later.number) * 6)
     texts = str(later.plan.body["messages"])
-    assert "7731" not in texts or later.plan.attached is not None
+    assert "7731" not in texts or later.plan.attachment is not None
     assert abs(later.plan.prompt.tokens - later.usage.prompt) <= 0.2 * later.usage.prompt + 16
 
 
@@ -90,7 +90,7 @@ def test_tool_results_get_no_attachment(chat: Conversation, sim: Simulator) -> N
     call = chat.send("Look the lamp up.", tools=[TOOL]).tool_calls[0]["id"]
     sim.script([])
     chat.submit({call: "The locker code is asked for."})
-    assert chat.history(limit=2)[0].attached is None
+    assert chat.history(limit=2)[0].attachment is None
 
 
 def test_a_retried_question_keeps_its_attachment(chat: Conversation, sim: Simulator) -> None:
@@ -101,8 +101,8 @@ def test_a_retried_question_keeps_its_attachment(chat: Conversation, sim: Simula
     sim.calm()
     pending = chat.history(limit=1)[0]
     reply = chat.retry()
-    assert pending.attached is not None and "7731" in reply.text
-    assert reply.plan.attached == pending.attached
+    assert pending.attachment is not None and "7731" in reply.text
+    assert reply.plan.attachment == pending.attachment
 
 
 def test_a_fork_shares_attachments_and_an_edit_finds_its_own(chat: Conversation) -> None:
@@ -113,7 +113,7 @@ def test_a_fork_shares_attachments_and_an_edit_finds_its_own(chat: Conversation)
         assert fork.request(1).intact
     question = next(turn for turn in chat.history() if turn.text == "Which code has my locker?")
     edited = chat.edit(question, "Where does the locker stand?")
-    assert edited.plan.attached is not None and "blue door" in edited.text
+    assert edited.plan.attachment is not None and "blue door" in edited.text
 
 
 def test_less_is_attached_where_more_would_force_a_cut(sim: Simulator) -> None:
@@ -193,9 +193,9 @@ def test_every_question_of_a_row_gets_its_share(sim: Simulator, window: Any) -> 
     with told(sim, window, budget=8_000, recall=Recall()) as chat:
         for number in range(24):
             asked = chat.send(f"What is the mark of my {THINGS[number % len(THINGS)]}?")
-            assert asked.plan.attached is not None and 400 <= asked.plan.attached.tokens <= 1_000
+            assert asked.plan.attachment is not None and 400 <= asked.plan.attachment.tokens <= 1_000
             assert asked.usage.prompt <= 8_000
-            assert chat.send(THANKS[number % len(THANKS)]).plan.attached is None
+            assert chat.send(THANKS[number % len(THANKS)]).plan.attachment is None
 
 
 @given(
@@ -212,7 +212,7 @@ def test_shares_of_any_size_fit_the_budget(window: Any, budget: int, keep: float
     with told(sim, window, budget=budget, keep=int(keep * budget), recall=Recall(tokens=tokens)) as chat:
         for text in said:
             reply = chat.send(f"What is the mark of my {text}?" if text in THINGS else text)
-            shown = [t.attached for t in reply.plan.turns if t.attached and reply.plan.epoch.shows(t)]
+            shown = [t.attachment for t in reply.plan.turns if t.attachment and reply.plan.epoch.shows(t)]
             quoted = [source.seq for one in shown for source in one.sources]
             assert reply.usage.prompt <= budget and all(one.tokens <= tokens for one in shown)
             assert len(set(quoted)) == len(quoted) and not set(quoted) & {turn.seq for turn in reply.plan.turns}
@@ -223,7 +223,7 @@ def test_a_cut_taken_for_a_question_says_so(sim: Simulator) -> None:
     with told(sim, SteppedWindow(), budget=4_000, keep=1_000, recall=Recall(tokens=900)) as chat:
         plans = [chat.send(f"What is the mark of my {thing}?").plan for thing in THINGS[:12]]
     cuts = [plan for plan in plans if plan.cut and "900 tokens are kept for what is recalled" in plan.explain()]
-    assert cuts and all(plan.attached is not None for plan in cuts)
+    assert cuts and all(plan.attachment is not None for plan in cuts)
 
 
 def test_what_is_not_recalled_is_said_and_why(sim: Simulator) -> None:

@@ -86,7 +86,7 @@ def test_what_leaves_is_compacted(sim: Simulator) -> None:
     block = last[0]["content"][0]
     assert last[0]["role"] == "assistant" and block["type"] == "compaction" and "Parcel 0" in block["content"]
     blocks = [summary for summary in chat.summaries() if summary.state == "ready"]
-    assert [summary.way for summary in blocks] == ["server"] * len(blocks) and blocks[-1].blocks == [block]
+    assert [summary.method for summary in blocks] == ["server"] * len(blocks) and blocks[-1].blocks == [block]
     assert blocks[-1].parent == blocks[-2].id and all(summary.cost for summary in blocks)
     assert any("compact" in note or "summary" in note for reply in replies for note in reply.notes)
 
@@ -246,7 +246,7 @@ def test_what_the_api_ignores_is_not_sent(sim: Simulator, tmp_path: Path) -> Non
     chat.pin(chat.history()[0])
     chat.strategy = SlidingWindow(turns=6)
     reply = chat.send("And parcel 3?", system="Be brief.")
-    assert reply.plan.epoch.pins and reply.usage.prompt <= reply.plan.prompt.upper
+    assert reply.plan.epoch.pinned_seqs and reply.usage.prompt <= reply.plan.prompt.upper
     assert OLD_BETA not in plain(sim)[-1].betas and said(0) in str(plain(sim)[-1].body)
     assert all(attempt.status == 200 for attempt in sim.log)
 

@@ -305,7 +305,7 @@ def test_a_store_that_fails_at_the_end_hides_neither_reply_nor_error(
 
     chat = talk()
     with monkeypatch.context() as patched:
-        patched.setattr(submissions.Submissions, "settle", broken)
+        patched.setattr(submissions.Submissions, "release", broken)
         reply = chat.send("Book the boat.", token="1")
         sim.faults.fail_next(Overloaded())
         with pytest.raises(Unavailable):

@@ -473,7 +473,7 @@ def test_a_question_that_a_limited_key_left_pending_is_said_once(talk: Talk, sim
         def decide(self, situation: Situation) -> Decision:
             if situation.card.id == OTHER and OTHER in asked_models(sim):
                 raise BudgetExceeded("it does not fit any more", budget=0, needed=1, missing=1, largest="all")
-            return Decision(start=situation.start or 0, rule="stay", reason="")
+            return Decision(first_exchange=situation.first_exchange or 0, rule="stay", reason="")
 
     keys = [Key("one", "k1"), Key("two", "k2")]
     chat = talk(model=HOME, fallback=[OTHER, THIRD], keys=keys, strategy=Narrow())

@@ -32,7 +32,7 @@ def situation(count: int = 60, *, warm: float = 200.0, tokens: int = 400, **chan
     prompt = sum(e.tokens for e in some) + 600
     fields = {
         "exchanges": some,
-        "start": 0,
+        "first_exchange": 0,
         "fixed": Size(tokens=600, upper=600),
         "stay": Size(tokens=prompt, upper=prompt),
         "budget": 64_000,
@@ -50,20 +50,20 @@ def test_a_cold_cache_is_cut_for_free() -> None:
     """When the prefix is written anyway, only the shortest run that holds keep is written."""
     decision = Economic().decide(situation(warm=-1.0))
     assert decision.rule == "free"
-    assert decision.start == 50
+    assert decision.first_exchange == 50
 
 
 def test_a_warm_short_view_stays() -> None:
     """Just above keep, reading is cheaper than writing anew."""
     decision = Economic().decide(situation(14))
-    assert (decision.rule, decision.start) == ("stay", 0)
+    assert (decision.rule, decision.first_exchange) == ("stay", 0)
 
 
 def test_a_warm_long_view_is_cut_when_that_pays() -> None:
     """Far above keep, carrying the excess costs more than writing the rest."""
     decision = Economic().decide(situation(140))
     assert decision.rule == "pays"
-    assert decision.start == 130
+    assert decision.first_exchange == 130
 
 
 def test_the_limit_forces_a_cut() -> None:
@@ -71,16 +71,16 @@ def test_the_limit_forces_a_cut() -> None:
     held = situation(16)
     decision = Economic().decide(replace(held, stay=Size(tokens=7_000, upper=64_001)))
     assert decision.rule == "must"
-    assert decision.start > 0
+    assert decision.first_exchange > 0
 
 
 def test_an_open_tool_run_is_not_cut() -> None:
     """Inside a tool run the view stays though a cut would pay, unless it was allowed and thinking is not bound."""
     held = situation(exchanges=exchanges(140, running=True))
-    assert Economic().decide(held).start == 0
-    assert Economic(inside_tools=True).decide(held).start == 130
+    assert Economic().decide(held).first_exchange == 0
+    assert Economic(inside_tools=True).decide(held).first_exchange == 130
     bound = replace(held, card=card("claude-sonnet-5-5"))
-    assert Economic(inside_tools=True).decide(bound).start == 0
+    assert Economic(inside_tools=True).decide(bound).first_exchange == 0
 
 
 def test_the_limit_cuts_even_an_open_tool_run() -> None:
@@ -101,7 +101,7 @@ def test_a_price_cliff_is_a_budget_of_its_own() -> None:
     haiku = card("claude-haiku-5-5")
     decision = Economic().decide(situation(252, card=haiku, budget=300_000, keep=90_000))
     assert decision.rule == "must"
-    assert decision.start > 0
+    assert decision.first_exchange > 0
     running = situation(exchanges=exchanges(252, running=True), card=haiku, budget=300_000, keep=90_000)
     assert Economic().decide(running).rule == "must"
 
@@ -133,8 +133,8 @@ def test_without_prices_it_says_so() -> None:
     bare = ModelCard(id="house-model", window=200_000, max_output=1000, prices=(), cache_minimum=512)
     decision = Economic().decide(situation(card=bare))
     assert "no prices are known for house-model" in decision.reason
-    assert decision.start == 0
-    assert Economic().decide(situation(card=bare, budget=20_000)).start == 50
+    assert decision.first_exchange == 0
+    assert Economic().decide(situation(card=bare, budget=20_000)).first_exchange == 50
 
 
 def test_the_alternative_is_priced() -> None:
@@ -146,10 +146,10 @@ def test_the_alternative_is_priced() -> None:
 @pytest.mark.parametrize("warm", [-1.0, 100.0])
 def test_unless_early_only_the_limit_cuts(warm: float) -> None:
     """With early=False what fits the budget stays, cold or warm; what does not fit leaves as ever."""
-    assert Economic(early=False).decide(situation(140, warm=warm)).start == 0
-    assert Economic().decide(situation(140, warm=-1.0)).start > 0
+    assert Economic(early=False).decide(situation(140, warm=warm)).first_exchange == 0
+    assert Economic().decide(situation(140, warm=-1.0)).first_exchange > 0
     forced = Economic(early=False).decide(situation(140, warm=warm, budget=20_000))
-    assert forced.start > 0 and forced.rule == "must"
+    assert forced.first_exchange > 0 and forced.rule == "must"
 
 
 def test_a_cut_for_price_says_what_it_saves() -> None:
@@ -188,9 +188,9 @@ def test_the_promise_holds(tokens: list[int], running: bool, cold: bool, keep: i
     )
     held = situation(exchanges=some, keep=keep, budget=budget, warm=-1.0 if cold else 100.0)
     decision = Economic().decide(held)
-    held_now = replace(held, stay=None, start=None)
-    assert held_now.fits(decision.start) or decision.start == held.newest
-    assert held_now.kept(decision.start) >= keep or decision.start in (0, held.fitting(0))
+    held_now = replace(held, stay=None, first_exchange=None)
+    assert held_now.fits(decision.first_exchange) or decision.first_exchange == held.newest
+    assert held_now.kept(decision.first_exchange) >= keep or decision.first_exchange in (0, held.fitting(0))
 
 
 @given(sizes, st.booleans())

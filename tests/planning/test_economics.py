@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sash.model.cards import Ttl, card
-from sash.planning.economics import Chance, Frame, Habits, kind_of, prior, rates, ways
+from sash.planning.economics import Chance, Frame, Habits, cache_policies, kind_of, prior, rates
 from sash.planning.situation import Gaps
 
 FRESH, READ, WRITE = rates(card("claude-sonnet-5").price(0))
@@ -40,7 +40,7 @@ def cycle_cost(q: float, n: int, ttl: Ttl, view: float, growth: float) -> float:
 @given(chances, st.sampled_from((100.0, 400.0, 1500.0)), st.sampled_from(get_args(Ttl)))
 def test_a_cut_pays_where_the_cost_per_request_is_least(q: float, growth: float, ttl: Ttl) -> None:
     """x* is the minimum of the cost per request over the number of requests between cuts, to a flat bottom's width."""
-    way = next(w for w in ways(frame(growth=growth), always(q)) if w.ttl == ttl)
+    way = next(w for w in cache_policies(frame(growth=growth), always(q)) if w.ttl == ttl)
     found = round(way.cut_at / growth) + 1
     least = min(cycle_cost(q, n, ttl, 8000.0, growth) for n in range(1, 400))
     assert cycle_cost(q, min(found, 399), ttl, 8000.0, growth) <= least * 1.01
@@ -48,7 +48,7 @@ def test_a_cut_pays_where_the_cost_per_request_is_least(q: float, growth: float,
 
 def test_without_pauses_it_is_the_order_quantity() -> None:
     """For a cache that never dies the excess is sqrt(2 (w - r) (L - t) t / r): new tokens are written either way."""
-    way = ways(frame(), always(0.9995))[0]
+    way = cache_policies(frame(), always(0.9995))[0]
     classic = math.sqrt(2 * (WRITE["5m"] - READ) * 7600 * 400 / READ)
     assert way.cut_at == pytest.approx(classic, rel=0.03)
 
@@ -56,7 +56,7 @@ def test_without_pauses_it_is_the_order_quantity() -> None:
 @given(chances, st.floats(0, 1))
 def test_carrying_never_costs_more_than_a_cut(q: float, share: float) -> None:
     """An excess costs something, more the larger it is, and at most the cut that would remove it."""
-    way = ways(frame(), always(q))[0]
+    way = cache_policies(frame(), always(q))[0]
     x = share * way.cut_at
     assert -1e-12 <= way.carried(x) <= way.carried(way.cut_at) * (1 + 1e-6) + 1e-12
     assert way.carried(way.cut_at) == pytest.approx(way.anew * (8000 - 400), rel=0.01)
@@ -66,7 +66,7 @@ def test_carrying_never_costs_more_than_a_cut(q: float, share: float) -> None:
 @given(chances)
 def test_the_steady_cost_is_what_the_cycle_sums_to(q: float) -> None:
     """The closed form of the cost per request agrees with the sum over the cycle."""
-    for way in ways(frame(), always(q)):
+    for way in cache_policies(frame(), always(q)):
         n = round(way.cut_at / 400) + 1
         assert way.steady == pytest.approx(cycle_cost(q, n, way.ttl, 8000.0, 400.0), rel=0.03)
 
@@ -74,7 +74,7 @@ def test_the_steady_cost_is_what_the_cycle_sums_to(q: float) -> None:
 @given(chances)
 def test_a_limit_forces_the_cut_earlier(q: float) -> None:
     """With little room the cut comes at the limit, and a token carried there costs a cut."""
-    way = ways(frame(room=1000.0), always(q))[0]
+    way = cache_policies(frame(room=1000.0), always(q))[0]
     assert way.cut_at <= 1000.0
     assert way.carried(1000.0) >= way.anew * (8000 - 400) * 0.999 or way.cut_at < 1000.0
 

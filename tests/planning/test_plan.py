@@ -80,7 +80,7 @@ def test_a_strategy_that_answers_nonsense_is_refused(talk: Talk) -> None:
 
     class Beyond:
         def decide(self, situation: Situation) -> Decision:
-            return Decision(start=len(situation.exchanges), rule="first", reason="nonsense")
+            return Decision(first_exchange=len(situation.exchanges), rule="first", reason="nonsense")
 
     with pytest.raises(InvalidOption, match="Beyond"):
         talk(strategy=Beyond()).plan("Hello.")
@@ -123,14 +123,14 @@ def test_pins_stand_in_front_in_order_whole_and_counted(talk: Talk) -> None:
     assert questions(plan) == [1, 5, 9]
     assert [turn.seq for turn in plan.turns] == [1, 2, 5, 6, 9]
     assert plan.prompt.tokens > bare.prompt.tokens
-    assert plan.epoch.pins == (1, 5)
+    assert plan.epoch.pinned_seqs == (1, 5)
 
 
 def test_a_pin_out_of_view_waits_for_the_next_cut(talk: Talk) -> None:
     """Between cuts the view only grows at its end."""
     chat = talk(strategy=SteppedWindow(keep=50, high=700), budget=8_000)
     first = chat.send("My order is number 1138.")
-    while chat.send(WORDS).plan.epoch.start == 1:
+    while chat.send(WORDS).plan.epoch.first_seq == 1:
         pass
     chat.pin(first.turn)  # type: ignore[arg-type]
     grown = chat.plan("Still?")
@@ -145,7 +145,7 @@ def test_a_view_that_is_gone_back_to_has_what_was_pinned_since(talk: Talk, pinne
     """An edit behind which an older epoch would go on begins a new one where that one lacks a pin, and only there."""
     chat = talk(strategy=SteppedWindow(keep=50, high=700), budget=8_000)
     first = chat.send("My order is number 1138.")
-    while chat.send(WORDS).plan.epoch.start == 1:
+    while chat.send(WORDS).plan.epoch.first_seq == 1:
         pass
     chat.send(WORDS)
     question = chat.history()[-2]
@@ -161,7 +161,8 @@ def test_a_view_that_is_gone_back_to_has_what_was_pinned_since(talk: Talk, pinne
 
 
 @pytest.mark.parametrize(
-    "marks", [Marks(), Marks(preamble="1h", tail="1h"), Marks(preamble="5m", tail="1h"), Marks(base="1h", tail="5m")]
+    "marks",
+    [Marks(), Marks(preamble="1h", tail="1h"), Marks(preamble="5m", tail="1h"), Marks(kept_marker="1h", tail="5m")],
 )
 @pytest.mark.parametrize("window", [SlidingWindow(turns=2), SteppedWindow(keep=100, high=1_600), Everything()])
 def test_markers_are_four_at_most_and_the_longer_lives_first(talk: Talk, marks: Marks, window: Any) -> None:

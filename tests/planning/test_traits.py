@@ -30,7 +30,7 @@ SAYING: dict[str, Any] = {
 GUISES: dict[str, Any] = {
     "stay": Stay,
     "shorter": Shorter,
-    "settled": lambda inner: _Settled(inner, Decision(start=0, rule="first", reason="")),
+    "settled": lambda inner: _Settled(inner, Decision(first_exchange=0, rule="first", reason="")),
 }
 
 
@@ -39,7 +39,9 @@ class Plain:
 
     def decide(self, situation: Situation) -> Decision:
         """Everything."""
-        return Decision(start=0, rule="stay" if situation.start is not None else "first", reason="all of it")
+        return Decision(
+            first_exchange=0, rule="stay" if situation.first_exchange is not None else "first", reason="all of it"
+        )
 
 
 class Wrapper(Plain):

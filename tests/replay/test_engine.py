@@ -91,7 +91,7 @@ def test_requests_inside_a_tool_run_are_open() -> None:
     class Watching:
         def decide(self, situation: Situation) -> Decision:
             seen.append((situation.exchanges[-1].open, situation.exchanges[-1].requests, len(situation.exchanges)))
-            return Decision(start=0, rule="stay", reason="")
+            return Decision(first_exchange=0, rule="stay", reason="")
 
     run(Trace("t", (Call(0, 5), Call(1, 5, False), Call(1, 5, False), Call(1, 5))), Watching(), TERMS)
     assert seen == [(False, 1, 1), (True, 2, 1), (True, 3, 1), (False, 1, 2)]
@@ -103,7 +103,7 @@ def test_a_start_beyond_the_newest_exchange_is_refused() -> None:
     @dataclass(frozen=True)
     class Wild:
         def decide(self, situation: Situation) -> Decision:
-            return Decision(start=len(situation.exchanges), rule="stay", reason="")
+            return Decision(first_exchange=len(situation.exchanges), rule="stay", reason="")
 
     with pytest.raises(InvalidOption, match="Wild"):
         run(steady(1.0, 2), Wild(), TERMS)

@@ -258,4 +258,4 @@ def _all_of(record: Recorder) -> Any:
     window = record.window()
     asked = [record.store.requests.read(record.key, number=number + 1) for number in range(head.requests)]
     counts = {turn.id: window.counts.get(turn.id) for turn in window.turns}
-    return record.turns(), asked, head, window.turns, window.pinned, window.pins, counts
+    return record.turns(), asked, head, window.turns, window.pinned_turns, window.pinned_seqs, counts

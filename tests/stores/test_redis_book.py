@@ -105,7 +105,7 @@ DEEDS = st.lists(
 def test_the_script_means_what_the_functions_mean(book: RedisBook, deeds: Any, firm: bool, limits: Limits) -> None:
     """Whatever is done in whatever order, both give the same answers and end in the same state."""
     book._redis.flushall()
-    pool, now = buckets.fresh(limits, 1_000.0, firm=firm), 1_000.0
+    pool, now = buckets.new_pool(limits, 1_000.0, firm=firm), 1_000.0
 
     def ask(what: str, asked: dict[str, Any]) -> Any:
         return json.loads(book._script(keys=["p"], args=[what, json.dumps(asked), str(now)]))
@@ -118,7 +118,7 @@ def test_the_script_means_what_the_functions_mean(book: RedisBook, deeds: Any, f
         now += pause
         if what == "reserve":
             if not begun:
-                pool, begun = buckets.fresh(limits, now, firm=firm), True
+                pool, begun = buckets.new_pool(limits, now, firm=firm), True
             if name in pool.holds:
                 continue
             verdict = buckets.reserve(pool, name, value, now, order=now - waited)

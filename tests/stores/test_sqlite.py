@@ -140,7 +140,7 @@ def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
         store = SqliteStore(path)
         record = Recorder(store)
         assert [turn.id for turn in record.turns()] == [1]
-        assert record.window().pins <= {1}
+        assert record.window().pinned_seqs <= {1}
         record.say("new")
         store.close()
     old.close()

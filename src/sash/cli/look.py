@@ -111,7 +111,7 @@ def _show_one(store: Store, head: Head, id: str, limit: int, full: bool) -> None
 
 
 def _show_turns(out: Console, turns: Sequence[Turn], head: Head, full: bool) -> None:
-    start = head.epoch.start if head.epoch else None
+    start = head.epoch.first_seq if head.epoch else None
     table = Table("turn", "role", "state", "when", "text", show_lines=full)
     _right(table, "turn")
     for turn in turns:
@@ -131,7 +131,7 @@ def _show_epochs(out: Console, found: Sequence[tuple[Request, Epoch]]) -> None:
     for epoch in {epoch.id: epoch for _, epoch in found}.values():
         numbers = [request.number for request, its in found if its.id == epoch.id]
         span = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
-        table.add_row(span, str(epoch.start), Text(epoch.model), Text(label(epoch.strategy)), Text(epoch.reason))
+        table.add_row(span, str(epoch.first_seq), Text(epoch.model), Text(label(epoch.strategy)), Text(epoch.reason))
     out.print(table)
 
 

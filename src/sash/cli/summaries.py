@@ -70,7 +70,7 @@ def _show(found: dict[str, Sequence[SummaryRecord]], full: bool) -> None:
                 str(one.id),
                 str(one.upto),
                 f"{len(one.sources())} turns" + (f" and summary {one.parent}" if one.parent else ""),
-                Text(f"{one.model} ({one.way})"),
+                Text(f"{one.model} ({one.method})"),
                 f"{one.tokens:,}",
                 dollars(one.cost),
                 moment(one.at),

@@ -17,7 +17,7 @@ from sash.model.functions import is_result, made_sendable
 from sash.model.options import BETA, BODY
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
-from sash.planning.routing import Fallback, Route, Ways, as_models
+from sash.planning.routing import Fallback, Route, Routing, as_models
 from sash.planning.situation import Marks
 from sash.recall import Recall
 
@@ -139,7 +139,7 @@ def check_most(max_tokens: int, card: ModelCard) -> None:
         )
 
 
-def ways_of(fallback: Sequence[str] | Fallback | None, router: Route | None, tier: str) -> Ways | None:
+def routing_of(fallback: Sequence[str] | Fallback | None, router: Route | None, tier: str) -> Routing | None:
     """Who else may answer. Raises InvalidOption, and UnknownModel for a name without a card."""
     check_text("tier", tier)
     if router is not None:
@@ -148,7 +148,7 @@ def ways_of(fallback: Sequence[str] | Fallback | None, router: Route | None, tie
     if router is None and not others.models:
         return None
     names = (*others.models, *getattr(router, "models", ()))
-    return Ways(fallback=others, route=router, tier=tier, cards={name: card_of(name) for name in names})
+    return Routing(fallback=others, route=router, tier=tier, cards={name: card_of(name) for name in names})
 
 
 def check_priced(cards: Iterable[ModelCard], *, in_dollars: bool) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
-from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Settle, Step
+from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Step, WaitForBackground
 from sash.stores.around import around
 
 R = TypeVar("R")
@@ -288,7 +288,7 @@ class Performer:
             return step.function.call(step.input)
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
-        if isinstance(step, Settle):
+        if isinstance(step, WaitForBackground):
             return self.wait_for_background()
         return self.clock() if isinstance(step, Now) else self.claude.perform(step)
 
@@ -298,7 +298,7 @@ class Performer:
             return await _called(step)
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
-        if isinstance(step, Settle):
+        if isinstance(step, WaitForBackground):
             return await self.wait_for_background()
         return await self.claude.perform(step)
 

@@ -38,7 +38,7 @@ from sash.conversation.arguments import (
     marks_of,
     question_of,
     recall_of,
-    ways_of,
+    routing_of,
 )
 from sash.conversation.memory import mode_of, told
 from sash.counting.correction import Correction
@@ -187,11 +187,11 @@ class Session:
         self.layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries)
         self.priority, self.max_wait, self.dedupe_window = priority, max_wait, dedupe_window
         self.base, self.count_online, self.waits = counter, count_online, busy == "wait"
-        self.ways, self.keys = ways_of(fallback, router, tier), as_pool(keys)
+        self.routing, self.keys = routing_of(fallback, router, tier), as_pool(keys)
         self._card = card_for(card, model)
         self._told: set[str] = set()
         self._check_most()
-        self._meet(*filter(None, [self._card]), *(self.ways.cards.values() if self.ways else ()))
+        self._meet(*filter(None, [self._card]), *(self.routing.cards.values() if self.routing else ()))
         self.tools: Sequence[Any] = as_tools(() if tools is None else tools)
         self.preamble = preamble(system, self.tools)
         self._given = (system is not None, tools is not None)
@@ -253,7 +253,7 @@ class Session:
             sizes=self._sizes,
             quiet_until=self._quiet_until,
             calibrations=self._calibrations,
-            ways=self.ways,
+            routing=self.routing,
             places=self.keys.places if self.keys else None,
             ceilings=self.layers.ceilings_here,
             counter_of=self.counter,
@@ -385,9 +385,9 @@ class Session:
             "count_online": self.count_online,
             "busy": "wait" if self.waits else "error",
             "dedupe_window": self.dedupe_window,
-            "fallback": self.ways.fallback if self.ways else None,
-            "router": self.ways.route if self.ways else None,
-            "tier": self.ways.tier if self.ways else "",
+            "fallback": self.routing.fallback if self.routing else None,
+            "router": self.routing.route if self.routing else None,
+            "tier": self.routing.tier if self.routing else "",
             "keys": self.keys,
             "card": self._card,
             "clock": self.clock,

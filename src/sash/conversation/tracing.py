@@ -67,7 +67,7 @@ class Spans:
             facts["sash.content"] = [turn.content for turn in new.turns]
         self._tracer.start_span("sash.plan", start_time=self._planning or None, attributes=facts).end()
         if not new.epoch.id:
-            reason = {"sash.reason": new.epoch.reason, "sash.start": new.epoch.start}
+            reason = {"sash.reason": new.epoch.reason, "sash.start": new.epoch.first_seq}
             self._tracer.start_span("sash.cut", attributes={**facts, **reason}).end()
 
 

@@ -109,7 +109,7 @@ def reply_count(
     return Count(tokens, tokens + REPLY_SLACK, "usage")
 
 
-def settle(told: Difference, estimates: Mapping[Turn, Count]) -> dict[Turn, Count]:
+def shared_out(told: Difference, estimates: Mapping[Turn, Count]) -> dict[Turn, Count]:
     """The turns of a difference with their sizes, which sum to it exactly.
 
     One turn alone is exact; several share the sum in proportion to their estimates, and each says how far

@@ -167,7 +167,7 @@ def _in_view(probe: Probe, reply: Reply) -> bool | None:
     if not probe.lines:
         return None
     sent = {turn.seq for turn in reply.plan.turns}
-    shown = [turn.attached for turn in reply.plan.turns if turn.attached and reply.plan.epoch.shows(turn)]
+    shown = [turn.attachment for turn in reply.plan.turns if turn.attachment and reply.plan.epoch.shows(turn)]
     sent |= {source.seq for attached in shown for source in attached.sources}
     return all({2 * at + 1, 2 * at + 2} <= sent for at in probe.lines)
 

@@ -16,7 +16,7 @@ from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.forecast import Priority
 from sash.model.keys import Places
-from sash.planning.routing import Ways
+from sash.planning.routing import Routing
 from sash.planning.view import Forms
 from sash.recall.settings import Recall
 
@@ -74,7 +74,7 @@ class Chat:
     """estimates of turns, remembered until they are stored"""
     quiet_until: list[float] = field(default_factory=lambda: [0.0])
     """until when (unix seconds) the endpoint is left alone, after it was rate-limited"""
-    ways: Ways | None = None
+    routing: Routing | None = None
     """who else may answer, and who chooses; None: the model asked for"""
     ceilings: tuple[Ceiling, ...] = ()
     """those that are kept in this store: a router is told what is left under them"""

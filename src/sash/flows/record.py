@@ -88,13 +88,14 @@ class Turns(Protocol):
         turns: Sequence[Draft],
         at: float,
         interrupted: Sequence[int] = (),
-        fresh: str = "",
+        new_epoch_reason: str = "",
         preamble: Preamble | None = None,
     ) -> Sequence[Turn]:
         """Record turns that were said elsewhere (imports). Raises Conflict.
 
-        `interrupted`: ids of paused turns that count as interrupted from now on. `fresh`: why the next request must
-        begin an epoch; "" if it need not. `preamble`: what is in force from now on, before any request; None: what was.
+        `interrupted`: ids of paused turns that count as interrupted from now on. `new_epoch_reason`: why the next
+        request must begin an epoch; "" if it need not. `preamble`: what is in force from now on, before any request;
+        None: what was.
         """
         ...
 
@@ -210,7 +211,7 @@ class Submissions(Protocol):
         """
         ...
 
-    def settle(self, submission: int, numbers: Sequence[int] = ()) -> None:
+    def release(self, submission: int, numbers: Sequence[int] = ()) -> None:
         """Say what became of a submission: the numbers of the requests that answered it; none: it failed."""
         ...
 

@@ -105,7 +105,7 @@ class CountTokens(Step[int]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settle(Step[bool]):
+class WaitForBackground(Step[bool]):
     """Wait for what this very conversation object does in the background, if anything.
 
     Whether something ended there since the call began: the record has changed then.

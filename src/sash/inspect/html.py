@@ -46,7 +46,11 @@ def render(store: Store, conversation: int, name: str, model: str) -> str:
 
 def _headline(loaded: Loaded, name: str, model: str) -> str:
     epoch = loaded.head.epoch
-    out = f"; the turns before turn {epoch.start} are kept, but no longer sent" if epoch and epoch.start > 1 else ""
+    out = (
+        f"; the turns before turn {epoch.first_seq} are kept, but no longer sent"
+        if epoch and epoch.first_seq > 1
+        else ""
+    )
     why = f"<br><span class='dim'>why the window starts there: {escape(epoch.reason)}</span>" if epoch else ""
     return (
         f"<b>{escape(name)}</b> <span class='dim'>{escape(model)}, {loaded.head.seq} turns, "
@@ -60,7 +64,7 @@ def _bar(loaded: Loaded) -> str:
     if loaded.preamble_count is not None:
         cells.append(_cell("preamble", "preamble", loaded.preamble_count, cached > 0))
     cells += _summary(loaded.head.epoch, cached > 0)
-    named = [("pinned", "pinned turn", turn) for turn in loaded.pinned]
+    named = [("pinned", "pinned turn", turn) for turn in loaded.pinned_turns]
     named += [(turn.role, f"{turn.role}'s turn", turn) for turn in loaded.turns]
     for kind, name, turn in named:
         cells += _recalled(turn, loaded.head.epoch, turn.seq <= cached)
@@ -80,11 +84,11 @@ def _summary(epoch: Epoch | None, cached: bool) -> list[str]:
 
 def _recalled(turn: Turn, epoch: Epoch | None, cached: bool) -> list[str]:
     """What recall sends in front of a turn, where this view shows it."""
-    if turn.attached is None or epoch is None or not epoch.shows(turn):
+    if turn.attachment is None or epoch is None or not epoch.shows(turn):
         return []
-    title = f"recalled for turn {turn.seq}: {_told(turn.attached)}"
+    title = f"recalled for turn {turn.seq}: {_told(turn.attachment)}"
     kind = f"recalled{' cached' if cached else ''}"
-    return [f"<div class='{kind}' title='{escape(title)}' style='flex:{max(1, turn.attached.tokens)}'></div>"]
+    return [f"<div class='{kind}' title='{escape(title)}' style='flex:{max(1, turn.attachment.tokens)}'></div>"]
 
 
 def _told(attached: Attachment) -> str:
@@ -119,10 +123,10 @@ def _table(turns: Sequence[Turn], epoch: Epoch | None) -> str:
 
 def _with(turn: Turn, epoch: Epoch | None) -> str:
     """A line on what was recalled for a turn; whether it is still sent."""
-    if turn.attached is None:
+    if turn.attachment is None:
         return ""
     gone = "" if epoch is not None and epoch.shows(turn) else ", no longer sent"
-    return f"<span class='dim'>recalled: {escape(_told(turn.attached))}{gone}</span><br>"
+    return f"<span class='dim'>recalled: {escape(_told(turn.attachment))}{gone}</span><br>"
 
 
 def _state(turn: Turn) -> str:

@@ -54,11 +54,11 @@ class Epoch:
     id: int = 0
     model: str
     preamble: Preamble
-    start: int
+    first_seq: int
     """seq of the first turn in the view (pins apart)"""
-    base: int
+    thinking_stripped_to: int
     """seq of the newest turn when it began: up to here thinking is stripped, behind it is sent verbatim"""
-    pins: tuple[int, ...] = ()
+    pinned_seqs: tuple[int, ...] = ()
     """first seqs of the exchanges before `start` that stand in front, whole and without thinking"""
     instructions: tuple[int, ...] = ()
     """seqs of the instructions given before `start` that are placed again behind its first user turn"""
@@ -68,7 +68,7 @@ class Epoch:
     """what is sent otherwise than recorded"""
     summary: Summary | None = None
     """what stands in front for the turns before, as a user message of its own"""
-    attached: int = 0
+    attachments_from: int = 0
     """seq of the first turn whose attachment is sent: the newest question's when it began"""
     family: int = 0
     """id of the first of the epochs on several models that go on side by side, each to be resumed; 0: its own"""
@@ -79,7 +79,9 @@ class Epoch:
 
     def shows(self, turn: Turn) -> bool:
         """Whether what is attached to `turn` stands in this view."""
-        return turn.attached is not None and turn.seq >= self.attached and turn.seq not in self.relief.detached
+        return (
+            turn.attachment is not None and turn.seq >= self.attachments_from and turn.seq not in self.relief.detached
+        )
 
 
 Place = Literal["tools", "system", "turn"]

@@ -64,9 +64,9 @@ class FinishedRequest:
     reply: Draft | None
     state: State
     """of the reply: answered or interrupted; withdrawn for a refusal"""
-    settle: tuple[int, ...]
+    settled_turns: tuple[int, ...]
     """ids of the turns that this reply settles ..."""
-    settled: State
+    settled_as: State
     """... and the state they are in now: answered, or withdrawn for a refusal"""
     usage: Usage | None
     usage_json: Mapping[str, Any]

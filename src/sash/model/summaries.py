@@ -15,7 +15,7 @@ from sash.model.blocks import Block
 from sash.model.turns import Turn
 from sash.model.usage import Usage
 
-Way = Literal["model", "warm", "server"]
+Method = Literal["model", "warm", "server"]
 """Who read what: a model of its own the leaving turns, the chat's model its own warm prefix; or the API compacted."""
 Outcome = Literal["ready", "rejected"]
 
@@ -61,7 +61,7 @@ class SummaryRecord(Summary):
     model: str
     prompt: str
     """version of the prompt that asked for it"""
-    way: Way
+    method: Method
     tokens: int
     """what it weighs in a prompt of the conversation, as estimated when it was made"""
     usage: Usage
@@ -120,7 +120,7 @@ class NewSummary:
     verbatim: tuple[int, ...]
     model: str
     prompt: str
-    way: Way
+    method: Method
     tokens: int
     requests: int
     usage: Usage

@@ -62,7 +62,7 @@ class Draft:
     at: float | None = None
     """When it was said, in unix seconds; None: when it is recorded (imports know better)."""
     speaker: str | None = None
-    attached: Attachment | None = None
+    attachment: Attachment | None = None
     source: tuple[str, ...] = ()
     """What a foreign record calls its parts, so that none is recorded twice (imports)."""
 
@@ -93,7 +93,7 @@ class Turn:
     at: float
     origin: int | None = None
     speaker: str | None = None
-    attached: Attachment | None = None
+    attachment: Attachment | None = None
     """what recall sent with it, until the next cut"""
     model: str = ""
     """which model replied; "" where the user speaks, or nobody knows"""

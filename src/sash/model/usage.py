@@ -15,15 +15,20 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one request: `fresh` (behind the last marker), `read` from the cache, written to it, and `output`."""
+    """Tokens of one request, each beside the field of the API's `usage` that says so."""
 
     fresh: int = 0
+    """neither read from the cache nor written to it, at the full price: `input_tokens`"""
     read: int = 0
+    """`cache_read_input_tokens`"""
     write_5m: int = 0
+    """`cache_creation.ephemeral_5m_input_tokens`, or all of `cache_creation_input_tokens`"""
     write_1h: int = 0
+    """`cache_creation.ephemeral_1h_input_tokens`"""
     output: int = 0
+    """`output_tokens`"""
     thinking: int = 0
-    """The part of `output` that was thinking; billed, and often not visible."""
+    """the part of `output` that was thinking, billed and often not visible: `output_tokens_details.thinking_tokens`"""
 
     @property
     def write(self) -> int:

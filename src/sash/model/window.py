@@ -28,7 +28,7 @@ class Head:
     """the newest turn"""
     epoch: Epoch | None
     requests: int
-    fresh: str = ""
+    new_epoch_reason: str = ""
     """why the next request must begin an epoch; "" if it need not"""
     model: str = ""
     """the one in force, whoever replied last; "" before the first request"""
@@ -68,9 +68,9 @@ class Loaded:
     """from the start asked for: the epoch's, or further back where another strategy may reach for more"""
     withdrawn: tuple[int, ...]
     """seqs that were withdrawn: since the first of `turns`, and within the pinned exchanges"""
-    pinned: tuple[Turn, ...]
+    pinned_turns: tuple[Turn, ...]
     """turns before `turns` of the exchanges that are pinned now, or stand in front of the present epoch"""
-    pins: frozenset[int]
+    pinned_seqs: frozenset[int]
     """first seqs of all pinned exchanges"""
     instructions: tuple[Turn, ...]
     """turns of role system before `turns`, those among `pinned` included"""
@@ -101,6 +101,6 @@ class Loaded:
     def epoch(self) -> Epoch | None:
         """The present epoch, unless all that it held was withdrawn: then nothing of it is left to grow."""
         epoch = self.head.epoch
-        if epoch is None or not any(turn.seq >= epoch.start for turn in spoken(self.turns)[-1:]):
+        if epoch is None or not any(turn.seq >= epoch.first_seq for turn in spoken(self.turns)[-1:]):
             return None
         return epoch

@@ -64,9 +64,9 @@ def as_summarised(memory: Memory, groups: Groups, strategy: Strategy) -> Memory:
         return replace(memory, summary=None, summary_size=ZERO)
     if summary is None or not summary.verbatim:
         return memory
-    wanted, all_groups = set(summary.verbatim), (*by_exchange(memory.loaded.pinned), *groups)
+    wanted, all_groups = set(summary.verbatim), (*by_exchange(memory.loaded.pinned_turns), *groups)
     beside = {group[0].seq for group in all_groups if wanted & {turn.seq for turn in group}}
-    return memory.but(pins=memory.loaded.pins | beside)
+    return memory.but(pinned_seqs=memory.loaded.pinned_seqs | beside)
 
 
 def instructions_in(groups: Groups) -> tuple[Turn, ...]:
@@ -87,16 +87,16 @@ class _Assessing:
         memory, settings = self.memory, self.settings
         situation = Situation(
             exchanges=self._exchanges,
-            start=self._start,
+            first_exchange=self._start,
             forced=_forced(memory.epoch, settings, self._instructions) or _foreign(memory.epoch, self.groups[-1]),
             fixed=_size(memory.fixed) + self._front + self._unseen,
             front=self._front.tokens,
             upto=memory.summary.upto if memory.summary else 0,
             trouble=memory.loaded.trouble,
             stay=self._stay(),
-            attached=_sum(self._attached.values()),
+            attachments=_sum(self._attached.values()),
             recalled=_size(self._recalled),
-            pinned=self._pinned,
+            pinned_exchanges=self._pinned,
             results=self._results(),
             budget=settings.card.window if traits(settings.strategy).ignores_budget else settings.budget,
             reserve=settings.reserve,
@@ -124,11 +124,11 @@ class _Assessing:
         epoch, newest = self.memory.epoch, len(self._exchanges) - 1
         if epoch is None:
             return None
-        return next((i for i, exchange in enumerate(self._exchanges) if exchange.first >= epoch.start), newest)
+        return next((i for i, exchange in enumerate(self._exchanges) if exchange.first >= epoch.first_seq), newest)
 
     @cached_property
     def _pinned(self) -> frozenset[int]:
-        pins = self.memory.loaded.pins
+        pins = self.memory.loaded.pinned_seqs
         return frozenset(i for i, exchange in enumerate(self._exchanges) if exchange.first in pins)
 
     def _results(self) -> tuple[ToolResults, ...]:
@@ -143,7 +143,7 @@ class _Assessing:
     def _front(self) -> Size:
         """What stands between the preamble and the exchanges: summary, older pinned exchanges, instructions."""
         loaded = self.memory.loaded
-        pinned = [group for group in by_exchange(loaded.pinned) if group[0].seq in loaded.pins]
+        pinned = [group for group in by_exchange(loaded.pinned_turns) if group[0].seq in loaded.pinned_seqs]
         pins = self._weight(turn for group in pinned for turn in spoken(group))
         return _size(self.memory.summary_size) + pins + self._weight(self._instructions)
 
@@ -170,7 +170,7 @@ class _Assessing:
         """What older questions of the present view have attached, by seq."""
         if self.memory.epoch is None:
             return {}
-        return {seq: self.memory.shown(seq) for seq in self.memory.attached if seq != self._question}
+        return {seq: self.memory.shown(seq) for seq in self.memory.attachment_counts if seq != self._question}
 
     # ---- the present view, if it just grows -------------------------------------------------------
 
@@ -183,7 +183,7 @@ class _Assessing:
             return self._since(memory.anchor)
         if epoch.summary == memory.summary:
             return None
-        present = [turn for group in self.groups for turn in group if turn.seq >= epoch.start]
+        present = [turn for group in self.groups for turn in group if turn.seq >= epoch.first_seq]
         parts = self._weight((*memory.in_front, *present)) + _sum(self._attached.values())
         return _size(memory.fixed + memory.present_size) + parts + self._unseen
 
@@ -202,9 +202,9 @@ class _Assessing:
 
 def _with_what_a_cut_leaves(situation: Situation) -> Situation:
     """Attachments are of no exchange's size: a view that is the sum of its parts weighs them, too."""
-    if situation.stay is not None or situation.start is None or not situation.attached.tokens:
+    if situation.stay is not None or situation.first_exchange is None or not situation.attachments.tokens:
         return situation
-    return replace(situation, stay=situation.prompt(situation.start) + situation.attached)
+    return replace(situation, stay=situation.prompt(situation.first_exchange) + situation.attachments)
 
 
 def _exchange(group: Sequence[Turn], known: Mapping[int, Count], *, newest: bool) -> Exchange:
@@ -255,7 +255,7 @@ def _forced(epoch: Epoch | None, settings: Settings, instructions: Sequence[Turn
         return "the system prompt changed"
     if instructions and epoch.tagged == settings.card.system_turns:
         return f"{settings.model} takes instructions in another form"
-    return settings.fresh
+    return settings.new_epoch_reason
 
 
 def _foreign(epoch: Epoch | None, newest: Sequence[Turn]) -> str:
@@ -268,6 +268,6 @@ def _foreign(epoch: Epoch | None, newest: Sequence[Turn]) -> str:
     others = {
         turn.model
         for turn in newest
-        if turn.seq > epoch.base and turn.model not in ("", epoch.model) and has_thinking(turn.blocks)
+        if turn.seq > epoch.thinking_stripped_to and turn.model not in ("", epoch.model) and has_thinking(turn.blocks)
     }
     return f"{' and '.join(sorted(others))} thought in the running exchange" if others else ""

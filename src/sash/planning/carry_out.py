@@ -66,12 +66,12 @@ class CarriedOut:
         return Epoch(
             model=settings.model,
             preamble=settings.preamble,
-            start=situation.exchanges[shape.decision.start].first,
-            base=shape.base,
+            first_seq=situation.exchanges[shape.decision.first_exchange].first,
+            thinking_stripped_to=shape.thinking_stripped_to,
             relief=shape.relief,
             summary=self.memory.summary,
-            attached=self._attached_from(),
-            pins=pins,
+            attachments_from=self._attached_from(),
+            pinned_seqs=pins,
             instructions=self._placed_again(pins),
             tagged=not settings.card.system_turns,
             family=self._family(),
@@ -82,8 +82,8 @@ class CarriedOut:
     def _pins_in_front(self) -> tuple[int, ...]:
         """First seqs of the pinned exchanges before the start."""
         loaded, situation = self.memory.loaded, self.situation
-        older = {turn.seq for turn in loaded.pinned if turn.opens} & loaded.pins
-        here = {situation.exchanges[i].first for i in situation.pinned if i < self.decision.start}
+        older = {turn.seq for turn in loaded.pinned_turns if turn.opens} & loaded.pinned_seqs
+        here = {situation.exchanges[i].first for i in situation.pinned_exchanges if i < self.decision.first_exchange}
         return tuple(sorted(older | here))
 
     def _placed_again(self, pins: tuple[int, ...]) -> tuple[int, ...]:
@@ -93,13 +93,13 @@ class CarriedOut:
 
     def _attached_from(self) -> int:
         """At a cut only the newest question keeps what is attached, and not even that where it is left out."""
-        before = self.memory.epoch.attached if self.memory.epoch else 0
+        before = self.memory.epoch.attachments_from if self.memory.epoch else 0
         return max(before, self.groups[-1][0].seq + self.shape.shed)
 
     def _family(self) -> int:
         """The epochs that go on beside a new one: none where the model changed for good, or turns left the view."""
         before, settings = self.memory.epoch, self.settings
-        if before is None or settings.fresh or (before.model != settings.model and not settings.aside):
+        if before is None or settings.new_epoch_reason or (before.model != settings.model and not settings.aside):
             return 0
         return before.family
 
@@ -108,20 +108,20 @@ class CarriedOut:
     @cached_property
     def _older(self) -> Groups:
         """The exchanges before the start."""
-        return (*by_exchange(self.memory.loaded.pinned), *self.groups[: self.decision.start])
+        return (*by_exchange(self.memory.loaded.pinned_turns), *self.groups[: self.decision.first_exchange])
 
     @cached_property
     def _given(self) -> tuple[Turn, ...]:
         """The instructions given before the start."""
-        return (*self.memory.loaded.instructions, *instructions_in(self.groups[: self.decision.start]))
+        return (*self.memory.loaded.instructions, *instructions_in(self.groups[: self.decision.first_exchange]))
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:
         """Everything that is sent after the preamble, oldest first."""
         epoch = self.epoch
-        in_front = [turn for group in self._older if group[0].seq in epoch.pins for turn in group]
+        in_front = [turn for group in self._older if group[0].seq in epoch.pinned_seqs for turn in group]
         again = [turn for turn in self._given if turn.seq in epoch.instructions]
-        view = (*in_front, *again, *(turn for group in self.groups[self.decision.start :] for turn in group))
+        view = (*in_front, *again, *(turn for group in self.groups[self.decision.first_exchange :] for turn in group))
         gone = epoch.relief.dropped
         return tuple(turn for turn in view if turn.seq not in gone) if gone else view
 
@@ -146,7 +146,7 @@ class CarriedOut:
             key=settings.key.name,
             markers=self._markers(),
             last=max(loaded.head.seq, self.turns[-1].seq),
-            left_out=tuple(seq for seq in loaded.withdrawn if seq >= min((*epoch.pins, epoch.start))),
+            left_out=tuple(seq for seq in loaded.withdrawn if seq >= min((*epoch.pinned_seqs, epoch.first_seq))),
         )
 
     def _markers(self) -> tuple[Marker, ...]:
@@ -171,7 +171,7 @@ class CarriedOut:
         settings, restless = self.settings, self.restless
         marks = settings.marks or self.decision.marks or Marks()
         if restless.unmarked:
-            marks = replace(marks, tail=None, base=None, preamble=marks.preamble if restless.stable else None)
+            marks = replace(marks, tail=None, kept_marker=None, preamble=marks.preamble if restless.stable else None)
         if by_hand and marks.tail and ("cache_control" in settings.options or settings.hand_markers):
             marks = replace(marks, tail=None)  # the caller marks the tail; two lifetimes on one block are refused
         return marks
@@ -216,23 +216,25 @@ class CarriedOut:
 
     def _base_size(self) -> int:
         """Tokens up to where thinking is left out."""
-        exchanges = self.situation.exchanges[self.decision.start :]
-        kept = [exchange.tokens for exchange in exchanges if exchange.last <= self.epoch.base]
+        exchanges = self.situation.exchanges[self.decision.first_exchange :]
+        kept = [exchange.tokens for exchange in exchanges if exchange.last <= self.epoch.thinking_stripped_to]
         return self.situation.fixed.tokens + sum(kept)
 
     @property
     def doubt(self) -> bool:
         """Whether the limit lies within the error of the size that decided."""
         situation, sizes = self.situation, [self.shape.prompt]
-        if self.decision.rule == "must" and situation.start is not None:
-            sizes.append(situation.prompt(situation.start))
+        if self.decision.rule == "must" and situation.first_exchange is not None:
+            sizes.append(situation.prompt(situation.first_exchange))
         return any(size.tokens <= situation.limit < size.upper for size in sizes)
 
     def notes(self) -> Iterator[str]:
         """What else is to be known of it, a sentence each."""
         epoch, decision = self.epoch, self.decision
         given = sum(turn.role == "system" for turn in self.turns)
-        foreign = sum(has_thinking(t.blocks) for t in self.turns if t.seq > epoch.base and bare(t, epoch))
+        foreign = sum(
+            has_thinking(t.blocks) for t in self.turns if t.seq > epoch.thinking_stripped_to and bare(t, epoch)
+        )
         if given and epoch.tagged:
             yield f"Instructions sent as user messages: {given}, for {epoch.model} takes no system messages."
         if epoch.relief:
@@ -253,7 +255,7 @@ class CarriedOut:
     def _for_price(self) -> str:
         """What a cut leaves out that would have fitted the budget, and what for."""
         situation, decision = self.situation, self.decision
-        left = situation.kept(situation.start or 0) - situation.kept(decision.start)
+        left = situation.kept(situation.first_exchange or 0) - situation.kept(decision.first_exchange)
         return (
             f"Left out for price, not for room: {left:,} tokens of older turns would fit the budget; without them "
             f'the requests to come cost about ${decision.saves:.4f} less. memory="full" keeps them while they fit.'

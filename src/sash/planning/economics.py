@@ -1,6 +1,6 @@
 """The economics of a window: what pauses to expect, and what a cut, a mark and a carried token cost.
 
-`Habits` learns from one conversation's own pauses and sizes, starting from what others taught. `ways`
+`Habits` learns from one conversation's own pauses and sizes, starting from what others taught. `cache_policies`
 prices the two lifetimes a view can be cached with, in closed form: the steady cost per request, the
 excess at which a cut pays, what carrying excess tokens or waiting for a cheaper cut will cost. Pure
 arithmetic on values; its time does not depend on the conversation's length. Tokens, seconds, dollars.
@@ -250,7 +250,7 @@ def rates(price: Price) -> tuple[float, float, dict[Ttl, float]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class CachePolicy:
     """Holding a view in the cache with one lifetime, and what that costs.
 
     An excess of x tokens beyond the usual view costs G(x) from the next request on, where
@@ -306,12 +306,12 @@ class Way:
         return best
 
 
-def ways(frame: Frame, outlook: Mapping[Ttl, Chance]) -> tuple[Way, Way]:
+def cache_policies(frame: Frame, outlook: Mapping[Ttl, Chance]) -> tuple[CachePolicy, CachePolicy]:
     """Both lifetimes, priced."""
     short, long = _cycle("5m", frame, outlook["5m"]), _cycle("1h", frame, outlook["1h"])
     never = frame.fresh * (frame.preamble + frame.usual)
     steady = min(never, short.steady, long.steady)
-    return _way(short, frame, steady), _way(long, frame, steady)
+    return _cache_policy(short, frame, steady), _cache_policy(long, frame, steady)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +341,9 @@ def _cycle(ttl: Ttl, frame: Frame, chance: Chance) -> _Cycle:
     return _Cycle(ttl, chance, carry, stake, slope, rate, wanted, cut_at, steady)
 
 
-def _way(cycle: _Cycle, frame: Frame, steady: float) -> Way:
+def _cache_policy(cycle: _Cycle, frame: Frame, steady: float) -> CachePolicy:
     ttl, chance = cycle.ttl, cycle.chance
-    return Way(
+    return CachePolicy(
         ttl=ttl,
         next=chance.next,
         stay=chance.stay,

@@ -38,11 +38,11 @@ def _supposed(plan: Planned) -> str:
 
 def _what(plan: Planned) -> str:
     situation, decision = plan.situation, plan.decision
-    first = situation.exchanges[decision.start].first
+    first = situation.exchanges[decision.first_exchange].first
     left = first - 1 - len([turn for turn in plan.turns if turn.seq < first])
     if left <= 0 and not plan.epoch.summary and not plan.epoch.relief:
         return f"Everything said so far is sent: {_counted(len(plan.numbered), 'message')}, {plan.kept:,} tokens."
-    shown = _counted(len(situation.exchanges) - decision.start, "newest question")
+    shown = _counted(len(situation.exchanges) - decision.first_exchange, "newest question")
     also = filter(None, (_summarised(plan), _pinned(plan)))
     stays = f" {_counted(left, 'older turn')} {'is' if left == 1 else 'are'} not sent, but kept." if left > 0 else ""
     sent = ", ".join((f"the {shown} with all that followed ({plan.kept:,} tokens)", *also))
@@ -54,7 +54,7 @@ def _summarised(plan: Planned) -> str:
 
 
 def _pinned(plan: Planned) -> str:
-    return _counted(len(plan.epoch.pins), "pinned question") if plan.epoch.pins else ""
+    return _counted(len(plan.epoch.pinned_seqs), "pinned question") if plan.epoch.pinned_seqs else ""
 
 
 def _counted(number: int, what: str) -> str:
@@ -66,12 +66,12 @@ NAMED = 8
 
 
 def _recalled(plan: Planned) -> str:
-    if plan.attached is None:
+    if plan.attachment is None:
         return ""
-    sources = plan.attached.sources
+    sources = plan.attachment.sources
     named = "; ".join(f"turn {one.seq} ({one.why})" for one in sources[:NAMED])
     more = f"; and {len(sources) - NAMED} more" if len(sources) > NAMED else ""
-    return f"Recalled with the newest turn, {plan.attached.tokens:,} tokens: {named}{more}."
+    return f"Recalled with the newest turn, {plan.attachment.tokens:,} tokens: {named}{more}."
 
 
 def _why(plan: Planned) -> str:
@@ -161,7 +161,7 @@ def why(plan: Planned) -> dict[str, Any]:
         "memory": plan.memory,
         "saves": plan.decision.saves,
         "notes": list(plan.notes),
-        "attached": [source.seq for source in plan.attached.sources] if plan.attached else [],
+        "attached": [source.seq for source in plan.attachment.sources] if plan.attachment else [],
     }
 
 
@@ -169,8 +169,8 @@ def strip(plan: Planned) -> str:
     """The window as a strip of blocks in proportion to their tokens, cached ones dark."""
     fixed, front = plan.situation.fixed.tokens, plan.situation.front
     parts = [("tools and system prompt", fixed - front), *([("summary, pins, instructions", front)] if front else [])]
-    parts += [(f"turns {e.first}-{e.last}", e.tokens) for e in plan.situation.exchanges[plan.decision.start :]]
-    parts += [("recalled", plan.situation.recalled.tokens)] if plan.attached else []
+    parts += [(f"turns {e.first}-{e.last}", e.tokens) for e in plan.situation.exchanges[plan.decision.first_exchange :]]
+    parts += [("recalled", plan.situation.recalled.tokens)] if plan.attachment else []
     return _bar(parts, plan.expected.read) + f"<pre style='white-space:pre-wrap'>{escape(text(plan))}</pre>"
 
 

@@ -48,7 +48,7 @@ class Settings:
     """the key it goes with"""
     home: str = ""
     """the model in force, where another one is asked this time"""
-    fresh: str = ""
+    new_epoch_reason: str = ""
     """why a new epoch must begin with this request whatever the strategy says; "" if it need not"""
     memory: str = ""
     """what was chosen to be remembered, in plain words"""
@@ -106,7 +106,7 @@ class Memory:
     """single results of the newest turn that give way from this request on, by seq and call id"""
     bounded: bool = False
     """nobody could count what may be too large: single results give way by the bound, not by the estimate"""
-    attached: Mapping[int, Count] = field(default_factory=dict)
+    attachment_counts: Mapping[int, Count] = field(default_factory=dict)
     """sizes of attachments by the seq of their turn; no part of `counts`"""
     unseen: float = 0.0
     """tokens to allow for beside the bounds of all this: what requests turned out to hold that nobody counted"""
@@ -130,8 +130,8 @@ class Memory:
         """The older turns that the present epoch sends before its start: pinned exchanges, then instructions again."""
         if self.epoch is None:
             return []
-        groups = by_exchange(self.loaded.pinned)
-        older = [turn for group in groups if group[0].seq in self.epoch.pins for turn in group]
+        groups = by_exchange(self.loaded.pinned_turns)
+        older = [turn for group in groups if group[0].seq in self.epoch.pinned_seqs for turn in group]
         return [*older, *(turn for turn in self.loaded.instructions if turn.seq in self.epoch.instructions)]
 
     @cached_property
@@ -140,11 +140,11 @@ class Memory:
         epoch, sent = self.epoch, self.loaded.last.sent.last if self.loaded.last else 0
         if epoch is None:
             return frozenset()
-        turns = [turn for turn in self.loaded.turns if turn.seq >= epoch.start]
+        turns = [turn for turn in self.loaded.turns if turn.seq >= epoch.first_seq]
         present, found = {turn.seq for turn in (*self.in_front, *turns)}, set()
         for turn in turns:
-            if turn.attached is not None and epoch.shows(turn):
-                quoted = {source.seq for source in turn.attached.sources}
+            if turn.attachment is not None and epoch.shows(turn):
+                quoted = {source.seq for source in turn.attachment.sources}
                 if turn.seq > sent and quoted & present:
                     found.add(turn.seq)
                 else:
@@ -157,6 +157,6 @@ class Memory:
 
     def shown(self, seq: int) -> Count:
         """What the attachment of a turn adds to the present view; of a new turn, to the next one."""
-        since = self.epoch.attached if self.epoch else 0
-        alive = seq in self.attached and seq >= since and seq not in self.relief.detached | self.repeated
-        return self.attached[seq] if alive else ZERO
+        since = self.epoch.attachments_from if self.epoch else 0
+        alive = seq in self.attachment_counts and seq >= since and seq not in self.relief.detached | self.repeated
+        return self.attachment_counts[seq] if alive else ZERO

@@ -60,7 +60,7 @@ def make_plan(
     """
     groups = by_exchange((*memory.loaded.turns, *new))
     sizes = {**memory.counts, **counts}
-    known = sizes_as_sent(memory, (*memory.loaded.pinned, *memory.loaded.turns, *new), sizes)
+    known = sizes_as_sent(memory, (*memory.loaded.pinned_turns, *memory.loaded.turns, *new), sizes)
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
         memory = memory.but(instructions=(*memory.loaded.instructions, *instructions_in(groups[:1])))
@@ -117,9 +117,9 @@ def _reject_no_question(groups: Groups) -> None:
 
 
 def _reject_bad_start(decision: Decision, situation: Situation, strategy: Strategy) -> None:
-    if not 0 <= decision.start <= situation.newest:
+    if not 0 <= decision.first_exchange <= situation.newest:
         raise InvalidOption(
-            f"strategy {strategy!r} chose exchange {decision.start} of {situation.newest + 1}; "
+            f"strategy {strategy!r} chose exchange {decision.first_exchange} of {situation.newest + 1}; "
             "it must return the index of an exchange, the newest at the latest",
             option="strategy",
             value=strategy,

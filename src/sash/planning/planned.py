@@ -50,17 +50,19 @@ class Planned:
         return assemble(self.epoch, self.numbered, self.sent)
 
     @property
-    def attached(self) -> Attachment | None:
+    def attachment(self) -> Attachment | None:
         """What recall sends with the newest question; None for nothing."""
         question = next((turn for turn in reversed(self.turns) if turn.plain), None)
-        return question.attached if question is not None and self.epoch.shows(question) else None
+        return question.attachment if question is not None and self.epoch.shows(question) else None
 
     @property
     def shortened(self) -> bool:
         """Whether turns that the last request sent are not sent any more."""
-        return self.situation.start is not None and self.decision.start > self.situation.start
+        return (
+            self.situation.first_exchange is not None and self.decision.first_exchange > self.situation.first_exchange
+        )
 
     @property
     def kept(self) -> int:
         """Tokens of exchanges that are sent verbatim."""
-        return self.situation.kept(self.decision.start)
+        return self.situation.kept(self.decision.first_exchange)

@@ -261,7 +261,7 @@ _FITTING: Mapping[str, Callable[[ModelCard, dict[str, Any]], str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
+class Routing:
     """Who else may answer the requests of a conversation, and who chooses."""
 
     fallback: Fallback = field(default_factory=Fallback)

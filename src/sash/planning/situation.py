@@ -67,7 +67,7 @@ class Marks:
     """Which cache lifetimes to ask for; None: no marker there."""
 
     preamble: Ttl | None = "5m"
-    base: Ttl | None = None
+    kept_marker: Ttl | None = None
     """on the last tail of the epoch written for 1 h (at the cut, as a rule), where the tail now lives shorter"""
     tail: Ttl | None = "5m"
 
@@ -94,7 +94,7 @@ class Situation:
     """The next request, before it is decided. `exchanges` is oldest first; the last one holds the newest turn."""
 
     exchanges: tuple[Exchange, ...]
-    start: int | None
+    first_exchange: int | None
     """index at which the present view starts; None: there is no view yet"""
     forced: str = ""
     """why a new epoch must begin whatever the strategy says (system, tools or model changed); "" if it need not"""
@@ -110,11 +110,11 @@ class Situation:
     """with making summaries"""
     stay: Size | None = None
     """the prompt if the view just grows: the last exact total plus what was added; None without a view"""
-    attached: Size = field(default_factory=Size)
+    attachments: Size = field(default_factory=Size)
     """attachments in the present view that a cut would leave behind: part of `stay`, of no exchange's size"""
     recalled: Size = field(default_factory=Size)
     """what is attached to the newest question: sent wherever the view starts, of no exchange's size"""
-    pinned: frozenset[int] = frozenset()
+    pinned_exchanges: frozenset[int] = frozenset()
     """indices of pinned exchanges: sent in front when they lie before the start"""
     results: tuple[ToolResults, ...] = ()
     """oldest first, those of pinned exchanges left out; only for strategies that ask for it (`clears = True`)"""
@@ -162,10 +162,10 @@ class Situation:
 
     def prompt(self, start: int) -> Size:
         """The whole prompt if the view starts at exchange `start`."""
-        if start == self.start and self.stay is not None and not self.forced:
+        if start == self.first_exchange and self.stay is not None and not self.forced:
             return self.stay
         tokens, uppers = self._suffixes
-        pins = [self.exchanges[i] for i in self.pinned if i < start]
+        pins = [self.exchanges[i] for i in self.pinned_exchanges if i < start]
         sent = self.fixed + self.recalled
         return sent + Size(
             tokens=tokens[start] + sum(e.tokens for e in pins), upper=uppers[start] + sum(e.upper for e in pins)
@@ -177,9 +177,9 @@ class Situation:
 
     def may_cut(self) -> bool:
         """Whether a cut may fall now: not while a tool exchange is open, unless the budget (or a change) forces it."""
-        if self.start is None or self.forced or not self.exchanges[-1].open:
+        if self.first_exchange is None or self.forced or not self.exchanges[-1].open:
             return True
-        return not self.fits(self.start)
+        return not self.fits(self.first_exchange)
 
     def shortest(self, keep: int) -> int:
         """The latest start that still holds `keep` tokens and fits; the newest exchange at the latest."""
@@ -197,7 +197,7 @@ class Situation:
 class Decision:
     """What to send: the exchanges from index `start` on. Staying means `start` equals the situation's."""
 
-    start: int
+    first_exchange: int
     rule: str
     """one word or two: first, stay, must, pays, free, slide, forced"""
     reason: str

@@ -37,8 +37,8 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
         blocks = tuple(some_cleared(blocks, single, names_of(call), recall=offers_recall(epoch.preamble)))
     if alone(epoch):
         blocks = tuple(block for block in blocks if block.get("type") != "compaction")
-    if blocks and turn.attached is not None and epoch.shows(turn):
-        blocks = (*turn.attached.blocks, *blocks)
+    if blocks and turn.attachment is not None and epoch.shows(turn):
+        blocks = (*turn.attachment.blocks, *blocks)
     if turn.role == "system" and epoch.tagged:
         return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
     return {"role": turn.role, "content": list(blocks)} if blocks else None
@@ -49,7 +49,7 @@ def alone(epoch: Epoch) -> bool:
 
     It would ignore all that stands before them, and a signed block has to be the only one ("Compaction").
     """
-    return epoch.summary is not None or bool(epoch.pins)
+    return epoch.summary is not None or bool(epoch.pinned_seqs)
 
 
 def bare(turn: Turn, epoch: Epoch) -> bool:
@@ -58,7 +58,7 @@ def bare(turn: Turn, epoch: Epoch) -> bool:
     Where the API is asked to drop what does not belong, it is left to it ("Preserved thinking").
     """
     foreign = turn.model not in ("", epoch.model) and not epoch.relief.drops
-    return turn.seq <= epoch.base or foreign
+    return turn.seq <= epoch.thinking_stripped_to or foreign
 
 
 def as_user_text(block: Block) -> Block:

@@ -125,10 +125,10 @@ class _Player:
         first = 0 if self.everything else min(self.allowed.low[i], self.start if self.start is not None else i)
         situation = self._situation(i, first)
         decision = self.strategy.decide(situation)
-        start = first + decision.start
-        if not 0 <= decision.start <= situation.newest:
+        start = first + decision.first_exchange
+        if not 0 <= decision.first_exchange <= situation.newest:
             raise InvalidOption(
-                f"{self.strategy!r} chose exchange {decision.start} of {situation.newest + 1}",
+                f"{self.strategy!r} chose exchange {decision.first_exchange} of {situation.newest + 1}",
                 option="strategy",
                 value=self.strategy,
             )
@@ -164,7 +164,7 @@ class _Player:
             stay = Size(tokens=prompt, upper=prompt)
         return Situation(
             exchanges=tuple(self.exchanges[first:]),
-            start=None if self.start is None else self.start - first,
+            first_exchange=None if self.start is None else self.start - first,
             fixed=Size(tokens=terms.preamble, upper=terms.preamble),
             stay=stay,
             budget=terms.card.window if self.everything else terms.budget,

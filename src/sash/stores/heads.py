@@ -36,7 +36,7 @@ def head_of(db: Transaction, lines: Lines, conversation: int) -> Head:
         turn=newest,
         epoch=epoch_of(db, row["epoch_id"]) if row["epoch_id"] else None,
         requests=row["requests"],
-        fresh=row["fresh"] or lines.changed(db, row["branch_id"], row["epoch_id"] or 0),
+        new_epoch_reason=row["fresh"] or lines.changed(db, row["branch_id"], row["epoch_id"] or 0),
         model=row["model"],
         key=row["key"],
         user=row["owner"],
@@ -56,7 +56,9 @@ def head_for(db: Transaction, lines: Lines, head: Head, model: str) -> Head:
     ):
         if row["base_seq"] <= spans.get(row["branch_id"], -1):
             epoch = epoch_of(db, row["id"])
-            return replace(head, epoch=epoch, fresh=head.fresh or lines.changed(db, head.branch, epoch.id))
+            return replace(
+                head, epoch=epoch, new_epoch_reason=head.new_epoch_reason or lines.changed(db, head.branch, epoch.id)
+            )
     return head
 
 

@@ -25,7 +25,7 @@ class LocalBook:
         """See `Book`."""
         with self._lock:
             now = self._clock()
-            known = self._pools.get(pool) or buckets.fresh(limits, now, firm=firm)
+            known = self._pools.get(pool) or buckets.new_pool(limits, now, firm=firm)
             verdict = buckets.reserve(known, name, need, now, order=now - waited)
             self._pools[pool] = verdict.pool
             return Answer(verdict.wait, verdict.kind)

@@ -16,7 +16,7 @@ from sash.stores.cache import UNSETTLED, Cache
 from sash.stores.database import Database
 from sash.stores.heads import epoch_of, preamble_id, reject_conflict
 from sash.stores.transaction import Row, Transaction
-from sash.stores.turns import settle, write
+from sash.stores.turns import set_state, write
 
 
 class Requests:
@@ -35,7 +35,7 @@ class Requests:
             preamble = preamble_id(db, new.epoch.preamble)
             epoch = new.epoch if new.epoch.id else _new_epoch(db, new, preamble)
             db.update("branches", new.branch, {"epoch_id": epoch.id})
-            settle(db, self._cache, new.interrupted, "interrupted")
+            set_state(db, self._cache, new.interrupted, "interrupted")
             _learn_gap(db, new)
             number = _next_number(db, new)
             newest = turns[-1].id if turns else self._newest_sent(db, new)
@@ -58,7 +58,7 @@ class Requests:
 
     def _newest_sent(self, db: Transaction, new: NewRequest) -> int:
         """id of the newest turn that is sent; a retry may stand behind turns that were withdrawn."""
-        first, last = new.epoch.start, new.sent.last
+        first, last = new.epoch.first_seq, new.sent.last
         sent = [r["id"] for r in self._lines.rows(db, new.branch, first, last) if r["seq"] not in new.sent.left_out]
         return int(sent[-1])
 
@@ -101,7 +101,7 @@ class Requests:
             branch = row["branch_id"]
             try:
                 reject_conflict(db, self._lines, row["conversation_id"], branch, row["last_seq"])
-                settle(db, self._cache, finished.settle, finished.settled)
+                set_state(db, self._cache, finished.settled_turns, finished.settled_as)
             except Conflict as lost:
                 conflict = lost
                 branch = _side_branch(db, row, finished.at)
@@ -140,7 +140,7 @@ class Requests:
             row = db.one("SELECT at FROM requests WHERE id = ?", (request,))
             if row is None:
                 return  # its conversation was deleted meanwhile
-            settle(db, self._cache, withdraw, "withdrawn")
+            set_state(db, self._cache, withdraw, "withdrawn")
             outcome = {
                 "state": "failed",
                 "error": error,
@@ -158,9 +158,11 @@ class Requests:
                 raise NotFound(f"no request number {number} in this conversation", kind="request", key=number)
             request = rows.request(row)
             epoch = epoch_of(db, request.epoch)
-            pinned = [turn for first in epoch.pins for turn in self._sent_exchange(db, request, first, epoch.start)]
+            pinned = [
+                turn for first in epoch.pinned_seqs for turn in self._sent_exchange(db, request, first, epoch.first_seq)
+            ]
             again = [turn for seq in epoch.instructions for turn in self._sent_turns(db, request, seq, seq)]
-            return request, epoch, [*pinned, *again, *self._sent_turns(db, request, epoch.start, request.sent.last)]
+            return request, epoch, [*pinned, *again, *self._sent_turns(db, request, epoch.first_seq, request.sent.last)]
 
     def _sent_exchange(self, db: Transaction, request: Request, first: int, end: int) -> list[Turn]:
         """A pinned exchange as it stood in front of a view that starts at `end`."""
@@ -181,12 +183,12 @@ def _new_epoch(db: Transaction, new: NewRequest, preamble: int) -> Epoch:
             "branch_id": new.branch,
             "model": epoch.model,
             "preamble_id": preamble,
-            "start_seq": epoch.start,
-            "base_seq": epoch.base,
-            "pins": dumps(list(epoch.pins)),
+            "start_seq": epoch.first_seq,
+            "base_seq": epoch.thinking_stripped_to,
+            "pins": dumps(list(epoch.pinned_seqs)),
             "instructions": dumps(list(epoch.instructions)),
             "tagged": epoch.tagged,
-            "attached_seq": epoch.attached,
+            "attached_seq": epoch.attachments_from,
             "relief": rows.relief_column(epoch.relief),
             "summary_id": epoch.summary.id if epoch.summary else None,
             "family": epoch.family or None,

@@ -38,10 +38,10 @@ class Submissions:
             present(db, claim.conversation)
             return _claim(db, claim)
 
-    def settle(self, submission: int, numbers: Sequence[int] = ()) -> None:
+    def release(self, submission: int, numbers: Sequence[int] = ()) -> None:
         """What became of a submission."""
         with self._database.writing() as db:
-            _settle(db, submission, numbers)
+            _release(db, submission, numbers)
 
     def answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
         """Which of many submissions have their reply."""
@@ -121,7 +121,7 @@ def _taken_over(db: Transaction, row: Row, asked: Claim) -> Claimed:
     state = db.one("SELECT state FROM turns WHERE id = ?", (row["turn_id"],))
     numbers = _answers(db, row) if state is not None and state["state"] == "answered" else ()
     if numbers:
-        _settle(db, row["id"], numbers)
+        _release(db, row["id"], numbers)
         return Claimed(state="answered", submission=row["id"], numbers=numbers)
     pending = state is not None and state["state"] == "pending" and _on_branch(db, row)
     db.update("submissions", row["id"], _owner(asked) | ({} if pending else {"turn_id": None}))
@@ -155,7 +155,7 @@ def sent(db: Transaction, submission: int, turn: int) -> None:
         db.execute("UPDATE submissions SET turn_id = ? WHERE id = ? AND turn_id IS NULL", (turn, submission))
 
 
-def _settle(db: Transaction, submission: int, numbers: Sequence[int]) -> None:
+def _release(db: Transaction, submission: int, numbers: Sequence[int]) -> None:
     """Answered by these requests; without any, it failed, and is forgotten where nothing of it is in the view."""
     if not numbers:
         db.execute(

@@ -34,7 +34,7 @@ class Turns:
         turns: Sequence[Draft],
         at: float,
         interrupted: Sequence[int] = (),
-        fresh: str = "",
+        new_epoch_reason: str = "",
         preamble: Preamble | None = None,
     ) -> Sequence[Turn]:
         """Record what was said elsewhere."""
@@ -42,9 +42,9 @@ class Turns:
             branch = present(db, conversation)
             reject_conflict(db, self._lines, conversation, branch, head)
             db.update("conversations", conversation, {"updated_at": at})
-            settle(db, self._cache, interrupted, "interrupted")
-            if fresh:
-                db.update("branches", branch, {"fresh": fresh})
+            set_state(db, self._cache, interrupted, "interrupted")
+            if new_epoch_reason:
+                db.update("branches", branch, {"fresh": new_epoch_reason})
             if preamble is not None:
                 brought = {"preamble_id": preamble_id(db, preamble)}
                 db.update("conversations", conversation, brought)
@@ -119,7 +119,7 @@ class Turns:
             branch = present(db, conversation)
             pending = db.execute("SELECT id FROM turns WHERE branch_id = ? AND state = 'pending'", (branch,))
             turns = [row["id"] for row in pending]
-            settle(db, self._cache, turns, "withdrawn")
+            set_state(db, self._cache, turns, "withdrawn")
             return len(turns)
 
     def mend(
@@ -177,14 +177,14 @@ def write(
         }
         key = db.insert("turns", columns)
         blobs.place(db, key, places)
-        if draft.attached is not None:
-            attachments.put(db, key, draft.attached, at)
+        if draft.attachment is not None:
+            attachments.put(db, key, draft.attachment, at)
         row = db.one("SELECT * FROM turns WHERE id = ?", (key,))
         appended.append(blobs.turn(db, row))
     return appended
 
 
-def settle(db: Transaction, cache: Cache, turns: Iterable[int], state: str) -> None:
+def set_state(db: Transaction, cache: Cache, turns: Iterable[int], state: str) -> None:
     """Set the state of turns (ids); where they are withdrawn, of those too that cannot stay without them."""
     changed = list(turns)
     if state == "withdrawn":

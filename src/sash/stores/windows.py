@@ -71,8 +71,8 @@ class Windows:
             head=head,
             turns=tuple(kept.turns),
             withdrawn=(*pinned.withdrawn, *kept.withdrawn),
-            pinned=tuple(pinned.turns),
-            pins=frozenset(pins),
+            pinned_turns=tuple(pinned.turns),
+            pinned_seqs=frozenset(pins),
             instructions=tuple(instructions.turns),
             counts=kept.counts | pinned.counts | instructions.counts,
             preamble_count=_preamble_count(db, preamble, model),
@@ -91,7 +91,7 @@ class Windows:
 
     def _first(self, db: Transaction, head: Head, reach: int | None) -> int:
         """seq of the first turn of the window."""
-        start = head.epoch.start if head.epoch else head.seq + 1
+        start = head.epoch.first_seq if head.epoch else head.seq + 1
         if reach is None:
             return 1
         return min(start, self._lines.reach_back(db, head.branch, head.seq, reach)) if reach else max(1, start)
@@ -125,7 +125,7 @@ class Windows:
     ) -> tuple[list[int], KeptWindow]:
         """First seqs of the pinned exchanges, and the turns before `end` of all that may stand in front."""
         pins = self._pins(db, head)
-        firsts = {*pins, *(head.epoch.pins if head.epoch else ()), *self._beside(db, head, summary)}
+        firsts = {*pins, *(head.epoch.pinned_seqs if head.epoch else ()), *self._beside(db, head, summary)}
         return pins, self._pinned(db, head.branch, sorted(p for p in firsts if p < end), end, model)
 
     def _beside(self, db: Transaction, head: Head, summary: Summary | None) -> set[int]:

@@ -49,6 +49,6 @@ def test_an_old_tail_is_marked_again_only_where_its_very_block_is_sent(seq: int,
 @pytest.mark.parametrize(("base", "marked"), [(0, None), (1, 1), (2, 2), (3, 3), (9, 3)])
 def test_the_base_is_the_last_turn_that_the_cut_kept(base: int, marked: int | None) -> None:
     """The turn that the cut kept last is in it."""
-    epoch = Epoch(model="m", preamble=Preamble(), start=1, base=base)
-    found = _base(epoch, view([TEXT], [TEXT], [TEXT]), Marks(base="1h", tail="5m"))
+    epoch = Epoch(model="m", preamble=Preamble(), first_seq=1, thinking_stripped_to=base)
+    found = _base(epoch, view([TEXT], [TEXT], [TEXT]), Marks(kept_marker="1h", tail="5m"))
     assert (found.seq if found else None) == marked

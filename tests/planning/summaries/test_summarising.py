@@ -31,7 +31,7 @@ def situation(count: int = 20, tokens: int = 500, **more: Any) -> Situation:
     held = count * tokens + 1_000
     fields: dict[str, Any] = {
         "exchanges": exchanges(count, tokens),
-        "start": 0,
+        "first_exchange": 0,
         "fixed": Size(tokens=1_000, upper=1_000),
         "stay": Size(tokens=held, upper=held),
         "budget": 32_000,
@@ -52,11 +52,11 @@ def test_nothing_leaves_uncovered_unless_it_must(inner: Any, seen: Situation, up
     """The start stays within what the summary covers wherever that fits; beyond it, a summary is asked for."""
     strategy, seen = Summarised(inner=inner, tokens=100), replace(seen, upto=upto)
     decision = strategy.decide(seen)
-    free = max(seen.start or 0, seen.covered)
-    if seen.fits(free) and decision.start > free:
-        assert decision.rule == "must" or seen.prompt(seen.start or 0).upper > seen.limit
-    if decision.start > free:
-        assert decision.summarise == seen.exchanges[decision.start - 1].last
+    free = max(seen.first_exchange or 0, seen.covered)
+    if seen.fits(free) and decision.first_exchange > free:
+        assert decision.rule == "must" or seen.prompt(seen.first_exchange or 0).upper > seen.limit
+    if decision.first_exchange > free:
+        assert decision.summarise == seen.exchanges[decision.first_exchange - 1].last
         assert decision.waits
         assert "no summary covers" in decision.reason
 
@@ -77,7 +77,9 @@ def test_a_summary_has_its_price_in_the_cut() -> None:
     assert 0 < cheap.priced(seen).per_cut < dear.priced(seen).per_cut
     pays = [
         next(
-            count for count in range(5, 400) if strategy.decide(situation(count, upto=10_000, budget=900_000)).start > 0
+            count
+            for count in range(5, 400)
+            if strategy.decide(situation(count, upto=10_000, budget=900_000)).first_exchange > 0
         )
         for strategy in (cheap, dear)
     ]
@@ -88,12 +90,15 @@ def test_who_makes_it_is_a_matter_of_price() -> None:
     """A cheap model reads what leaves; where the other model is dear and the prefix warm, the chat's own does it."""
     seen = situation()
     cheap = making(seen, by="claude-haiku-5-5", limit=1_000, leaving=8_000, read=10_000)
-    assert cheap.way == "model"
+    assert cheap.method == "model"
     dear = making(seen, by="claude-opus-5-5", limit=1_000, leaving=8_000, read=10_000)
-    assert dear.way == "warm"
+    assert dear.method == "warm"
     assert dear.dollars < making(seen, by="claude-opus-5-5", limit=1_000, leaving=8_000, warm=False).dollars
-    assert making(seen, by="claude-haiku-5-5", limit=1_000, leaving=8_000, warm=True).way == "warm"
-    assert making(replace(seen, start=None), by="claude-opus-5-5", limit=1_000, leaving=8_000, warm=True).way == "model"
+    assert making(seen, by="claude-haiku-5-5", limit=1_000, leaving=8_000, warm=True).method == "warm"
+    assert (
+        making(replace(seen, first_exchange=None), by="claude-opus-5-5", limit=1_000, leaving=8_000, warm=True).method
+        == "model"
+    )
 
 
 def test_an_open_breaker_does_not_wait() -> None:

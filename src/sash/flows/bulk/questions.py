@@ -94,7 +94,7 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
         body = prepared.plan.body
         request = BatchItem(custom_id="checked", body=body)
     except CallerError:
-        chat.store.submissions.settle(claimed.submission)
+        chat.store.submissions.release(claimed.submission)
         raise
     begun = begin(chat, prepared, settings)
     question = Question(
@@ -168,8 +168,8 @@ def _finish(store: Record, item: Item, answer: Answer, card: ModelCard) -> Flow[
             request=question.request,
             reply=Draft(role="assistant", content=dumps(blocks)) if blocks else None,
             state=state,
-            settle=question.turns,
-            settled="withdrawn" if state == "withdrawn" else "answered",
+            settled_turns=question.turns,
+            settled_as="withdrawn" if state == "withdrawn" else "answered",
             usage=Usage.of_prompt(answer.usage),
             usage_json=answer.usage,
             cost=bill(answer.usage, card, model=answer.model, batch=True),
@@ -181,7 +181,7 @@ def _finish(store: Record, item: Item, answer: Answer, card: ModelCard) -> Flow[
             extra=answer.extra,
         )
     )
-    store.submissions.settle(question.submission, (question.number,))
+    store.submissions.release(question.submission, (question.number,))
     store.batches.close_item(item.custom_id)
     return question.position, None
 
@@ -202,7 +202,7 @@ def _fail(store: Record, item: Item, why: Nothing, *, refused: bool) -> Flow[Cam
         request_id=None,
         at=now,
     )
-    store.submissions.settle(question.submission)
+    store.submissions.release(question.submission)
     store.batches.close_item(item.custom_id)
     remedy = "mend the question" if refused else "run the job again"
     facts: dict[str, Any] = {"status": None, "kind": why.kind, "request_id": None, "number": question.number}

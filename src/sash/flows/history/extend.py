@@ -44,7 +44,7 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
         turns=(*tied.answers, *front, *drafts),
         at=now,
         interrupted=tied.interrupted,
-        fresh=FOREIGN if any(has_thinking(draft.blocks) for draft in drafts) else "",
+        new_epoch_reason=FOREIGN if any(has_thinking(draft.blocks) for draft in drafts) else "",
         preamble=preamble if head.epoch is None and preamble != head.brought else None,
     )
     return recorded[len(tied.answers) + len(front) :]

@@ -61,7 +61,7 @@ def attach(
 ) -> Attached:
     """`plan` with what answers the newest of the turns `new`; as it is where there is nothing to attach."""
     bare = Attached(plan=plan, memory=memory, new=new, settings=settings)
-    if chat.recall is None or not new or not new[-1].plain or plan.epoch.start <= 1:
+    if chat.recall is None or not new or not new[-1].plain or plan.epoch.first_seq <= 1:
         return bare
     if not asks(new[-1].text):
         return replace(bare, notes=(SILENT,))
@@ -94,7 +94,7 @@ class _Attaching:
             make_query(bare.new[-1].text, _last_exchange(bare.memory)),
             replace(self.recall, tokens=int(SLIGHTLY_LESS * most)),
             bare.settings.model,
-            until=bare.plan.epoch.start,
+            until=bare.plan.epoch.first_seq,
             without=_standing(bare.memory, bare.plan),
         )
         return _fitting(self.chat, found, most)
@@ -107,7 +107,7 @@ class _Attaching:
             plan = self._plan(bare, bare.new, replace(bare.settings, reserve=reserve))
         except BudgetExceeded:
             return None
-        if plan.epoch.start <= bare.plan.epoch.start:
+        if plan.epoch.first_seq <= bare.plan.epoch.first_seq:
             return None
         cut = replace(bare, plan=plan)
         again = self._found(cut, most)
@@ -127,17 +127,17 @@ class _Attaching:
     def _with(self, bare: Attached, found: tuple[Attachment, Measure], because: str = "") -> Attached | None:
         """The plan with an attachment; None where that would force a cut, or bring back what it quotes."""
         attachment, measure = found
-        turn = replace(bare.new[-1], attached=attachment)
+        turn = replace(bare.new[-1], attachment=attachment)
         new = (*bare.new[:-1], turn)
-        sizes = {**bare.memory.attached, turn.seq: self.chat.counter.count(measure)}
+        sizes = {**bare.memory.attachment_counts, turn.seq: self.chat.counter.count(measure)}
         settings = replace(bare.settings, hand_markers=_behind(bare.settings.hand_markers, turn))
-        made = replace(bare, memory=replace(bare.memory, attached=sizes), new=new, settings=settings)
+        made = replace(bare, memory=replace(bare.memory, attachment_counts=sizes), new=new, settings=settings)
         strategy = _Settled(settings.strategy, bare.plan.decision, because)
         try:
             plan = self._plan(made, new, replace(settings, strategy=strategy))
         except BudgetExceeded:
             return None
-        forced = plan.decision.rule == "must" and plan.epoch.start > bare.plan.epoch.start and not bare.plan.cut
+        forced = plan.decision.rule == "must" and plan.epoch.first_seq > bare.plan.epoch.first_seq and not bare.plan.cut
         doubled = {source.seq for source in attachment.sources} & {one.seq for one in plan.turns}
         if forced or doubled or not plan.epoch.shows(turn) or (plan.doubt and not bare.plan.doubt):
             return None
@@ -170,12 +170,12 @@ def _no_room(plan: Plan) -> str:
 
 def _alive(memory: Memory, plan: Plan) -> Iterator[Turn]:
     """The recorded turns of the planned view whose attachments stand in it."""
-    return (turn for turn in plan.turns if turn.id and turn.seq in memory.attached and plan.epoch.shows(turn))
+    return (turn for turn in plan.turns if turn.id and turn.seq in memory.attachment_counts and plan.epoch.shows(turn))
 
 
 def _standing(memory: Memory, plan: Plan) -> set[int]:
     """seqs of what the planned view holds before its start, and of what attachments alive in it quote."""
-    alive = [turn.attached for turn in _alive(memory, plan)]
+    alive = [turn.attachment for turn in _alive(memory, plan)]
     return {turn.seq for turn in plan.turns} | {source.seq for one in alive if one for source in one.sources}
 
 
@@ -219,12 +219,12 @@ class _Settled(Guise):
 
     def decide(self, situation: Situation) -> Decision:
         found, settled = self.inner.decide(situation), self.settled
-        more = found.start < settled.start or not found.cleared >= settled.cleared
+        more = found.first_exchange < settled.first_exchange or not found.cleared >= settled.cleared
         decided = settled if more else found
         return replace(decided, reason=decided.reason + self.because)
 
 
 def _behind(markers: Sequence[Marker], turn: Turn) -> tuple[Marker, ...]:
     """Markers placed by hand, where their blocks stand behind what is attached."""
-    blocks = len(turn.attached.blocks) if turn.attached else 0
+    blocks = len(turn.attachment.blocks) if turn.attachment else 0
     return tuple(replace(one, block=one.block + blocks) if one.seq == turn.seq else one for one in markers)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sash.counting.correction import Correction
-from sash.counting.ledger import Anchor, Difference, difference, settle
+from sash.counting.ledger import Anchor, Difference, difference, shared_out
 from sash.counting.measure import total
 from sash.flows.request.prepare import Prepared
 from sash.model.answers import Answer
@@ -48,7 +48,7 @@ def _told(prepared: Prepared, now: Anchor) -> Lessons:
     if not now.clean:
         return Lessons()
     if prepared.plan.cut:
-        if prepared.plan.epoch.relief or prepared.plan.epoch.base < prepared.memory.loaded.head.seq:
+        if prepared.plan.epoch.relief or prepared.plan.epoch.thinking_stripped_to < prepared.memory.loaded.head.seq:
             return Lessons()  # turns are sent otherwise than they were counted
         return Lessons(preamble=_preamble(prepared, now))
     return _from_difference(prepared, now)
@@ -65,7 +65,7 @@ def _from_difference(prepared: Prepared, now: Anchor) -> Lessons:
     else:
         slack = 0
     known: dict[int | str, Count] = {seq: _sent_size(prepared, turn) for seq, turn in by_seq.items()}
-    settled = settle(told, known).items() if told else ()
+    settled = shared_out(told, known).items() if told else ()
     return Lessons(
         turns={
             int(seq): _bare(replace(count, upper=count.upper + slack), _attached(prepared, by_seq[int(seq)]))
@@ -82,7 +82,7 @@ def _sent_size(prepared: Prepared, turn: Turn) -> Count:
 
 
 def _attached(prepared: Prepared, turn: Turn) -> Count:
-    return prepared.memory.attached[turn.seq] if prepared.plan.epoch.shows(turn) else ZERO
+    return prepared.memory.attachment_counts[turn.seq] if prepared.plan.epoch.shows(turn) else ZERO
 
 
 def _bare(count: Count, attached: Count) -> Count:

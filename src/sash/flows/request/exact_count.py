@@ -36,10 +36,10 @@ class Stay(Guise):
     inner: Strategy
 
     def decide(self, situation: Situation) -> Decision:
-        return Decision(start=situation.start or 0, rule="stay", reason="")
+        return Decision(first_exchange=situation.first_exchange or 0, rule="stay", reason="")
 
 
-def settle_doubt(
+def resolve_doubt(
     chat: Chat,
     memory: Memory,
     new: tuple[Turn, ...],
@@ -50,8 +50,16 @@ def settle_doubt(
 ) -> Flow[Plan]:
     """A plan whose size is sure enough. Raises BudgetExceeded where even the chosen view may not fit."""
     situation = plan.situation
-    stay = situation.prompt(situation.start) if situation.start is not None and not situation.forced else None
-    if stay is not None and stay.tokens <= situation.limit < stay.upper and not _settled(memory, stay, situation.limit):
+    stay = (
+        situation.prompt(situation.first_exchange)
+        if situation.first_exchange is not None and not situation.forced
+        else None
+    )
+    if (
+        stay is not None
+        and stay.tokens <= situation.limit < stay.upper
+        and not _bound_decides(memory, stay, situation.limit)
+    ):
         memory = replace(memory, giving=plan.epoch.relief.results)
         staying = make_plan(memory, new, counts, replace(settings, strategy=Stay(settings.strategy)), now)
         exact = yield from count_body(chat, staying, now)
@@ -68,7 +76,7 @@ def settle_doubt(
     return replace(plan, doubt=False)
 
 
-def _settled(memory: Memory, stay: Size, limit: int) -> bool:
+def _bound_decides(memory: Memory, stay: Size, limit: int) -> bool:
     """Whether the bound may decide: the endpoint was just asked in this epoch, and little room is at stake.
 
     An epoch ends in the doubtful range whatever the answer; asking for each request there would buy it a few more.

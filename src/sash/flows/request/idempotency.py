@@ -74,16 +74,16 @@ def once(chat: Chat, given: Submission, settings: Settings, call: Call) -> Flow[
     except GeneratorExit:
         raise  # nobody drives this flow any more; the next claim finds out what became of it
     except BaseException:
-        _settled(chat, claimed, ())
+        _release(chat, claimed, ())
         raise
-    _settled(chat, claimed, tuple(step.number for step in each(reply)))
+    _release(chat, claimed, tuple(step.number for step in each(reply)))
     return reply
 
 
-def _settled(chat: Chat, claimed: Claimed, numbers: tuple[int, ...]) -> None:
+def _release(chat: Chat, claimed: Claimed, numbers: tuple[int, ...]) -> None:
     """Say what became of it. A store that cannot take that now hides neither reply nor error: the turn will tell."""
     with suppress(StoreError):
-        chat.store.submissions.settle(claimed.submission, numbers)
+        chat.store.submissions.release(claimed.submission, numbers)
 
 
 def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:

@@ -51,7 +51,7 @@ class Sized:
 
 def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Sized:
     """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there."""
-    turns = (*loaded.pinned, *loaded.instructions, *loaded.turns)
+    turns = (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
     estimated = _estimated([turn for turn in turns if turn.id not in loaded.counts], settings, counter, sizes)
     counts = {turn.seq: loaded.counts[turn.id] for turn in turns if turn.id in loaded.counts} | estimated
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
@@ -75,7 +75,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         summary_size=summary_size(summary, settings.model, counter, sizes),
         present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
         slim=Slimming(turns, counts, settings, counter, sizes),
-        attached=_attached(loaded.turns, settings, counter, sizes),
+        attachment_counts=_attached(loaded.turns, settings, counter, sizes),
         unseen=_unseen(loaded.last, counter),
         restless=restless,
         asked=last is not None and last.why.get("source") == "endpoint",
@@ -121,9 +121,9 @@ def _attached(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes
     """Sizes of what is attached to the turns of a window, by seq."""
     found = {}
     for turn in turns:
-        if turn.attached is not None:
+        if turn.attachment is not None:
             key = (settings.model, turn.id, "attached")
-            found[turn.seq] = sizes[key] = sizes.get(key) or counter.count(measure_attached(turn.attached, counter))
+            found[turn.seq] = sizes[key] = sizes.get(key) or counter.count(measure_attached(turn.attachment, counter))
     return found
 
 
@@ -185,7 +185,7 @@ def _clean(loaded: Loaded, settings: Settings) -> LastRequest | None:
     last, epoch = loaded.last, loaded.epoch
     if last is None or epoch is None or epoch.model != settings.model or epoch.preamble != settings.preamble:
         return None
-    gone = {seq for seq in loaded.withdrawn if epoch.start <= seq <= last.sent.last}
+    gone = {seq for seq in loaded.withdrawn if epoch.first_seq <= seq <= last.sent.last}
     return last if gone <= set(last.sent.left_out) else None
 
 
@@ -206,7 +206,7 @@ def _measured(last: LastRequest, memory: Memory) -> Anchor | None:
     epoch = memory.epoch
     if epoch is None:
         return None
-    sent = [turn for turn in memory.loaded.turns if epoch.start <= turn.seq <= last.sent.last]
+    sent = [turn for turn in memory.loaded.turns if epoch.first_seq <= turn.seq <= last.sent.last]
     shown = tuple(turn.seq for turn in (*memory.in_front, *sent) if turn.seq not in epoch.relief.dropped)
     return Anchor.from_wire(last.wire, turns=shown, epoch=epoch.id, model=epoch.model)
 

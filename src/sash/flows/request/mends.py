@@ -75,7 +75,7 @@ def _with_errors(attempt: Attempt, drafts: Sequence[Draft], why: str, first: Out
 def _without_thinking(attempt: Attempt, outcome: Outcome) -> Form | None:
     if not isinstance(outcome, RequestRejected) or outcome.state == "withdrawn":
         return None
-    return Form(note=UNBOUND, settings=replace(attempt.settings, fresh=UNBOUND))
+    return Form(note=UNBOUND, settings=replace(attempt.settings, new_epoch_reason=UNBOUND))
 
 
 def _behind_a_cut(attempt: Attempt, outcome: Outcome) -> Form | None:
@@ -103,6 +103,6 @@ class Shorter(Guise):
     inner: Strategy
 
     def decide(self, situation: Situation) -> Decision:
-        before = situation.start or 0
+        before = situation.first_exchange or 0
         start = max(before + 1, situation.shortest(min(situation.keep, situation.kept(before) // 2)))
-        return Decision(start=min(start, situation.newest), rule="must", reason=FULL)
+        return Decision(first_exchange=min(start, situation.newest), rule="must", reason=FULL)

@@ -15,7 +15,7 @@ from sash.counting.measure import NOTHING, Measure
 from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.context import Chat, Counter
 from sash.flows.request.attach import Attached, attach
-from sash.flows.request.exact_count import settle_doubt
+from sash.flows.request.exact_count import resolve_doubt
 from sash.flows.request.load import remember, summary_size
 from sash.flows.request.sizes import measure
 from sash.flows.steps import Flow, Now
@@ -65,8 +65,10 @@ class Prepared:
 def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Prepared]:
     """Plan the request that sends `drafts` (none: what is pending). Raises CallerErrors; writes nothing."""
     loaded = _window(chat, settings)
-    fresh = settings.fresh or loaded.head.fresh or _elsewhere(loaded, settings) or _unpinned(loaded)
-    settings = replace(settings, fresh=fresh)
+    new_epoch_reason = (
+        settings.new_epoch_reason or loaded.head.new_epoch_reason or _elsewhere(loaded, settings) or _unpinned(loaded)
+    )
+    settings = replace(settings, new_epoch_reason=new_epoch_reason)
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)
     tied = tie_up(chat.store, loaded.turns, drafts)
@@ -83,11 +85,11 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     made = yield from _planned(chat, sized.memory, new, counts, settings, now)
     return Prepared(
         plan=replace(made.plan, notes=(*made.plan.notes, *made.notes, *tied.notes)),
-        drafts=tuple(replace(draft, attached=turn.attached) for draft, turn in zip(drafts, made.new, strict=True)),
+        drafts=tuple(replace(draft, attachment=turn.attachment) for draft, turn in zip(drafts, made.new, strict=True)),
         new=made.new,
         memory=made.memory,
         branch=loaded.head.branch,
-        pending=tuple(turn.id for turn in (*loaded.pinned, *loaded.turns) if turn.state == "pending"),
+        pending=tuple(turn.id for turn in (*loaded.pinned_turns, *loaded.turns) if turn.state == "pending"),
         estimated={**sized.estimated, **counts},
         preamble_estimated=sized.preamble_estimated,
         anchor=sized.anchor,
@@ -124,7 +126,7 @@ def _planned(
     plan = make_plan(memory, new, counts, settings, now, chat.forms)
     made = attach(chat, memory, new, counts, settings, plan, now)
     if made.plan.doubt:
-        sure = yield from settle_doubt(chat, made.memory, made.new, counts, made.settings, made.plan, now)
+        sure = yield from resolve_doubt(chat, made.memory, made.new, counts, made.settings, made.plan, now)
         made = replace(made, plan=sure)
     _reject_illegal(made.plan, made.settings)
     return made
@@ -151,7 +153,11 @@ def _elsewhere(loaded: Loaded, settings: Settings) -> str:
 def _unpinned(loaded: Loaded) -> str:
     """Why an older view cannot be gone back to: exchanges before it were pinned since it began."""
     epoch = loaded.epoch
-    if epoch is None or not loaded.resumed or all(pin >= epoch.start or pin in epoch.pins for pin in loaded.pins):
+    if (
+        epoch is None
+        or not loaded.resumed
+        or all(pin >= epoch.first_seq or pin in epoch.pinned_seqs for pin in loaded.pinned_seqs)
+    ):
         return ""
     return "something was pinned since, and stands before the point that was gone back to"
 

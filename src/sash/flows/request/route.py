@@ -28,7 +28,7 @@ from sash.model.replies import Reply, after
 from sash.model.turns import Draft
 from sash.model.window import Head
 from sash.planning.inputs import Settings
-from sash.planning.routing import Asked, Option, Ways, dearer, settings_on, tried
+from sash.planning.routing import Asked, Option, Routing, dearer, settings_on, tried
 
 PASSING = (BudgetExceeded, InvalidContent, Unavailable, ReplyInterrupted)
 """What another model may do better."""
@@ -39,9 +39,9 @@ HOPELESS = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 def first_attempt(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Attempt]:
     """The attempt that is made first: of the model in force, or the one that a router chooses."""
     start = Attempt(chat=chat, settings=settings, drafts=tuple(drafts), call=call)
-    if chat.ways is None or chat.counter_of is None:
+    if chat.routing is None or chat.counter_of is None:
         return (yield from with_first_key(start))
-    models = yield from _models(chat, chat.ways, drafts, settings, stream=call.stream)
+    models = yield from _models(chat, chat.routing, drafts, settings, stream=call.stream)
     return (yield from _asking(start, models, 0))
 
 
@@ -66,30 +66,30 @@ def by_another_model(attempt: Attempt, outcome: Outcome) -> Flow[Attempt | Outco
 
 def chosen(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Chat, Settings]]:
     """Who would be asked first, and with which settings. Nothing is sent or written."""
-    if chat.ways is None or chat.counter_of is None:
+    if chat.routing is None or chat.counter_of is None:
         return chat, settings
-    models = yield from _models(chat, chat.ways, drafts, settings, stream=False)
+    models = yield from _models(chat, chat.routing, drafts, settings, stream=False)
     first = models.ahead[0].settings
     return _for(chat, first), first
 
 
-def _models(chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, *, stream: bool) -> Flow[Models]:
+def _models(chat: Chat, routing: Routing, drafts: Sequence[Draft], settings: Settings, *, stream: bool) -> Flow[Models]:
     """The models to try, the one that answered last, and what the choice was made from where there was one."""
     head = chat.store.branches.head(chat.conversation)
-    if ways.route is None and (yield from _well(chat, ways, settings, head)):
-        only = _road(ways, settings, settings.model)
+    if routing.route is None and (yield from _well(chat, routing, settings, head)):
+        only = _road(routing, settings, settings.model)
         return Models(chat=chat, settings=settings, ahead=(only,), present=_present(head), asked=None)
-    asked = yield from _asked(chat, ways, drafts, settings, head, stream=stream)
-    ahead = tuple(_road(ways, settings, model, asked) for model in _order(ways, asked))
+    asked = yield from _asked(chat, routing, drafts, settings, head, stream=stream)
+    ahead = tuple(_road(routing, settings, model, asked) for model in _order(routing, asked))
     return Models(chat=chat, settings=settings, ahead=ahead, present=asked.present, asked=asked)
 
 
-def _well(chat: Chat, ways: Ways, settings: Settings, head: Head) -> Flow[bool]:
+def _well(chat: Chat, routing: Routing, settings: Settings, head: Head) -> Flow[bool]:
     """Whether there is nothing to decide: the model in force answers, and has not failed of late."""
     if _present(head) not in ("", settings.model):
         return False
     now = yield from Now()
-    failed = chat.store.health.models(models=(settings.model,), since=now - ways.fallback.rest)
+    failed = chat.store.health.models(models=(settings.model,), since=now - routing.fallback.rest)
     return not failed
 
 
@@ -101,21 +101,21 @@ def _present(head: Head) -> str:
 
 
 def _asked(
-    chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, head: Head, *, stream: bool
+    chat: Chat, routing: Routing, drafts: Sequence[Draft], settings: Settings, head: Head, *, stream: bool
 ) -> Flow[Asked]:
     """The request, and what each model would make of it. Nothing is sent or written."""
     present = _present(head)
-    named = getattr(ways.route, "models", ())
-    models = tuple(dict.fromkeys((settings.model, *ways.fallback.models, *named, *filter(None, [present]))))
-    models = tuple(model for model in models if model == settings.model or model in ways.cards)
+    named = getattr(routing.route, "models", ())
+    models = tuple(dict.fromkeys((settings.model, *routing.fallback.models, *named, *filter(None, [present]))))
+    models = tuple(model for model in models if model == settings.model or model in routing.cards)
     if chat.places is not None and head.key:
         settings = held(chat.places, settings, head.key)
     now = yield from Now()
-    failed = chat.store.health.models(models=models, since=now - ways.fallback.rest)
+    failed = chat.store.health.models(models=models, since=now - routing.fallback.rest)
     options: tuple[Option, ...] = ()
     for model in models:
         ill = model in failed
-        options = (*options, (yield from _option(chat, ways, drafts, settings, model, ill=ill)))
+        options = (*options, (yield from _option(chat, routing, drafts, settings, model, ill=ill)))
     remaining = _remaining(chat, settings, now)
     said = [block for draft in drafts for block in draft.blocks]
     return Asked(
@@ -126,16 +126,16 @@ def _asked(
         tools=bool(settings.preamble.tools),
         running=_running(drafts, head),
         stream=stream,
-        tier=ways.tier,
+        tier=routing.tier,
         remaining=remaining,
     )
 
 
 def _option(
-    chat: Chat, ways: Ways, drafts: Sequence[Draft], settings: Settings, model: str, *, ill: bool
+    chat: Chat, routing: Routing, drafts: Sequence[Draft], settings: Settings, model: str, *, ill: bool
 ) -> Flow[Option]:
     """What one model would make of the request."""
-    road = _road(ways, settings, model)
+    road = _road(routing, settings, model)
     try:
         prepared = yield from prepare(replace(_for(chat, road.settings), count_online=False), drafts, road.settings)
     except (BudgetExceeded, InvalidContent) as error:
@@ -164,19 +164,19 @@ def _running(drafts: Sequence[Draft], head: Head) -> bool:
     return head.turn is not None and head.turn.role != "system" and not head.turn.plain
 
 
-def _order(ways: Ways, asked: Asked) -> Sequence[str]:
+def _order(routing: Routing, asked: Asked) -> Sequence[str]:
     """The models to try: the router's choice, then the fallbacks."""
-    if ways.route is None:
-        return tried(asked, _first(ways, asked))
-    chosen = ways.route(asked)
+    if routing.route is None:
+        return tried(asked, _first(routing, asked))
+    chosen = routing.route(asked)
     check_fit("router", chosen, str | Sequence[str])
     names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     return tuple(dict.fromkeys((*names, *tried(asked))))
 
 
-def _first(ways: Ways, asked: Asked) -> str:
+def _first(routing: Routing, asked: Asked) -> str:
     """The model in force; the present one where a tool run is its own, or going back is dearer than it may be."""
-    home, most = asked.options[0], ways.fallback.most
+    home, most = asked.options[0], routing.fallback.most
     if not asked.present or asked.running:
         return asked.present or home.model
     more = dearer(home, asked.option(asked.present))
@@ -185,12 +185,12 @@ def _first(ways: Ways, asked: Asked) -> str:
     return asked.present if dear else home.model
 
 
-def _road(ways: Ways, settings: Settings, model: str, asked: Asked | None = None) -> Road:
+def _road(routing: Routing, settings: Settings, model: str, asked: Asked | None = None) -> Road:
     """The settings for one model. Raises UnknownModel for one that a router made up."""
     option = (asked.option(model) if asked else None) or Option(model=model, dollars=None)
     if model == settings.model:
         return Road(option=option, settings=replace(settings, aside=f"{model} answers now"))
-    card = ways.cards.get(model) or card_of(model)
+    card = routing.cards.get(model) or card_of(model)
     there, notes = settings_on(card, settings, aside=f"{model} is asked beside {settings.model}")
     return Road(option=option, settings=there, notes=notes)
 
@@ -205,9 +205,9 @@ def _for(chat: Chat, settings: Settings) -> Chat:
 
 def _onward(attempt: Attempt, models: Models) -> Flow[Attempt | Outcome]:
     """The attempt of the next model that is not too dear; what came of the call, where none is left."""
-    assert models.chat.ways is not None  # else nothing is routed
+    assert models.chat.routing is not None  # else nothing is routed
     for at, road in enumerate(models.ahead):
-        dear = _too_dear(models.chat.ways, models.asked, road)
+        dear = _too_dear(models.chat.routing, models.asked, road)
         if not dear:
             return (yield from _asking(attempt, models, at))
         models = replace(models, said=(*models.said, dear))
@@ -230,11 +230,11 @@ def _asking(attempt: Attempt, models: Models, at: int) -> Flow[Attempt]:
 def _answered(attempt: Attempt, reply: Reply) -> Flow[Attempt | Outcome]:
     """A reply with what there is to say of its model; one that declines is followed by what others say."""
     models = attempt.models
-    if models is None or models.road is None or models.chat.ways is None:
+    if models is None or models.road is None or models.chat.routing is None:
         return reply
     if reply.refused:
         return (yield from _behind_a_refusal(attempt, models, models.road, reply))
-    passed = _passed_by(models.ahead) if models.said or models.chat.ways.route is not None else ()
+    passed = _passed_by(models.ahead) if models.said or models.chat.routing.route is not None else ()
     arrival = _arrival(reply, models.road, models)
     return _for_all(models.refusals, replace(reply, notes=(*models.said, *passed, *arrival, *reply.notes)))
 
@@ -244,10 +244,10 @@ def _behind_a_refusal(attempt: Attempt, models: Models, road: Road, reply: Reply
 
     A refusal withdraws its question, so that this is said again.
     """
-    ways = models.chat.ways
-    assert ways is not None  # else nothing is routed
+    routing = models.chat.routing
+    assert routing is not None  # else nothing is routed
     again = attempt.drafts or _unanswered(reply)
-    names = ways.fallback.models
+    names = routing.fallback.models
     left = names[names.index(road.model) + 1 :] if road.model in names else names
     if not left or not again:
         return _for_all(models.refusals, replace(reply, notes=(*models.said, *road.notes, *reply.notes)))
@@ -256,7 +256,7 @@ def _behind_a_refusal(attempt: Attempt, models: Models, road: Road, reply: Reply
     said = (*models.said, f"{road.model} refused to answer")
     behind = replace(
         models,
-        ahead=tuple(_road(ways, models.settings, name, models.asked) for name in left),
+        ahead=tuple(_road(routing, models.settings, name, models.asked) for name in left),
         present=road.model,
         said=said,
         failures=(),
@@ -268,11 +268,11 @@ def _behind_a_refusal(attempt: Attempt, models: Models, road: Road, reply: Reply
 
 def _looked(models: Models, road: Road, drafts: tuple[Draft, ...]) -> Flow[Models]:
     """All that there is to choose from, now that the model in force, the only one looked at, failed."""
-    ways = models.chat.ways
-    assert ways is not None  # else nothing is routed
+    routing = models.chat.routing
+    assert routing is not None  # else nothing is routed
     head = models.chat.store.branches.head(models.chat.conversation)
-    asked = yield from _asked(models.chat, ways, drafts, models.settings, head, stream=False)
-    ahead = tuple(_road(ways, models.settings, model, asked) for model in tried(asked) if model != road.model)
+    asked = yield from _asked(models.chat, routing, drafts, models.settings, head, stream=False)
+    ahead = tuple(_road(routing, models.settings, model, asked) for model in tried(asked) if model != road.model)
     return replace(models, asked=asked, ahead=ahead)
 
 
@@ -321,9 +321,9 @@ def _worth_another(failed: SashError, *, asked_for: bool) -> bool:
     return failed.facts.get("error_code") not in HOPELESS and failed.facts.get("turn") is not None
 
 
-def _too_dear(ways: Ways, asked: Asked | None, road: Road) -> str:
+def _too_dear(routing: Routing, asked: Asked | None, road: Road) -> str:
     """Why a model is not asked in another's place, "" where it may be."""
-    most = ways.fallback.most
+    most = routing.fallback.most
     here = asked.option(asked.options[0].model) if asked else None
     more = dearer(road.option, here)
     if most is None or more is None or more <= most:

@@ -253,7 +253,7 @@ def _spoilt(inputs: Mapping[int, str]) -> Unavailable | None:
 
 def _may_go_elsewhere(chat: Chat, prepared: Prepared, begun: Begun, cut: _Cut) -> bool:
     """Whether another model may be asked in the place of one that broke off: nothing that it said can be kept."""
-    fallback = chat.ways is not None and bool(chat.ways.fallback.models)
+    fallback = chat.routing is not None and bool(chat.routing.fallback.models)
     mine = isinstance(cut.error, (type(None), Exception))
     return fallback and mine and not cut.text and bool(prepared.pending or begun.turns)
 
@@ -376,8 +376,8 @@ def _finished(
         request=begun.request,
         reply=Draft(role="assistant", content=dumps(answer.blocks)) if answer.blocks else None,
         state=state,
-        settle=() if hold else _settled(prepared, begun, state),
-        settled="withdrawn" if state == "withdrawn" else "answered",
+        settled_turns=() if hold else _settled_turns(prepared, begun, state),
+        settled_as="withdrawn" if state == "withdrawn" else "answered",
         usage=None if remembered else usage,
         usage_json=answer.usage,
         cost=bill(answer.usage, settings.card, model=answer.model, options=settings.options),
@@ -397,7 +397,7 @@ def _finished(
     )
 
 
-def _settled(prepared: Prepared, begun: Begun, state: State) -> tuple[int, ...]:
+def _settled_turns(prepared: Prepared, begun: Begun, state: State) -> tuple[int, ...]:
     """ids of the turns that a reply settles: a refusal only those that are new, where there are any."""
     new = tuple(turn.id for turn in begun.turns)
     return (new or prepared.pending) if state == "withdrawn" else (*prepared.pending, *new)
@@ -429,7 +429,7 @@ def bound_elsewhere(error: BaseException, plan: Plan) -> bool:
 
 def can_cut(plan: Plan) -> bool:
     """Whether older exchanges could still leave the view."""
-    return plan.decision.start < plan.situation.newest
+    return plan.decision.first_exchange < plan.situation.newest
 
 
 def _notes(answer: Answer, asked: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sash.flows.context import Chat
 from sash.flows.request.prepare import Prepared, prepare
-from sash.flows.steps import Flow, Settle
+from sash.flows.steps import Flow, WaitForBackground
 from sash.flows.summaries.compact import compact, compactor
 from sash.flows.summaries.jobs import Made
 from sash.flows.summaries.summarise import summarise, summariser
@@ -26,7 +26,7 @@ def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> 
     prepared = yield from prepare(chat, drafts, settings)
     if not prepared.plan.decision.waits:
         return prepared, _uncovered(prepared.plan, "none was ready, and it did not wait for one")
-    if (yield from Settle()):
+    if (yield from WaitForBackground()):
         prepared = yield from prepare(chat, drafts, settings)
         if not prepared.plan.decision.waits:
             return prepared, _uncovered(prepared.plan, "making one failed") or (WAITED,)
@@ -45,18 +45,22 @@ def _made(chat: Chat, settings: Settings, plan: Plan) -> Flow[Made]:
         return (yield from compact(chat, settings, server, upto))
     if own is None:
         return Made(note="the strategy makes none")
-    way = own.making(plan.situation, leaving=_leaving(plan)).way
-    return (yield from summarise(chat, settings, own, Wish(upto=upto, way=way)))
+    method = own.making(plan.situation, leaving=_leaving(plan)).method
+    return (yield from summarise(chat, settings, own, Wish(upto=upto, method=method)))
 
 
 def _uncovered(plan: Plan, why: str) -> tuple[str, ...]:
     """What there is to say of a cut that left out turns without a summary of them."""
     upto = plan.decision.summarise
-    lost = bool(upto) and upto < plan.epoch.start
+    lost = bool(upto) and upto < plan.epoch.first_seq
     return (f"cut without a summary of the turns up to {upto}: {why}",) if lost else ()
 
 
 def _leaving(plan: Plan) -> int:
     """Tokens of the exchanges that leave the view and that no summary covers."""
     situation = plan.situation
-    return max(0, situation.kept(min(situation.covered, plan.decision.start)) - situation.kept(plan.decision.start))
+    return max(
+        0,
+        situation.kept(min(situation.covered, plan.decision.first_exchange))
+        - situation.kept(plan.decision.first_exchange),
+    )

@@ -117,9 +117,9 @@ def _view(sized: Sized, settings: Settings, task: SummaryTask) -> list[_Piece]:
     """The present view up to the last turn that leaves, as the model has seen it; empty where it lacks something."""
     memory = sized.memory
     epoch = memory.epoch
-    if epoch is None or not complete(epoch) or not same_prefix(epoch, settings) or task.upto < epoch.start:
+    if epoch is None or not complete(epoch) or not same_prefix(epoch, settings) or task.upto < epoch.first_seq:
         return []
-    present = [turn for turn in memory.loaded.turns if epoch.start <= turn.seq <= task.upto]
+    present = [turn for turn in memory.loaded.turns if epoch.first_seq <= turn.seq <= task.upto]
     turns = (*memory.in_front, *present)
     tokens = sum(memory.counts[turn.seq].tokens for turn in turns) + memory.present_size.tokens
     return [_Piece(epoch=epoch, turns=turns, tokens=tokens)]
@@ -130,8 +130,8 @@ def _backlog(chat: Chat, settings: Settings, task: SummaryTask) -> list[_Piece]:
     epoch = Epoch(
         model=settings.model,
         preamble=settings.preamble,
-        start=task.turns[0].seq,
-        base=task.upto,
+        first_seq=task.turns[0].seq,
+        thinking_stripped_to=task.upto,
         summary=task.parent,
         tagged=not settings.card.system_turns,
     )
@@ -194,7 +194,7 @@ def _keep(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTa
             verbatim=(),
             model=settings.model,
             prompt=GIVEN_PROMPT if own.instructions else OWN_PROMPT,
-            way="server",
+            method="server",
             tokens=0 if block is None else came.tokens,
             requests=came.requests,
             usage=came.usage,

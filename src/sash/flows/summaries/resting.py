@@ -181,7 +181,7 @@ def judged(
         verbatim=verdict.verbatim,
         model=backlog.by,
         prompt=PROMPT_VERSION,
-        way="model",
+        method="model",
         tokens=verdict.tokens,
         requests=1,
         usage=Usage.billed(answer.usage),

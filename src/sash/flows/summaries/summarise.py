@@ -23,7 +23,7 @@ from sash.model.bill import bill
 from sash.model.blocks import Block, dumps
 from sash.model.cards import ModelCard
 from sash.model.cards import card as card_of
-from sash.model.summaries import NewSummary, SummaryRecord, SummaryTask, Way
+from sash.model.summaries import Method, NewSummary, SummaryRecord, SummaryTask
 from sash.model.turns import Draft, Turn, as_turns
 from sash.model.usage import Usage
 from sash.model.values import whole
@@ -70,7 +70,7 @@ class _Draft:
     """What the model said, judged, and what it took."""
 
     verdict: Verdict
-    way: Way
+    method: Method
     model: str
     usage: Usage
     cost: float | None
@@ -84,7 +84,7 @@ def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: Sum
     size = _sizer(chat)
     limit = limit_of(own.tokens, settings.budget)
     draft = None
-    if wish.way == "warm" and not wish.anew:
+    if wish.method == "warm" and not wish.anew:
         draft = yield from _warm(chat, settings, own, task, limit, size)
     if draft is None:
         draft = yield from _by_model(chat, settings, own, task, limit)
@@ -101,7 +101,7 @@ def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: Sum
             verbatim=draft.verbatim,
             model=draft.model,
             prompt=PROMPT_VERSION,
-            way=draft.way,
+            method=draft.method,
             tokens=verdict.tokens,
             requests=draft.requests,
             usage=draft.usage,
@@ -162,7 +162,7 @@ def _by_model(chat: Chat, settings: Settings, own: Summarised, task: SummaryTask
     paid = cost if card.prices else None
     return _Draft(
         verdict=verdict,
-        way="model",
+        method="model",
         model=own.by,
         usage=usage,
         cost=paid,
@@ -238,7 +238,7 @@ def _warm(
     cost = bill(answer.usage, settings.card, model=answer.model, options=ready.body)
     return _Draft(
         verdict=verdict,
-        way="warm",
+        method="warm",
         model=settings.model,
         usage=usage,
         cost=cost,

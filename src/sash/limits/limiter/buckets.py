@@ -138,7 +138,7 @@ class Verdict:
     """which limit it waits for"""
 
 
-def fresh(limits: Limits, now: float, *, firm: bool = True) -> Pool:
+def new_pool(limits: Limits, now: float, *, firm: bool = True) -> Pool:
     """A pool nobody has drawn from. `firm`: headers may lower the limits, but not raise them."""
     triple = limits.triple
     return Pool(

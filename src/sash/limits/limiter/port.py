@@ -29,7 +29,7 @@ class Book(Protocol):
         """Take `need` for the attempt `name`, or say how long to wait.
 
         `waited`: the seconds since it came, less what others may overtake it by: the longest goes first, whatever
-        the clocks of several machines say. `limits` make the pool, if it is new; `firm`: see `buckets.fresh`.
+        the clocks of several machines say. `limits` make the pool, if it is new; `firm`: see `buckets.new_pool`.
         """
         ...
 

@@ -96,10 +96,10 @@ def _preamble(epoch: Epoch, ttl: Ttl, stable: tuple[Place, int] | None) -> Marke
 
 def _base(epoch: Epoch, numbered: Sequence[tuple[int, Message]], marks: Marks) -> Marker | None:
     """The end of what was kept at the cut, where it is to live longer than the tail."""
-    if marks.base is None or marks.base == marks.tail:
+    if marks.kept_marker is None or marks.kept_marker == marks.tail:
         return None
-    kept = list(takewhile(lambda one: one[0] <= epoch.base, numbered))
-    return _on(*kept[-1], marks.base, "base") if kept else None
+    kept = list(takewhile(lambda one: one[0] <= epoch.thinking_stripped_to, numbered))
+    return _on(*kept[-1], marks.kept_marker, "base") if kept else None
 
 
 def _same_place(marker: Marker, others: Sequence[Marker]) -> bool:

@@ -175,7 +175,7 @@ def _forms(turn: Turn, betas: bool) -> Iterator[Problem]:
 
 
 def _judged(turns: Sequence[Turn], card: ModelCard) -> Iterator[Problem]:
-    epoch = Epoch(model=card.id, preamble=Preamble(), start=1, base=0, tagged=not card.system_turns)
+    epoch = Epoch(model=card.id, preamble=Preamble(), first_seq=1, thinking_stripped_to=0, tagged=not card.system_turns)
     numbered = messages(turns, epoch)
     waiting = _waiting(turns)
     body = {"model": card.id, "max_tokens": 1, "messages": [sent for _, sent in numbered]}

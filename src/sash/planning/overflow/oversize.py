@@ -27,7 +27,7 @@ def giving_way(
         or told.ignores_budget
         or newest.role != "user"
         or newest.plain
-        or shape.decision.start != situation.newest
+        or shape.decision.first_exchange != situation.newest
     ):
         return frozenset()
     if not _over(shape.prompt, situation.limit, memory.bounded) or newest.seq in shape.relief.cleared:

@@ -34,7 +34,7 @@ class Shape:
 
     decision: Decision
     cut: bool
-    base: int
+    thinking_stripped_to: int
     """seq up to which thinking is left out"""
     relief: Relief
     prompt: Size
@@ -117,7 +117,7 @@ class _Relieving:
             return decided
         if self._forced_inside() and (served := self._served()) is not None:
             return served
-        if decided.prompt.upper <= self.situation.limit or decided.decision.start != self.situation.newest:
+        if decided.prompt.upper <= self.situation.limit or decided.decision.first_exchange != self.situation.newest:
             return decided
         return self._smaller(decided)
 
@@ -126,9 +126,9 @@ class _Relieving:
     def _as_decided(self) -> Shape:
         situation, decision = self.situation, self.decision
         cleared = self._staying(self.present.cleared | decision.cleared)
-        stays = self.epoch is not None and not situation.forced and decision.start == situation.start
+        stays = self.epoch is not None and not situation.forced and decision.first_exchange == situation.first_exchange
         if stays and self.epoch is not None and cleared == self.present.cleared:
-            return self._growing(self.epoch.base)
+            return self._growing(self.epoch.thinking_stripped_to)
         left_out = (self.present.dropped - before_block(self.groups)) | ignored(self.memory, self.groups)
         here = self._staying(frozenset(seq for seq, _ in self.single))
         single = frozenset(one for one in self.single if one[0] in here)
@@ -136,7 +136,7 @@ class _Relieving:
 
     def _growing(self, base: int) -> Shape:
         """The present view and what is new; a new epoch only where not all that is new can be sent as recorded."""
-        relief, prompt = self.growing, self.situation.prompt(self.decision.start)
+        relief, prompt = self.growing, self.situation.prompt(self.decision.first_exchange)
         other, decision = relief != self.present, self.decision
         if relief.results != self.present.results:
             reason = (
@@ -146,36 +146,48 @@ class _Relieving:
         elif other:
             decision = replace(decision, rule="must", reason=words(relief))
         return Shape(
-            decision=decision, cut=other, base=base, relief=relief, prompt=prompt, same_prefix=other, grows=other
+            decision=decision,
+            cut=other,
+            thinking_stripped_to=base,
+            relief=relief,
+            prompt=prompt,
+            same_prefix=other,
+            grows=other,
         )
 
     def _staying(self, seqs: frozenset[int]) -> frozenset[int]:
         """Without those of the exchanges that leave the view."""
         situation = self.situation
-        leaving = [e for i, e in enumerate(situation.exchanges[: self.decision.start]) if i not in situation.pinned]
+        leaving = [
+            e
+            for i, e in enumerate(situation.exchanges[: self.decision.first_exchange])
+            if i not in situation.pinned_exchanges
+        ]
         return frozenset(seq for seq in seqs if not any(e.first <= seq <= e.last for e in leaving))
 
     def _cut(self, decision: Decision, relief: Relief, *, whole: bool = True) -> Shape:
         """A view from the decided start on; `whole`: nothing more of it gives way, so kept turns may keep thinking."""
         base, drops, thoughts = self._thinking
-        if whole and not relief and self._keeps_thinking(decision.start):
-            base, drops, thoughts = (self.epoch.base if self.epoch else base), False, self._thoughts()
-        size = replace(self.situation, stay=None).prompt(decision.start) + max(
+        if whole and not relief and self._keeps_thinking(decision.first_exchange):
+            base, drops, thoughts = (self.epoch.thinking_stripped_to if self.epoch else base), False, self._thoughts()
+        size = replace(self.situation, stay=None).prompt(decision.first_exchange) + max(
             thoughts, self._surplus(), key=lambda size: size.upper
         )
         for seq in relief.cleared - self.present.cleared:
             turn = self._by_seq[seq]
             size = _less(size, _saving(self.memory, turn, self.known))
-        shape = Shape(decision=decision, cut=True, base=base, relief=replace(relief, drops=drops), prompt=size)
-        return replace(self._without_attached(shape), shed=True) if self._detached(decision.start) else shape
+        shape = Shape(
+            decision=decision, cut=True, thinking_stripped_to=base, relief=replace(relief, drops=drops), prompt=size
+        )
+        return replace(self._without_attached(shape), shed=True) if self._detached(decision.first_exchange) else shape
 
     def _detached(self, start: int) -> bool:
         """Whether what is attached to the newest question stands in this view by itself, as it did not in its own."""
-        attached = self.run[0].attached
+        attached = self.run[0].attachment
         if self.run[0].seq in self.growing.detached:
             return True
-        groups = (group for i, group in enumerate(self.groups) if i >= start or i in self.situation.pinned)
-        present = {turn.seq for group in (self.memory.loaded.pinned, *groups) for turn in group}
+        groups = (group for i, group in enumerate(self.groups) if i >= start or i in self.situation.pinned_exchanges)
+        present = {turn.seq for group in (self.memory.loaded.pinned_turns, *groups) for turn in group}
         return attached is not None and not present.isdisjoint(source.seq for source in attached.sources)
 
     def _keeps_thinking(self, start: int) -> bool:
@@ -191,7 +203,7 @@ class _Relieving:
     def _thinking(self) -> tuple[int, bool, Size]:
         """Up to where thinking is left out, whether the API is to drop the rest, and what the rest weighs."""
         head = self.memory.loaded.head.seq
-        behind = max(self.run[0].seq - 1, self.epoch.base if self.epoch else 0)
+        behind = max(self.run[0].seq - 1, self.epoch.thinking_stripped_to if self.epoch else 0)
         thought = any(has_thinking(turn.blocks) for turn in self.run if turn.seq > behind and turn.role == "assistant")
         if not self.situation.exchanges[-1].open or not thought:
             return head, False, Size()
@@ -215,9 +227,9 @@ class _Relieving:
     def _thoughts(self) -> Size:
         """What thinking weighs in the present view at most: what the last total holds beyond the parts."""
         situation = self.situation
-        if situation.stay is None or situation.start is None:
+        if situation.stay is None or situation.first_exchange is None:
             return Size()
-        parts = replace(situation, stay=None).prompt(situation.start) + situation.attached
+        parts = replace(situation, stay=None).prompt(situation.first_exchange) + situation.attachments
         least = 2 * parts.tokens - parts.upper
         return Size(
             tokens=max(0, situation.stay.tokens - parts.tokens), upper=max(0, situation.stay.upper - max(0, least))
@@ -228,42 +240,53 @@ class _Relieving:
     def _forced_inside(self) -> bool:
         """Whether the budget forces a change inside an open exchange whose thinking is bound to the prefix."""
         situation = self.situation
-        if not situation.exchanges[-1].open or situation.forced or situation.start is None or self.epoch is None:
+        if (
+            not situation.exchanges[-1].open
+            or situation.forced
+            or situation.first_exchange is None
+            or self.epoch is None
+        ):
             return False
-        base = self.epoch.base
+        base = self.epoch.thinking_stripped_to
         thought = any(has_thinking(turn.blocks) for turn in self.run if turn.seq > base and turn.role == "assistant")
-        return self.card.thinking_bound and thought and not situation.fits(situation.start)
+        return self.card.thinking_bound and thought and not situation.fits(situation.first_exchange)
 
     def _served(self) -> Shape | None:
         """The present view with the oldest results cleared by the API; None where it cannot help."""
         situation = self.situation
-        if not self.settings.beta or "context_management" in self.settings.options or situation.start is None:
+        if not self.settings.beta or "context_management" in self.settings.options or situation.first_exchange is None:
             return None
         served = 0 if self._pins_have_results() else self._to_serve()
         if not served or self.epoch is None:
             return None
         what = f"the API clears the oldest {served} tool results"
-        most = situation.prompt(situation.start).upper
+        most = situation.prompt(situation.first_exchange).upper
         reason = f"the prompt could take {most:,} tokens, more than the {situation.limit:,} allowed: {what}"
         return Shape(
-            decision=replace(self.decision, start=situation.start, rule="must", reason=reason),
+            decision=replace(self.decision, first_exchange=situation.first_exchange, rule="must", reason=reason),
             cut=True,
-            base=self.epoch.base,
+            thinking_stripped_to=self.epoch.thinking_stripped_to,
             relief=replace(self.growing, served=served),
-            prompt=_less(situation.prompt(situation.start), self._served_saving(served)),
+            prompt=_less(situation.prompt(situation.first_exchange), self._served_saving(served)),
             same_prefix=True,
         )
 
     def _pins_have_results(self) -> bool:
         """Whether the oldest results, which the API would clear first, may be pinned ones."""
-        older = [group for index, group in enumerate(self.groups[:-1]) if index in self.situation.pinned]
+        older = [group for index, group in enumerate(self.groups[:-1]) if index in self.situation.pinned_exchanges]
         return any(
-            turn.role == "user" and not turn.plain for group in (self.memory.loaded.pinned, *older) for turn in group
+            turn.role == "user" and not turn.plain
+            for group in (self.memory.loaded.pinned_turns, *older)
+            for turn in group
         )
 
     def _to_serve(self) -> int:
         """How many results the API has to clear, the newest turn's left alone; 0 where that does not help."""
-        size, limit, target = self.situation.prompt(self.situation.start or 0), self.situation.limit, self._target()
+        size, limit, target = (
+            self.situation.prompt(self.situation.first_exchange or 0),
+            self.situation.limit,
+            self._target(),
+        )
         newest = sum(block.get("type") == "tool_result" for block in self.run[-1].blocks)
         most = len(self._uses) - max(1, newest)
         least = next((n for n in range(most) if _less(size, self._served_saving(n)).upper <= target), max(0, most))
@@ -273,7 +296,7 @@ class _Relieving:
     @cached_property
     def _uses(self) -> list[Size]:
         """What clearing each tool result in the view would save, oldest first; those cleared already save nothing."""
-        start = self.situation.start or 0
+        start = self.situation.first_exchange or 0
         relief, uses = self.present, []
         for turn in spoken(turn for group in self.groups[start:] for turn in group):
             if turn.role == "assistant" or turn.plain or turn.seq in relief.dropped:

@@ -39,13 +39,17 @@ class ClearedTools(Around):
     def decide(self, situation: Situation) -> Decision:
         """Stay while the inner strategy does; at its cuts, clear before exchanges leave."""
         decision = self.inner.decide(situation)
-        if decision.start == situation.start and decision.rule == "stay" and situation.fits(situation.start):
+        if (
+            decision.first_exchange == situation.first_exchange
+            and decision.rule == "stay"
+            and situation.fits(situation.first_exchange)
+        ):
             return decision
         old = self._old(situation)
         if not old:
             return decision
         again = self.inner.decide(self._without(situation, old))
-        gone = [turn for turn in old if turn.exchange >= again.start]
+        gone = [turn for turn in old if turn.exchange >= again.first_exchange]
         if not gone:
             return decision
         seqs = frozenset(seq for turn in gone for seq in ((turn.seq, turn.call) if self.inputs else (turn.seq,)))

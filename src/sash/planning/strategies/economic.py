@@ -16,7 +16,7 @@ from typing import ClassVar
 from sash.errors import InvalidOption
 from sash.model.cards import Ttl, lasting
 from sash.model.settings import settings
-from sash.planning.economics import Frame, Habits, Way, prior, rates, ways
+from sash.planning.economics import CachePolicy, Frame, Habits, cache_policies, prior, rates
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.strategies.base import Named
 from sash.planning.strategies.windows import SteppedWindow
@@ -72,7 +72,7 @@ class Option:
     view: int
     """tokens behind the preamble"""
     tail: Ttl | None
-    way: Ttl
+    lifetime: Ttl
     now: float
     """the prompt of this request"""
     ahead: float
@@ -88,7 +88,7 @@ class _Choice:
 
     def __init__(self, strategy: Economic, situation: Situation) -> None:
         self.strategy, self.situation = strategy, situation
-        self.start = situation.start or 0
+        self.start = situation.first_exchange or 0
         self.inside = situation.exchanges[-1].open
         size = situation.prompt(self.start)
         self.preamble = situation.fixed.tokens
@@ -103,7 +103,7 @@ class _Choice:
         self.over = self.habits.over if self.habits.over >= 0 else 0.5 * self.growth * self.habits.requests
         self.usual = max(1.0, min(self.view, situation.keep + self.over))
         self.outlook = self.habits.outlook(prior(situation.gaps))
-        self.ways = ways(self._frame(), self.outlook)
+        self.policies = cache_policies(self._frame(), self.outlook)
 
     def _shortest(self) -> tuple[int, int]:
         """Where the shortest run that holds `keep` starts, the newest exchange at the latest, and its tokens.
@@ -118,7 +118,9 @@ class _Choice:
         if self.must:
             index = max(self.start, situation.shortest(situation.keep))
             size = situation.kept(index)
-        return index, size + sum(situation.exchanges[i].tokens for i in situation.pinned if self.start <= i < index)
+        return index, size + sum(
+            situation.exchanges[i].tokens for i in situation.pinned_exchanges if self.start <= i < index
+        )
 
     def _learn(self, prompt: int) -> Habits:
         situation = self.situation
@@ -159,7 +161,7 @@ class _Choice:
         options = list(self._options())
         best = min(options, key=lambda option: option.total)
         return Decision(
-            start=best.start,
+            first_exchange=best.start,
             rule=self._rule(best),
             reason=self._reason(best),
             marks=self._marks(best),
@@ -199,9 +201,9 @@ class _Choice:
         cached, alive = self._cached(start, prompt)
         rest = prompt - cached
         large = prompt >= situation.card.cache_minimum
-        cut = start != self.start and situation.start is not None
+        cut = start != self.start and situation.first_exchange is not None
         extra = self.strategy.per_cut + situation.per_cut if cut else 0.0
-        for way in self.ways:
+        for way in self.policies:
             if not self._possible(way.ttl, alive, cached):
                 continue
             ahead = extra + way.ahead + way.next * self._carrying(way, start, view)
@@ -233,17 +235,17 @@ class _Choice:
         situation, warmth = self.situation, self.situation.warmth
         if situation.forced:
             return 0, None
-        if start == situation.start and warmth.tail_until > situation.now and warmth.tail_tokens:
+        if start == situation.first_exchange and warmth.tail_until > situation.now and warmth.tail_tokens:
             return min(warmth.tail_tokens, prompt), warmth.tail_ttl
         shared = self.preamble - situation.front  # what stands behind it is written anew
         large = shared >= situation.card.cache_minimum
         return (shared, None) if large and warmth.preamble_until > situation.now else (0, None)
 
-    def _carrying(self, way: Way, start: int, view: int) -> float:
+    def _carrying(self, policy: CachePolicy, start: int, view: int) -> float:
         """What the tokens beyond the usual view cost from the next request on."""
         if start == self.start and self.view >= self.situation.keep:
-            return way.waiting(view - self.usual, self._later_cuts())
-        return way.carried(view - self.usual)
+            return policy.waiting(view - self.usual, self._later_cuts())
+        return policy.carried(view - self.usual)
 
     def _later_cuts(self) -> list[tuple[float, float]]:
         """When one could cut later, and to how much: (requests from now, tokens of the shortest run then).
@@ -274,7 +276,7 @@ class _Choice:
         return Marks(preamble=cheaper, tail=best.tail)
 
     def _rule(self, best: Option) -> str:
-        if self.situation.start is None:
+        if self.situation.first_exchange is None:
             return "first"
         if best.start == self.start:
             return "forced" if self.situation.forced else "stay"
@@ -287,7 +289,7 @@ class _Choice:
 
     def _reason(self, best: Option) -> str:
         situation = self.situation
-        if situation.start is None:
+        if situation.first_exchange is None:
             return f"this is the first request ({best.view:,} tokens of conversation)"
         if best.start != self.start:
             return f"{self._why_now()}: the oldest turns leave, {best.view:,} tokens of conversation stay"
@@ -297,7 +299,7 @@ class _Choice:
             return f"nothing has to leave: the prompt takes at most {self.upper:,} of {situation.limit:,} tokens"
         if self.inside and not self._may_cut_inside():
             return f"nothing leaves while Claude is at work with tools ({best.view:,} tokens of conversation)"
-        way = next(way for way in self.ways if way.ttl == best.way)
+        way = next(way for way in self.policies if way.ttl == best.lifetime)
         return (
             f"nothing leaves yet: to shorten the conversation of {best.view:,} tokens to {self.least:,} "
             f"pays from about {int(self.usual + way.cut_at):,}"

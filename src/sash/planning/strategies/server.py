@@ -56,16 +56,16 @@ class ServerCompaction(Around):
     def decide(self, situation: Situation) -> Decision:
         """What the inner strategy would do with room for the block; a cut beyond what one covers waits for it."""
         situation = self._priced(situation)
-        covered = max(situation.start or 0, situation.covered)
+        covered = max(situation.first_exchange or 0, situation.covered)
         room = 0 if situation.upto else min(self.tokens, situation.budget // 4)  # a block weighs what the last one did
         wish = self.inner.decide(replace(situation, budget=max(1, situation.budget - room)))
-        if wish.start <= covered:
+        if wish.first_exchange <= covered:
             return wish
         if not situation.card.compaction:
             return replace(wish, reason=f"{wish.reason}; {situation.card.id} offers no compaction")
-        if situation.start is not None and covered > situation.start and situation.fits(covered):
-            return replace(wish, start=covered)  # what was compacted already is enough for now
-        upto = situation.exchanges[wish.start - 1].last
+        if situation.first_exchange is not None and covered > situation.first_exchange and situation.fits(covered):
+            return replace(wish, first_exchange=covered)  # what was compacted already is enough for now
+        upto = situation.exchanges[wish.first_exchange - 1].last
         trouble = situation.trouble
         broken = trouble.failures >= BREAKER and trouble.retry_at > situation.now
         why = f" (compaction failed {trouble.failures} times)" if broken else ""
@@ -76,7 +76,11 @@ class ServerCompaction(Around):
         keep = situation.keep if self.keep is None else min(self.keep, situation.budget)
         if not situation.card.prices or not situation.card.compaction:
             return replace(situation, keep=keep)
-        view = situation.prompt(situation.start).tokens if situation.start is not None else situation.fixed.tokens
+        view = (
+            situation.prompt(situation.first_exchange).tokens
+            if situation.first_exchange is not None
+            else situation.fixed.tokens
+        )
         price = situation.card.price(view)
         cached = min(situation.warmth.tail_tokens, view) if situation.warmth.tail_until > situation.now else 0
         made = (cached * price.read + (view - cached) * price.fresh + self.tokens * price.output) / 1e6

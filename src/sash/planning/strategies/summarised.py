@@ -59,15 +59,17 @@ class Summarised(Around):
     def decide(self, situation: Situation) -> Decision:
         """What the inner strategy would do with what a summary covers; more only where the budget forces it."""
         situation = self.priced(situation)
-        free = max(situation.start or 0, situation.covered)
+        free = max(situation.first_exchange or 0, situation.covered)
         wish = self.inner.decide(situation)
-        if wish.start <= free:
+        if wish.first_exchange <= free:
             return wish
         held = self._held(situation, free)
-        if held.start > free:
+        if held.first_exchange > free:
             return self._forced(situation)
         reason = f"{held.reason}; no summary covers more yet (with one: {wish.reason})"
-        return replace(held, reason=reason, learned=_learned(wish, held), summarise=_last(situation, wish.start))
+        return replace(
+            held, reason=reason, learned=_learned(wish, held), summarise=_last(situation, wish.first_exchange)
+        )
 
     def priced(self, situation: Situation) -> Situation:
         """The situation with this strategy's `keep`, and with what summaries cost at each cut."""
@@ -93,22 +95,22 @@ class Summarised(Around):
     def _held(self, situation: Situation, free: int) -> Decision:
         """What the inner strategy does when all that no summary covers has to stay."""
         held = self.inner.decide(replace(situation, keep=max(situation.keep, situation.kept(free))))
-        if held.start <= free or not situation.fits(free):
+        if held.first_exchange <= free or not situation.fits(free):
             return held
-        stays = free == situation.start
-        return replace(held, start=free, rule="stay" if stays else held.rule)
+        stays = free == situation.first_exchange
+        return replace(held, first_exchange=free, rule="stay" if stays else held.rule)
 
     def _forced(self, situation: Situation) -> Decision:
         """The budget forces out what no summary covers: with room for the summary that is still to come."""
         wish = self.inner.decide(replace(situation, budget=max(1, situation.budget - self.room(situation))))
-        if wish.start <= max(situation.start or 0, situation.covered):
+        if wish.first_exchange <= max(situation.first_exchange or 0, situation.covered):
             return wish
         trouble = situation.trouble
         broken = trouble.failures >= BREAKER and trouble.retry_at > situation.now
         waits = self.wait and not broken
         why = "" if waits else f" (making one failed {trouble.failures} times)" if broken else " (wait=False)"
         reason = f"{wish.reason}; no summary covers what leaves{why}"
-        return replace(wish, reason=reason, summarise=_last(situation, wish.start), waits=waits)
+        return replace(wish, reason=reason, summarise=_last(situation, wish.first_exchange), waits=waits)
 
 
 def summarising(asked: bool | str | Summarised | None, strategy: Strategy | None, usual: Strategy) -> Strategy:

@@ -23,8 +23,8 @@ class Everything(Named):
 
     def decide(self, situation: Situation) -> Decision:
         """Start at the first exchange, always."""
-        rule = "first" if situation.start is None else "stay"
-        return Decision(start=0, rule=rule, reason="nothing is ever left out")
+        rule = "first" if situation.first_exchange is None else "stay"
+        return Decision(first_exchange=0, rule=rule, reason="nothing is ever left out")
 
 
 @settings
@@ -46,16 +46,18 @@ class SlidingWindow(Named):
 
     def decide(self, situation: Situation) -> Decision:
         """Move the start as far as the size demands, never back."""
-        before = situation.start or 0
+        before = situation.first_exchange or 0
         if not situation.may_cut():
-            return Decision(start=before, rule="stay", reason="Claude is at work with tools, and all of it fits")
+            return Decision(
+                first_exchange=before, rule="stay", reason="Claude is at work with tools, and all of it fits"
+            )
         start = situation.fitting(max(before, self._start(situation)))
-        if situation.start is None:
-            return Decision(start=start, rule="first", reason="this is the first request")
-        if start == situation.start:
-            return Decision(start=start, rule="stay", reason="nothing has to leave yet")
+        if situation.first_exchange is None:
+            return Decision(first_exchange=start, rule="first", reason="this is the first request")
+        if start == situation.first_exchange:
+            return Decision(first_exchange=start, rule="stay", reason="nothing has to leave yet")
         reason = f"the oldest questions leave with their answers, {start - before} this time: {self._what()} are sent"
-        return Decision(start=start, rule="slide", reason=reason)
+        return Decision(first_exchange=start, rule="slide", reason=reason)
 
     def _start(self, situation: Situation) -> int:
         if self.turns is not None:
@@ -92,18 +94,18 @@ class SteppedWindow(Named):
         """Stay while the upper bound of the prompt is within `high`."""
         high = min(self.high if self.high is not None else situation.limit, situation.limit)
         keep = self.keep if self.keep is not None else situation.keep
-        before = situation.start if situation.start is not None else 0
+        before = situation.first_exchange if situation.first_exchange is not None else 0
         upper = situation.prompt(before).upper
         if upper <= high:
-            rule = "first" if situation.start is None else "stay"
+            rule = "first" if situation.first_exchange is None else "stay"
             reason = f"nothing has to leave: the prompt takes at most {upper:,} tokens, and may reach {high:,}"
-            return Decision(start=before, rule=rule, reason=reason)
+            return Decision(first_exchange=before, rule=rule, reason=reason)
         if not situation.may_cut():
             reason = f"nothing leaves while Claude is at work with tools, though {upper:,} tokens could pass {high:,}"
-            return Decision(start=before, rule="stay", reason=reason)
+            return Decision(first_exchange=before, rule="stay", reason=reason)
         start = max(before, situation.shortest(keep))
         return Decision(
-            start=start,
+            first_exchange=start,
             rule="must" if upper > situation.limit else "step",
             reason=f"the prompt could take {upper:,} tokens, more than {high:,}: "
             f"the oldest turns leave, the newest {situation.kept(start):,} tokens stay",

@@ -53,7 +53,7 @@ def before_block(groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
 
 def ignored(memory: Memory, groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
     """What the API would ignore of these turns: all before such a block, unless something of ours stands in front."""
-    return frozenset() if memory.summary is not None or memory.loaded.pins else before_block(groups)
+    return frozenset() if memory.summary is not None or memory.loaded.pinned_seqs else before_block(groups)
 
 
 def _compacted(turn: Turn) -> bool:
@@ -108,7 +108,7 @@ def read_marker(numbered: Sequence[tuple[int, Message]], markers: Sequence[Marke
 
 def complete(epoch: Epoch) -> bool:
     """Whether nothing was left out between what stands in front of a view and its start."""
-    return epoch.start <= (epoch.summary.upto if epoch.summary else 0) + 1
+    return epoch.first_seq <= (epoch.summary.upto if epoch.summary else 0) + 1
 
 
 def same_prefix(epoch: Epoch, settings: Settings) -> bool:
@@ -124,10 +124,10 @@ def keeps_thinking(
     It must have been made of this very view, by a model that binds thinking; they must directly follow what it stands
     for, after a reply, with nothing placed between and nothing taken out of them.
     """
-    block, epoch, present = memory.summary, memory.epoch, situation.start
+    block, epoch, present = memory.summary, memory.epoch, situation.first_exchange
     if block is None or epoch is None or present is None or start <= present:
         return False
-    if situation.forced or not settings.card.thinking_bound or memory.loaded.instructions or memory.loaded.pins:
+    if situation.forced or not settings.card.thinking_bound or memory.loaded.instructions or memory.loaded.pinned_seqs:
         return False
     before = [turn for group in groups[present:start] for turn in group]
     kept = [turn for group in groups[start:] for turn in group]
@@ -148,4 +148,4 @@ def _follows(last: Turn, block: Summary, epoch: Epoch) -> bool:
 def _as_thought(before: Sequence[Turn], kept: Sequence[Turn], epoch: Epoch) -> bool:
     """Whether the kept turns are sent as when they were thought: no instruction moves, no attachment leaves."""
     alone = not any(turn.role == "system" for turn in (*before, *kept))
-    return alone and not any(turn.attached is not None and epoch.shows(turn) for turn in spoken(kept))
+    return alone and not any(turn.attachment is not None and epoch.shows(turn) for turn in spoken(kept))

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sash.model.cards import ModelCard
 from sash.model.cards import card as card_of
-from sash.model.summaries import Way
+from sash.model.summaries import Method
 from sash.planning.situation import Situation
 
 ASKING = 900
@@ -27,7 +27,7 @@ SHARE = 8
 class Making:
     """How a summary would be made."""
 
-    way: Way
+    method: Method
     fixed: float
     """dollars whatever leaves: what it says, and reading the one before"""
     dollars: float
@@ -40,7 +40,7 @@ class Wish:
 
     upto: int
     """seq of the newest turn it is to cover"""
-    way: Way = "model"
+    method: Method = "model"
     anew: bool = False
     """from the first turn on, whatever summaries there are"""
 
@@ -63,19 +63,19 @@ def making(
 
 def _by_model(card: ModelCard, *, limit: int, leaving: int) -> Making:
     if not card.prices:
-        return Making(way="model", fixed=0.0, dollars=0.0)
+        return Making(method="model", fixed=0.0, dollars=0.0)
     price = card.price(0)  # a backlog beyond a price cliff is read in pieces
     fixed = ((ASKING + limit) * price.fresh + FILL * limit * price.output) / 1e6
-    return Making(way="model", fixed=fixed, dollars=fixed + leaving * price.fresh / 1e6)
+    return Making(method="model", fixed=fixed, dollars=fixed + leaving * price.fresh / 1e6)
 
 
 def _by_itself(situation: Situation, *, limit: int, read: int) -> Making | None:
     """None where nothing is sent yet whose prefix could be read, or no prices tell what it costs."""
-    if situation.start is None or not situation.card.prices:
+    if situation.first_exchange is None or not situation.card.prices:
         return None
-    prompt = situation.prompt(situation.start).tokens
+    prompt = situation.prompt(situation.first_exchange).tokens
     price = situation.card.price(prompt)
     cached = min(read, prompt)
     fixed = (ASKING * price.fresh + FILL * limit * price.output) / 1e6
     prefix = (cached * price.read + (prompt - cached) * price.fresh) / 1e6
-    return Making(way="warm", fixed=fixed + prefix, dollars=fixed + prefix)
+    return Making(method="warm", fixed=fixed + prefix, dollars=fixed + prefix)

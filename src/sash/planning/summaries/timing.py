@@ -42,14 +42,14 @@ def ahead(plan: Plan, usage: Usage, own: Summarised) -> Wish | None:
     chances = [chance for chance in _chances(situation, own) if chance.leaving > 0]
     if not chances:
         return None
-    furthest = max(chances, key=lambda chance: chance.decision.start)
+    furthest = max(chances, key=lambda chance: chance.decision.first_exchange)
     making = own.making(situation, leaving=furthest.leaving)
     expected = sum(chance.likely * chance.saving for chance in chances)
     forced = any(chance.decision.rule == "must" for chance in chances)
     if not forced and situation.card.prices and expected <= making.dollars:
         return None
-    upto = situation.exchanges[furthest.decision.start - 1].last
-    return None if _tried(situation, upto) else Wish(upto=upto, way=making.way)
+    upto = situation.exchanges[furthest.decision.first_exchange - 1].last
+    return None if _tried(situation, upto) else Wish(upto=upto, method=making.method)
 
 
 def _barred(situation: Situation) -> bool:
@@ -64,7 +64,7 @@ def _tried(situation: Situation, upto: int) -> bool:
 
 def _next(plan: Plan, usage: Usage, own: Summarised) -> Situation:
     """The situation of the next plain request, with an exchange of the usual size."""
-    situation, start = plan.situation, plan.decision.start
+    situation, start = plan.situation, plan.decision.first_exchange
     *older, newest = situation.exchanges[start:]
     said = max(0, usage.output - usage.thinking)
     newest = replace(newest, last=newest.last + 1, tokens=newest.tokens + said, upper=newest.upper + said, open=False)
@@ -76,10 +76,10 @@ def _next(plan: Plan, usage: Usage, own: Summarised) -> Situation:
         replace(
             situation,
             exchanges=(*older, newest, coming),
-            start=0,
+            first_exchange=0,
             forced="",
             stay=Size(tokens=prompt, upper=prompt),
-            pinned=frozenset(index - start for index in situation.pinned if index >= start),
+            pinned_exchanges=frozenset(index - start for index in situation.pinned_exchanges if index >= start),
             results=(),
             budget=max(1, situation.budget - room),
             warmth=_warmth(plan, usage),
@@ -111,7 +111,7 @@ def _chances(situation: Situation, own: Summarised) -> Iterator[Chance]:
     for likely, later, anew in ((alive, 1.0, 0.0), (1.0 - alive, LATER, 1.0)):
         coming = replace(situation, now=situation.now + later)
         decision = own.inner.decide(coming)
-        leaving = coming.kept(min(coming.covered, decision.start)) - coming.kept(decision.start)
+        leaving = coming.kept(min(coming.covered, decision.first_exchange)) - coming.kept(decision.first_exchange)
         saving = 0.0
         if situation.card.prices:
             _, read, write = rates(situation.card.price(prompt))
