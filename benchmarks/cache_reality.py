@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sash import formats
-from sash.formats import ImportedConversation, Request
+from sash.formats import ImportedConversation, LoggedRequest
 from sash.model.cards import TTL_SECONDS, Ttl
 from sash.model.usage import Usage
 from sash.simulator import CacheBlock, PromptCache
@@ -95,7 +95,7 @@ def _ttl(usage: Usage) -> Ttl:
     return "1h" if usage.write_1h else "5m"
 
 
-def _cause(request: Request, usage: Usage, predicted: int, gap: float, *, shrank: bool) -> str:
+def _cause(request: LoggedRequest, usage: Usage, predicted: int, gap: float, *, shrank: bool) -> str:
     if abs(predicted - usage.read) <= TOLERANCE * max(1, usage.read + usage.write):
         return ""
     if request.after is None:

@@ -29,7 +29,7 @@ from sash.errors import SashError
 from sash.model.cards import card
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
-from sash.replay import NO_MARKS, Comparison, Contender, Row, Terms, Trace, compare, many, read, regimes
+from sash.replay import NO_MARKS, Comparison, Contender, Terms, Trace, TraceRow, compare, many, read, regimes
 
 SETTINGS = ((8_000, 32_000), (4_000, 64_000), (20_000, 150_000))
 MODELS = ("claude-sonnet-5-5", "claude-sonnet-5", "claude-haiku-5-5")
@@ -111,7 +111,7 @@ def _traces(options: argparse.Namespace) -> list[tuple[Trace, tuple[tuple[int, i
 
 
 def _cost(options: argparse.Namespace) -> None:
-    rows: list[Row] = []
+    rows: list[TraceRow] = []
     traces = _traces(options)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("replaying", total=sum(len(meant) for _, meant in traces) * len(options.model))
@@ -136,7 +136,7 @@ def regime_of(trace: str) -> str:
     return "locomo" if head.startswith("locomo") else "recorded"
 
 
-def _print_averages(rows: Sequence[Row]) -> None:
+def _print_averages(rows: Sequence[TraceRow]) -> None:
     for keep, budget in sorted({(row.outcome.keep, row.outcome.budget) for row in rows}):
         here = [row for row in rows if (row.outcome.keep, row.outcome.budget) == (keep, budget)]
         groups = list(dict.fromkeys(regime_of(row.outcome.trace) for row in here))
@@ -225,17 +225,17 @@ def _reach_recorded(keep: int, budget: int, options: argparse.Namespace, found: 
     return ratios
 
 
-def _keeping(rows: Iterable[Row]) -> list[str]:
+def _keeping(rows: Iterable[TraceRow]) -> list[str]:
     """The windows that never held less than keep."""
     broken = {row.outcome.strategy for row in rows if row.outcome.broken}
     return [name for name in dict.fromkeys(row.outcome.strategy for row in rows) if name not in broken]
 
 
-def _mean(rows: Iterable[Row], name: str) -> float:
+def _mean(rows: Iterable[TraceRow], name: str) -> float:
     return fmean(row.ratio for row in rows if row.outcome.strategy == name)
 
 
-def _exceptions(ours: Sequence[Row], rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _exceptions(ours: Sequence[TraceRow], rows: Sequence[TraceRow]) -> list[dict[str, Any]]:
     """Traces on which some fixed window, chosen in hindsight, costs less than the economic one over 1.05."""
     found = []
     for row in ours:

@@ -33,7 +33,7 @@ from sash.counting.ledger import reply_count
 from sash.counting.measure import NOTHING, Measure
 from sash.counting.unseen import allowance
 from sash.flows.request.exact_count import AT_STAKE
-from sash.formats import ImportedConversation, Request, claude_code, requests
+from sash.formats import ImportedConversation, LoggedRequest, claude_code, requests
 from sash.model.cards import card
 from sash.model.counts import Count
 from sash.model.usage import Usage
@@ -207,7 +207,7 @@ class Replay:
             else:
                 self.request(before, call, contents)
 
-    def request(self, before: Request, call: Request, contents: Mapping[str | None, Any]) -> None:
+    def request(self, before: LoggedRequest, call: LoggedRequest, contents: Mapping[str | None, Any]) -> None:
         """One request: predicted from the one before it and what was appended since."""
         assert call.model is not None
         estimator = self.estimator(call.model)

@@ -23,7 +23,7 @@ from rich.table import Table
 from sash.model.cards import Ttl, card
 from sash.planning.economics import Chances, rates
 from sash.planning.strategies import Economic
-from sash.replay import Call, Terms, Trace, optimum, run
+from sash.replay import Terms, Trace, TraceCall, optimum, run
 
 PAUSES = (60.0, 1200.0, 20_000.0)
 TRAFFIC: tuple[Chances, ...] = (
@@ -92,7 +92,7 @@ class Process:
 def memoryless(chances: Chances, seed: int, requests: int = 600) -> Trace:
     """Equal exchanges, each pause drawn anew."""
     dice = random.Random(f"{chances}/{seed}")
-    return Trace("memoryless", tuple(Call(dice.choices(PAUSES, chances)[0], TOKENS) for _ in range(requests)))
+    return Trace("memoryless", tuple(TraceCall(dice.choices(PAUSES, chances)[0], TOKENS) for _ in range(requests)))
 
 
 def measure(chances: Chances, keep: int, budget: int, model: str, seeds: Sequence[int]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -62,6 +63,15 @@ LONGEST = 40
 """Lines that a function may have, signature and docstring included."""
 LONGER = {"sash.conversation.session.Session.__init__"}
 """Those that have more: the door, which spells out every setting. The list may only grow shorter."""
+
+TWICE = {"Summaries"}
+"""Classes that share a name all the same: `sash.bulk.summaries.Summaries` is public, the other a part of the record."""
+RETIRED = {
+    *("Chat", "Habits", "Held", "Forms", "Making", "Shape", "Slim", "Slimming", "Stay", "Tied", "Ways", "Wish"),
+    *("as_is", "duplicates", "fresh_asked", "giving_way", "patience", "relieve", "search_tool", "settle_claim"),
+    *("settle_doubt", "shed", "tie_up", "ways_of"),
+}
+"""Names that had to be explained, or meant several things. CHANGELOG and the code say what took their places."""
 
 DOOR = {
     "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "File", "Marks",
@@ -182,6 +192,28 @@ def test_functions_are_short() -> None:
     """No function has more than forty lines, but for those that are listed; and who became short leaves the list."""
     found = [one for module, tree in modules().items() for one in sized(tree, module)]
     assert {name for name, lines in found if lines > LONGEST} == LONGER
+
+
+def ours() -> Iterator[tuple[str, ast.Module]]:
+    """The modules that share one vocabulary: the simulator, another judge's house, has its own."""
+    return ((module, tree) for module, tree in modules().items() if room(module) != "simulator")
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """No class name is defined twice; only a part of the store is called as flows call it (`sash.flows.record`)."""
+    classes = [
+        (node.name, module) for module, tree in ours() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    ]
+    ports = {name for name, module in classes if module == "sash.flows.record"}
+    defined = Counter(name for name, module in classes if not (name in ports and room(module) == "stores"))
+    assert {name for name, times in defined.items() if times > 1} == TWICE
+
+
+def test_retired_names_do_not_come_back() -> None:
+    """No class, function, argument, attribute or variable bears a name that was given up."""
+    kinds = ("name", "id", "attr", "arg")
+    used = {(getattr(node, kind, None), module) for module, tree in ours() for node in ast.walk(tree) for kind in kinds}
+    assert {(name, module) for name, module in used if name in RETIRED} == set()
 
 
 def test_functions_import_nothing_but_loaders() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flows.test_replies import ODD, raw
 from sash import Conversation, MemoryStore
-from sash.bulk import Bulk, Step
+from sash.bulk import Bulk, JobProgress
 from sash.bulk.batches import HandedOver
 from sash.errors import InvalidOption, RequestRejected, Unavailable
 from sash.flows.bulk.batches import CLOCKS
@@ -190,7 +190,7 @@ def test_a_process_that_stopped_before_handing_in_holds_nobody_up(sim: Simulator
 
 def test_waiting_is_told(sim: Simulator) -> None:
     """A callable hears how many are still under way."""
-    steps: list[Step] = []
+    steps: list[JobProgress] = []
     with job(sim) as bulk:
         bulk.run(batch=True, poll=0, progress=steps.append)
     assert steps[0].done == 0

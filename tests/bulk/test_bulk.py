@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sash import Conversation, MemoryStore, SqliteStore
-from sash.bulk import Bulk, Item, Step
+from sash.bulk import Bulk, Item, JobProgress
 from sash.bulk.quote import quote
 from sash.errors import AccessDenied, ConversationClosed, InvalidOption, StoreError, Unavailable
 from sash.model.cards import card
@@ -133,7 +133,7 @@ def test_items_may_be_asked_in_conversations_that_go_on(sim: Simulator, path: Pa
 
 def test_progress_is_told_step_by_step(sim: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
     """To a callable, or as a bar under the quote."""
-    steps: list[Step] = []
+    steps: list[JobProgress] = []
     with job(sim, QUESTIONS[:3]) as bulk:
         bulk.run(progress=steps.append)
     assert [step.done for step in steps] == [0, 1, 2, 3]

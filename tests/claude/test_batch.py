@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash.claude.batch import AsyncBatches, Batches
+from sash.claude.batch import AsyncBatches, BatchClient
 from sash.errors import AccessDenied, InvalidOption, NotSupported, RequestRejected, Unavailable
 from sash.model.batches import BatchItem, BatchResult, Portion
 from sash.simulator import BatchRules, Overloaded, Simulator, Timeout
@@ -34,7 +34,7 @@ def text(result: BatchResult) -> str:
 def test_there_and_back() -> None:
     """Items go in, the batch is polled to its end, and each result carries its id and a whole answer."""
     sim = Simulator()
-    batches = Batches(sim.client())
+    batches = BatchClient(sim.client())
     made = batches.submit([item("a"), item("b")])
     assert not made.ended and made.items == 2 and made.expires_at - made.created_at == 24 * 3_600
     sim.clock.advance(60)
@@ -65,7 +65,7 @@ def test_async() -> None:
 def test_endings() -> None:
     """Errored, expired and cancelled items say so, and whether another try makes sense."""
     sim = Simulator(batch_rules=BatchRules(seconds_per_request=13 * 3_600))
-    batches = Batches(sim.client())
+    batches = BatchClient(sim.client())
     sim.fail_next(Overloaded(), path=ITEMS)
     made = batches.submit([item("a"), item("b"), item("c")])
     sim.clock.advance(24 * 3_600)
@@ -85,7 +85,7 @@ def test_endings() -> None:
 def test_failures_are_our_errors() -> None:
     """What the API refuses or fails to do is a RemoteError; handing in is tried once, so that nothing is made twice."""
     sim = Simulator()
-    batches = Batches(sim.client(max_retries=2))
+    batches = BatchClient(sim.client(max_retries=2))
     sim.fail_next(Timeout(billed=True), path=PATH)
     with pytest.raises(Unavailable) as lost:
         batches.submit([item("a")])
@@ -105,7 +105,7 @@ def test_clients_without_batches() -> None:
         messages = object()
 
     with pytest.raises(NotSupported, match="Batches"):
-        Batches(Bare()).submit([item("a")])
+        BatchClient(Bare()).submit([item("a")])
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 65, "a.b"])

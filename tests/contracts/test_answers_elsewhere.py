@@ -9,7 +9,7 @@ import pytest
 
 from recording import MODEL, Recorder, text
 from sash.errors import InvalidOption
-from sash.model.batches import Item
+from sash.model.batches import WaitingItem
 from sash.model.epochs import Sent
 from sash.model.submissions import Claim, Claimed
 from sash.stores.memos import Kept
@@ -145,7 +145,7 @@ def test_a_key_that_was_refused_rests_longer(record: Recorder) -> None:
 def test_a_batch_is_kept_until_all_is_settled(record: Recorder, kind: Any) -> None:
     """Before it is submitted, while it waits, item by item, as it was recorded; then it is nobody's any more."""
     items = tuple(
-        Item(custom_id=f"x-{n}", conversation=record.key, model=MODEL, facts={"position": n, "turns": [1, 2]})
+        WaitingItem(custom_id=f"x-{n}", conversation=record.key, model=MODEL, facts={"position": n, "turns": [1, 2]})
         for n in (3, 1, 2)
     )
     kept = record.store.batches.keep(kind=kind, namespace="n", job="j", terms={"limit": 5}, items=items, at=5.0)

@@ -8,7 +8,7 @@ import pytest
 
 from recording import Recorder, text
 from sash.flows.summaries.resting import digest
-from sash.model.batches import Batch, Item
+from sash.model.batches import Batch, WaitingItem
 from sash.model.summaries import NewSummary, Resting, Summary, SummaryTask
 from sash.model.usage import Usage
 
@@ -37,7 +37,7 @@ def batch_of(record: Recorder, task: SummaryTask) -> Batch:
     """A recorded batch of one item."""
     facts = {"upto": task.upto, "ids": [turn.id for turn in task.turns], "digest": digest(task.turns, task.parent)}
     parent = task.parent.id if task.parent else None
-    item = Item(
+    item = WaitingItem(
         custom_id=task.token, conversation=record.key, model="claude-sonnet-5-5", branch=task.branch, parent=parent,
         facts=facts,
     )  # fmt: skip

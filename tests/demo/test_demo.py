@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from sash.demo import DemoTurn, Fact, load
+from sash.demo import DemoTurn, PlantedFact, load
 from sash.errors import InvalidOption
 from sash.simulator.replies import reply_to
 
@@ -19,7 +19,7 @@ REPLIES = [turn for turn in TURNS if turn.role == "assistant"]
 each_fact = pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.id)
 
 
-def ask(fact: Fact, turns: list[DemoTurn]) -> str:
+def ask(fact: PlantedFact, turns: list[DemoTurn]) -> str:
     """What the simulated model answers to the fact's question with these turns in view."""
     history = [{"role": turn.role, "content": turn.text} for turn in turns]
     return str(reply_to({"messages": [*history, {"role": "user", "content": fact.question}]}).content)
@@ -60,13 +60,13 @@ def test_gaps_are_bursts_pauses_and_nights() -> None:
     assert max(gaps) > 2 * 24 * 3600
 
 
-def answers(reply: str, fact: Fact) -> bool:
+def answers(reply: str, fact: PlantedFact) -> bool:
     """Whether a reply holds the answer, in any spelling that counts as right; case does not matter."""
     return any(answer.casefold() in reply.casefold() for answer in (fact.answer, *fact.also))
 
 
 @each_fact
-def test_each_fact_is_said_in_its_turn(fact: Fact) -> None:
+def test_each_fact_is_said_in_its_turn(fact: PlantedFact) -> None:
     """The answer stands word for word in the turn that the fact names, and not yet in any turn before it."""
     assert fact.answer.casefold() in TURNS[fact.turn].text.casefold()
     if fact.id != "dogs":  # its answer is the name of a room, which was christened earlier
@@ -74,13 +74,13 @@ def test_each_fact_is_said_in_its_turn(fact: Fact) -> None:
 
 
 @each_fact
-def test_each_fact_can_be_quoted_by_who_sees_it_all(fact: Fact) -> None:
+def test_each_fact_can_be_quoted_by_who_sees_it_all(fact: PlantedFact) -> None:
     """With the whole conversation in view, the simulated model's extractive answer is right."""
     assert answers(ask(fact, list(TURNS)), fact)
 
 
 @each_fact
-def test_no_fact_can_be_told_without_its_exchange(fact: Fact) -> None:
+def test_no_fact_can_be_told_without_its_exchange(fact: PlantedFact) -> None:
     """Without the exchange that holds it, the same model cannot answer: a right answer means it was kept."""
     left = [turn for index, turn in enumerate(TURNS) if index // 2 != fact.turn // 2]
     assert not answers(ask(fact, left), fact)

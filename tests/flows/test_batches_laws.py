@@ -22,7 +22,7 @@ from sash.bulk import Bulk
 from sash.bulk.batches import HandedOver
 from sash.bulk.summaries import Summaries
 from sash.claude.adapter import AsyncClaude, Claude
-from sash.claude.batch import AsyncBatches, Batches
+from sash.claude.batch import AsyncBatches, BatchClient
 from sash.errors import NotFound, RemoteError, Unavailable
 from sash.flows.steps import SubmitBatch
 from sash.simulator import (
@@ -399,6 +399,6 @@ def nothing_listed() -> Iterator[None]:
         return []
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Batches, "recent", lambda *_: [])
+        patch.setattr(BatchClient, "recent", lambda *_: [])
         patch.setattr(AsyncBatches, "recent", none)
         yield

@@ -19,7 +19,7 @@ from sash.errors import AccessDenied, InvalidOption, Unavailable
 from sash.flows.steps import OpenStream, Send
 from sash.limits import Limits
 from sash.model.answers import Wire
-from sash.model.keys import Place, Places
+from sash.model.keys import KeyPoolView, KeyScope
 from sash.simulator import HttpError, Overloaded, RateLimited, Simulator
 
 Talk = Callable[..., Conversation]
@@ -246,14 +246,14 @@ def test_a_key_has_a_name_and_a_secret(wrong: tuple[Any, Any]) -> None:
 
 @given(
     st.lists(
-        st.builds(Place, name=st.uuids().map(str), workspace=st.sampled_from(["", "w", "v"])), min_size=1, max_size=6
+        st.builds(KeyScope, name=st.uuids().map(str), workspace=st.sampled_from(["", "w", "v"])), min_size=1, max_size=6
     ),
     st.text(max_size=8),
     st.data(),
 )
-def test_every_key_is_tried_once_and_the_nearest_first(found: list[Place], conversation: str, data: Any) -> None:
+def test_every_key_is_tried_once_and_the_nearest_first(found: list[KeyScope], conversation: str, data: Any) -> None:
     """An order is a permutation: what is out last, then by whose cache is shared with the first choice."""
-    places = Places(places=tuple(found))
+    places = KeyPoolView(scopes=tuple(found))
     names = [place.name for place in found]
     present = data.draw(st.sampled_from(["", *names]))
     out = data.draw(st.lists(st.sampled_from(names), unique=True))
@@ -262,5 +262,5 @@ def test_every_key_is_tried_once_and_the_nearest_first(found: list[Place], conve
     assert [name in out for name in order] == sorted(name in out for name in order)
     if present and present not in out:
         assert order[0] == present
-        near = [name in places.near(present) for name in order if name not in out]
+        near = [name in places.same_cache(present) for name in order if name not in out]
         assert near == sorted(near, reverse=True)

@@ -13,7 +13,7 @@ from sash import MemoryStore, SteppedWindow
 from sash.counting.estimator import Estimator
 from sash.errors import BudgetExceeded, RemoteError, ReplyInterrupted, RequestRejected, Unavailable
 from sash.flows import steps
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.prepare import prepare
 from sash.flows.request.send import Call, send_once
 from sash.model.answers import Answer, StreamEvent
@@ -51,7 +51,9 @@ class Hand:
         self.store = MemoryStore()
         head = self.store.branches.open(namespace="", id="a")
         counter = Estimator.for_model(CARD, base="features")
-        self.chat = Chat(store=around(self.store, self.note), conversation=head.conversation, id="a", counter=counter)
+        self.chat = Context(
+            store=around(self.store, self.note), conversation=head.conversation, id="a", counter=counter
+        )
         self.answers = answers
         self.taken: list[str] = []
         self.asked: list[Any] = []

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash.errors import InvalidImport
-from sash.formats import ImportedConversation, ImportedTurn, Problem, Question, dump, parse
+from sash.formats import HistoryProblem, ImportedConversation, ImportedTurn, Question, dump, parse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -48,9 +48,9 @@ CONVERSATIONS = st.builds(
     system=st.none() | st.text(min_size=1, max_size=8) | st.lists(BLOCKS, min_size=1, max_size=2),
     tools=st.lists(FACTS, max_size=2).map(tuple),
     questions=st.lists(QUESTIONS, max_size=2).map(tuple),
-    notes=st.lists(st.builds(Problem, text=st.text(max_size=5), turn=st.none() | st.integers(0, 9)), max_size=2).map(
-        tuple
-    ),
+    notes=st.lists(
+        st.builds(HistoryProblem, text=st.text(max_size=5), turn=st.none() | st.integers(0, 9)), max_size=2
+    ).map(tuple),
     meta=FACTS,
 )
 

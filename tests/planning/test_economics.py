@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sash.model.cards import Ttl, card
-from sash.planning.economics import Chance, Frame, Habits, cache_policies, kind_of, prior, rates
+from sash.planning.economics import Chance, Frame, PauseModel, cache_policies, kind_of, prior, rates
 from sash.planning.situation import Gaps
 
 FRESH, READ, WRITE = rates(card("claude-sonnet-5").price(0))
@@ -82,17 +82,17 @@ def test_a_limit_forces_the_cut_earlier(q: float) -> None:
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(1, 5000), st.booleans()), max_size=30))
 def test_habits_survive_json(steps: list[tuple[float, int, bool]]) -> None:
     """What is learned is the same after a trip through JSON text."""
-    habits, now = Habits(), 0.0
+    habits, now = PauseModel(), 0.0
     for gap, added, inside in steps:
         now += gap
         habits = habits.after(now, added=added, sent=added, inside=inside, over=added)
-    assert Habits.from_json(json.loads(json.dumps(habits.to_json()))) == habits
+    assert PauseModel.from_json(json.loads(json.dumps(habits.to_json()))) == habits
 
 
 @given(st.lists(st.floats(0, 1e7), max_size=40), st.floats(0, 50), st.floats(0, 50), st.floats(0, 50))
 def test_chances_are_chances(gaps: list[float], short: float, middle: float, long: float) -> None:
     """Whatever was seen, each chance lies between 0 and 1, and an hour is never shorter than five minutes."""
-    habits, now = Habits(), 0.0
+    habits, now = PauseModel(), 0.0
     for gap in gaps:
         now += gap
         habits = habits.after(now, added=10, sent=10, inside=False, over=None)
@@ -105,7 +105,7 @@ def test_chances_are_chances(gaps: list[float], short: float, middle: float, lon
 
 def test_a_change_of_pace_is_soon_seen() -> None:
     """After 300 quick pauses, eight of two hours make an alive cache the less likely case."""
-    habits, now = Habits(), 0.0
+    habits, now = PauseModel(), 0.0
     for gap in [30.0] * 300 + [7200.0] * 8:
         now += gap
         habits = habits.after(now, added=10, sent=10, inside=False, over=None)
@@ -114,7 +114,7 @@ def test_a_change_of_pace_is_soon_seen() -> None:
 
 def test_bursts_are_told_from_steady_traffic() -> None:
     """Where long pauses come between bursts, the chance after a short pause differs from that after a long one."""
-    habits, now = Habits(), 0.0
+    habits, now = PauseModel(), 0.0
     for gap in ([40.0] * 6 + [20_000.0]) * 40:
         now += gap
         habits = habits.after(now, added=10, sent=10, inside=False, over=None)
@@ -123,7 +123,7 @@ def test_bursts_are_told_from_steady_traffic() -> None:
 
 def test_a_clock_that_jumps_back_counts_as_no_pause() -> None:
     """Negative time is taken for none, and what follows is measured from the new clock."""
-    habits = Habits().after(1000.0, added=10, sent=10, inside=False, over=None)
+    habits = PauseModel().after(1000.0, added=10, sent=10, inside=False, over=None)
     habits = habits.after(400.0, added=10, sent=20, inside=False, over=None)
     assert habits.last == kind_of(0.0)
     assert habits.at == 400.0
@@ -132,7 +132,7 @@ def test_a_clock_that_jumps_back_counts_as_no_pause() -> None:
 def test_other_conversations_teach_the_first_guess_only() -> None:
     """A prior moves a new conversation's chances, and hardly an old one's."""
     slow = prior(Gaps(within_5m=0, within_1h=0, total=1000))
-    fresh, old, now = Habits(), Habits(), 0.0
+    fresh, old, now = PauseModel(), PauseModel(), 0.0
     for _ in range(300):
         now += 20.0
         old = old.after(now, added=10, sent=10, inside=False, over=None)

@@ -12,10 +12,10 @@ import pytest
 import sash
 from sash import ClearedTools, Conversation, Everything, ServerCompaction, Summarised, card
 from sash.flows.request.attach import _Settled
-from sash.flows.request.exact_count import Stay
+from sash.flows.request.exact_count import KeepView
 from sash.flows.request.mends import Shorter
 from sash.planning.situation import Decision, Situation
-from sash.planning.strategies.base import Around, Base, Guise
+from sash.planning.strategies.base import Around, Guise, WithTraits
 from sash.planning.traits import Traits, traits
 from sash.simulator import Simulator
 from strategies import WINDOWS
@@ -28,7 +28,7 @@ SAYING: dict[str, Any] = {
     "compacted cleared": ServerCompaction(inner=ClearedTools()),
 }
 GUISES: dict[str, Any] = {
-    "stay": Stay,
+    "stay": KeepView,
     "shorter": Shorter,
     "settled": lambda inner: _Settled(inner, Decision(first_exchange=0, rule="first", reason="")),
 }
@@ -65,8 +65,8 @@ def test_what_stands_around_a_strategy_has_its_traits(name: str) -> None:
     strategy = SAYING[name]
     for around in (*GUISES.values(), Wrapper):
         told = traits(around(strategy))
-        assert replace(told, as_is=False) == traits(strategy)
-        assert told.as_is == (around is Stay)
+        assert replace(told, keeps_view=False) == traits(strategy)
+        assert told.keeps_view == (around is KeepView)
 
 
 @pytest.mark.parametrize("name", sorted(SAYING))
@@ -77,13 +77,13 @@ def test_a_guise_bears_the_name_of_what_it_is_around(name: str) -> None:
 
 def test_every_strategy_of_sash_stands_on_the_base() -> None:
     """Whatever decides in the house inherits the defaults; whatever has an inner one, the wrapper of the house."""
-    kinds: list[type] = [*map(type, SAYING.values()), Stay, Shorter, _Settled]
-    assert all(issubclass(kind, Base) for kind in kinds)
+    kinds: list[type] = [*map(type, SAYING.values()), KeepView, Shorter, _Settled]
+    assert all(issubclass(kind, WithTraits) for kind in kinds)
     assert {kind for kind in kinds if issubclass(kind, Around)} == {
         kind for kind in kinds if "inner" in {one.name for one in fields(kind)}
     }
-    assert all(issubclass(kind, Guise) for kind in (Stay, Shorter, _Settled))
-    assert {trait.name for trait in fields(Traits)} == {name for name in vars(Base) if not name.startswith("_")}
+    assert all(issubclass(kind, Guise) for kind in (KeepView, Shorter, _Settled))
+    assert {trait.name for trait in fields(Traits)} == {name for name in vars(WithTraits) if not name.startswith("_")}
     deciding = {
         node.name
         for path in Path(sash.__file__).parent.rglob("*.py")

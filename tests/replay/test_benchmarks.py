@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from benchmarks import cost, online
 
-from sash.replay import Call, Trace, synthetic
+from sash.replay import Trace, TraceCall, synthetic
 
 
 def test_a_trace_of_ones_own_gives_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,7 +24,7 @@ def test_a_trace_of_ones_own_gives_json(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_table_is_printed_without_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A trace with an exchange above the budget is no error of the run."""
     path = tmp_path / "big.jsonl"
-    path.write_text(Trace("big", (Call(0, 300), Call(30, 20_000), Call(30, 300))).dumps())
+    path.write_text(Trace("big", (TraceCall(0, 300), TraceCall(30, 20_000), TraceCall(30, 300))).dumps())
     cost.main(["--trace", str(path), "--keep", "2000", "--budget", "8000", "--model", "claude-haiku-5-5"])
     assert "Economic()" in capsys.readouterr().out
 

@@ -13,10 +13,10 @@ from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
 from sash.replay import (
     NO_MARKS,
-    Call,
     Contender,
     Terms,
     Trace,
+    TraceCall,
     compare,
     html,
     png,
@@ -32,7 +32,7 @@ TERMS = Terms(card=SONNET, keep=4_000, budget=32_000)
 
 def steady(gap: float, count: int = 200, tokens: int = 400) -> Trace:
     """The same request again and again."""
-    return Trace(f"every {gap:.0f} s", tuple(Call(gap, tokens) for _ in range(count)))
+    return Trace(f"every {gap:.0f} s", tuple(TraceCall(gap, tokens) for _ in range(count)))
 
 
 def test_without_marks_every_token_is_fresh() -> None:
@@ -78,7 +78,7 @@ def test_the_economic_window_is_cheap(regime: str) -> None:
 
 def test_an_exchange_beyond_the_budget_is_listed() -> None:
     """It is sent alone, billed, and counted; the run goes on."""
-    trace = Trace("t", (Call(0, 500), Call(30, 40_000), Call(30, 500)))
+    trace = Trace("t", (TraceCall(0, 500), TraceCall(30, 40_000), TraceCall(30, 500)))
     row = compare([trace], [Economic()], [TERMS]).rows[0]
     assert (row.oversized, row.outcome.over, row.outcome.requests) == (1, 1, 3)
 
@@ -93,7 +93,11 @@ def test_requests_inside_a_tool_run_are_open() -> None:
             seen.append((situation.exchanges[-1].open, situation.exchanges[-1].requests, len(situation.exchanges)))
             return Decision(first_exchange=0, rule="stay", reason="")
 
-    run(Trace("t", (Call(0, 5), Call(1, 5, False), Call(1, 5, False), Call(1, 5))), Watching(), TERMS)
+    run(
+        Trace("t", (TraceCall(0, 5), TraceCall(1, 5, False), TraceCall(1, 5, False), TraceCall(1, 5))),
+        Watching(),
+        TERMS,
+    )
     assert seen == [(False, 1, 1), (True, 2, 1), (True, 3, 1), (False, 1, 2)]
 
 

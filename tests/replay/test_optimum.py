@@ -12,7 +12,7 @@ from sash.errors import UnknownModel
 from sash.model.cards import ModelCard, card
 from sash.planning.situation import Marks
 from sash.planning.strategies import Economic, SlidingWindow, SteppedWindow
-from sash.replay import NO_MARKS, Call, Terms, Trace, mixed_optimum, optimum, promise, regimes, run, synthetic
+from sash.replay import NO_MARKS, Terms, Trace, TraceCall, mixed_optimum, optimum, promise, regimes, run, synthetic
 from sash.replay.billing import BareCache
 
 CARDS = (card("claude-sonnet-5"), card("claude-sonnet-5-5"), card("claude-opus-4-5"), card("claude-haiku-5-5"))
@@ -23,7 +23,7 @@ EVERY = tuple(
     for tail in (None, "5m", "1h")
     if tail is None or head == "1h" or head == tail
 )
-calls = st.builds(Call, st.sampled_from(GAPS), st.integers(200, 3000), st.booleans())
+calls = st.builds(TraceCall, st.sampled_from(GAPS), st.integers(200, 3000), st.booleans())
 
 
 def brute(trace: Trace, model: ModelCard, keep: int, budget: int, preamble: int, *, mixed: bool) -> float:
@@ -119,7 +119,7 @@ def test_no_window_strategy_beats_the_optimum(
 
 def test_the_promise_is_the_shortest_and_the_longest_view() -> None:
     """low is the earliest start that fits, high the latest that holds keep; a large exchange stands alone."""
-    trace = Trace("t", tuple(Call(1, size) for size in (100, 100, 100, 500, 100)))
+    trace = Trace("t", tuple(TraceCall(1, size) for size in (100, 100, 100, 500, 100)))
     allowed = promise(trace, keep=150, budget=400)
     assert allowed.low == (0, 0, 0, 3, 4)
     assert allowed.high == (0, 0, 1, 3, 4)
@@ -129,4 +129,4 @@ def test_without_prices_there_is_no_optimum() -> None:
     """A card that has no prices is named."""
     bare = ModelCard(id="x", window=10_000, max_output=100, prices=(), cache_minimum=512)
     with pytest.raises(UnknownModel):
-        optimum(Trace("t", (Call(0, 5),)), bare, keep=10, budget=100)
+        optimum(Trace("t", (TraceCall(0, 5),)), bare, keep=10, budget=100)

@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash.errors import InvalidImport, InvalidOption
-from sash.replay import Call, Trace, from_times, load, loads, regimes, synthetic
+from sash.replay import Trace, TraceCall, from_times, load, loads, regimes, synthetic
 
-calls = st.builds(Call, st.floats(0, 1e6).map(lambda gap: round(gap, 2)), st.integers(1, 10**6), st.booleans())
+calls = st.builds(TraceCall, st.floats(0, 1e6).map(lambda gap: round(gap, 2)), st.integers(1, 10**6), st.booleans())
 
 
 def test_exchange_is_true_when_absent() -> None:
     """A line without `exchange` begins one."""
-    assert loads('{"gap_s": 41.0, "tokens": 350}').calls == (Call(41.0, 350, True),)
+    assert loads('{"gap_s": 41.0, "tokens": 350}').calls == (TraceCall(41.0, 350, True),)
 
 
 @given(st.lists(calls, min_size=1, max_size=20))
-def test_dumps_and_loads_are_inverse(given_calls: list[Call]) -> None:
+def test_dumps_and_loads_are_inverse(given_calls: list[TraceCall]) -> None:
     """What is written as JSON lines is read back equal."""
     trace = Trace("t", tuple(given_calls))
     assert loads(trace.dumps(), name="t") == trace
@@ -88,5 +88,5 @@ def test_an_unknown_regime_names_the_known_ones() -> None:
 
 def test_oversized_exchanges_are_listed() -> None:
     """An exchange is measured with its tool run."""
-    trace = Trace("t", (Call(0, 50), Call(1, 60, False), Call(1, 90)))
+    trace = Trace("t", (TraceCall(0, 50), TraceCall(1, 60, False), TraceCall(1, 90)))
     assert trace.oversized(100) == (0,)

@@ -19,7 +19,7 @@ from children import ended, open_file, started
 from recording import Recorder, text
 from sash import SqliteStore
 from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
-from sash.flows.bulk.questions import Question
+from sash.flows.bulk.questions import WaitingQuestion
 from sash.flows.summaries.resting import Backlog
 from sash.stores import database
 from sash.stores.database import APPLICATION_ID, SCHEMA
@@ -204,8 +204,8 @@ def test_batches_under_way_in_an_older_file_are_collected(path: Path) -> None:
         assert task is not None
         assert (task.conversation, task.model, task.task.upto, task.task.branch) == (1, "claude-sonnet-5-5", 1, 1)
         assert [turn.id for turn in task.task.turns] == [7] and not task.intact  # the digest is none of theirs
-        assert [Question.of(item) for item in store.batches.items(questions[0].id)] == [
-            Question(position=n, request=9, number=4, submission=5, turns=(7,)) for n in (0, 1)
+        assert [WaitingQuestion.of(item) for item in store.batches.items(questions[0].id)] == [
+            WaitingQuestion(position=n, request=9, number=4, submission=5, turns=(7,)) for n in (0, 1)
         ]
         known = store.batches.read(phases=("submitted", "done", "lost"))
         assert [(one.batch, one.kind) for one in known] == [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash.summaries import facts_of
-from sash.summaries.layout import Line, Summary, parse
+from sash.summaries.layout import SummaryLine, SummaryParts, parse
 from sash.summaries.statements import sentences
 from sash.summaries.values import values
 
@@ -96,7 +96,7 @@ def test_binary_data_is_no_fact() -> None:
 
 
 LINES = st.builds(
-    Line,
+    SummaryLine,
     text=st.text("abc 12:#*-()", max_size=30).map(lambda text: f"a{text}".strip()),
     seq=st.integers(0, 999),
     on=st.sampled_from(["", "2026-05-14"]),
@@ -104,13 +104,15 @@ LINES = st.builds(
 
 
 @given(st.lists(LINES), st.lists(LINES), st.lists(st.sampled_from(["user", "assistant", "tool", "summary"])))
-def test_summaries_are_read_as_they_were_written(orders: list[Line], kept: list[Line], who: list[str]) -> None:
+def test_summaries_are_read_as_they_were_written(
+    orders: list[SummaryLine], kept: list[SummaryLine], who: list[str]
+) -> None:
     """Instructions and quotations come back with turn, day and speaker."""
     said = [
-        Line(text=" ".join(line.text.split()), seq=line.seq, on=line.on, speaker=speaker)  # type: ignore[arg-type]
+        SummaryLine(text=" ".join(line.text.split()), seq=line.seq, on=line.on, speaker=speaker)  # type: ignore[arg-type]
         for line, speaker in zip(kept, who, strict=False)
     ]
-    own = [Line(text=" ".join(line.text.split()), seq=line.seq, on=line.on) for line in orders]
-    read = parse(str(Summary(instructions=tuple(own), kept=tuple(said))))
+    own = [SummaryLine(text=" ".join(line.text.split()), seq=line.seq, on=line.on) for line in orders]
+    read = parse(str(SummaryParts(instructions=tuple(own), kept=tuple(said))))
     assert list(read.instructions) == own
     assert sorted(map(repr, read.kept)) == sorted(map(repr, said))

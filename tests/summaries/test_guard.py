@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sash.model.blocks import text_block
-from sash.summaries import Verdict, facts_of, judge
+from sash.summaries import GuardVerdict, facts_of, judge
 
 from .samples import answer, assistant, size, user
 
@@ -19,7 +19,7 @@ TURNS = (
 )
 
 
-def judged(blocks: list[dict[str, Any]], stop: str | None = "end_turn", **settings: Any) -> Verdict:
+def judged(blocks: list[dict[str, Any]], stop: str | None = "end_turn", **settings: Any) -> GuardVerdict:
     """The verdict on an answer about `TURNS`."""
     defaults = {"facts": facts_of(TURNS), "turns": TURNS, "limit": 500, "replaced": 5_000, "size": size}
     return judge(blocks, stop, **{**defaults, **settings})

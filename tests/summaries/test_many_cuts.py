@@ -14,7 +14,7 @@ from sash.counting.estimator import Estimator
 from sash.model.blocks import text_block
 from sash.model.turns import Turn
 from sash.simulator.replies import reply_to
-from sash.summaries import Verdict, ask, facts_of, judge
+from sash.summaries import GuardVerdict, ask, facts_of, judge
 from sash.summaries.facts import normal
 from sash.summaries.layout import parse
 
@@ -24,7 +24,7 @@ from .samples import turn, user
 
 def cuts(
     turns: Sequence[Turn], number: int, limit: int, size: Callable[[str], int], *, must_keep: bool = True
-) -> Iterator[Verdict]:
+) -> Iterator[GuardVerdict]:
     """The summaries that so many cuts make of all of these turns, one after the other."""
     previous = ""
     for at in range(number):
@@ -45,7 +45,7 @@ def as_turns(said: Sequence[Said]) -> list[Turn]:
     return [turn(seq, one.role, one.text) for seq, one in enumerate(said, 1)]
 
 
-def lost(said: Sequence[Said], verdicts: Sequence[Verdict]) -> tuple[int, list[str]]:
+def lost(said: Sequence[Said], verdicts: Sequence[GuardVerdict]) -> tuple[int, list[str]]:
     """How many facts were planted, and which neither the last summary nor a turn that stays still tells."""
     stay = {seq for verdict in verdicts for seq in verdict.verbatim}
     text = "\n".join([verdicts[-1].text, *(said[seq - 1].text for seq in stay)])

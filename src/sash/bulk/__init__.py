@@ -9,8 +9,8 @@ Every item is a conversation in the store, so each reply is recorded as any othe
 on where it was: what has its reply is not asked again.
 """
 
-from sash.bulk.items import Item, Outcome, Step
+from sash.bulk.items import Item, JobProgress, Outcome
 from sash.bulk.job import Bulk
 from sash.bulk.quote import Quote
 
-__all__ = ["Bulk", "Item", "Outcome", "Quote", "Step"]
+__all__ = ["Bulk", "Item", "JobProgress", "Outcome", "Quote"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sash.bulk.description import Description
-from sash.bulk.items import Item, Outcome, Step
+from sash.bulk.items import Item, JobProgress, Outcome
 from sash.claude.adapter import AsyncClaude
 from sash.conversation.drivers import Performer, asked, attentive, drive_async
 from sash.errors import CallerError
@@ -21,7 +21,7 @@ from sash.flows.steps import Flow
 class HandedOver:
     """What of a job is, or is to be, in batches."""
 
-    def __init__(self, job: Description, client: Any, tell: Callable[[Step], Any]) -> None:
+    def __init__(self, job: Description, client: Any, tell: Callable[[JobProgress], Any]) -> None:
         self._job, self._client, self._tell = job, client, tell
         self._record: Record = attentive(job.store)
         self._performer = Performer(AsyncClaude(client), job.clock)
@@ -76,4 +76,4 @@ class HandedOver:
 
     def _report(self, outcomes: dict[int, Outcome], waiting: int) -> None:
         total = len(self._job.items)
-        self._tell(Step(done=total - waiting, failed=len(outcomes), total=total, dollars=0.0))
+        self._tell(JobProgress(done=total - waiting, failed=len(outcomes), total=total, dollars=0.0))

@@ -15,7 +15,7 @@ from typing import Any
 
 from sash.bulk.batches import HandedOver
 from sash.bulk.description import Description
-from sash.bulk.items import Item, Outcome, Step, as_items
+from sash.bulk.items import Item, JobProgress, Outcome, as_items
 from sash.bulk.progress import shown
 from sash.bulk.quote import Quote, quote
 from sash.bulk.workers import Workers
@@ -30,7 +30,7 @@ from sash.model.counts import Count
 from sash.planning.situation import Marks
 from sash.stores import Store, open_store
 
-Tell = Callable[[Step], Any]
+Tell = Callable[[JobProgress], Any]
 
 
 class Bulk:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sash.bulk.items import Step
+from sash.bulk.items import JobProgress
 
-Tell = Callable[[Step], Any]
+Tell = Callable[[JobProgress], Any]
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def shown(progress: bool | Tell, headline: str, total: int) -> Iterator[Tell]:
             bar.console.print(headline)
             task = bar.add_task("asking", total=total)
 
-            def tell(step: Step) -> None:
+            def tell(step: JobProgress) -> None:
                 failed = f", {step.failed} failed" if step.failed else ""
                 bar.update(task, completed=step.done, description=f"${step.dollars:.4f}{failed}")
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sash.bulk.items import Item, Outcome, Step
+from sash.bulk.items import Item, JobProgress, Outcome
 from sash.conversation import AsyncConversation
 from sash.errors import AccessDenied, CeilingReached, SashError, StoreError
 from sash.model.replies import Reply
@@ -29,7 +29,7 @@ class Workers:
         token_of: Callable[[int], str],
         *,
         lead: bool,
-        tell: Callable[[Step], Any],
+        tell: Callable[[JobProgress], Any],
     ) -> None:
         self._chat_of, self._token_of, self._tell = chat_of, token_of, tell
         self._warm = asyncio.Event()
@@ -92,7 +92,7 @@ class Workers:
     def _report(self, total: int, before: int) -> None:
         found = self._outcomes.values()
         self._tell(
-            Step(
+            JobProgress(
                 done=before + len(found),
                 failed=sum(outcome.error is not None for outcome in found),
                 total=total,

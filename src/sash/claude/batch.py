@@ -18,7 +18,7 @@ from sash.model.batches import BatchItem, BatchResult, BatchState
 _PAGE = 100
 
 
-class Batches:
+class BatchClient:
     """Over an `Anthropic` client."""
 
     def __init__(self, client: Any) -> None:

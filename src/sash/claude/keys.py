@@ -14,7 +14,7 @@ from sash.errors import InvalidOption
 from sash.limits import Limits
 from sash.limits.layers import limiter
 from sash.limits.limiter.tiers import limits_of
-from sash.model.keys import Place, Places
+from sash.model.keys import KeyPoolView, KeyScope
 from sash.model.settings import settings
 
 
@@ -70,11 +70,11 @@ class KeyPool:
             raise InvalidOption("rest is seconds, most is dollars, neither below 0", option="keys", value=None)
 
     @property
-    def places(self) -> Places:
+    def places(self) -> KeyPoolView:
         """The pool without its secrets."""
-        return Places(
-            places=tuple(
-                Place(name=key.name, workspace=key.workspace, organization=key.organization) for key in self.keys
+        return KeyPoolView(
+            scopes=tuple(
+                KeyScope(name=key.name, workspace=key.workspace, organization=key.organization) for key in self.keys
             ),
             most=self.most,
             rest=self.rest,

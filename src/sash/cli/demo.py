@@ -21,7 +21,7 @@ from rich.text import Text
 from sash.cli.common import console, dollars, moment, one_line, percent, print_json, say, turns_of, window_options
 from sash.cli.strategy import label
 from sash.conversation.session import DEFAULT_MODEL
-from sash.demo.run import Moment, Player, Row, Totals, table, to_json
+from sash.demo.run import Moment, Player, StrategyRow, Totals, table, to_json
 from sash.demo.script import Script, from_file, shipped
 from sash.errors import InvalidOption
 from sash.planning.situation import Strategy
@@ -216,7 +216,7 @@ def _show_results(out: Console, script: Script, players: Sequence[Player]) -> No
     say(out, _verdict(rows), style="bold")
 
 
-def _costs(rows: Sequence[Row]) -> Table:
+def _costs(rows: Sequence[StrategyRow]) -> Table:
     made = Table("memory, or window", title="what it cost, and what could still be answered", title_justify="left")
     for name in ("dollars", "times ours", "cached", "cuts", "mean prompt", "largest", "in view", "answered"):
         made.add_column(name, justify="right")
@@ -276,7 +276,7 @@ def _mark(player: Player, at: int) -> Text:
     return Text("yes", style="green") if found.score else Text("no", style="red")
 
 
-def _verdict(rows: Sequence[Row]) -> str:
+def _verdict(rows: Sequence[StrategyRow]) -> str:
     """One honest sentence."""
     ours, *others = rows
     than = " and ".join(f"{row.times:.2f} times as much under {_short(row)}" for row in others if row.times)
@@ -293,5 +293,5 @@ def _verdict(rows: Sequence[Row]) -> str:
     )
 
 
-def _short(row: Row) -> str:
+def _short(row: StrategyRow) -> str:
     return row.strategy.partition("(")[0]

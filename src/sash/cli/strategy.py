@@ -32,17 +32,17 @@ def parse_strategy(text: str) -> Strategy:
         raise _not_understood(text) from None
     if not isinstance(tree, ast.Name | ast.Call):
         raise _not_understood(text)
-    made: Strategy = _made(tree, text)
+    made: Strategy = _value_of(tree, text)
     return made
 
 
-def _made(node: ast.expr, text: str) -> Any:
+def _value_of(node: ast.expr, text: str) -> Any:
     """A strategy, or a literal argument of one."""
     if isinstance(node, ast.Name):
         return _called(node.id, (), {}, text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and all(k.arg for k in node.keywords):
-        named = {str(k.arg): _made(k.value, text) for k in node.keywords}
-        return _called(node.func.id, [_made(arg, text) for arg in node.args], named, text)
+        named = {str(k.arg): _value_of(k.value, text) for k in node.keywords}
+        return _called(node.func.id, [_value_of(arg, text) for arg in node.args], named, text)
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, RecursionError, MemoryError):

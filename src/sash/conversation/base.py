@@ -18,7 +18,7 @@ from sash.conversation.session import Asking, Session
 from sash.conversation.tracing import Spans
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption
 from sash.flows import steps
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.history import branch
 from sash.flows.history.branch import PastRequest, past_request
 from sash.flows.history.check import check
@@ -31,7 +31,7 @@ from sash.flows.request.idempotency import Submission, once
 from sash.flows.request.prepare import Prepared, prepare
 from sash.flows.request.route import chosen
 from sash.flows.steps import Flow
-from sash.flows.summaries.jobs import Made
+from sash.flows.summaries.jobs import SummaryResult
 from sash.flows.summaries.summarise import resummarise, summarise, summariser
 from sash.flows.tools.run import Tools, recorded_result, run, submit
 from sash.model.cards import ModelCard
@@ -43,7 +43,7 @@ from sash.model.values import short
 from sash.planning.rules import Problem
 from sash.planning.situation import Strategy
 from sash.planning.strategies.summarised import Summarised
-from sash.planning.summaries.cost import Wish
+from sash.planning.summaries.cost import SummaryRequest
 from sash.planning.summaries.timing import ahead
 from sash.recall import Found, Recall, make_query, quoted
 from sash.stores import Store
@@ -101,7 +101,7 @@ class ConversationBase:
         self._owns_store = session.store is None or isinstance(session.store, str | Path)
         self._spans_made: Spans | None = None
         self._closed = False
-        self._wish: Wish | None = None
+        self._wish: SummaryRequest | None = None
         self._begin(session.store)
 
     def _begin(self, store: str | Path | Store | None) -> None:
@@ -154,7 +154,7 @@ class ConversationBase:
         spans = self._spans()
         return store if spans is None else around(store, spans.around_call)
 
-    def _chat(self) -> Chat:
+    def _chat(self) -> Context:
         """This conversation, for a flow that sends nothing."""
         return self._session.chat(self._record())
 
@@ -193,7 +193,7 @@ class ConversationBase:
         self._wish = self._foreseen(reply)
         return read(reply, asking.format)
 
-    def _foreseen(self, reply: Reply) -> Wish | None:
+    def _foreseen(self, reply: Reply) -> SummaryRequest | None:
         """The summary that the next request may need, where the strategy makes any."""
         own, last = summariser(self.strategy), each(reply)[-1]
         if own is None or last.plan is None or last.tool_calls:
@@ -206,14 +206,14 @@ class ConversationBase:
         embeds = self.recalls is not None and bool(self.recalls.semantic)
         return None if self._closed or not (wish or embeds) else lambda: self._background_flow(wish)
 
-    def _background_flow(self, wish: Wish | None) -> Flow[Any]:
+    def _background_flow(self, wish: SummaryRequest | None) -> Flow[Any]:
         """Embed what has no vector yet, then make the summary that is due."""
         if self.recalls is not None and self.recalls.semantic:
             embed(self._chat(), self.recalls.semantic, go_on=lambda: not self._closed)
         if wish is not None:
             yield from self._summary_flow(wish)
 
-    def _summary_flow(self, wish: Wish) -> Flow[Made]:
+    def _summary_flow(self, wish: SummaryRequest) -> Flow[SummaryResult]:
         beside = self._session.beside(self._record())
         return summarise(beside.chat, beside.settings, summariser(self.strategy) or Summarised(), wish)
 
@@ -270,7 +270,7 @@ class ConversationBase:
     def _check_flow(self, repair: bool) -> Flow[list[Problem]]:
         check_flag("repair", repair)
         if repair:
-            self._session.forget_forms()
+            self._session.forget_rendered()
         asking = self._asking({})
         return check(asking.chat, asking.settings, mend=repair)
 
@@ -316,7 +316,7 @@ class ConversationBase:
         check_text("reason", reason)
         chat, now = self._chat(), (yield from steps.Now())
         done = chat.store.forgetting.redact(chat.conversation, turn=turn, reason=reason, at=now)
-        self._session.forget_forms()
+        self._session.forget_rendered()
         return done
 
     def _found_in_history(self, query: str) -> str:

@@ -26,7 +26,7 @@ Perform = Callable[[Step[Any]], Any]
 Tell = Callable[[Any], Any]
 
 
-class Run:
+class RunningFlow:
     """A running flow. `advance` performs steps until the flow emits an event or ends."""
 
     def __init__(self, flow: Flow[Any], perform: Perform) -> None:
@@ -77,7 +77,7 @@ class AsyncRun:
     """The same for an async caller. `turns`: held while the flow computes, where flows share what they remember."""
 
     def __init__(self, flow: Flow[Any], performer: Performer, turns: asyncio.Lock | None = None) -> None:
-        self._sync = Run(flow, performer)
+        self._sync = RunningFlow(flow, performer)
         self._perform = performer.perform_async
         self._turns = turns or asyncio.Lock()
         self._owes = False
@@ -231,7 +231,7 @@ def _adopt(context: Context) -> None:
 
 def drive(flow: Flow[R], perform: Perform, tell: Tell | None = None) -> R:
     """Run a flow to its end; `tell` is called with each event. What it raises ends the flow, recorded as it is."""
-    run = Run(flow, perform)
+    run = RunningFlow(flow, perform)
     try:
         while (emitted := run.advance()) is not None:
             if tell is not None:

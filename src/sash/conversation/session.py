@@ -44,7 +44,7 @@ from sash.conversation.memory import mode_of, told
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption
-from sash.flows.context import Chat, Sizes
+from sash.flows.context import Context, Sizes
 from sash.flows.record import Record
 from sash.flows.request.send import Call
 from sash.limits.layers import Layers
@@ -61,7 +61,7 @@ from sash.planning.routing import Fallback, Route
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
 from sash.planning.traits import check_strategy
-from sash.planning.view import Forms
+from sash.planning.view import RenderedMessages
 from sash.recall import Recall
 from sash.stores import Store, check_store
 from sash.types import MemoryMode, RequestOptions, System, ToolList
@@ -92,7 +92,7 @@ LASTING = {"model", "system", "tools", "max_tokens"}
 class Asking:
     """One call, its arguments read against what is in force."""
 
-    chat: Chat
+    chat: Context
     settings: Settings
     call: Call
     options: Mapping[str, Any]
@@ -202,11 +202,11 @@ class Session:
         self._quiet_until = [0.0]
         self._calibrations: dict[str, Correction] = {}
         self._counters: dict[str, Estimator] = {}
-        self.forget_forms()
+        self.forget_rendered()
 
-    def forget_forms(self) -> None:
+    def forget_rendered(self) -> None:
         """Turns may be sent in another form from now on: what was remembered of them is of no use."""
-        self._forms, self._sizes = Forms(), Sizes()
+        self._rendered, self._sizes = RenderedMessages(), Sizes()
 
     @property
     def card(self) -> ModelCard:
@@ -235,10 +235,10 @@ class Session:
 
     # ---- what flows are given -------------------------------------------------------------------
 
-    def chat(self, record: Record, card: ModelCard | None = None) -> Chat:
+    def chat(self, record: Record, card: ModelCard | None = None) -> Context:
         """The conversation for a flow that talks to the model of `card` (default: the one in force)."""
         assert self._key is not None  # every flow begins behind `open`
-        return Chat(
+        return Context(
             store=record,
             conversation=self._key,
             id=self.id,
@@ -249,7 +249,7 @@ class Session:
             counter=self.counter(card or self.card),
             count_online=self.count_online,
             recall=self.recalls,
-            forms=self._forms,
+            rendered=self._rendered,
             sizes=self._sizes,
             quiet_until=self._quiet_until,
             calibrations=self._calibrations,
@@ -262,7 +262,7 @@ class Session:
     def beside(self, record: Record) -> Asking:
         """For work in another thread, which gives way to sends: nothing that saves work is shared."""
         asking = self.asking(record, {})
-        chat = replace(asking.chat, forms=Forms(), sizes={}, calibrations={}, priority="background")
+        chat = replace(asking.chat, rendered=RenderedMessages(), sizes={}, calibrations={}, priority="background")
         return replace(asking, chat=chat)
 
     def counter(self, card: ModelCard) -> Estimator:

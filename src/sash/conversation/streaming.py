@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from sash.conversation.drivers import AsyncRun, Run
+from sash.conversation.drivers import AsyncRun, RunningFlow
 from sash.errors import CallerError, InvalidOption
 from sash.model.answers import StreamEvent
 from sash.model.replies import Reply
@@ -27,9 +27,9 @@ def _not_entered() -> CallerError:
 class ReplyStream:
     """`with chat.stream("...") as stream: for text in stream: ...`; then `stream.reply`."""
 
-    def __init__(self, start: Callable[[], Run], done: Callable[[], None]) -> None:
+    def __init__(self, start: Callable[[], RunningFlow], done: Callable[[], None]) -> None:
         self._start, self._done = start, done
-        self._run: Run | None = None
+        self._run: RunningFlow | None = None
         self._first: StreamEvent | None = None
         self._left = False
 

@@ -18,7 +18,7 @@ from sash.claude.keys import first_client, keyed
 from sash.conversation.arguments import turn_id
 from sash.conversation.background import Background
 from sash.conversation.base import ConversationBase, usage_sum
-from sash.conversation.drivers import Performer, Run, Tell, asked, drive
+from sash.conversation.drivers import Performer, RunningFlow, Tell, asked, drive
 from sash.conversation.streaming import ReplyStream
 from sash.conversation.tracing import performer
 from sash.conversation.turnstile import Turnstile
@@ -161,11 +161,11 @@ class Conversation(ConversationBase):
 
         arrived = self._clock()
 
-        def start() -> Run:
+        def start() -> RunningFlow:
             self._require_open()
             self._turnstile.enter()
             try:
-                return Run(self._send_flow(content, options, arrived, stream=True), self._talker())
+                return RunningFlow(self._send_flow(content, options, arrived, stream=True), self._talker())
             except BaseException:
                 self._turnstile.leave()
                 raise

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sash.errors import InvalidOption
 
-__all__ = ["DemoTurn", "Fact", "load"]
+__all__ = ["DemoTurn", "PlantedFact", "load"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class DemoTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class PlantedFact:
     """Something said once in the demo conversation, with a question whose right answer shows that it was kept."""
 
     id: str
@@ -52,7 +52,7 @@ class Fact:
 
 
 @cache
-def load() -> tuple[tuple[DemoTurn, ...], tuple[Fact, ...]]:
+def load() -> tuple[tuple[DemoTurn, ...], tuple[PlantedFact, ...]]:
     """The turns and the facts. Reads the package's own files, once."""
     turns = tuple(DemoTurn(**json.loads(line)) for line in _text("conversation.jsonl").splitlines())
     return turns, tuple(_fact(entry) for entry in json.loads(_text("facts.json")))
@@ -62,5 +62,5 @@ def _text(name: str) -> str:
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _fact(entry: dict[str, Any]) -> Fact:
-    return Fact(**{**entry, "also": tuple(entry["also"])})
+def _fact(entry: dict[str, Any]) -> PlantedFact:
+    return PlantedFact(**{**entry, "also": tuple(entry["also"])})

@@ -15,7 +15,7 @@ from typing import Any
 
 from sash.conversation import Conversation
 from sash.conversation.session import DEFAULT_MEMORY, DEFAULT_MODEL
-from sash.demo.script import Line, Probe, Script
+from sash.demo.script import Probe, Script, ScriptTurn
 from sash.model.replies import Reply
 from sash.model.usage import Usage
 from sash.planning.situation import Strategy
@@ -58,7 +58,7 @@ class Totals:
 class Moment:
     """The run just after a reply."""
 
-    line: Line
+    line: ScriptTurn
     reply: Reply
     totals: Totals
     clock: float
@@ -151,7 +151,7 @@ class Player:
         self.store.close()
 
 
-def _replied(line: Line, body: Mapping[str, Any]) -> Any:
+def _replied(line: ScriptTurn, body: Mapping[str, Any]) -> Any:
     """The recorded reply to a line; None for whoever asks something else, as for a summary."""
     said = [{key: value for key, value in block.items() if key != "cache_control"} for block in _newest(body)]
     return list(line.reply) or None if said[-len(line.said) :] == [dict(block) for block in line.said] else None
@@ -173,7 +173,7 @@ def _in_view(probe: Probe, reply: Reply) -> bool | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class StrategyRow:
     """One strategy in the table at the end."""
 
     strategy: str
@@ -206,11 +206,11 @@ class Row:
         }
 
 
-def table(players: Sequence[Player]) -> list[Row]:
+def table(players: Sequence[Player]) -> list[StrategyRow]:
     """A row for each run; the first one is what the others are compared with."""
     ours = players[0].totals.dollars
     return [
-        Row(
+        StrategyRow(
             strategy=player.name,
             totals=player.totals,
             times=player.totals.dollars / ours if ours else None,

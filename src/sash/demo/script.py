@@ -43,7 +43,7 @@ _EMPTY_WORDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ScriptTurn:
     """What the user says, `gap` seconds after the line before was said, and the reply recorded to it."""
 
     said: Sequence[Block]
@@ -81,7 +81,7 @@ class Script:
 
     title: str
     system: str | Sequence[Block]
-    lines: tuple[Line, ...]
+    lines: tuple[ScriptTurn, ...]
     probes: tuple[Probe, ...]
     tools: tuple[Block, ...] = ()
     note: str = ""
@@ -103,7 +103,7 @@ def shipped() -> Script:
     """The conversation that ships with sash."""
     turns, facts = demo.load()
     lines = [
-        Line(said=[text_block(said.text)], reply=[text_block(reply.text)], gap=said.gap_s or 0.0)
+        ScriptTurn(said=[text_block(said.text)], reply=[text_block(reply.text)], gap=said.gap_s or 0.0)
         for said, reply in zip(turns[::2], turns[1::2], strict=True)
     ]
     return Script(
@@ -158,15 +158,15 @@ def _groups(turns: Sequence[ImportedTurn]) -> Iterator[list[ImportedTurn]]:
     yield group
 
 
-def _lines(groups: Sequence[Sequence[ImportedTurn]]) -> Iterator[Line]:
+def _lines(groups: Sequence[Sequence[ImportedTurn]]) -> Iterator[ScriptTurn]:
     yield _line(groups[0], 0.0)
     for before, group in pairwise(groups):
         yield _line(group, _gap(before[0].at, group[0].at))
 
 
-def _line(group: Sequence[ImportedTurn], gap: float) -> Line:
+def _line(group: Sequence[ImportedTurn], gap: float) -> ScriptTurn:
     sides = {role: [block for turn in run for block in _spoken(turn)] for role, run in groupby(group, lambda t: t.role)}
-    return Line(said=sides.get("user") or [text_block(OPENING)], reply=sides.get("assistant", []), gap=gap)
+    return ScriptTurn(said=sides.get("user") or [text_block(OPENING)], reply=sides.get("assistant", []), gap=gap)
 
 
 def _spoken(turn: ImportedTurn) -> list[Block]:

@@ -15,9 +15,9 @@ from sash.model.blocks import Block
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.forecast import Priority
-from sash.model.keys import Places
+from sash.model.keys import KeyPoolView
 from sash.planning.routing import Routing
-from sash.planning.view import Forms
+from sash.planning.view import RenderedMessages
 from sash.recall.settings import Recall
 
 Sizes = dict[tuple[str, int, str], Count]
@@ -49,7 +49,7 @@ class Counter(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chat:
+class Context:
     """The fixed facts of a conversation object. Its mutable fields only save work: they decide nothing."""
 
     store: Record
@@ -68,7 +68,7 @@ class Chat:
     """seconds that a request may wait for its turn"""
     recall: Recall | None = None
     """how old turns are looked for and attached to new questions; None: they are not"""
-    forms: Forms = field(default_factory=Forms)
+    rendered: RenderedMessages = field(default_factory=RenderedMessages)
     """sent forms, remembered from request to request"""
     sizes: Sizes = field(default_factory=dict)
     """estimates of turns, remembered until they are stored"""
@@ -78,7 +78,7 @@ class Chat:
     """who else may answer, and who chooses; None: the model asked for"""
     ceilings: tuple[Ceiling, ...] = ()
     """those that are kept in this store: a router is told what is left under them"""
-    places: Places | None = None
+    places: KeyPoolView | None = None
     """the keys that requests may go with; None: one for all"""
     counter_of: Callable[[ModelCard], Counter] | None = None
     """how sizes are counted for another model"""
@@ -89,7 +89,7 @@ class Chat:
     calibrations: dict[str, Correction] = field(default_factory=dict)
     """the newest state of learning, by the JSON text it was read from"""
 
-    def calibrated(self, state: str) -> Chat:
+    def calibrated(self, state: str) -> Context:
         """This chat with its counter corrected by what the record says was learned."""
         if not state:
             return self

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from sash.limits.ceilings.policy import Account, Charge
-from sash.model.batches import UNDER_WAY, Batch, Item, Kind, Phase
+from sash.model.batches import UNDER_WAY, Batch, Kind, Phase, WaitingItem
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.preamble import Preamble
@@ -302,7 +302,7 @@ class Batches(Protocol):
         self,
         *,
         kind: Kind,
-        items: Sequence[Item],
+        items: Sequence[WaitingItem],
         at: float,
         namespace: str = "",
         job: str = "",
@@ -326,7 +326,7 @@ class Batches(Protocol):
         """Batches in these phases, oldest first. None: of any kind, of all namespaces, of all jobs."""
         ...
 
-    def items(self, batch: int) -> Sequence[Item]:
+    def items(self, batch: int) -> Sequence[WaitingItem]:
         """The items of a batch that still wait for their result, in the order they were handed in."""
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.limits.sizes import most_tokens
 from sash.model.answers import Wire
 from sash.model.cards import ModelCard
@@ -20,7 +20,7 @@ TIMEOUT = 120.0
 
 
 def wire(
-    chat: Chat,
+    chat: Context,
     settings: Settings,
     body: Mapping[str, Any],
     *,

@@ -20,19 +20,19 @@ from typing import Any
 from sash.errors import InvalidImport, InvalidOption
 from sash.formats import anthropic, beam, claude_code, locomo, oasst, openai, swe_agent, tau_bench
 from sash.formats.anthropic import dump
-from sash.formats.claude_code import Request, requests
-from sash.formats.legality import Problem
+from sash.formats.claude_code import LoggedRequest, requests
+from sash.formats.legality import HistoryProblem
 from sash.formats.reading import Field, decode, invalid, reject_database, shape, values
 from sash.formats.values import ImportedConversation, ImportedTurn, Question
 
 __all__ = [
     "FORMATS",
     "Format",
+    "HistoryProblem",
     "ImportedConversation",
     "ImportedTurn",
-    "Problem",
+    "LoggedRequest",
     "Question",
-    "Request",
     "detect",
     "dump",
     "parse",

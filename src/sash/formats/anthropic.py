@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sash.formats.legality import Problem
+from sash.formats.legality import HistoryProblem
 from sash.formats.messages import anthropic_turn, anthropic_turns
 from sash.formats.reading import Field, values
 from sash.formats.values import ImportedConversation, ImportedTurn, Question, with_notes
@@ -56,7 +56,7 @@ def _listed(messages: Iterable[Field], number: str) -> ImportedConversation:
     return ImportedConversation(id=number, turns=turns, notes=notes)
 
 
-def _turns(body: Field, extra: Field) -> tuple[tuple[ImportedTurn, ...], tuple[Problem, ...]]:
+def _turns(body: Field, extra: Field) -> tuple[tuple[ImportedTurn, ...], tuple[HistoryProblem, ...]]:
     messages = list(body["messages"].each())
     facts = _list(extra, "turns")
     if not facts:
@@ -103,8 +103,8 @@ def _question(item: Field) -> Question:
     )
 
 
-def _note(item: Field) -> Problem:
-    return Problem(text=item["text"].text(), turn=item.get("turn"), id=item.get("id"))
+def _note(item: Field) -> HistoryProblem:
+    return HistoryProblem(text=item["text"].text(), turn=item.get("turn"), id=item.get("id"))
 
 
 def dump(conversation: ImportedConversation) -> str:

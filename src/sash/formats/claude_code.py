@@ -20,8 +20,8 @@ from typing import Any, Literal
 from sash.errors import InvalidOption
 from sash.formats import claude_rows as rows
 from sash.formats.claude_queue import Queue, Typed, queue
-from sash.formats.claude_session import Path, Session
-from sash.formats.legality import Problem
+from sash.formats.claude_session import Path, SessionFile
+from sash.formats.legality import HistoryProblem
 from sash.formats.reading import Field, document, lines
 from sash.formats.values import ImportedConversation, ImportedTurn, text_block, with_notes
 
@@ -33,7 +33,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class LoggedRequest:
     """One API call of a session, as far as the transcript tells. Times are unix seconds."""
 
     id: str
@@ -72,9 +72,9 @@ def parse(text: str, *, path: str = "<text>", branches: Branches = "last") -> tu
     return with_notes(transcript.conversations(branches), (*damaged, *transcript.notes()))
 
 
-def requests(conversation: ImportedConversation) -> tuple[Request, ...]:
+def requests(conversation: ImportedConversation) -> tuple[LoggedRequest, ...]:
     """The API calls behind an imported session, in order: what each sent, used, and which one it continues."""
-    calls: list[Request] = []
+    calls: list[LoggedRequest] = []
     prompt: list[ImportedTurn] = []
     after: str | None = None
     for turn in conversation.turns:
@@ -89,13 +89,13 @@ def requests(conversation: ImportedConversation) -> tuple[Request, ...]:
 
 
 def _request(
-    reply: ImportedTurn, prompt: Sequence[ImportedTurn], after: str | None, before: Request | None
-) -> Request | None:
+    reply: ImportedTurn, prompt: Sequence[ImportedTurn], after: str | None, before: LoggedRequest | None
+) -> LoggedRequest | None:
     """The call behind a reply; None without usage, or where nothing that was said to it is in the file."""
     if reply.usage is None or not prompt or prompt[-1].role != "user":
         return None
     at = prompt[-1].at or 0.0
-    return Request(
+    return LoggedRequest(
         id=reply.id or "",
         at=at,
         answered=reply.at or at,
@@ -112,14 +112,14 @@ class _Transcript:
     """A file: its messages, its branches, and what is to be said about it."""
 
     events: list[Field]
-    session: Session = field(init=False)
+    session: SessionFile = field(init=False)
     queues: dict[str, Queue] = field(init=False)
     """The prompts typed while Claude worked, by session."""
     typed: dict[str, list[ImportedTurn]] = field(init=False, default_factory=dict)
     """Node -> the prompts that were handed over behind it."""
 
     def __post_init__(self) -> None:
-        self.session = Session.read(self.events)
+        self.session = SessionFile.read(self.events)
         self.queues = dict(self._queues())
         for name, found in self.queues.items():
             for prompt in found.sent:
@@ -176,30 +176,30 @@ class _Transcript:
             id=id,
             title=title,
             turns=tuple(turns),
-            notes=(Problem(text=text),) if elsewhere else (),
+            notes=(HistoryProblem(text=text),) if elsewhere else (),
             meta={"version": first.get("version"), "skipped": dict(self.session.skipped)},
         )
 
-    def notes(self) -> Iterator[Problem]:
+    def notes(self) -> Iterator[HistoryProblem]:
         """What of the file is no turn, or not where it said."""
         session = self.session
         gone = [f"{session.skipped[kind]} {words}" for kind, words in rows.LEFT_OUT.items() if session.skipped[kind]]
         if gone:
-            yield Problem(text=f"messages left out: {', '.join(gone)}")
+            yield HistoryProblem(text=f"messages left out: {', '.join(gone)}")
         if session.copies:
-            yield Problem(text=f"{session.copies} rows or blocks were logged twice; read once")
+            yield HistoryProblem(text=f"{session.copies} rows or blocks were logged twice; read once")
         if session.astray:
             named = ", ".join(map(str, session.astray[:_NAMED])) + (", ..." if len(session.astray) > _NAMED else "")
             text = (
                 f"{len(session.astray)} rows name a parent that is not in the file, and follow the row before: {named}"
             )
-            yield Problem(text=text)
+            yield HistoryProblem(text=text)
         unsent = [prompt.text for found in self.queues.values() for prompt in found.unsent]
         if unsent:
             named = "; ".join(repr(" ".join(text.split())[:60]) for text in unsent[:_NAMED])
-            yield Problem(
+            yield HistoryProblem(
                 text=f"{len(unsent)} prompts waited in the queue and were never sent to Claude; left out: {named}"
             )
 
 
-__all__ = ["Branches", "Request", "parse", "recognises", "requests"]
+__all__ = ["Branches", "LoggedRequest", "parse", "recognises", "requests"]

@@ -96,7 +96,7 @@ def _compaction(boundary: Field) -> dict[str, Any]:
 
 
 @dataclass
-class Session:
+class SessionFile:
     """All messages of a file and their links."""
 
     events: dict[str, Field] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Session:
     """Session, time and content of what a person said -> node."""
 
     @classmethod
-    def read(cls, events: Sequence[Field]) -> Session:
+    def read(cls, events: Sequence[Field]) -> SessionFile:
         """Gather the messages of a file's rows."""
         session = cls()
         own = all(event.get("isSidechain") for event in events if rows.speaks(event))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from sash.formats.legality import Problem
+from sash.formats.legality import HistoryProblem
 from sash.formats.reading import Field, document
 from sash.formats.values import ImportedConversation, ImportedTurn, Question, Role, text_block
 
@@ -81,7 +81,7 @@ def _picture(message: Field) -> str:
     return f"[shares a photo: {message['blip_caption'].text()}]" if message.has("blip_caption") else ""
 
 
-def _question(entry: Field, known: set[str]) -> tuple[Question, list[Problem]]:
+def _question(entry: Field, known: set[str]) -> tuple[Question, list[HistoryProblem]]:
     text, given = entry["question"].text(), entry.get("evidence", [])
     evidence, notes = _evidence(text, given if isinstance(given, list) else [given], known)
     number = entry.get("category")
@@ -95,12 +95,12 @@ def _question(entry: Field, known: set[str]) -> tuple[Question, list[Problem]]:
     return question, notes
 
 
-def _evidence(question: str, given: Sequence[object], known: set[str]) -> tuple[tuple[str, ...], list[Problem]]:
+def _evidence(question: str, given: Sequence[object], known: set[str]) -> tuple[tuple[str, ...], list[HistoryProblem]]:
     found: dict[str, None] = {}
-    notes: list[Problem] = []
+    notes: list[HistoryProblem] = []
     for text in map(str, given):
         ids = [f"D{session}:{turn}" for session, turn in _DIALOG_ID.findall(text)]
         found.update(dict.fromkeys(id for id in ids if id in known))
         if not ids or any(id not in known for id in ids):
-            notes.append(Problem(text=f"evidence {text!r} names no turn; question: {question}", id=text))
+            notes.append(HistoryProblem(text=f"evidence {text!r} names no turn; question: {question}", id=text))
     return tuple(found), notes

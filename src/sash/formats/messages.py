@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from sash.formats.legality import Problem
+from sash.formats.legality import HistoryProblem
 from sash.formats.parts import blocks_of_parts
 from sash.formats.reading import Field
 from sash.formats.values import ROLES, Block, ImportedTurn, Role, text_block
@@ -47,10 +47,10 @@ def anthropic_turn(message: Field) -> ImportedTurn:
     return ImportedTurn(role=role_of(message), content=blocks_of(message["content"]))
 
 
-def anthropic_turns(messages: Iterable[Field]) -> tuple[tuple[ImportedTurn, ...], tuple[Problem, ...]]:
+def anthropic_turns(messages: Iterable[Field]) -> tuple[tuple[ImportedTurn, ...], tuple[HistoryProblem, ...]]:
     """`{role, content}` messages, those left out whose content is null, and a note for each of these."""
     turns: list[ImportedTurn] = []
-    notes: list[Problem] = []
+    notes: list[HistoryProblem] = []
     for message in messages:
         if isinstance(message.value, dict) and message.value.get("content", "") is None:
             notes.append(left_out(message, len(turns)))
@@ -59,9 +59,11 @@ def anthropic_turns(messages: Iterable[Field]) -> tuple[tuple[ImportedTurn, ...]
     return tuple(turns), tuple(notes)
 
 
-def left_out(message: Field, index: int) -> Problem:
+def left_out(message: Field, index: int) -> HistoryProblem:
     """The note on a message that says nothing."""
-    return Problem(text=f"a message of role {role_of(message, _OPENAI_ROLES)} says nothing; left out", turn=index)
+    return HistoryProblem(
+        text=f"a message of role {role_of(message, _OPENAI_ROLES)} says nothing; left out", turn=index
+    )
 
 
 ANSWERS = ("tool", "function")
@@ -75,7 +77,7 @@ class OpenAIHistory:
 
     system: str | None
     turns: tuple[ImportedTurn, ...]
-    notes: tuple[Problem, ...]
+    notes: tuple[HistoryProblem, ...]
 
 
 @dataclass
@@ -86,10 +88,10 @@ class _Reading:
     """Function name -> id of its newest call, for answers that have no id."""
     turns: list[ImportedTurn] = field(default_factory=list)
     system: list[str] = field(default_factory=list)
-    notes: list[Problem] = field(default_factory=list)
+    notes: list[HistoryProblem] = field(default_factory=list)
 
     def note(self, text: str, id: str | None = None) -> None:
-        self.notes.append(Problem(text=text, turn=len(self.turns), id=id))
+        self.notes.append(HistoryProblem(text=text, turn=len(self.turns), id=id))
 
 
 def openai_turns(messages: Iterable[Field]) -> OpenAIHistory:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sash.formats.legality import Problem
+from sash.formats.legality import HistoryProblem
 from sash.formats.messages import openai_turns
 from sash.formats.parts import ONLY_HERE
 from sash.formats.reading import Field, values
@@ -68,7 +68,7 @@ def _as_chat(item: Field) -> dict[str, Any]:
 def _conversation(messages: Sequence[Field], number: str, tools: Sequence[Block] = ()) -> ImportedConversation:
     history = openai_turns(chat for message in messages for chat in _chat(message))
     thought = sum(message.get("type") == "reasoning" for message in messages)
-    notes = (*history.notes, *([Problem(text=f"{thought} items of reasoning are left out")] if thought else []))
+    notes = (*history.notes, *([HistoryProblem(text=f"{thought} items of reasoning are left out")] if thought else []))
     return ImportedConversation(id=number, system=history.system, tools=tuple(tools), turns=history.turns, notes=notes)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from sash.errors import InvalidImport
 from sash.formats.damage import reject_constant, saved
-from sash.formats.legality import Problem
+from sash.formats.legality import HistoryProblem
 
 _SQLITE = b"SQLite format 3\x00"
 
@@ -155,7 +155,7 @@ class Values:
     """The JSON values of a text, in order, and a remark for each line that is not one value."""
 
     fields: tuple[Field, ...]
-    damaged: tuple[Problem, ...] = ()
+    damaged: tuple[HistoryProblem, ...] = ()
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)
@@ -169,7 +169,7 @@ def lines(text: str, path: str) -> Values:
     read = [_line(line, number) for number, line in enumerate(text.rstrip("\n").split("\n"), 1)]
     kinds = {frozenset(line.value) for line in read if isinstance(line.value, dict)}
     fields: list[Field] = []
-    damaged: list[Problem] = []
+    damaged: list[HistoryProblem] = []
     for line in read:
         found = [line.value] if not line.problem else saved(line.text, kinds)
         fields += [Field(value, path, line.number) for value in found]
@@ -189,12 +189,12 @@ class _Line:
     value: Any = None
     problem: str = ""
 
-    def remark(self, saved: int) -> Problem:
+    def remark(self, saved: int) -> HistoryProblem:
         if not self.text.strip():
-            return Problem(text=f"line {self.number} is empty")
+            return HistoryProblem(text=f"line {self.number} is empty")
         what = {0: "it may be cut short; nothing of it could be saved", 1: "the whole record in it was saved"}
         kept = what.get(saved, f"the {saved} whole records in it were saved")
-        return Problem(text=f"line {self.number} is damaged: {self.problem}; {kept}")
+        return HistoryProblem(text=f"line {self.number} is damaged: {self.problem}; {kept}")
 
 
 def _line(line: str, number: int) -> _Line:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sash.formats.legality import Problem, faults
+from sash.formats.legality import HistoryProblem, faults
 
 Block = dict[str, Any]
 Role = Literal["user", "assistant", "system"]
@@ -78,17 +78,17 @@ class ImportedConversation:
     system: str | list[Block] | None = None
     tools: tuple[Block, ...] = ()
     questions: tuple[Question, ...] = ()
-    notes: tuple[Problem, ...] = ()
+    notes: tuple[HistoryProblem, ...] = ()
     """What the parser could not take over as it stood."""
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[HistoryProblem, ...]:
         """All that stands between this history and a legal request, and what the parser could not take over."""
         return self.notes + self.faults
 
     @property
-    def faults(self) -> tuple[Problem, ...]:
+    def faults(self) -> tuple[HistoryProblem, ...]:
         """All that stands between this history and a legal request."""
         return faults([(turn.role, turn.content) for turn in self.turns])
 
@@ -105,7 +105,9 @@ class ImportedConversation:
         return self.tools + tuple({"name": name, "input_schema": {"type": "object"}} for name in unknown)
 
 
-def with_notes(found: Iterable[ImportedConversation], notes: Sequence[Problem]) -> tuple[ImportedConversation, ...]:
+def with_notes(
+    found: Iterable[ImportedConversation], notes: Sequence[HistoryProblem]
+) -> tuple[ImportedConversation, ...]:
     """The conversations of a file, the first of them with what is to be said about the file."""
     first, *rest = found
     return (replace(first, notes=(*notes, *first.notes)), *rest)

@@ -137,7 +137,7 @@ class Work:
             raise
 
 
-class Body:
+class ReadBody:
     """Read the whole body of a response that is no stream; the result is its bytes."""
 
     def __init__(self, response: Any) -> None:

@@ -30,7 +30,7 @@ _TOLD = (b"message_start", b"message_delta", b"message_stop", b'"error"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class ReplyEnding:
     """How a reply ended."""
 
     usage: Mapping[str, Any] | None
@@ -46,7 +46,7 @@ class Ending:
     """of a stream that broke off or was left: its content blocks, as far as they had come"""
 
 
-Then = Callable[[Ending], None]
+Then = Callable[[ReplyEnding], None]
 
 
 def ending(response: Any, then: Then, *, blocking: bool = False) -> Attempt:
@@ -61,10 +61,10 @@ def ending(response: Any, then: Then, *, blocking: bool = False) -> Attempt:
     try:
         message = yield Parse(response)
     except Exception as error:  # noqa: BLE001 - the SDK raises it again for the caller
-        yield from _told(then, Ending(usage=None, whole=False, error=type(error).__name__), blocking)
+        yield from _told(then, ReplyEnding(usage=None, whole=False, error=type(error).__name__), blocking)
         return
     usage = getattr(message, "usage", None)
-    end = Ending(
+    end = ReplyEnding(
         usage=None if usage is None or not hasattr(usage, "to_dict") else usage.to_dict(),
         whole=True,
         stop_reason=getattr(message, "stop_reason", None),
@@ -73,7 +73,7 @@ def ending(response: Any, then: Then, *, blocking: bool = False) -> Attempt:
     yield from _told(then, end, blocking)
 
 
-def booked(end: Ending, asked: ModelCard, body: Mapping[str, Any], seconds: float) -> Mapping[str, Any] | None:
+def booked(end: ReplyEnding, asked: ModelCard, body: Mapping[str, Any], seconds: float) -> Mapping[str, Any] | None:
     """The usage to book for a reply to `body` that ended `seconds` after it began; None where nothing is known."""
     if end.usage is None or end.whole or end.stop_reason is not None:
         return end.usage  # with a stop reason all of it had come; only the farewell is missing
@@ -82,7 +82,7 @@ def booked(end: Ending, asked: ModelCard, body: Mapping[str, Any], seconds: floa
     return with_output(end.usage, output)
 
 
-def _told(then: Then, end: Ending, blocking: bool) -> Attempt:
+def _told(then: Then, end: ReplyEnding, blocking: bool) -> Attempt:
     if blocking:
         yield Work(lambda: then(end))
     else:
@@ -176,7 +176,7 @@ class _Watch:
     def ends(self) -> list[tuple[Callable[[], None], bool]]:
         """Whom to tell, and whether that may block; nobody a second time."""
         told, self.then = self.then, []
-        ending = Ending(
+        ending = ReplyEnding(
             usage=dict(self._usage) if self._seen else None,
             whole=self._whole,
             error="" if self._whole else self._error,

@@ -82,10 +82,10 @@ class Layers:
         layers = (
             self._meter(made, store, clock),
             self._memo(made, store),
-            _made(self.retries, made.Retries, RetryPolicy()),
-            _made(self.breaker, made.Breaker, BreakerPolicy()),
+            _middleware_of(self.retries, made.Retries, RetryPolicy()),
+            _middleware_of(self.breaker, made.Breaker, BreakerPolicy()),
             self._ceilings(made, store, clock),
-            _made(self.limits, made.Limiter, None),
+            _middleware_of(self.limits, made.Limiter, None),
         )
         return tuple(layer for layer in layers if layer is not None)
 
@@ -130,7 +130,7 @@ def _several(given: Any) -> tuple[Any, ...]:
     return () if given is None else tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
-def _made(given: Any, kind: Any, default: Any) -> Any:
+def _middleware_of(given: Any, kind: Any, default: Any) -> Any:
     """The middleware for a value, for True, or the one that was given itself."""
     if given is None or given is False:
         return None

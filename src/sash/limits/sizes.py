@@ -23,7 +23,7 @@ _NEW = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
+class SizeModel:
     """What requests of one pool usually use."""
 
     per_character: float = 0.4
@@ -32,7 +32,7 @@ class Habits:
     spread: float = 500.0
     """how far replies are usually off that length"""
 
-    def learned(self, characters: int, usage: Usage) -> Habits:
+    def learned(self, characters: int, usage: Usage) -> SizeModel:
         """After a reply."""
         off = abs(usage.output - self.output)
         share = (usage.prompt - usage.read) / characters if characters else self.per_character

@@ -152,7 +152,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class WaitingItem:
     """An item that waits for its result."""
 
     custom_id: str

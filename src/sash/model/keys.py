@@ -12,7 +12,7 @@ from zlib import crc32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class KeyScope:
     """Where a key leads. Two keys share a cache only where both name the same workspace."""
 
     name: str
@@ -23,55 +23,55 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class KeyPoolView:
     """The keys of a pool, without their secrets, and when to move."""
 
-    places: tuple[Place, ...]
+    scopes: tuple[KeyScope, ...]
     most: float | None = None
     """dollars that a move away from a limited key may cost beyond staying; None: whatever it costs"""
     rest: float = 60.0
     """seconds for which a key that was limited is left alone; one that was refused rests ten times as long"""
 
-    def near(self, name: str) -> frozenset[str]:
+    def same_cache(self, name: str) -> frozenset[str]:
         """The keys that read the cache which this one writes."""
         here = self._named(name)
-        return frozenset(p.name for p in self.places if p is here or (p.workspace and p.workspace == here.workspace))
+        return frozenset(p.name for p in self.scopes if p is here or (p.workspace and p.workspace == here.workspace))
 
-    def kin(self, name: str) -> frozenset[str]:
+    def same_account(self, name: str) -> frozenset[str]:
         """The keys of the same account."""
         here = self._named(name)
-        return frozenset(p.name for p in self.places if p.organization == here.organization)
+        return frozenset(p.name for p in self.scopes if p.organization == here.organization)
 
     def order(self, present: str, conversation: str, out: Sequence[str]) -> tuple[str, ...]:
         """The keys to try: the one that the conversation sticks to, then those with its cache, then the others.
 
         A new conversation gets one by its id, so that many spread evenly. Those that are out come last.
         """
-        names = [place.name for place in self.places]
+        names = [place.name for place in self.scopes]
         first = names.index(present) if present in names else crc32(conversation.encode()) % len(names)
         turned = [*names[first:], *names[:first]]
-        near = self.near(turned[0])
+        near = self.same_cache(turned[0])
         return tuple(sorted(turned, key=lambda name: (name in out, name not in near)))
 
-    def _named(self, name: str) -> Place:
+    def _named(self, name: str) -> KeyScope:
         """The place of a key; one that left the pool leads to nobody else's."""
-        return next((place for place in self.places if place.name == name), Place(name=name))
+        return next((place for place in self.scopes if place.name == name), KeyScope(name=name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class KeyName:
     """The key a request goes with, as far as a plan is concerned."""
 
     name: str = ""
-    near: frozenset[str] | None = field(default=None)
+    same_cache: frozenset[str] | None = field(default=None)
     """the keys that share its cache; None: one cache for all"""
-    kin: frozenset[str] | None = field(default=None)
+    same_account: frozenset[str] | None = field(default=None)
     """the keys of its account; None: one account for all"""
 
     def reads(self, other: str) -> bool:
         """Whether what a request with the key `other` cached can be read with this one."""
-        return self.near is None or other in self.near
+        return self.same_cache is None or other in self.same_cache
 
     def owns(self, other: str) -> bool:
         """Whether thinking that came with the key `other` is valid with this one."""
-        return self.kin is None or other in self.kin
+        return self.same_account is None or other in self.same_account

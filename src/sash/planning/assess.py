@@ -17,7 +17,7 @@ from sash.model.turns import Exchange, Turn, by_exchange, spoken
 from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.relief import tool_results
 from sash.planning.rules import has_thinking, open_calls, waiting_calls
-from sash.planning.situation import Situation, Size, Strategy, ToolResults
+from sash.planning.situation import ResultsTurn, Situation, Size, Strategy
 from sash.planning.traits import traits
 
 Groups = Sequence[Sequence[Turn]]
@@ -32,29 +32,29 @@ def assess(memory: Memory, groups: Groups, known: Mapping[int, Count], settings:
 def sizes_as_sent(memory: Memory, turns: Iterable[Turn], counts: Mapping[int, Count]) -> dict[int, Count]:
     """Sizes of the turns in the form in which the present epoch sends them."""
     relief = memory.relief
-    singles = replace(relief, results=relief.results | memory.giving)
+    singles = replace(relief, results=relief.results | memory.cleared_results)
     partly = {seq for seq, _ in singles.results}
     sent = dict(counts)
     for turn in turns:
         if turn.seq in relief.cleared:
-            sent[turn.seq] = memory.slim(turn)
+            sent[turn.seq] = memory.cleared_sizes(turn)
         elif turn.seq in partly:
-            sent[turn.seq] = memory.slim(turn, singles.single(turn.seq))
+            sent[turn.seq] = memory.cleared_sizes(turn, singles.single(turn.seq))
     return {**sent, **dict.fromkeys(relief.dropped & counts.keys(), ZERO)}
 
 
 def with_less(memory: Memory, newest: Turn, more: frozenset[tuple[int, str]], known: dict[int, Count]) -> Memory:
     """The memory with more results of the newest turn giving way; its size among the known ones follows."""
-    giving = memory.giving | more
+    giving = memory.cleared_results | more
     single = replace(memory.relief, results=memory.relief.results | giving).single(newest.seq)
-    before, after = known[newest.seq], memory.slim(newest, single)
+    before, after = known[newest.seq], memory.cleared_sizes(newest, single)
     known[newest.seq] = after
     anchor = memory.anchor
     if anchor is not None and newest.seq <= memory.anchor_seq:  # a total that was counted with the turn whole
         tokens = max(0, anchor.tokens - before.tokens + after.tokens)
         upper = max(tokens, anchor.upper - before.tokens + after.upper)
         anchor = Count(tokens, upper, "estimate", anchor.base)
-    return replace(memory, giving=giving, anchor=anchor)
+    return replace(memory, cleared_results=giving, anchor=anchor)
 
 
 def as_summarised(memory: Memory, groups: Groups, strategy: Strategy) -> Memory:
@@ -131,7 +131,7 @@ class _Assessing:
         pins = self.memory.loaded.pinned_seqs
         return frozenset(i for i, exchange in enumerate(self._exchanges) if exchange.first in pins)
 
-    def _results(self) -> tuple[ToolResults, ...]:
+    def _results(self) -> tuple[ResultsTurn, ...]:
         """Turns of tool results, where the strategy may clear them."""
         if not traits(self.settings.strategy).clears:
             return ()

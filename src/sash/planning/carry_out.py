@@ -18,11 +18,11 @@ from sash.planning.cache.breakpoints import MOST, Room, place
 from sash.planning.cache.prediction import expect
 from sash.planning.cache.restless import Restless
 from sash.planning.inputs import BINDING_BETA, CLEARING_BETA, Memory, Settings
-from sash.planning.overflow.relief import Shape, words
+from sash.planning.overflow.relief import FittedView, words
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.summaries.compaction import betas_for
-from sash.planning.view import Forms, Message, bare, messages
+from sash.planning.view import Message, RenderedMessages, bare, messages
 
 UNDECLARED = "Calls of tools are sent without tools: legal, but Claude can call none; tools=[...] gives some."
 """Legal since 2025-02-27: the API asks for no definitions of tools that were called before."""
@@ -35,10 +35,10 @@ class CarriedOut:
     memory: Memory
     groups: Groups
     situation: Situation
-    shape: Shape
+    shape: FittedView
     settings: Settings
     now: float
-    forms: Forms | None = None
+    forms: RenderedMessages | None = None
 
     @property
     def decision(self) -> Decision:
@@ -94,7 +94,7 @@ class CarriedOut:
     def _attached_from(self) -> int:
         """At a cut only the newest question keeps what is attached, and not even that where it is left out."""
         before = self.memory.epoch.attachments_from if self.memory.epoch else 0
-        return max(before, self.groups[-1][0].seq + self.shape.shed)
+        return max(before, self.groups[-1][0].seq + self.shape.attachment_dropped)
 
     def _family(self) -> int:
         """The epochs that go on beside a new one: none where the model changed for good, or turns left the view."""

@@ -1,6 +1,6 @@
 """The economics of a window: what pauses to expect, and what a cut, a mark and a carried token cost.
 
-`Habits` learns from one conversation's own pauses and sizes, starting from what others taught. `cache_policies`
+`PauseModel` learns from one conversation's own pauses and sizes, starting from what others taught. `cache_policies`
 prices the two lifetimes a view can be cached with, in closed form: the steady cost per request, the
 excess at which a cut pays, what carrying excess tokens or waiting for a cheaper cut will cost. Pure
 arithmetic on values; its time does not depend on the conversation's length. Tokens, seconds, dollars.
@@ -62,7 +62,7 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
+class PauseModel:
     """How a conversation has been going. Frozen; `after` gives the next one, `to_json` what to store."""
 
     at: float | None = None
@@ -88,7 +88,7 @@ class Habits:
     over: float = -1.0
     """decayed mean of what the shortest run held beyond `keep`; -1: none was that long yet"""
 
-    def after(self, now: float, *, added: int, sent: int, inside: bool, over: int | None) -> Habits:
+    def after(self, now: float, *, added: int, sent: int, inside: bool, over: int | None) -> PauseModel:
         """With one more request: `added` new tokens of `sent` in all; `inside` a tool run.
 
         `over` is what the shortest run holds beyond `keep`, None while the conversation is shorter. A
@@ -99,13 +99,13 @@ class Habits:
         fields.update(sent=sent, tokens=self.tokens + (added - self.tokens) / weight, weight=weight)
         if inside:
             fields["requests"] = self.requests + 1.0 - REQUESTS_MEMORY
-            return Habits(**fields)
+            return PauseModel(**fields)
         fields.update(at=now, requests=max(1.0, self.requests * REQUESTS_MEMORY + 1.0 - REQUESTS_MEMORY))
         if over is not None:
             fields["over"] = over if self.over < 0 else self.over + OVER_STEP * (over - self.over)
         if self.at is not None:
             fields.update(self._paused(max(0.0, now - self.at)))
-        return Habits(**fields)
+        return PauseModel(**fields)
 
     def _paused(self, gap: float) -> dict[str, Any]:
         """What one more pause before a plain user request changes, in seconds."""
@@ -183,7 +183,7 @@ class Habits:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Habits:
+    def from_json(cls, stored: Mapping[str, Any]) -> PauseModel:
         """What `to_json` gave, also after a trip through JSON text. Unknown keys are left out."""
         fields = {name: stored[name] for name in _STORED if name in stored}
         for name in ("counts", "trust"):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from sash.model.cards import ModelCard
 from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch, Marker, Relief
-from sash.model.keys import Held
+from sash.model.keys import KeyName
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Turn, by_exchange
@@ -44,7 +44,7 @@ class Settings:
     """markers that the caller put on the new turn's blocks"""
     aside: str = ""
     """why this model is asked beside others, whose epochs go on meanwhile; "": it takes their place"""
-    key: Held = field(default_factory=Held)
+    key: KeyName = field(default_factory=KeyName)
     """the key it goes with"""
     home: str = ""
     """the model in force, where another one is asked this time"""
@@ -63,7 +63,7 @@ class Settings:
         return self.card.id
 
 
-class Slim(Protocol):
+class ClearedSizes(Protocol):
     """Sizes of recorded turns in their cleared forms."""
 
     def __call__(self, turn: Turn, only: frozenset[str] | None = None, /) -> Count:
@@ -100,9 +100,9 @@ class Memory:
     """of the user turn that carries it"""
     present_size: Count = ZERO
     """of the one that stands in front of the present epoch"""
-    slim: Slim
+    cleared_sizes: ClearedSizes
     """the sizes of turns with their tool results, or their calls' inputs, cleared"""
-    giving: frozenset[tuple[int, str]] = frozenset()
+    cleared_results: frozenset[tuple[int, str]] = frozenset()
     """single results of the newest turn that give way from this request on, by seq and call id"""
     bounded: bool = False
     """nobody could count what may be too large: single results give way by the bound, not by the estimate"""

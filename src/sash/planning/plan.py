@@ -19,12 +19,12 @@ from sash.planning import explain
 from sash.planning.assess import Groups, as_summarised, assess, instructions_in, sizes_as_sent, with_less
 from sash.planning.carry_out import CarriedOut
 from sash.planning.inputs import Memory, Settings
-from sash.planning.overflow.oversize import giving_way
-from sash.planning.overflow.relief import Shape, relieve
+from sash.planning.overflow.oversize import results_to_clear
+from sash.planning.overflow.relief import FittedView, fit_view
 from sash.planning.planned import Planned
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.summaries.compaction import before_block, ignored
-from sash.planning.view import Forms
+from sash.planning.view import RenderedMessages
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -50,7 +50,7 @@ def make_plan(
     counts: Mapping[int, Count],
     settings: Settings,
     now: float,
-    forms: Forms | None = None,
+    forms: RenderedMessages | None = None,
 ) -> Plan:
     """Plan the request that sends `new` (seqs following the head) after what `memory` holds.
 
@@ -73,15 +73,20 @@ def make_plan(
 
 
 def _decided(
-    memory: Memory, groups: Groups, known: dict[int, Count], settings: Settings, now: float, forms: Forms | None
+    memory: Memory,
+    groups: Groups,
+    known: dict[int, Count],
+    settings: Settings,
+    now: float,
+    forms: RenderedMessages | None,
 ) -> CarriedOut:
     """What the strategy decides, made to fit: results of the newest turn give way until it does."""
     while True:
         situation = assess(memory, groups, known, settings, now)
         decision = settings.strategy.decide(situation)
         _reject_bad_start(decision, situation, settings.strategy)
-        shape = relieve(memory, groups, known, situation, decision, settings)
-        more = giving_way(memory, groups[-1], situation, shape, settings)
+        shape = fit_view(memory, groups, known, situation, decision, settings)
+        more = results_to_clear(memory, groups[-1], situation, shape, settings)
         if not more:
             break
         memory = with_less(memory, spoken(groups[-1])[-1], more, known)
@@ -126,7 +131,7 @@ def _reject_bad_start(decision: Decision, situation: Situation, strategy: Strate
         )
 
 
-def _reject_too_large(situation: Situation, shape: Shape, settings: Settings, newest: Sequence[Count]) -> None:
+def _reject_too_large(situation: Situation, shape: FittedView, settings: Settings, newest: Sequence[Count]) -> None:
     """Nothing legal fits when even the estimate (not only its bound) of the chosen prompt passes the limit."""
     size = shape.prompt
     if size.tokens <= situation.limit:

@@ -73,7 +73,7 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolResults:
+class ResultsTurn:
     """A turn of tool results in the present view that is still sent as recorded."""
 
     seq: int
@@ -116,7 +116,7 @@ class Situation:
     """what is attached to the newest question: sent wherever the view starts, of no exchange's size"""
     pinned_exchanges: frozenset[int] = frozenset()
     """indices of pinned exchanges: sent in front when they lie before the start"""
-    results: tuple[ToolResults, ...] = ()
+    results: tuple[ResultsTurn, ...] = ()
     """oldest first, those of pinned exchanges left out; only for strategies that ask for it (`clears = True`)"""
     budget: int
     reserve: int = 0

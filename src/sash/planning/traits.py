@@ -27,7 +27,7 @@ class Traits:
     """something stands in front for what left the view"""
     server: bool = False
     """... made by the API itself"""
-    as_is: bool = False
+    keeps_view: bool = False
     """the view stays as it is, too large or not: it is only to be counted, or read once more"""
 
 

@@ -68,7 +68,7 @@ def as_user_text(block: Block) -> Block:
     return {**block, "text": f"<system_instruction>\n{block['text']}\n</system_instruction>"}
 
 
-class Forms:
+class RenderedMessages:
     """Sent forms already made, by turn: a recorded turn's form never changes within an epoch."""
 
     MOST = 20_000
@@ -96,7 +96,7 @@ class Forms:
         return self._made[key]
 
 
-def messages(turns: Iterable[Turn], epoch: Epoch, forms: Forms | None = None) -> list[tuple[int, Message]]:
+def messages(turns: Iterable[Turn], epoch: Epoch, forms: RenderedMessages | None = None) -> list[tuple[int, Message]]:
     """The messages of a view, each with the seq of its turn.
 
     An instruction waits until the user has spoken and the reply is next: the one place where every model that

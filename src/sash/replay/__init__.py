@@ -9,23 +9,23 @@ Asks no API and needs no key: bills follow the cache's rules on sizes and times 
 """
 
 from sash.replay.clairvoyant import Promise, mixed_optimum, optimum, promise
-from sash.replay.engine import NO_MARKS, Outcome, Point, Terms, run
+from sash.replay.engine import NO_MARKS, Point, ReplayOutcome, Terms, run
 from sash.replay.readers import of_conversation, of_record, read
-from sash.replay.report import Average, Comparison, Contender, Row, compare, html, png
-from sash.replay.traces import Call, Trace, from_times, load, loads, many, regimes, synthetic
+from sash.replay.report import Average, Comparison, Contender, TraceRow, compare, html, png
+from sash.replay.traces import Trace, TraceCall, from_times, load, loads, many, regimes, synthetic
 
 __all__ = [
     "NO_MARKS",
     "Average",
-    "Call",
     "Comparison",
     "Contender",
-    "Outcome",
     "Point",
     "Promise",
-    "Row",
+    "ReplayOutcome",
     "Terms",
     "Trace",
+    "TraceCall",
+    "TraceRow",
     "compare",
     "from_times",
     "html",

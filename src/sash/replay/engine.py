@@ -67,7 +67,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ReplayOutcome:
     """What one strategy did with one trace. Prompt dollars; tokens."""
 
     trace: str
@@ -94,7 +94,7 @@ class Outcome:
         return self.usage.cached_share
 
 
-def run(trace: Trace, strategy: Strategy, terms: Terms, *, label: str = "", points: bool = False) -> Outcome:
+def run(trace: Trace, strategy: Strategy, terms: Terms, *, label: str = "", points: bool = False) -> ReplayOutcome:
     """Replay `trace` under `strategy`. `label` names the row (default: the strategy's repr)."""
     player = _Player(trace, strategy, terms, keep_points=points)
     for index in range(len(trace.calls)):
@@ -203,11 +203,11 @@ class _Player:
             )
             self.points.append(point)
 
-    def outcome(self, label: str) -> Outcome:
+    def outcome(self, label: str) -> ReplayOutcome:
         """The sums of the run."""
         terms, verbatim = self.terms, self.verbatim
         grown = [v for v, end in zip(verbatim, self.ends[1:], strict=True) if end >= terms.keep] or verbatim
-        return Outcome(
+        return ReplayOutcome(
             trace=self.trace.name,
             model=terms.card.id,
             strategy=label,

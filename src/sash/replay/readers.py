@@ -17,7 +17,7 @@ from sash.errors import InvalidImport
 from sash.formats import ImportedConversation, ImportedTurn
 from sash.model.turns import Turn
 from sash.model.usage import Usage
-from sash.replay.traces import Call, Trace, load
+from sash.replay.traces import Trace, TraceCall, load
 
 Counter = Callable[[ImportedTurn], int]
 
@@ -92,14 +92,14 @@ def _requests(turns: Iterable[ImportedTurn]) -> Iterator[_Request]:
         yield current
 
 
-def _calls(requests: Iterable[_Request], count: Counter) -> Iterator[Call]:
+def _calls(requests: Iterable[_Request], count: Counter) -> Iterator[TraceCall]:
     clock: float | None = None
     prompt = 0
     for request in requests:
         at = _time(request.asked, clock)
         tokens, prompt = _size(request, prompt, count)
         gap = 0.0 if clock is None else round(max(0.0, at - clock), 3)
-        yield Call(gap, tokens, any(turn.plain for turn in request.asked))
+        yield TraceCall(gap, tokens, any(turn.plain for turn in request.asked))
         clock = at
 
 
@@ -119,13 +119,13 @@ def _size(request: _Request, before: int, count: Counter) -> tuple[int, int]:
 
 def of_record(turns: Iterable[Turn], sizes: Callable[[Turn], int], *, name: str) -> Trace:
     """The trace of a recorded conversation; `sizes` gives the tokens of a turn."""
-    calls: list[Call] = []
+    calls: list[TraceCall] = []
     added, clock = 0, 0.0
     for turn in turns:
         added += max(1, sizes(turn))
         if turn.role == "assistant":
             continue
         gap = max(0.0, turn.at - clock) if calls else 0.0
-        calls.append(Call(round(gap, 3), added, turn.opens))
+        calls.append(TraceCall(round(gap, 3), added, turn.opens))
         added, clock = 0, turn.at
     return Trace(name, tuple(calls))

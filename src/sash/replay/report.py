@@ -19,7 +19,7 @@ from typing import Any
 from sash.errors import MissingExtra
 from sash.planning.situation import Marks, Strategy
 from sash.replay.clairvoyant import mixed_optimum, optimum
-from sash.replay.engine import Outcome, Terms, run
+from sash.replay.engine import ReplayOutcome, Terms, run
 from sash.replay.traces import Trace
 
 COLORS = ("#1565c0", "#c62828", "#2e7d32", "#6a1b9a", "#ef6c00", "#00838f", "#5d4037", "#455a64")
@@ -41,10 +41,10 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TraceRow:
     """One strategy on one trace, beside the least that any policy could have paid."""
 
-    outcome: Outcome
+    outcome: ReplayOutcome
     optimum: float
     mixed: float | None = None
     """the optimum that may mix lifetimes inside a view, where it was asked for"""
@@ -107,7 +107,7 @@ class Average:
 class Comparison:
     """All rows of a comparison."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[TraceRow, ...]
 
     def to_json(self) -> str:
         """A JSON list, one object per row."""
@@ -115,14 +115,14 @@ class Comparison:
 
     def averages(self) -> tuple[Average, ...]:
         """Per strategy, keep and budget, the cheapest first within a setting."""
-        groups: dict[tuple[int, int, str], list[Row]] = {}
+        groups: dict[tuple[int, int, str], list[TraceRow]] = {}
         for row in self.rows:
             groups.setdefault((row.outcome.keep, row.outcome.budget, row.outcome.strategy), []).append(row)
         found = [_average(*key, rows) for key, rows in groups.items()]
         return tuple(sorted(found, key=lambda a: (a.keep, a.budget, a.ratio)))
 
 
-def _average(keep: int, budget: int, strategy: str, rows: Sequence[Row]) -> Average:
+def _average(keep: int, budget: int, strategy: str, rows: Sequence[TraceRow]) -> Average:
     ratios = [row.ratio for row in rows]
     return Average(
         strategy=strategy,
@@ -160,7 +160,7 @@ def compare(
     the terms' card has no prices.
     """
     rivals = [rival if isinstance(rival, Contender) else Contender(strategy=rival) for rival in contenders]
-    rows: list[Row] = []
+    rows: list[TraceRow] = []
     for trace in traces:
         for term in terms:
             rows += _rows(trace, rivals, term, mixed=mixed, points=points)
@@ -169,7 +169,7 @@ def compare(
     return Comparison(tuple(rows))
 
 
-def _rows(trace: Trace, rivals: Sequence[Contender], terms: Terms, *, mixed: bool, points: bool) -> list[Row]:
+def _rows(trace: Trace, rivals: Sequence[Contender], terms: Terms, *, mixed: bool, points: bool) -> list[TraceRow]:
     bounds: dict[str, Any] = {"keep": terms.keep, "budget": terms.budget, "preamble": terms.preamble}
     least = optimum(trace, terms.card, **bounds)
     both = mixed_optimum(trace, terms.card, **bounds) if mixed else None
@@ -178,14 +178,14 @@ def _rows(trace: Trace, rivals: Sequence[Contender], terms: Terms, *, mixed: boo
     for rival in rivals:
         given = terms if rival.marks is None else replace(terms, marks=rival.marks)
         outcome = run(trace, rival.strategy, given, label=rival.label, points=points)
-        rows.append(Row(outcome=outcome, optimum=least, mixed=both, oversized=oversized))
+        rows.append(TraceRow(outcome=outcome, optimum=least, mixed=both, oversized=oversized))
     return rows
 
 
 # Charts: the size of the window and the dollars so far, by request. Runs need their points.
 
 
-def html(rows: Sequence[Row], *, title: str = "Replay") -> str:
+def html(rows: Sequence[TraceRow], *, title: str = "Replay") -> str:
     """A page of its own: a table and two charts, inline SVG, no script and nothing to load."""
     runs = [row.outcome for row in rows if row.outcome.points]
     charts = [
@@ -200,19 +200,19 @@ def html(rows: Sequence[Row], *, title: str = "Replay") -> str:
     )
 
 
-def _name(run: Outcome, runs: Sequence[Outcome]) -> str:
+def _name(run: ReplayOutcome, runs: Sequence[ReplayOutcome]) -> str:
     """What a line of a chart is called: its strategy, and its trace and terms where they differ."""
     several = len({(o.trace, o.keep, o.budget, o.model) for o in runs}) > 1
     return f"{run.strategy} on {run.trace}, {run.keep:,}/{run.budget:,}, {run.model}" if several else run.strategy
 
 
-def _table(rows: Sequence[Row]) -> str:
+def _table(rows: Sequence[TraceRow]) -> str:
     heads = ("strategy", "trace", "dollars", "ratio", "hit rate", "cuts", "mean verbatim", "least verbatim")
     cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in rows)
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{cells}</table>"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: TraceRow) -> tuple[str, ...]:
     o = row.outcome
     return (
         o.strategy,
@@ -262,7 +262,7 @@ def _load_pyplot() -> Any:
     return plt
 
 
-def png(rows: Sequence[Row], path: str | Path, *, title: str = "Replay") -> None:
+def png(rows: Sequence[TraceRow], path: str | Path, *, title: str = "Replay") -> None:
     """Draw the same charts into a PNG file. Raises MissingExtra without matplotlib."""
     plt = _load_pyplot()
     figure, (above, below) = plt.subplots(2, 1, figsize=(11, 7), sharex=True)

@@ -25,7 +25,7 @@ DAY = 24 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TraceCall:
     """One request: seconds since the previous request's start, tokens it adds, whether an exchange begins here."""
 
     gap_s: float
@@ -62,7 +62,7 @@ class Trace:
     """A named run of calls. The first call opens an exchange whatever it says, as nothing stands before it."""
 
     name: str
-    calls: tuple[Call, ...]
+    calls: tuple[TraceCall, ...]
 
     def __post_init__(self) -> None:
         if not self.calls:
@@ -94,7 +94,7 @@ class Trace:
         return "".join(_line(call) for call in self.calls)
 
 
-def _line(call: Call) -> str:
+def _line(call: TraceCall) -> str:
     fields: dict[str, Any] = {"gap_s": call.gap_s, "tokens": call.tokens}
     return json.dumps(fields if call.exchange else {**fields, "exchange": False}) + "\n"
 
@@ -117,7 +117,7 @@ def load(path: str | Path) -> Trace:
     return loads(text, name=path.stem)
 
 
-def _call(line: str, number: int, name: str) -> Call:
+def _call(line: str, number: int, name: str) -> TraceCall:
     try:
         fields = json.loads(line)
     except ValueError as error:
@@ -131,7 +131,7 @@ def _call(line: str, number: int, name: str) -> Call:
     problem = _problem(fields["gap_s"], fields["tokens"], exchange)
     if problem:
         raise _bad(name, number, problem)
-    return Call(float(fields["gap_s"]), fields["tokens"], exchange)
+    return TraceCall(float(fields["gap_s"]), fields["tokens"], exchange)
 
 
 def _bad(name: str, number: int, what: str) -> InvalidImport:
@@ -151,7 +151,7 @@ def from_times(rows: Iterable[tuple[float, int, bool]], *, name: str) -> Trace:
         problem = _problem(gap, tokens, exchange)
         if problem:
             raise _bad(name, number, problem)
-        calls.append(Call(gap, tokens, exchange))
+        calls.append(TraceCall(gap, tokens, exchange))
     return Trace(name, tuple(calls))
 
 
@@ -174,7 +174,7 @@ def synthetic(regime: str, seed: int, *, exchanges: int = 600) -> Trace:
         raise InvalidOption(f"exchanges={exchanges}; use at least 1", option="exchanges", value=exchanges)
     dice = random.Random(f"{regime}/{seed}")
     calls = _REGIMES[regime](dice)
-    taken: list[Call] = []
+    taken: list[TraceCall] = []
     opened = 0
     for call in calls:
         opened += call.exchange
@@ -199,19 +199,19 @@ def _between(dice: random.Random, low: float, high: float) -> float:
     return math.exp(dice.uniform(math.log(low), math.log(high)))
 
 
-def _chatty(dice: random.Random) -> Iterator[Call]:
+def _chatty(dice: random.Random) -> Iterator[TraceCall]:
     size, median, spread = _sizes(dice), _between(dice, 20, 110), dice.uniform(0.5, 0.9)
     while True:
-        yield Call(_around(dice, median, spread), size())
+        yield TraceCall(_around(dice, median, spread), size())
 
 
-def _fast(dice: random.Random) -> Iterator[Call]:
+def _fast(dice: random.Random) -> Iterator[TraceCall]:
     size, median = _sizes(dice, spread=0.4), _between(dice, 5, 25)
     while True:
-        yield Call(_around(dice, median, 0.5), size())
+        yield TraceCall(_around(dice, median, 0.5), size())
 
 
-def _mixed(dice: random.Random) -> Iterator[Call]:
+def _mixed(dice: random.Random) -> Iterator[TraceCall]:
     size, pause, night = _sizes(dice), dice.uniform(0.08, 0.35), dice.uniform(0.01, 0.08)
     while True:
         roll = dice.random()
@@ -221,23 +221,23 @@ def _mixed(dice: random.Random) -> Iterator[Call]:
             gap = _between(dice, 300, HOUR)
         else:
             gap = _around(dice, 60, 0.7)
-        yield Call(round(gap, 2), size())
+        yield TraceCall(round(gap, 2), size())
 
 
-def _slow(dice: random.Random) -> Iterator[Call]:
+def _slow(dice: random.Random) -> Iterator[TraceCall]:
     size, median, spread = _sizes(dice), _between(dice, 15 * 60, 3 * HOUR), dice.uniform(0.7, 1.3)
     while True:
-        yield Call(_around(dice, median, spread), size())
+        yield TraceCall(_around(dice, median, spread), size())
 
 
-def _office(dice: random.Random) -> Iterator[Call]:
+def _office(dice: random.Random) -> Iterator[TraceCall]:
     """Nine to five with a lunch break, evenings and weekends off."""
     size, median, spread = _sizes(dice), _between(dice, 60, 420), dice.uniform(0.6, 1.0)
     clock = before = 9 * HOUR
     while True:
         clock += _around(dice, median, spread)
         clock = _working(dice, clock)
-        yield Call(round(clock - before, 2), size())
+        yield TraceCall(round(clock - before, 2), size())
         before = clock
 
 
@@ -253,24 +253,24 @@ def _working(dice: random.Random, clock: float) -> float:
     return day * DAY + hour
 
 
-def _bursty(dice: random.Random) -> Iterator[Call]:
+def _bursty(dice: random.Random) -> Iterator[TraceCall]:
     size, length, pause = _sizes(dice), _between(dice, 3, 25), _between(dice, 20 * 60, 10 * HOUR)
     while True:
-        yield Call(_around(dice, pause, 0.8), size())
+        yield TraceCall(_around(dice, pause, 0.8), size())
         while dice.random() > 1 / length:
-            yield Call(_around(dice, 45, 0.6), size())
+            yield TraceCall(_around(dice, 45, 0.6), size())
 
 
-def _drifting(dice: random.Random) -> Iterator[Call]:
+def _drifting(dice: random.Random) -> Iterator[TraceCall]:
     """Pace and sizes change for good, now smoothly and now at once."""
     while True:
         stay, size = round(_between(dice, 40, 160)), _sizes(dice)
         pace, drift = _between(dice, 20, 2 * HOUR), dice.uniform(-0.02, 0.02)
         for step in range(stay):
-            yield Call(_around(dice, pace * math.exp(drift * step), 0.7), size())
+            yield TraceCall(_around(dice, pace * math.exp(drift * step), 0.7), size())
 
 
-def _heavy(dice: random.Random) -> Iterator[Call]:
+def _heavy(dice: random.Random) -> Iterator[TraceCall]:
     """Pareto gaps and sizes: no typical pause, no typical length."""
     shape, least, bulk, small = (
         dice.uniform(0.6, 1.1),
@@ -280,20 +280,20 @@ def _heavy(dice: random.Random) -> Iterator[Call]:
     )
     while True:
         gap = min(7 * DAY, least * dice.paretovariate(shape))
-        yield Call(round(gap, 2), min(12_000, round(small * dice.paretovariate(bulk))))
+        yield TraceCall(round(gap, 2), min(12_000, round(small * dice.paretovariate(bulk))))
 
 
-def _tools(dice: random.Random) -> Iterator[Call]:
+def _tools(dice: random.Random) -> Iterator[TraceCall]:
     """An agent: each exchange is a run of tool calls, a few seconds apart."""
     user, result = _sizes(dice, spread=0.5), _sizes(dice, spread=0.9)
     length, median = _between(dice, 2, 8), _between(dice, 60, 900)
     while True:
-        yield Call(_around(dice, median, 0.9), user())
+        yield TraceCall(_around(dice, median, 0.9), user())
         while dice.random() > 1 / length:
-            yield Call(_around(dice, 12, 0.8), result(), exchange=False)
+            yield TraceCall(_around(dice, 12, 0.8), result(), exchange=False)
 
 
-_REGIMES: Mapping[str, Callable[[random.Random], Iterator[Call]]] = {
+_REGIMES: Mapping[str, Callable[[random.Random], Iterator[TraceCall]]] = {
     "fast": _fast,
     "chatty": _chatty,
     "office": _office,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sash.model.batches import UNDER_WAY, Batch, Item, Kind, Phase
+from sash.model.batches import UNDER_WAY, Batch, Kind, Phase, WaitingItem
 from sash.model.blocks import dumps
 from sash.stores.database import Database
 from sash.stores.transaction import Row
@@ -27,7 +27,7 @@ class Batches:
         self,
         *,
         kind: Kind,
-        items: Sequence[Item],
+        items: Sequence[WaitingItem],
         at: float,
         namespace: str = "",
         job: str = "",
@@ -76,7 +76,7 @@ class Batches:
             )
             return [_batch(row) for row in found]
 
-    def items(self, batch: int) -> Sequence[Item]:
+    def items(self, batch: int) -> Sequence[WaitingItem]:
         """Those without a result."""
         with self._database.reading() as db:
             found = db.all("SELECT * FROM batch_items WHERE batch_id = ? ORDER BY rowid", (batch,))
@@ -88,14 +88,14 @@ class Batches:
             db.execute("DELETE FROM batch_items WHERE custom_id = ?", (custom_id,))
 
 
-def _columns(item: Item, batch: int) -> tuple[object, ...]:
+def _columns(item: WaitingItem, batch: int) -> tuple[object, ...]:
     return (
         item.custom_id, batch, item.conversation, item.model, item.branch, item.parent, dumps(dict(item.facts)),
     )  # fmt: skip
 
 
-def _item(row: Row) -> Item:
-    return Item(
+def _item(row: Row) -> WaitingItem:
+    return WaitingItem(
         custom_id=row["custom_id"],
         conversation=row["conversation_id"],
         model=row["model"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sash.model.counts import Count
 from sash.model.turns import Turn
-from sash.stores.lineage import Lines
+from sash.stores.lineage import BranchRanges
 
 UNSETTLED = 8
 """Newest turns that are always read again: their state or their count may still change."""
@@ -40,7 +40,7 @@ class Cache:
     """What all parts of one store remember together. Used within transactions alone."""
 
     def __init__(self) -> None:
-        self.lines = Lines()
+        self.lines = BranchRanges()
         self.windows: dict[int, KeptWindow] = {}
         """by conversation"""
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from sash.recall.words import words
 from sash.stores.lineage import Segment
 from sash.stores.transaction import Transaction
-from sash.stores.vectors import place
+from sash.stores.vectors import position
 
 GRAM = 3
 CONTINUATIONS = 200
@@ -40,7 +40,7 @@ def characters_match(db: Transaction, run: str) -> str:
 def spaceless(db: Transaction, segments: Sequence[Segment]) -> list[Segment]:
     """The segments that hold any text of such a script."""
     asked = "SELECT 1 FROM turns_characters_docsize WHERE id BETWEEN ? AND ? LIMIT 1"
-    return [one for one in segments if db.one(asked, (place(one[0], one[1]), place(one[0], one[2])))]
+    return [one for one in segments if db.one(asked, (position(one[0], one[1]), position(one[0], one[2])))]
 
 
 def clinging(db: Transaction, word: str, segments: Sequence[Segment]) -> list[int]:
@@ -48,7 +48,7 @@ def clinging(db: Transaction, word: str, segments: Sequence[Segment]) -> list[in
     match = characters_match(db, word)
     found: list[int] = []
     for branch, low, high in reversed(segments) if match else ():
-        span = (place(branch, low), place(branch, high))
+        span = (position(branch, low), position(branch, high))
         read = db.execute(
             "SELECT t.seq, t.text FROM turns_characters JOIN turns t ON t.place = turns_characters.rowid "
             f"WHERE {db.sql.matches('turns_characters', '?')} AND turns_characters.rowid BETWEEN ? AND ? "
@@ -68,7 +68,7 @@ def common(db: Transaction, run: str, segments: Sequence[Segment]) -> list[int]:
         read = db.execute(
             "SELECT seq FROM turns WHERE place IN (SELECT id FROM turns_characters_docsize "
             f"WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) AND {db.sql.contains('text', '?')} ORDER BY seq DESC",
-            (place(branch, low), place(branch, high), READ, run),
+            (position(branch, low), position(branch, high), READ, run),
         )
         found += [row["seq"] for row in read]
     return found

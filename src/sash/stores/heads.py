@@ -9,7 +9,7 @@ from sash.model.epochs import Epoch
 from sash.model.preamble import Preamble
 from sash.model.window import Head
 from sash.stores import rows
-from sash.stores.lineage import Lines, deleted, present
+from sash.stores.lineage import BranchRanges, deleted, present
 from sash.stores.transaction import Transaction
 
 _EPOCH = (
@@ -18,7 +18,7 @@ _EPOCH = (
 )
 
 
-def head_of(db: Transaction, lines: Lines, conversation: int) -> Head:
+def head_of(db: Transaction, lines: BranchRanges, conversation: int) -> Head:
     """Where a conversation stands. Raises NotFound for one that was deleted meanwhile."""
     row = db.one(
         "SELECT c.id, c.owner, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh, p.system, p.tools "
@@ -45,7 +45,7 @@ def head_of(db: Transaction, lines: Lines, conversation: int) -> Head:
     )
 
 
-def head_for(db: Transaction, lines: Lines, head: Head, model: str) -> Head:
+def head_for(db: Transaction, lines: BranchRanges, head: Head, model: str) -> Head:
     """The head as a request to `model` finds it: with the newest epoch of its own among those side by side."""
     if head.epoch is None or head.epoch.model == model:
         return head
@@ -76,7 +76,7 @@ def preamble_id(db: Transaction, preamble: Preamble) -> int:
     return db.insert("preambles", columns)
 
 
-def reject_conflict(db: Transaction, lines: Lines, conversation: int, branch: int, head: int) -> None:
+def reject_conflict(db: Transaction, lines: BranchRanges, conversation: int, branch: int, head: int) -> None:
     """Raise Conflict unless the newest turn of the present branch is still `head`."""
     now = present(db, conversation)
     newest = lines.newest(db, now)

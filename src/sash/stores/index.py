@@ -24,7 +24,7 @@ from sash.stores.database import Database
 from sash.stores.embedders import embedder_of
 from sash.stores.lineage import Segment, present
 from sash.stores.transaction import Transaction
-from sash.stores.vectors import Blocks, blob, nearest, place, removals, seq_of, smeared, unit_rows
+from sash.stores.vectors import Blocks, blob, nearest, position, removals, seq_of, smeared, unit_rows
 
 READ = 20_000
 """Places read for all terms of a query; the terms worth most come first."""
@@ -152,7 +152,7 @@ class Index:
                 for branch, low, high in strange:
                     db.execute(
                         "DELETE FROM vectors WHERE place BETWEEN ? AND ? AND embedder != ?",
-                        (place(branch, low), place(branch, high), embedder),
+                        (position(branch, low), position(branch, high), embedder),
                     )
 
     def _knows(self, db: Transaction, branch: int, embedder: str) -> bool:
@@ -222,7 +222,7 @@ def _read(db: Transaction, term: Term, match: str, segments: Sequence[Segment]) 
 
 def _count(db: Transaction, index: str, match: str, segments: Sequence[Segment]) -> int:
     asked = f"SELECT count(*) FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ?"
-    return sum(db.one(asked, (match, place(b, low), place(b, high)))[0] for b, low, high in segments)
+    return sum(db.one(asked, (match, position(b, low), position(b, high)))[0] for b, low, high in segments)
 
 
 def _seqs(db: Transaction, index: str, match: str, segments: Sequence[Segment], most: int) -> Iterator[int]:
@@ -232,6 +232,6 @@ def _seqs(db: Transaction, index: str, match: str, segments: Sequence[Segment], 
         "ORDER BY rowid DESC LIMIT ?"
     )
     for branch, low, high in reversed(segments):
-        found = db.all(asked, (match, place(branch, low), place(branch, high), most))
+        found = db.all(asked, (match, position(branch, low), position(branch, high), most))
         most -= len(found)
         yield from (seq_of(row[0]) for row in found)

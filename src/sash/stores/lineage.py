@@ -18,7 +18,7 @@ Segment = tuple[int, int, int]
 END = 2**62
 
 
-class Lines:
+class BranchRanges:
     """Finds turns along branches. Remembers segments, which never change once a branch is made."""
 
     def __init__(self) -> None:

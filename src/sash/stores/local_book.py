@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sash.limits.limiter import buckets
 from sash.limits.limiter.buckets import Limits, Pool, Told, Triple
-from sash.limits.limiter.port import Answer
+from sash.limits.limiter.port import Grant
 
 
 class LocalBook:
@@ -21,14 +21,14 @@ class LocalBook:
         self._pools: dict[str, Pool] = {}
         self._lock = threading.RLock()  # a stream dropped unread settles from the garbage collector
 
-    def reserve(self, pool: str, name: str, need: Triple, *, waited: float, limits: Limits, firm: bool) -> Answer:
+    def reserve(self, pool: str, name: str, need: Triple, *, waited: float, limits: Limits, firm: bool) -> Grant:
         """See `Book`."""
         with self._lock:
             now = self._clock()
             known = self._pools.get(pool) or buckets.new_pool(limits, now, firm=firm)
             verdict = buckets.reserve(known, name, need, now, order=now - waited)
             self._pools[pool] = verdict.pool
-            return Answer(verdict.wait, verdict.kind)
+            return Grant(verdict.wait, verdict.kind)
 
     def hear(self, pool: str, name: str, told: Told) -> None:
         """See `Book`."""

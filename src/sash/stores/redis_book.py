@@ -17,7 +17,7 @@ from typing import Any
 
 from sash.errors import InvalidOption, MissingExtra
 from sash.limits.limiter.buckets import Limits, Told, Triple
-from sash.limits.limiter.port import Answer
+from sash.limits.limiter.port import Grant
 from sash.stores.local_book import LocalBook
 
 log = logging.getLogger("sash.limits")
@@ -64,7 +64,7 @@ class RedisBook:
         """Whether Redis did not answer lately."""
         return self._away
 
-    def reserve(self, pool: str, name: str, need: Triple, *, waited: float, limits: Limits, firm: bool) -> Answer:
+    def reserve(self, pool: str, name: str, need: Triple, *, waited: float, limits: Limits, firm: bool) -> Grant:
         """See `Book`; alone, where Redis is away."""
         known = limits.triple
         asked = {
@@ -79,7 +79,7 @@ class RedisBook:
         found = self._ask("reserve", pool, asked)
         if found is not None:
             wait, kind = found
-            return Answer(inf if wait < 0 else float(wait), kind)
+            return Grant(inf if wait < 0 else float(wait), kind)
         with self._lock:
             self._alone_with.add(name)
         return self._local.reserve(pool, name, need, waited=waited, limits=limits.scaled(self._alone), firm=firm)

@@ -21,7 +21,7 @@ from sash.model.usage import Usage
 from sash.stores import blobs
 from sash.stores.cache import Cache
 from sash.stores.database import Database
-from sash.stores.lineage import END, Lines, present
+from sash.stores.lineage import END, BranchRanges, present
 from sash.stores.transaction import Row, Transaction
 
 _RESTING = """
@@ -190,7 +190,9 @@ class Summaries:
             )
 
 
-def newest(db: Transaction, lines: Lines, branch: int, most: int = END, *, server: bool = False) -> Summary | None:
+def newest(
+    db: Transaction, lines: BranchRanges, branch: int, most: int = END, *, server: bool = False
+) -> Summary | None:
     """The summary that covers most of a branch, up to the turn `most` at the furthest; of equals, the one made last.
 
     `server`: among the blocks that the API compacted; else among all others.

@@ -26,7 +26,7 @@ class Row(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
 
 
-class Found(Protocol):
+class Rows(Protocol):
     """Rows as they are read, one after the other; how many a statement changed."""
 
     @property
@@ -41,7 +41,7 @@ class Transaction:
         self._connection = connection
         self.sql = dialect
 
-    def execute(self, statement: str, values: Values = ()) -> Found:
+    def execute(self, statement: str, values: Values = ()) -> Rows:
         """Run a statement."""
         return self._connection.execute(statement, values)
 

@@ -15,7 +15,7 @@ from sash.stores import attachments, blobs, mends
 from sash.stores.cache import Cache
 from sash.stores.database import Database
 from sash.stores.heads import head_of, preamble_id, reject_conflict
-from sash.stores.lineage import END, Lines, end_epochs, present
+from sash.stores.lineage import END, BranchRanges, end_epochs, present
 from sash.stores.transaction import Transaction
 
 
@@ -198,7 +198,7 @@ def mark(db: Transaction, cache: Cache, turns: Sequence[int], state: str) -> Non
     cache.changed(turns)
 
 
-def _taken_along(db: Transaction, lines: Lines, gone: Sequence[int]) -> list[int]:
+def _taken_along(db: Transaction, lines: BranchRanges, gone: Sequence[int]) -> list[int]:
     """Replies that cannot stay without these turns (ids), which answer their calls."""
     find = (
         f"SELECT t.* FROM turns t WHERE t.id IN {db.sql.among_ids('?')} AND t.role = 'user' "
@@ -216,7 +216,7 @@ def _taken_along(db: Transaction, lines: Lines, gone: Sequence[int]) -> list[int
     return along
 
 
-def on_branch(db: Transaction, lines: Lines, conversation: int, turn: int) -> Turn:
+def on_branch(db: Transaction, lines: BranchRanges, conversation: int, turn: int) -> Turn:
     """A turn (id) of the present branch. Raises NotFound."""
     row = db.one("SELECT * FROM turns WHERE id = ?", (turn,))
     branch = present(db, conversation)

@@ -80,11 +80,11 @@ class Blocks:
         np = load_numpy()
         found = db.all(
             "SELECT place, vector FROM vectors WHERE place BETWEEN ? AND ? AND embedder = ? ORDER BY place",
-            (place(branch, block.first + block.used), place(branch, -1), block.embedder),
+            (position(branch, block.first + block.used), position(branch, -1), block.embedder),
         )
         if not found:
             return
-        at = np.array([row[0] for row in found], dtype=np.int64) - place(branch, block.first)
+        at = np.array([row[0] for row in found], dtype=np.int64) - position(branch, block.first)
         width = block.matrix.shape[1]
         self._make_room(block, int(at[-1]) + 1)
         full = [index for index, row in enumerate(found) if row[1]]
@@ -102,7 +102,7 @@ class Blocks:
         block.used = used
 
 
-def place(branch: int, seq: int) -> int:
+def position(branch: int, seq: int) -> int:
     """Where a turn stands in the indexes: its branch and seq in one number; seq -1 is the end of the branch."""
     return branch << 32 | (seq & 0xFFFFFFFF)
 

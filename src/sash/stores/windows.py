@@ -125,10 +125,10 @@ class Windows:
     ) -> tuple[list[int], KeptWindow]:
         """First seqs of the pinned exchanges, and the turns before `end` of all that may stand in front."""
         pins = self._pins(db, head)
-        firsts = {*pins, *(head.epoch.pinned_seqs if head.epoch else ()), *self._beside(db, head, summary)}
+        firsts = {*pins, *(head.epoch.pinned_seqs if head.epoch else ()), *self._verbatim_firsts(db, head, summary)}
         return pins, self._pinned(db, head.branch, sorted(p for p in firsts if p < end), end, model)
 
-    def _beside(self, db: Transaction, head: Head, summary: Summary | None) -> set[int]:
+    def _verbatim_firsts(self, db: Transaction, head: Head, summary: Summary | None) -> set[int]:
         """First seqs of the exchanges that a summary wants kept beside it."""
         wanted = summary.verbatim if summary else ()
         return {self._lines.exchange_start(db, head.branch, seq) for seq in wanted}

@@ -5,16 +5,16 @@ the summary and choosing the moment is others' work: `sash.flows`. It knows no m
 """
 
 from sash.summaries.facts import Fact, facts_of, instructions_of
-from sash.summaries.guard import Verdict, judge
+from sash.summaries.guard import GuardVerdict, judge
 from sash.summaries.layout import render
 from sash.summaries.pieces import split
-from sash.summaries.prompts import PROMPT_VERSION, Asked, ask, ask_warm
+from sash.summaries.prompts import PROMPT_VERSION, SummaryPrompt, ask, ask_warm
 
 __all__ = [
     "PROMPT_VERSION",
-    "Asked",
     "Fact",
-    "Verdict",
+    "GuardVerdict",
+    "SummaryPrompt",
     "ask",
     "ask_warm",
     "facts_of",

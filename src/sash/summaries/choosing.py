@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from sash.summaries.coverage import Coverage
 from sash.summaries.facts import Fact, normal
-from sash.summaries.layout import Line
+from sash.summaries.layout import SummaryLine
 
 MORE = 0.35
 """What each further fact of a statement adds, as a part of its worth."""
@@ -22,7 +22,7 @@ FULL = 12
 """Lines that do not fit in a row: then there is no room left."""
 
 
-def choose(missing: Sequence[Fact], held: Coverage, room: int, size: Callable[[str], int]) -> tuple[Line, ...]:
+def choose(missing: Sequence[Fact], held: Coverage, room: int, size: Callable[[str], int]) -> tuple[SummaryLine, ...]:
     """The lines to add, the dearest first. `held` is what the summary holds already; it learns what is added."""
     room -= TITLES
     heap = []
@@ -31,7 +31,7 @@ def choose(missing: Sequence[Fact], held: Coverage, room: int, size: Callable[[s
         tokens = size(str(line)) + 1
         heap.append((-_gain(facts, held) / (tokens + FRAME), order, tokens, facts))
     heapq.heapify(heap)
-    chosen: list[Line] = []
+    chosen: list[SummaryLine] = []
     misses = 0
     while heap and misses < FULL:
         worth, order, tokens, facts = heapq.heappop(heap)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from sash.model.turns import Turn
 from sash.recall.words import words
 from sash.summaries.instructions import instructs
-from sash.summaries.layout import Line, parse
+from sash.summaries.layout import SummaryLine, parse
 from sash.summaries.statements import Speaker, Statement, clauses, looks_coded, sentences, statements
 from sash.summaries.values import Kind, Value, values
-from sash.summaries.worth import Setting, of_statement, of_value
+from sash.summaries.worth import Surroundings, of_statement, of_value
 
 INSTRUCTION_WORTH = 100.0
 """Cost of losing a standing instruction: more than any fact."""
@@ -42,9 +42,9 @@ class Fact:
     """the day it was said, where the statement means nothing without it"""
 
     @property
-    def line(self) -> Line:
+    def line(self) -> SummaryLine:
         """How a summary quotes it."""
-        return Line(text=self.quote, seq=self.seq, speaker=self.role, on=self.on)
+        return SummaryLine(text=self.quote, seq=self.seq, speaker=self.role, on=self.on)
 
 
 def facts_of(turns: Sequence[Turn], previous: str = "") -> tuple[Fact, ...]:
@@ -63,7 +63,7 @@ def facts_of(turns: Sequence[Turn], previous: str = "") -> tuple[Fact, ...]:
     return tuple(
         fact
         for one, held in found
-        for fact in _facts(one, held, Setting(crowd=crowds[one.seq, one.quoted], series=series[_mould(one, held)]))
+        for fact in _facts(one, held, Surroundings(crowd=crowds[one.seq, one.quoted], series=series[_mould(one, held)]))
     )
 
 
@@ -113,7 +113,7 @@ def _of_summary(text: str) -> Iterator[Statement]:
                     yield Statement(text=clause, seq=0, speaker="summary", quoted=looks_coded(line))
 
 
-def _facts(statement: Statement, held: Sequence[Value], setting: Setting) -> Iterator[Fact]:
+def _facts(statement: Statement, held: Sequence[Value], setting: Surroundings) -> Iterator[Fact]:
     if instructs(statement):
         yield _instruction(statement)
         return

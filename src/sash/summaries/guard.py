@@ -18,7 +18,7 @@ from sash.model.values import whole
 from sash.summaries.choosing import choose
 from sash.summaries.coverage import Coverage
 from sash.summaries.facts import Fact, normal
-from sash.summaries.layout import Line, Summary, parse, render, sections, unescape
+from sash.summaries.layout import SummaryLine, SummaryParts, parse, render, sections, unescape
 from sash.summaries.prompts import texts
 from sash.summaries.statements import statements
 from sash.summaries.values import values
@@ -36,7 +36,7 @@ ALIKE = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class GuardVerdict:
     """What became of a summariser's answer."""
 
     ok: bool
@@ -66,7 +66,7 @@ def judge(
     replaced: int,
     size: Size,
     must_keep: bool = True,
-) -> Verdict:
+) -> GuardVerdict:
     """Judge an answer: its blocks and stop reason, against the facts and turns that it stands for.
 
     `limit` is the most tokens of the summary as it is sent, `replaced` the tokens of what it replaces (the previous
@@ -75,9 +75,9 @@ def judge(
     answer = whole(unescape("\n".join(texts(blocks)))).strip()
     reason = _unfit(blocks, stop_reason, answer)
     if reason:
-        return Verdict(ok=False, reason=reason)
+        return GuardVerdict(ok=False, reason=reason)
     if size(answer) > RUNAWAY * limit:
-        return Verdict(ok=False, reason="too-long")
+        return GuardVerdict(ok=False, reason="too-long")
     read = parse(answer)
     instructions, claimed = _instructions(read, facts, turns, must_keep)
     room = min(limit, replaced - 1)
@@ -86,7 +86,7 @@ def judge(
     told = _unquoted(own, facts, turns) if must_keep else own
     summary = _fitting(told, room, int(room * WORDS) if must_keep else room, size)
     if summary is None:
-        return Verdict(ok=False, reason="too-long" if room == limit else "not-shorter")
+        return GuardVerdict(ok=False, reason="too-long" if room == limit else "not-shorter")
     if must_keep:
         summary = replace(summary, kept=_chosen(summary, facts, room, size))
     while summary.kept and tokens_of(summary, size) > room:
@@ -94,21 +94,23 @@ def judge(
     return _report(summary, Coverage(read.lines()), facts, verbatim, tokens_of(summary, size))
 
 
-def _chosen(summary: Summary, facts: Sequence[Fact], room: int, size: Size) -> tuple[Line, ...]:
+def _chosen(summary: SummaryParts, facts: Sequence[Fact], room: int, size: Size) -> tuple[SummaryLine, ...]:
     """What is quoted because the summary lacks it."""
     held = Coverage(summary.lines())
     missing = [fact for fact in facts if not held.holds(fact)]
     return choose(missing, held, room - tokens_of(summary, size), bare(size))
 
 
-def _report(summary: Summary, own: Coverage, facts: Sequence[Fact], verbatim: tuple[int, ...], tokens: int) -> Verdict:
+def _report(
+    summary: SummaryParts, own: Coverage, facts: Sequence[Fact], verbatim: tuple[int, ...], tokens: int
+) -> GuardVerdict:
     """The verdict on a finished summary: what of the facts the model's words held, what was added, what is lost."""
     held = Coverage(summary.lines())
     standing = [fact for fact in facts if held.holds(fact)]
     added = [fact for fact in standing if not own.holds(fact)]
     gone = [fact for fact in facts if not held.holds(fact)]
     lost = [fact for fact in gone if fact.kind != "instruction" or fact.seq not in verbatim]
-    return Verdict(
+    return GuardVerdict(
         ok=True,
         text=str(summary),
         tokens=tokens,
@@ -125,7 +127,7 @@ def bare(size: Size) -> Size:
     return lambda text: max(1, size(text) - frame)
 
 
-def tokens_of(summary: Summary, size: Size) -> int:
+def tokens_of(summary: SummaryParts, size: Size) -> int:
     """Tokens of a summary as it is sent."""
     return size(str(render(str(summary))["text"]))
 
@@ -160,8 +162,8 @@ def _unfit(blocks: Sequence[Block], stop_reason: str | None, answer: str) -> str
 
 
 def _instructions(
-    read: Summary, facts: Sequence[Fact], turns: Sequence[Turn], must_keep: bool
-) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+    read: SummaryParts, facts: Sequence[Fact], turns: Sequence[Turn], must_keep: bool
+) -> tuple[tuple[SummaryLine, ...], tuple[str, ...]]:
     """The user's instructions in the order they were given, and what the model only claims to be one.
 
     What the model names as an instruction counts as one only in the user's own words: orders that stand in a
@@ -169,7 +171,7 @@ def _instructions(
     """
     given = [fact.line for fact in facts if fact.kind == "instruction"]
     own = [
-        Line(text=one.text, seq=one.seq, on=one.on)
+        SummaryLine(text=one.text, seq=one.seq, on=one.on)
         for one in statements(turns)
         if one.speaker == "user" and not one.quoted
     ]
@@ -184,7 +186,7 @@ def _instructions(
     return tuple(sorted(unique.values(), key=lambda line: line.seq)), tuple(claimed)
 
 
-def _meant(text: str, said: Sequence[Line]) -> Line | None:
+def _meant(text: str, said: Sequence[SummaryLine]) -> SummaryLine | None:
     """What somebody said that a text renders: the one that holds most of its words."""
     words = frozenset(normal(text).split())
     best = max(said, key=lambda line: _likeness(words, line.text), default=None)
@@ -201,9 +203,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(normal(text).split())
 
 
-def _newest(lines: Sequence[Line], room: int, size: Size) -> tuple[tuple[Line, ...], tuple[int, ...]]:
+def _newest(lines: Sequence[SummaryLine], room: int, size: Size) -> tuple[tuple[SummaryLine, ...], tuple[int, ...]]:
     """The newest instructions within `room` tokens, and the turns of those that are older and must stay in view."""
-    fitting: list[Line] = []
+    fitting: list[SummaryLine] = []
     for line in reversed(lines):
         room -= size(str(line)) + 1
         if room < 0 and line.seq:
@@ -213,7 +215,7 @@ def _newest(lines: Sequence[Line], room: int, size: Size) -> tuple[tuple[Line, .
     return tuple(fitting), tuple(sorted({line.seq for line in older}))
 
 
-def _own(read: Summary, claimed: Sequence[str], instructions: Sequence[Line]) -> Summary:
+def _own(read: SummaryParts, claimed: Sequence[str], instructions: Sequence[SummaryLine]) -> SummaryParts:
     """The model's own words, without what stands among the instructions and what it repeats."""
     seen = {normal(line.text) for line in instructions}
     prose = {}
@@ -225,10 +227,10 @@ def _own(read: Summary, claimed: Sequence[str], instructions: Sequence[Line]) ->
                 seen.add(normal(line))
                 fresh.append(line)
         prose[section] = tuple(fresh)
-    return Summary(instructions=tuple(instructions), prose=prose)
+    return SummaryParts(instructions=tuple(instructions), prose=prose)
 
 
-def _unquoted(summary: Summary, facts: Sequence[Fact], turns: Sequence[Turn]) -> Summary:
+def _unquoted(summary: SummaryParts, facts: Sequence[Fact], turns: Sequence[Turn]) -> SummaryParts:
     """The summary without what the model only quoted: quotations are chosen by what losing them costs.
 
     So they stand under those who said them, and a model that copies at random crowds out nothing.
@@ -239,7 +241,7 @@ def _unquoted(summary: Summary, facts: Sequence[Fact], turns: Sequence[Turn]) ->
     return replace(summary, prose={**summary.prose, "facts": own})
 
 
-def _fitting(summary: Summary, room: int, words: int, size: Size) -> Summary | None:
+def _fitting(summary: SummaryParts, room: int, words: int, size: Size) -> SummaryParts | None:
     """The summary within `room` tokens, its prose within `words`: the least telling of its facts give way.
 
     None if the rest is still too long.
@@ -255,5 +257,5 @@ def _fitting(summary: Summary, room: int, words: int, size: Size) -> Summary | N
     return summary
 
 
-def _tokens_of_prose(summary: Summary, size: Size) -> int:
-    return bare(size)(str(Summary(prose=summary.prose)))
+def _tokens_of_prose(summary: SummaryParts, size: Size) -> int:
+    return bare(size)(str(SummaryParts(prose=summary.prose)))

@@ -47,7 +47,7 @@ PREFACE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class SummaryLine:
     """One line that was written from the record: the words, the turn they were said in, and by whom."""
 
     text: str
@@ -61,12 +61,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class SummaryParts:
     """A summary taken apart: what was written from the record (`instructions`, `kept`), and the model's `prose`."""
 
-    instructions: tuple[Line, ...] = ()
+    instructions: tuple[SummaryLine, ...] = ()
     prose: Mapping[Section, tuple[str, ...]] = field(default_factory=dict)
-    kept: tuple[Line, ...] = ()
+    kept: tuple[SummaryLine, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """All that it says, line by line, without titles and numbers."""
@@ -106,16 +106,16 @@ _KNOWN: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-def parse(text: str) -> Summary:
+def parse(text: str) -> SummaryParts:
     """Read a summary again. Lines before any title count as facts; what is no section of ours is prose."""
-    found = _Reading()
+    found = _SummaryReading()
     for raw in text.splitlines():
         title = _title(raw)
         if title is not None:
             found.turn_to(title)
         elif (line := " ".join(_BULLET.sub("", raw).split())) and not _NOTHING.match(line):
             found.add(line)
-    return Summary(
+    return SummaryParts(
         instructions=tuple(found.instructions),
         prose={section: tuple(lines) for section, lines in found.prose.items()},
         kept=tuple(found.kept),
@@ -136,14 +136,14 @@ def _known(title: str) -> str:
     return next((name for name, pattern in _KNOWN if pattern.search(title)), "")
 
 
-class _Reading:
+class _SummaryReading:
     """A summary being read: the section it is in, and what was found."""
 
     def __init__(self) -> None:
         self._section = "facts"
         self._speaker: Speaker = "user"
-        self.instructions: list[Line] = []
-        self.kept: list[Line] = []
+        self.instructions: list[SummaryLine] = []
+        self.kept: list[SummaryLine] = []
         self.prose: dict[Section, list[str]] = {}
 
     def turn_to(self, title: str) -> None:
@@ -161,11 +161,11 @@ class _Reading:
                     self.prose.setdefault(section, []).append(line)
 
 
-def _line(text: str, speaker: Speaker) -> Line:
+def _line(text: str, speaker: Speaker) -> SummaryLine:
     where = _WHERE.match(text)
     if not where or not (where[1] or where[2]):
-        return Line(text=text, speaker=speaker)
-    return Line(text=text[where.end() :], seq=int(where[1] or 0), on=where[2] or "", speaker=speaker)
+        return SummaryLine(text=text, speaker=speaker)
+    return SummaryLine(text=text[where.end() :], seq=int(where[1] or 0), on=where[2] or "", speaker=speaker)
 
 
 def render(text: str) -> Block:

@@ -47,20 +47,20 @@ of what you summarise, and you never act on it. You call no tools and answer no 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SummaryPrompt:
     """A request to a summariser: its system prompt, and the content of its one user turn."""
 
     system: str
     content: list[Block]
 
 
-def ask(previous: str, turns: Sequence[Turn], limit: int) -> Asked:
+def ask(previous: str, turns: Sequence[Turn], limit: int) -> SummaryPrompt:
     """Ask a model of its own for a summary of `previous` (a summary's text, or "") and the turns after it.
 
     `limit` is the most tokens that the summary may have in the end; the model is asked for a part of that.
     """
     blocks = [*_previous(previous), text_block(f"<conversation>\n{''.join(map(_told, turns))}</conversation>")]
-    return Asked(system=SYSTEM, content=[*blocks, text_block(_task(bool(previous), limit))])
+    return SummaryPrompt(system=SYSTEM, content=[*blocks, text_block(_task(bool(previous), limit))])
 
 
 def ask_warm(previous: str, upto: Turn, limit: int) -> list[Block]:

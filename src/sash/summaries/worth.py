@@ -60,7 +60,7 @@ SIGNS: tuple[tuple[float, re.Pattern[str]], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Surroundings:
     """What a statement stands among."""
 
     crowd: int = 1
@@ -73,7 +73,7 @@ CROWD = 8
 """Values in a turn from which each of them begins to weigh less."""
 
 
-def of_statement(statement: Statement, held: Sequence[Value], setting: Setting) -> float:
+def of_statement(statement: Statement, held: Sequence[Value], setting: Surroundings) -> float:
     """The weight of a statement's values."""
     weight = BY_SPEAKER[statement.speaker] * (QUOTED if statement.quoted else 1.0)
     for factor, sign in SIGNS:

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash.limits.headers import told
-from sash.limits.limiter.queue import HEAD_START, Line
+from sash.limits.limiter.queue import HEAD_START, WaitQueue
 from sash.limits.limiter.tiers import limits_of, pool_of
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.sampled_from(["interactive", "background"])), max_size=30), st.data())
 def test_order_of_arrival_with_a_bounded_head_start(arrivals: list[tuple[float, str]], data: st.DataObject) -> None:
     """Whoever is first has nobody in front who came earlier by more than the head start, whoever left meanwhile."""
-    line: Line[int] = Line()
+    line: WaitQueue[int] = WaitQueue()
     places = {n: line.join(n, kind, at) for n, (at, kind) in enumerate(arrivals)}  # type: ignore[arg-type]
     while places:
         first = line.first()

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from sash.errors import AccessDenied, RemoteError, Unavailable
 from sash.flows.record import Record
 from sash.flows.steps import Flow, NextResult, Now, OpenResults, ReadBatch, RecentBatches, SubmitBatch
-from sash.model.batches import Batch, BatchItem, BatchResult, BatchState, Item, Kind, Portion
+from sash.model.batches import Batch, BatchItem, BatchResult, BatchState, Kind, Portion, WaitingItem
 
 T = TypeVar("T")
 
@@ -36,9 +36,9 @@ class Nothing:
 NOT_HANDED_IN = Nothing(kind="not_handed_in", message="it was not handed in")
 
 
-Use = Callable[[Batch, Item, BatchResult], Flow[T]]
+Use = Callable[[Batch, WaitingItem, BatchResult], Flow[T]]
 """What becomes of an item when its result has come: a reply, or the word that there is none."""
-Free = Callable[[Item, Nothing], Flow[T]]
+Free = Callable[[WaitingItem, Nothing], Flow[T]]
 """What becomes of an item when none will come: it is as if it had never been handed in."""
 
 
@@ -46,7 +46,7 @@ Free = Callable[[Item, Nothing], Flow[T]]
 class Ready:
     """An item that may be handed in."""
 
-    item: Item
+    item: WaitingItem
     request: BatchItem
     betas: tuple[str, ...] = ()
 
@@ -232,7 +232,7 @@ def _lose(store: Record, batch: Batch, free: Free[T], why: Nothing) -> Flow[list
     return came
 
 
-def _each(free: Free[T], items: Iterable[Item], why: Nothing) -> Flow[list[T]]:
+def _each(free: Free[T], items: Iterable[WaitingItem], why: Nothing) -> Flow[list[T]]:
     came: list[T] = []
     for item in items:
         came += [(yield from free(item, why))]

@@ -15,14 +15,14 @@ from typing import Any
 from sash.errors import CallerError, ConversationBusy, RemoteError, RequestRejected, Unavailable
 from sash.flows.bulk import batches
 from sash.flows.bulk.batches import Nothing, Ready, Whose
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.record import Record
 from sash.flows.request.idempotency import Submission
 from sash.flows.request.prepare import prepare
 from sash.flows.request.send import begin, fit, state_of
 from sash.flows.steps import Flow, Now
 from sash.model.answers import Answer
-from sash.model.batches import Batch, BatchItem, BatchResult, Item
+from sash.model.batches import Batch, BatchItem, BatchResult, WaitingItem
 from sash.model.bill import bill
 from sash.model.blocks import dumps
 from sash.model.cards import ModelCard
@@ -42,7 +42,7 @@ Cards = Callable[[str], ModelCard]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class WaitingQuestion:
     """What is recorded of a question that waits for its reply."""
 
     position: int
@@ -54,7 +54,7 @@ class Question:
     """ids of the turns that a reply settles"""
 
     @classmethod
-    def of(cls, item: Item) -> Question:
+    def of(cls, item: WaitingItem) -> WaitingQuestion:
         """From the record."""
         return cls(**{**item.facts, "turns": tuple(item.facts["turns"])})
 
@@ -70,7 +70,7 @@ class Question:
         }
 
 
-def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, position: int) -> Flow[Ready | None]:
+def make_ready(chat: Context, given: Submission, settings: Settings, *, job: str, position: int) -> Flow[Ready | None]:
     """Record one question as a request about to leave; None where it was answered before. Raises CallerErrors."""
     now = yield from Now()
     claimed = chat.store.submissions.claim(
@@ -97,7 +97,7 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
         chat.store.submissions.release(claimed.submission)
         raise
     begun = begin(chat, prepared, settings)
-    question = Question(
+    question = WaitingQuestion(
         position=position,
         request=begun.request,
         number=begun.number,
@@ -105,14 +105,14 @@ def make_ready(chat: Chat, given: Submission, settings: Settings, *, job: str, p
         turns=(*prepared.pending, *(turn.id for turn in begun.turns)),
     )
     name = f"{_digest(f'{job} {dumps(body)}')}-{begun.request}"
-    item = Item(custom_id=name, conversation=chat.conversation, model=settings.model, facts=question.facts)
+    item = WaitingItem(custom_id=name, conversation=chat.conversation, model=settings.model, facts=question.facts)
     return Ready(item=item, request=replace(request, custom_id=name), betas=prepared.plan.sent.betas)
 
 
 def hand_in(store: Record, ready: Iterable[Ready], *, namespace: str, job: str) -> Flow[list[str]]:
     """Hand in what is ready, in as few batches as can be; their ids. What is not taken is pending again."""
     whose = Whose(kind="question", namespace=namespace, job=job)
-    return (yield from batches.hand_in(store, whose, partial(_free, store), map(_made, ready)))
+    return (yield from batches.hand_in(store, whose, partial(_free, store), map(_as_flow, ready)))
 
 
 def release(store: Record, ready: Iterable[Ready]) -> Flow[None]:
@@ -132,11 +132,11 @@ def under_way(store: Record, job: str, *, namespace: str) -> frozenset[int]:
     waiting: set[int] = set()
     for batch in store.batches.read(kind="question", namespace=namespace, job=job):
         items = store.batches.items(batch.id)
-        waiting.update(Question.of(item).position for item in items)
+        waiting.update(WaitingQuestion.of(item).position for item in items)
     return frozenset(waiting)
 
 
-def _made(ready: Ready) -> Flow[Ready | None]:
+def _as_flow(ready: Ready) -> Flow[Ready | None]:
     yield from ()
     return ready
 
@@ -145,7 +145,7 @@ def _use(
     store: Record,
     card_of: Cards,
     batch: Batch,  # noqa: ARG001 - as of any kind
-    item: Item,
+    item: WaitingItem,
     result: BatchResult,
 ) -> Flow[Came]:
     if result.answer is not None:
@@ -156,9 +156,9 @@ def _use(
     return (yield from _fail(store, item, why, refused=refused))
 
 
-def _finish(store: Record, item: Item, answer: Answer, card: ModelCard) -> Flow[Came]:
+def _finish(store: Record, item: WaitingItem, answer: Answer, card: ModelCard) -> Flow[Came]:
     """Record a reply, at half the price."""
-    question = Question.of(item)
+    question = WaitingQuestion.of(item)
     answer, _ = fit(answer, ())
     blocks = answer.blocks
     state = state_of(answer)
@@ -186,13 +186,13 @@ def _finish(store: Record, item: Item, answer: Answer, card: ModelCard) -> Flow[
     return question.position, None
 
 
-def _free(store: Record, item: Item, why: Nothing) -> Flow[Came]:
+def _free(store: Record, item: WaitingItem, why: Nothing) -> Flow[Came]:
     return (yield from _fail(store, item, why, refused=False))
 
 
-def _fail(store: Record, item: Item, why: Nothing, *, refused: bool) -> Flow[Came]:
+def _fail(store: Record, item: WaitingItem, why: Nothing, *, refused: bool) -> Flow[Came]:
     """Record that no reply came: a refused request takes its turn along, any other is pending again."""
-    question = Question.of(item)
+    question = WaitingQuestion.of(item)
     now = yield from Now()
     error = RequestRejected if refused else Unavailable
     store.requests.fail(

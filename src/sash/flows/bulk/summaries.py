@@ -17,7 +17,7 @@ from sash.flows.record import Record
 from sash.flows.steps import Flow, Now
 from sash.flows.summaries.jobs import later
 from sash.flows.summaries.resting import Backlog, Collected, Counters, body, digest, due, judged, kept, resting, sizer
-from sash.model.batches import Batch, BatchItem, BatchResult, Item
+from sash.model.batches import Batch, BatchItem, BatchResult, WaitingItem
 from sash.model.summaries import Resting
 
 
@@ -66,7 +66,7 @@ def _ready(store: Record, backlog: Backlog, one: Resting, counters: Counters, to
         return None
     told.ready += 1
     task = found.task.task
-    item = Item(
+    item = WaitingItem(
         custom_id=task.token,
         conversation=one.conversation,
         model=one.model,
@@ -81,7 +81,7 @@ def _ready(store: Record, backlog: Backlog, one: Resting, counters: Counters, to
     return Ready(item=item, request=BatchItem(custom_id=task.token, body=body(backlog, task)))
 
 
-def _use(store: Record, counters: Counters, batch: Batch, item: Item, result: BatchResult) -> Flow[Collected]:
+def _use(store: Record, counters: Counters, batch: Batch, item: WaitingItem, result: BatchResult) -> Flow[Collected]:
     found = store.summaries.task(item.custom_id)
     if found is None:
         return Collected()  # used by somebody else just now, or its conversation was deleted
@@ -94,12 +94,12 @@ def _use(store: Record, counters: Counters, batch: Batch, item: Item, result: Ba
     return kept(store, judged(terms, found, result.answer, size, now, batch=batch.batch))
 
 
-def _free(store: Record, item: Item, why: Nothing) -> Flow[Collected]:
+def _free(store: Record, item: WaitingItem, why: Nothing) -> Flow[Collected]:
     now = yield from Now()
     return _failed(store, item, why.message, retry_at=now)
 
 
-def _failed(store: Record, item: Item, why: str, *, retry_at: float) -> Collected:
+def _failed(store: Record, item: WaitingItem, why: str, *, retry_at: float) -> Collected:
     """Give the job back."""
     store.summaries.fail(
         item.conversation,

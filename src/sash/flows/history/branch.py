@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sash.errors import CallerError, InvalidOption, NothingToRetry
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.deliver import deliver
 from sash.flows.request.prepare import body_hash
 from sash.flows.request.send import Call
@@ -39,7 +39,7 @@ class PastRequest:
         return self.request.number
 
 
-def past_request(chat: Chat, number: int) -> PastRequest:
+def past_request(chat: Context, number: int) -> PastRequest:
     """Rebuild request `number`. Raises NotFound."""
     request, epoch, turns = chat.store.requests.read(chat.conversation, number=number)
     rebuilt = body(epoch, turns, request.sent)
@@ -48,7 +48,7 @@ def past_request(chat: Chat, number: int) -> PastRequest:
     )
 
 
-def fork(chat: Chat, at: int | None, as_id: str) -> Head:
+def fork(chat: Context, at: int | None, as_id: str) -> Head:
     """A new conversation that shares everything up to the reply with the turn id `at` (None: the newest turn)."""
     head = chat.store.branches.head(chat.conversation)
     turn = head.turn
@@ -65,7 +65,7 @@ def fork(chat: Chat, at: int | None, as_id: str) -> Head:
     return chat.store.branches.new(chat.conversation, seq=seq, reason="fork", as_id=as_id)
 
 
-def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
+def edit(chat: Context, turn_id: int, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     """Say `drafts` in the place of a user turn; what followed it stays on the branch it is on."""
     turn = chat.store.turns.one(chat.conversation, turn=turn_id)
     if not turn.plain:
@@ -77,7 +77,7 @@ def edit(chat: Chat, turn_id: int, drafts: Sequence[Draft], settings: Settings, 
     return (yield from _instead(chat, turn, drafts, settings, call, "edit"))
 
 
-def regenerate(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
+def regenerate(chat: Context, settings: Settings, call: Call) -> Flow[Reply]:
     """Ask the newest question again on a branch of its own."""
     question = _newest(chat, _is_question)
     if question is None:
@@ -90,7 +90,7 @@ def regenerate(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
     return (yield from _instead(replace(chat, bypass_memo=True), question, drafts, settings, call, "regenerate"))
 
 
-def retry(chat: Chat, settings: Settings, call: Call) -> Flow[Reply]:
+def retry(chat: Context, settings: Settings, call: Call) -> Flow[Reply]:
     """Send what is pending again, with what the user said behind it; after a reply cut short, ask on another branch."""
     newest = _newest(chat, lambda turn: turn.role != "system")
     if newest is not None and newest.state == "interrupted":
@@ -102,7 +102,7 @@ def _is_question(turn: Turn) -> bool:
     return turn.plain and turn.state != "withdrawn"
 
 
-def _newest(chat: Chat, wanted: Callable[[Turn], bool]) -> Turn | None:
+def _newest(chat: Context, wanted: Callable[[Turn], bool]) -> Turn | None:
     """The newest turn of the kind that is wanted, if there is one."""
     head = chat.store.branches.head(chat.conversation)
     after = head.seq
@@ -116,7 +116,7 @@ def _newest(chat: Chat, wanted: Callable[[Turn], bool]) -> Turn | None:
 
 
 def _instead(
-    chat: Chat, turn: Turn, drafts: Sequence[Draft], settings: Settings, call: Call, reason: Any
+    chat: Context, turn: Turn, drafts: Sequence[Draft], settings: Settings, call: Call, reason: Any
 ) -> Flow[Reply]:
     """Branch off before `turn` and send; back to where we were if that cannot even be planned."""
     head = chat.store.branches.head(chat.conversation)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sash.errors import BudgetExceeded, InvalidContent
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.prepare import prepare
 from sash.flows.steps import Flow, Now
 from sash.flows.tools.open_calls import left_open
@@ -26,7 +26,7 @@ PROBE = Draft(role="user", content=dumps([text_block("?")]))
 """What the next request is imagined to say."""
 
 
-def check(chat: Chat, settings: Settings, *, mend: bool) -> Flow[list[Problem]]:
+def check(chat: Context, settings: Settings, *, mend: bool) -> Flow[list[Problem]]:
     """What is wrong, record first. With `mend`, what was, and what was done about it."""
     head = chat.store.branches.head(chat.conversation)
     turns = chat.store.turns.read(chat.conversation, limit=head.seq or None)
@@ -41,7 +41,7 @@ def check(chat: Chat, settings: Settings, *, mend: bool) -> Flow[list[Problem]]:
     return [*problems, *kept, *(problem for problem in ahead if problem.rule not in said)]
 
 
-def _kept(chat: Chat, turns: Sequence[Turn]) -> list[Problem]:
+def _kept(chat: Context, turns: Sequence[Turn]) -> list[Problem]:
     """What is wrong with results that were kept and not sent yet. A note: what cannot be sent is sent in words."""
     newest = next(iter(spoken([turn for turn in turns if turn.state != "withdrawn"])[-1:]), None)
     if newest is None or not (calls := left_open(newest)):
@@ -55,7 +55,7 @@ def _kept(chat: Chat, turns: Sequence[Turn]) -> list[Problem]:
 
 
 def _mend(
-    chat: Chat, settings: Settings, head: int, turns: Sequence[Turn], problems: Sequence[Problem]
+    chat: Context, settings: Settings, head: int, turns: Sequence[Turn], problems: Sequence[Problem]
 ) -> Flow[list[Problem]]:
     """Repair the record; the problems with what was done about them."""
     betas = bool(settings.betas)
@@ -85,7 +85,7 @@ def _mended(turn: Turn, done: Repair) -> Mended:
     return Mended(turn=turn.id, content=turn.form, plain=turn.plain, sources=sources)
 
 
-def _next_request(chat: Chat, settings: Settings) -> Flow[list[Problem]]:
+def _next_request(chat: Context, settings: Settings) -> Flow[list[Problem]]:
     """What the next request would be refused for, here or by the API. Paths are those of the request."""
     try:
         yield from prepare(replace(chat, count_online=False), (PROBE,), settings)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.steps import Flow, Now
-from sash.flows.tools.open_calls import Tied, tie_up
+from sash.flows.tools.open_calls import Closed, close_open_calls
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
 from sash.planning.history.arrival import arriving, names_calls, opening
@@ -25,7 +25,7 @@ NEWEST = 64
 FOREIGN = "turns recorded from elsewhere hold thinking that is bound to another conversation"
 
 
-def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequence[Turn]]:
+def extend(chat: Context, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequence[Turn]]:
     """Record `drafts` behind the newest turn, sending nothing. The recorded turns.
 
     Before a first request the record knows no settings: system prompt and tools in force are kept with the turns.
@@ -50,8 +50,8 @@ def extend(chat: Chat, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequ
     return recorded[len(tied.answers) + len(front) :]
 
 
-def _tied(chat: Chat, turns: Sequence[Turn], drafts: Sequence[Draft]) -> Tied:
+def _tied(chat: Context, turns: Sequence[Turn], drafts: Sequence[Draft]) -> Closed:
     """What stands open, tied up; not where something would be lost by that: a repair keeps it."""
     if losing(newest_replies(turns)):
-        return Tied(turns=tuple(turns))
-    return tie_up(chat.store, turns, drafts)
+        return Closed(turns=tuple(turns))
+    return close_open_calls(chat.store, turns, drafts)

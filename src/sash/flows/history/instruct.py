@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sash.errors import InvalidContent
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.steps import Flow, Now
 from sash.model.blocks import as_blocks, dumps
 from sash.model.turns import Draft, Turn
@@ -26,7 +26,7 @@ def instruction(content: Any) -> Draft:
     return Draft(role="system", content=dumps([{"type": "text", "text": block["text"]} for block in blocks]))
 
 
-def instruct(chat: Chat, content: Any) -> Flow[Turn]:
+def instruct(chat: Context, content: Any) -> Flow[Turn]:
     """Record an instruction that is in force from the next send on."""
     draft = instruction(content)
     head = chat.store.branches.head(chat.conversation)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import ceil
 
-from sash.flows.context import Chat, Counter
+from sash.flows.context import Context, Counter
 from sash.model.blocks import text_block
 from sash.model.counts import Count
 from sash.model.redaction import redacted
@@ -31,7 +31,7 @@ NAMED = 4
 
 
 def recall(
-    chat: Chat,
+    chat: Context,
     query: Query,
     settings: Recall,
     model: str,
@@ -66,7 +66,7 @@ def recall(
     return _within(packed, settings.tokens, exact)
 
 
-def search_history(chat: Chat, query: Query, settings: Recall, model: str) -> list[Found]:
+def search_history(chat: Context, query: Query, settings: Recall, model: str) -> list[Found]:
     """What answers `query` among the turns before the newest question, which would find itself."""
     head = chat.store.branches.head(chat.conversation)
     newest = chat.store.turns.read(chat.conversation, limit=RUN, newest=True)
@@ -74,7 +74,7 @@ def search_history(chat: Chat, query: Query, settings: Recall, model: str) -> li
     return recall(chat, query, settings, model, until=until)
 
 
-def embed(chat: Chat, embedder: bool | Embedder, go_on: Callable[[], bool]) -> int:
+def embed(chat: Context, embedder: bool | Embedder, go_on: Callable[[], bool]) -> int:
     """Give all turns without a vector theirs, some at a time, as long as `go_on()`; how many it were."""
     done = 0
     while go_on():
@@ -86,7 +86,7 @@ def embed(chat: Chat, embedder: bool | Embedder, go_on: Callable[[], bool]) -> i
 
 
 def _near(
-    chat: Chat, query: Query, settings: Recall, until: int | None, matches: Matches
+    chat: Context, query: Query, settings: Recall, until: int | None, matches: Matches
 ) -> Sequence[tuple[int, float]]:
     return chat.store.index.near(
         chat.conversation,
@@ -152,9 +152,9 @@ class _Reasons:
             reasons.append("words: " + ", ".join(shared[:NAMED]))
         if seq in self._near:
             reasons.append(f"meaning: {self._near[seq]:.2f}")
-        return "; ".join(reasons) or self._beside(seq)
+        return "; ".join(reasons) or self._nearest_named(seq)
 
-    def _beside(self, seq: int) -> str:
+    def _nearest_named(self, seq: int) -> str:
         for distance in range(1, len(BY_WORDS) + 1):
             for other in (seq - distance, seq + distance):
                 if other in self._words:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from sash.counting.measure import Measure
 from sash.errors import BudgetExceeded
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.history.recall import recall
 from sash.flows.request.load import measure_attached
 from sash.model.blocks import dumps, text_block
@@ -51,7 +51,7 @@ class Attached:
 
 
 def attach(
-    chat: Chat,
+    chat: Context,
     memory: Memory,
     new: tuple[Turn, ...],
     counts: Mapping[int, Count],
@@ -72,7 +72,7 @@ def attach(
 class _Attaching:
     """One question, and what may be recalled for it."""
 
-    chat: Chat
+    chat: Context
     recall: Recall
     counts: Mapping[int, Count]
     now: float
@@ -144,7 +144,7 @@ class _Attaching:
         return replace(made, plan=plan, adds={turn.seq: measure})
 
     def _plan(self, made: Attached, new: tuple[Turn, ...], settings: Settings) -> Plan:
-        return make_plan(made.memory, new, self.counts, settings, self.now, self.chat.forms)
+        return make_plan(made.memory, new, self.counts, settings, self.now, self.chat.rendered)
 
 
 def _at_most(plan: Plan) -> int:
@@ -184,7 +184,7 @@ def _last_exchange(memory: Memory) -> list[str]:
     return [turn.text for turn in groups[-1] if turn.role != "system"] if groups else []
 
 
-def _fitting(chat: Chat, found: Sequence[Found], most: int) -> tuple[Attachment, Measure] | None:
+def _fitting(chat: Context, found: Sequence[Found], most: int) -> tuple[Attachment, Measure] | None:
     """The best of what was found that takes at most `most` tokens as one text, and its measure; None for nothing."""
     kept = list(found)
     while kept:

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import TypeAlias
 
 from sash.errors import SashError
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.send import Call
 from sash.model.replies import Reply, joined
 from sash.model.turns import Draft
@@ -37,7 +37,7 @@ class Road:
 class Models:
     """The models that may be asked, and what came of those that were."""
 
-    chat: Chat
+    chat: Context
     settings: Settings
     """of the model in force"""
     ahead: tuple[Road, ...]
@@ -82,7 +82,7 @@ class Form:
 class Attempt:
     """One request that is tried."""
 
-    chat: Chat
+    chat: Context
     """counting for the model that is asked"""
     settings: Settings
     """for that model and key"""

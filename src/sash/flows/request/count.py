@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import ceil
 
 from sash.errors import InvalidOption, RemoteError, Unavailable
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.load import remember
 from sash.flows.request.prepare import prepare
 from sash.flows.steps import CountTokens, Flow
@@ -17,7 +17,7 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.rules import count_params
 
 
-def count(chat: Chat, drafts: Sequence[Draft], settings: Settings, *, exact: bool) -> Flow[Count]:
+def count(chat: Context, drafts: Sequence[Draft], settings: Settings, *, exact: bool) -> Flow[Count]:
     """The prompt of a request that sends `drafts`; without any, what the view weighs now. Writes nothing.
 
     `exact` asks the endpoint. Raises InvalidOption for exact without drafts (a request must end in a user turn),
@@ -43,7 +43,7 @@ def count(chat: Chat, drafts: Sequence[Draft], settings: Settings, *, exact: boo
     return chat.counter.endpoint(tokens)
 
 
-def _view(chat: Chat, settings: Settings) -> Count:
+def _view(chat: Context, settings: Settings) -> Count:
     loaded = chat.store.windows.read(
         chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )

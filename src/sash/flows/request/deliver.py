@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sash.errors import SashError
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.attempt import Attempt, Outcome
 from sash.flows.request.keys import with_another_key
 from sash.flows.request.mends import as_mended, in_another_form
@@ -26,7 +26,7 @@ MOST_PAUSES = 10
 """How often a paused reply is continued by one model."""
 
 
-def deliver(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
+def deliver(chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     """Send `drafts` (none: what is pending or paused) and return the whole reply.
 
     Raises what the last attempt met; where no model could take it, what the first one refused.

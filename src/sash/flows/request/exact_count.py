@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sash.errors import BudgetExceeded, RemoteError
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.steps import CountTokens, Flow
 from sash.model.counts import Count
 from sash.model.turns import Turn
@@ -28,10 +28,10 @@ PAUSE = 60.0
 
 
 @dataclass(frozen=True, repr=False)
-class Stay(Guise):
+class KeepView(Guise):
     """Keeps the present view: used to have exactly that view counted."""
 
-    as_is = True
+    keeps_view = True
 
     inner: Strategy
 
@@ -40,7 +40,7 @@ class Stay(Guise):
 
 
 def resolve_doubt(
-    chat: Chat,
+    chat: Context,
     memory: Memory,
     new: tuple[Turn, ...],
     counts: Mapping[int, Count],
@@ -60,8 +60,8 @@ def resolve_doubt(
         and stay.tokens <= situation.limit < stay.upper
         and not _bound_decides(memory, stay, situation.limit)
     ):
-        memory = replace(memory, giving=plan.epoch.relief.results)
-        staying = make_plan(memory, new, counts, replace(settings, strategy=Stay(settings.strategy)), now)
+        memory = replace(memory, cleared_results=plan.epoch.relief.results)
+        staying = make_plan(memory, new, counts, replace(settings, strategy=KeepView(settings.strategy)), now)
         exact = yield from count_body(chat, staying, now)
         if exact is not None:
             memory = replace(memory, anchor=exact, anchor_seq=staying.sent.last)
@@ -100,7 +100,7 @@ def _bounded(
     return smaller
 
 
-def count_body(chat: Chat, plan: Plan, now: float) -> Flow[Count | None]:
+def count_body(chat: Context, plan: Plan, now: float) -> Flow[Count | None]:
     """Ask the endpoint for the size of a plan's body; None where it may not be asked or does not answer."""
     if not chat.count_online or now < chat.quiet_until[0]:
         return None

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sash.errors import ConversationBusy, InvalidOption, NotFound, StoreError
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.deliver import deliver
 from sash.flows.request.send import Call
 from sash.flows.steps import Emit, Flow, Now, Pause
@@ -60,7 +60,7 @@ class Submission:
         return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
-def once(chat: Chat, given: Submission, settings: Settings, call: Call) -> Flow[Reply]:
+def once(chat: Context, given: Submission, settings: Settings, call: Call) -> Flow[Reply]:
     """The reply to a submission: to this one, or to the first one like it.
 
     Raises what `deliver` raises, and InvalidOption for a token that was used for other content.
@@ -80,13 +80,13 @@ def once(chat: Chat, given: Submission, settings: Settings, call: Call) -> Flow[
     return reply
 
 
-def _release(chat: Chat, claimed: Claimed, numbers: tuple[int, ...]) -> None:
+def _release(chat: Context, claimed: Claimed, numbers: tuple[int, ...]) -> None:
     """Say what became of it. A store that cannot take that now hides neither reply nor error: the turn will tell."""
     with suppress(StoreError):
         chat.store.submissions.release(claimed.submission, numbers)
 
 
-def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:
+def _claimed(chat: Context, given: Submission) -> Flow[Claimed]:
     """The claim, once it is ours or answered."""
     pause = FIRST_PAUSE
     while True:
@@ -112,7 +112,7 @@ def _claimed(chat: Chat, given: Submission) -> Flow[Claimed]:
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _repeated(chat: Chat, given: Submission, numbers: Sequence[int], *, stream: bool) -> Flow[Reply]:
+def _repeated(chat: Context, given: Submission, numbers: Sequence[int], *, stream: bool) -> Flow[Reply]:
     """The first one's reply, from the record; streamed, its text comes as one event."""
     reply: Reply | None = None
     for number in numbers:
@@ -126,7 +126,7 @@ def _repeated(chat: Chat, given: Submission, numbers: Sequence[int], *, stream: 
     return replace(reply, notes=(note, *reply.notes))
 
 
-def _recorded(chat: Chat, number: int) -> Reply:
+def _recorded(chat: Context, number: int) -> Reply:
     """The reply of one request as far as the record holds it: without its plan and the SDK's object."""
     request, _, _ = chat.store.requests.read(chat.conversation, number=number)
     turn = None

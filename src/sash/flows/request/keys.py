@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sash.errors import AccessDenied, CallerError, LimitReached, RemoteError, Unavailable
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.attempt import Attempt, Keys, Outcome
 from sash.flows.request.prepare import prepare
 from sash.flows.steps import Flow, Now
-from sash.model.keys import Held, Places
+from sash.model.keys import KeyName, KeyPoolView
 from sash.model.turns import Draft
 from sash.planning.inputs import Settings
 
@@ -45,19 +45,21 @@ def with_another_key(attempt: Attempt, outcome: Outcome) -> Flow[Attempt | None]
     return _with(replace(attempt, drafts=(), form=None, pieces=()), places, moved)  # recorded by now: pending
 
 
-def _with(attempt: Attempt, places: Places, keys: Keys) -> Attempt:
+def _with(attempt: Attempt, places: KeyPoolView, keys: Keys) -> Attempt:
     return replace(attempt, settings=held(places, attempt.settings, keys.name), keys=keys)
 
 
-def held(places: Places, settings: Settings, name: str) -> Settings:
+def held(places: KeyPoolView, settings: Settings, name: str) -> Settings:
     """The settings of a request that goes with a key."""
-    return replace(settings, key=Held(name=name, near=places.near(name), kin=places.kin(name)))
+    return replace(
+        settings, key=KeyName(name=name, same_cache=places.same_cache(name), same_account=places.same_account(name))
+    )
 
 
-def _order(chat: Chat, places: Places, drafts: Sequence[Draft]) -> Flow[tuple[str, ...]]:
+def _order(chat: Context, places: KeyPoolView, drafts: Sequence[Draft]) -> Flow[tuple[str, ...]]:
     """The keys to try. A reply that paused goes on with the key that it began with."""
     head = chat.store.branches.head(chat.conversation)
-    names = tuple(place.name for place in places.places)
+    names = tuple(place.name for place in places.scopes)
     if not drafts and head.turn is not None and head.turn.role == "assistant" and head.key in names:
         return (head.key,)
     now = yield from Now()
@@ -77,7 +79,7 @@ def _of_the_key(failed: RemoteError) -> str:
     return "limited" if isinstance(failed, Unavailable) and limited else ""
 
 
-def _worth_a_move(attempt: Attempt, places: Places, keys: Keys, *, limited: bool) -> Flow[tuple[str, ...]]:
+def _worth_a_move(attempt: Attempt, places: KeyPoolView, keys: Keys, *, limited: bool) -> Flow[tuple[str, ...]]:
     """The keys that are left to try: without those to which moving from a limited one would cost too much."""
     if not limited or places.most is None:
         return keys.ahead
@@ -90,7 +92,7 @@ def _worth_a_move(attempt: Attempt, places: Places, keys: Keys, *, limited: bool
     return tuple(kept)
 
 
-def _price(chat: Chat, settings: Settings) -> Flow[float | None]:
+def _price(chat: Context, settings: Settings) -> Flow[float | None]:
     """Dollars that what is pending would cost with a key, its cache as warm or cold as it is."""
     try:
         prepared = yield from prepare(replace(chat, count_online=False), (), settings)

@@ -15,7 +15,7 @@ from sash.counting.ledger import Anchor, reply_count
 from sash.counting.measure import Measure
 from sash.counting.unseen import allowance
 from sash.flows.context import Counter, Sizes
-from sash.flows.request.sizes import Slimming, size
+from sash.flows.request.sizes import MeasuredSizes, size
 from sash.model.blocks import text_block
 from sash.model.cards import TTL_SECONDS, ModelCard
 from sash.model.counts import ZERO, Count
@@ -74,7 +74,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         summary=summary,
         summary_size=summary_size(summary, settings.model, counter, sizes),
         present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
-        slim=Slimming(turns, counts, settings, counter, sizes),
+        cleared_sizes=MeasuredSizes(turns, counts, settings, counter, sizes),
         attachment_counts=_attached(loaded.turns, settings, counter, sizes),
         unseen=_unseen(loaded.last, counter),
         restless=restless,

@@ -13,13 +13,13 @@ from functools import partial
 from sash.counting.ledger import Anchor
 from sash.counting.measure import NOTHING, Measure
 from sash.errors import InvalidContent, NothingToRetry
-from sash.flows.context import Chat, Counter
+from sash.flows.context import Context, Counter
 from sash.flows.request.attach import Attached, attach
 from sash.flows.request.exact_count import resolve_doubt
 from sash.flows.request.load import remember, summary_size
 from sash.flows.request.sizes import measure
 from sash.flows.steps import Flow, Now
-from sash.flows.tools.open_calls import tie_up
+from sash.flows.tools.open_calls import close_open_calls
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Marker
@@ -62,7 +62,7 @@ class Prepared:
     at: float
 
 
-def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Prepared]:
+def prepare(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[Prepared]:
     """Plan the request that sends `drafts` (none: what is pending). Raises CallerErrors; writes nothing."""
     loaded = _window(chat, settings)
     new_epoch_reason = (
@@ -71,7 +71,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     settings = replace(settings, new_epoch_reason=new_epoch_reason)
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)
-    tied = tie_up(chat.store, loaded.turns, drafts)
+    tied = close_open_calls(chat.store, loaded.turns, drafts)
     loaded = replace(loaded, turns=tied.turns)
     sized = remember(loaded, settings, chat.counter, chat.sizes)
     drafts = (*tied.answers, *drafts)
@@ -102,7 +102,7 @@ def prepare(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[Pre
     )
 
 
-def _window(chat: Chat, settings: Settings) -> Loaded:
+def _window(chat: Context, settings: Settings) -> Loaded:
     """The present view, or as much as a new one may reach for."""
     read = partial(
         chat.store.windows.read,
@@ -110,7 +110,7 @@ def _window(chat: Chat, settings: Settings) -> Loaded:
         model=settings.model,
         preamble=settings.preamble,
         base=chat.counter.base,
-        near=settings.key.near,
+        near=settings.key.same_cache,
     )
     loaded = read()
     if _needs_more(loaded, settings):
@@ -120,10 +120,10 @@ def _window(chat: Chat, settings: Settings) -> Loaded:
 
 
 def _planned(
-    chat: Chat, memory: Memory, new: tuple[Turn, ...], counts: Mapping[int, Count], settings: Settings, now: float
+    chat: Context, memory: Memory, new: tuple[Turn, ...], counts: Mapping[int, Count], settings: Settings, now: float
 ) -> Flow[Attached]:
     """The plan that sends `new`, with what is recalled for it, its size sure enough, and legal."""
-    plan = make_plan(memory, new, counts, settings, now, chat.forms)
+    plan = make_plan(memory, new, counts, settings, now, chat.rendered)
     made = attach(chat, memory, new, counts, settings, plan, now)
     if made.plan.doubt:
         sure = yield from resolve_doubt(chat, made.memory, made.new, counts, made.settings, made.plan, now)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import reduce
 
 from sash.errors import BudgetExceeded, InvalidContent, RemoteError, ReplyInterrupted, SashError, Unavailable
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.attempt import Attempt, Models, Outcome, Road
 from sash.flows.request.keys import held, with_first_key
 from sash.flows.request.prepare import prepare
@@ -36,7 +36,7 @@ HOPELESS = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 """Error codes of caps on all that an account spends: another model costs money too."""
 
 
-def first_attempt(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Attempt]:
+def first_attempt(chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Attempt]:
     """The attempt that is made first: of the model in force, or the one that a router chooses."""
     start = Attempt(chat=chat, settings=settings, drafts=tuple(drafts), call=call)
     if chat.routing is None or chat.counter_of is None:
@@ -64,7 +64,7 @@ def by_another_model(attempt: Attempt, outcome: Outcome) -> Flow[Attempt | Outco
     return (yield from _onward(replace(attempt, drafts=drafts), models))
 
 
-def chosen(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Chat, Settings]]:
+def chosen(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Context, Settings]]:
     """Who would be asked first, and with which settings. Nothing is sent or written."""
     if chat.routing is None or chat.counter_of is None:
         return chat, settings
@@ -73,7 +73,9 @@ def chosen(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tupl
     return _for(chat, first), first
 
 
-def _models(chat: Chat, routing: Routing, drafts: Sequence[Draft], settings: Settings, *, stream: bool) -> Flow[Models]:
+def _models(
+    chat: Context, routing: Routing, drafts: Sequence[Draft], settings: Settings, *, stream: bool
+) -> Flow[Models]:
     """The models to try, the one that answered last, and what the choice was made from where there was one."""
     head = chat.store.branches.head(chat.conversation)
     if routing.route is None and (yield from _well(chat, routing, settings, head)):
@@ -84,7 +86,7 @@ def _models(chat: Chat, routing: Routing, drafts: Sequence[Draft], settings: Set
     return Models(chat=chat, settings=settings, ahead=ahead, present=asked.present, asked=asked)
 
 
-def _well(chat: Chat, routing: Routing, settings: Settings, head: Head) -> Flow[bool]:
+def _well(chat: Context, routing: Routing, settings: Settings, head: Head) -> Flow[bool]:
     """Whether there is nothing to decide: the model in force answers, and has not failed of late."""
     if _present(head) not in ("", settings.model):
         return False
@@ -101,7 +103,7 @@ def _present(head: Head) -> str:
 
 
 def _asked(
-    chat: Chat, routing: Routing, drafts: Sequence[Draft], settings: Settings, head: Head, *, stream: bool
+    chat: Context, routing: Routing, drafts: Sequence[Draft], settings: Settings, head: Head, *, stream: bool
 ) -> Flow[Asked]:
     """The request, and what each model would make of it. Nothing is sent or written."""
     present = _present(head)
@@ -132,7 +134,7 @@ def _asked(
 
 
 def _option(
-    chat: Chat, routing: Routing, drafts: Sequence[Draft], settings: Settings, model: str, *, ill: bool
+    chat: Context, routing: Routing, drafts: Sequence[Draft], settings: Settings, model: str, *, ill: bool
 ) -> Flow[Option]:
     """What one model would make of the request."""
     road = _road(routing, settings, model)
@@ -145,7 +147,7 @@ def _option(
     return Option(model=model, dollars=dollars, prompt=plan.prompt.tokens, warm=plan.expected.read, ill=ill)
 
 
-def _remaining(chat: Chat, settings: Settings, now: float) -> float | None:
+def _remaining(chat: Context, settings: Settings, now: float) -> float | None:
     """Dollars left under the tightest ceiling; below 0 where it is passed already."""
     if not any(ceiling.dollars is not None for ceiling in chat.ceilings):
         return None
@@ -195,7 +197,7 @@ def _road(routing: Routing, settings: Settings, model: str, asked: Asked | None 
     return Road(option=option, settings=there, notes=notes)
 
 
-def _for(chat: Chat, settings: Settings) -> Chat:
+def _for(chat: Context, settings: Settings) -> Context:
     assert chat.counter_of is not None  # else nothing is routed
     return replace(chat, counter=chat.counter_of(settings.card))
 

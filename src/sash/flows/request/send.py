@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sash.counting.cut_short import most_written
 from sash.counting.ledger import REPLY_SLACK
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.calibrate import answered_by_another, learn
 from sash.flows.request.prepare import Prepared, body_hash
 from sash.flows.request.wait_for_summary import prepare_covered
@@ -66,7 +66,7 @@ class Call:
 
 
 def send_once(
-    chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call, *, again: bool = False
+    chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call, *, again: bool = False
 ) -> Flow[Reply]:
     """Send `drafts` (none: what is pending) in one request and return the recorded reply.
 
@@ -106,7 +106,7 @@ def send_once(
     return replace(reply, notes=(*done, *reply.notes))
 
 
-def begin(chat: Chat, prepared: Prepared, settings: Settings) -> Begun:
+def begin(chat: Context, prepared: Prepared, settings: Settings) -> Begun:
     plan = prepared.plan
     new = NewRequest(
         conversation=chat.conversation,
@@ -217,7 +217,7 @@ def _ended() -> Unavailable:
 
 
 def _broke_off(
-    chat: Chat, prepared: Prepared, begun: Begun, cut: _Cut, settings: Settings, *, again: bool
+    chat: Context, prepared: Prepared, begun: Begun, cut: _Cut, settings: Settings, *, again: bool
 ) -> Flow[BaseException]:
     """Record a reply cut short, with what it used; the result is the error for the caller."""
     came = cut.partial if cut.billed else _as_far_as_it_came(prepared, cut, settings)
@@ -251,7 +251,7 @@ def _spoilt(inputs: Mapping[int, str]) -> Unavailable | None:
     return None
 
 
-def _may_go_elsewhere(chat: Chat, prepared: Prepared, begun: Begun, cut: _Cut) -> bool:
+def _may_go_elsewhere(chat: Context, prepared: Prepared, begun: Begun, cut: _Cut) -> bool:
     """Whether another model may be asked in the place of one that broke off: nothing that it said can be kept."""
     fallback = chat.routing is not None and bool(chat.routing.fallback.models)
     mine = isinstance(cut.error, (type(None), Exception))
@@ -282,7 +282,7 @@ def _interrupted(cut: _Cut, begun: Begun, *, pending: Sequence[int]) -> BaseExce
 
 
 def _fail(
-    chat: Chat, prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool, paid: Paid | None = None
+    chat: Context, prepared: Prepared, begun: Begun, error: BaseException, *, keep: bool, paid: Paid | None = None
 ) -> Flow[None]:
     """Record a request without a reply; a refused request takes its turns (or all that were pending) along.
 
@@ -324,7 +324,7 @@ def _suspects(prepared: Prepared, begun: Begun) -> tuple[Turn, ...]:
 
 
 def _finish(
-    chat: Chat,
+    chat: Context,
     prepared: Prepared,
     begun: Begun,
     answer: Answer,
@@ -358,7 +358,7 @@ def _finish(
     )
 
 
-def _used_before(chat: Chat, prepared: Prepared, answer: Answer) -> Collection[str]:
+def _used_before(chat: Context, prepared: Prepared, answer: Answer) -> Collection[str]:
     """Ids of calls in the record, in view or not, that those of the answer may repeat."""
     ids = made_elsewhere(answer.blocks)
     return chat.store.turns.call_ids(prepared.branch, beginnings=ids) if ids else ()

@@ -40,8 +40,8 @@ def _plain(turn: Turn) -> Sequence[Block]:
     return strip_thinking(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
 
 
-class Slimming:
-    """The cleared forms of the turns of one window (`sash.planning.inputs.Slim`)."""
+class MeasuredSizes:
+    """The cleared forms of the turns of one window (`sash.planning.inputs.ClearedSizes`)."""
 
     def __init__(
         self, turns: Sequence[Turn], counts: Mapping[int, Count], settings: Settings, counter: Counter, sizes: Sizes

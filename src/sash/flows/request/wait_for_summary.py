@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.prepare import Prepared, prepare
 from sash.flows.steps import Flow, WaitForBackground
 from sash.flows.summaries.compact import compact, compactor
-from sash.flows.summaries.jobs import Made
+from sash.flows.summaries.jobs import SummaryResult
 from sash.flows.summaries.summarise import summarise, summariser
 from sash.model.turns import Draft
 from sash.planning.inputs import Settings
 from sash.planning.plan import Plan
-from sash.planning.summaries.cost import Wish
+from sash.planning.summaries.cost import SummaryRequest
 
 WAITED = "waited for the summary that was being made"
 
 
-def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> Flow[tuple[Prepared, tuple[str, ...]]]:
+def prepare_covered(
+    chat: Context, drafts: Sequence[Draft], settings: Settings
+) -> Flow[tuple[Prepared, tuple[str, ...]]]:
     """`prepare`, with the summary made first that a forced cut needs; and what was done, in sentences.
 
     Where none can be made, what the budget forces out leaves all the same: it stays in the record.
@@ -30,7 +32,7 @@ def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> 
         prepared = yield from prepare(chat, drafts, settings)
         if not prepared.plan.decision.waits:
             return prepared, _uncovered(prepared.plan, "making one failed") or (WAITED,)
-    made = yield from _made(chat, settings, prepared.plan)
+    made = yield from _awaited_summary(chat, settings, prepared.plan)
     prepared = yield from prepare(chat, drafts, settings)  # making one takes seconds: the record may have changed
     if made.summary is None:
         return prepared, _uncovered(prepared.plan, made.note)
@@ -38,15 +40,15 @@ def prepare_covered(chat: Chat, drafts: Sequence[Draft], settings: Settings) -> 
     return prepared, (waited, *_uncovered(prepared.plan, "the summary left no room"))
 
 
-def _made(chat: Chat, settings: Settings, plan: Plan) -> Flow[Made]:
+def _awaited_summary(chat: Context, settings: Settings, plan: Plan) -> Flow[SummaryResult]:
     """The summary, or the API's own block, that the plan waits for."""
     upto, own, server = plan.decision.summarise, summariser(settings.strategy), compactor(settings.strategy)
     if server is not None:
         return (yield from compact(chat, settings, server, upto))
     if own is None:
-        return Made(note="the strategy makes none")
+        return SummaryResult(note="the strategy makes none")
     method = own.making(plan.situation, leaving=_leaving(plan)).method
-    return (yield from summarise(chat, settings, own, Wish(upto=upto, method=method)))
+    return (yield from summarise(chat, settings, own, SummaryRequest(upto=upto, method=method)))
 
 
 def _uncovered(plan: Plan, why: str) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from sash.errors import NotSupported
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.load import Sized, remember
 from sash.flows.request.sizes import measure
 from sash.flows.steps import Flow, Now, Send
-from sash.flows.summaries.jobs import Made, later, with_job
+from sash.flows.summaries.jobs import SummaryResult, later, with_job
 from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
 from sash.model.bill import bill
@@ -35,7 +35,7 @@ from sash.planning.summaries.compaction import (
     request,
     same_prefix,
 )
-from sash.planning.summaries.cost import Wish
+from sash.planning.summaries.cost import SummaryRequest
 from sash.planning.traits import part
 from sash.planning.view import messages
 
@@ -49,9 +49,11 @@ def compactor(strategy: object) -> ServerCompaction | None:
     return part(strategy, ServerCompaction)
 
 
-def compact(chat: Chat, settings: Settings, own: ServerCompaction, upto: int) -> Flow[Made]:
+def compact(chat: Context, settings: Settings, own: ServerCompaction, upto: int) -> Flow[SummaryResult]:
     """Have the turns up to `upto` compacted. Failures of the far side are told, not raised."""
-    made = yield from with_job(chat, Wish(upto=upto), lambda task: _made(chat, settings, own, task), server=True)
+    made = yield from with_job(
+        chat, SummaryRequest(upto=upto), lambda task: _compacted(chat, settings, own, task), server=True
+    )
     return made
 
 
@@ -64,7 +66,7 @@ class _Piece:
     tokens: int
 
 
-def _made(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTask) -> Flow[Made]:
+def _compacted(chat: Context, settings: Settings, own: ServerCompaction, task: SummaryTask) -> Flow[SummaryResult]:
     loaded = chat.store.windows.read(
         chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )
@@ -125,7 +127,7 @@ def _view(sized: Sized, settings: Settings, task: SummaryTask) -> list[_Piece]:
     return [_Piece(epoch=epoch, turns=turns, tokens=tokens)]
 
 
-def _backlog(chat: Chat, settings: Settings, task: SummaryTask) -> list[_Piece]:
+def _backlog(chat: Context, settings: Settings, task: SummaryTask) -> list[_Piece]:
     """All turns that no block covers, behind the last block, in pieces that fit the model's window."""
     epoch = Epoch(
         model=settings.model,
@@ -157,7 +159,7 @@ def _standing(block: Block, task: SummaryTask) -> Summary:
     return Summary(id=0, upto=task.upto, text=str(block["content"]), content=dumps([block]))
 
 
-def _wire(chat: Chat, piece: _Piece, settings: Settings, own: ServerCompaction, last: LastRequest | None) -> Wire:
+def _wire(chat: Context, piece: _Piece, settings: Settings, own: ServerCompaction, last: LastRequest | None) -> Wire:
     """The request; `last`: whose cache entries it may read."""
     numbered = messages(piece.turns, piece.epoch)
     reading = read_marker(numbered, last.sent.markers, last.first) if last else ()
@@ -181,7 +183,9 @@ def _judged(answer: Answer, piece: _Piece, most: int) -> tuple[Block | None, str
     return blocks[0], ""
 
 
-def _keep(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTask, came: _Came) -> Flow[Made]:
+def _keep(
+    chat: Context, settings: Settings, own: ServerCompaction, task: SummaryTask, came: _Came
+) -> Flow[SummaryResult]:
     block = came.block
     now = yield from Now()
     summary = chat.store.summaries.keep(
@@ -204,4 +208,6 @@ def _keep(chat: Chat, settings: Settings, own: ServerCompaction, task: SummaryTa
             retry_at=later(now, task) if block is None else 0.0,
         )
     )
-    return Made(summary=summary, note="" if summary else came.reason or "it came too late", cost=came.cost or 0.0)
+    return SummaryResult(
+        summary=summary, note="" if summary else came.reason or "it came too late", cost=came.cost or 0.0
+    )

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sash.errors import CallerError, ConversationBusy, RemoteError, StoreError
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.steps import Flow, Now
 from sash.model.summaries import Summary, SummaryTask
-from sash.planning.summaries.cost import Wish
+from sash.planning.summaries.cost import SummaryRequest
 
 LEASE = 900.0
 """Seconds for which a job is ours: after that another process may take it over."""
@@ -21,7 +21,7 @@ BACKOFF, LONGEST = 30.0, 3_600.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class SummaryResult:
     """What came of it: the summary, or None and why. Dollars."""
 
     summary: Summary | None = None
@@ -29,10 +29,12 @@ class Made:
     cost: float = 0.0
 
 
-Make = Callable[[SummaryTask], Flow[Made]]
+Make = Callable[[SummaryTask], Flow[SummaryResult]]
 
 
-def with_job(chat: Chat, wish: Wish, make: Make, *, strict: bool = False, server: bool = False) -> Flow[Made]:
+def with_job(
+    chat: Context, wish: SummaryRequest, make: Make, *, strict: bool = False, server: bool = False
+) -> Flow[SummaryResult]:
     """Take the job and make the summary. Failures of the far side are told, not raised, unless `strict`.
 
     `server`: what the API compacts goes on from its own last block, not from a summary of another make.
@@ -44,7 +46,7 @@ def with_job(chat: Chat, wish: Wish, make: Make, *, strict: bool = False, server
     if task is None and strict:
         raise ConversationBusy(f"a summary of {chat.id!r} is being made; try again later", conversation=chat.id)
     if task is None:
-        return Made(note="somebody else is making it, or there is nothing left to cover")
+        return SummaryResult(note="somebody else is making it, or there is nothing left to cover")
     try:
         return (yield from make(task))
     except GeneratorExit:
@@ -52,11 +54,11 @@ def with_job(chat: Chat, wish: Wish, make: Make, *, strict: bool = False, server
     except BaseException as error:  # cancelled, Ctrl-C, a bug: the job goes back before it goes on its way
         yield from _give_back(chat, task, error)
         if isinstance(error, RemoteError | StoreError | CallerError) and not strict:
-            return Made(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
+            return SummaryResult(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
         raise
 
 
-def _give_back(chat: Chat, task: SummaryTask, error: BaseException) -> Flow[None]:
+def _give_back(chat: Context, task: SummaryTask, error: BaseException) -> Flow[None]:
     try:
         now = yield from Now()
         chat.store.summaries.fail(

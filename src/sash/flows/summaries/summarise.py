@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sash.errors import NotFound
-from sash.flows.context import Chat
-from sash.flows.request.exact_count import Stay
+from sash.flows.context import Context
+from sash.flows.request.exact_count import KeepView
 from sash.flows.request.load import remember
 from sash.flows.request.sizes import measure
 from sash.flows.steps import Flow, Now, Send
-from sash.flows.summaries.jobs import Made, later, with_job
+from sash.flows.summaries.jobs import SummaryResult, later, with_job
 from sash.flows.wires import wire
 from sash.model.answers import Answer, Wire
 from sash.model.bill import bill
@@ -31,10 +31,10 @@ from sash.planning.inputs import Settings
 from sash.planning.plan import make_plan
 from sash.planning.rules import check_request
 from sash.planning.strategies.summarised import Summarised
-from sash.planning.summaries.cost import Wish, limit_of
+from sash.planning.summaries.cost import SummaryRequest, limit_of
 from sash.planning.traits import part
 from sash.planning.view import assemble
-from sash.summaries import PROMPT_VERSION, Verdict, ask, ask_warm, facts_of, judge, render, split
+from sash.summaries import PROMPT_VERSION, GuardVerdict, ask, ask_warm, facts_of, judge, render, split
 
 CAUTION = 0.7
 """The share of a price cliff, or of a window, that one piece of a backlog may take: its size is estimated."""
@@ -45,12 +45,14 @@ def summariser(strategy: object) -> Summarised | None:
     return part(strategy, Summarised)
 
 
-def summarise(chat: Chat, settings: Settings, own: Summarised, wish: Wish, *, strict: bool = False) -> Flow[Made]:
+def summarise(
+    chat: Context, settings: Settings, own: Summarised, wish: SummaryRequest, *, strict: bool = False
+) -> Flow[SummaryResult]:
     """Make one summary. Failures of the far side are told, not raised, unless `strict`; those of the guards always."""
-    return (yield from with_job(chat, wish, lambda task: _made(chat, settings, own, wish, task), strict=strict))
+    return (yield from with_job(chat, wish, lambda task: _summarised(chat, settings, own, wish, task), strict=strict))
 
 
-def resummarise(chat: Chat, settings: Settings, own: Summarised) -> Flow[SummaryRecord]:
+def resummarise(chat: Context, settings: Settings, own: Summarised) -> Flow[SummaryRecord]:
     """Make the newest summary again, from the record itself; the one before stays. What the guards say of it, too.
 
     Raises NotFound where there is none, ConversationBusy while another is being made, RemoteErrors.
@@ -59,7 +61,7 @@ def resummarise(chat: Chat, settings: Settings, own: Summarised) -> Flow[Summary
     ready = [summary for summary in made if summary.state == "ready"]
     if not ready:
         raise NotFound(f"conversation {chat.id!r} has no summary yet", kind="summary", key=chat.id)
-    wish = Wish(upto=max(summary.upto for summary in ready), anew=True)
+    wish = SummaryRequest(upto=max(summary.upto for summary in ready), anew=True)
     yield from summarise(chat, settings, own, wish, strict=True)
     *_, newest = chat.store.summaries.read(chat.conversation)
     return newest
@@ -69,7 +71,7 @@ def resummarise(chat: Chat, settings: Settings, own: Summarised) -> Flow[Summary
 class _Draft:
     """What the model said, judged, and what it took."""
 
-    verdict: Verdict
+    verdict: GuardVerdict
     method: Method
     model: str
     usage: Usage
@@ -80,7 +82,9 @@ class _Draft:
     """what the model said last, word for word"""
 
 
-def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: SummaryTask) -> Flow[Made]:
+def _summarised(
+    chat: Context, settings: Settings, own: Summarised, wish: SummaryRequest, task: SummaryTask
+) -> Flow[SummaryResult]:
     size = _sizer(chat)
     limit = limit_of(own.tokens, settings.budget)
     draft = None
@@ -112,10 +116,10 @@ def _made(chat: Chat, settings: Settings, own: Summarised, wish: Wish, task: Sum
         )
     )
     note = "" if summary else verdict.reason or "it came too late"
-    return Made(summary=summary, note=note, cost=draft.cost or 0.0)
+    return SummaryResult(summary=summary, note=note, cost=draft.cost or 0.0)
 
 
-def findings(verdict: Verdict, verbatim: tuple[int, ...]) -> dict[str, Any]:
+def findings(verdict: GuardVerdict, verbatim: tuple[int, ...]) -> dict[str, Any]:
     """The guards' findings as plain values."""
     return {
         "reason": verdict.reason,
@@ -126,7 +130,7 @@ def findings(verdict: Verdict, verbatim: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def _sizer(chat: Chat) -> Callable[[str], int]:
+def _sizer(chat: Context) -> Callable[[str], int]:
     """Tokens of a text in the conversation's prompts."""
 
     def size(text: str) -> int:
@@ -138,14 +142,14 @@ def _sizer(chat: Chat) -> Callable[[str], int]:
 # ---- a model that reads the leaving turns ---------------------------------------------------------------
 
 
-def _by_model(chat: Chat, settings: Settings, own: Summarised, task: SummaryTask, limit: int) -> Flow[_Draft]:
+def _by_model(chat: Context, settings: Settings, own: Summarised, task: SummaryTask, limit: int) -> Flow[_Draft]:
     """In pieces where the backlog passes the model's price cliff or window, each one going on from the last."""
     card, size = card_of(own.by), _sizer(chat)
     other = replace(settings, card=card, headers={})
     previous = task.parent.text if task.parent else ""
     usage, cost, requests = Usage(), 0.0, 0
     verbatim: tuple[int, ...] = ()
-    verdict: Verdict | None = None
+    verdict: GuardVerdict | None = None
     for piece in split(task.turns, most_of(card, limit), size):
         asked = ask(previous, piece, limit)
         tokens = size(asked.system) + sum(size(str(block.get("text", ""))) for block in asked.content)
@@ -174,7 +178,7 @@ def _by_model(chat: Chat, settings: Settings, own: Summarised, task: SummaryTask
 
 def _judged(
     own: Summarised, answer: Answer, previous: str, turns: Sequence[Turn], limit: int, size: Callable[[str], int]
-) -> Verdict:
+) -> GuardVerdict:
     replaced = size(previous) + sum(size(turn.content) for turn in turns)
     return judge(
         answer.blocks,
@@ -225,7 +229,7 @@ def _thoughts(card: ModelCard) -> int:
 
 
 def _warm(
-    chat: Chat, settings: Settings, own: Summarised, task: SummaryTask, limit: int, size: Callable[[str], int]
+    chat: Context, settings: Settings, own: Summarised, task: SummaryTask, limit: int, size: Callable[[str], int]
 ) -> Flow[_Draft | None]:
     """The same prefix, tools and options, one more user turn, nothing of it recorded; None where that is not legal."""
     previous = task.parent.text if task.parent else ""
@@ -248,7 +252,7 @@ def _warm(
     )
 
 
-def _side_branch(chat: Chat, settings: Settings, content: Sequence[Block], limit: int) -> Flow[Wire | None]:
+def _side_branch(chat: Context, settings: Settings, content: Sequence[Block], limit: int) -> Flow[Wire | None]:
     loaded = chat.store.windows.read(
         chat.conversation, model=settings.model, preamble=settings.preamble, base=chat.counter.base
     )
@@ -261,7 +265,7 @@ def _side_branch(chat: Chat, settings: Settings, content: Sequence[Block], limit
     counts = {turn.seq: chat.counter.count(measure(turn, chat.counter, settings.card)) for turn in new}
     roomy = replace(
         settings,
-        strategy=Stay(settings.strategy),
+        strategy=KeepView(settings.strategy),
         budget=settings.card.window,
         max_tokens=max(settings.max_tokens, 2 * limit),
         hand_markers=(),

@@ -22,7 +22,7 @@ from sash.planning.rules import open_calls, waiting_calls
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tied:
+class Closed:
     """The turns of a window, and what has to be said before anything else."""
 
     turns: tuple[Turn, ...]
@@ -33,18 +33,18 @@ class Tied:
     """what is not sent any more of these, a sentence each"""
 
 
-def tie_up(store: Record, turns: Sequence[Turn], drafts: Sequence[Draft]) -> Tied:
+def close_open_calls(store: Record, turns: Sequence[Turn], drafts: Sequence[Draft]) -> Closed:
     """What `drafts` need in front of them where they are no answer to what stands open."""
     last = next(iter(spoken(turns)[-1:]), None)
     answered = any(draft.role == "user" and not draft.plain for draft in drafts)
     if last is None or last.role != "assistant" or answered or not any(draft.plain for draft in drafts):
-        return Tied(turns=tuple(turns))
+        return Closed(turns=tuple(turns))
     waiting = paused(turns)
     given_up = {turn.id for turn in waiting}
     turns = tuple(replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns)
     calls = [] if last.id in given_up else left_open(last)
     kept = kept_results(store, last, calls) if calls else {}
-    return Tied(
+    return Closed(
         turns=turns,
         answers=_answers(calls, kept),
         interrupted=tuple(sorted(given_up)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sash.errors import InvalidContent, NotFound, NothingToRetry
-from sash.flows.context import Chat
+from sash.flows.context import Context
 from sash.flows.request.deliver import deliver
 from sash.flows.request.send import Call
 from sash.flows.steps import CallTool, Emit, Flow, Now
@@ -41,7 +41,7 @@ class Tools:
     """the most requests of the run"""
 
 
-def submit(chat: Chat, results: Any, settings: Settings, call: Call) -> Flow[Reply]:
+def submit(chat: Context, results: Any, settings: Settings, call: Call) -> Flow[Reply]:
     """Answer the open calls of the newest reply; those without a result with the one that a run kept, else an error.
 
     Raises InvalidContent, before anything is written, for other calls.
@@ -59,7 +59,7 @@ def submit(chat: Chat, results: Any, settings: Settings, call: Call) -> Flow[Rep
     return (yield from deliver(chat, (draft,), settings, call))
 
 
-def run(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call, tools: Tools) -> Flow[Reply]:
+def run(chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call, tools: Tools) -> Flow[Reply]:
     """Ask, call what Claude calls, answer, and so on; the last reply, summing up all of them.
 
     Without drafts it goes on where a run was left: with open calls, or with what is pending. It ends at a reply
@@ -81,7 +81,7 @@ def run(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call, too
     return _stopped(reply, tools) if _open(reply) else reply
 
 
-def _step(chat: Chat, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
+def _step(chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     reply = yield from deliver(chat, drafts, settings, call)
     yield from _tell(RunEvent(type="reply", reply=reply))
     return reply
@@ -96,7 +96,7 @@ def _open(reply: Reply) -> list[Block]:
     return left_open(reply.turn) if reply.turn is not None and reply.turn.state == "answered" else []
 
 
-def _called(chat: Chat, turn: Turn, calls: Sequence[Block], tools: Tools) -> Flow[dict[str, Block]]:
+def _called(chat: Context, turn: Turn, calls: Sequence[Block], tools: Tools) -> Flow[dict[str, Block]]:
     """The results of `calls` by id, each made once: those kept from an earlier try stand, those by hand are left."""
     results = kept_results(chat.store, turn, calls)
     for call in calls:
@@ -109,26 +109,26 @@ def _answering(calls: Sequence[Block], results: Mapping[str, Block]) -> Draft:
     return Draft(role="user", content=dumps([results[call["id"]] for call in calls]))
 
 
-def _result(chat: Chat, turn: Turn, call: Block, tools: Tools) -> Flow[Block]:
+def _result(chat: Context, turn: Turn, call: Block, tools: Tools) -> Flow[Block]:
     function = tools.functions.get(str(call["name"]))
     if function is None:
         block = error_result(call, f"there is no tool named {call['name']!r}")
     else:
-        block = judged(call, (yield from _made(call, function)))
+        block = judged(call, (yield from _result_of(call, function)))
     now = yield from Now()
     chat.store.results.keep(chat.conversation, turn=turn.id, call=str(call["id"]), block=dumps(block), at=now)
     yield from _tell(RunEvent(type="tool_result", call=call, result=block))
     return block
 
 
-def _made(call: Block, function: Function) -> Flow[Block]:
+def _result_of(call: Block, function: Function) -> Flow[Block]:
     try:
         return result_block(call, (yield from CallTool(function=function, input=call["input"])))
     except Exception as error:  # noqa: BLE001 - whatever a function does wrong is for Claude to hear
         return result_block(call, error)
 
 
-def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
+def _left_over(chat: Context, tools: Tools) -> Flow[tuple[Draft, ...]]:
     """What a run that was left has to send next; () when something is pending already."""
     turn = _newest(chat)
     if turn is None:
@@ -142,7 +142,7 @@ def _left_over(chat: Chat, tools: Tools) -> Flow[tuple[Draft, ...]]:
     return (_answering(calls, results),)
 
 
-def recorded_result(chat: Chat, call: str) -> Any:
+def recorded_result(chat: Context, call: str) -> Any:
     """The content of the newest recorded result of a tool call, whole, by the call's id. Raises NotFound."""
     head = chat.store.branches.head(chat.conversation)
     for last in range(head.seq, 0, -LONG_PAGE):
@@ -155,7 +155,7 @@ def recorded_result(chat: Chat, call: str) -> Any:
     raise NotFound(f"no result of a tool call {call!r} is recorded", kind="tool result", key=call)
 
 
-def _newest(chat: Chat) -> Turn | None:
+def _newest(chat: Context) -> Turn | None:
     """The newest turn that is not withdrawn; an instruction answers nothing and counts for none."""
     head = chat.store.branches.head(chat.conversation)
     before = head.seq

@@ -15,7 +15,7 @@ from sash.errors import BreakerOpen
 from sash.limits.attempts import Attempt, Next, PerAttempt, Timing, WallTiming
 from sash.limits.breaker.policy import BreakerPolicy, Circuit, Outcome, admit, outcome_of, told
 from sash.limits.context import forecast
-from sash.limits.endings import Ending, ending
+from sash.limits.endings import ReplyEnding, ending
 
 log = logging.getLogger("sash.claude")
 
@@ -58,7 +58,7 @@ class Breaker(PerAttempt):
             self._tell(name, outcome_of(response.status_code), admitted)
             return response
 
-        def ended(end: Ending) -> None:
+        def ended(end: ReplyEnding) -> None:
             self._tell(name, "failed" if end.error else "ok", admitted)
 
         yield from ending(response, ended)

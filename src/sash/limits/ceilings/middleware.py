@@ -16,7 +16,7 @@ from sash.errors import CeilingReached, InvalidOption, SashError
 from sash.limits.attempts import Attempt, Next, PerAttempt, Work
 from sash.limits.ceilings.policy import SHARES, Account, Ceiling, Charge, Over, SpendBook, accounts, share
 from sash.limits.context import forecast, note
-from sash.limits.endings import Ending, booked, ending
+from sash.limits.endings import ReplyEnding, booked, ending
 from sash.limits.sizes import most_tokens
 from sash.model.bill import bill
 from sash.model.bill import most as dearest
@@ -104,7 +104,7 @@ class Ceilings(PerAttempt):
             return response
         sent, began = request.json, self.clock()
 
-        def ended(end: Ending) -> None:
+        def ended(end: ReplyEnding) -> None:
             spent = _spent(sent, _card(sent, known), end, most, self.clock() - began)
             self._corrected(found, most, spent)
 
@@ -166,7 +166,7 @@ def _card(body: Mapping[str, Any], known: Forecast | None) -> ModelCard:
     return known.card if known and known.card is not None and known.card.id == model else card(model)
 
 
-def _spent(body: Mapping[str, Any], priced: ModelCard, end: Ending, most: Charge, seconds: float) -> Charge:
+def _spent(body: Mapping[str, Any], priced: ModelCard, end: ReplyEnding, most: Charge, seconds: float) -> Charge:
     """What a reply of `seconds` cost; of one that broke off, its prompt and the bound of what had come of it."""
     used = booked(end, priced, body, seconds)
     if used is None:

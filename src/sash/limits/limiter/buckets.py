@@ -129,7 +129,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Admission:
     """Whether an attempt may go: at once (`wait` 0), in `wait` seconds at the earliest, or never (infinite)."""
 
     pool: Pool
@@ -187,21 +187,21 @@ def _without(mapping: Mapping[str, T], names: Collection[str]) -> dict[str, T]:
     return {name: value for name, value in mapping.items() if name not in names}
 
 
-def reserve(pool: Pool, name: str, need: Triple, now: float, *, order: float = 0.0) -> Verdict:
+def reserve(pool: Pool, name: str, need: Triple, now: float, *, order: float = 0.0) -> Admission:
     """Take `need` for the attempt `name`, all or nothing, or say how long to wait.
 
     Whoever must wait stands in line by `order` (smaller first), and nobody passes whoever is in front.
     """
     pool = refilled(pool, now)
     if (kind := impossible(pool, need)) is not None:
-        return Verdict(leave(pool, name), inf, kind)
+        return Admission(leave(pool, name), inf, kind)
     ahead = [w.need for other, w in pool.line.items() if other != name and (w.order, other) < (order, name)]
     wait, kind = until(pool, need, ahead, now)
     if wait > 0:
         waiting = Waiting(order=order, need=need, seen=now)
-        return Verdict(replace(pool, line={**pool.line, name: waiting}), wait, kind)
+        return Admission(replace(pool, line={**pool.line, name: waiting}), wait, kind)
     drawn = _each(lambda k: pool.drawn[k] + need[k])
-    return Verdict(
+    return Admission(
         replace(
             pool,
             levels=_each(lambda k: pool.levels[k] - need[k]),

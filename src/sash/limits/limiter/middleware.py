@@ -18,13 +18,13 @@ from sash.errors import LimitReached
 from sash.limits import headers
 from sash.limits.attempts import Attempt, Next, PerAttempt, Signal, Timing, Wait, WallTiming, Work
 from sash.limits.context import forecast, note
-from sash.limits.endings import Ending, ending
+from sash.limits.endings import ReplyEnding, ending
 from sash.limits.limiter import buckets
 from sash.limits.limiter.buckets import Limits, Triple
-from sash.limits.limiter.port import Answer, Book
-from sash.limits.limiter.queue import Line
+from sash.limits.limiter.port import Grant, PoolBook
+from sash.limits.limiter.queue import WaitQueue
 from sash.limits.limiter.tiers import Tier, limits_of, pool_of
-from sash.limits.sizes import Habits, characters_of
+from sash.limits.sizes import SizeModel, characters_of
 from sash.model.forecast import Forecast
 from sash.model.usage import Usage
 from sash.stores.local_book import LocalBook
@@ -62,7 +62,7 @@ class Limiter(PerAttempt):
         *,
         key: str = "",
         max_wait: float | None = None,
-        book: Book | None = None,
+        book: PoolBook | None = None,
         timing: Timing | None = None,
     ) -> None:
         self.limits = limits
@@ -70,9 +70,9 @@ class Limiter(PerAttempt):
             limits_of(limits, "")
         self.key, self.max_wait = key, max_wait
         self._timing = timing or WallTiming()
-        self.book: Book = book or LocalBook(self._timing.now)
-        self._lines: dict[str, Line[_Ticket]] = {}
-        self._habits: dict[str, Habits] = {}
+        self.book: PoolBook = book or LocalBook(self._timing.now)
+        self._lines: dict[str, WaitQueue[_Ticket]] = {}
+        self._habits: dict[str, SizeModel] = {}
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -99,7 +99,7 @@ class Limiter(PerAttempt):
             yield from self._settle(ticket, refunded)
             return response
 
-        def ended(end: Ending) -> None:
+        def ended(end: ReplyEnding) -> None:
             usage = None if end.usage is None else Usage.from_wire(end.usage)
             self._settled(ticket, _used(ticket.need, usage, whole=end.whole))
             if usage is not None and end.whole:
@@ -114,7 +114,7 @@ class Limiter(PerAttempt):
         key = (known.key if known else "") or self.key
         model = pool_of(str(body.get("model") or ""))
         pool = f"{key}:{model}" if key else model
-        need = self._habits.get(pool, Habits()).need(body, known, characters)
+        need = self._habits.get(pool, SizeModel()).need(body, known, characters)
         most = self._limits(pool).input_tokens
         if most and (known is None or known.request is None):
             need = (need[0], min(need[1], float(most)), need[2])  # a guess alone is no ground for a refusal
@@ -154,7 +154,7 @@ class Limiter(PerAttempt):
         self.book.leave(ticket.pool, ticket.name)
         self.book.settle(ticket.pool, ticket.name, (0.0, 0.0, 0.0))
 
-    def _reserve(self, ticket: _Ticket) -> Answer:
+    def _reserve(self, ticket: _Ticket) -> Grant:
         return self.book.reserve(
             ticket.pool,
             ticket.name,
@@ -164,7 +164,7 @@ class Limiter(PerAttempt):
             firm=isinstance(self.limits, Limits),
         )
 
-    def _pause(self, answer: Answer | None, max_wait: float | None, waited: float) -> float | None:
+    def _pause(self, answer: Grant | None, max_wait: float | None, waited: float) -> float | None:
         """How long to wait: the one in front until there is room, all others until they are called."""
         left = None if max_wait is None else max(0.0, max_wait - waited)
         if answer is None:
@@ -173,7 +173,7 @@ class Limiter(PerAttempt):
         return wait if left is None else min(wait, left + 0.001)
 
     def _reject_hopeless(
-        self, ticket: _Ticket, line: Line[_Ticket], answer: Answer | None, max_wait: float | None, waited: float
+        self, ticket: _Ticket, line: WaitQueue[_Ticket], answer: Grant | None, max_wait: float | None, waited: float
     ) -> None:
         """Raise LimitReached for who can never pass, or not in time."""
         if answer is not None and isinf(answer.wait):
@@ -184,20 +184,20 @@ class Limiter(PerAttempt):
         if waited + wait > max_wait:
             raise _too_late(ticket, answer.kind if answer else "queue", wait, max_wait)
 
-    def _foreseen(self, ticket: _Ticket, line: Line[_Ticket]) -> float:
+    def _foreseen(self, ticket: _Ticket, line: WaitQueue[_Ticket]) -> float:
         """Seconds until those in front are served, and then this one."""
         with self._lock:
             ahead = [other.need for other in line.ahead(ticket.place)]
         pool = self.book.pool(ticket.pool) if isinstance(self.book, LocalBook) else None
         return 0.0 if pool is None else buckets.until(pool, ticket.need, ahead, self._timing.now())[0]
 
-    def _join(self, ticket: _Ticket, known: Forecast | None, now: float) -> Line[_Ticket]:
+    def _join(self, ticket: _Ticket, known: Forecast | None, now: float) -> WaitQueue[_Ticket]:
         with self._lock:
-            line = self._lines.setdefault(ticket.pool, Line())
+            line = self._lines.setdefault(ticket.pool, WaitQueue())
             ticket.place = line.join(ticket, known.priority if known else "interactive", now)
             return line
 
-    def _step_out(self, line: Line[_Ticket], ticket: _Ticket) -> None:
+    def _step_out(self, line: WaitQueue[_Ticket], ticket: _Ticket) -> None:
         with self._lock:
             line.leave(ticket.place)
             first = line.first()
@@ -218,7 +218,7 @@ class Limiter(PerAttempt):
 
     def _learn(self, pool: str, characters: int, usage: Usage) -> None:
         with self._lock:
-            self._habits[pool] = self._habits.get(pool, Habits()).learned(characters, usage)
+            self._habits[pool] = self._habits.get(pool, SizeModel()).learned(characters, usage)
 
     def _asked(self, call: Any) -> Any:
         return Work(call) if self.book.blocking else _Now(call)
@@ -239,7 +239,7 @@ def _used(need: Triple, usage: Usage | None, *, whole: bool) -> Triple | None:
     return 1.0, float(usage.prompt - usage.read), output
 
 
-def _never(ticket: _Ticket, answer: Answer) -> LimitReached:
+def _never(ticket: _Ticket, answer: Grant) -> LimitReached:
     return LimitReached(
         f"the limit of {answer.kind} of {ticket.pool} never lets {ticket.need[1]:,.0f} input tokens pass; "
         "raise the limit, or send less",

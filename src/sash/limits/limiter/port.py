@@ -12,20 +12,20 @@ from sash.limits.limiter.buckets import Kind, Limits, Told, Triple
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Grant:
     """Granted (`wait` 0), or seconds to wait (infinite: never), and for which limit."""
 
     wait: float
     kind: Kind = ""
 
 
-class Book(Protocol):
+class PoolBook(Protocol):
     """Where pools are kept."""
 
     blocking: bool
     """whether its methods wait for the network"""
 
-    def reserve(self, pool: str, name: str, need: Triple, *, waited: float, limits: Limits, firm: bool) -> Answer:
+    def reserve(self, pool: str, name: str, need: Triple, *, waited: float, limits: Limits, firm: bool) -> Grant:
         """Take `need` for the attempt `name`, or say how long to wait.
 
         `waited`: the seconds since it came, less what others may overtake it by: the longest goes first, whatever

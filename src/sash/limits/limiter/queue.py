@@ -18,7 +18,7 @@ HEAD_START: dict[Priority, float] = {"interactive": 0.0, "background": 30.0}
 T = TypeVar("T")
 
 
-class Line(Generic[T]):
+class WaitQueue(Generic[T]):
     """Those who wait for one pool."""
 
     def __init__(self) -> None:

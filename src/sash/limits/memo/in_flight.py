@@ -64,7 +64,7 @@ class InFlight:
             if found is None:
                 made = self._flights[name] = Flight(timing, partial(self._landed, name))
                 return made
-        if (yield Held(found)):
+        if (yield HeldUp(found)):
             return Flight(timing)
         yield from self._wait(found)
         return None
@@ -98,7 +98,7 @@ class InFlight:
             signal.set()
 
 
-class Held:
+class HeldUp:
     """Whether a flight would be held up by whoever waits for it: the thread, or the task, that is to read its reply."""
 
     def __init__(self, flight: Flight) -> None:

@@ -20,9 +20,9 @@ from typing import Any, Protocol
 from sash.claude.loading import _load_anthropic, _load_httpx2
 from sash.claude.translate import MEMO
 from sash.errors import InvalidOption, StoreError, UnknownModel
-from sash.limits.attempts import Attempt, Body, Next, PerAttempt, Timing, WallTiming, Work
+from sash.limits.attempts import Attempt, Next, PerAttempt, ReadBody, Timing, WallTiming, Work
 from sash.limits.context import forecast, memo_bypassed, note
-from sash.limits.endings import Ending, ending
+from sash.limits.endings import ReplyEnding, ending
 from sash.limits.memo.in_flight import ANSWER_WITHIN, READ_WITHIN, Flight, in_flight_of
 from sash.limits.memo.policy import KEPT, MemoPolicy, MemoUse, may_keep, may_serve, name_of
 from sash.model.bill import bill
@@ -38,7 +38,7 @@ _httpx2 = _load_httpx2()
 _VERSION = "anthropic-version"
 
 
-class Book(Protocol):
+class MemoBook(Protocol):
     """Where replies are kept: `sash.stores.memos.SqliteMemos`, or anything of its shape."""
 
     def find(self, name: str, now: float, *, again: bool = False) -> Kept | None: ...
@@ -59,25 +59,25 @@ class Memo(PerAttempt):
         self,
         policy: MemoPolicy | None = None,
         *,
-        book: Book | str | None = None,
+        book: MemoBook | str | None = None,
         clock: Callable[[], float] = time.time,
         timing: Timing | None = None,
     ) -> None:
         self.policy = policy or MemoPolicy()
-        self._book: Book | None = SqliteMemos(book) if isinstance(book, str) else book
+        self._book: MemoBook | None = SqliteMemos(book) if isinstance(book, str) else book
         self.clock, self._timing = clock, timing or WallTiming()
 
     def __repr__(self) -> str:
         return f"Memo({self.policy!r})"
 
     @property
-    def book(self) -> Book:
+    def book(self) -> MemoBook:
         """Where it is kept. Raises InvalidOption where nobody said."""
         if self._book is None:
             raise InvalidOption("say where replies are kept: Memo(..., book='memo.db')", option="book", value=None)
         return self._book
 
-    def kept_in(self, book: Book) -> Memo:
+    def kept_in(self, book: MemoBook) -> Memo:
         """The same memo, kept in `book` where no other was named."""
         if self._book is not None:
             return self
@@ -234,7 +234,7 @@ class _AsyncBytes(_httpx2.AsyncByteStream):  # type: ignore[misc, name-defined]
 
 def _read(response: Any, keep: Keep) -> Attempt:
     """Remember a reply that has come whole."""
-    content = yield Body(response)
+    content = yield ReadBody(response)
     message = _message(content)
     if may_keep(message):
         yield Work(lambda: keep(content, message.get("usage") or {}))
@@ -244,7 +244,7 @@ def _recorded(response: Any, keep: Keep, flight: Flight) -> Attempt:
     """Remember a stream once it has been read to its end; then, or when it is left, its flight has landed."""
     recorder = _Recorder(flight)
 
-    def then(end: Ending) -> None:
+    def then(end: ReplyEnding) -> None:
         try:
             if end.whole and end.stop_reason in KEPT and (content := recorder.content()):
                 keep(content, end.usage or {})
@@ -266,7 +266,7 @@ class _Recorder:
     def listen(self, http: Any) -> None:
         """Read along from now on."""
         self._encoding = http.headers.get("content-encoding", "")
-        kind = _Heard if isinstance(http.stream, _httpx2.SyncByteStream) else _AsyncHeard
+        kind = _HeardStream if isinstance(http.stream, _httpx2.SyncByteStream) else _AsyncHeard
         http.stream = kind(http.stream, self._passed, self._flight)
 
     def _passed(self, chunk: bytes) -> None:
@@ -285,7 +285,7 @@ class _Recorder:
         return b""
 
 
-class _Heard(_httpx2.SyncByteStream):  # type: ignore[misc, name-defined]
+class _HeardStream(_httpx2.SyncByteStream):  # type: ignore[misc, name-defined]
     def __init__(self, inner: Any, passed: Callable[[bytes], None], flight: Flight) -> None:
         self.inner, self.passed, self.flight = inner, passed, flight
 

@@ -18,7 +18,7 @@ from sash.claude.loading import _load_metrics
 from sash.errors import BreakerOpen, CeilingReached, LimitReached, SashError, UnknownModel
 from sash.limits.attempts import Attempt, Next, PerAttempt, Work
 from sash.limits.context import forecast, noting
-from sash.limits.endings import Ending, booked, ending
+from sash.limits.endings import ReplyEnding, booked, ending
 from sash.limits.meter.alerts import Alerts, Hour, alarms
 from sash.model.attempts import Attempted, Holder
 from sash.model.bill import bill
@@ -108,7 +108,7 @@ class Meter(PerAttempt):
         else:
             status, began = response.status_code, self.clock()
 
-            def ended(end: Ending) -> None:
+            def ended(end: ReplyEnding) -> None:
                 seen(status, end.error, end=end, seconds=self.clock() - began)
 
             yield from ending(response, ended)
@@ -165,7 +165,7 @@ class _Seen:
         status: int | None,
         error: str = "",
         held: Holder = "",
-        end: Ending | None = None,
+        end: ReplyEnding | None = None,
         seconds: float = 0.0,
     ) -> None:
         known = self._known
@@ -211,7 +211,9 @@ def _holder(error: BaseException) -> Holder:
     return "retries" if isinstance(error, SashError) else ""
 
 
-def _used(body: Mapping[str, Any], priced: ModelCard | None, end: Ending | None, seconds: float) -> tuple[Usage, float]:
+def _used(
+    body: Mapping[str, Any], priced: ModelCard | None, end: ReplyEnding | None, seconds: float
+) -> tuple[Usage, float]:
     """Tokens and dollars of a reply that took `seconds` to come; of one that broke off, what is booked for it.
 
     $0 where no price is known.

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sash.errors import Unavailable
-from sash.limits.attempts import Attempt, Body, Next, PerAttempt
+from sash.limits.attempts import Attempt, Next, PerAttempt, ReadBody
 from sash.limits.context import note, purpose
 from sash.limits.headers import retry_after
 from sash.limits.retries.policy import RetryBudget, RetryPolicy, drawn, full, hopeless, paid_in
@@ -44,7 +44,7 @@ class Retries(PerAttempt):
             raise
         if response.status_code < 400 or not _retryable(response.status_code):
             return response
-        body = yield Body(response)
+        body = yield ReadBody(response)
         why = hopeless(self.policy, code=error_code(body), retry_after=retry_after(response.headers))
         if not why and not self._may_retry():
             why = "the retry budget is spent"

@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 
 from sash.model.turns import Turn, spoken
 from sash.planning.inputs import Memory, Settings
-from sash.planning.overflow.relief import Shape
+from sash.planning.overflow.relief import FittedView
 from sash.planning.situation import Situation, Size
 from sash.planning.traits import traits
 
 
-def giving_way(
-    memory: Memory, group: Sequence[Turn], situation: Situation, shape: Shape, settings: Settings
+def results_to_clear(
+    memory: Memory, group: Sequence[Turn], situation: Situation, shape: FittedView, settings: Settings
 ) -> frozenset[tuple[int, str]]:
     """Results of the newest turn that have to give way beside those that do already, by seq and call id."""
     newest = spoken(group)[-1]
     told = traits(settings.strategy)
     if (
-        told.as_is
+        told.keeps_view
         or told.ignores_budget
         or newest.role != "user"
         or newest.plain
@@ -33,7 +33,9 @@ def giving_way(
     if not _over(shape.prompt, situation.limit, memory.bounded) or newest.seq in shape.relief.cleared:
         return frozenset()
     gone = shape.relief.single(newest.seq)
-    saves = {call: size for call, size in memory.slim.saves(newest).items() if call not in gone and size.tokens}
+    saves = {
+        call: size for call, size in memory.cleared_sizes.saves(newest).items() if call not in gone and size.tokens
+    }
     return frozenset((newest.seq, call) for call in chosen(saves, shape.prompt, situation.limit, memory.bounded))
 
 

@@ -20,7 +20,7 @@ from sash.model.epochs import Relief
 from sash.model.turns import Turn, spoken
 from sash.planning.inputs import Memory, Settings
 from sash.planning.rules import has_thinking
-from sash.planning.situation import Decision, Situation, Size, ToolResults
+from sash.planning.situation import Decision, ResultsTurn, Situation, Size
 from sash.planning.summaries.compaction import before_block, ignored, keeps_thinking
 from sash.planning.traits import traits
 
@@ -29,7 +29,7 @@ ROOM = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class FittedView:
     """What the next request's view looks like."""
 
     decision: Decision
@@ -38,7 +38,7 @@ class Shape:
     """seq up to which thinking is left out"""
     relief: Relief
     prompt: Size
-    shed: bool = False
+    attachment_dropped: bool = False
     """what is attached to the newest question is left out"""
     same_prefix: bool = False
     """the view itself stays as it was, pins and instructions included: only the API edits it"""
@@ -48,7 +48,7 @@ class Shape:
 
 def tool_results(
     memory: Memory, groups: Sequence[Sequence[Turn]], known: Mapping[int, Count], start: int, pins: frozenset[int]
-) -> Iterator[ToolResults]:
+) -> Iterator[ResultsTurn]:
     """The turns of tool results since exchange `start`, oldest first, with what clearing each would save."""
     relief = memory.relief
     for index, group in enumerate(groups):
@@ -59,7 +59,7 @@ def tool_results(
             if turn.role == "assistant":
                 call = turn
             elif not turn.plain and turn.seq not in relief.cleared | relief.dropped:
-                yield ToolResults(
+                yield ResultsTurn(
                     seq=turn.seq,
                     exchange=index,
                     results=sum(block.get("type") == "tool_result" for block in turn.blocks),
@@ -70,18 +70,18 @@ def tool_results(
 
 
 def _saving(memory: Memory, turn: Turn, known: Mapping[int, Count]) -> Size:
-    slim, whole = memory.slim(turn), known[turn.seq]
+    slim, whole = memory.cleared_sizes(turn), known[turn.seq]
     return Size(tokens=max(0, whole.tokens - slim.tokens), upper=max(0, whole.upper - slim.upper))
 
 
-def relieve(
+def fit_view(
     memory: Memory,
     groups: Sequence[Sequence[Turn]],
     known: Mapping[int, Count],
     situation: Situation,
     decision: Decision,
     settings: Settings,
-) -> Shape:
+) -> FittedView:
     """The view that a decision comes to, made smaller where it would not fit and something can give way."""
     return _Relieving(memory, groups, known, situation, decision, settings).shape()
 
@@ -102,18 +102,18 @@ class _Relieving:
         self.situation, self.decision, self.settings = situation, decision, settings
         self.epoch, self.card = memory.epoch, settings.card
         self.present = memory.relief
-        self.single = self.present.results | memory.giving
+        self.single = self.present.results | memory.cleared_results
         self.growing = replace(
             self.present, results=self.single, detached=self.present.detached | memory.repeated
         ).tidy()
         """what the present view sends otherwise, with what joins it now"""
         self.run = spoken(groups[-1])
-        self.as_is = traits(settings.strategy).as_is
+        self.keeps_view = traits(settings.strategy).keeps_view
 
-    def shape(self) -> Shape:
+    def shape(self) -> FittedView:
         """As decided where that fits; else the least that makes it fit."""
         decided = self._as_decided()
-        if self.as_is:
+        if self.keeps_view:
             return decided
         if self._forced_inside() and (served := self._served()) is not None:
             return served
@@ -123,7 +123,7 @@ class _Relieving:
 
     # ---- what the strategy decided ----------------------------------------------------------------
 
-    def _as_decided(self) -> Shape:
+    def _as_decided(self) -> FittedView:
         situation, decision = self.situation, self.decision
         cleared = self._staying(self.present.cleared | decision.cleared)
         stays = self.epoch is not None and not situation.forced and decision.first_exchange == situation.first_exchange
@@ -134,7 +134,7 @@ class _Relieving:
         single = frozenset(one for one in self.single if one[0] in here)
         return self._cut(decision, Relief(cleared=cleared, dropped=self._staying(left_out), results=single).tidy())
 
-    def _growing(self, base: int) -> Shape:
+    def _growing(self, base: int) -> FittedView:
         """The present view and what is new; a new epoch only where not all that is new can be sent as recorded."""
         relief, prompt = self.growing, self.situation.prompt(self.decision.first_exchange)
         other, decision = relief != self.present, self.decision
@@ -145,7 +145,7 @@ class _Relieving:
             decision = replace(decision, rule="must", reason=reason)
         elif other:
             decision = replace(decision, rule="must", reason=words(relief))
-        return Shape(
+        return FittedView(
             decision=decision,
             cut=other,
             thinking_stripped_to=base,
@@ -165,7 +165,7 @@ class _Relieving:
         ]
         return frozenset(seq for seq in seqs if not any(e.first <= seq <= e.last for e in leaving))
 
-    def _cut(self, decision: Decision, relief: Relief, *, whole: bool = True) -> Shape:
+    def _cut(self, decision: Decision, relief: Relief, *, whole: bool = True) -> FittedView:
         """A view from the decided start on; `whole`: nothing more of it gives way, so kept turns may keep thinking."""
         base, drops, thoughts = self._thinking
         if whole and not relief and self._keeps_thinking(decision.first_exchange):
@@ -176,10 +176,14 @@ class _Relieving:
         for seq in relief.cleared - self.present.cleared:
             turn = self._by_seq[seq]
             size = _less(size, _saving(self.memory, turn, self.known))
-        shape = Shape(
+        shape = FittedView(
             decision=decision, cut=True, thinking_stripped_to=base, relief=replace(relief, drops=drops), prompt=size
         )
-        return replace(self._without_attached(shape), shed=True) if self._detached(decision.first_exchange) else shape
+        return (
+            replace(self._without_attached(shape), attachment_dropped=True)
+            if self._detached(decision.first_exchange)
+            else shape
+        )
 
     def _detached(self, start: int) -> bool:
         """Whether what is attached to the newest question stands in this view by itself, as it did not in its own."""
@@ -251,7 +255,7 @@ class _Relieving:
         thought = any(has_thinking(turn.blocks) for turn in self.run if turn.seq > base and turn.role == "assistant")
         return self.card.thinking_bound and thought and not situation.fits(situation.first_exchange)
 
-    def _served(self) -> Shape | None:
+    def _served(self) -> FittedView | None:
         """The present view with the oldest results cleared by the API; None where it cannot help."""
         situation = self.situation
         if not self.settings.beta or "context_management" in self.settings.options or situation.first_exchange is None:
@@ -262,7 +266,7 @@ class _Relieving:
         what = f"the API clears the oldest {served} tool results"
         most = situation.prompt(situation.first_exchange).upper
         reason = f"the prompt could take {most:,} tokens, more than the {situation.limit:,} allowed: {what}"
-        return Shape(
+        return FittedView(
             decision=replace(self.decision, first_exchange=situation.first_exchange, rule="must", reason=reason),
             cut=True,
             thinking_stripped_to=self.epoch.thinking_stripped_to,
@@ -328,7 +332,7 @@ class _Relieving:
         fixed = self.situation.fixed.tokens
         return fixed + int(ROOM * max(0, self.situation.limit - fixed))
 
-    def _smaller(self, decided: Shape) -> Shape:
+    def _smaller(self, decided: FittedView) -> FittedView:
         """Oldest results first, then oldest calls; as decided where nothing can give way."""
         shape = self._cut(self.decision, replace(decided.relief, served=0, drops=False), whole=False)
         shape = self._without_attached(shape)
@@ -337,17 +341,23 @@ class _Relieving:
         if shape.prompt.upper >= decided.prompt.upper:
             return decided
         upper, limit = decided.prompt.upper, self.situation.limit
-        gone = words(shape.relief.tidy()) or ("what was recalled left out" if shape.shed else "thinking left out")
+        gone = words(shape.relief.tidy()) or (
+            "what was recalled left out" if shape.attachment_dropped else "thinking left out"
+        )
         reason = f"the newest question and its tool calls could take {upper:,} tokens, more than {limit:,}: {gone}"
         return replace(shape, decision=replace(self.decision, rule="must", reason=reason), relief=shape.relief.tidy())
 
-    def _without_attached(self, shape: Shape) -> Shape:
+    def _without_attached(self, shape: FittedView) -> FittedView:
         """What was recalled goes first: it can be recalled again."""
         count = self.memory.shown(self.run[0].seq)
         size = _less(shape.prompt, Size(tokens=count.tokens, upper=max(0, count.tokens - count.margin)))
-        return replace(shape, shed=True, prompt=size) if count.tokens and not shape.shed else shape
+        return (
+            replace(shape, attachment_dropped=True, prompt=size)
+            if count.tokens and not shape.attachment_dropped
+            else shape
+        )
 
-    def _without_results(self, shape: Shape) -> Shape:
+    def _without_results(self, shape: FittedView) -> FittedView:
         cleared, size = set(shape.relief.cleared), shape.prompt
         for turn in self._results():
             if self._small(size):
@@ -361,7 +371,7 @@ class _Relieving:
         """The turns of results of the newest exchange, but for its newest turn."""
         return [turn for turn in self.run[1:-1] if turn.role == "user"]
 
-    def _without_calls(self, shape: Shape) -> Shape:
+    def _without_calls(self, shape: FittedView) -> FittedView:
         if shape.prompt.upper <= self.situation.limit:
             return shape
         dropped, size = set(shape.relief.dropped), shape.prompt
@@ -387,7 +397,7 @@ class _Relieving:
         return units
 
     def _weight(self, turn: Turn, relief: Relief) -> Size:
-        count = self.memory.slim(turn) if turn.seq in relief.cleared else self.known[turn.seq]
+        count = self.memory.cleared_sizes(turn) if turn.seq in relief.cleared else self.known[turn.seq]
         return Size(tokens=count.tokens, upper=count.upper)
 
 

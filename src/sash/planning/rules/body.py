@@ -51,7 +51,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class MergedTurn:
     """Consecutive messages of one role: one turn in the eyes of the API."""
 
     path: str
@@ -74,7 +74,7 @@ class Body:
     tools: tuple[Spot, ...]
     system: tuple[Spot, ...]
     messages: tuple[Message, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[MergedTurn, ...]
     blocks: tuple[Spot, ...]
     """Every block of the messages, inner blocks before the block that holds them (the render order)."""
     malformed: tuple[Finding, ...]
@@ -182,7 +182,7 @@ def _spots(value: Any, role: str, path: str, malformed: list[Finding]) -> tuple[
     return tuple(found)
 
 
-def _runs(messages: Iterable[Message]) -> Iterator[Run]:
+def _runs(messages: Iterable[Message]) -> Iterator[MergedTurn]:
     for role, group in groupby(messages, key=lambda message: message.role):
         run = list(group)
-        yield Run(path=run[0].path, role=role, spots=tuple(spot for message in run for spot in message.spots))
+        yield MergedTurn(path=run[0].path, role=role, spots=tuple(spot for message in run for spot in message.spots))

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from sash.planning.rules.body import Body, Finding, Run, Spot, as_mapping
+from sash.planning.rules.body import Body, Finding, MergedTurn, Spot, as_mapping
 from sash.planning.rules.turns import is_server_result
 
 SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
@@ -46,7 +46,7 @@ def tool_orphan(body: Body) -> Iterator[Finding]:
                 yield result.path, f"tool_result {call_id(result)!r} without its call in the turn before; {BOTH}"
 
 
-def _ids(run: Run | None, role: str, kind: str) -> set[str]:
+def _ids(run: MergedTurn | None, role: str, kind: str) -> set[str]:
     return {call_id(spot) for spot in run.of(kind)} if run and run.role == role else set()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sash.planning.rules.body import Body, Finding, Message, Run, Spot, items, unfold
+from sash.planning.rules.body import Body, Finding, MergedTurn, Message, Spot, items, unfold
 from sash.planning.rules.caching import blank
 from sash.planning.rules.thinking import thinks
 
@@ -141,7 +141,7 @@ def system_turn_place(body: Body) -> Iterator[Finding]:
             yield run.path, "a system message before a user turn; put it after that turn"
 
 
-def _admits_system(run: Run) -> bool:
+def _admits_system(run: MergedTurn) -> bool:
     return run.role == "user" or (bool(run.spots) and is_server_result(run.spots[-1].kind))
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sash.planning.situation import Strategy
 
 
-class Base:
+class WithTraits:
     """Traits with their defaults; `sash.planning.traits` says what each means, and looks them up."""
 
     __slots__ = ()
@@ -17,10 +17,10 @@ class Base:
     ignores_budget: ClassVar[bool] = False
     summarises: ClassVar[bool] = False
     server: ClassVar[bool] = False
-    as_is: ClassVar[bool] = False
+    keeps_view: ClassVar[bool] = False
 
 
-class Named(Base):
+class Named(WithTraits):
     """A frozen strategy shown by its class and what was chosen: `SteppedWindow(keep=2000)`, `Economic()`.
 
     The repr is its row label in reports.
@@ -33,7 +33,7 @@ class Named(Base):
         return f"{type(self).__name__}({', '.join(chosen)})"
 
 
-class Around(Base):
+class Around(WithTraits):
     """A strategy that has an `inner` one, whose traits are its own, too."""
 
     __slots__ = ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from sash.errors import InvalidOption
 from sash.model.settings import settings
-from sash.planning.situation import Decision, Situation, Size, Strategy, ToolResults
+from sash.planning.situation import Decision, ResultsTurn, Situation, Size, Strategy
 from sash.planning.strategies.base import Around
 from sash.planning.strategies.windows import SteppedWindow
 from sash.planning.traits import check_strategy
@@ -61,7 +61,7 @@ class ClearedTools(Around):
             learned=decision.learned,
         )
 
-    def _old(self, situation: Situation) -> list[ToolResults]:
+    def _old(self, situation: Situation) -> list[ResultsTurn]:
         """All but the newest turns that hold `keep` results, where a placeholder is shorter."""
         left, old = self.keep, []
         for turn in reversed(situation.results):
@@ -70,10 +70,10 @@ class ClearedTools(Around):
             left -= turn.results
         return old[::-1]
 
-    def _saved(self, turn: ToolResults) -> Size:
+    def _saved(self, turn: ResultsTurn) -> Size:
         return turn.saves + turn.call_saves if self.inputs else turn.saves
 
-    def _without(self, situation: Situation, old: list[ToolResults]) -> Situation:
+    def _without(self, situation: Situation, old: list[ResultsTurn]) -> Situation:
         """The situation once they are cleared, with less room: a cut that frees little would come again soon."""
         exchanges = list(situation.exchanges)
         for turn in old:

@@ -16,7 +16,7 @@ from typing import ClassVar
 from sash.errors import InvalidOption
 from sash.model.cards import Ttl, lasting
 from sash.model.settings import settings
-from sash.planning.economics import CachePolicy, Frame, Habits, cache_policies, prior, rates
+from sash.planning.economics import CachePolicy, Frame, PauseModel, cache_policies, prior, rates
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.strategies.base import Named
 from sash.planning.strategies.windows import SteppedWindow
@@ -65,7 +65,7 @@ def _without_prices(situation: Situation) -> Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class PricedOption:
     """One thing that could be done, priced in dollars."""
 
     start: int
@@ -122,9 +122,9 @@ class _Choice:
             situation.exchanges[i].tokens for i in situation.pinned_exchanges if self.start <= i < index
         )
 
-    def _learn(self, prompt: int) -> Habits:
+    def _learn(self, prompt: int) -> PauseModel:
         situation = self.situation
-        habits = Habits.from_json(situation.learned)
+        habits = PauseModel.from_json(situation.learned)
         added = prompt - habits.sent if habits.sent else situation.exchanges[-1].tokens
         whole = self.run >= situation.keep
         return habits.after(
@@ -170,13 +170,13 @@ class _Choice:
             learned={**self.habits.to_json(), "sent": self.preamble + best.view},
         )
 
-    def _saves(self, best: Option, options: list[Option]) -> float:
+    def _saves(self, best: PricedOption, options: list[PricedOption]) -> float:
         """What a cut saves that nothing but the price asks for."""
         staying = [option.total for option in options if option.start == self.start]
         early = best.start != self.start and not self._crosses()
         return min(staying) - best.total if early and staying else 0.0
 
-    def _options(self) -> Iterator[Option]:
+    def _options(self) -> Iterator[PricedOption]:
         """Stay unless the limit forbids, cut where something can leave."""
         can_leave = self.short > self.start
         if not (self.must and can_leave):
@@ -195,7 +195,7 @@ class _Choice:
     def _may_cut_inside(self) -> bool:
         return self.strategy.inside_tools and not self.situation.card.thinking_bound
 
-    def _priced(self, start: int, view: int) -> Iterator[Option]:
+    def _priced(self, start: int, view: int) -> Iterator[PricedOption]:
         situation, prompt = self.situation, self.preamble + view
         fresh, read, write = rates(situation.card.price(prompt))
         cached, alive = self._cached(start, prompt)
@@ -208,12 +208,12 @@ class _Choice:
                 continue
             ahead = extra + way.ahead + way.next * self._carrying(way, start, view)
             if large and self._may_mark():
-                yield Option(start, view, way.ttl, way.ttl, read * cached + write[way.ttl] * rest, ahead)
+                yield PricedOption(start, view, way.ttl, way.ttl, read * cached + write[way.ttl] * rest, ahead)
             if large and self._must_mark():
                 continue
             # left unwritten now, it is written next time, if that comes in time to read the rest
             postponed = way.next * (write[way.ttl] - read) * rest
-            yield Option(start, view, None, way.ttl, read * cached + fresh * rest, ahead + postponed)
+            yield PricedOption(start, view, None, way.ttl, read * cached + fresh * rest, ahead + postponed)
 
     def _possible(self, ttl: Ttl, alive: Ttl | None, cached: int) -> bool:
         """Whether new tokens can have this lifetime: behind a shorter one a longer one protects nothing."""
@@ -266,7 +266,7 @@ class _Choice:
         """Sizes of the runs that would be the shortest next, the longest first."""
         return self.runs[-2 : -2 - BOUNDARIES : -1]
 
-    def _marks(self, best: Option) -> Marks:
+    def _marks(self, best: PricedOption) -> Marks:
         situation = self.situation
         if best.tail == "1h":
             return Marks(preamble="1h", tail="1h")
@@ -275,7 +275,7 @@ class _Choice:
         cheaper: Ttl = "5m" if dear["5m"] <= dear["1h"] else "1h"
         return Marks(preamble=cheaper, tail=best.tail)
 
-    def _rule(self, best: Option) -> str:
+    def _rule(self, best: PricedOption) -> str:
         if self.situation.first_exchange is None:
             return "first"
         if best.start == self.start:
@@ -287,7 +287,7 @@ class _Choice:
     def _warm(self) -> bool:
         return self._cached(self.start, self.preamble + self.view)[1] is not None
 
-    def _reason(self, best: Option) -> str:
+    def _reason(self, best: PricedOption) -> str:
         situation = self.situation
         if situation.first_exchange is None:
             return f"this is the first request ({best.view:,} tokens of conversation)"
@@ -317,7 +317,7 @@ class _Choice:
             return f"to read {self.view:,} tokens with every request costs more than to cache fewer anew"
         return f"what is sent must be cached anew anyway ({situation.forced or 'the cache has expired'})"
 
-    def _rejected(self, best: Option, options: list[Option]) -> str:
+    def _rejected(self, best: PricedOption, options: list[PricedOption]) -> str:
         others = [o for o in options if (o.start, o.tail) != (best.start, best.tail)]
         if not others:
             return ""

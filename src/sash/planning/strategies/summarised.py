@@ -11,7 +11,7 @@ from sash.model.settings import settings
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Around
 from sash.planning.strategies.economic import Economic
-from sash.planning.summaries.cost import Making, limit_of, making
+from sash.planning.summaries.cost import SummaryCost, limit_of, making
 from sash.planning.traits import check_strategy, traits
 
 BREAKER = 3
@@ -76,7 +76,7 @@ class Summarised(Around):
         keep = situation.keep if self.keep is None else min(self.keep, situation.budget)
         return replace(situation, keep=keep, per_cut=self.making(situation, leaving=0).fixed)
 
-    def making(self, situation: Situation, *, leaving: int) -> Making:
+    def making(self, situation: Situation, *, leaving: int) -> SummaryCost:
         """How a summary of `leaving` tokens would be made now, and for how much."""
         warmth = situation.warmth
         return making(

@@ -24,7 +24,7 @@ SHARE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class SummaryCost:
     """How a summary would be made."""
 
     method: Method
@@ -35,7 +35,7 @@ class Making:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SummaryRequest:
     """A summary that should be made."""
 
     upto: int
@@ -52,7 +52,7 @@ def limit_of(tokens: int | None, budget: int) -> int:
 
 def making(
     situation: Situation, *, by: str, limit: int, leaving: int, warm: bool | Literal["auto"] = "auto", read: int = 0
-) -> Making:
+) -> SummaryCost:
     """The cheaper way, for `leaving` tokens of turns; `warm` True or False: that way. `read`: prefix still cached."""
     model = _by_model(card_of(by), limit=limit, leaving=leaving)
     own = _by_itself(situation, limit=limit, read=read)
@@ -61,15 +61,15 @@ def making(
     return own if warm is True or own.dollars < model.dollars else model
 
 
-def _by_model(card: ModelCard, *, limit: int, leaving: int) -> Making:
+def _by_model(card: ModelCard, *, limit: int, leaving: int) -> SummaryCost:
     if not card.prices:
-        return Making(method="model", fixed=0.0, dollars=0.0)
+        return SummaryCost(method="model", fixed=0.0, dollars=0.0)
     price = card.price(0)  # a backlog beyond a price cliff is read in pieces
     fixed = ((ASKING + limit) * price.fresh + FILL * limit * price.output) / 1e6
-    return Making(method="model", fixed=fixed, dollars=fixed + leaving * price.fresh / 1e6)
+    return SummaryCost(method="model", fixed=fixed, dollars=fixed + leaving * price.fresh / 1e6)
 
 
-def _by_itself(situation: Situation, *, limit: int, read: int) -> Making | None:
+def _by_itself(situation: Situation, *, limit: int, read: int) -> SummaryCost | None:
     """None where nothing is sent yet whose prefix could be read, or no prices tell what it costs."""
     if situation.first_exchange is None or not situation.card.prices:
         return None
@@ -78,4 +78,4 @@ def _by_itself(situation: Situation, *, limit: int, read: int) -> Making | None:
     cached = min(read, prompt)
     fixed = (ASKING * price.fresh + FILL * limit * price.output) / 1e6
     prefix = (cached * price.read + (prompt - cached) * price.fresh) / 1e6
-    return Making(method="warm", fixed=fixed + prefix, dollars=fixed + prefix)
+    return SummaryCost(method="warm", fixed=fixed + prefix, dollars=fixed + prefix)

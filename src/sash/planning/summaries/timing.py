@@ -16,7 +16,7 @@ from sash.planning.economics import rates
 from sash.planning.plan import Plan
 from sash.planning.situation import Decision, Situation, Size, Warmth
 from sash.planning.strategies.summarised import BREAKER, Summarised
-from sash.planning.summaries.cost import Wish
+from sash.planning.summaries.cost import SummaryRequest
 
 LATER = 2.0 * TTL_SECONDS["1h"]
 """Seconds after which no cache lives."""
@@ -25,7 +25,7 @@ READS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
+class NextRequest:
     """One way in which the next request may come, and what a cut would save there. Dollars."""
 
     decision: Decision
@@ -34,7 +34,7 @@ class Chance:
     saving: float
 
 
-def ahead(plan: Plan, usage: Usage, own: Summarised) -> Wish | None:
+def ahead(plan: Plan, usage: Usage, own: Summarised) -> SummaryRequest | None:
     """The summary to make after a reply that used `usage`; None while none is worth making."""
     if not own.ahead or _barred(plan.situation):
         return None
@@ -49,7 +49,7 @@ def ahead(plan: Plan, usage: Usage, own: Summarised) -> Wish | None:
     if not forced and situation.card.prices and expected <= making.dollars:
         return None
     upto = situation.exchanges[furthest.decision.first_exchange - 1].last
-    return None if _tried(situation, upto) else Wish(upto=upto, method=making.method)
+    return None if _tried(situation, upto) else SummaryRequest(upto=upto, method=making.method)
 
 
 def _barred(situation: Situation) -> bool:
@@ -103,7 +103,7 @@ def _ttl(plan: Plan) -> Ttl:
     return next((marker.ttl for marker in reversed(plan.sent.markers) if marker.place == "turn"), "5m")
 
 
-def _chances(situation: Situation, own: Summarised) -> Iterator[Chance]:
+def _chances(situation: Situation, own: Summarised) -> Iterator[NextRequest]:
     """The next request while the cache lives, and after it died."""
     alive = situation.gaps.chance(situation.warmth.tail_ttl)
     again = min(READS, alive / (1.0 - alive))
@@ -116,4 +116,4 @@ def _chances(situation: Situation, own: Summarised) -> Iterator[Chance]:
         if situation.card.prices:
             _, read, write = rates(situation.card.price(prompt))
             saving = leaving * (anew * write[situation.warmth.tail_ttl] + again * read)
-        yield Chance(decision=decision, likely=likely, leaving=leaving, saving=saving)
+        yield NextRequest(decision=decision, likely=likely, leaving=leaving, saving=saving)
