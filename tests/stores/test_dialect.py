@@ -74,5 +74,6 @@ def test_the_fragments_mean_what_they_say() -> None:
         )
         assert value(f"{db.sql.greatest}(?, ?)", 2, 3) == 3 and value(f"{db.sql.least}(?, ?)", 2, 3) == 2
         assert value(db.sql.whole("?"), 7.9) == 7
+        assert value(db.sql.next_id("turns")) == 1
         assert value(db.sql.date("?"), 86_399.5) == "1970-01-01" and value(db.sql.date("?"), 86_400) == "1970-01-02"
     store.close()

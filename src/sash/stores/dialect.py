@@ -13,6 +13,11 @@ class Dialect:
     least = "min"
     """the function that gives the least of several values"""
 
+    def next_id(self, table: str) -> str:
+        """An id that no row of a table has ever had; `last_ids` knows the highest of rows that were deleted."""
+        known = f"SELECT 0 AS id UNION ALL SELECT max(id) FROM {table}"
+        return f"(SELECT max(id) + 1 FROM ({known} UNION ALL SELECT id FROM last_ids WHERE name = '{table}'))"
+
     def ids(self, array: str) -> str:
         """A table of one column `value`: the numbers that a JSON array holds."""
         return f"json_each({array})"

@@ -13,10 +13,6 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 NEVER_AGAIN = ("conversations", "branches", "turns", "epochs", "requests", "summaries", "submissions")
 """Tables whose ids are not given a second time: other processes remember them beyond a deletion."""
-_NEXT_ID = (
-    "(SELECT max(id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT max(id) FROM {0} "
-    "UNION ALL SELECT id FROM last_ids WHERE name = '{0}'))"
-)
 
 
 class Row(Protocol):
@@ -61,7 +57,7 @@ class Transaction:
         """Insert one row; its id."""
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         if table in NEVER_AGAIN:
-            names, marks = f"id, {names}", f"{_NEXT_ID.format(table)}, {marks}"
+            names, marks = f"id, {names}", f"{self.sql.next_id(table)}, {marks}"
         row = self.one(f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", tuple(columns.values()))
         return int(row["id"])
 
