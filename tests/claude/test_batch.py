@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash.claude.batch import AsyncBatches, BatchClient
+from sash.claude.batch import AsyncBatchClient, BatchClient
 from sash.errors import AccessDenied, InvalidOption, NotSupported, RequestRejected, Unavailable
 from sash.model.batches import BatchItem, BatchResult, Portion
 from sash.simulator import BatchRules, Overloaded, Simulator, Timeout
@@ -52,7 +52,7 @@ def test_async() -> None:
 
     async def run() -> list[str]:
         async with sim.async_client() as client:
-            batches = AsyncBatches(client)
+            batches = AsyncBatchClient(client)
             made = await batches.submit([item("a")], betas=["output-300k-2026-03-24"])
             sim.clock.advance(60)
             assert (await batches.poll(made.id)).ended

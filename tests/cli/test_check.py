@@ -22,7 +22,7 @@ def test_a_sound_database_passes(run: Run, database: Path) -> None:
     """Exit code 0, and how many were checked."""
     done = run("check", database)
     assert done.exit_code == 0
-    assert "1 conversations checked, 0 with problems" in done.output
+    assert "1 conversation checked, 0 with problems" in done.output
 
 
 def test_problems_are_listed_and_repaired(run: Run, database: Path) -> None:

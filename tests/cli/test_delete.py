@@ -40,7 +40,7 @@ def test_all_that_is_a_users_goes_in_one_go(run: Run, database: Path) -> None:
     assert "ann" in run("usage", database, "--by", "user").output
     assert run("delete", database, "--user", "ann", typed="n\n").exit_code == 1
     assert (
-        "deleted ann: 1 conversations, 2 turns, 0 memory files"
+        "deleted ann: 1 conversation, 2 turns, 0 memory files"
         in run("delete", database, "--user", "ann", "--yes").output
     )
     assert run("delete", database, "--user", "ann", "--yes").exit_code == 1

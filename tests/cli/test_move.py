@@ -11,6 +11,7 @@ import pytest
 from cli.conftest import Run, RunPlain
 from sash import Conversation
 from sash.formats import parse
+from sash.model.values import counted
 from sash.simulator import Refusal, Simulator
 
 LOCOMO = {
@@ -88,7 +89,7 @@ def test_import_keeps_times_and_speakers(run: Run, tmp_path: Path) -> None:
     file, database = tmp_path / "talk.json", tmp_path / "a.db"
     file.write_text(json.dumps([LOCOMO]))
     result = run("import", database, file)
-    assert "4 turns of 1 conversations recorded (locomo): talk" in result.stderr
+    assert "4 turns of 1 conversation recorded (locomo): talk" in result.stderr
     with Conversation(database, id="talk") as chat:
         turns = chat.history()
     assert [turn.speaker for turn in turns] == ["Ann", "Bob", "Ann", "Bob"]
@@ -132,9 +133,9 @@ def test_an_import_done_again_adds_nothing_and_a_longer_file_its_new_turns(run: 
     database = tmp_path / "a.db"
     assert "2 turns" in run("import", database, _messages(tmp_path, "go on", "yes"), "--id", "m").stderr
     again = run("import", database, _messages(tmp_path, "go on", "yes"), "--id", "m")
-    assert "0 turns of 1 conversations recorded (anthropic): m; 2 were there already" in again.stderr
+    assert "0 turns of 1 conversation recorded (anthropic): m; 2 were there already" in again.stderr
     grown = run("import", database, _messages(tmp_path, "go on", "yes", "go on", "yes", "stop"), "--id", "m")
-    assert "3 turns of 1 conversations recorded (anthropic): m; 2 were there already" in grown.stderr
+    assert "3 turns of 1 conversation recorded (anthropic): m; 2 were there already" in grown.stderr
     assert _said(database, "m") == ["go on", "yes", "go on", "yes", "stop"]
 
 
@@ -223,7 +224,7 @@ def test_import_names_the_line_of_a_fault(run: Run, tmp_path: Path) -> None:
     assert not database.exists()
     file.write_text('{"role": "user", "content": "hi"}\n{"role": "assis')
     result = run("import", database, file)
-    assert "1 turns of 1 conversations recorded" in result.stderr
+    assert "1 turn of 1 conversation recorded" in result.stderr
     assert "line 2 is damaged" in result.stderr
 
 
@@ -316,10 +317,10 @@ def test_an_import_counts_the_faults_that_check_finds(
     told = run("import", database, file, "--format", "anthropic", "--id", "m").stderr
     checked = json.loads(run("check", database, "--json").stdout)["m"]
     assert len(checked) == faults
-    assert (f"{faults} faults that sash check --repair mends" in told) == bool(faults)
-    assert ("faults" in told) == bool(faults)
+    assert (f"{counted(faults, 'fault')} that sash check --repair mends" in told) == bool(faults)
+    assert ("check --repair mends" in told) == bool(faults)
     run("check", database, "--repair")
-    assert "faults" not in run("import", database, file, "--format", "anthropic", "--id", "m").stderr
+    assert "check --repair mends" not in run("import", database, file, "--format", "anthropic", "--id", "m").stderr
 
 
 def test_half_a_character_comes_in_as_a_replacement(run: Run, tmp_path: Path) -> None:
@@ -327,7 +328,7 @@ def test_half_a_character_comes_in_as_a_replacement(run: Run, tmp_path: Path) ->
     file, database = tmp_path / "s.jsonl", tmp_path / "a.db"
     file.write_text(_rows(_row("user", "u1", None, "cut \ud83d off, whole \U0001f600")))
     result = run("import", database, file)
-    assert "1 turns held half of a character" in result.stderr
+    assert "1 turn held half of a character" in result.stderr
     assert _said(database, "s") == ["cut \ufffd off, whole \U0001f600"]
 
 

@@ -22,7 +22,7 @@ def test_a_tenant_sees_its_own_conversations_only(run: Run, database: Path) -> N
     assert "77 [crowns]" in run("--namespace", "acme", "search", database, "crowns").output
     assert "nothing found" in run("search", database, "crowns").output
     assert run("--namespace", "acme", "show", database, "mill").exit_code == 1
-    assert "1 conversations checked" in run("--namespace", "acme", "check", database).output
+    assert "1 conversation checked" in run("--namespace", "acme", "check", database).output
     assert json.loads(run("--namespace", "acme", "usage", database, "--json").output)[0]["requests"] == 1
     assert "77 crowns" in run("--namespace", "acme", "export", database, "deal").output
 

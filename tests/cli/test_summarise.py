@@ -42,14 +42,14 @@ def test_without_a_key_the_simulator_is_named(run: Run, resting: Path) -> None:
     for command in (["summarise", resting], ["resummarise", resting, "mill"], ["doctor", resting]):
         result = run(*command)
         assert result.exit_code == 1 and "--simulator" in result.output and "client=" not in result.output
-    assert "1 summaries ready" in run("summarise", resting, *SMALL, "--simulator").output
+    assert "1 summary ready" in run("summarise", resting, *SMALL, "--simulator").output
     assert run("summarise", resting, *SMALL, "--simulator", "--batch").exit_code == 2
 
 
 def test_batches(run: Run, sim: Simulator, resting: Path) -> None:
     """The first call hands in, a later one collects; each says what it did, in words or as JSON."""
     first = run("summarise", resting, "--batch", *SMALL)
-    assert first.exit_code == 0 and "1 conversations handed in, 1 waiting" in first.stdout
+    assert first.exit_code == 0 and "1 conversation handed in, 1 waiting" in first.stdout
     sim.clock.advance(30)
     second = json.loads(run("summarise", resting, "--batch", "--json", *SMALL).stdout)
     assert (second["ready"], second["waiting"], second["submitted"]) == (1, 0, 0)
@@ -65,7 +65,7 @@ def test_waiting(run: Run, sim: Simulator, resting: Path) -> None:
 
 def test_at_once(run: Run, sim: Simulator, resting: Path) -> None:
     """Without --batch the summary is made now, at the full price."""
-    assert "1 summaries ready, 0 rejected, 0 failed" in run("summarise", resting, *SMALL).stdout
+    assert "1 summary ready, 0 rejected, 0 failed" in run("summarise", resting, *SMALL).stdout
     assert sim.messages and not [attempt for attempt in sim.log if "batches" in attempt.path]
 
 

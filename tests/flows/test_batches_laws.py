@@ -22,7 +22,7 @@ from sash.bulk import Bulk
 from sash.bulk.batches import HandedOver
 from sash.bulk.summaries import Summaries
 from sash.claude.adapter import AsyncClaude, Claude
-from sash.claude.batch import AsyncBatches, BatchClient
+from sash.claude.batch import AsyncBatchClient, BatchClient
 from sash.errors import NotFound, RemoteError, Unavailable
 from sash.flows.steps import SubmitBatch
 from sash.simulator import (
@@ -400,5 +400,5 @@ def nothing_listed() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BatchClient, "recent", lambda *_: [])
-        patch.setattr(AsyncBatches, "recent", none)
+        patch.setattr(AsyncBatchClient, "recent", none)
         yield

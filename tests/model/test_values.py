@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from sash.model.values import as_json, sound, whole
+from sash.model.values import as_json, counted, sound, whole
 
 
 class Kind(enum.Enum):
@@ -97,3 +97,13 @@ def test_text_is_whole() -> None:
 def test_json_that_the_wire_cannot_carry_is_mended() -> None:
     """NaN is null and text is whole at any depth, in keys too."""
     assert sound({"\ud800": [math.nan, ({"x": "\ud800"},)]}) == {"\\ud800": [None, [{"x": "\\ud800"}]]}
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "said"),
+    [(0, "turn", "0 turns"), (1, "reply", "1 reply"), (2, "reply", "2 replies"), (2, "key", "2 keys"),
+     (1_234, "batch", "1,234 batches")],
+)  # fmt: skip
+def test_a_number_of_things_is_said_as_people_say_it(number: int, what: str, said: str) -> None:
+    """One thing is one, several have their plural."""
+    assert counted(number, what) == said

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sash.model.cards import BATCH_FACTOR, ModelCard
 from sash.model.counts import Count
 from sash.model.usage import Usage
+from sash.model.values import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Quote:
     def __str__(self) -> str:
         ready = f" ({self.answered:,} of {self.total:,} are answered already)" if self.answered else ""
         return (
-            f"{self.asked:,} requests{ready}, {self.prompt:,} prompt tokens (at most {self.upper:,}), "
+            f"{counted(self.asked, 'request')}{ready}, {self.prompt:,} prompt tokens (at most {self.upper:,}), "
             f"at most {self.output:,} of replies. At once: {_range(self.now)}. As a batch: {_range(self.batch)}."
         )
 

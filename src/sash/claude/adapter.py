@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sash.claude import translate
-from sash.claude.batch import AsyncBatches, BatchClient
+from sash.claude.batch import AsyncBatchClient, BatchClient
 from sash.claude.clients import reject_unsupported
 from sash.claude.keys import Clients
 from sash.claude.readable import readable
@@ -71,7 +71,7 @@ class AsyncClaude:
     async def perform(self, step: Step[Any]) -> Any:
         """Do one step."""
         if isinstance(step, BATCH_STEPS):
-            return await AsyncBatches(self._clients.of("")).perform(step)
+            return await AsyncBatchClient(self._clients.of("")).perform(step)
         try:
             match step:
                 case Send():

@@ -71,7 +71,7 @@ class BatchClient:
         raise NotSupported(f"no way to perform {type(step).__name__}", feature=type(step).__name__)
 
 
-class AsyncBatches:
+class AsyncBatchClient:
     """Over an `AsyncAnthropic` client."""
 
     def __init__(self, client: Any) -> None:

@@ -38,6 +38,7 @@ from sash.errors import CallerError, InvalidOption, NotFound, RemoteError, SashE
 from sash.model.blocks import Block
 from sash.model.cards import card
 from sash.model.replies import Reply
+from sash.model.values import counted
 from sash.planning import explain
 from sash.planning.situation import Strategy
 from sash.simulator import Clock, Simulator
@@ -237,7 +238,7 @@ class Talk:
     def _usage(self, _: str) -> None:
         used = self.chat.usage()
         self.console.print(
-            f"{used.requests} requests: {used.prompt:,} prompt tokens, "
+            f"{counted(used.requests, 'request')}: {used.prompt:,} prompt tokens, "
             f"{explain.split(used.read, used.written, used.fresh)}; {percent(used.cached_share)} cached; "
             f"{used.output:,} tokens of replies; {self._spent(used)}"
         )

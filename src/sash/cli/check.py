@@ -13,6 +13,7 @@ from rich.text import Text
 
 from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database, print_json
 from sash.conversation import Conversation
+from sash.model.values import counted
 from sash.planning.history.check import is_note
 from sash.planning.rules import Problem
 from sash.stores import Store
@@ -56,7 +57,8 @@ def _show(out: Console, found: dict[str, Sequence[Problem]], repair: bool) -> No
         out.print(table)
     wrong = sum(any(not is_note(problem) for problem in problems) for problems in found.values())
     open_still = sum(any(not (is_note(p) or p.done) for p in problems) for problems in found.values())
-    out.print(f"{len(found):,} conversations checked, {wrong:,} with problems{_outcome(wrong, open_still, repair)}.")
+    checked = counted(len(found), "conversation")
+    out.print(f"{checked} checked, {wrong:,} with problems{_outcome(wrong, open_still, repair)}.")
 
 
 def _outcome(wrong: int, left: int, repair: bool) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from sash.cli.common import DATABASE, console, find, namespace, open_database, printable, spent, user_of
 from sash.errors import InvalidOption
+from sash.model.values import counted
 from sash.stores import Store
 
 
@@ -33,18 +34,20 @@ def _delete_one(store: Store, id: str, reason: str, yes: bool) -> str:
         click.confirm(_question(store, id), abort=True)
     done = store.delete(id, namespace=namespace(), reason=reason)
     heirs = f"; what it shared belongs to {', '.join(done.heirs)} now" if done.heirs else ""
-    return f"deleted {id}: {done.turns:,} turns{heirs}"
+    return f"deleted {id}: {counted(done.turns, 'turn')}{heirs}"
 
 
 def _delete_user(store: Store, user: str, reason: str, yes: bool) -> str:
     if not yes:
         click.confirm(printable(f"Delete all conversations and memory files of {user} for good?"), abort=True)
     done = store.forget_user(user, namespace=namespace(), reason=reason)
-    return f"deleted {user}: {done.conversations:,} conversations, {done.turns:,} turns, {done.files:,} memory files"
+    gone = ((done.conversations, "conversation"), (done.turns, "turn"), (done.files, "memory file"))
+    return f"deleted {user}: {', '.join(counted(*one) for one in gone)}"
 
 
 def _question(store: Store, id: str) -> str:
     info = store.describe(id, namespace=namespace())
     title = f" ({info.title})" if info.title else ""
     cost = spent(info.dollars, info.unpriced)
-    return printable(f"Delete {id}{title} for good: {info.turns:,} turns, {info.requests:,} requests, {cost}?")
+    held = f"{counted(info.turns, 'turn')}, {counted(info.requests, 'request')}"
+    return printable(f"Delete {id}{title} for good: {held}, {cost}?")

@@ -24,6 +24,7 @@ from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
 from sash.limits.headers import told
 from sash.model.cards import card
+from sash.model.values import counted
 
 SKEW = 60.0
 """Seconds by which this machine's clock may differ from Claude's before it is worth a word."""
@@ -95,7 +96,7 @@ def _database(database: str) -> Finding:
     readable = Path(database).stat().st_mode & 0o077
     if readable:
         return Finding("database", "note", f"{database} can be read by others; chmod 600 {database}")
-    return Finding("database", "ok", f"{database}: {requests:,} requests answered, {size:.1f} MB")
+    return Finding("database", "ok", f"{database}: {counted(requests, 'request')} answered, {size:.1f} MB")
 
 
 def _memory(database: str) -> Finding:
@@ -103,7 +104,8 @@ def _memory(database: str) -> Finding:
     with closing(open_database(database)) as store:
         found = store.cuts(namespace=namespace())
     if not found.for_price:
-        return Finding("memory", "ok", f"{found.cuts:,} times old turns left what is sent, never for the price alone")
+        often = counted(found.cuts, "time")
+        return Finding("memory", "ok", f"{often} old turns left what is sent, never for the price alone")
     return Finding(
         "memory",
         "note",

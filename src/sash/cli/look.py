@@ -36,6 +36,7 @@ from sash.limits.ceilings.policy import Account, Charge
 from sash.limits.memo.policy import MemoUse
 from sash.model.epochs import Epoch, Request
 from sash.model.turns import Turn
+from sash.model.values import counted
 from sash.model.window import Head
 from sash.planning import explain
 from sash.stores import SqliteStore, Store
@@ -101,7 +102,7 @@ def _show_one(store: Store, head: Head, id: str, limit: int, full: bool) -> None
     out.print(Text(f"{id}{title}", style="bold"))
     cost = spent(info.dollars, info.unpriced)
     whose = f" of {printable(info.user)}" if info.user else ""
-    out.print(Text(f"{head.seq:,} turns{whose}, {head.requests:,} requests, {cost}; times in UTC"))
+    out.print(Text(f"{counted(head.seq, 'turn')}{whose}, {counted(head.requests, 'request')}, {cost}; times in UTC"))
     _show_turns(out, store.turns.read(head.conversation, limit=limit, newest=True), head, full)
     numbers = range(max(1, head.requests - limit + 1), head.requests + 1)
     found = [store.requests.read(head.conversation, number=n)[:2] for n in numbers]
@@ -249,7 +250,7 @@ def _memo(use: MemoUse) -> Iterator[str]:
     if use.asked:
         yield (
             f"memo: {use.hits:,} of {use.asked:,} requests answered ({percent(use.rate)}), {dollars(use.saved)} saved; "
-            f"{use.entries:,} replies kept, {use.size:,} bytes"
+            f"{counted(use.entries, 'reply')} kept, {use.size:,} bytes"
         )
 
 

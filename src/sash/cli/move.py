@@ -19,6 +19,7 @@ from sash.cli.common import DATABASE, console, find, namespace, one_line, open_d
 from sash.conversation.imports import Recorded, record
 from sash.formats import ImportedConversation, ImportedTurn
 from sash.model.turns import Turn
+from sash.model.values import counted
 from sash.model.window import Head
 from sash.planning.rules import sendable
 from sash.stores import Store
@@ -122,10 +123,10 @@ def _report(recorded: Sequence[Recorded], format: str) -> None:
     known = sum(one.known for one in recorded)
     shown = ", ".join(one.id for one in recorded[:5]) + (", ..." if len(recorded) > 5 else "")
     before = f"; {known:,} were there already" if known else ""
-    _say(f"{turns:,} turns of {len(recorded)} conversations recorded ({format}): {shown}{before}")
+    _say(f"{counted(turns, 'turn')} of {counted(len(recorded), 'conversation')} recorded ({format}): {shown}{before}")
     mended = sum(one.mended for one in recorded)
     if mended:
-        _say(f"{mended:,} turns held half of a character (a lone surrogate); \ufffd stands there", "yellow")
+        _say(f"{counted(mended, 'turn')} held half of a character (a lone surrogate); \ufffd stands there", "yellow")
     for old, new in {old: new for one in recorded for old, new in one.names.items()}.items():
         _say(f"the tool {one_line(old, 60)!r} is called {new} here: the API refuses its name", "yellow")
     for one in recorded:
@@ -139,7 +140,7 @@ def _remark(found: Sequence[ImportedConversation]) -> None:
     for note in notes[:REMARKS]:
         _say(one_line(note.text, 300), "yellow")
     if len(notes) > REMARKS:
-        _say(f"... and {len(notes) - REMARKS:,} more remarks", "yellow")
+        _say(f"... and {counted(len(notes) - REMARKS, 'more remark')}", "yellow")
 
 
 def _say_faults(recorded: Sequence[Recorded]) -> None:
@@ -147,7 +148,7 @@ def _say_faults(recorded: Sequence[Recorded]) -> None:
     faults = [fault for one in recorded for fault in one.faults]
     if faults:
         first = one_line(faults[0].message, 200)
-        _say(f"{len(faults):,} faults that sash check --repair mends, the first: {first}", "yellow")
+        _say(f"{counted(len(faults), 'fault')} that sash check --repair mends, the first: {first}", "yellow")
 
 
 def _say(text: str, style: str = "") -> None:

@@ -24,6 +24,7 @@ from sash.cli.common import (
 )
 from sash.conversation import Conversation
 from sash.model.summaries import SummaryRecord
+from sash.model.values import counted
 from sash.stores import Store
 
 LISTED = 1_000
@@ -69,7 +70,7 @@ def _show(found: dict[str, Sequence[SummaryRecord]], full: bool) -> None:
                 Text(name, overflow="fold"),
                 str(one.id),
                 str(one.upto),
-                f"{len(one.sources())} turns" + (f" and summary {one.parent}" if one.parent else ""),
+                f"{counted(len(one.sources()), 'turn')}" + (f" and summary {one.parent}" if one.parent else ""),
                 Text(f"{one.model} ({one.method})"),
                 f"{one.tokens:,}",
                 dollars(one.cost),

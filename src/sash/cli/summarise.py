@@ -12,6 +12,7 @@ from sash.cli.common import DATABASE, dollars, namespace, print_json
 from sash.errors import InvalidOption
 from sash.flows.bulk.summaries import Submitted
 from sash.flows.summaries.resting import Backlog, Collected
+from sash.model.values import counted
 
 _USUAL = Backlog()
 
@@ -86,10 +87,12 @@ def _report(sent: Submitted, found: Collected, *, as_json: bool) -> None:
         )
         return
     click.echo(
-        f"{found.ready} summaries ready, {found.rejected} rejected, {found.failed} failed ({dollars(found.dollars)}); "
-        f"{sent.conversations} conversations handed in, {found.waiting} waiting"
+        f"{counted(found.ready, 'summary')} ready, {found.rejected} rejected, {found.failed} failed "
+        f"({dollars(found.dollars)}); "
+        f"{counted(sent.conversations, 'conversation')} handed in, {found.waiting} waiting"
     )
     if found.lost:
-        click.echo(f"{found.lost} batches are gone; their conversations are free again")
+        gone = f"{counted(found.lost, 'batch')} {'is' if found.lost == 1 else 'are'} gone"
+        click.echo(f"{gone}; the conversations are free again")
     if sent.skipped:
         click.echo(f"left alone, for one turn is too large for any request: {', '.join(sent.skipped)}")

@@ -75,5 +75,5 @@ def _older(strategy: Any) -> str:
     """When older turns leave, as far as their own strategy tells."""
     inner = getattr(strategy, "inner", strategy)
     if not isinstance(inner, Economic):
-        return f"older ones as {inner!r} says"
+        return f"older ones as {type(inner).__name__} says"
     return "older ones while that costs less" if inner.early else "older ones while they fit the budget"

@@ -13,6 +13,7 @@ from typing import Any
 from sash.model.counts import Count
 from sash.model.epochs import Epoch
 from sash.model.turns import Attachment, Turn
+from sash.model.values import counted
 from sash.model.window import Loaded
 from sash.stores.port import Store
 
@@ -53,8 +54,8 @@ def _headline(loaded: Loaded, name: str, model: str) -> str:
     )
     why = f"<br><span class='dim'>why the window starts there: {escape(epoch.reason)}</span>" if epoch else ""
     return (
-        f"<b>{escape(name)}</b> <span class='dim'>{escape(model)}, {loaded.head.seq} turns, "
-        f"{loaded.head.requests} requests{out}</span>{why}"
+        f"<b>{escape(name)}</b> <span class='dim'>{escape(model)}, {counted(loaded.head.seq, 'turn')}, "
+        f"{counted(loaded.head.requests, 'request')}{out}</span>{why}"
     )
 
 

@@ -15,6 +15,15 @@ from reprlib import Repr
 from typing import Any, Literal
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things in words: "1 reply", "2 replies". `what` is the word for one."""
+    if number == 1:
+        return f"1 {what}"
+    if what.endswith("y") and what[-2:-1] not in "aeiou":
+        return f"{number:,} {what[:-1]}ies"
+    return f"{number:,} {what}{'es' if what.endswith(('ch', 's', 'x')) else 's'}"
+
+
 def short(text: str, most: int = 48) -> str:
     """The repr of a text in at most so many characters, its middle left out."""
     shown = Repr()

@@ -11,6 +11,7 @@ from math import ceil
 from typing import Any
 
 from sash.model.cards import Ttl, lasting, supposition
+from sash.model.values import counted
 from sash.planning.cache.breakpoints import STABLE
 from sash.planning.planned import Planned
 
@@ -41,12 +42,12 @@ def _what(plan: Planned) -> str:
     first = situation.exchanges[decision.first_exchange].first
     left = first - 1 - len([turn for turn in plan.turns if turn.seq < first])
     if left <= 0 and not plan.epoch.summary and not plan.epoch.relief:
-        return f"Everything said so far is sent: {_counted(len(plan.numbered), 'message')}, {plan.kept:,} tokens."
-    shown = _counted(len(situation.exchanges) - decision.first_exchange, "newest question")
+        return f"Everything said so far is sent: {counted(len(plan.numbered), 'message')}, {plan.kept:,} tokens."
+    shown = counted(len(situation.exchanges) - decision.first_exchange, "newest question")
     also = filter(None, (_summarised(plan), _pinned(plan)))
-    stays = f" {_counted(left, 'older turn')} {'is' if left == 1 else 'are'} not sent, but kept." if left > 0 else ""
+    stays = f" {counted(left, 'older turn')} {'is' if left == 1 else 'are'} not sent, but kept." if left > 0 else ""
     sent = ", ".join((f"the {shown} with all that followed ({plan.kept:,} tokens)", *also))
-    return f"Sends {sent}: {_counted(len(plan.numbered), 'message')}.{stays}"
+    return f"Sends {sent}: {counted(len(plan.numbered), 'message')}.{stays}"
 
 
 def _summarised(plan: Planned) -> str:
@@ -54,11 +55,7 @@ def _summarised(plan: Planned) -> str:
 
 
 def _pinned(plan: Planned) -> str:
-    return _counted(len(plan.epoch.pinned_seqs), "pinned question") if plan.epoch.pinned_seqs else ""
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return counted(len(plan.epoch.pinned_seqs), "pinned question") if plan.epoch.pinned_seqs else ""
 
 
 NAMED = 8
