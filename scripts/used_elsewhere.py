@@ -17,12 +17,14 @@ _.recall_tool
 _.serve
 
 # What users read in values.
+_.ended_at
 _.rubric
 _.snapshot
 _.trap
 
 # What the SDK and pydantic look for in what we hand them.
 _._adapter
+_.__doc__
 _.handle_async
 
 # What httpx2, http.server, socketserver, sqlite3, click, rich and reprlib look for.

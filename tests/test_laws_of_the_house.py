@@ -30,7 +30,7 @@ GUARDS = (
 STAIRS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("model",),
-    ("counting", "planning", "recall", "summaries", "limits"),
+    ("counting", "planning", "recall", "summaries", "profile", "limits"),
     ("formats", "flows"),
     ("stores", "claude", "simulator", *GUARDS),
     (
@@ -51,7 +51,7 @@ A room is named, or a module of one that stands elsewhere than the rest of it.
 LEVEL = {place: level for level, places in enumerate(STAIRS) for place in places}
 
 HEAVY = ("anthropic", "numpy", "tiktoken", "ctok", "genai_prices", "matplotlib", "sqlite_utils", "pydantic", "redis")
-PURE = ("model", "planning", "counting", "summaries", "limits", "flows")
+PURE = ("model", "planning", "counting", "summaries", "profile", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 
 DISTRIBUTIONS = {"opentelemetry": "opentelemetry-api"}

@@ -19,6 +19,7 @@ from sash.cli.doctor import doctor
 from sash.cli.look import search, show, usage
 from sash.cli.memory import memory
 from sash.cli.move import export, import_
+from sash.cli.profile import profile
 from sash.cli.replay import replay
 from sash.cli.summaries import resummarise, summaries
 from sash.cli.summarise import summarise
@@ -34,7 +35,7 @@ def main(namespace: str) -> None:
 
 _COMMANDS = (
     *(chat, show, search, usage, summaries, summarise, resummarise),
-    *(memory, count, check, replay, export, import_, delete, demo, doctor),
+    *(memory, profile, count, check, replay, export, import_, delete, demo, doctor),
 )
 for command in _COMMANDS:
     main.add_command(command)

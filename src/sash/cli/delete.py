@@ -42,7 +42,8 @@ def _delete_user(store: Store, user: str, reason: str, yes: bool) -> str:
         click.confirm(printable(f"Delete all conversations and memory files of {user} for good?"), abort=True)
     done = store.forget_user(user, namespace=namespace(), reason=reason)
     gone = ((done.conversations, "conversation"), (done.turns, "turn"), (done.files, "memory file"))
-    return f"deleted {user}: {', '.join(counted(*one) for one in gone)}"
+    profile = f", {done.entries:,} of the profile" if done.entries else ""
+    return f"deleted {user}: {', '.join(counted(*one) for one in gone)}{profile}"
 
 
 def _question(store: Store, id: str) -> str:

@@ -16,6 +16,7 @@ from sash.conversation.arguments import turn_id
 from sash.conversation.background import AsyncBackground
 from sash.conversation.base import ConversationBase, usage_sum
 from sash.conversation.drivers import AsyncRun, Performer, Tell, asked, attentive, drive_async, later
+from sash.conversation.profile import AsyncProfile, async_profile_tool
 from sash.conversation.streaming import AsyncReplyStream
 from sash.conversation.tracing import performer
 from sash.conversation.turnstile import busy
@@ -195,6 +196,16 @@ class AsyncConversation(ConversationBase):
             return await self._ask(lambda: self._found_in_history(query))
 
         return as_tools([search_history])[0]
+
+    @property
+    def profile(self) -> AsyncProfile:
+        """What the conversation's user said of themselves that holds. See `Conversation.profile`."""
+        self._require_open()
+        return AsyncProfile(self._ask, self._profile)
+
+    def profile_tool(self) -> Any:
+        """A function tool by which Claude keeps the user's profile. See `Conversation.profile_tool`."""
+        return async_profile_tool(self._ask, self._profile)
 
     async def redact(self, turn: Turn | int, *, reason: str = "") -> int:
         """Take the words of a turn out of the record for good. See `Conversation.redact`."""

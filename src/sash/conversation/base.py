@@ -24,6 +24,7 @@ from sash.flows.history.branch import PastRequest, past_request
 from sash.flows.history.check import check
 from sash.flows.history.extend import extend
 from sash.flows.history.recall import embed, recall, search_history
+from sash.flows.profile import Profile
 from sash.flows.record import Record
 from sash.flows.request.count import count
 from sash.flows.request.deliver import deliver
@@ -296,6 +297,14 @@ class ConversationBase:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
         return recall(self._chat(), make_query(query), Recall(**settings), self.model)
+
+    def _profile(self) -> Profile:
+        """The profile of the conversation's user. Raises InvalidOption where it is nobody's."""
+        if self.user is None:
+            raise InvalidOption(
+                "this conversation is nobody's: say whose it is, Conversation(..., user=...)", option="user", value=None
+            )
+        return Profile(self._record(), self.user, namespace=self.namespace)
 
     def _page(self, after: int, limit: int | None) -> list[Turn]:
         if limit is not None:

@@ -19,12 +19,14 @@ from sash.conversation.arguments import turn_id
 from sash.conversation.background import Background
 from sash.conversation.base import ConversationBase, usage_sum
 from sash.conversation.drivers import Performer, RunningFlow, Tell, asked, drive
+from sash.conversation.profile import profile_tool
 from sash.conversation.streaming import ReplyStream
 from sash.conversation.tracing import performer
 from sash.conversation.turnstile import Turnstile
 from sash.flows.history import branch
 from sash.flows.history.branch import PastRequest
 from sash.flows.history.instruct import instruct
+from sash.flows.profile import Profile
 from sash.flows.record import Record
 from sash.flows.request.prepare import Prepared
 from sash.flows.steps import Flow
@@ -287,6 +289,20 @@ class Conversation(ConversationBase):
             return self._ask(lambda: self._found_in_history(query))
 
         return as_tools([search_history])[0]
+
+    @property
+    def profile(self) -> Profile:
+        """What the conversation's user said of themselves that holds, over all conversations; to look at and to change.
+
+        Raises InvalidOption where the conversation is nobody's.
+        """
+        self._require_open()
+        return self._profile()
+
+    def profile_tool(self) -> Any:
+        """A function tool by which Claude tells the user what is remembered about them, adds to it and forgets."""
+        self._profile()
+        return profile_tool(self._profile)
 
     def redact(self, turn: Turn | int, *, reason: str = "") -> int:
         """Take the words of a turn out of the record for good, on a user's request; how many turns it were.

@@ -20,6 +20,7 @@ from sash.model.submissions import Claim, Claimed
 from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryRecord, SummaryTask
 from sash.model.turns import Draft, Mended, Turn
 from sash.model.window import Head, Loaded
+from sash.profile.entries import Entry, Learned
 from sash.recall.query import Term
 from sash.recall.ranking import DEEP, Matches
 from sash.recall.settings import Embedder
@@ -335,6 +336,30 @@ class Batches(Protocol):
         ...
 
 
+class Profiles(Protocol):
+    """What is known of users: found by rules in their words, set and removed by hand. Nothing ended is lost."""
+
+    def unread(self, *, user: str, namespace: str, most: int) -> Sequence[Turn]:
+        """The user's next turns that the rules have not read, over all their conversations, the oldest first."""
+        ...
+
+    def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, upto: int) -> None:
+        """Keep what the rules found in turns up to the id `upto`; said again, an entry has one more source."""
+        ...
+
+    def entries(self, *, user: str, namespace: str = "", ended: bool = False) -> Sequence[Entry]:
+        """What holds, the newest first; with `ended`, what no longer does, too."""
+        ...
+
+    def set(self, learned: Learned, *, user: str, namespace: str = "", at: float | None = None) -> Entry:
+        """Keep an entry made by hand; one of the same topic ends. `at`: unix seconds, by default now."""
+        ...
+
+    def remove(self, entry: int, *, user: str, namespace: str = "", at: float | None = None) -> Entry:
+        """End an entry; it stays for audit. Raises NotFound for one that does not hold, or is another user's."""
+        ...
+
+
 class Forgetting(Protocol):
     """The exception to a record that is never rewritten."""
 
@@ -392,6 +417,8 @@ class Record(Protocol):
     def batches(self) -> Batches: ...
     @property
     def forgetting(self) -> Forgetting: ...
+    @property
+    def profiles(self) -> Profiles: ...
     @property
     def health(self) -> Health: ...
     @property

@@ -13,6 +13,7 @@ from sash.stores import blobs
 from sash.stores.cache import Cache
 from sash.stores.database import Database
 from sash.stores.heads import head_of
+from sash.stores.profiles import read_again
 from sash.stores.transaction import Transaction
 
 
@@ -36,6 +37,7 @@ class Branches:
             key = found.conversation if found else self._create(db, namespace, id, user)
             if found and user and not found.user:
                 db.update("conversations", key, {"owner": user})
+                read_again(db, namespace, user)
             return head_of(db, self._lines, key)
 
     def _found(self, db: Transaction, namespace: str, id: str, user: str) -> Head | None:

@@ -102,6 +102,11 @@ _STATEMENTS = (
     "DELETE FROM batch_items WHERE conversation_id = :key OR parent_id IN {summaries}",
     "DELETE FROM submissions WHERE conversation_id = :key",
     "UPDATE submissions SET turn_id = NULL WHERE turn_id IN {turns}",
+    "DELETE FROM profile_sources WHERE turn_id IN {turns}",
+    (
+        "DELETE FROM profile_entries WHERE made_by = 'rules' AND ended <> 'redacted' "
+        "AND NOT EXISTS (SELECT 1 FROM profile_sources s WHERE s.entry_id = profile_entries.id)"
+    ),
     "DELETE FROM summary_jobs WHERE conversation_id = :key",
     "DELETE FROM gaps WHERE namespace = :namespace AND conversation_id = :key",
     # replies remembered for it: tags name the conversation alone, so one of its name elsewhere asks again

@@ -16,7 +16,7 @@ from sash.model.blocks import dumps, readable
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
 from sash.model.users import check_user
-from sash.stores import blobs, deletion, mends
+from sash.stores import blobs, deletion, mends, profiles
 from sash.stores.cache import Cache
 from sash.stores.database import Database
 from sash.stores.lineage import end_epochs
@@ -48,6 +48,7 @@ class Forgetting:
             for copy in copies:
                 _redact(db, copy)
             _forget_derived(db, copies)
+            profiles.redact(db, copies, at)
             end_epochs(db, copies, REASON)
             find = "SELECT namespace, name FROM conversations WHERE id = ?"
             namespace, name = db.one(find, (conversation,))
@@ -73,14 +74,14 @@ class Forgetting:
         with self._database.unchecked(), self._database.erasing() as db:
             find = "SELECT id, name FROM conversations WHERE namespace = ? AND owner = ? ORDER BY id"
             found = db.all(find, (namespace, user))
-            files = _forget_files(db, namespace, user)
-            if not found and not files:
+            files, entries = _forget_files(db, namespace, user), profiles.forget(db, namespace, user)
+            if not found and not files and not entries:
                 raise NotFound(f"no user {user!r} in {self._database.path!r}", kind="user", key=user)
             turns = sum(deletion.delete(db, row["id"], namespace, row["name"]).turns for row in found)
             _forget_bookings(db, namespace, user)
             _audit(db, namespace, "", "user", range(turns), reason, time.time())
             self._cache.forget()
-        return Forgotten(conversations=len(found), turns=turns, files=files)
+        return Forgotten(conversations=len(found), turns=turns, files=files, entries=entries)
 
 
 def _forget_files(db: Transaction, namespace: str, user: str) -> int:

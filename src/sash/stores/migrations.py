@@ -418,6 +418,42 @@ def m028_users(db: Database) -> None:
     db.execute("DROP TABLE forgotten_but_users")
 
 
+@migrations()
+def m029_profiles(db: Database) -> None:
+    """What users said of themselves that holds, with the turns it was said in; up to which turn the rules have read."""
+    for statement in _PROFILES:
+        db.execute(statement)
+
+
+_PROFILES = (
+    """CREATE TABLE profile_entries (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('fact', 'preference', 'instruction')),
+        topic TEXT NOT NULL,
+        text TEXT NOT NULL,
+        made_by TEXT NOT NULL CHECK (made_by IN ('rules', 'hand')),
+        at REAL NOT NULL,
+        ended TEXT NOT NULL DEFAULT '' CHECK (ended IN ('', 'superseded', 'removed', 'redacted')),
+        ended_at REAL
+    ) STRICT""",
+    "CREATE INDEX profile_entries_owner ON profile_entries (namespace, owner, ended)",
+    """CREATE TABLE profile_sources (
+        entry_id INTEGER NOT NULL REFERENCES profile_entries (id) ON DELETE CASCADE,
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        PRIMARY KEY (entry_id, turn_id)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX profile_sources_turn ON profile_sources (turn_id)",
+    """CREATE TABLE profile_reading (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        upto INTEGER NOT NULL,
+        PRIMARY KEY (namespace, owner)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
 _RECORD = (
     """CREATE TABLE preambles (
         id INTEGER PRIMARY KEY,

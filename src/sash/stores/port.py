@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from sash.flows.profile import Profile
 from sash.flows.record import Record
 from sash.model.memory_files import Folder, MemoryFile
 
@@ -52,6 +53,8 @@ class Forgotten:
     turns: int
     files: int
     """memory files"""
+    entries: int
+    """of the profile, those that no longer held included"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,10 @@ class Store(Record, Protocol):
 
         Forks that belong to other users keep the past they share. Raises NotFound for one who left nothing here.
         """
+        ...
+
+    def profile(self, user: str, *, namespace: str = "") -> Profile:
+        """What a user said of themselves that holds. Raises InvalidOption for what names no user."""
         ...
 
     def search(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sash.flows.profile import Profile
+from sash.model.users import check_user
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.batches import Batches
 from sash.stores.branches import Branches
@@ -18,6 +20,7 @@ from sash.stores.health import Health
 from sash.stores.index import Index
 from sash.stores.memory_files import MemoryFiles
 from sash.stores.memos import SqliteMemos
+from sash.stores.profiles import Profiles
 from sash.stores.reports import Reports
 from sash.stores.requests import Requests
 from sash.stores.spend import SqliteSpend
@@ -55,6 +58,7 @@ class SqliteStore:
         self.attempts = SqliteAttempts(database)
         self.memos = SqliteMemos(database)
         self.memory_files = MemoryFiles(database)
+        self.profiles = Profiles(database)
         self.reports = Reports(database)
         self.conversations, self.describe = self.reports.conversations, self.reports.describe
         self.search, self.usage, self.cuts = self.reports.search, self.reports.usage, self.reports.cuts
@@ -67,6 +71,11 @@ class SqliteStore:
     def path(self) -> str:
         """The file's path as it was given."""
         return self.database.path
+
+    def profile(self, user: str, *, namespace: str = "") -> Profile:
+        """What a user said of themselves that holds. Raises InvalidOption for what names no user."""
+        check_user(user)
+        return Profile(self, user, namespace=namespace)
 
     def close(self) -> None:
         """Close the file; further calls raise ConversationClosed."""

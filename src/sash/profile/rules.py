@@ -1,0 +1,45 @@
+"""Which of a user's statements hold beyond the conversation: instructions, preferences and facts of themselves.
+
+Rules, no model: a statement counts by its form, in English, German, French, Spanish, Chinese and Japanese. Only the
+user's own words count (no code, quotation or tag), and no question. What is missed stays in the record, and recall
+finds it there; what is found wrongly can be removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sash.model.turns import Turn
+from sash.profile.entries import LONGEST, Kind, Learned
+from sash.profile.forms import KIND_FORMS
+from sash.profile.topics import topic_of
+from sash.summaries.instructions import instructs
+from sash.summaries.statements import Statement, statements
+
+_SHORTEST = 3
+"""Characters of a statement; Chinese says a lot in a few."""
+
+
+def learned(turns: Sequence[Turn]) -> list[tuple[Learned, Turn]]:
+    """What the user said in these turns, of whatever conversations, that holds beyond them, in order."""
+    return [
+        (Learned(kind=kind, text=one.text, topic=topic_of(one.text, instruction=kind == "instruction")), turn)
+        for turn in turns
+        if turn.role == "user"
+        for one in statements([turn])
+        if (kind := kind_of(one)) is not None
+    ]
+
+
+def kind_of(statement: Statement) -> Kind | None:
+    """What a statement is; None for what does not hold beyond the moment, and for other people's words."""
+    text = statement.text
+    if statement.speaker != "user" or statement.quoted or not _SHORTEST <= len(text) <= LONGEST:
+        return None
+    if instructs(statement):
+        return "instruction"
+    if KIND_FORMS["asked"].search(text) or KIND_FORMS["supposed"].search(text):
+        return None
+    if KIND_FORMS["preference"].search(text):
+        return "preference"
+    return "fact" if KIND_FORMS["fact"].search(text) else None

@@ -1,0 +1,152 @@
+"""Profiles in every store: read from what a user said anywhere, newest wins, history stays, walls hold."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sash import AsyncConversation, Conversation
+from sash.errors import InvalidOption, NotFound
+from sash.simulator import Simulator
+
+
+def talk(store: Any, id: str, *said: str, user: str | None = "ann", namespace: str = "", at: float = 0.0) -> None:
+    """Say something in a conversation."""
+    sim = Simulator()
+    with Conversation(
+        store, id=id, user=user, namespace=namespace, client=sim.client(), clock=lambda: 1_790_000_000.0 + at
+    ) as chat:
+        for text in said:
+            chat.send(text)
+
+
+def texts(entries: Any) -> list[str]:
+    """What entries say."""
+    return [entry.text for entry in entries]
+
+
+def test_what_was_said_in_any_conversation_is_known(store: Any) -> None:
+    """Statements of all conversations of the user, with the turns they were said in; nothing of others."""
+    talk(store, "a", "I live in Haarlem. What a day!", "How are you?")
+    talk(store, "b", "I'm allergic to walnuts.", at=60)
+    talk(store, "c", "I live in Rome.", user="bob", at=90)
+    talk(store, "d", "I live in Oslo.", namespace="elsewhere", at=90)
+    entries = store.profile("ann").entries()
+    assert [(entry.kind, entry.text) for entry in entries] == [
+        ("preference", "I'm allergic to walnuts."),
+        ("fact", "I live in Haarlem."),
+    ]
+    assert all(len(entry.sources) == 1 and entry.by == "rules" for entry in entries)
+    assert texts(store.profile("ann", namespace="elsewhere").entries()) == ["I live in Oslo."]
+
+
+def test_the_newest_word_holds_and_the_older_one_stays_readable(store: Any) -> None:
+    """Also where the older one is read later; said again, an entry gains a source."""
+    talk(store, "b", "We moved to Utrecht.", at=60)
+    assert texts(store.profile("ann").entries()) == ["We moved to Utrecht."]
+    talk(store, "a", "I live in Haarlem.", at=0)
+    talk(store, "c", "we moved to Utrecht!", at=120)
+    (entry,) = store.profile("ann").entries()
+    assert (entry.text, len(entry.sources)) == ("We moved to Utrecht.", 2)
+    assert [(one.text, one.ended) for one in store.profile("ann").history()][1:] == [
+        ("I live in Haarlem.", "superseded")
+    ]
+
+
+def test_it_is_edited_by_hand(store: Any) -> None:
+    """What is set holds, what is removed does not and is not learned again from the same words."""
+    talk(store, "a", "I live in Haarlem.")
+    profile = store.profile("ann")
+    profile.set("Lives in Utrecht.", topic="home")
+    assert texts(profile.entries()) == ["Lives in Utrecht."]
+    profile.remove(profile.entries()[0])
+    assert texts(profile.entries()) == [] and {one.ended for one in profile.history()} == {"removed", "superseded"}
+    talk(store, "b", "I live in Haarlem.", at=60)
+    assert texts(profile.entries()) == ["I live in Haarlem."]
+
+
+def test_what_was_said_before_the_user_was_named_is_read(store: Any) -> None:
+    """A conversation of nobody that becomes the user's is read from its beginning."""
+    talk(store, "a", "I live in Haarlem.", user=None)
+    talk(store, "b", "I love hiking.", at=60)
+    assert texts(store.profile("ann").entries()) == ["I love hiking."]
+    Conversation(store, id="a", user="ann", client="simulator").close()
+    assert sorted(texts(store.profile("ann").entries())) == ["I live in Haarlem.", "I love hiking."]
+
+
+def test_redaction_and_deletion_reach_it(store: Any) -> None:
+    """A redacted turn's entry loses its words, a deleted conversation's go, and with the user all of it."""
+    talk(store, "a", "I live in Haarlem.")
+    talk(store, "b", "I love hiking.", at=60)
+    talk(store, "c", "My name is Ann.", at=90)
+    assert len(store.profile("ann").entries()) == 3
+    with Conversation(store, id="a", client="simulator") as chat:
+        chat.redact(chat.history()[0])
+    store.delete("b")
+    assert texts(store.profile("ann").entries()) == ["My name is Ann."]
+    assert [(one.text, one.ended) for one in store.profile("ann").history()][1:] == [("", "redacted")]
+    store.profile("ann").set("Left-handed.")
+    assert store.forget_user("ann").entries == 3
+    assert store.profile("ann").history() == []
+
+
+def test_both_faces_have_it(store: Any) -> None:
+    """A conversation's profile is its user's; a conversation of nobody has none, and says what to do."""
+    talk(store, "a", "I live in Haarlem.")
+
+    async def asked() -> list[str]:
+        async with AsyncConversation(store, id="a", client=Simulator().async_client()) as chat:
+            await chat.profile.set("Left-handed.")
+            entries = await chat.profile.entries()
+            await chat.profile.remove(entries[0])
+            return texts(await chat.profile.history())
+
+    assert asyncio.run(asked()) == ["Left-handed.", "I live in Haarlem."]
+    with Conversation(store, id="a", client="simulator") as chat:
+        assert texts(chat.profile.entries()) == ["I live in Haarlem."]
+    with Conversation(store, id="z", client="simulator") as chat:
+        with pytest.raises(InvalidOption, match="user="):
+            chat.profile.entries()
+        with pytest.raises(InvalidOption, match="user="):
+            chat.profile_tool()
+
+
+def test_claude_keeps_it_for_the_user(store: Any) -> None:
+    """By the tool, in the user's own words: told, added to, forgotten; a wrong number is an error result."""
+    sim = Simulator()
+    talk(store, "a", "I live in Haarlem.")
+    number = store.profile("ann").entries()[0].id
+    calls = [{"action": "list"}, {"action": "remember", "text": "Left-handed."}, {"action": "forget", "entry": number}]
+    sim.script(
+        [
+            [
+                {"type": "tool_use", "id": f"t{place}", "name": "user_profile", "input": given}
+                for place, given in enumerate([*calls, {"action": "forget", "entry": 999}])
+            ]
+        ]
+    )
+    with Conversation(store, id="a", client=sim.client()) as chat:
+        chat.run("Forget where I live.", tools=[chat.profile_tool()])
+        results = [(block["content"], block.get("is_error", False)) for block in chat.history()[-2].blocks]
+    assert "I live in Haarlem." in results[0][0] and results[3][1] and not results[2][1]
+    assert texts(store.profile("ann").entries()) == ["Left-handed."]
+
+
+@pytest.mark.parametrize("wrong", [{"text": ""}, {"text": "x" * 401}, {"kind": "secret"}, {"topic": 3}, {"text": 5}])
+def test_what_cannot_be_an_entry_is_refused(store: Any, wrong: dict[str, Any]) -> None:
+    """By name and remedy; nothing is written."""
+    given = {"text": "Left-handed.", **wrong}
+    with pytest.raises(InvalidOption, match="give"):
+        store.profile("ann").set(given.pop("text"), **given)
+    with pytest.raises(NotFound):
+        store.profile("ann").remove(7)
+    assert store.profile("ann").history() == []
+
+
+@pytest.mark.parametrize("user", ["", None, 4])
+def test_a_profile_of_nobody_is_refused(store: Any, user: Any) -> None:
+    """It names the value."""
+    with pytest.raises(InvalidOption, match="user="):
+        store.profile(user)
