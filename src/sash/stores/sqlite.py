@@ -35,8 +35,8 @@ class SqliteStore:
     """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
 
     One object may serve many conversations and threads. For people: `conversations`, `describe`, `search`, `usage`,
-    `delete`, `close` (see `sash.Store`). What conversations read and write has a part for each group of tables
-    (`sash.flows.record.Record`): `store.turns`, `store.requests`, `store.summaries`, ...
+    `cuts`, `delete`, `forget_user`, `close` (see `sash.stores.Store`). What conversations read and write has a part for
+    each group of tables (`sash.flows.record.Record`): `store.turns`, `store.requests`, `store.summaries`, ...
     """
 
     def __init__(self, path: str | Path) -> None:

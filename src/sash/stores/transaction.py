@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sash.stores.dialect import Dialect
 
 Values = Sequence[Any] | Mapping[str, Any]
-"""What is bound to the placeholders of a statement: `?` in their order, or `:name`."""
+"""What is bound to the placeholders of a statement: `?` in their order, `?1`, or `:name`."""
 
 NEVER_AGAIN = ("conversations", "branches", "turns", "epochs", "requests", "summaries", "submissions")
 """Tables whose ids are not given a second time: other processes remember them beyond a deletion."""
