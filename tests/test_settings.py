@@ -116,7 +116,7 @@ WRONG: list[tuple[str, Any]] = [
     ("tools", 5),
     ("budget", "many"), ("budget", 0), ("budget", 1e4), ("budget", True), ("keep", -1), ("keep", "all"),
     ("strategy", "sliding"), ("strategy", SlidingWindow), ("strategy", Undecided()), ("strategy", 5),
-    ("memory", "much"), ("memory", None), ("memory", 2),
+    ("memory", "much"), ("memory", None), ("memory", 2), ("user", ""), ("user", 3),
     ("summarise", 1.5), ("summarise", Summarised), ("recall", 500), ("recall", "yes"),
     ("recall", Recall), ("recall", {"tokens": 5}), ("max_tokens", 0), ("max_tokens", None), ("max_tokens", 10**6),
     ("cache", "2h"), ("cache", True), ("cache", 300), ("namespace", None), ("namespace", 5), ("counter", "gpt"),

@@ -566,11 +566,12 @@ class Walk:
     def check_attached(self, past: PastRequest) -> None:
         """What is recalled for a question stays within its share, and stands in the view only once."""
         shown = [turn.attachment for turn in past.turns if turn.attachment and past.epoch.shows(turn)]
-        quoted = [source.turn for one in shown for source in one.sources]
+        quoted = [source.turn for one in shown for source in one.sources if not source.instructs]
         assert len(quoted) == len(set(quoted)), "recalled twice"
         assert not set(quoted) & {turn.id for turn in past.turns}, "recalled what stands in the view"
         recall = self.settings.get("recall")
-        assert all(one.tokens <= (recall.tokens if recall else 0) for one in shown)
+        most = (recall.tokens if recall else 0) + instructions_share(self.settings["budget"])
+        assert all(one.tokens <= most for one in shown)
 
     def check_forgotten(self, past: PastRequest) -> None:
         """Of a redacted turn, only its place is sent, and in no epoch that began before."""
@@ -647,6 +648,11 @@ class Walk:
         quoted = {source.turn for turn in past.turns if turn.attachment for source in turn.attachment.sources}
         covered = self.forgotten.keys() if past.epoch.summary else set()
         return {turn.id for turn in past.turns} | quoted | covered
+
+
+def instructions_share(budget: int) -> int:
+    """Tokens that the user's standing instructions may take."""
+    return max(budget // 32, min(200, budget // 8))
 
 
 def take(afternoon: Afternoon) -> None:

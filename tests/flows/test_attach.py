@@ -222,7 +222,7 @@ def test_a_cut_taken_for_a_question_says_so(sim: Simulator) -> None:
     """Where a question would find no room, the oldest turns leave, and the plan says for what."""
     with told(sim, SteppedWindow(), budget=4_000, keep=1_000, recall=Recall(tokens=900)) as chat:
         plans = [chat.send(f"What is the mark of my {thing}?").plan for thing in THINGS[:12]]
-    cuts = [plan for plan in plans if plan.cut and "900 tokens are kept for what is recalled" in plan.explain()]
+    cuts = [plan for plan in plans if plan.cut and "tokens are kept for what is quoted from earlier" in plan.explain()]
     assert cuts and all(plan.attachment is not None for plan in cuts)
 
 

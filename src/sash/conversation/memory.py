@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 from sash.conversation.arguments import check_choice
 from sash.planning.situation import Strategy
@@ -36,19 +36,26 @@ class Mode:
     """the part of the budget that the newest turns always have: one in so many"""
     recall: int | None
     """the part of it that is recalled for a question; None: nothing is"""
+    instructions: int | None = 32
+    """the part of it that the user's standing instructions may take; None: they are not quoted"""
 
     def recalls(self, budget: int) -> Recall | None:
         """What is recalled under a budget."""
-        if self.recall is None:
-            return None
-        least = max(1, min(LEAST, budget // FEW))
-        return Recall(tokens=max(least, budget // self.recall), semantic=SEMANTIC)
+        return Recall(tokens=_part(budget, self.recall), semantic=SEMANTIC) if self.recall else None
+
+    def quotes(self, budget: int) -> int:
+        """Tokens of standing instructions under a budget; 0: they are not quoted."""
+        return _part(budget, self.instructions) if self.instructions else 0
+
+
+def _part(budget: int, of: int) -> int:
+    return max(1, min(LEAST, budget // FEW), budget // of)
 
 
 _UNTIL_FORCED = Summarised(inner=Economic(early=False))
 
 MODES: Mapping[MemoryMode, Mode] = {
-    "none": Mode(strategy=Economic(), keep=4, recall=None),
+    "none": Mode(strategy=Economic(), keep=4, recall=None, instructions=None),
     "lean": Mode(strategy=Economic(), keep=16, recall=32),
     "balanced": Mode(strategy=Economic(), keep=4, recall=16),
     "full": Mode(strategy=_UNTIL_FORCED, keep=4, recall=16),
@@ -62,13 +69,35 @@ def mode_of(memory: MemoryMode) -> Mode:
     return MODES[memory]
 
 
-def told(memory: MemoryMode, strategy: Strategy, keep: int, recall: Recall | None) -> str:
+_NOTHING = "nothing comes back with a question"
+
+
+class InForce(Protocol):
+    """What a conversation comes to."""
+
+    memory: MemoryMode
+    strategy: Strategy
+    budget: int
+    keep: int
+    recalls: Recall | None
+    instructions: int
+
+
+def told(chosen: InForce) -> str:
     """What is in force, in plain words."""
-    has = traits(strategy)
-    window = "all is sent" if has.ignores_budget else f"the newest {keep:,} tokens are always sent, {_older(strategy)}"
-    back = f"up to {recall.tokens:,} tokens of what is no longer sent come back with a question" if recall else ""
-    summary = "what leaves is summarised" if has.summarises else ""
-    return f"Memory {memory!r}: {'; '.join(filter(None, (window, summary, back or 'nothing comes back')))}"
+    has, keep, recall = traits(chosen.strategy), min(chosen.keep, chosen.budget), chosen.recalls
+    window = (
+        "all is sent"
+        if has.ignores_budget
+        else f"the newest {keep:,} tokens are always sent, {_older(chosen.strategy)}"
+    )
+    parts = (
+        window,
+        "what leaves is summarised" if has.summarises else "",
+        f"up to {recall.tokens:,} tokens of what is no longer sent come back with a question" if recall else _NOTHING,
+        "what you asked to hold is quoted again" if chosen.instructions else "",
+    )
+    return f"Memory {chosen.memory!r}: {'; '.join(filter(None, parts))}"
 
 
 def _older(strategy: Any) -> str:

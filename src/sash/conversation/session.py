@@ -64,6 +64,7 @@ from sash.planning.traits import check_strategy
 from sash.planning.view import RenderedMessages
 from sash.recall import Recall
 from sash.stores import Store, check_store
+from sash.summaries.standing import Standing
 from sash.types import MemoryMode, RequestOptions, System, ToolList
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ class Session:
         self.keep = keep if keep is not None else self.budget // mode.keep
         self.strategy = summarising(summarise, strategy, mode.strategy)
         self.recalls = recall_of(recall, mode.recalls(self.budget))
+        self.instructions = mode.quotes(self.budget)
         self.max_tokens = max_tokens
         self.marks = marks_of(cache)
         self.layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries)
@@ -207,6 +209,7 @@ class Session:
     def forget_rendered(self) -> None:
         """Turns may be sent in another form from now on: what was remembered of them is of no use."""
         self._rendered, self._sizes = RenderedMessages(), Sizes()
+        self._standing: dict[tuple[int, int], tuple[int, tuple[Standing, ...]]] = {}
 
     @property
     def card(self) -> ModelCard:
@@ -249,6 +252,8 @@ class Session:
             counter=self.counter(card or self.card),
             count_online=self.count_online,
             recall=self.recalls,
+            instructions=self.instructions,
+            standing=self._standing,
             rendered=self._rendered,
             sizes=self._sizes,
             quiet_until=self._quiet_until,
@@ -262,7 +267,9 @@ class Session:
     def beside(self, record: Record) -> Asking:
         """For work in another thread, which gives way to sends: nothing that saves work is shared."""
         asking = self.asking(record, {})
-        chat = replace(asking.chat, rendered=RenderedMessages(), sizes={}, calibrations={}, priority="background")
+        chat = replace(
+            asking.chat, rendered=RenderedMessages(), sizes={}, standing={}, calibrations={}, priority="background"
+        )
         return replace(asking, chat=chat)
 
     def counter(self, card: ModelCard) -> Estimator:
@@ -328,7 +335,7 @@ class Session:
             strategy=self.strategy,
             budget=self.budget,
             keep=min(self.keep, self.budget),
-            memory=told(self.memory, self.strategy, min(self.keep, self.budget), self.recalls),
+            memory=told(self),
             max_tokens=min(most, card.max_output) if max_tokens is None else most,
             marks=self.marks,
             options=body_options(checked),

@@ -19,6 +19,7 @@ from sash.model.keys import KeyPoolView
 from sash.planning.routing import Routing
 from sash.planning.view import RenderedMessages
 from sash.recall.settings import Recall
+from sash.summaries.standing import Standing
 
 Sizes = dict[tuple[str, int, str], Count]
 """Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""
@@ -68,6 +69,10 @@ class Context:
     """seconds that a request may wait for its turn"""
     recall: Recall | None = None
     """how old turns are looked for and attached to new questions; None: they are not"""
+    instructions: int = 0
+    """tokens that the user's standing instructions may take where a view begins; 0: they are not quoted"""
+    standing: dict[tuple[int, int], tuple[int, tuple[Standing, ...]]] = field(default_factory=dict)
+    """those found up to a seq, by branch and by what had been forgotten by then"""
     rendered: RenderedMessages = field(default_factory=RenderedMessages)
     """sent forms, remembered from request to request"""
     sizes: Sizes = field(default_factory=dict)

@@ -21,6 +21,9 @@ State = Literal["answered", "pending", "interrupted", "withdrawn"]
 """answered; pending (429, 5xx, timeout, crash: `retry()` sends it, a new `send` keeps it in front);
 interrupted (a reply cut short); withdrawn (refused or rejected: in the record, not in the view)."""
 
+INSTRUCTION = "instruction"
+"""Why an older turn is quoted that says what the user wants kept to."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -31,6 +34,11 @@ class Source:
     seq: int
     why: str
     """what it was found by"""
+
+    @property
+    def instructs(self) -> bool:
+        """Whether it is quoted for what the user asked to hold, and not for what a question asks."""
+        return self.why == INSTRUCTION
 
 
 @dataclass(frozen=True, kw_only=True)

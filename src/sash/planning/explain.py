@@ -21,6 +21,7 @@ def text(plan: Planned) -> str:
     lines = (
         _supposed(plan),
         _what(plan),
+        _held(plan),
         _recalled(plan),
         _why(plan),
         _size(plan),
@@ -65,10 +66,18 @@ NAMED = 8
 def _recalled(plan: Planned) -> str:
     if plan.attachment is None:
         return ""
-    sources = plan.attachment.sources
+    sources = [one for one in plan.attachment.sources if not one.instructs]
+    if not sources:
+        return ""
     named = "; ".join(f"turn {one.seq} ({one.why})" for one in sources[:NAMED])
     more = f"; and {len(sources) - NAMED} more" if len(sources) > NAMED else ""
     return f"Recalled with the newest turn, {plan.attachment.tokens:,} tokens: {named}{more}."
+
+
+def _held(plan: Planned) -> str:
+    held = [str(one.seq) for one in plan.attachment.sources if one.instructs] if plan.attachment else []
+    turns = "turns" if held[1:] else "turn"
+    return f"Quoted with the newest turn, as asked to hold: from {turns} {', '.join(held)}." if held else ""
 
 
 def _why(plan: Planned) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from sash.recall.words import telling
+from sash.recall.words import SPACELESS, runs, telling
 from sash.summaries.facts import Fact, normal
 
 SHARE = 0.6
@@ -56,16 +56,22 @@ def _stands(value: str, line: str) -> bool:
     at = line.find(value)
     while at >= 0:
         before, after = line[at - 1 : at], line[at + len(value) : at + len(value) + 1]
-        if not (before.isalnum() and value[:1].isalnum()) and not (after.isalnum() and value[-1:].isalnum()):
+        if not _joined(before, value[:1]) and not _joined(value[-1:], after):
             return True
         at = line.find(value, at + 1)
     return False
 
 
+def _joined(left: str, right: str) -> bool:
+    """Whether two neighbouring signs belong to one word; in a script without blanks nobody can tell."""
+    return left.isalnum() and right.isalnum() and not SPACELESS.match(left) and not SPACELESS.match(right)
+
+
 @lru_cache(maxsize=65_536)
 def stems(text: str) -> frozenset[str]:
-    """The telling words of a text, without the commonest endings."""
-    return frozenset(_stem(word) for word in telling(text))
+    """The telling words of a text, without the commonest endings; pairs of signs where a script has no blanks."""
+    pairs = (run[at : at + 2] for run in runs(text) for at in range(max(1, len(run) - 1)))
+    return frozenset((*(_stem(word) for word in telling(text)), *pairs))
 
 
 def _stem(word: str) -> str:

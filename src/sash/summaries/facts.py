@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sash.model.turns import Turn
-from sash.recall.words import words
+from sash.recall.words import runs, words
 from sash.summaries.instructions import instructs
 from sash.summaries.layout import SummaryLine, parse
 from sash.summaries.statements import Speaker, Statement, clauses, looks_coded, sentences, statements
@@ -154,5 +154,5 @@ def _common_words(said: Iterable[Statement]) -> frozenset[str]:
 
 
 def normal(text: str) -> str:
-    """A text as it is compared: its words in small letters, one blank apart."""
-    return " ".join(words(text))
+    """A text as it is compared: its words in small letters, then its runs of signs without blanks, one blank apart."""
+    return " ".join((*words(text), *runs(text)))

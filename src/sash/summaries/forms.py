@@ -37,6 +37,8 @@ LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were
     make sure to|want you to|like you to|need you to|expect you to|ask you to|(?:can|could|would|will) you(?: please)?)
     \s+(?:always|never)\b
 ,\s*(?:please\s+|then\s+)?(?:always|never)\s+VERB\b
+,\s*(?:and\s+)?(?:so|hence|therefore),?\s+(?:please\s+)?
+    (?:(?:do not|don['’]?t|never|always|only)\s+VERB\b|(?:avoid|skip|leave out|keep|use)\s\w|no\s+\w+)
 \byou (?:must|are to|are not to|shall|may not|must not|mustn't)\s+(?:only\s+|not\s+)?
     (?!be\s+(?!brief|short|polite|formal|concise)|let\b|keep (?:at|up|on|going)\b)VERB\b
 
@@ -84,6 +86,17 @@ LEADrefer to \S+(?: \S+){0,3} as\b
 \bI(?:['’]d| would)?\s+(?:always |really |strongly )?(?:prefer|rather have|insist on)\s+(?:\w+[ -]){0,4}MANNER
 \bmy (?:standing )?(?:preference|rule|request|instruction)s? (?:is|are)\b.*\bVERB\b
 
+# what the user is, eats and bears
+\bI(?:['’]?m| am)\s+(?:\w+ly\s+|an?\s+|now\s+|also\s+|still\s+|not\s+|no longer\s+)*
+    (?:vegetarian|vegan|pescatarian|lactose[- ]intolerant|gluten[- ]intolerant|intolerant (?:to|of)|coeliac|celiac|
+    diabetic|allergic to|teetotal|colou?r[- ]?blind|dyslexic)\b
+\bI(?:['’]?ve| have)(?: got)?\s+(?:an?\s+)?(?:\w+\s+){0,2}(?:allergy|allergies|intolerance)\b
+\bI\s+(?:only\s+eat|(?:do not|don['’]?t|never|cannot|can['’]?t)\s+(?:eat|drink)
+    (?!\s+(?:out|much|it|that|this|there|here|at|together|before|after|now|yet|alone|in|with|on|anymore|again)\b)|
+    (?:only\s+)?eat\s+(?:kosher|halal|vegan))\b
+\bI(?:['’]?m| am)? (?:\w+ )?(?:eat(?:ing)?|drink(?:ing)?) (?:\w+ ){1,3}again\b
+\byou (?:can|may) (?:\w+ ){1,6}again\b
+
 # to be remembered
 LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make a note|take note|note)\b:?,?\s+
     (?:that (?!time|day|one)|this\b|to VERB|I\b|I['’]|my|we|our|the user|not to|never|always)
@@ -99,22 +112,52 @@ LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make 
 \b(?:ab (?:jetzt|sofort|heute)|von nun an|in zukunft|k[üu]nftig)\b(?! (?:werde|will|gehe|mache) ich)
 \b(?:antworten?|schreiben?|benutzen?|verwenden?)(?: sie)?\b[^.]*\b(?:immer|niemals|nur|stets)\b
 
+^(?:bitte\s+)?(?:antworten?|schreib\w*|sprich|sprechen)(?: sie)?(?: mir)?(?: bitte)? (?:auf|in)\b
+\bich (?:bin|habe)\s+(?:\w+\s+){0,2}(?:vegetarier(?:in)?|veganer(?:in)?|allergisch|\w*allergie)\b
+
 # French
 \b(?:d[ée]sormais|dor[ée]navant|[àa] partir de maintenant)\b|\bappele?l?(?:e|ez)[- ]moi\b
 ^(?:s'il (?:te|vous) pla[iî]t,? )?(?:ne )?(?:r[ée]pond|[ée]cri|utilise|[ée]vite|parle)\w{0,4}\b[^.]*
     \b(?:toujours|jamais)\b
 
+^(?:s'il (?:te|vous) pla[iî]t,? )?(?:r[ée]ponds?|[ée]cris|parle)(?:[- ]moi)? en\b
+\bje suis (?:\w+ )?(?:v[ée]g[ée]tari(?:en|enne)|v[ée]gan|allergique)\b
+
 # Spanish, Italian, Portuguese, Dutch
+^(?:por favor,? |per favore,? )?(?:responde|resp[óo]ndeme|rispondi(?:mi)?|responda)(?: siempre| sempre)? (?:en|in|em)\b
+\b(?:soy|sono|sou|ik ben) (?:\w+ )?(?:vegetarian[oa]|vegan[oa]|al[ée]rgic[oa]|allergic[oa]|
+    vegetari[ëe]r|veganist|allergisch)\b
 \b(?:de ahora en adelante|a partir de ahora|d'ora in poi|da ora in poi|de agora em diante|a partir de agora|
     vanaf nu|voortaan)\b
 \b(?:ll[áa]mame|chiamami|me chame|chame-me|noem me)\b
 ^(?:por favor,? |per favore,? )?(?:siempre|nunca|sempre|mai|altijd|nooit)\b
 
+# Polish, Russian
+^(?:prosz[ęe],? )?(?:zawsze|nigdy)\b|\bod teraz\b|\bnazywaj mnie\b|^(?:prosz[ęe],? )?odpowiadaj\b
+\b(?:jestem (?:\w+ )?(?:wegetarian\w+|wegan\w+|uczulon[ya])|mam alergi[ęe])\b
+^(?:пожалуйста,? )?(?:всегда|никогда)\b|\b(?:впредь|отныне|с этого момента|с сегодняшнего дня)\b
+\b(?:называй|зови)(?:те)? меня\b
+^(?:пожалуйста,? )?(?:отвечай|пиши|говори)(?:те)?(?: мне)?(?: всегда)? (?:на|по|кратко|коротко|без)
+\bя (?:\w+ )?(?:вегетариан\w+|веган\w*)\b|\bу меня (?:\w+ )?аллергия\b
+
+# Arabic, Hindi
+من الآن (?:فصاعدا|فصاعدًا)
+(?:^|\s)(?:دائما|دائمًا)(?:\s|$)
+(?:^|\s)(?:أبدا|أبدًا)(?:\s|[.!،]|$)
+نادني|(?:أنا|انا) نباتي|لدي حساسية|عندي حساسية
+हमेशा|अब से|कभी (?:भी )?(?:न|मत)|शाकाहारी हूँ|एलर्जी है|मुझे \S+ (?:बुलाओ|कहो|बुलाइए)
+
 # Chinese
-从现在(?:开始|起)|以后(?:都|请)|(?:请|必须|一定要)(?:总是|始终|一直|永远)|(?:永远|千万|请)不要|叫我|记住
+从现在(?:开始|起)|以后(?:都|请)|(?:请|必须|一定要)(?:总是|始终|一直|永远)|(?:永远|千万|请)不要|叫我|记住|请用[^。]{1,8}回[答复]
+我(?:是素食|吃素|不吃|不喝|对[^。]{1,10}过敏)
+
+# Korean
+앞으로(?:는|도)?\s|(?:항상|언제나|절대로?)\s.*(?:줘|주세요|마|마세요|말아|해라|하세요)|(?:라고|이라고) 불러|지금부터
+채식주의자|알레르기가 있|못 먹어
 
 # Japanese
 今後は|これから(?:は|ずっと)|(?:必ず|常に|いつも)[^。]*ください|(?:しないで|使わないで)ください|と呼んで
+私?は?(?:ベジタリアン|菜食主義)|アレルギーがあ|食べられません|は食べません
 """
 
 

@@ -12,8 +12,9 @@ The documented forms, in a user's own words (not in code, quotations or tags, no
 - "Remember that ...", "Keep in mind ...", "Don't forget ...", "Important: ...", "Note: ..."
 - "Rule: ...", "Instructions: ..."; and every item of a list whose head is one of these or speaks of rules
 - "All amounts must be in euros", "No answer may exceed ...", "unless I say otherwise"
-- the same in German, French, Spanish, Italian, Portuguese, Dutch, Chinese and Japanese for always, never, from now on
-  and "call me"
+- "I'm vegetarian", "I'm allergic to ...", "I don't eat ...", "..., so don't suggest ..."; "You can use ... again"
+- the same in German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Arabic, Hindi, Chinese, Japanese and
+  Korean for always, never, from now on, "call me", "answer in ..." and what the user does not eat or bear
 
 A question is none, unless it asks "can you always ...". Narration ("I always walk", "it never came") is none.
 """
@@ -37,7 +38,9 @@ _STANDING = re.compile(
     re.I,
 )
 _NARRATED = re.compile(
-    r"^(?:I|we|he|she|they|it)\b(?!\s*(?:['’]d|would|want|need|prefer|like|expect|insist|really))", re.I
+    r"^(?:I|we|he|she|they|it)\b(?!\s*(?:['’]?(?:d|m|ve)\b|would|want|need|prefer|like|expect|insist|really|am|have|do|"
+    r"don|only|never|can|eat))",
+    re.I,
 )
 
 

@@ -26,13 +26,13 @@ CLAUSE = 160
 BLOB = 400
 """Characters without a blank from which text is binary data, not words."""
 
-_END = re.compile(r"(?<=[.!?])[\"'”’)\]*_]*\s+|(?<=[。！？])")
+_END = re.compile(r"(?<=[.!?])[\"'”’)\]*_]*\s+|(?<=[。！？।॥۔؟])\s*")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|prof|st|mt|no|nr|vs|etc|approx|ca|dept|inc|ltd|co|jr|sr|fig|art|ext|tel|e\.g|i\.e|a\.m|p\.m|"
     r"jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)|(?:^|[\s.(])[A-Z])\.$",
     re.I,
 )
-_INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]\.$")
+_INITIAL = re.compile(r"(?:^|[\s.(])[A-Za-z\u00c0-\u024f\u0370-\u052f]\.$")
 _PAUSE = re.compile(r"(?<=[,;:—–])\s+|\s+(?=(?:and|but|because|so that|which|while|considering)\s)")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _OPENING = re.compile(r"^\s*<([A-Za-z][\w:-]*)(?:\s[^<>]*)?>")

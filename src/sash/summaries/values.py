@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sash.recall.words import STOP
+from sash.recall.words import SPACELESS, STOP
 
 Kind = Literal["instruction", "url", "id", "code", "date", "number", "name"]
 
@@ -32,8 +32,7 @@ def values(text: str, known: Callable[[str], bool] = lambda _: False) -> list[Va
     `known` tells whether a word (in small letters) also occurs as a common word: at the beginning of a
     statement, where every word has a capital, such a word is no name.
     """
-    left = text
-    found: list[Value] = []
+    found, left = [], _apart(text)
     for kind, pattern in RULES:
         for match in pattern.finditer(left):
             group = match.lastindex or 0
@@ -42,9 +41,42 @@ def values(text: str, known: Callable[[str], bool] = lambda _: False) -> list[Va
             if value and (kind != "code" or _is_code(value)):
                 found.append(Value(kind, value, start))
                 left = left[:start] + "\0" * (end - start) + left[end:]
-    found += _names(left, known)
+    found += [*_own(text, left), *_names(left, known)]
     return sorted(found, key=lambda value: value.start)
 
+
+def _apart(text: str) -> str:
+    """The text with signs of scripts without blanks as gaps, but for those of dates: they join no word."""
+    return SPACELESS.sub(lambda run: re.sub("[^年月日]", "·", run[0]), text)
+
+
+def _own(text: str, left: str) -> Iterator[Value]:
+    """What is said of oneself in scripts without capitals, as far as no other rule has taken it."""
+    taken = -1
+    for found in sorted((one for form in OWN for one in form.finditer(text)), key=lambda one: one.start(1)):
+        start, end = found.span(1)
+        if start > taken and "\0" not in left[start:end] and not _capital(found[1][:1] or "a"):
+            yield Value("name", found[1], start)
+            taken = end
+
+
+OWN = tuple(
+    re.compile(form)
+    for form in (
+        r"我(?:们)?(?:的[^，。！？,.!?]{1,12}?)?(?:名)?(?:叫|是|住在|在|姓|来自)([^，。！？、,.!?\sA-Za-z0-9]{1,16})",
+        r"私?[^、。]{0,14}?(?:名前は|名は|は|が)([^、。！？\sA-Za-z0-9]{1,16}?)(?:です|といいます|と言います|に住んで|にあり)",
+        (
+            r"(?:제|내|저의|나의|우리|이름) ?[^.,!?]{0,12}?(?:은|는|이|가) ([^.,!?\sA-Za-z0-9]{1,12}?)"
+            r"(?:입니다|이에요|예요|이야|야)"
+        ),
+        r"(?:저는|나는|전|난) ([^.,!?\sA-Za-z0-9]{1,12}?)(?:에|에서) (?:살|일)",
+        r"(?:اسمي|اسمه|اسمها|أسكن في|اسكن في|أعيش في|أعمل في|\b\S{2,}ي (?:هو|هي|في)) ([^\s.،!؟0-9٠-٩]{2,20})",
+        r"मेर(?:ा|ी|े) [^।,.!?]{0,30}?नाम ([^\s।,.!?]{1,20}) है",
+        r"(?:मैं|हम) ([^\s।,.!?]{1,20}) में (?:रह|काम)",
+        r"(?:[Мм]о(?:й|я|ё|е|и)|[Нн]аш\w*) [^.,!?—–-]{1,40}? [—–-] ([^\s.,!?]{2,30})",
+    )
+)
+"""How people say what they and theirs are called, where they live and what something of theirs is."""
 
 _TRAILING = ".,;:!?'\"”’)]}>*_"
 

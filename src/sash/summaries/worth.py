@@ -33,6 +33,17 @@ AT_WORK = """i'm_trying i’m_trying i_am_trying i_was_trying can_you could_you 
     make_sure wondering having_trouble struggling came_across"""
 IN_PASSING = "for_example for_instance e.g such_as imagine suppose let's_say hypothetically roughly approximately"
 
+ELSEWHERE_SELF = (
+    r"我|私|僕|俺|저는|나는|(?<!\w)(?:제|내|우리)(?!\w)|(?<!\w)(?:мо[йяёеию]|моего|моей|моих|у меня|меня зовут|наш\w*|"
+    r"я|mein\w*|unser\w*|ich|mon|ma|mes|notre|je|mi|mis|mio|mia|nuestr\w+|meu|minha|mijn|ons|mój|moja|moje|nasz\w*|"
+    r"عندي|لدي|أسكن|أعيش|\w{2,}ي (?:هو|هي|اسمه|اسمها)|اسمي|मेरा|मेरी|मेरे|मैं|हमारा)(?!\w)|(?:मेर(?:ा|ी|े)|मैं) "
+)
+ELSEWHERE_SAYS = r"[是叫姓]|です|といいます|に住|입니다|이에요|예요|에 살|зовут|[а-яё] — [а-яё]|اسم| هو | هي | है"
+ELSEWHERE_MARKED = (
+    r"记住|重要|別忘|别忘|覚えて|기억|중요|запомни|важно|не забудь|تذكر|مهم|याद रख|merk dir|wichtig|важно"
+)
+"""The same in other languages: about the speaker, says what something is, marked."""
+
 WORDS: tuple[tuple[float, str], ...] = (
     (1.5, ABOUT_SELF),
     (1.2, "i we"),
@@ -54,7 +65,10 @@ SIGNS: tuple[tuple[float, re.Pattern[str]], ...] = (
         (factor, re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, signs.split()))})(?!\w)".replace("_", r"\s+"), re.I))
         for factor, signs in WORDS
     ),
-    (ANNOUNCED, re.compile(r"[?？:：]\W*$")),  # asked, or only said to come
+    (1.5, re.compile(ELSEWHERE_SELF, re.I)),
+    (1.6, re.compile(ELSEWHERE_SAYS)),
+    (1.8, re.compile(ELSEWHERE_MARKED, re.I)),
+    (ANNOUNCED, re.compile(r"[?？؟:：]\W*$")),  # asked, or only said to come
     (EXCLAIMED, re.compile(r"[!！]\W*$")),
 )
 

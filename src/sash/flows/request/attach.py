@@ -1,5 +1,6 @@
 """What is recalled for a new question goes with its request: found among what the view lacks, quoted in front of it.
 
+So does, with the first turn of a view, what the user asked to hold and the view lacks (`standing.py`).
 Planned first without, so that it is known what stands in the view anyway; then once more with what was found, counted
 and priced like all else. Each question may have the whole share: where the budget has no room for it, a cut makes some;
 where not even that does, less is attached, and the plan says so. A turn that asks nothing gets nothing.
@@ -16,15 +17,17 @@ from sash.errors import BudgetExceeded
 from sash.flows.context import Context
 from sash.flows.history.recall import recall
 from sash.flows.request.load import measure_attached
+from sash.flows.request.standing import standing
 from sash.model.blocks import dumps, text_block
 from sash.model.counts import Count
 from sash.model.epochs import Marker
-from sash.model.turns import Attachment, Source, Turn, by_exchange
+from sash.model.turns import INSTRUCTION, Attachment, Source, Turn, by_exchange
 from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
 from sash.recall import Found, Recall, asks, make_query, quoted
+from sash.summaries.standing import quoted_within
 
 LEAST = 40
 """Tokens below which nothing is looked for: a tag, a date and hardly a word."""
@@ -61,48 +64,79 @@ def attach(
 ) -> Attached:
     """`plan` with what answers the newest of the turns `new`; as it is where there is nothing to attach."""
     bare = Attached(plan=plan, memory=memory, new=new, settings=settings)
-    if chat.recall is None or not new or not new[-1].plain or plan.epoch.first_seq <= 1:
+    if not new or not new[-1].plain or plan.epoch.first_seq <= 1:
         return bare
-    if not asks(new[-1].text):
-        return replace(bare, notes=(SILENT,))
-    return _Attaching(chat, chat.recall, counts, now).attached(bare)
+    asked = chat.recall if chat.recall and asks(new[-1].text) else None
+    attached = _Attaching(chat, asked, counts, now).attached(bare)
+    return replace(attached, notes=(*attached.notes, SILENT)) if chat.recall and not asked else attached
+
+
+@dataclass(frozen=True)
+class _Front:
+    """Instructions as they are quoted."""
+
+    text: str = ""
+    sources: tuple[Source, ...] = ()
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
 class _Attaching:
-    """One question, and what may be recalled for it."""
+    """One turn, and what may be quoted in front of it."""
 
     chat: Context
-    recall: Recall
+    recall: Recall | None
+    """how old turns are looked for; None: it asks nothing"""
     counts: Mapping[int, Count]
     now: float
 
     def attached(self, bare: Attached) -> Attached:
-        """The whole share, if need be after a cut; else as much as fits."""
-        most = min(self.recall.tokens, _at_most(bare.plan))
+        """Instructions, and the whole share of what is recalled, if need be after a cut; else as much as fits."""
+        most = self._most(bare)
         found = self._found(bare, most)
-        if found is None:
-            return replace(bare, notes=(_not_found(most) if most >= LEAST else _no_room(bare.plan),))
-        return self._with(bare, found) or self._after_a_cut(bare, found, most) or self._less(bare)
+        made = found and (self._with(bare, found) or self._after_a_cut(bare, found, most) or self._less(bare))
+        if self.recall is None or (made and made.notes):
+            return made or bare
+        made = made or bare
+        shown = made.new[-1].attachment
+        if shown and any(not source.instructs for source in shown.sources):
+            return made
+        return replace(made, notes=(_not_found(most) if most >= LEAST else _no_room(bare.plan),))
+
+    def _most(self, bare: Attached) -> int:
+        """Tokens that may be recalled, instructions apart."""
+        return min(self.recall.tokens, _at_most(bare.plan) - self._front(bare).tokens) if self.recall else 0
+
+    def _front(self, bare: Attached) -> _Front:
+        """What the user asked to hold, where the planned view begins with this turn."""
+        if not self.chat.instructions or not _begins(bare):
+            return _Front()
+        held = standing(self.chat, bare.memory, bare.plan, bare.settings.model)
+        most = min(self.chat.instructions, _at_most(bare.plan))
+        kept, text = quoted_within(held, most, lambda text: _size(self.chat, [text]).tokens)
+        sources = tuple({one.turn: Source(turn=one.turn, seq=one.seq, why=INSTRUCTION) for one in kept}.values())
+        return _Front(text, sources, _size(self.chat, [text]).tokens) if text else _Front()
 
     def _found(self, bare: Attached, most: int) -> tuple[Attachment, Measure] | None:
-        """What answers the question and is not in the view, as one text of at most `most` tokens; None for nothing."""
-        if most < LEAST:
-            return None
-        found = recall(
+        """Instructions, and what answers the question within `most` tokens and is not in the view; None for nothing."""
+        found = self._recalled(bare, self.recall, most) if self.recall and most >= LEAST else []
+        return _fitting(self.chat, self._front(bare), found, max(0, most))
+
+    def _recalled(self, bare: Attached, settings: Recall, most: int) -> Sequence[Found]:
+        return recall(
             self.chat,
             make_query(bare.new[-1].text, _last_exchange(bare.memory)),
-            replace(self.recall, tokens=int(SLIGHTLY_LESS * most)),
+            replace(settings, tokens=max(1, int(SLIGHTLY_LESS * most))),
             bare.settings.model,
             until=bare.plan.epoch.first_seq,
-            without=_standing(bare.memory, bare.plan),
+            without=_quoted(bare.memory, bare.plan),
         )
-        return _fitting(self.chat, found, most)
 
     def _after_a_cut(self, bare: Attached, found: tuple[Attachment, Measure], most: int) -> Attached | None:
         """The same with a cut that leaves room for it; None where a cut helps nothing."""
         size = self.chat.counter.count(found[1])
-        reserve = most * max(size.upper, 1) // max(size.tokens, 1) + 1
+        wanted = max(size.tokens, most + self.chat.instructions)
+        reserve = wanted * max(size.upper, 1) // max(size.tokens, 1) + 1
         try:
             plan = self._plan(bare, bare.new, replace(bare.settings, reserve=reserve))
         except BudgetExceeded:
@@ -111,18 +145,20 @@ class _Attaching:
             return None
         cut = replace(bare, plan=plan)
         again = self._found(cut, most)
-        return again and self._with(cut, again, f"; {most:,} tokens are kept for what is recalled")
+        return again and self._with(cut, again, f"; {wanted:,} tokens are kept for what is quoted from earlier")
 
-    def _less(self, bare: Attached) -> Attached:
-        """As much as finds room beside the view as it is; nothing where that is too little."""
-        room = min(self.recall.tokens, _room(bare.plan))
-        for part in LESS:
+    def _less(self, bare: Attached) -> Attached | None:
+        """As much as finds room beside the view as it is; None where that is too little."""
+        room = min(self.recall.tokens if self.recall else 0, _room(bare.plan) - self._front(bare).tokens)
+        for part in (*LESS, 0):
             found = self._found(bare, int(part * room))
             attached = found and self._with(bare, found)
-            if attached:
+            if attached and part and self.recall:
                 told = f"Recalled no more than {int(part * room):,} of {self.recall.tokens:,} tokens: that is what the "
                 return replace(attached, notes=(f"{told}budget of {bare.plan.situation.limit:,} leaves free.",))
-        return replace(bare, notes=(_no_room(bare.plan),))
+            if attached:
+                return attached
+        return None
 
     def _with(self, bare: Attached, found: tuple[Attachment, Measure], because: str = "") -> Attached | None:
         """The plan with an attachment; None where that would force a cut, or bring back what it quotes."""
@@ -138,7 +174,7 @@ class _Attaching:
         except BudgetExceeded:
             return None
         forced = plan.decision.rule == "must" and plan.epoch.first_seq > bare.plan.epoch.first_seq and not bare.plan.cut
-        doubled = {source.seq for source in attachment.sources} & {one.seq for one in plan.turns}
+        doubled = {one.seq for one in attachment.sources if not one.instructs} & {one.seq for one in plan.turns}
         if forced or doubled or not plan.epoch.shows(turn) or (plan.doubt and not bare.plan.doubt):
             return None
         return replace(made, plan=plan, adds={turn.seq: measure})
@@ -173,10 +209,21 @@ def _alive(memory: Memory, plan: Plan) -> Iterator[Turn]:
     return (turn for turn in plan.turns if turn.id and turn.seq in memory.attachment_counts and plan.epoch.shows(turn))
 
 
-def _standing(memory: Memory, plan: Plan) -> set[int]:
-    """seqs of what the planned view holds before its start, and of what attachments alive in it quote."""
+def _quoted(memory: Memory, plan: Plan) -> set[int]:
+    """seqs of what the planned view holds before its start, and of what was recalled and is alive in it."""
     alive = [turn.attachment for turn in _alive(memory, plan)]
-    return {turn.seq for turn in plan.turns} | {source.seq for one in alive if one for source in one.sources}
+    recalled = {source.seq for one in alive if one for source in one.sources if not source.instructs}
+    return {turn.seq for turn in plan.turns} | recalled
+
+
+def _begins(bare: Attached) -> bool:
+    """Whether the planned view begins with the newest turn, or began in a tool run and this is the first turn since."""
+    plan = bare.plan
+    if plan.cut or not plan.epoch.id:
+        return True
+    said = [turn for turn in plan.turns if turn.plain and turn.id and turn.seq >= plan.epoch.attachments_from]
+    held = any(source.instructs for turn in said if turn.attachment for source in turn.attachment.sources)
+    return not held and not any(turn.seq > plan.epoch.attachments_from for turn in said)
 
 
 def _last_exchange(memory: Memory) -> list[str]:
@@ -184,27 +231,34 @@ def _last_exchange(memory: Memory) -> list[str]:
     return [turn.text for turn in groups[-1] if turn.role != "system"] if groups else []
 
 
-def _fitting(chat: Context, found: Sequence[Found], most: int) -> tuple[Attachment, Measure] | None:
-    """The best of what was found that takes at most `most` tokens as one text, and its measure; None for nothing."""
+def _fitting(chat: Context, front: _Front, found: Sequence[Found], most: int) -> tuple[Attachment, Measure] | None:
+    """Instructions and the best of what was found within `most` tokens, with their measure; None for nothing."""
     kept = list(found)
-    while kept:
-        attachment = _attachment(kept)
+    while kept or front.text:
+        attachment = _attachment(front, kept)
         measure = measure_attached(attachment, chat.counter)
         tokens = chat.counter.count(measure).tokens
-        if tokens <= most:
+        if tokens <= most + front.tokens or not kept:
             return replace(attachment, tokens=tokens), measure
-        over = tokens - most
+        over = tokens - most - front.tokens
         while kept and over > 0:
             over -= kept.pop().tokens
     return None
 
 
-def _attachment(found: Sequence[Found]) -> Attachment:
+def _size(chat: Context, texts: Sequence[str]) -> Count:
+    """What texts take as blocks of an attachment."""
+    made = Attachment(content=dumps([text_block(text) for text in texts]), tokens=0, sources=())
+    return chat.counter.count(measure_attached(made, chat.counter))
+
+
+def _attachment(front: _Front, found: Sequence[Found]) -> Attachment:
     ordered = sorted(found, key=lambda one: one.turn.seq)
+    recalled = tuple(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered)
     return Attachment(
-        content=dumps([text_block(quoted(ordered))]),
+        content=dumps([text_block(text) for text in (front.text, quoted(ordered)) if text]),
         tokens=0,
-        sources=tuple(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered),
+        sources=(*(one for one in front.sources if one.turn not in {source.turn for source in recalled}), *recalled),
     )
 
 

@@ -192,7 +192,8 @@ class _Relieving:
             return True
         groups = (group for i, group in enumerate(self.groups) if i >= start or i in self.situation.pinned_exchanges)
         present = {turn.seq for group in (self.memory.loaded.pinned_turns, *groups) for turn in group}
-        return attached is not None and not present.isdisjoint(source.seq for source in attached.sources)
+        quoted = (source.seq for source in attached.sources if not source.instructs) if attached else ()
+        return not present.isdisjoint(quoted)
 
     def _keeps_thinking(self, start: int) -> bool:
         return keeps_thinking(self.memory, self.situation, self.groups, start, self.settings)
