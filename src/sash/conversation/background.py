@@ -26,7 +26,7 @@ def _tell(error: BaseException) -> None:
 
 
 class Background:
-    """A thread of a conversation."""
+    """Does one piece of work at a time in a thread beside a conversation."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -77,7 +77,7 @@ class Background:
 
 
 class AsyncBackground:
-    """A task of a conversation."""
+    """Does one piece of work at a time in a task beside a conversation."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""How a reply ended, streamed or not: what it used, whether it was whole. For whatever settles then.
+"""How a reply ended, streamed or not: what it used, whether it was whole. For what is booked by what was used.
 
 `ending(response, then)` is for middleware: `then` is called once with an `Ending`, when the reply is whole, broken, or
 left by its reader. A stream's bytes pass through untouched; only the events that carry usage are read on the way, the

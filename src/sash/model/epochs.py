@@ -59,9 +59,9 @@ class Epoch:
     thinking_stripped_to: int
     """seq of the newest turn when it began: up to here thinking is stripped, behind it is sent verbatim"""
     pinned_seqs: tuple[int, ...] = ()
-    """first seqs of the exchanges before `start` that stand in front, whole and without thinking"""
+    """first seqs of the exchanges before `first_seq` that stand in front, whole and without thinking"""
     instructions: tuple[int, ...] = ()
-    """seqs of the instructions given before `start` that are placed again behind its first user turn"""
+    """seqs of the instructions given before `first_seq` that are placed again behind its first user turn"""
     tagged: bool = False
     """instructions are sent as tagged user text, for the model takes no system turns"""
     relief: Relief = field(default_factory=Relief)

@@ -73,7 +73,7 @@ class Loaded:
     pinned_seqs: frozenset[int]
     """first seqs of all pinned exchanges"""
     instructions: tuple[Turn, ...]
-    """turns of role system before `turns`, those among `pinned` included"""
+    """turns of role system before `turns`, those among `pinned_turns` included"""
     counts: Mapping[int, Count]
     """by turn id"""
     preamble_count: Count | None

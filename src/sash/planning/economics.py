@@ -226,7 +226,7 @@ def _reweighed(trust: Chances, counted: float, rowed: float, paced: float) -> Ch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What the ways are priced for. Sizes in tokens, prices in dollars per token."""
+    """What cache policies are priced for. Sizes in tokens, prices in dollars per token."""
 
     preamble: float
     usual: float
@@ -281,7 +281,7 @@ class CachePolicy:
     steady: float
     """dollars per request if the view is always held this way"""
     ahead: float = 0.0
-    """dollars after a start at the usual size until the next one, less the steady cost of the cheapest way"""
+    """dollars after a start at the usual size until the next one, less the steady cost of the cheapest policy"""
 
     def carried(self, excess: float) -> float:
         """Dollars from the next request on, if it comes in time, for `excess` tokens more than usual."""

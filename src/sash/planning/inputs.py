@@ -103,7 +103,7 @@ class Memory:
     cleared_sizes: ClearedSizes
     """the sizes of turns with their tool results, or their calls' inputs, cleared"""
     cleared_results: frozenset[tuple[int, str]] = frozenset()
-    """single results of the newest turn that give way from this request on, by seq and call id"""
+    """results of the newest turn that are placeholders from this request on, by seq and call id"""
     bounded: bool = False
     """nobody could count what may be too large: single results give way by the bound, not by the estimate"""
     attachment_counts: Mapping[int, Count] = field(default_factory=dict)

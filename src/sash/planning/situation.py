@@ -195,7 +195,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to send: the exchanges from index `start` on. Staying means `start` equals the situation's."""
+    """What to send: the exchanges from index `first_exchange` on; the view stays where that is the situation's."""
 
     first_exchange: int
     rule: str

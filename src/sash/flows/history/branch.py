@@ -1,4 +1,4 @@
-"""Other roads: fork, edit, regenerate, retry, and rebuilding a past request. The past is shared, never changed."""
+"""Branches: fork, edit, regenerate, retry, and a past request rebuilt. The past is shared, never changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large is it? The size of the next request, or of the view as it stands, with its provenance."""
+"""The size of the next request, or of the view as it stands, and where each number comes from."""
 
 from __future__ import annotations
 

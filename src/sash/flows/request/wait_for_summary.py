@@ -1,4 +1,4 @@
-"""`prepare`, with the summary or the block made first without which the budget would force turns out uncovered."""
+"""Plans a request; where turns must leave that no summary covers, has one made first, and plans once more."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Making what stands in front for turns that left the view."""
+"""Making summaries, and having the API compact: what is sent in the place of turns that left the view."""

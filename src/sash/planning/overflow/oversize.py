@@ -1,4 +1,4 @@
-"""A turn of tool results that does not fit even when all else has given way: which of its results do.
+"""Which results of the newest turn become placeholders, where it does not fit although all else has left.
 
 The last step of making room. One by one: the smallest result whose placeholder is enough, else the largest; results
 of one reply were asked for at once, so that none is older, and this way the fewest are lost. All of them go only where
