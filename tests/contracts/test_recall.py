@@ -178,6 +178,69 @@ def test_redacted_turns_are_not_found(record: Recorder) -> None:
     assert near(record, "cat", Topics()) == []
 
 
+# ---- like words, times ----------------------------------------------------------------------------
+
+
+def likes(record: Recorder, *words: str, embedder: Any = False, until: int | None = None) -> dict[str, tuple[int, ...]]:
+    """Words like those asked for, and where they stand."""
+    return {
+        one.like: one.seqs for one in record.store.index.like(record.key, words=words, embedder=embedder, until=until)
+    }
+
+
+def test_a_word_that_nobody_used_finds_those_it_may_be_a_slip_of(record: Recorder) -> None:
+    """Within the line of turns, as far as is asked; a word in use is no slip."""
+    record.say("My suitcase is red.", "A fine suitcase.")
+    assert likes(record, "suticase") == {"suitcase": (1, 2)}
+    assert likes(record, "suticase", until=2) == {"suitcase": (1,)}
+    assert likes(record, "suitcase") == {}
+
+
+def test_words_that_come_later_are_known(record: Recorder) -> None:
+    """What was read before is only extended."""
+    record.say("My suitcase is red.")
+    assert likes(record, "suticase") == {"suitcase": (1,)}
+    record.say("Another suitcase, and a raincoat.")
+    assert likes(record, "suticase", "raincaot") == {"suitcase": (1, 3), "raincoat": (3,)}
+
+
+def test_a_fork_knows_the_words_of_the_shared_past(record: Recorder, store: Any) -> None:
+    """Each word once, with the places of all segments."""
+    record.say("My suitcase is red.", "I see.")
+    record.branch(2, "fork", as_id="b")
+    other = Recorder(store, "b")
+    other.say("A suitcase is what I need.")
+    assert likes(other, "suticase") == {"suitcase": (1, 3)}
+    assert likes(record, "suticase") == {"suitcase": (1,)}
+
+
+def test_words_of_like_meaning_are_known_to_the_extras_embedder_alone(record: Recorder) -> None:
+    """Word vectors tell which words mean alike; an embedder of texts is never asked for single words."""
+    record.say("We adopted a puppy.", "How lovely.")
+    assert likes(record, "dog", embedder=True).get("puppy") == (1,)
+    topics = Topics()
+    assert likes(record, "dog", embedder=topics) == {} and topics.seen == []
+
+
+def test_redacted_words_are_forgotten(record: Recorder) -> None:
+    """Nothing that is gone is like what is asked for."""
+    record.say("My suitcase is red.", "Noted.")
+    likes(record, "suticase")
+    record.store.forgetting.redact(record.key, turn=record.turns()[0].id, reason="", at=2.0)
+    assert likes(record, "suticase") == {}
+
+
+def test_turns_are_found_by_the_time_they_were_said(record: Recorder) -> None:
+    """From a moment on and before another, in any of the spans; as far as is asked."""
+    record.say("One.", "Two.")
+    times = [turn.at for turn in record.turns()]
+    index, whole = record.store.index, [(times[0], times[-1] + 1)]
+    assert list(index.between(record.key, spans=whole)) == [1, 2]
+    assert list(index.between(record.key, spans=whole, until=2)) == [1]
+    assert list(index.between(record.key, spans=[(times[-1] + 1, times[-1] + 9)])) == []
+    assert list(index.between(record.key, spans=[(times[0] - 9, times[0])])) == []
+
+
 # ---- meaning --------------------------------------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ from sash.planning.situation import Strategy
 from sash.planning.strategies.summarised import Summarised
 from sash.planning.summaries.cost import SummaryRequest
 from sash.planning.summaries.timing import ahead
-from sash.recall import Found, Recall, make_query, quoted
+from sash.recall import Found, Query, Recall, make_query, quoted
 from sash.stores import Store
 from sash.stores.around import around
 from sash.stores.port import UsageRow
@@ -296,7 +296,8 @@ class ConversationBase:
     def _found(self, query: str, settings: Mapping[str, Any]) -> list[Found]:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
-        return recall(self._chat(), make_query(query), Recall(**settings), self.model)
+        asked = Recall(**{"zone": self.recalls.zone if self.recalls else "UTC", **settings})
+        return recall(self._chat(), self._query(query, asked), asked, self.model)
 
     def _profile(self) -> Profile:
         """The profile of the conversation's user. Raises InvalidOption where it is nobody's."""
@@ -331,8 +332,11 @@ class ConversationBase:
     def _found_in_history(self, query: str) -> str:
         """What Claude finds when it searches: quoted, without the exchange that runs."""
         chat, settings = self._chat(), self.recalls or Recall()
-        found = search_history(chat, make_query(query), settings, self.model)
-        return quoted(found) or "Nothing was found."
+        found = search_history(chat, self._query(query, settings), settings, self.model)
+        return quoted(found, settings.timezone) or "Nothing was found."
+
+    def _query(self, text: str, settings: Recall) -> Query:
+        return make_query(text, now=self._clock(), zone=settings.timezone)
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
         return extend(self._chat(), drafts_of(messages), self._session.preamble)

@@ -37,7 +37,7 @@ class Spans:
     @contextmanager
     def around_call(self, name: str, given: tuple[Any, ...]) -> Iterator[None]:
         """Whatever spans a call of the store is worth."""
-        if name in ("index.match", "index.near"):
+        if name in ("index.match", "index.near", "index.like", "index.between"):
             with self._span("sash.recall"):
                 yield
             return

@@ -22,7 +22,7 @@ from sash.model.turns import Draft, Mended, Turn
 from sash.model.window import Head, Loaded
 from sash.profile.entries import Entry, Learned
 from sash.recall.query import Term
-from sash.recall.ranking import DEEP, Matches
+from sash.recall.ranking import DEEP, Like, Matches
 from sash.recall.settings import Embedder
 
 
@@ -243,6 +243,21 @@ class Index(Protocol):
         Closeness is the cosine, and what the turns beside one add to it (`gains`, by distance). Turns without a vector
         of this embedder are embedded first. Raises MissingExtra, and InvalidOption for an embedder that gives none.
         """
+        ...
+
+    def like(
+        self, conversation: int, *, words: Sequence[str], embedder: bool | Embedder, until: int | None = None
+    ) -> Sequence[Like]:
+        """Words of the present branch that are like those asked for, each with the turns that hold it.
+
+        By spelling, for words that nobody used; and by meaning, where `embedder` is one of words. Raises MissingExtra.
+        """
+        ...
+
+    def between(
+        self, conversation: int, *, spans: Sequence[tuple[float, float]], until: int | None = None
+    ) -> Sequence[int]:
+        """seqs of turns with text that were said within any of the spans (seconds; each ends before its second)."""
         ...
 
     def embed(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:

@@ -18,8 +18,9 @@ from sash.recall.words import bare
 THRIFT = 0.2
 """Power of a turn's length in its price: long turns hold more, so they cost less than their length."""
 PASSAGE = 8
-"""A turn may take this part of the share, or `LEAST_PASSAGE` tokens; of a longer one a passage is quoted."""
-LEAST_PASSAGE = 120
+"""A turn may take this part of the share; of a longer one a passage is quoted, ..."""
+LEAST_PASSAGE, MOST_PASSAGE = 120, 330
+"""... of so many tokens at least, and at most."""
 MISSES = 20
 """Candidates that do not fit in a row: then the share is full."""
 SAME = 0.9
@@ -53,7 +54,7 @@ def pack(
         said = _Said.of(candidate.turn)
         if not said.words or any(said.repeats(other) for other in seen):
             continue
-        found = _found(candidate, max(LEAST_PASSAGE, tokens // PASSAGE), size, worth)
+        found = _found(candidate, min(max(LEAST_PASSAGE, tokens // PASSAGE), MOST_PASSAGE), size, worth)
         if found.tokens <= left:
             chosen.append(found)
             seen.append(said)

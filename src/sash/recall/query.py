@@ -2,16 +2,20 @@
 
 Words of the new turn, and with less weight of the exchange before it; identifiers, numbers and quoted phrases
 weigh more and are asked for as phrases. Whatever stands in the text is text: each term is one quoted string of
-the index's language, so operators and quotation marks have no meaning there. Knows nothing of what is stored.
+the index's language, so operators and quotation marks have no meaning there. What else a question says by its form
+(whose words it is about, times, the first thing or the last) is told beside the terms. Knows nothing of what is stored.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Literal
 
+from sash.recall.meant import End, Speaker, ends_meant, points, speaker_meant
+from sash.recall.times import Span, spans
 from sash.recall.words import SPACELESS, runs, telling, words
 
 MOST_TERMS = 64
@@ -23,6 +27,10 @@ BEFORE = 0.25
 """Weight of the last exchange's words: they tell what "it" is, and must not drown the question ..."""
 VAGUE = 2
 """... which has fewer words of its own than this; to one that speaks for itself they only add noise."""
+POINTING, POINTED = 3, 0.6
+"""A question of so few words that points at something ("How much was she?") means what was just spoken of."""
+BEFORE_READ = 200
+"""Characters of what was said before that tell the meaning of a question that points there."""
 
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|«([^»]+)»|„([^“]+)“|`([^`]+)`|「([^」]+)」')
 _JOINED = re.compile(r"[^\W_]+(?:[-_./:#@+]+[^\W_]+)+")
@@ -50,9 +58,20 @@ class Query:
 
     terms: tuple[Term, ...] = ()
     text: str = ""
+    speaker: Speaker | None = None
+    """whose turns are meant"""
+    times: tuple[Span, ...] = ()
+    """when it was said"""
+    end: End | None = None
+    """the first thing is meant, or the last"""
 
     def __bool__(self) -> bool:
-        return bool(self.terms)
+        return bool(self.terms or self.times or self.end)
+
+    @property
+    def words(self) -> list[str]:
+        """The single words among the terms."""
+        return [term.text for term in self.terms if term.index == "words" and " " not in term.text]
 
     def about(self, names: Set[str]) -> str:
         """The text without the speakers' names: whom it concerns is no part of what it means."""
@@ -60,21 +79,46 @@ class Query:
         return kept or self.text
 
 
-def make_query(new: str, before: Sequence[str] = ()) -> Query:
+def make_query(new: str, before: Sequence[str] = (), *, now: float | None = None, zone: tzinfo = UTC) -> Query:
     """The query for a new turn; empty where it says nothing.
 
-    `before`: the texts of the last exchange, which tell what a vague turn is about.
+    `before`: the texts of the last exchange, which tell what a vague turn is about. `now`: the moment from which times
+    in it are told, in the time zone `zone`; None: times mean nothing.
     """
     read = _read(new)
-    terms: dict[str, Term] = {}
-    for term in _terms(read):
-        terms.setdefault(term.text, term)
-    if not terms:
+    times = spans(read, now, zone) if now is not None else ()
+    end, said = ends_meant(read)
+    told = _without(read, [*(one.said for one in times if one.relative), *said])
+    own = {term.text: term for term in _terms(told)}
+    terms, context = dict(own), ""
+    if before and not (times or end):
+        weight, context = _before(read, own, before)
+        for term in (term for text in before if weight for term in _terms(_read(text))):
+            terms.setdefault(term.text, replace(term, weight=weight * term.weight))
+    if not (own or context or times or end):
         return Query()
-    for text in before if len(terms) < VAGUE else ():
-        for term in _terms(_read(text)):
-            terms.setdefault(term.text, replace(term, weight=BEFORE * term.weight))
-    return Query(terms=_most(list(terms.values())), text=read)
+    return Query(
+        terms=_most(list(terms.values())),
+        text=f"{context} {told}".strip(),
+        speaker=speaker_meant(read),
+        times=times,
+        end=end,
+    )
+
+
+def _before(new: str, own: Mapping[str, Term], before: Sequence[str]) -> tuple[float, str]:
+    """What the words said before weigh in a new turn with words of its own, and what of them tells its meaning."""
+    if points(new) and len(own) <= POINTING:
+        return POINTED, before[0][:BEFORE_READ]
+    return (BEFORE, "") if 0 < len(own) < VAGUE else (0.0, "")
+
+
+def _without(text: str, said: Sequence[str]) -> str:
+    """A text without the words that tell a time from now: they stand in no turn of that time."""
+    for words_of_time in said:
+        at = text.lower().find(words_of_time)
+        text = text[:at] + " " + text[at + len(words_of_time) :] if at >= 0 else text
+    return text
 
 
 def _read(text: str) -> str:

@@ -21,6 +21,8 @@ RARITY = 1.5
 """Power of the inverse document frequency: one rare word outweighs two common ones."""
 NAME = 0.05
 """Weight of a speaker's own name: it says who, and stands everywhere."""
+CLOSENESS = 1.5
+"""Power of a like word's closeness in its worth."""
 SPREADING = 600
 """Best hits that spread to their neighbours."""
 BY_WORDS = (0.5, 0.25, 0.12, 0.06)
@@ -53,6 +55,19 @@ class Matches:
     hits: tuple[Hits, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Like:
+    """A word of the conversation that is like one asked for, and where it stands."""
+
+    word: str
+    like: str
+    closeness: float
+    """1.0 is the same word"""
+    seqs: tuple[int, ...]
+    spelt: bool = False
+    """by its letters; else by meaning"""
+
+
 def weight(term: Term, found: int, total: int, names: Collection[str]) -> float:
     """What holding `term` is worth, when `found` of `total` turns do."""
     rarity: float = log(1 + (max(total, found) - found + 0.5) / (found + 0.5)) ** RARITY
@@ -67,6 +82,28 @@ def keyword_scores(matches: Matches) -> dict[int, float]:
         for seq in hits.seqs:
             scores[seq] += worth
     return dict(scores)
+
+
+def alike_scores(likes: Iterable[Like], matches: Matches) -> dict[int, float]:
+    """Scores by seq: of each word asked for, the closest word that a turn holds, by its rarity (late interaction)."""
+    best: defaultdict[int, dict[str, float]] = defaultdict(dict)
+    for one in likes:
+        rarity = weight(Term(text=one.word), len(one.seqs), matches.total, matches.names)
+        worth = rarity * one.closeness**CLOSENESS
+        for seq in one.seqs:
+            held = best[seq]
+            held[one.word] = max(held.get(one.word, 0.0), worth)
+    return {seq: sum(held.values()) for seq, held in best.items()}
+
+
+def added(scores: Mapping[int, float], more: Mapping[int, float]) -> dict[int, float]:
+    """Both together."""
+    return {seq: scores.get(seq, 0.0) + more.get(seq, 0.0) for seq in {**scores, **more}}
+
+
+def worth_of(matches: Matches) -> dict[str, float]:
+    """What each term that was found is worth."""
+    return {hits.term.text: weight(hits.term, hits.found, matches.total, matches.names) for hits in matches.hits}
 
 
 def spread(scores: Mapping[int, float], gains: Sequence[float]) -> dict[int, float]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, ClassVar, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sash.errors import InvalidOption
 from sash.model.settings import settings
@@ -42,8 +44,11 @@ class Recall:
     """search by words"""
     semantic: bool | Embedder = False
     """search by meaning: with an embedder of yours, or (True) the small one of the extra `semantic`"""
+    zone: str = "UTC"
+    """the user's time zone ("Europe/Berlin"): in which "yesterday" is meant, and the times of quotes are told"""
 
     def __post_init__(self) -> None:
+        _zone(self.zone)
         _reject_number("tokens", self.tokens, 1)
         _reject_number("neighbours", self.neighbours, 0)
         if not isinstance(self.semantic, bool | Embedder):
@@ -59,6 +64,11 @@ class Recall:
                 value=self.words,
             )
 
+    @property
+    def timezone(self) -> tzinfo:
+        """The zone by its name."""
+        return _zone(self.zone)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -68,11 +78,25 @@ class Found:
     score: float
     """its value against the best one found, which has 1.0"""
     why: str
-    """the words it shares with the query, its closeness in meaning, or the hit it stands beside"""
+    """the time or place that was meant, the words it shares with the query, words that are like them, its closeness in
+    meaning, the hit it stands beside, or the earlier turn that it takes up"""
     text: str
     """what is quoted of it: all of it, or of a long turn the passage around the words"""
     tokens: int
     """what quoting it takes"""
+
+
+def _zone(name: Any) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+        raise InvalidOption(
+            f"zone={name!r} is no time zone known here: give an IANA name such as 'Europe/Berlin', or 'UTC'",
+            option="zone",
+            value=name,
+        ) from error
 
 
 def _reject_number(name: str, value: Any, least: int) -> None:

@@ -1,4 +1,4 @@
-"""What a store remembers of its file: branches as ranges of turns, and windows as they were last read.
+"""What a store remembers of its file: branches as ranges of turns, their words, and windows as they were last read.
 
 Settled turns and the segments of a branch never change, so this cannot go stale: whoever deletes, redacts or repairs
 has it forgotten, and so does a transaction that fails.
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.stores.lineage import BranchRanges
+from sash.stores.vocabulary import Vocabularies
 
 UNSETTLED = 8
 """Newest turns that are always read again: their state or their count may still change."""
@@ -41,12 +42,14 @@ class Cache:
 
     def __init__(self) -> None:
         self.lines = BranchRanges()
+        self.vocabularies = Vocabularies()
         self.windows: dict[int, KeptWindow] = {}
         """by conversation"""
 
     def forget(self) -> None:
         """Read everything anew next time."""
         self.lines.forget()
+        self.vocabularies.forget()
         self.windows.clear()
 
     def changed(self, turns: Collection[int]) -> None:

@@ -53,7 +53,7 @@ class Forgetting:
             find = "SELECT namespace, name FROM conversations WHERE id = ?"
             namespace, name = db.one(find, (conversation,))
             _audit(db, namespace, name, "turn", copies, reason, at)
-            self._cache.windows.clear()
+            self._cache.forget()
         return len(copies)
 
     def delete(self, id: str, *, namespace: str = "", reason: str = "") -> Deleted:

@@ -14,14 +14,14 @@ from typing import Any
 from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.recall.query import Term
-from sash.recall.ranking import DEEP, Hits, Matches, weight
+from sash.recall.ranking import DEEP, Hits, Like, Matches, weight
 from sash.recall.settings import Embedder
 from sash.recall.words import words
 from sash.stores import blobs, rows
 from sash.stores.cache import Cache
 from sash.stores.characters import characters_match, clinging, common, spaceless
 from sash.stores.database import Database
-from sash.stores.embedders import embedder_of
+from sash.stores.embedders import WordVectors, embedder_of
 from sash.stores.lineage import Segment, present
 from sash.stores.transaction import Transaction
 from sash.stores.vectors import Blocks, blob, nearest, position, removals, seq_of, smeared, unit_rows
@@ -53,7 +53,7 @@ class Index:
     """Old turns by what they say. See `sash.flows.record.Index`."""
 
     def __init__(self, database: Database, cache: Cache) -> None:
-        self._database, self._lines = database, cache.lines
+        self._database, self._lines, self._vocabularies = database, cache.lines, cache.vocabularies
         self._blocks = Blocks()
         self._embedded: dict[int, tuple[str, int, int]] = {}
         """By branch: embedder, removals at that time, and the seq up to which all turns have its vector."""
@@ -121,6 +121,31 @@ class Index:
             segments = self._line(db, conversation, until)
             seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name)
         return nearest(seqs, smeared(cosines, gains), most) if vector.any() else []
+
+    def like(
+        self, conversation: int, *, words: Sequence[str], embedder: bool | Embedder, until: int | None = None
+    ) -> Sequence[Like]:
+        """Words like those asked for. An embedder of whole texts is not asked for single words."""
+        known = embedder_of(embedder) if embedder else None
+        with self._database.reading() as db:
+            line = self._line(db, conversation, until)
+            return self._vocabularies.like(db, line, words, known if isinstance(known, WordVectors) else None)
+
+    def between(
+        self, conversation: int, *, spans: Sequence[tuple[float, float]], until: int | None = None
+    ) -> Sequence[int]:
+        """seqs by the time of their turns."""
+        with self._database.reading() as db:
+            return [
+                row[0]
+                for branch, low, high in self._line(db, conversation, until)
+                for since, before in spans
+                for row in db.execute(
+                    "SELECT seq FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND at >= ? AND at < ? "
+                    "AND text != '' ORDER BY seq",
+                    (branch, low, high, since, before),
+                )
+            ]
 
     def embed(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
         """Give turns without a vector theirs, the oldest first."""

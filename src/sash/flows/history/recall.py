@@ -6,7 +6,8 @@ searched. What is done with the turns that were found is the caller's affair.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 from sash.flows.context import Context, Counter
@@ -14,11 +15,27 @@ from sash.model.blocks import text_block
 from sash.model.counts import Count
 from sash.model.redaction import redacted
 from sash.model.turns import Turn
+from sash.recall.asking import asks
 from sash.recall.packing import Candidate, pack
-from sash.recall.query import Query
+from sash.recall.query import Query, Term
 from sash.recall.quoting import quoted
-from sash.recall.ranking import BY_MEANING, BY_WORDS, Matches, fuse, keyword_scores, ranked, spread, weight
+from sash.recall.ranking import (
+    BY_MEANING,
+    BY_WORDS,
+    Like,
+    Matches,
+    added,
+    alike_scores,
+    fuse,
+    keyword_scores,
+    ranked,
+    spread,
+    worth_of,
+)
+from sash.recall.reasons import Reasons
 from sash.recall.settings import Embedder, Found, Recall
+from sash.recall.times import AFTERWARDS
+from sash.recall.updates import best_user_turns, own_words, taken_up
 
 SAMPLES, SAMPLED = 12, 80
 """Of how many candidates how many characters tell how dense the text is."""
@@ -26,8 +43,14 @@ AT_ONCE = 256
 """Turns embedded before anything else is asked."""
 RUN = 200
 """Newest turns among which the newest question is looked for: a run of that many turns is quoted to itself."""
-NAMED = 4
-"""Words that a reason names at most."""
+ROLE = 1.5
+"""How much more a turn is worth whose speaker the question means."""
+TIME, DATE = 3, 1
+"""How often turns of the time that a question names are counted: told from now ("yesterday"), or by a date, ..."""
+ENDS = 12
+"""... and how many turns stand at an end of the conversation."""
+REMARK = 80
+"""Characters of a question that tells nothing beside."""
 
 
 def recall(
@@ -43,27 +66,7 @@ def recall(
 
     Only turns before seq `until` are looked at, and none of the seqs `without` (what stands in the view anyway).
     """
-    if not query:
-        return []
-    matches = chat.store.index.match(chat.conversation, terms=query.terms, until=until)
-    rankings, near = [], dict[int, float]()
-    if settings.words:
-        rankings.append(ranked(spread(keyword_scores(matches), BY_WORDS[: settings.neighbours])))
-    if settings.semantic:
-        near = dict(_near(chat, query, settings, until, matches))
-        rankings.append(list(near))
-    values = fuse(rankings)
-    seqs = tuple(seq for seq in ranked(values) if seq not in without and (until is None or seq < until))
-    read = chat.store.index.read(chat.conversation, seqs=seqs, model=model)
-    turns = [(turn, count) for turn, count in read if redacted(turn.blocks) != turn.content]
-    reasons = _Reasons(matches, near)
-    candidates = [
-        Candidate(turn=turn, value=values[turn.seq], why=reasons.of(turn.seq), tokens=_known(turn, count))
-        for turn, count in turns
-    ]
-    exact = _exact(chat.counter)
-    packed = pack(candidates, settings.tokens, _roughly(candidates, exact), _worth(matches))
-    return _within(packed, settings.tokens, exact)
+    return _Search(chat, query, settings, model, until, frozenset(without)).found() if query else []
 
 
 def search_history(chat: Context, query: Query, settings: Recall, model: str) -> list[Found]:
@@ -85,26 +88,130 @@ def embed(chat: Context, embedder: bool | Embedder, go_on: Callable[[], bool]) -
     return done
 
 
-def _near(
-    chat: Context, query: Query, settings: Recall, until: int | None, matches: Matches
-) -> Sequence[tuple[int, float]]:
-    return chat.store.index.near(
-        chat.conversation,
-        text=query.about(matches.names),
-        embedder=settings.semantic,
-        gains=BY_MEANING[: settings.neighbours],
-        until=until,
-    )
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One search: what the indexes know of a query, and what becomes of it."""
+
+    chat: Context
+    query: Query
+    settings: Recall
+    model: str
+    until: int | None
+    without: Collection[int]
+
+    def found(self) -> list[Found]:
+        """What answers the query within the share, the best first."""
+        matches = self.chat.store.index.match(self.chat.conversation, terms=self.query.terms, until=self.until)
+        near, likes = self._near(matches), self._likes(matches)
+        rankings = list(self._rankings(matches, near, likes))
+        meant = self._meant(fuse(rankings), matches)
+        often = DATE if self.query.times and not any(one.relative for one in self.query.times) else TIME
+        values = fuse([*rankings, *[meant] * often])
+        reasons = Reasons(self.query, matches, near, likes, set(meant))
+        candidates = self._newer(self._candidates(values, reasons), matches)
+        exact = _exact(self.chat.counter)
+        packed = pack(candidates, self.settings.tokens, _roughly(candidates, exact), worth_of(matches))
+        return _within(packed, self.settings.tokens, lambda some: exact(quoted(some, self.settings.timezone)))
+
+    # ---- what is known ---------------------------------------------------------------------------
+
+    def _near(self, matches: Matches) -> Mapping[int, float]:
+        """Closeness in meaning, by seq, the closest first."""
+        if not (self.settings.semantic and self.query.text):
+            return {}
+        return dict(
+            self.chat.store.index.near(
+                self.chat.conversation,
+                text=self.query.about(matches.names),
+                embedder=self.settings.semantic,
+                gains=BY_MEANING[: self.settings.neighbours],
+                until=self.until,
+            )
+        )
+
+    def _likes(self, matches: Matches) -> Sequence[Like]:
+        """Words like those asked for: by meaning where that is searched, by spelling for words that nobody used."""
+        known = {hits.term.text for hits in matches.hits}
+        words = [word for word in self.query.words if self.settings.semantic or word not in known]
+        if not words:
+            return ()
+        return self.chat.store.index.like(
+            self.chat.conversation, words=words, embedder=self.settings.semantic, until=self.until
+        )
+
+    # ---- what it is worth ------------------------------------------------------------------------
+
+    def _rankings(self, matches: Matches, near: Mapping[int, float], likes: Sequence[Like]) -> Iterator[Sequence[int]]:
+        """By words; by meaning; by words of like meaning."""
+        gains = BY_WORDS[: self.settings.neighbours]
+        known = {hits.term.text for hits in matches.hits}
+        if self.settings.words:
+            slips = alike_scores([one for one in likes if one.spelt and one.word not in known], matches)
+            yield ranked(spread(added(keyword_scores(matches), slips), gains))
+        if self.settings.semantic:
+            yield list(near)
+            yield ranked(spread(alike_scores(likes, matches), gains))
+
+    def _meant(self, values: Mapping[int, float], matches: Matches) -> list[int]:
+        """Turns that the question names by time or place: those that answer it otherwise too come first."""
+        if self.query.times:
+            return self._of_that_time(values)
+        if not self.query.end:
+            return []
+        first = self.query.end == "first"
+        if scores := keyword_scores(matches) if self.query.words else {}:
+            best = max(scores.values())
+            found = [seq for seq, score in scores.items() if score >= best / 2 and self._open(seq)]
+            return sorted(found, reverse=not first)[:ENDS]
+        last = self.until or self.chat.store.branches.head(self.chat.conversation).seq + 1
+        return list(range(1, min(ENDS + 1, last))) if first else list(range(last - 1, max(0, last - ENDS - 1), -1))
+
+    def _of_that_time(self, values: Mapping[int, float]) -> list[int]:
+        """Turns said at that time; behind them, those of the days in which a date is still spoken of."""
+        found = dict[int, None]()
+        for later in (0.0, AFTERWARDS):
+            spans = [(one.since, one.before + later) for one in self.query.times if not (later and one.relative)]
+            said = self.chat.store.index.between(self.chat.conversation, spans=spans, until=self.until)
+            found |= dict.fromkeys(sorted(said, key=lambda seq: (-values.get(seq, 0.0), seq)))
+        return [seq for seq in found if self._open(seq)]
+
+    def _open(self, seq: int) -> bool:
+        return seq not in self.without and (self.until is None or seq < self.until)
+
+    # ---- turns -----------------------------------------------------------------------------------
+
+    def _candidates(self, values: Mapping[int, float], reasons: Reasons) -> list[Candidate]:
+        seqs = tuple(seq for seq in ranked(values) if self._open(seq))
+        read = self.chat.store.index.read(self.chat.conversation, seqs=seqs, model=self.model)
+        return [
+            Candidate(
+                turn=turn,
+                value=values[turn.seq] * (ROLE if turn.role == self.query.speaker and _tells(turn) else 1.0),
+                why=reasons.of(turn),
+                tokens=_known(turn, count),
+            )
+            for turn, count in read
+            if redacted(turn.blocks) != turn.content
+        ]
+
+    def _newer(self, candidates: Sequence[Candidate], matches: Matches) -> list[Candidate]:
+        """The candidates, with what was said later about the best of them raised to their side."""
+        best = best_user_turns(candidates) if self.query.speaker == "user" else []
+        words = own_words((one.turn for one in best), {*self.query.words, *matches.names})
+        terms = tuple(Term(text=word) for word in words)
+        found = self.chat.store.index.match(self.chat.conversation, terms=terms, until=self.until).hits if terms else ()
+        return taken_up(candidates, best, found)
+
+
+def _tells(turn: Turn) -> bool:
+    """Whether somebody says something in it: no tool's result, and no question that is nothing else."""
+    return turn.role == "assistant" or (turn.plain and not (len(turn.text) < REMARK and asks(turn.text)))
 
 
 def _known(turn: Turn, count: Count | None) -> int | None:
     """The size of a turn's text, where its recorded size is that of text alone."""
     spoken = all(block.get("type") == "text" for block in turn.blocks)
     return count.tokens if count is not None and spoken else None
-
-
-def _worth(matches: Matches) -> dict[str, float]:
-    return {hit.term.text: weight(hit.term, hit.found, matches.total, matches.names) for hit in matches.hits}
 
 
 def _exact(counter: Counter) -> Callable[[str], int]:
@@ -124,39 +231,10 @@ def _roughly(candidates: Sequence[Candidate], exact: Callable[[str], int]) -> Ca
     return lambda text: ceil(density * len(text.encode()))
 
 
-def _within(found: Sequence[Found], most: int, exact: Callable[[str], int]) -> list[Found]:
+def _within(found: Sequence[Found], most: int, size: Callable[[Sequence[Found]], int]) -> list[Found]:
     """As many as take at most `most` tokens together, quoted; the least valuable go."""
     kept = list(found)
-    while kept and (over := exact(quoted(kept)) - most) > 0:
+    while kept and (over := size(kept) - most) > 0:
         while kept and over > 0:
             over -= kept.pop().tokens
     return kept
-
-
-class _Reasons:
-    """Why a turn was found, in words."""
-
-    def __init__(self, matches: Matches, near: Mapping[int, float]) -> None:
-        self._near = near
-        self._words: dict[int, list[str]] = {}
-        worth = _worth(matches)
-        for hits in sorted(matches.hits, key=lambda hits: -worth[hits.term.text]):
-            if hits.term.text not in matches.names:
-                for seq in hits.seqs:
-                    self._words.setdefault(seq, []).append(hits.term.text)
-
-    def of(self, seq: int) -> str:
-        """The reason for one turn."""
-        reasons = []
-        if shared := self._words.get(seq):
-            reasons.append("words: " + ", ".join(shared[:NAMED]))
-        if seq in self._near:
-            reasons.append(f"meaning: {self._near[seq]:.2f}")
-        return "; ".join(reasons) or self._nearest_named(seq)
-
-    def _nearest_named(self, seq: int) -> str:
-        for distance in range(1, len(BY_WORDS) + 1):
-            for other in (seq - distance, seq + distance):
-                if other in self._words:
-                    return f"beside turn {other}"
-        return "a name"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 
 from sash.counting.measure import Measure
 from sash.errors import BudgetExceeded
@@ -125,7 +126,7 @@ class _Attaching:
     def _recalled(self, bare: Attached, settings: Recall, most: int) -> Sequence[Found]:
         return recall(
             self.chat,
-            make_query(bare.new[-1].text, _last_exchange(bare.memory)),
+            make_query(bare.new[-1].text, _last_exchange(bare.memory), now=self.now, zone=settings.timezone),
             replace(settings, tokens=max(1, int(SLIGHTLY_LESS * most))),
             bare.settings.model,
             until=bare.plan.epoch.first_seq,
@@ -233,9 +234,9 @@ def _last_exchange(memory: Memory) -> list[str]:
 
 def _fitting(chat: Context, front: _Front, found: Sequence[Found], most: int) -> tuple[Attachment, Measure] | None:
     """Instructions and the best of what was found within `most` tokens, with their measure; None for nothing."""
-    kept = list(found)
+    kept, zone = list(found), chat.recall.timezone if chat.recall else UTC
     while kept or front.text:
-        attachment = _attachment(front, kept)
+        attachment = _attachment(front, kept, zone)
         measure = measure_attached(attachment, chat.counter)
         tokens = chat.counter.count(measure).tokens
         if tokens <= most + front.tokens or not kept:
@@ -252,11 +253,11 @@ def _size(chat: Context, texts: Sequence[str]) -> Count:
     return chat.counter.count(measure_attached(made, chat.counter))
 
 
-def _attachment(front: _Front, found: Sequence[Found]) -> Attachment:
+def _attachment(front: _Front, found: Sequence[Found], zone: tzinfo) -> Attachment:
     ordered = sorted(found, key=lambda one: one.turn.seq)
     recalled = tuple(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered)
     return Attachment(
-        content=dumps([text_block(text) for text in (front.text, quoted(ordered)) if text]),
+        content=dumps([text_block(text) for text in (front.text, quoted(ordered, zone)) if text]),
         tokens=0,
         sources=(*(one for one in front.sources if one.turn not in {source.turn for source in recalled}), *recalled),
     )

@@ -1,0 +1,114 @@
+"""The words of one branch's own turns, where each stands, and which words are like one that is asked for.
+
+Like by meaning (word vectors, where an embedder has them), by spelling (a word that nobody used here is perhaps
+misspelt), or as a part of a compound. Held in memory and only extended: what a turn that is gone said finds nothing,
+since no turn of that seq says it any more. It knows no query and no ranking.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sash.recall.ranking import Like
+from sash.recall.spelling import misspelt, parts
+from sash.recall.words import telling
+from sash.stores.lineage import Segment
+from sash.stores.transaction import Transaction
+from sash.stores.vectors import load_numpy, unit_rows
+
+HELD = 200_000
+"""Words held in memory over all conversations; those of the branch longest unused go first."""
+CLOSE = 0.4
+"""Cosine from which two words are alike."""
+MOST = 24
+"""Words alike that are looked for, of each word asked for."""
+
+
+class _Words:
+    """The words of one branch's own turns."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        """the last seq that was read"""
+        self.places: dict[str, array[int]] = {}
+        self.vectors: Any = None
+
+    def extend(self, turns: Iterable[tuple[int, str]]) -> None:
+        """Read turns that are newer than those read so far."""
+        for seq, text in turns:
+            for word in dict.fromkeys(telling(text)):
+                self.places.setdefault(word, array("I")).append(seq)
+            self.read = seq
+
+    def near(self, asked: Sequence[str], embedder: Any) -> Iterator[tuple[str, str, float]]:
+        """Words of like meaning: (asked, like, cosine), the closest first."""
+        np = load_numpy()
+        known = list(self.places)
+        done = 0 if self.vectors is None else len(self.vectors)
+        if new := known[done:]:
+            rows = unit_rows(embedder.embed(new), len(new), embedder.name)
+            self.vectors = rows if self.vectors is None else np.concatenate([self.vectors, rows])
+        if not known or not asked:
+            return
+        rows = unit_rows(embedder.embed(list(asked)), len(asked), embedder.name)
+        for word, cosines in zip(asked, rows @ self.vectors.T, strict=True):
+            close = np.flatnonzero(cosines >= CLOSE)
+            for at in close[np.argsort(-cosines[close])][:MOST]:
+                yield word, known[at], float(cosines[at])
+
+
+class Vocabularies:
+    """Words by branch."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[int, _Words] = OrderedDict()
+
+    def forget(self) -> None:
+        """Read everything anew next time."""
+        self._held.clear()
+
+    def like(self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: Any) -> list[Like]:
+        """Words of a line of turns that are like those asked for; by meaning only with an embedder of words."""
+        found: dict[tuple[str, str], Like] = {}
+        for branch, low, high in segments:
+            words = self._words(db, branch, low, high)
+            for word, like, closeness, spelt in _likes(words, asked, embedder):
+                seqs = tuple(seq for seq in words.places[like] if low <= seq <= high)
+                known = found.get((word, like))
+                if known:
+                    found[word, like] = replace(known, seqs=(*known.seqs, *seqs))
+                elif seqs:
+                    found[word, like] = Like(word=word, like=like, closeness=closeness, seqs=seqs, spelt=spelt)
+        return list(found.values())
+
+    def _words(self, db: Transaction, branch: int, low: int, high: int) -> _Words:
+        words = self._held.pop(branch, None) or _Words()
+        words.extend(
+            (row[0], row[1])
+            for row in db.execute(
+                "SELECT seq, text FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND state != 'withdrawn' "
+                "ORDER BY seq",
+                (branch, max(low, words.read + 1), high),
+            )
+        )
+        self._held[branch] = words
+        while len(self._held) > 1 and sum(len(held.places) for held in self._held.values()) > HELD:
+            self._held.popitem(last=False)
+        return words
+
+
+def _likes(words: _Words, asked: Sequence[str], embedder: Any) -> Iterator[tuple[str, str, float, bool]]:
+    """Pairs of an asked and a like word, their closeness, and whether it is one of letters; each pair once."""
+    near = list(words.near(asked, embedder)) if embedder else []
+    yield from ((word, like, closeness, False) for word, like, closeness in near)
+    close = {(word, like) for word, like, _ in near}
+    for word in asked:
+        if word not in words.places:  # perhaps a slip, or a compound
+            for like in words.places:
+                closeness = max(misspelt(word, like), parts(word, like))
+                if closeness and (word, like) not in close:
+                    yield word, like, closeness, True

@@ -1,0 +1,50 @@
+"""Slips and compounds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sash.recall.spelling import misspelt, parts
+
+letters = st.text("abcdefghij", min_size=5, max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("word", "like"),
+    [("suticase", "suitcase"), ("combinaton", "combination"), ("dentsit", "dentist"), ("arhcitect", "architect")],
+)
+def test_a_slip_is_close_to_the_word_meant(word: str, like: str) -> None:
+    """A letter left out, too much, wrong or swapped with the next."""
+    assert misspelt(word, like) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("word", "like"), [("cat", "car"), ("house", "mouses"), ("11380", "11390"), ("order", "order")]
+)
+def test_other_words_are_not_slips(word: str, like: str) -> None:
+    """Short words and numbers differ by a letter and mean another thing; the same word is none."""
+    assert misspelt(word, like) == 0.0
+
+
+@given(word=letters, at=st.integers(0, 11))
+def test_one_letter_left_out_behind_the_second_is_a_slip(word: str, at: int) -> None:
+    """Of any word long enough, wherever the letter stood."""
+    at = 2 + at % (len(word) - 2)
+    short = word[:at] + word[at + 1 :]
+    if len(short) >= 5:
+        assert 0.0 < misspelt(short, word) < 1.0
+
+
+@given(one=letters, other=letters)
+def test_closeness_is_a_share(one: str, other: str) -> None:
+    """From 0 to below 1, and compounds are close both ways."""
+    assert 0.0 <= misspelt(one, other) < 1.0
+    assert 0.0 <= parts(one, other) < 1.0 and parts(one, other) == parts(other, one)
+
+
+def test_compounds_share_a_part() -> None:
+    """A part of some length, at the beginning or the end of a word that is longer."""
+    assert parts("laube", "gartenlaube") > 0.5 and parts("heizung", "heizungswartung") > 0.5
+    assert parts("art", "gartenlaube") == 0.0 and parts("tenla", "gartenlaube") == 0.0
