@@ -50,6 +50,7 @@ operations = st.one_of(
     _operation("send", sizes),
     _operation("send", sizes),
     _operation("stream", sizes),
+    _operation("ask_to_hold", st.integers(0, 8)),
     _operation("rate_limited"),
     _operation("overloaded"),
     _operation("key_refused"),

@@ -218,6 +218,13 @@ class Walk:
         with self._talking():
             self.chat.send(text_of(size, self.turns))
 
+    def ask_to_hold(self, number: int) -> None:
+        """An instruction for the rest of the conversation."""
+        with self._talking():
+            self.chat.send(
+                ("Always answer in French.", "Never answer in French.", f"Call me Ann the {number}.")[number % 3]
+            )
+
     def send_in_trouble(self, fault: Any, size: int = 20) -> None:
         """A question that meets a fault."""
         self.sim.fail_next(fault)

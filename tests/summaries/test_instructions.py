@@ -103,6 +103,8 @@ TALK = (
     "I don't eat out much, work is busy.",
     "I was so happy, so we stayed.",
     "She is vegetarian.",
+    "All your hard work is paying off, so keep it up!",
+    "Progress takes time, so keep pushing.",
     "I have a vegan friend in Rome.",
     "Мы всегда гуляем вечером.",
     "我昨天吃了面。",
@@ -129,6 +131,7 @@ def test_every_form_holds_a_word_that_is_searched_for(text: str) -> None:
     """So a search for those words finds each turn with an instruction, without reading all of them."""
     held = f" {' '.join(words(text))} "
     assert any(f" {cue} " in held for cue in CUES) or any(pair in text for pair in CHARACTERS)
+    assert instructions_in(user(1, text))
 
 
 @pytest.mark.parametrize(

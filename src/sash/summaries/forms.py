@@ -38,7 +38,7 @@ LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were
     \s+(?:always|never)\b
 ,\s*(?:please\s+|then\s+)?(?:always|never)\s+VERB\b
 ,\s*(?:and\s+)?(?:so|hence|therefore),?\s+(?:please\s+)?
-    (?:(?:do not|don['’]?t|never|always|only)\s+VERB\b|(?:avoid|skip|leave out|keep|use)\s\w|no\s+\w+)
+    (?:(?:do not|don['’]?t|never|always|only)\s+VERB\b|(?:avoid|skip|leave out)\s\w|no\s+\w+)
 \byou (?:must|are to|are not to|shall|may not|must not|mustn't)\s+(?:only\s+|not\s+)?
     (?!be\s+(?!brief|short|polite|formal|concise)|let\b|keep (?:at|up|on|going)\b)VERB\b
 

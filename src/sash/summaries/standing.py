@@ -55,6 +55,9 @@ _PAIRS = """
 """
 CHARACTERS = tuple(_PAIRS.split())
 """In those that are searched by characters."""
+_PHRASES = "|".join(r"[^\w]+".join(map(re.escape, cue.split())) for cue in CUES)
+_CUED = re.compile(rf"(?<!\w)(?:{_PHRASES})(?!\w)|{'|'.join(CHARACTERS)}", re.IGNORECASE)
+"""Whether any of them stands there: quicker than all the forms."""
 
 _MANNER = """
 always never from now going forward please only ever just again instead remember important note rule keep mind longer
@@ -91,6 +94,8 @@ class Standing:
 
 def instructions_in(turn: Turn) -> tuple[Standing, ...]:
     """Those of one turn, in their order."""
+    if not _CUED.search(turn.text):
+        return ()
     said = (one.text for one in statements([turn]) if instructs(one))
     return tuple(Standing(text=text, turn=turn.id, seq=turn.seq, at=turn.at) for text in dict.fromkeys(said))
 

@@ -90,6 +90,8 @@ class _Attaching:
     """how old turns are looked for; None: it asks nothing"""
     counts: Mapping[int, Count]
     now: float
+    fronts: dict[int, _Front] = field(default_factory=dict)
+    """what was asked to hold, by the first seq of a planned view"""
 
     def attached(self, bare: Attached) -> Attached:
         """Instructions, and the whole share of what is recalled, if need be after a cut; else as much as fits."""
@@ -110,8 +112,12 @@ class _Attaching:
 
     def _front(self, bare: Attached) -> _Front:
         """What the user asked to hold, where the planned view begins with this turn."""
-        if not self.chat.instructions or not _begins(bare):
-            return _Front()
+        first = bare.plan.epoch.first_seq
+        if first not in self.fronts:
+            self.fronts[first] = self._quoted(bare) if self.chat.instructions and _begins(bare) else _Front()
+        return self.fronts[first]
+
+    def _quoted(self, bare: Attached) -> _Front:
         held = standing(self.chat, bare.memory, bare.plan, bare.settings.model)
         most = min(self.chat.instructions, _at_most(bare.plan))
         kept, text = quoted_within(held, most, lambda text: _size(self.chat, [text]).tokens)
