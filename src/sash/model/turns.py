@@ -23,6 +23,8 @@ interrupted (a reply cut short); withdrawn (refused or rejected: in the record, 
 
 INSTRUCTION = "instruction"
 """Why an older turn is quoted that says what the user wants kept to."""
+PROFILE = "profile"
+"""Why a turn, of whatever conversation, is quoted that says what holds of the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,16 @@ class Source:
     def instructs(self) -> bool:
         """Whether it is quoted for what the user asked to hold, and not for what a question asks."""
         return self.why == INSTRUCTION
+
+    @property
+    def profiled(self) -> bool:
+        """Whether it is quoted for what is known of the user."""
+        return self.why == PROFILE
+
+    @property
+    def recalled(self) -> bool:
+        """Whether it is quoted for what a question asks."""
+        return not self.instructs and not self.profiled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ def text(plan: Planned) -> str:
         _supposed(plan),
         _what(plan),
         _held(plan),
+        _known(plan),
         _recalled(plan),
         _why(plan),
         _size(plan),
@@ -66,7 +67,7 @@ NAMED = 8
 def _recalled(plan: Planned) -> str:
     if plan.attachment is None:
         return ""
-    sources = [one for one in plan.attachment.sources if not one.instructs]
+    sources = [one for one in plan.attachment.sources if one.recalled]
     if not sources:
         return ""
     named = "; ".join(f"turn {one.seq} ({one.why})" for one in sources[:NAMED])
@@ -78,6 +79,11 @@ def _held(plan: Planned) -> str:
     held = [str(one.seq) for one in plan.attachment.sources if one.instructs] if plan.attachment else []
     turns = "turns" if held[1:] else "turn"
     return f"Quoted with the newest turn, as asked to hold: from {turns} {', '.join(held)}." if held else ""
+
+
+def _known(plan: Planned) -> str:
+    told = sum(one.profiled for one in plan.attachment.sources) if plan.attachment else 0
+    return f"What is known of the user is told with the newest turn, from {counted(told, 'turn')}." if told else ""
 
 
 def _why(plan: Planned) -> str:

@@ -144,7 +144,7 @@ class Memory:
         present, found = {turn.seq for turn in (*self.in_front, *turns)}, set()
         for turn in turns:
             if turn.attachment is not None and epoch.shows(turn):
-                quoted = {source.seq for source in turn.attachment.sources if not source.instructs}
+                quoted = {source.seq for source in turn.attachment.sources if source.recalled}
                 if turn.seq > sent and quoted & present:
                     found.add(turn.seq)
                 else:

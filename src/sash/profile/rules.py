@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from sash.model.turns import Turn
 from sash.profile.entries import LONGEST, Kind, Learned
-from sash.profile.forms import KIND_FORMS
+from sash.profile.forms import INSTRUCTED_FORMS, KIND_FORMS
 from sash.profile.topics import topic_of
 from sash.summaries.instructions import instructs
 from sash.summaries.statements import Statement, statements
@@ -36,10 +36,11 @@ def kind_of(statement: Statement) -> Kind | None:
     text = statement.text
     if statement.speaker != "user" or statement.quoted or not _SHORTEST <= len(text) <= LONGEST:
         return None
-    if instructs(statement):
+    likes = KIND_FORMS["preference"].search(text)
+    if instructs(statement) and not (likes and topic_of(text, instruction=True) not in INSTRUCTED_FORMS):
         return "instruction"
     if KIND_FORMS["asked"].search(text) or KIND_FORMS["supposed"].search(text):
         return None
-    if KIND_FORMS["preference"].search(text):
+    if likes:
         return "preference"
     return "fact" if KIND_FORMS["fact"].search(text) else None

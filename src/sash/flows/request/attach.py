@@ -1,6 +1,7 @@
 """What is recalled for a new question goes with its request: found among what the view lacks, quoted in front of it.
 
-So does, with the first turn of a view, what the user asked to hold and the view lacks (`standing.py`).
+So does, with the first turn of a view, what the user asked to hold and the view lacks (`standing.py`), and what is
+known of them from other conversations (`known.py`).
 Planned first without, so that it is known what stands in the view anyway; then once more with what was found, counted
 and priced like all else. Each question may have the whole share: where the budget has no room for it, a cut makes some;
 where not even that does, less is attached, and the plan says so. A turn that asks nothing gets nothing.
@@ -17,16 +18,18 @@ from sash.counting.measure import Measure
 from sash.errors import BudgetExceeded
 from sash.flows.context import Context
 from sash.flows.history.recall import recall
+from sash.flows.request.known import known
 from sash.flows.request.load import measure_attached
 from sash.flows.request.standing import standing
 from sash.model.blocks import dumps, text_block
 from sash.model.counts import Count
 from sash.model.epochs import Marker
-from sash.model.turns import INSTRUCTION, Attachment, Source, Turn, by_exchange
+from sash.model.turns import INSTRUCTION, PROFILE, Attachment, Source, Turn, by_exchange
 from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
+from sash.profile.quoting import quoted_profile, quoted_within_share
 from sash.recall import Found, Recall, asks, make_query, quoted
 from sash.summaries.standing import quoted_within
 
@@ -65,8 +68,11 @@ def attach(
 ) -> Attached:
     """`plan` with what answers the newest of the turns `new`; as it is where there is nothing to attach."""
     bare = Attached(plan=plan, memory=memory, new=new, settings=settings)
-    if not new or not new[-1].plain or plan.epoch.first_seq <= 1:
+    lacks = plan.epoch.first_seq > 1
+    if not new or not new[-1].plain or not (lacks or chat.user):
         return bare
+    if not lacks:
+        return _Attaching(chat, None, counts, now).attached(bare)
     asked = chat.recall if chat.recall and asks(new[-1].text) else None
     attached = _Attaching(chat, asked, counts, now).attached(bare)
     return replace(attached, notes=(*attached.notes, SILENT)) if chat.recall and not asked else attached
@@ -74,9 +80,9 @@ def attach(
 
 @dataclass(frozen=True)
 class _Front:
-    """Instructions as they are quoted."""
+    """Instructions, and what is known of the user, as they are quoted."""
 
-    text: str = ""
+    texts: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     tokens: int = 0
 
@@ -102,7 +108,7 @@ class _Attaching:
             return made or bare
         made = made or bare
         shown = made.new[-1].attachment
-        if shown and any(not source.instructs for source in shown.sources):
+        if shown and any(source.recalled for source in shown.sources):
             return made
         return replace(made, notes=(_not_found(most) if most >= LEAST else _no_room(bare.plan),))
 
@@ -119,10 +125,16 @@ class _Attaching:
 
     def _quoted(self, bare: Attached) -> _Front:
         held = standing(self.chat, bare.memory, bare.plan, bare.settings.model)
-        most = min(self.chat.instructions, _at_most(bare.plan))
-        kept, text = quoted_within(held, most, lambda text: _size(self.chat, [text]).tokens)
-        sources = tuple({one.turn: Source(turn=one.turn, seq=one.seq, why=INSTRUCTION) for one in kept}.values())
-        return _Front(text, sources, _size(self.chat, [text]).tokens) if text else _Front()
+        kept, text = quoted_within(held, min(self.chat.instructions, _at_most(bare.plan)), self._tokens)
+        sources = {one.turn: Source(turn=one.turn, seq=one.seq, why=INSTRUCTION) for one in kept}
+        room = min(self.chat.instructions, _at_most(bare.plan) - (self._tokens(text) if text else 0))
+        entries = quoted_within_share(known(self.chat, bare.plan, sources), room, self._tokens)
+        told = {turn: Source(turn=turn, seq=0, why=PROFILE) for entry in entries for turn in entry.sources}
+        texts = tuple(filter(None, (quoted_profile(entries), text)))
+        return _Front(texts, tuple({**told, **sources}.values()), _size(self.chat, texts).tokens) if texts else _Front()
+
+    def _tokens(self, text: str) -> int:
+        return _size(self.chat, [text]).tokens
 
     def _found(self, bare: Attached, most: int) -> tuple[Attachment, Measure] | None:
         """Instructions, and what answers the question within `most` tokens and is not in the view; None for nothing."""
@@ -181,7 +193,7 @@ class _Attaching:
         except BudgetExceeded:
             return None
         forced = plan.decision.rule == "must" and plan.epoch.first_seq > bare.plan.epoch.first_seq and not bare.plan.cut
-        doubled = {one.seq for one in attachment.sources if not one.instructs} & {one.seq for one in plan.turns}
+        doubled = {one.seq for one in attachment.sources if one.recalled} & {one.seq for one in plan.turns}
         if forced or doubled or not plan.epoch.shows(turn) or (plan.doubt and not bare.plan.doubt):
             return None
         return replace(made, plan=plan, adds={turn.seq: measure})
@@ -219,7 +231,7 @@ def _alive(memory: Memory, plan: Plan) -> Iterator[Turn]:
 def _quoted(memory: Memory, plan: Plan) -> set[int]:
     """seqs of what the planned view holds before its start, and of what was recalled and is alive in it."""
     alive = [turn.attachment for turn in _alive(memory, plan)]
-    recalled = {source.seq for one in alive if one for source in one.sources if not source.instructs}
+    recalled = {source.seq for one in alive if one for source in one.sources if source.recalled}
     return {turn.seq for turn in plan.turns} | recalled
 
 
@@ -241,7 +253,7 @@ def _last_exchange(memory: Memory) -> list[str]:
 def _fitting(chat: Context, front: _Front, found: Sequence[Found], most: int) -> tuple[Attachment, Measure] | None:
     """Instructions and the best of what was found within `most` tokens, with their measure; None for nothing."""
     kept, zone = list(found), chat.recall.timezone if chat.recall else UTC
-    while kept or front.text:
+    while kept or front.texts:
         attachment = _attachment(front, kept, zone)
         measure = measure_attached(attachment, chat.counter)
         tokens = chat.counter.count(measure).tokens
@@ -263,7 +275,7 @@ def _attachment(front: _Front, found: Sequence[Found], zone: tzinfo) -> Attachme
     ordered = sorted(found, key=lambda one: one.turn.seq)
     recalled = tuple(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered)
     return Attachment(
-        content=dumps([text_block(text) for text in (front.text, quoted(ordered, zone)) if text]),
+        content=dumps([text_block(text) for text in (*front.texts, quoted(ordered, zone)) if text]),
         tokens=0,
         sources=(*(one for one in front.sources if one.turn not in {source.turn for source in recalled}), *recalled),
     )

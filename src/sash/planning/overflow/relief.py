@@ -192,7 +192,7 @@ class _Relieving:
             return True
         groups = (group for i, group in enumerate(self.groups) if i >= start or i in self.situation.pinned_exchanges)
         present = {turn.seq for group in (self.memory.loaded.pinned_turns, *groups) for turn in group}
-        quoted = (source.seq for source in attached.sources if not source.instructs) if attached else ()
+        quoted = (source.seq for source in attached.sources if source.recalled) if attached else ()
         return not present.isdisjoint(quoted)
 
     def _keeps_thinking(self, start: int) -> bool:

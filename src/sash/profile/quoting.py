@@ -1,0 +1,45 @@
+"""A profile as it stands in a request: the user's own words, quoted with their dates, newest first, within a share.
+
+What is quoted cannot leave its quotation, as in `sash.recall.quoting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from sash.profile.entries import KINDS, Entry
+from sash.recall.quoting import escaped
+
+OPEN = "<profile>\nSaid by the user in earlier conversations, still holding, newest first (dates in UTC).\n"
+CLOSE = "</profile>"
+HEADS = {
+    "instruction": "How they want to be answered:",
+    "preference": "What they like and dislike:",
+    "fact": "Facts about them:",
+}
+
+
+def quoted_profile(entries: Iterable[Entry]) -> str:
+    """The text of one block that tells a profile; "" for an empty one."""
+    held = sorted(entries, key=lambda entry: (-entry.at, -entry.id))
+    parts = [_part(kind, [entry for entry in held if entry.kind == kind]) for kind in reversed(KINDS)]
+    return f"{OPEN}{''.join(parts)}{CLOSE}" if held else ""
+
+
+def quoted_within_share(entries: Iterable[Entry], most: int, tokens: Callable[[str], int]) -> tuple[Entry, ...]:
+    """As many entries as `most` tokens hold, quoted: instructions first, then preferences, the newest of each."""
+    order = {kind: place for place, kind in enumerate(("instruction", "preference", "fact"))}
+    kept = sorted(entries, key=lambda entry: (order[entry.kind], -entry.at, -entry.id))
+    while kept and tokens(quoted_profile(kept)) > most:
+        kept.pop()
+    return tuple(kept)
+
+
+def _part(kind: str, entries: Sequence[Entry]) -> str:
+    return f"{HEADS[kind]}\n" + "".join(_line(entry) for entry in entries) if entries else ""
+
+
+def _line(entry: Entry) -> str:
+    day = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d")
+    return f"- [{day}] {escaped(' '.join(entry.text.split()))}\n"
