@@ -112,6 +112,44 @@ TALK = (
 )
 
 
+PREFERENCES = (
+    "I prefer trains to planes.",
+    "I'd rather sit at the window.",
+    "I can't stand coriander.",
+    "I really dislike long meetings.",
+    "I don't like crowds.",
+    "I'm not a fan of opera.",
+    "I am afraid of heights.",
+    "I'm on a low-salt diet.",
+    "My favourite colour is green.",
+    "Flying makes me sick.",
+    "I only read on paper.",
+    "Ich mag keinen Käse.",
+    "Je préfère le train.",
+    "Detesto el pescado.",
+    "Preferisco il treno.",
+    "Não gosto de peixe.",
+    "Ik hou niet van vis.",
+    "Wolę pociąg.",
+    "Я не люблю рыбу.",
+    "أكره السمك.",
+    "मुझे मछली पसंद नहीं है।",
+    "我不喜欢吃鱼。",
+    "魚は苦手です。",
+    "저는 생선을 싫어해요.",
+)
+INDIFFERENT = (
+    "I liked the film.",
+    "Do you prefer tea?",
+    "She hates fish.",
+    "I don't like that.",
+    "I would have hated it.",
+    "I hate to say it.",
+    "That makes me happy.",
+    "I love it here.",
+)
+
+
 @pytest.mark.parametrize("text", ORDERS)
 def test_documented_forms_are_instructions(text: str) -> None:
     """Each documented form is kept word for word, wherever it stands in what the user says."""
@@ -177,6 +215,22 @@ def test_what_is_quoted_cannot_leave_its_quotation() -> None:
     kept, text = quoted_within(found, 1_000, len)
     assert len(kept) == 1 and text.count("</standing_instructions>") == 1 and "&lt;/standing" in text
     assert quoted_within(found, 5, len) == ([], "")
+
+
+@pytest.mark.parametrize("text", PREFERENCES)
+def test_preferences_are_found_and_are_no_instructions(text: str) -> None:
+    """They are quoted with the instructions, and give way to them where not all find room."""
+    (found,) = instructions_in(user(1, f"Hello there. {text}"))
+    assert found.text == text and not found.asked
+    both = in_force(said("Always answer in French.", text))
+    kept, _ = quoted_within(both, len(quoted_within(both, 10_000, len)[1]) - 1, len)
+    assert [one.text for one in kept] == ["Always answer in French."]
+
+
+@pytest.mark.parametrize("text", INDIFFERENT)
+def test_what_is_liked_once_is_no_preference(text: str) -> None:
+    """Nor is a question, nor what another likes, nor a way of speaking."""
+    assert instructions_in(user(1, text)) == ()
 
 
 def test_lists_under_a_head_are_instructions() -> None:

@@ -1,4 +1,4 @@
-"""What the user asked to hold from then on, and still does: the newest first, what was superseded left out.
+"""What the user asked to hold from then on, and prefers, and still does: the newest first, superseded ones left out.
 
 Pure: turns come in, sentences and their quotation go out. `CUES` are words of which a turn with an instruction holds at
 least one: a search for them finds all turns that need to be read. It knows no view, no budget and no store.
@@ -15,6 +15,7 @@ from sash.model.turns import Turn
 from sash.recall.quoting import escaped
 from sash.recall.words import runs, telling
 from sash.summaries.instructions import instructs
+from sash.summaries.preferences import prefers
 from sash.summaries.statements import statements
 
 OPEN = (
@@ -45,18 +46,25 @@ partir de agora, me chame, chame me, responda, vanaf nu, voortaan, altijd, nooit
 nigdy, od teraz, nazywaj mnie, odpowiadaj, wegetarianinem, wegetarianką, uczulony, uczulona, всегда, никогда,
 впредь, отныне, с этого момента, называй меня, называйте меня, зови меня, отвечай, отвечайте, вегетарианец,
 вегетарианка, аллергия, دائما, دائمًا, من الآن, أبدا, أبدًا, نادني, نباتي, نباتية, حساسية, हमेशा, अब से, कभी,
-शाकाहारी, एलर्जी
+शाकाहारी, एलर्जी,
+prefer, rather, hate, dislike, detest, loathe, can t, cannot, can t stand, i only, fan of, keen on, fond of, afraid of,
+scared of, terrified of, diet, left handed, makes me, make me, favourite, favorite, wheelchair, hearing aid, screen
+reader, morning person, night owl, bevorzuge, hasse, mag, lieber, préfère, déteste, aime pas, préféré, préférée,
+prefiero, odio, detesto, me gusta, me gustan, favorito, favorita, preferisco, mi piace, mi piacciono, preferito,
+preferita, prefiro, odeio, gosto, haat, liever, hou niet, voorkeur, wolę, lubię, nienawidzę, предпочитаю, ненавижу,
+не люблю, не ем, не пью, любимый, любимая, любимое, أفضّل, أكره, لا أحب, पसंद
 """
 CUES = tuple(" ".join(cue.split()) for cue in _WORDS.split(","))
 """In the scripts whose index knows words."""
 _PAIRS = """
 从现 以后 总是 始终 一直 永远 千万 不要 叫我 记住 吃素 素食 过敏 必须 一定 请用 今後 これ 必ず 常に
-いつ ない 呼ん ベジ アレ 菜食 항상 앞으 절대 불러 채식 알레 지금
+いつ ない 呼ん ベジ アレ 菜食 항상 앞으 절대 불러 채식 알레 지금 喜欢 讨厌 好き 嫌い 苦手
+좋아 싫어
 """
 CHARACTERS = tuple(_PAIRS.split())
 """In those that are searched by characters."""
 _PHRASES = "|".join(r"[^\w]+".join(map(re.escape, cue.split())) for cue in CUES)
-_CUED = re.compile(rf"(?<!\w)(?:{_PHRASES})(?!\w)|{'|'.join(CHARACTERS)}", re.IGNORECASE)
+_CUED = re.compile(rf"(?<!\w)(?:{_PHRASES}|lieblings\w+)(?!\w)|{'|'.join(CHARACTERS)}", re.IGNORECASE)
 """Whether any of them stands there: quicker than all the forms."""
 
 _MANNER = """
@@ -85,6 +93,8 @@ class Standing:
     """id of the turn it was said in"""
     seq: int
     at: float
+    asked: bool = True
+    """an instruction; False: a preference, which gives way where not all find room"""
 
     @property
     def line(self) -> str:
@@ -96,8 +106,10 @@ def instructions_in(turn: Turn) -> tuple[Standing, ...]:
     """Those of one turn, in their order."""
     if not _CUED.search(turn.text):
         return ()
-    said = (one.text for one in statements([turn]) if instructs(one))
-    return tuple(Standing(text=text, turn=turn.id, seq=turn.seq, at=turn.at) for text in dict.fromkeys(said))
+    said = {one.text: instructs(one) for one in statements([turn]) if instructs(one) or prefers(one)}
+    return tuple(
+        Standing(text=text, turn=turn.id, seq=turn.seq, at=turn.at, asked=asked) for text, asked in said.items()
+    )
 
 
 def in_force(found: Iterable[Standing]) -> list[Standing]:
@@ -117,7 +129,7 @@ def quoted_within(found: Sequence[Standing], most: int, size: Callable[[str], in
         text = f"{OPEN}{''.join(one.line for one in kept)}{CLOSE}"
         if size(text) <= most:
             return kept, text
-        kept.pop()
+        kept.remove(next((one for one in reversed(kept) if not one.asked), kept[-1]))
     return [], ""
 
 
