@@ -53,6 +53,7 @@ async def talk_later(client: object) -> str:
     async with AsyncConversation(
         "chats.db",
         client=client,
+        memory="lean",
         strategy=Economic(),
         recall=Recall(tokens=500),
         summarise=Summarised(tokens=600),

@@ -22,6 +22,7 @@ def misspelt() -> None:
 
 def of_the_wrong_type() -> None:
     Conversation("chats.db", budget="32000")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Conversation("chats.db", memory="much")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Conversation("chats.db", strategy=SlidingWindow)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Conversation("chats.db", busy="never")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     AsyncConversation("chats.db", count_online="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -17,10 +17,6 @@ from sash.planning.traits import traits
 from sash.recall import Recall
 from sash.types import MemoryMode
 
-SEMANTIC = False
-"""Whether turns are recalled by meaning as well as by words, where nothing else is said: on LoCoMo it finds less."""
-
-
 LEAST, FEW = 200, 8
 """Tokens that hold two or three quoted turns: less is of no use, unless they are more than an eighth of the budget."""
 
@@ -41,7 +37,7 @@ class Mode:
 
     def recalls(self, budget: int) -> Recall | None:
         """What is recalled under a budget."""
-        return Recall(tokens=_part(budget, self.recall), semantic=SEMANTIC) if self.recall else None
+        return Recall(tokens=_part(budget, self.recall)) if self.recall else None
 
     def quotes(self, budget: int) -> int:
         """Tokens of standing instructions under a budget; 0: they are not quoted."""
