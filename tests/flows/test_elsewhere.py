@@ -1,102 +1,128 @@
-"""Everything at once: failing models and keys, routers, tool runs, summaries, recall; the record stays legal."""
+"""Recall over a user's other conversations: what they hold comes back, with its place, within half of the share."""
 
 from __future__ import annotations
 
-import contextlib
-import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sash import Conversation, MemoryStore
-from sash.claude.keys import Key
-from sash.errors import BudgetExceeded, InvalidOption, NothingToRetry, RemoteError
-from sash.simulator import HttpError, Overloaded, RateLimited, Simulator
+from sash import Conversation, MemoryStore, Recall, SteppedWindow, check_request
+from sash.errors import InvalidOption
+from sash.simulator import Simulator
 
-MODELS = ["claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-4-5", "claude-haiku-5-5"]
-FAULTS = [Overloaded(), RateLimited(), HttpError(status=401, message="no")]
-EXPECTED = (RemoteError, NothingToRetry, BudgetExceeded, InvalidOption)
+QUESTION = "What is the name of the mule that carries the flour?"
+RECALL = Recall(tokens=1_000, scope="user")
 
 
-def _settings(chance: random.Random) -> dict[str, Any]:
-    """A conversation's arguments, drawn by lot."""
-    models = chance.sample(MODELS, len(MODELS))
-    given: dict[str, Any] = {
-        "model": models[0],
-        "fallback": models[1:],
-        "budget": chance.choice([2_500, 4_000, 8_000]),
-        "system": "You keep the harbour's books. " * chance.choice([1, 40]),
-        "summarise": chance.random() < 0.5,
-        "recall": chance.random() < 0.5,
-        "memo": chance.random() < 0.3,
-        "max_tokens": 800,
-    }
-    if chance.random() < 0.4:
-        given["keys"] = [
-            Key("a", "1", organization="x"),
-            Key("b", "2", organization=chance.choice(["x", "y"]), workspace="w"),
-            Key("c", "3", workspace="w"),
-        ]
-    if chance.random() < 0.4:
-        given["router"] = lambda _: chance.choice(models)
-    return given
+def say(store: Any, id: str, *said: str, user: str | None = "ann", namespace: str = "") -> None:
+    """Say something in a conversation."""
+    with Conversation(store, id=id, user=user, namespace=namespace, client=Simulator().client()) as chat:
+        for text in said:
+            chat.send(text)
 
 
-def _step(chat: Conversation, chance: random.Random, number: int) -> None:
-    """One thing that people do."""
-
-    def look(word: str) -> str:
-        """Look a word up.
-
-        Args:
-            word: the word
-        """
-        return f"{word}: a light. " * chance.randint(1, 60)
-
-    question = f"Where is crate {number}? " + "It was blue. " * chance.randint(1, 60)
-    what = chance.choice(["say", "say", "say", "stream", "run", "retry", "regenerate", "instruct", "switch"])
-    if what == "run":
-        chat.run(f"Please look at lamp {number}.", tools=[look], max_steps=4)
-    elif what == "stream":
-        with chat.stream(question) as stream:
-            stream.until_done()
-    elif what == "instruct":
-        chat.instruct("Be brief.")
-    elif what == "switch":
-        chat.send(question, model=chance.choice(MODELS))
-    elif what in ("retry", "regenerate"):
-        getattr(chat, what)()
-    else:
-        chat.send(question)
+@pytest.fixture
+def store() -> Any:
+    """Conversations of Ann, of Bob, of nobody, and of an Ann of another tenant."""
+    made = MemoryStore()
+    say(made, "mill", "The mule that carries the flour is called Rocinante, odd as that is.")
+    say(made, "garden", "The roses want water every second day.")
+    say(made, "bobs", "The mule that carries the flour is called Bucephalus.", user="bob")
+    say(made, "nobodys", "The mule that carries the flour is called Incitatus.", user=None)
+    say(made, "acmes", "The mule that carries the flour is called Marengo.", namespace="acme")
+    return made
 
 
-def _walk(seed: str) -> None:
-    chance, sim = random.Random(seed), Simulator()
-    with (
-        sim.client(max_retries=0) as client,
-        Conversation(MemoryStore(), client=client, clock=sim.clock.now, **_settings(chance)) as chat,
-    ):
-        for number in range(14):
-            if chance.random() < 0.45:
-                sim.faults.fail_next(chance.choice(FAULTS), times=chance.randint(1, 3))
-            with contextlib.suppress(*EXPECTED):
-                _step(chat, chance, number)
-            sim.faults.calm()
-            sim.clock.advance(chance.choice([1, 61, 301, 4_000]))
-        chat._background.wait()
-        assert 400 not in {attempt.status for attempt in sim.messages}
-        head = chat._store.branches.head(chat._chat().conversation)
-        assert all(chat.request(number).intact for number in range(1, head.requests + 1))
+def sent(sim: Simulator) -> str:
+    """The newest request as text."""
+    return str(sim.messages[-1].body["messages"])
 
 
-@pytest.mark.parametrize("seed", ["0", "1", "2"])
-def test_whatever_fails_the_record_is_legal(seed: str) -> None:
-    """No request is refused for its form, and every one is rebuilt byte for byte."""
-    _walk(seed)
+def test_what_another_conversation_holds_comes_back(store: Any, sim: Simulator) -> None:
+    """In the first request already, with the conversation's id; of others, of nobody and of other tenants, nothing."""
+    with Conversation(store, id="new", user="ann", client=sim.client(), recall=RECALL) as chat:
+        plan = chat.plan(QUESTION)
+        chat.send(QUESTION)
+        assert chat.request(1).intact
+    assert "Rocinante" in sent(sim) and "Conversation mill:" in sent(sim)
+    assert not any(name in sent(sim) for name in ("Bucephalus", "Incitatus", "Marengo"))
+    assert "other conversations: elsewhere, in 'mill'" in plan.explain()
+    assert check_request(sim.messages[-1].body) == []
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("number", range(200))
-def test_whatever_fails_the_record_is_legal_at_length(number: int, search_seed: str) -> None:
-    """The same, two hundred times."""
-    _walk(f"{search_seed}/{number}")
+@pytest.mark.parametrize("settings", [{"recall": Recall()}, {"memory": "balanced"}, {"memory": "full", "user": None}])
+def test_it_is_asked_for(store: Any, sim: Simulator, settings: dict[str, Any]) -> None:
+    """Only by scope, or by a mode that says so and a user."""
+    with Conversation(store, id="new", client=sim.client(), **{"user": "ann", **settings}) as chat:
+        chat.send(QUESTION)
+    assert "Rocinante" not in sent(sim)
+
+
+@pytest.mark.parametrize("memory", ["full", "all"])
+def test_modes_for_long_relations_ask(store: Any, sim: Simulator, memory: Any) -> None:
+    """Where the conversation is somebody's."""
+    with Conversation(store, id="new", user="ann", memory=memory, client=sim.client()) as chat:
+        chat.send(QUESTION)
+    assert "Rocinante" in sent(sim)
+
+
+def test_others_get_half_of_the_share_at_most(sim: Simulator) -> None:
+    """However much they hold, half is left for what was said here."""
+    store = MemoryStore()
+    say(store, "mill", *(f"Sack {n} of the flour went to the mill in March." for n in range(40)))
+    with Conversation(
+        store, id="new", user="ann", client=sim.client(), recall=RECALL, budget=4_000,
+        strategy=SteppedWindow(keep=200, high=600),
+    ) as chat:  # fmt: skip
+        chat.send("The flour of sack 77 was wet.")
+        for n in range(12):
+            chat.send(f"Another remark, number {n}, on the weather. " * 6)
+        chat.send("Which sacks of flour were there, and which was wet?")
+        shown = chat.plan("Which sacks of flour were there?").attachment
+    text = sent(sim)
+    there = text[text.index("<recalled_elsewhere>") : text.index("</recalled_elsewhere>")]
+    assert "sack 77 was wet" in text and "Sack 3" in there and len(there) < 500 * 5
+    assert shown is None or shown.tokens <= 1_100
+
+
+def test_what_was_quoted_is_not_quoted_again(store: Any, sim: Simulator) -> None:
+    """While it stands in the view."""
+    with Conversation(store, id="new", user="ann", client=sim.client(), recall=RECALL) as chat:
+        chat.send(QUESTION)
+        chat.send("Please tell me the name of the mule that carries the flour again?")
+    assert sent(sim).count("<recalled_elsewhere>") == 1
+
+
+def test_redaction_reaches_it(store: Any, sim: Simulator) -> None:
+    """Words taken out of the other conversation leave this one's requests."""
+    with Conversation(store, id="new", user="ann", client=sim.client(), recall=RECALL) as chat:
+        chat.send(QUESTION)
+        with Conversation(store, id="mill", client=Simulator().client()) as mill:
+            mill.redact(mill.history()[0])
+            mill.redact(mill.history()[1])
+        assert "Rocinante" not in str(chat.request(1).body)
+        chat.send("Go on.")
+    assert "<recalled_elsewhere>" not in sent(sim)
+
+
+def test_searching_by_hand(store: Any) -> None:
+    """`chat.recall(query, scope="user")` tells which conversation holds what."""
+    with Conversation(store, id="new", user="ann", client="simulator") as chat:
+        found = chat.recall("the mule that carries the flour", scope="user")
+        assert next(one.conversation for one in found if "Rocinante" in one.text) == "mill"
+        assert chat.recall("the mule that carries the flour") == []
+
+
+def test_a_scope_without_a_user_is_refused(tmp_path: Path) -> None:
+    """Before there is a conversation; a recorded user will do, and an unknown scope is named."""
+    path = tmp_path / "a.db"
+    with pytest.raises(InvalidOption, match="say whose"):
+        Conversation(path, id="a", client="simulator", recall=RECALL)
+    say(str(path), "b", "Hello", user=None)
+    with pytest.raises(InvalidOption, match="say whose"):
+        Conversation(path, id="b", client="simulator", recall=RECALL)
+    say(str(path), "c", "Hello")
+    Conversation(path, id="c", client="simulator", recall=RECALL).close()
+    with pytest.raises(InvalidOption, match="scope='everybody'"):
+        Recall(scope="everybody")  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from sash.flows.context import Context
 from sash.flows.history import branch
 from sash.flows.history.branch import PastRequest, past_request
 from sash.flows.history.check import check
+from sash.flows.history.elsewhere import recall_elsewhere
 from sash.flows.history.extend import extend
 from sash.flows.history.recall import embed, recall, search_history
 from sash.flows.profile import Profile
@@ -297,7 +298,11 @@ class ConversationBase:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
         asked = Recall(**{"zone": self.recalls.zone if self.recalls else "UTC", **settings})
-        return recall(self._chat(), self._query(query, asked), asked, self.model)
+        chat, meant = self._chat(), self._query(query, asked)
+        own = recall(chat, meant, asked, self.model)
+        if asked.scope == "user" and chat.user:
+            own += recall_elsewhere(chat, meant, asked, self.model, without={one.turn.id for one in own})
+        return own
 
     def _profile(self) -> Profile:
         """The profile of the conversation's user. Raises InvalidOption where it is nobody's."""

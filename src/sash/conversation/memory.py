@@ -32,6 +32,8 @@ class Mode:
     """the part of the budget that the newest turns always have: one in so many"""
     recall: int | None
     """the part of it that is recalled for a question; None: nothing is"""
+    others: bool = False
+    """whether the user's other conversations are searched, too, where the conversation is somebody's"""
     instructions: int | None = 32
     """the part of it that the user's standing instructions may take; None: they are not quoted"""
 
@@ -54,8 +56,8 @@ MODES: Mapping[MemoryMode, Mode] = {
     "none": Mode(strategy=Economic(), keep=4, recall=None, instructions=None),
     "lean": Mode(strategy=Economic(), keep=16, recall=32),
     "balanced": Mode(strategy=Economic(), keep=4, recall=16),
-    "full": Mode(strategy=_UNTIL_FORCED, keep=4, recall=16),
-    "all": Mode(strategy=_UNTIL_FORCED, budget=100_000, keep=2, recall=16),
+    "full": Mode(strategy=_UNTIL_FORCED, keep=4, recall=16, others=True),
+    "all": Mode(strategy=_UNTIL_FORCED, budget=100_000, keep=2, recall=16, others=True),
 }
 
 

@@ -43,7 +43,7 @@ from sash.conversation.arguments import (
 from sash.conversation.memory import mode_of, told
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
-from sash.errors import InvalidOption
+from sash.errors import InvalidOption, NotFound
 from sash.flows.context import Context, Sizes
 from sash.flows.record import Record
 from sash.flows.request.send import Call
@@ -183,6 +183,7 @@ class Session:
         self.keep = keep if keep is not None else self.budget // mode.keep
         self.strategy = summarising(summarise, strategy, mode.strategy)
         self.recalls = recall_of(recall, mode.recalls(self.budget))
+        self._others = mode.others and recall is None
         self.instructions = mode.quotes(self.budget)
         self.max_tokens = max_tokens
         self.marks = marks_of(cache)
@@ -223,7 +224,15 @@ class Session:
 
     def open(self, record: Record) -> None:
         """Find the conversation in the record, or begin it, and take over what it says of settings not given."""
-        head = record.branches.open(namespace=self.namespace, id=self.id, create=self.create, user=self.user or "")
+        create = self.create and (bool(self.user) or not self._asks_others)
+        try:
+            head = record.branches.open(namespace=self.namespace, id=self.id, create=create, user=self.user or "")
+        except NotFound:
+            if create or not self.create:
+                raise
+            raise _without_user() from None
+        if self._asks_others and not head.user:
+            raise _without_user()
         self._key, self.user = head.conversation, head.user or None
         if self._card is None and head.epoch is not None:
             self._card = card_of(head.model or head.epoch.model)
@@ -235,6 +244,11 @@ class Session:
             system=self.preamble.system if has_system else known.system,
             tools=self.preamble.tools if has_tools else known.tools,
         )
+
+    @property
+    def _asks_others(self) -> bool:
+        """Whether recall was told to look into the user's other conversations."""
+        return self.recalls is not None and self.recalls.scope == "user"
 
     # ---- what flows are given -------------------------------------------------------------------
 
@@ -251,7 +265,7 @@ class Session:
             max_wait=self.max_wait,
             counter=self.counter(card or self.card),
             count_online=self.count_online,
-            recall=self.recalls,
+            recall=replace(self.recalls, scope="user") if self.recalls and self._others and self.user else self.recalls,
             instructions=self.instructions,
             standing=self._standing,
             rendered=self._rendered,
@@ -407,6 +421,14 @@ class Session:
 
 SETTINGS = frozenset({"store", *(Session.__init__.__kwdefaults__ or ())})
 """The names of all that a conversation is told when it is made, options of requests apart."""
+
+
+def _without_user() -> InvalidOption:
+    return InvalidOption(
+        "recall scope='user' asks for a user's other conversations: say whose, Conversation(..., user=...)",
+        option="scope",
+        value="user",
+    )
 
 
 @cache

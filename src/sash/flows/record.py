@@ -254,6 +254,12 @@ class Index(Protocol):
         """
         ...
 
+    def elsewhere(
+        self, conversation: int, *, user: str, namespace: str, terms: Sequence[Term], most: int
+    ) -> Sequence[tuple[int, str]]:
+        """Other conversations of a user that hold these terms, as (key, id), the best first; none across namespaces."""
+        ...
+
     def between(
         self, conversation: int, *, spans: Sequence[tuple[float, float]], until: int | None = None
     ) -> Sequence[int]:

@@ -23,6 +23,8 @@ interrupted (a reply cut short); withdrawn (refused or rejected: in the record, 
 
 INSTRUCTION = "instruction"
 """Why an older turn is quoted that says what the user wants kept to."""
+ELSEWHERE = "elsewhere"
+"""How it begins why a turn of another conversation is quoted."""
 PROFILE = "profile"
 """Why a turn, of whatever conversation, is quoted that says what holds of the user."""
 
@@ -48,9 +50,14 @@ class Source:
         return self.why == PROFILE
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether it was said in another conversation of the user: its seq counts there, not here."""
+        return self.why.startswith(ELSEWHERE)
+
+    @property
     def recalled(self) -> bool:
-        """Whether it is quoted for what a question asks."""
-        return not self.instructs and not self.profiled
+        """Whether it is a turn of this conversation that is quoted for what a question asks."""
+        return not (self.instructs or self.profiled or self.elsewhere)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ def text(plan: Planned) -> str:
         _supposed(plan),
         _what(plan),
         _held(plan),
+        _elsewhere(plan),
         _known(plan),
         _recalled(plan),
         _why(plan),
@@ -79,6 +80,12 @@ def _held(plan: Planned) -> str:
     held = [str(one.seq) for one in plan.attachment.sources if one.instructs] if plan.attachment else []
     turns = "turns" if held[1:] else "turn"
     return f"Quoted with the newest turn, as asked to hold: from {turns} {', '.join(held)}." if held else ""
+
+
+def _elsewhere(plan: Planned) -> str:
+    told = [one.why for one in plan.attachment.sources if one.elsewhere] if plan.attachment else []
+    more = f"; and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    return f"Recalled from the user's other conversations: {'; '.join(told[:NAMED])}{more}." if told else ""
 
 
 def _known(plan: Planned) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sash.errors import InvalidOption
 from sash.model.settings import settings
 from sash.model.turns import Turn
+
+Scope = Literal["conversation", "user"]
 
 
 @runtime_checkable
@@ -44,11 +46,20 @@ class Recall:
     """search by words"""
     semantic: bool | Embedder = False
     """search by meaning: with an embedder of yours, or (True) the small one of the extra `semantic`"""
+    scope: Scope = "conversation"
+    """where is looked: in this conversation, or ("user") in the others of its user, too, which get half of the share at
+    most"""
     zone: str = "UTC"
     """the user's time zone ("Europe/Berlin"): in which "yesterday" is meant, and the times of quotes are told"""
 
     def __post_init__(self) -> None:
         _zone(self.zone)
+        if self.scope not in get_args(Scope):
+            raise InvalidOption(
+                f"scope={self.scope!r}: give {' or '.join(map(repr, get_args(Scope)))}",
+                option="scope",
+                value=self.scope,
+            )
         _reject_number("tokens", self.tokens, 1)
         _reject_number("neighbours", self.neighbours, 0)
         if not isinstance(self.semantic, bool | Embedder):
@@ -84,6 +95,8 @@ class Found:
     """what is quoted of it: all of it, or of a long turn the passage around the words"""
     tokens: int
     """what quoting it takes"""
+    conversation: str = ""
+    """the id of the user's other conversation it was said in; "" for this one"""
 
 
 def _zone(name: Any) -> tzinfo:

@@ -32,6 +32,8 @@ TERMS = 24
 """Terms of a query that are read at most."""
 NAMES = 16
 """Speakers whose names are told apart."""
+CANDIDATES = 200
+"""Turns of other conversations looked at, to tell which of these to search."""
 BATCH = 256
 """Texts given to an embedder at once."""
 
@@ -130,6 +132,24 @@ class Index:
         with self._database.reading() as db:
             line = self._line(db, conversation, until)
             return self._vocabularies.like(db, line, words, known if isinstance(known, WordVectors) else None)
+
+    def elsewhere(
+        self, conversation: int, *, user: str, namespace: str, terms: Sequence[Term], most: int
+    ) -> Sequence[tuple[int, str]]:
+        """Other conversations of a user by the best turns that hold any of the terms."""
+        found: dict[tuple[int, str], float] = {}
+        with self._database.reading() as db:
+            for index, asked in _any_of(db, terms):
+                for row in db.execute(
+                    f"SELECT c.id, c.name, {db.sql.score(index)} AS score FROM {index} "
+                    f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
+                    f"WHERE {db.sql.matches(index, '?')} AND c.namespace = ? AND c.owner = ? AND c.id <> ? "
+                    "AND t.state <> 'withdrawn' ORDER BY score LIMIT ?",
+                    (asked, namespace, user, conversation, CANDIDATES),
+                ):
+                    held = (row["id"], row["name"])
+                    found[held] = found.get(held, 0.0) + row["score"]  # the smaller the better
+        return sorted(found, key=lambda one: found[one])[:most]
 
     def between(
         self, conversation: int, *, spans: Sequence[tuple[float, float]], until: int | None = None
@@ -236,6 +256,14 @@ class Index:
                     break
                 name = row[0]
                 yield from words(name)
+
+
+def _any_of(db: Transaction, terms: Sequence[Term]) -> Iterator[tuple[str, str]]:
+    """Each index with the question that any of the terms answers."""
+    for kind, index in _INDEXES.items():
+        asked = [one.match if kind == "words" else characters_match(db, one.text) for one in terms if one.index == kind]
+        if any(asked):
+            yield index, " OR ".join(filter(None, asked))
 
 
 def _read(db: Transaction, term: Term, match: str, segments: Sequence[Segment]) -> list[int]:

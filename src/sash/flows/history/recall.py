@@ -109,9 +109,9 @@ class _Search:
         values = fuse([*rankings, *[meant] * often])
         reasons = Reasons(self.query, matches, near, likes, set(meant))
         candidates = self._newer(self._candidates(values, reasons), matches)
-        exact = _exact(self.chat.counter)
-        packed = pack(candidates, self.settings.tokens, _roughly(candidates, exact), worth_of(matches))
-        return _within(packed, self.settings.tokens, lambda some: exact(quoted(some, self.settings.timezone)))
+        size = exact(self.chat.counter)
+        packed = pack(candidates, self.settings.tokens, _roughly(candidates, size), worth_of(matches))
+        return _within(packed, self.settings.tokens, lambda some: size(quoted(some, self.settings.timezone)))
 
     # ---- what is known ---------------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ def _known(turn: Turn, count: Count | None) -> int | None:
     return count.tokens if count is not None and spoken else None
 
 
-def _exact(counter: Counter) -> Callable[[str], int]:
+def exact(counter: Counter) -> Callable[[str], int]:
     """Tokens of a text in a prompt, without the frame of a turn."""
 
     def whole(text: str) -> int:

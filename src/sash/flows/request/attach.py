@@ -17,6 +17,7 @@ from datetime import UTC, tzinfo
 from sash.counting.measure import Measure
 from sash.errors import BudgetExceeded
 from sash.flows.context import Context
+from sash.flows.history.elsewhere import recall_elsewhere
 from sash.flows.history.recall import recall
 from sash.flows.request.known import known
 from sash.flows.request.load import measure_attached
@@ -24,13 +25,14 @@ from sash.flows.request.standing import standing
 from sash.model.blocks import dumps, text_block
 from sash.model.counts import Count
 from sash.model.epochs import Marker
-from sash.model.turns import INSTRUCTION, PROFILE, Attachment, Source, Turn, by_exchange
+from sash.model.turns import ELSEWHERE, INSTRUCTION, PROFILE, Attachment, Source, Turn, by_exchange
 from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
 from sash.profile.quoting import quoted_profile, quoted_within_share
 from sash.recall import Found, Recall, asks, make_query, quoted
+from sash.recall.quoting import quoted_elsewhere
 from sash.summaries.standing import quoted_within
 
 LEAST = 40
@@ -71,9 +73,10 @@ def attach(
     lacks = plan.epoch.first_seq > 1
     if not new or not new[-1].plain or not (lacks or chat.user):
         return bare
-    if not lacks:
-        return _Attaching(chat, None, counts, now).attached(bare)
     asked = chat.recall if chat.recall and asks(new[-1].text) else None
+    if not lacks:
+        elsewhere = asked if asked and asked.scope == "user" and chat.user else None
+        return replace(_Attaching(chat, elsewhere, counts, now).attached(bare), notes=())
     attached = _Attaching(chat, asked, counts, now).attached(bare)
     return replace(attached, notes=(*attached.notes, SILENT)) if chat.recall and not asked else attached
 
@@ -108,7 +111,7 @@ class _Attaching:
             return made or bare
         made = made or bare
         shown = made.new[-1].attachment
-        if shown and any(source.recalled for source in shown.sources):
+        if shown and any(source.recalled or source.elsewhere for source in shown.sources):
             return made
         return replace(made, notes=(_not_found(most) if most >= LEAST else _no_room(bare.plan),))
 
@@ -142,14 +145,15 @@ class _Attaching:
         return _fitting(self.chat, self._front(bare), found, max(0, most))
 
     def _recalled(self, bare: Attached, settings: Recall, most: int) -> Sequence[Found]:
-        return recall(
-            self.chat,
-            make_query(bare.new[-1].text, _last_exchange(bare.memory), now=self.now, zone=settings.timezone),
-            replace(settings, tokens=max(1, int(SLIGHTLY_LESS * most))),
-            bare.settings.model,
-            until=bare.plan.epoch.first_seq,
-            without=_quoted(bare.memory, bare.plan),
-        )
+        """What answers the question: of this conversation and, where that is asked for, of the user's others."""
+        query = make_query(bare.new[-1].text, _last_exchange(bare.memory), now=self.now, zone=settings.timezone)
+        share, model = replace(settings, tokens=max(1, int(SLIGHTLY_LESS * most))), bare.settings.model
+        others = recall_elsewhere(self.chat, query, share, model, without=_ids(bare.memory, bare.plan))
+        left = replace(share, tokens=max(1, share.tokens - sum(one.tokens for one in others)))
+        first, without = bare.plan.epoch.first_seq, _quoted(bare.memory, bare.plan)
+        own = recall(self.chat, query, left, model, until=first, without=without) if first > 1 else []
+        known = {one.turn.id for one in own}
+        return [*own, *(one for one in others if one.turn.id not in known)]
 
     def _after_a_cut(self, bare: Attached, found: tuple[Attachment, Measure], most: int) -> Attached | None:
         """The same with a cut that leaves room for it; None where a cut helps nothing."""
@@ -235,6 +239,12 @@ def _quoted(memory: Memory, plan: Plan) -> set[int]:
     return {turn.seq for turn in plan.turns} | recalled
 
 
+def _ids(memory: Memory, plan: Plan) -> set[int]:
+    """ids of the turns that the planned view holds, and of those that attachments alive in it quote."""
+    alive = [turn.attachment for turn in _alive(memory, plan)]
+    return {turn.id for turn in plan.turns} | {source.turn for one in alive if one for source in one.sources}
+
+
 def _begins(bare: Attached) -> bool:
     """Whether the planned view begins with the newest turn, or began in a tool run and this is the first turn since."""
     plan = bare.plan
@@ -272,10 +282,15 @@ def _size(chat: Context, texts: Sequence[str]) -> Count:
 
 
 def _attachment(front: _Front, found: Sequence[Found], zone: tzinfo) -> Attachment:
-    ordered = sorted(found, key=lambda one: one.turn.seq)
-    recalled = tuple(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered)
+    ordered = sorted((one for one in found if not one.conversation), key=lambda one: one.turn.seq)
+    others = [one for one in found if one.conversation]
+    recalled = (
+        *(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered),
+        *(Source(turn=o.turn.id, seq=0, why=f"{ELSEWHERE}, in {o.conversation!r}: {o.why}") for o in others),
+    )
+    texts = (*front.texts, quoted_elsewhere(others, zone), quoted(ordered, zone))
     return Attachment(
-        content=dumps([text_block(text) for text in (*front.texts, quoted(ordered, zone)) if text]),
+        content=dumps([text_block(text) for text in texts if text]),
         tokens=0,
         sources=(*(one for one in front.sources if one.turn not in {source.turn for source in recalled}), *recalled),
     )
