@@ -93,6 +93,21 @@ def test_tool_results_get_no_attachment(chat: Conversation, sim: Simulator) -> N
     assert chat.history(limit=2)[0].attachment is None
 
 
+def test_a_run_asks_once_by_the_turn_that_opens_it(chat: Conversation, sim: Simulator) -> None:
+    """What was recalled for an order stands in all requests of its run; a tool's result recalls nothing."""
+
+    def read_mail() -> str:
+        """Read the newest mail."""
+        return "Which code has my locker? And where does the locker stand?"
+
+    sim.script([[{"type": "tool_use", "name": "read_mail", "input": {}}], "Done."])
+    reply = chat.run("Check the code of the locker against the mail.", tools=[read_mail])
+    bodies = [chat.request(number).body for number in (reply.number - 1, reply.number)]
+    assert all(str(body["messages"]).count("<recalled>") == 1 for body in bodies)
+    attached = [turn for turn in chat.history(limit=4) if turn.attachment]
+    assert [turn.text for turn in attached] == ["Check the code of the locker against the mail."]
+
+
 def test_a_retried_question_keeps_its_attachment(chat: Conversation, sim: Simulator) -> None:
     """What was attached to a question that failed is sent again as it was, also from another process."""
     sim.fail_next(RateLimited())

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sash import Conversation, Economic, SlidingWindow, SteppedWindow
+from sash import Conversation, Economic, SlidingWindow, SteppedWindow, Summarised
 from sash.simulator import Simulator
 from sash.types import MemoryMode
 
 FRENCH = "From now on, always answer in French."
 DIET = "I'm vegetarian, so don't suggest meat."
 FILLER = "I heard something quite different about the weather in the mountains today, number {}. " * 6
+SUMMARY = "## Facts and decisions\n- The weather in the mountains was spoken of, for the most part.\n"
 TOOL = {"name": "look", "description": "Looks.", "input_schema": {"type": "object", "properties": {}}}
 
 
@@ -59,6 +60,19 @@ def test_an_instruction_outlives_every_cut(sim: Simulator, memory: MemoryMode) -
             messages = str(chat.send("Good morning.").plan.body["messages"])
             assert messages.count("always answer in French") == 1 and messages.count("I'm vegetarian") == 1
             go_on(chat, 8)
+
+
+@pytest.mark.parametrize("must_keep", [True, False])
+def test_what_a_summary_lacks_is_quoted(sim: Simulator, must_keep: bool) -> None:
+    """A preference, or an instruction, that the summary in front does not hold word for word; what it holds is not."""
+    likes = "I prefer trains to planes."
+    window = Summarised(inner=SteppedWindow(), must_keep=must_keep)
+    sim.script(lambda body: SUMMARY if body["model"] == window.by else None)
+    with talk(sim, [FRENCH, likes], strategy=window, fillers=40) as chat:
+        plan = chat.plan("Hello.")
+        assert plan.epoch.summary is not None
+        said = str([one for one in plan.body["messages"] if one["role"] == "user"])
+        assert said.count("always answer in French") == 1 and said.count("I prefer trains to planes") == 1
 
 
 @pytest.mark.parametrize("window", [SteppedWindow(), SlidingWindow(), Economic()], ids=repr)

@@ -13,6 +13,7 @@ from sash.model.turns import Turn
 from sash.planning.inputs import Memory
 from sash.planning.plan import Plan
 from sash.recall import Term
+from sash.summaries.facts import normal
 from sash.summaries.standing import CHARACTERS, CUES, Standing, in_force, instructions_in
 
 AT_ONCE = 20
@@ -24,11 +25,10 @@ READ = 2_000
 def standing(chat: Context, memory: Memory, plan: Plan, model: str) -> list[Standing]:
     """What holds of what was said before the planned view and is quoted nowhere in it, the newest first."""
     shown = {turn.seq for turn in plan.turns}
-    summary = plan.epoch.summary
-    covered = summary.upto if summary and not summary.signed else 0
+    summary = normal(plan.epoch.summary.text) if plan.epoch.summary else ""
     left = _left(chat, memory, plan.epoch.first_seq, model)
     here = [one for turn in plan.turns if turn.role == "user" for one in instructions_in(turn)]
-    return [one for one in in_force([*left, *here]) if one.seq not in shown and one.seq > covered]
+    return [one for one in in_force([*left, *here]) if one.seq not in shown and normal(one.text) not in summary]
 
 
 def _left(chat: Context, memory: Memory, start: int, model: str) -> Sequence[Standing]:
