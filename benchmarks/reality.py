@@ -68,7 +68,8 @@ def replay(
         simulator.client(max_retries=0) as client,
         Conversation(
             None, id=history.id, model=model, system=history.system or None, tools=history.tools_called or None,
-            strategy=strategy, budget=budget, max_tokens=16_000, client=client, clock=simulator.clock.now,
+            strategy=strategy, memory="none", budget=budget, max_tokens=16_000, client=client,
+            clock=simulator.clock.now,
         ) as chat,
     ):  # fmt: skip
         told = _Telling(chat, simulator, history)

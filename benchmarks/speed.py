@@ -61,7 +61,8 @@ def measure(turns: int, rounds: int) -> list[dict[str, Any]]:
 def talk(path: Path) -> Conversation:
     """The conversation under test."""
     strategy = SteppedWindow(keep=KEEP)
-    return Conversation(path, id="speed", budget=BUDGET, strategy=strategy, client=Simulator().client())
+    client = Simulator().client()
+    return Conversation(path, id="speed", budget=BUDGET, strategy=strategy, memory="none", client=client)
 
 
 def record(path: Path, turns: int) -> None:

@@ -178,8 +178,8 @@ def _lived(
         stack.callback(store.close)
         chat = stack.enter_context(
             Conversation(
-                store, id="a", model=MODEL, budget=terms.budget, keep=terms.keep, strategy=chosen, max_tokens=REPLY,
-                client=stack.enter_context(simulator.client()), clock=simulator.clock.now,
+                store, id="a", model=MODEL, budget=terms.budget, keep=terms.keep, strategy=chosen, memory="none",
+                max_tokens=REPLY, client=stack.enter_context(simulator.client()), clock=simulator.clock.now,
             )
         )  # fmt: skip
         places = dict(_places(turns, terms, cuts))
