@@ -106,6 +106,31 @@ def test_redaction_reaches_it(store: Any, sim: Simulator) -> None:
     assert "<recalled_elsewhere>" not in sent(sim)
 
 
+@pytest.mark.parametrize(
+    ("said", "settings"),
+    [("The mule of the flour is called Rocinante.", {"recall": RECALL}), ("I live in Haarlem.", {"recall": False})],
+)
+@pytest.mark.parametrize("forget", ["redact", "delete"])
+def test_where_quotes_go_a_new_view_begins(sim: Simulator, said: str, settings: Any, forget: str) -> None:
+    """A quote that is forgotten where it was said changes a prefix: no request is refused for it."""
+    store, noun = MemoryStore(), said.rstrip(".").split()[-1]
+    say(store, "mill", said)
+    with Conversation(store, id="new", user="ann", client=sim.client(), **settings) as chat:
+        chat.send(f"{QUESTION} Think hard.")
+        chat.send("Think hard about something else.")
+        assert noun in sent(sim)
+        if forget == "delete":
+            store.delete("mill")
+        else:
+            with Conversation(store, id="mill", client=Simulator().client()) as mill:
+                mill.redact(mill.history()[0])
+                mill.redact(mill.history()[1])
+        chat.send("Go on.")
+        assert [attempt.status for attempt in sim.messages] == [200, 200, 200]
+        assert "quoted" in chat.request(3).epoch.reason or "redacted" in chat.request(3).epoch.reason
+        assert noun not in str(chat.request(1).body)
+
+
 def test_searching_by_hand(store: Any) -> None:
     """`chat.recall(query, scope="user")` tells which conversation holds what."""
     with Conversation(store, id="new", user="ann", client="simulator") as chat:

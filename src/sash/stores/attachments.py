@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sash.model.blocks import dumps
 from sash.model.turns import Attachment, Source
 from sash.stores.transaction import Transaction
 
@@ -27,3 +30,19 @@ def of(db: Transaction, turn: int) -> Attachment | None:
     )
     sources = tuple(Source(turn=one["source_id"], seq=one["seq"], why=one["why"]) for one in found)
     return Attachment(content=row["content"], tokens=row["tokens"], sources=sources)
+
+
+def forget_quoting(db: Transaction, turns: Sequence[int]) -> list[int]:
+    """Remove what is attached to these turns (ids), and what quotes them; the turns it was attached to, now changed."""
+    among = db.sql.among_ids("?1")
+    quoting = [
+        int(row[0])
+        for row in db.execute(
+            f"SELECT DISTINCT turn_id FROM attachment_sources WHERE source_id IN {among} "
+            f"UNION SELECT turn_id FROM attachments WHERE turn_id IN {among}",
+            (dumps(list(turns)),),
+        )
+    ]
+    for table in ("attachment_sources", "attachments"):
+        db.many(f"DELETE FROM {table} WHERE turn_id = ?", [(turn,) for turn in quoting])
+    return quoting

@@ -10,8 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sash.stores import attachments
+from sash.stores.lineage import end_epochs
 from sash.stores.port import Deleted
 from sash.stores.transaction import Transaction
+
+REASON = "what it quoted was deleted"
 
 
 def delete(db: Transaction, key: int, namespace: str, name: str) -> Deleted:
@@ -20,6 +24,7 @@ def delete(db: Transaction, key: int, namespace: str, name: str) -> Deleted:
     shared = _shared(db, key)
     heirs = _bequeath(db, key, shared)
     removed = _collect(db, key, shared)
+    _forget_quotes(db)
     _forget(db, {"key": key, "namespace": namespace, "name": name})
     return Deleted(turns=removed, heirs=heirs)
 
@@ -91,10 +96,7 @@ _ACCOUNT = "CASE :namespace WHEN '' THEN '' ELSE :namespace || '/' END || :name"
 _ALERTS = f"'conversation ' || {_ACCOUNT} || ' '"
 
 _STATEMENTS = (
-    # what quotes it, measures it or waits for it
-    "DELETE FROM attachments WHERE turn_id IN (SELECT turn_id FROM attachment_sources WHERE source_id IN {turns})",
-    "DELETE FROM attachments WHERE turn_id IN {turns}",
-    "DELETE FROM attachment_sources WHERE source_id IN {turns} OR turn_id IN {turns}",
+    # what measures it or waits for it
     "DELETE FROM counts WHERE turn_id IN {turns}",
     "DELETE FROM mends WHERE turn_id IN {turns}",
     "DELETE FROM tool_results WHERE conversation_id = :key OR turn_id IN {turns}",
@@ -164,6 +166,12 @@ def _collect(db: Transaction, key: int, shared: list[_Part]) -> int:
         rest = "SELECT id FROM turns WHERE branch_id = ? AND seq > ?"
         db.execute(f"INSERT INTO gone_turns {rest}", (part.branch, part.high))
     return int(db.one("SELECT count(*) FROM gone_turns")[0])
+
+
+def _forget_quotes(db: Transaction) -> None:
+    """What quotes the turns that go; the epochs of other conversations that hold such quotes are over."""
+    gone = [int(row["id"]) for row in db.execute("SELECT id FROM gone_turns")]
+    end_epochs(db, attachments.forget_quoting(db, gone), REASON)
 
 
 def _forget(db: Transaction, given: dict[str, Any]) -> None:

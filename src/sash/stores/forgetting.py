@@ -16,7 +16,7 @@ from sash.model.blocks import dumps, readable
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
 from sash.model.users import check_user
-from sash.stores import blobs, deletion, mends, profiles
+from sash.stores import attachments, blobs, deletion, mends, profiles
 from sash.stores.cache import Cache
 from sash.stores.database import Database
 from sash.stores.lineage import end_epochs
@@ -119,17 +119,7 @@ def _redact(db: Transaction, turn: int) -> None:
 def _forget_derived(db: Transaction, turns: Sequence[int]) -> None:
     """What quotes or covers these turns, and what was built on that."""
     gone, among = dumps(list(turns)), db.sql.among_ids("?1")
-    quoting = [
-        row[0]
-        for row in db.execute(
-            f"SELECT DISTINCT turn_id FROM attachment_sources WHERE source_id IN {among} "
-            f"UNION SELECT turn_id FROM attachments WHERE turn_id IN {among}",
-            (gone,),
-        )
-    ]
-    for table in ("attachment_sources", "attachments"):
-        db.many(f"DELETE FROM {table} WHERE turn_id = ?", [(turn,) for turn in quoting])
-    end_epochs(db, quoting, REASON)
+    end_epochs(db, attachments.forget_quoting(db, turns), REASON)
     db.execute(
         "WITH RECURSIVE covering (id) AS (SELECT summary_id FROM summary_sources "
         f"WHERE turn_id IN {among} "
