@@ -99,3 +99,15 @@ def test_it_keeps_within_its_share(store: Any, sim: Simulator) -> None:
     (profile,) = told(sim)
     assert "answer in French" in profile and "Fact number" not in profile.replace("Fact number 59", "")
     assert plan.prompt.upper <= 4_000
+
+
+def test_a_plan_writes_nothing(store: Any, sim: Simulator) -> None:
+    """What a plan reads of the user is kept with the first request alone, which tells the same."""
+    with chat(store, sim, "two") as talk:
+        with store.database.reading() as db:
+            before = [db.all(f"SELECT * FROM {table}") for table in ("profile_entries", "profile_reading")]
+        body = talk.plan("Suggest a dessert.").body
+        with store.database.reading() as db:
+            assert [db.all(f"SELECT * FROM {table}") for table in ("profile_entries", "profile_reading")] == before
+        talk.send("Suggest a dessert.")
+    assert sim.messages[-1].body["messages"] == body["messages"]

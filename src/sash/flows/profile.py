@@ -18,6 +18,8 @@ from sash.profile.topics import topic_of
 
 AT_ONCE = 500
 """Turns read in one transaction."""
+LOOKED_AT = 5_000
+"""Unread turns that a plan looks at."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,12 +38,23 @@ class Profile:
 
     def entries(self) -> Sequence[Entry]:
         """What holds, the newest first."""
-        self._catch_up()
+        self.catch_up()
         return self.store.profiles.entries(user=self.user, namespace=self.namespace)
+
+    def as_read(self) -> Sequence[Entry]:
+        """The same, with what the rules have not read yet but for ids; nothing is written, so a plan may ask."""
+        known = [*self.store.profiles.entries(user=self.user, namespace=self.namespace)]
+        unread = self.store.profiles.unread(user=self.user, namespace=self.namespace, most=LOOKED_AT)
+        known += [
+            Entry(id=0, kind=one.kind, text=one.text, topic=one.topic, sources=(turn.id,), by="rules", at=turn.at)
+            for one, turn in learned(unread)
+        ]
+        newest = {entry.topic or entry.text: entry for entry in sorted(known, key=lambda entry: entry.at)}
+        return sorted(newest.values(), key=lambda entry: -entry.at)
 
     def history(self) -> Sequence[Entry]:
         """All entries, those that ended included, the newest first."""
-        self._catch_up()
+        self.catch_up()
         return self.store.profiles.entries(user=self.user, namespace=self.namespace, ended=True)
 
     def set(self, text: str, *, kind: Kind = "fact", topic: str | None = None) -> Entry:
@@ -56,7 +69,7 @@ class Profile:
             raise InvalidOption(f"kind={kind!r}: give one of {', '.join(get_args(Kind))}", option="kind", value=kind)
         if topic is not None and not isinstance(topic, str):
             raise InvalidOption(f"topic={topic!r}: give a text, or None", option="topic", value=topic)
-        self._catch_up()
+        self.catch_up()
         about = topic_of(text, instruction=kind == "instruction") if topic is None else topic
         given = Learned(kind=kind, text=" ".join(text.split()), topic=about)
         return self.store.profiles.set(given, user=self.user, namespace=self.namespace)
@@ -79,7 +92,7 @@ class Profile:
         told = [f"{one.id}. ({one.kind}) {one.text}" for one in self.entries()]
         return "\n".join(told) or "Nothing is remembered about the user."
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
         """Have the rules read what they have not."""
         profiles = self.store.profiles
         while turns := profiles.unread(user=self.user, namespace=self.namespace, most=AT_ONCE):

@@ -17,7 +17,9 @@ from sash.counting.cut_short import most_written
 from sash.counting.ledger import REPLY_SLACK
 from sash.errors import RemoteError, ReplyInterrupted, RequestRejected, StoreError, Unavailable
 from sash.flows.context import Context
+from sash.flows.profile import Profile
 from sash.flows.request.calibrate import answered_by_another, learn
+from sash.flows.request.known import tells
 from sash.flows.request.prepare import Prepared, body_hash
 from sash.flows.request.wait_for_summary import prepare_covered
 from sash.flows.steps import (
@@ -107,7 +109,10 @@ def send_once(
 
 
 def begin(chat: Context, prepared: Prepared, settings: Settings) -> Begun:
+    """Record the request before it leaves; what it tells of the user is kept as read."""
     plan = prepared.plan
+    if tells(chat, plan):
+        Profile(chat.store, chat.user, namespace=chat.namespace).catch_up()
     new = NewRequest(
         conversation=chat.conversation,
         branch=prepared.branch,
