@@ -82,6 +82,31 @@ def test_instructions_are_quoted_newest_first(sim: Simulator, window: Any) -> No
         assert quoted(chat) == [DIET, FRENCH]
 
 
+def test_a_cut_that_recall_makes_pay_quotes_them_too(sim: Simulator) -> None:
+    """Whatever makes a view begin: no question behind the first cut is sent without what was asked to hold."""
+    chapter = (
+        "I read chapter {} about the weather in the mountains, and it went on about clouds, wind and rain for long."
+    )
+    with talk(
+        sim,
+        [FRENCH, *["Good day to you."] * 8, "My code is 7731."],
+        fillers=0,
+        strategy=Economic(),
+        memory="lean",
+        budget=6_000,
+    ) as chat:
+        made = 0
+        for number in range(80):
+            sim.clock.advance(40)
+            chat.send(chapter.format(number))
+            asked, told = chat.plan("Which code have I, in which chapter?"), chat.plan("Good morning.")
+            made += asked.cut and not told.cut
+            for plan in (asked, told):
+                held = FRENCH in str([turn.text for turn in plan.turns if turn.role == "user"])
+                assert held or str(plan.body["messages"]).count(f": {FRENCH}") == 1
+        assert made
+
+
 def test_a_newer_instruction_takes_the_older_ones_place(sim: Simulator) -> None:
     """What was superseded is quoted no more, also where the newer one still stands in the view."""
     with talk(sim, [FRENCH, "Call me Ann.", "From now on, always answer in English.", "Call me Dr. Lee."]) as chat:

@@ -106,7 +106,7 @@ class _Attaching:
         """Instructions, and the whole share of what is recalled, if need be after a cut; else as much as fits."""
         most = self._most(bare)
         found = self._found(bare, most)
-        made = found and (self._with(bare, found) or self._after_a_cut(bare, found, most) or self._less(bare))
+        made = found and (self._whole(bare, found) or self._after_a_cut(bare, found, most) or self._less(bare))
         if self.recall is None or (made and made.notes):
             return made or bare
         made = made or bare
@@ -154,6 +154,15 @@ class _Attaching:
         own = recall(self.chat, query, left, model, until=first, without=without) if first > 1 else []
         known = {one.turn.id for one in own}
         return [*own, *(one for one in others if one.turn.id not in known)]
+
+    def _whole(self, bare: Attached, found: tuple[Attachment, Measure]) -> Attached | None:
+        """The plan with all that was found; anew where that makes a cut pay, for then more has left."""
+        made = self._with(bare, found)
+        if made is None or not made.plan.cut or _begins(bare):
+            return made
+        cut = replace(bare, plan=made.plan)
+        again = self._found(cut, self._most(cut))
+        return (again and self._with(cut, again)) or made
 
     def _after_a_cut(self, bare: Attached, found: tuple[Attachment, Measure], most: int) -> Attached | None:
         """The same with a cut that leaves room for it; None where a cut helps nothing."""
