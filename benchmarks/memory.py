@@ -1,6 +1,6 @@
 """What does a conversation still know, and what does all of it cost?
 
-    python -m benchmarks.memory --data FILE ... [--split held] [--budget 32000] [--settings none recall] [--json]
+    python -m benchmarks.memory --data FILE ... [--split held] [--budget 32000] [--settings none balanced] [--json]
     python -m benchmarks.memory --stress [--seeds 3] [--split held]
     python -m benchmarks.memory --planted
 
@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -45,6 +45,7 @@ from sash import Everything, SlidingWindow
 from sash.errors import SashError
 from sash.formats import read
 from sash.recall import Recall
+from sash.types import MemoryMode
 
 HELD = frozenset({"conv-30", "conv-42", "conv-44", "conv-47", "conv-49", "beam-4", "beam-5", "beam-6"})
 """Conversations that nothing was tuned on."""
@@ -88,18 +89,15 @@ class Lived:
 
 
 def settings(budget: int) -> Mapping[str, Mapping[str, Any]]:
-    """What is compared, by name: what a user would write."""
+    """What is compared, by name: the words of `memory=`, and settings that a user would write."""
     share = budget // SHARE
     return {
-        PLAIN: {"memory": "none"},
-        **{word: {"memory": word} for word in ("lean", "balanced", "full", "all")},
-        "recall": {"recall": Recall(tokens=share)},
-        "recall-words": {"recall": Recall(tokens=share, semantic=False)},
-        "recall-meaning": {"recall": Recall(tokens=share, semantic=True)},
-        "summaries": {"memory": "none", "summarise": True},
-        "summaries+recall": {"summarise": True, "recall": Recall(tokens=share)},
-        "sliding": {"memory": "none", "strategy": SlidingWindow()},
-        "everything": {"memory": "none", "strategy": Everything()},
+        **{word: {"memory": word} for word in get_args(MemoryMode)},
+        "words": {"recall": Recall(tokens=share, semantic=False)},
+        "meaning": {"recall": Recall(tokens=share, semantic=True)},
+        "summaries": {"memory": PLAIN, "summarise": True},
+        "sliding": {"memory": PLAIN, "strategy": SlidingWindow()},
+        "everything": {"memory": PLAIN, "strategy": Everything()},
     }
 
 
@@ -126,7 +124,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1, help="stories of the stress set")
     parser.add_argument("--split", choices=["open", "held", BOTH], default=BOTH)
     parser.add_argument("--budget", type=int, nargs="+", default=[8_000], help="the most prompt tokens of a request")
-    parser.add_argument("--settings", nargs="+", choices=list(settings(1 << 10)), default=[PLAIN, "recall"])
+    parser.add_argument("--settings", nargs="+", choices=list(settings(1 << 10)), default=[PLAIN, "balanced"])
     parser.add_argument("--conversations", type=int, metavar="N", help="only so many of each file")
     parser.add_argument("--questions", type=int, metavar="N", help="only so many of each conversation")
     parser.add_argument("--by-category", action="store_true", help="a row for each category too")
@@ -158,10 +156,14 @@ def measure(found: Sequence[Story], options: argparse.Namespace) -> Iterator[Row
     for data in dict.fromkeys(one.data for one in found):
         some = [one for one in found if one.data == data]
         for budget in options.budget:
-            plain = live([replace(one, probes=()) for one in some], budget, PLAIN)
+            plain = live(some, budget, PLAIN) if PLAIN in options.settings else live(_unasked(some), budget, PLAIN)
             for name in options.settings:
-                lived = live(some, budget, name)
+                lived = plain if name == PLAIN else live(some, budget, name)
                 yield from rows(data, budget, name, lived, plain.dollars, options)
+
+
+def _unasked(found: Iterable[Story]) -> list[Story]:
+    return [replace(one, probes=()) for one in found]
 
 
 def live(found: Iterable[Story], budget: int, name: str) -> Lived:
@@ -239,8 +241,9 @@ COLUMNS: Mapping[str, Callable[[Row], str]] = {
 def table(found: Sequence[Row]) -> Table:
     """Rows for people."""
     made = Table(*COLUMNS)
-    for row in found:
-        made.add_row(*(told(row) for told in COLUMNS.values()), end_section=row.category == BOTH)
+    for row, after in zip(found, [*found[1:], None], strict=True):
+        last = after is None or (after.data, after.budget) != (row.data, row.budget) or after.category != BOTH
+        made.add_row(*(told(row) for told in COLUMNS.values()), end_section=last)
     return made
 
 

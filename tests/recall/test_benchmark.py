@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,18 @@ def test_what_everything_holds_a_small_window_lost(tmp_path: Path, capsys: pytes
     assert whole["times"] == pytest.approx(whole["dollars"] / plain["dollars"], abs=1e-4)
 
 
-def test_asking_costs_the_conversation_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_asking_costs_the_conversation_nothing() -> None:
     """The bill with questions is that without: what is asked is neither sent nor recorded."""
-    rows = run(tmp_path, capsys, "--settings", "none")
-    assert rows["none", "all"]["times"] == 1.0
+    exchanges = tuple(Exchange(asked=f"The gate number {n} opens at nine.", answered="Noted. " * 9) for n in range(30))
+    asked = tuple(
+        Probe(text="When does gate 1 open?", category="a", wanted=("gate number 1",), after=n, gap=45.0)
+        for n in (20, 25)
+    )
+    story = Story(data="x", id="x", exchanges=exchanges, probes=asked)
+    quiet = memory.live([replace(story, probes=())], 1_000, "balanced")
+    curious = memory.live([story], 1_000, "balanced")
+    assert (quiet.asked, len(curious.asked)) == ((), 2)
+    assert curious.dollars == quiet.dollars > 0
 
 
 def test_evidence_is_the_key_sentence_as_text() -> None:

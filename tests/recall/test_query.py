@@ -14,7 +14,7 @@ from recording import Recorder, text
 from sash import MemoryStore
 from sash.recall import make_query
 from sash.recall.query import BEFORE, MOST_TERMS, NAMED, NUMBER, PLAIN, QUOTED, READ
-from sash.recall.words import bare
+from sash.recall.words import bare, words
 from sash.stores.index import TERMS
 
 ODD = st.text(st.characters(codec="utf-8"), max_size=120) | st.text(
@@ -137,3 +137,9 @@ def test_bare_letters_stay_in_their_places(words: str) -> None:
 def test_bare_letters_are_those_of_the_index() -> None:
     """Accents and case go; Korean syllables, which have parts and no accents, stay whole."""
     assert bare("Café İstanbul ÅNGSTRÖM 가방") == "cafe istanbul angstrom 가방"
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=80))
+def test_words_of_plain_text_are_those_of_any_text(text: str) -> None:
+    """The short way through plain text finds what the long way finds."""
+    assert words(text) == words(f"{text} é")[:-1]

@@ -210,8 +210,9 @@ class ConversationBase:
 
     def _background_flow(self, wish: SummaryRequest | None) -> Flow[Any]:
         """Embed what has no vector yet, then make the summary that is due."""
-        if self.recalls is not None and self.recalls.semantic:
-            embed(self._chat(), self.recalls.semantic, go_on=lambda: not self._closed)
+        chat = self._chat()
+        if chat.recall is not None and chat.recall.semantic:
+            embed(chat, chat.recall.semantic, go_on=lambda: not self._closed)
         if wish is not None:
             yield from self._summary_flow(wish)
 

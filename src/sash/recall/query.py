@@ -27,7 +27,7 @@ BEFORE = 0.25
 """Weight of the last exchange's words: they tell what "it" is, and must not drown the question ..."""
 VAGUE = 2
 """... which has fewer words of its own than this; to one that speaks for itself they only add noise."""
-POINTING, POINTED = 3, 0.6
+POINTING, POINTED = 2, 0.6
 """A question of so few words that points at something ("How much was she?") means what was just spoken of."""
 BEFORE_READ = 200
 """Characters of what was said before that tell the meaning of a question that points there."""
@@ -73,6 +73,12 @@ class Query:
         """The single words among the terms."""
         return [term.text for term in self.terms if term.index == "words" and " " not in term.text]
 
+    @property
+    def dated(self) -> bool:
+        """Whether dates are named beside other words: what happened then may be told at another time."""
+        said = {word for one in self.times for word in words(one.said)}
+        return bool(self.times) and not any(one.relative for one in self.times) and bool(set(self.words) - said)
+
     def about(self, names: Set[str]) -> str:
         """The text without the speakers' names: whom it concerns is no part of what it means."""
         kept = " ".join(part for part in self.text.split() if not set(words(part)) & names)
@@ -89,7 +95,8 @@ def make_query(new: str, before: Sequence[str] = (), *, now: float | None = None
     times = spans(read, now, zone) if now is not None else ()
     end, said = ends_meant(read)
     told = _without(read, [*(one.said for one in times if one.relative), *said])
-    own = {term.text: term for term in _terms(told)}
+    dated = {word for one in times for word in words(one.said) if word[0].isdigit()}  # 27 alone is any 27
+    own = {term.text: term for term in _terms(told) if term.text not in dated}
     terms, context = dict(own), ""
     if before and not (times or end):
         weight, context = _before(read, own, before)

@@ -23,6 +23,8 @@ NAME = 0.05
 """Weight of a speaker's own name: it says who, and stands everywhere."""
 CLOSENESS = 1.5
 """Power of a like word's closeness in its worth."""
+PLACES = 6_000
+"""Places of like words that are read; the words worth most come first."""
 SPREADING = 600
 """Best hits that spread to their neighbours."""
 BY_WORDS = (0.5, 0.25, 0.12, 0.06)
@@ -85,19 +87,33 @@ def keyword_scores(matches: Matches) -> dict[int, float]:
 
 
 def alike_scores(likes: Iterable[Like], matches: Matches) -> dict[int, float]:
-    """Scores by seq: of each word asked for, the closest word that a turn holds, by its rarity (late interaction)."""
-    best: defaultdict[int, dict[str, float]] = defaultdict(dict)
-    for one in likes:
-        rarity = weight(Term(text=one.word), len(one.seqs), matches.total, matches.names)
-        worth = rarity * one.closeness**CLOSENESS
-        for seq in one.seqs:
-            held = best[seq]
-            held[one.word] = max(held.get(one.word, 0.0), worth)
-    return {seq: sum(held.values()) for seq, held in best.items()}
+    """Scores by seq: of each word asked for, the closest word that a turn holds, by its rarity (late interaction).
+
+    Of words that stand everywhere only the newest places are read, as in `Matches`.
+    """
+    best: defaultdict[str, dict[int, float]] = defaultdict(dict)
+    left = PLACES
+    for worth, one in sorted(((_worth(one, matches), one) for one in likes), key=lambda pair: -pair[0]):
+        held = best[one.word]
+        for seq in one.seqs[-left:] if left > 0 else ():
+            held.setdefault(seq, worth)  # what came before is worth more
+        left -= len(one.seqs)
+    scores: defaultdict[int, float] = defaultdict(float)
+    for held in best.values():
+        for seq, worth in held.items():
+            scores[seq] += worth
+    return dict(scores)
+
+
+def _worth(like: Like, matches: Matches) -> float:
+    closeness: float = like.closeness**CLOSENESS
+    return closeness * weight(Term(text=like.word), len(like.seqs), matches.total, matches.names)
 
 
 def added(scores: Mapping[int, float], more: Mapping[int, float]) -> dict[int, float]:
     """Both together."""
+    if not more:
+        return dict(scores)
     return {seq: scores.get(seq, 0.0) + more.get(seq, 0.0) for seq in {**scores, **more}}
 
 

@@ -24,12 +24,16 @@ class Reasons:
         near: Mapping[int, float],
         likes: Sequence[Like],
         meant: Collection[int],
+        among: Collection[int],
     ) -> None:
+        """`among`: the seqs that reasons are asked for."""
         self._query, self._near, self._meant = query, near, meant
-        self._words = _by_seq(matches)
+        beside = range(-len(BY_WORDS), len(BY_WORDS) + 1)
+        told = frozenset(seq + distance for seq in among for distance in beside)
+        self._words = _by_seq(matches, told)
         self._likes: dict[int, list[str]] = {}
         for one in sorted(likes, key=lambda like: -like.closeness):
-            for seq in one.seqs if one.like != one.word else ():
+            for seq in told.intersection(one.seqs) if one.like != one.word else ():
                 self._likes.setdefault(seq, []).append(f"{one.like} ({one.word})")
 
     def of(self, turn: Turn) -> str:
@@ -57,11 +61,11 @@ class Reasons:
         return "a name"
 
 
-def _by_seq(matches: Matches) -> dict[int, list[str]]:
+def _by_seq(matches: Matches, told: frozenset[int]) -> dict[int, list[str]]:
     """The words found in each turn, those worth most first; speakers' names are no reason."""
     words: dict[int, list[str]] = {}
     worth = worth_of(matches)
     for hits in sorted(matches.hits, key=lambda hits: -worth[hits.term.text]):
-        for seq in hits.seqs if hits.term.text not in matches.names else ():
+        for seq in told.intersection(hits.seqs) if hits.term.text not in matches.names else ():
             words.setdefault(seq, []).append(hits.term.text)
     return words

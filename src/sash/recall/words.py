@@ -26,9 +26,14 @@ SPACELESS = re.compile(
     "\U00020000-\U0003134f]+"
 )
 
+_PLAIN = re.compile("[a-z0-9]+")
+"""A word of a text without other signs; others are told by Unicode's categories, which takes ten times as long."""
+
 
 def words(text: str) -> list[str]:
     """The words of a text in order, in small letters; runs of spaceless scripts are left out."""
+    if text.isascii():
+        return _PLAIN.findall(text.lower())
     spaced = SPACELESS.sub(" ", text.lower())
     return "".join(sign if _of_a_word(sign) else " " for sign in spaced).split()
 

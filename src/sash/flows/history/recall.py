@@ -49,6 +49,8 @@ TIME, DATE = 3, 1
 """How often turns of the time that a question names are counted: told from now ("yesterday"), or by a date, ..."""
 ENDS = 12
 """... and how many turns stand at an end of the conversation."""
+CLOSE = 0.1
+"""Closeness below which two texts are near by chance."""
 REMARK = 80
 """Characters of a question that tells nothing beside."""
 
@@ -105,10 +107,11 @@ class _Search:
         near, likes = self._near(matches), self._likes(matches)
         rankings = list(self._rankings(matches, near, likes))
         meant = self._meant(fuse(rankings), matches)
-        often = DATE if self.query.times and not any(one.relative for one in self.query.times) else TIME
+        often = DATE if self.query.dated else TIME
         values = fuse([*rankings, *[meant] * often])
-        reasons = Reasons(self.query, matches, near, likes, set(meant))
-        candidates = self._newer(self._candidates(values, reasons), matches)
+        seqs = [seq for seq in ranked(values) if self._open(seq)]
+        reasons = Reasons(self.query, matches, near, likes, set(meant), seqs)
+        candidates = self._newer(self._candidates(seqs, values, reasons), matches)
         size = exact(self.chat.counter)
         packed = pack(candidates, self.settings.tokens, _roughly(candidates, size), worth_of(matches))
         return _within(packed, self.settings.tokens, lambda some: size(quoted(some, self.settings.timezone)))
@@ -119,15 +122,15 @@ class _Search:
         """Closeness in meaning, by seq, the closest first."""
         if not (self.settings.semantic and self.query.text):
             return {}
-        return dict(
-            self.chat.store.index.near(
-                self.chat.conversation,
-                text=self.query.about(matches.names),
-                embedder=self.settings.semantic,
-                gains=BY_MEANING[: self.settings.neighbours],
-                until=self.until,
-            )
+        near = self.chat.store.index.near(
+            self.chat.conversation,
+            text=self.query.about(matches.names),
+            embedder=self.settings.semantic,
+            gains=BY_MEANING[: self.settings.neighbours],
+            until=self.until,
         )
+        least = -1.0 if self.query.times or self.query.end else CLOSE
+        return {seq: closeness for seq, closeness in near if closeness >= least}
 
     def _likes(self, matches: Matches) -> Sequence[Like]:
         """Words like those asked for: by meaning where that is searched, by spelling for words that nobody used."""
@@ -146,7 +149,7 @@ class _Search:
         gains = BY_WORDS[: self.settings.neighbours]
         known = {hits.term.text for hits in matches.hits}
         if self.settings.words:
-            slips = alike_scores([one for one in likes if one.spelt and one.word not in known], matches)
+            slips = alike_scores((one for one in likes if one.spelt and one.word not in known), matches)
             yield ranked(spread(added(keyword_scores(matches), slips), gains))
         if self.settings.semantic:
             yield list(near)
@@ -180,8 +183,7 @@ class _Search:
 
     # ---- turns -----------------------------------------------------------------------------------
 
-    def _candidates(self, values: Mapping[int, float], reasons: Reasons) -> list[Candidate]:
-        seqs = tuple(seq for seq in ranked(values) if self._open(seq))
+    def _candidates(self, seqs: Sequence[int], values: Mapping[int, float], reasons: Reasons) -> list[Candidate]:
         read = self.chat.store.index.read(self.chat.conversation, seqs=seqs, model=self.model)
         return [
             Candidate(
