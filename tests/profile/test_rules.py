@@ -87,13 +87,33 @@ def test_two_words_about_the_same_have_one_topic(earlier: str, later: str) -> No
 
 def topic(said: str) -> str:
     """What a statement is about."""
-    return topic_of(said, instruction=learn(said)[0][0] == "instruction")
+    return topic_of(said, learn(said)[0][0])
 
 
 def test_statements_about_different_things_have_topics_of_their_own() -> None:
     """Nothing ends what it does not speak of."""
     said = ("I live in Haarlem.", "My sister is a nurse.", "My brother is a nurse.", "I like olives.", "I like capers.")
     assert len({topic(text) for text in said}) == len(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "topics"),
+    [
+        ("I live in Haarlem, and I'm allergic to walnuts.", ["home", ""]),
+        ("I live in Haarlem and I'm allergic to walnuts.", ["home", ""]),
+        ("I live in Haarlem, I'm allergic to walnuts.", ["home", ""]),
+        ("Ich wohne in Berlin und bin allergisch gegen Nüsse.", ["home", ""]),
+        ("我住在北京，我对花生过敏。", ["home", ""]),
+        ("Always answer in German and keep your answers short.", ["language", "length"]),
+        ("At my age, living alone, allergic to walnuts since I live in Haarlem.", [""]),
+        ("I live in Haarlem, so always give prices in euros.", [""]),
+        ("My wife and I live in Haarlem.", ["home"]),
+    ],
+)
+def test_a_sentence_that_says_two_things_ends_with_neither(said: str, topics: list[str]) -> None:
+    """Whoever moves house stays allergic: each part stands for itself, or what matters more has no foreign topic."""
+    turns = as_turns([Draft(role="user", content=dumps([text_block(said)]))], head=0, now=0.0)
+    assert [one.topic for one, _ in learned(turns)] == topics
 
 
 def test_words_of_others_are_nobodys_profile() -> None:

@@ -70,7 +70,7 @@ class Profile:
         if topic is not None and not isinstance(topic, str):
             raise InvalidOption(f"topic={topic!r}: give a text, or None", option="topic", value=topic)
         self.catch_up()
-        about = topic_of(text, instruction=kind == "instruction") if topic is None else topic
+        about = topic_of(text, kind) if topic is None else topic
         given = Learned(kind=kind, text=" ".join(text.split()), topic=about)
         return self.store.profiles.set(given, user=self.user, namespace=self.namespace)
 

@@ -7,7 +7,9 @@ finds it there; what is found wrongly can be removed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sash.model.turns import Turn
 from sash.profile.entries import LONGEST, Kind, Learned
@@ -19,16 +21,30 @@ from sash.summaries.statements import Statement, statements
 _SHORTEST = 3
 """Characters of a statement; Chinese says a lot in a few."""
 
+_JOINT = re.compile(
+    r"(?:[,;]\s+|\s+)(?:and|but|und|aber|et|mais|y|pero)\s+|"
+    r"[,;，；、]\s*(?=(?:I|we|my|our|ich|mein\w*|je|mon|ma|mi)\b|j'|我|私)",
+    re.I,
+)
+"""What joins two statements in one sentence."""
+
 
 def learned(turns: Sequence[Turn]) -> list[tuple[Learned, Turn]]:
     """What the user said in these turns, of whatever conversations, that holds beyond them, in order."""
     return [
-        (Learned(kind=kind, text=one.text, topic=topic_of(one.text, instruction=kind == "instruction")), turn)
+        (Learned(kind=kind, text=one.text, topic=topic_of(one.text, kind)), turn)
         for turn in turns
         if turn.role == "user"
-        for one in statements([turn])
+        for sentence in statements([turn])
+        for one in claims(sentence)
         if (kind := kind_of(one)) is not None
     ]
+
+
+def claims(sentence: Statement) -> list[Statement]:
+    """A sentence in parts, where each says something that holds: one may end without the other. Else the sentence."""
+    parts = [replace(sentence, text=part) for part in _JOINT.split(sentence.text)]
+    return parts if all(map(kind_of, parts)) else [sentence]
 
 
 def kind_of(statement: Statement) -> Kind | None:
@@ -37,7 +53,7 @@ def kind_of(statement: Statement) -> Kind | None:
     if statement.speaker != "user" or statement.quoted or not _SHORTEST <= len(text) <= LONGEST:
         return None
     likes = KIND_FORMS["preference"].search(text)
-    if instructs(statement) and not (likes and topic_of(text, instruction=True) not in INSTRUCTED_FORMS):
+    if instructs(statement) and not (likes and topic_of(text, "instruction") not in INSTRUCTED_FORMS):
         return "instruction"
     if KIND_FORMS["asked"].search(text) or KIND_FORMS["supposed"].search(text):
         return None

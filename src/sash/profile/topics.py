@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from sash.profile.entries import Kind
 from sash.profile.forms import INSTRUCTED_FORMS, TOPIC_FORMS
 from sash.recall.words import words
 
@@ -25,10 +26,17 @@ _AFTER = re.compile(
 """Words that go on after what is liked has been named."""
 
 
-def topic_of(text: str, *, instruction: bool) -> str:
+_OF_ANY_KIND = ("name", "diet")
+"""Topics that preferences and instructions have, too. Another that they mention is not what they are about: who lives
+in Haarlem, allergic to nuts, stays so when moving house."""
+
+
+def topic_of(text: str, kind: Kind) -> str:
     """What a statement is about; "" where it stands for itself."""
+    instruction = kind == "instruction"
     own = INSTRUCTED_FORMS if instruction else {}
-    for topic, form in {**own, **TOPIC_FORMS}.items():
+    shared = TOPIC_FORMS if kind == "fact" else {topic: TOPIC_FORMS[topic] for topic in _OF_ANY_KIND}
+    for topic, form in {**own, **shared}.items():
         if form.search(text):
             return topic
     if not instruction and (mine := _MINE.search(text)):
