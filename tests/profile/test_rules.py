@@ -6,7 +6,7 @@ import pytest
 
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft, as_turns
-from sash.profile import learned
+from sash.profile import Kind, learned
 from sash.profile.topics import topic_of
 
 KEPT = [
@@ -50,7 +50,7 @@ NOT_KEPT = [
 ]
 
 
-def learn(*said: str) -> list[tuple[str, str]]:
+def learn(*said: str) -> list[tuple[Kind, str]]:
     """Kind and text of what holds."""
     turns = as_turns([Draft(role="user", content=dumps([text_block(text)])) for text in said], head=0, now=0.0)
     return [(one.kind, one.text) for one, _ in learned(turns)]

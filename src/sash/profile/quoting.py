@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from sash.model.shares import first_within
 from sash.profile.entries import KINDS, Entry
 from sash.recall.quoting import escaped
 
@@ -30,10 +31,8 @@ def quoted_profile(entries: Iterable[Entry]) -> str:
 def quoted_within_share(entries: Iterable[Entry], most: int, tokens: Callable[[str], int]) -> tuple[Entry, ...]:
     """As many entries as `most` tokens hold, quoted: instructions first, then preferences, the newest of each."""
     order = {kind: place for place, kind in enumerate(("instruction", "preference", "fact"))}
-    kept = sorted(entries, key=lambda entry: (order[entry.kind], -entry.at, -entry.id))
-    while kept and tokens(quoted_profile(kept)) > most:
-        kept.pop()
-    return tuple(kept)
+    held = sorted(entries, key=lambda entry: (order[entry.kind], -entry.at, -entry.id))
+    return tuple(first_within(held, most, lambda first: tokens(quoted_profile(first))))
 
 
 def _part(kind: str, entries: Sequence[Entry]) -> str:

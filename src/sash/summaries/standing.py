@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sash.model.shares import first_within
 from sash.model.turns import Turn
 from sash.recall.quoting import escaped
 from sash.recall.words import runs, telling
@@ -124,13 +125,14 @@ def in_force(found: Iterable[Standing]) -> list[Standing]:
 
 def quoted_within(found: Sequence[Standing], most: int, size: Callable[[str], int]) -> tuple[list[Standing], str]:
     """As many as `most` tokens hold, the newest first, and the text that quotes them; "" for none."""
-    kept = list(found)
-    while kept:
-        text = f"{OPEN}{''.join(one.line for one in kept)}{CLOSE}"
-        if size(text) <= most:
-            return kept, text
-        kept.remove(next((one for one in reversed(kept) if not one.asked), kept[-1]))
-    return [], ""
+    asked_first = sorted(found, key=lambda one: not one.asked)
+    kept = {id(one) for one in first_within(asked_first, most, lambda first: size(_quoted(first)))}
+    shown = [one for one in found if id(one) in kept]
+    return shown, _quoted(shown) if shown else ""
+
+
+def _quoted(shown: Sequence[Standing]) -> str:
+    return f"{OPEN}{''.join(one.line for one in shown)}{CLOSE}"
 
 
 def _about(text: str) -> frozenset[str]:
