@@ -242,7 +242,8 @@ def table(found: Sequence[Row]) -> Table:
     """Rows for people."""
     made = Table(*COLUMNS)
     for row, after in zip(found, [*found[1:], None], strict=True):
-        last = after is None or (after.data, after.budget) != (row.data, row.budget) or after.category != BOTH
+        last = after is None or (after.data, after.budget) != (row.data, row.budget)
+        last = last or (row.category == BOTH and after is not None and after.category != BOTH)
         made.add_row(*(told(row) for told in COLUMNS.values()), end_section=last)
     return made
 

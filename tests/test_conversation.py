@@ -87,6 +87,7 @@ def test_a_plan_asks_nothing_and_writes_nothing(talk: Talk, sim: Simulator, path
     """Database and request log are the same before and after, byte for byte."""
     chat = talk()
     chat.send("Hello.")
+    chat.wait_for_background()  # what is said gets its vectors there
     before = (path.read_bytes(), path.with_name("record.db-wal").read_bytes(), len(sim.log))
     plan = chat.plan("What would it be?")
     assert (path.read_bytes(), path.with_name("record.db-wal").read_bytes(), len(sim.log)) == before
