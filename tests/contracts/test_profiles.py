@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -150,3 +151,32 @@ def test_a_profile_of_nobody_is_refused(store: Any, user: Any) -> None:
     """It names the value."""
     with pytest.raises(InvalidOption, match="user="):
         store.profile(user)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**70])
+def test_a_number_that_no_database_holds_is_named(store: Any, number: int) -> None:
+    """Wherever an id is asked for, an error of ours says what is wrong, and the conversation goes on."""
+    with Conversation(store, id="a", user="ann", client="simulator") as chat:
+        chat.send("I live in Haarlem.")
+        asked: list[Callable[[int], object]] = [chat.request, chat.pin, chat.redact, chat.profile.remove]
+        for ask in asked:
+            with pytest.raises((InvalidOption, NotFound), match=str(number)[:15]):
+                ask(number)
+        assert chat.send("And where do I live?").text
+
+
+def test_half_a_character_is_named(store: Any) -> None:
+    """Whether it is a statement, a topic or a user that is asked for; nothing is written."""
+    talk(store, "a", "I live in Haarlem.")
+    before = store.profile("ann").history()
+    asked: list[Callable[[], object]] = [
+        lambda: store.profile("ann").set("Half: \ud800"),
+        lambda: store.profile("ann").set("Whole.", topic="\ud800"),
+        lambda: store.conversations(user="\ud800"),
+        lambda: store.search("Haarlem", user="\ud800"),
+        lambda: store.memory_files.files(user="\ud800"),
+    ]
+    for ask in asked:
+        with pytest.raises(InvalidOption, match="ud800"):
+            ask()
+    assert store.profile("ann").history() == before

@@ -149,5 +149,7 @@ def test_a_scope_without_a_user_is_refused(tmp_path: Path) -> None:
         Conversation(path, id="b", client="simulator", recall=RECALL)
     say(str(path), "c", "Hello")
     Conversation(path, id="c", client="simulator", recall=RECALL).close()
+    with Conversation(path, id="b", client="simulator") as nobodys, pytest.raises(InvalidOption, match="nobody's"):
+        nobodys.recall("Hello", scope="user")
     with pytest.raises(InvalidOption, match="scope='everybody'"):
         Recall(scope="everybody")  # type: ignore[arg-type]

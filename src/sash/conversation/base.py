@@ -299,19 +299,25 @@ class ConversationBase:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
         asked = Recall(**{"zone": self.recalls.zone if self.recalls else "UTC", **settings})
+        if asked.scope == "user":
+            self._owner()
         chat, meant = self._chat(), self._query(query, asked)
         own = recall(chat, meant, asked, self.model)
-        if asked.scope == "user" and chat.user:
+        if asked.scope == "user":
             own += recall_elsewhere(chat, meant, asked, self.model, without={one.turn.id for one in own})
         return own
 
-    def _profile(self) -> Profile:
-        """The profile of the conversation's user. Raises InvalidOption where it is nobody's."""
+    def _owner(self) -> str:
+        """The conversation's user. Raises InvalidOption where it is nobody's."""
         if self.user is None:
             raise InvalidOption(
                 "this conversation is nobody's: say whose it is, Conversation(..., user=...)", option="user", value=None
             )
-        return Profile(self._record(), self.user, namespace=self.namespace)
+        return self.user
+
+    def _profile(self) -> Profile:
+        """The profile of the conversation's user. Raises InvalidOption where it is nobody's."""
+        return Profile(self._record(), self._owner(), namespace=self.namespace)
 
     def _page(self, after: int, limit: int | None) -> list[Turn]:
         if limit is not None:

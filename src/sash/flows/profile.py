@@ -67,8 +67,12 @@ class Profile:
             raise InvalidOption(f"text={text!r:.60}: give 1 to {LONGEST} characters", option="text", value=text)
         if kind not in get_args(Kind):
             raise InvalidOption(f"kind={kind!r}: give one of {', '.join(get_args(Kind))}", option="kind", value=kind)
-        if topic is not None and not isinstance(topic, str):
-            raise InvalidOption(f"topic={topic!r}: give a text, or None", option="topic", value=topic)
+        if topic is not None and (not isinstance(topic, str) or len(topic) > LONGEST):
+            raise InvalidOption(
+                f"topic={topic!r:.60}: give a word or two ({LONGEST} characters at most), or None",
+                option="topic",
+                value=topic,
+            )
         self.catch_up()
         about = topic_of(text, kind) if topic is None else topic
         given = Learned(kind=kind, text=" ".join(text.split()), topic=about)

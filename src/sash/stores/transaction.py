@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from sash.errors import InvalidOption
 from sash.stores.dialect import Dialect
 
 Values = Sequence[Any] | Mapping[str, Any]
@@ -38,8 +39,11 @@ class Transaction:
         self.sql = dialect
 
     def execute(self, statement: str, values: Values = ()) -> Rows:
-        """Run a statement."""
-        return self._connection.execute(statement, values)
+        """Run a statement. Raises InvalidOption for a number or a text that no database holds."""
+        try:
+            return self._connection.execute(statement, values)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise _not_to_be_kept(values) from error
 
     def many(self, statement: str, rows: Iterable[Values]) -> None:
         """Run a statement for each of these."""
@@ -47,11 +51,11 @@ class Transaction:
 
     def one(self, statement: str, values: Values = ()) -> Any:
         """The first row that a query finds, a `Row`; None where it finds none."""
-        return self._connection.execute(statement, values).fetchone()
+        return next(iter(self.execute(statement, values)), None)
 
     def all(self, statement: str, values: Values = ()) -> list[Row]:
         """All rows that a query finds."""
-        return self._connection.execute(statement, values).fetchall()
+        return list(self.execute(statement, values))
 
     def insert(self, table: str, columns: Mapping[str, Any]) -> int:
         """Insert one row; its id."""
@@ -73,3 +77,20 @@ class Transaction:
                 f"INSERT INTO last_ids SELECT '{table}', max(id) FROM {table} WHERE true HAVING max(id) IS NOT NULL "
                 f"ON CONFLICT (name) DO UPDATE SET id = {self.sql.greatest}(last_ids.id, excluded.id)"
             )
+
+
+def _not_to_be_kept(values: Values) -> InvalidOption:
+    """The error for a value that cannot be bound: it names the first such one."""
+    given = values.values() if isinstance(values, Mapping) else values
+    value = next((one for one in given if not _holds(one)), None)
+    return InvalidOption(
+        f"{value!r:.60} is nothing that a database holds: whole numbers have 64 bits, texts no half surrogate pair",
+        option="value",
+        value=value,
+    )
+
+
+def _holds(value: Any) -> bool:
+    if isinstance(value, str):
+        return not any("\ud800" <= sign <= "\udfff" for sign in value)
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
