@@ -12,6 +12,8 @@ ROOT = "/memories"
 """The folder that all paths lie in; it is always there."""
 LONGEST_PATH = 256
 """Characters of a path."""
+LONGEST_NAME = 255
+"""UTF-8 bytes of a name in a path, as common file systems have it: files are exported."""
 MOST_CHARACTERS = 100_000
 """Characters of a file: some 25,000 tokens, for what is viewed enters a request."""
 MOST_FILES = 1_000
@@ -57,6 +59,8 @@ def memory_path(path: Any) -> str:
         raise _bad(path, "paths begin with /memories/")
     if len(bare) > LONGEST_PATH:
         raise _bad(path[:40] + "...", f"a path has {LONGEST_PATH} characters at most")
+    if max(len(name.encode("utf-8", "surrogatepass")) for name in bare.split("/")) > LONGEST_NAME:
+        raise _bad(path[:40] + "...", f"a name in a path has {LONGEST_NAME} bytes in UTF-8 at most")
     if not bare.isprintable() or "\\" in bare:
         raise _bad(path, "control characters and backslashes have no place in a path")
     if any(name in {"", ".", ".."} for name in bare.split("/")[1:]):
