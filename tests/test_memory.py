@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -71,8 +70,7 @@ def test_what_is_said_explicitly_goes_before_the_word() -> None:
         with Conversation(client="simulator", **settings) as chat:
             return chat.strategy, chat.recalls, chat.budget, chat.keep
 
-    meaning = find_spec("wordllama") is not None
-    usual = Recall(tokens=2_000, semantic=meaning)
+    usual = Recall(tokens=2_000)
     assert told(memory="full", strategy=SlidingWindow()) == (SlidingWindow(), usual, 32_000, 8_000)
     assert told(memory="full", summarise=False) == (Economic(early=False), usual, 32_000, 8_000)
     assert told(memory="full", summarise="claude-sonnet-5-5")[0] == Summarised(
@@ -82,7 +80,7 @@ def test_what_is_said_explicitly_goes_before_the_word() -> None:
     assert told(recall=False) == (Economic(), None, 32_000, 8_000)
     assert told(recall=Recall(tokens=7))[1] == Recall(tokens=7)
     assert told(memory="none", recall=True)[1] == Recall()
-    assert told(memory="lean", budget=6_400) == (Economic(), Recall(tokens=200, semantic=meaning), 6_400, 400)
+    assert told(memory="lean", budget=6_400) == (Economic(), Recall(tokens=200), 6_400, 400)
     assert told(memory="lean", keep=5)[3] == 5
 
 

@@ -12,7 +12,6 @@ from click.testing import CliRunner
 
 from sash import AsyncConversation, Conversation, Recall
 from sash.cli import main
-from sash.conversation import memory
 from sash.simulator import Simulator
 
 
@@ -103,22 +102,6 @@ def test_an_empty_search_of_claudes_finds_nothing() -> None:
     with Conversation(client=sim.client(), clock=sim.clock.now) as chat:
         chat.send("My locker code is 7731.")
         assert chat.recall_tool().call({"query": "?!"}) == "Nothing was found."
-
-
-@pytest.mark.skipif(find_spec("wordllama") is None, reason="the extra `semantic` is not installed")
-def test_meaning_is_searched_where_the_extra_is_installed_and_nothing_else_is_said() -> None:
-    """What `memory=` recalls, it recalls by meaning too; a Recall of the caller's own says so itself."""
-    with Conversation(client="simulator", memory="balanced") as chat:
-        assert chat.recalls is not None and chat.recalls.semantic is True
-    with Conversation(client="simulator", recall=Recall(tokens=9)) as chat:
-        assert chat.recalls is not None and chat.recalls.semantic is False
-
-
-def test_without_the_extra_words_alone_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is raised, and what words find is found."""
-    monkeypatch.setattr(memory, "installed", lambda: False)
-    with Conversation(client="simulator", memory="balanced") as chat:
-        assert chat.recalls is not None and chat.recalls.semantic is False
 
 
 @pytest.mark.skipif(find_spec("wordllama") is None, reason="the extra `semantic` is not installed")

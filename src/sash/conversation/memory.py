@@ -15,7 +15,6 @@ from sash.planning.situation import Strategy
 from sash.planning.strategies import Economic, Summarised
 from sash.planning.traits import traits
 from sash.recall import Recall
-from sash.stores.embedders import installed
 from sash.types import MemoryMode
 
 LEAST, FEW = 200, 8
@@ -40,7 +39,7 @@ class Mode:
 
     def recalls(self, budget: int) -> Recall | None:
         """What is recalled under a budget."""
-        return Recall(tokens=_part(budget, self.recall), semantic=installed()) if self.recall else None
+        return Recall(tokens=_part(budget, self.recall)) if self.recall else None
 
     def quotes(self, budget: int) -> int:
         """Tokens of standing instructions under a budget; 0: they are not quoted."""
