@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -15,8 +16,8 @@ from typing import Any
 
 import anthropic
 
+from lines import ticket
 from sash import Conversation, SqliteStore
-from sash.errors import Conflict
 from striking import around_all
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -69,19 +70,22 @@ def die_at(path: Path, url: str, at: int, streamed: bool) -> None:
             reply.until_done()
 
 
+def enter(path: Path, conversation: int) -> None:
+    """Stand in line, and end without a word."""
+    SqliteStore(path).leases.enter(ticket(conversation))
+    os._exit(0)
+
+
+def hold(path: Path, url: str, held: Path) -> None:
+    """Begin a stream, say so by making a file, and never go on."""
+    chat = Conversation(path, id="a", model=MODEL, client=client_of(url))
+    with chat.stream("Tell me of the harbour."):
+        held.touch()
+        threading.Event().wait()
+
+
 def talk(path: Path, url: str, name: str, many: int) -> None:
-    """Say so much, again and again where somebody else was faster."""
+    """Say so much, each when it is its turn."""
     with Conversation(path, id="a", model=MODEL, client=client_of(url)) as chat:
         for number in range(many):
-            say(chat, f"{name} {number}")
-
-
-def say(chat: Conversation, words: str) -> None:
-    """Until it is recorded."""
-    while True:
-        try:
-            chat.send(words)
-            return
-        except Conflict as conflict:
-            if "answer" in conflict.facts:
-                return  # the question is recorded; only its answer stands beside
+            chat.send(f"{name} {number}")

@@ -12,6 +12,7 @@ import anthropic
 import pytest
 from anthropic.types import TextBlock
 
+from lines import lose_places
 from sash import Conversation, Everything, Marks, MemoryStore, SlidingWindow, SqliteStore
 from sash.errors import (
     AccessDenied,
@@ -452,11 +453,12 @@ def test_busy_error_refuses_instead_of_waiting(talk: Talk) -> None:
     assert len(caught) == 1
 
 
-def test_two_objects_on_one_conversation_conflict(talk: Talk) -> None:
+def test_two_objects_of_which_one_lost_its_place_conflict(talk: Talk) -> None:
     """Who is late gets Conflict with the paid reply, and goes on from the newer turn."""
     one, two = talk(), talk()
     one.send("Hello.")
     with pytest.raises(Conflict) as caught, one.stream("Slowly.") as stream:
+        lose_places(one._store)
         two.send("Quickly.")
         stream.until_done()
     assert caught.value.reply.text == caught.value.answer.message.content[-1].text

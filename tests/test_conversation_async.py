@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lines import lose_places
 from sash import AsyncConversation, Conversation, SqliteStore
 from sash.errors import (
     BudgetExceeded,
@@ -180,13 +181,14 @@ def test_a_task_does_not_wait_for_itself(path: Path, sim: Simulator) -> None:
     run(path, sim, refuse, busy="error")
 
 
-def test_two_objects_conflict(path: Path, sim: Simulator) -> None:
+def test_two_objects_of_which_one_lost_its_place_conflict(path: Path, sim: Simulator) -> None:
     """The late one gets the paid reply with its Conflict."""
 
     async def talk(chat: AsyncConversation) -> None:
         async with AsyncConversation(path, id="a", model=MODEL, client=sim.async_client()) as other:
             with pytest.raises(Conflict) as caught:
                 async with chat.stream("Slowly.") as stream:
+                    lose_places(chat._store)
                     await other.send("Quickly.")
                     await stream.until_done()
             assert caught.value.reply.text

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from children import die_at, ended, started
+from lines import callers
 from sash import AsyncConversation, Conversation
 from sash.errors import RemoteError
 from sash.simulator import CutStream, Simulator
@@ -51,6 +52,7 @@ def assert_whole(path: Path, sim: Simulator) -> None:
         assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))
         numbers = range(1, len(sqlite_numbers(path)) + 1)
         assert all(chat.request(number).intact for number in numbers)
+    assert callers(path) == []
     assert all(attempt.status == 200 or attempt.fault for attempt in sim.messages)
 
 

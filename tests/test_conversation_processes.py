@@ -1,4 +1,4 @@
-"""Several processes on one file: whoever is late gets a Conflict, and nothing is lost or doubled."""
+"""Several processes on one file: whoever comes later waits, and nothing is lost or doubled."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
     │   ├── InvalidOption            an unknown, misspelt or contradictory option or setting
     │   ├── UnknownModel             a misspelt model (it says which is meant), or one without prices
     │   ├── BudgetExceeded           nothing legal fits; names the largest part and the missing tokens
-    │   ├── ConversationBusy         a send is running and ``busy="error"`` was asked for
+    │   ├── ConversationBusy         another call writes to it, and this one may not wait (any longer)
     │   ├── ConversationClosed       the conversation (or its store) was closed
     │   ├── NotFound                 no such conversation, turn or request
     │   ├── NothingToRetry           ``retry`` / ``regenerate`` without a turn to act on
@@ -71,7 +71,7 @@ class BudgetExceeded(CallerError):
 
 
 class ConversationBusy(CallerError):
-    """A send is already running on this object. Facts: ``conversation``."""
+    """Another call writes to the conversation now. Facts: ``conversation``; of a line, ``ahead``, ``waited`` (s)."""
 
 
 class ConversationClosed(CallerError):

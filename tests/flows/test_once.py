@@ -233,7 +233,7 @@ def test_one_who_will_not_wait_is_told_so(talk: Talk, sim: Simulator) -> None:
     thread = threading.Thread(target=lambda: chat.send("Book the boat.", token="1"))
     thread.start()
     assert gate.reached.wait(600)
-    with pytest.raises(ConversationBusy, match="same submission"):
+    with pytest.raises(ConversationBusy, match="written to by another call"):
         talk(busy="error").send("Book the boat.", token="1")
     gate.open.set()
     thread.join()

@@ -15,11 +15,11 @@ from sash.claude.keys import first_client, keyed
 from sash.conversation.arguments import turn_id
 from sash.conversation.background import AsyncBackground
 from sash.conversation.base import ConversationBase, usage_sum
+from sash.conversation.callers import this_task
 from sash.conversation.drivers import AsyncRun, Performer, Tell, asked, attentive, drive_async, later
 from sash.conversation.profile import AsyncProfile, async_profile_tool
 from sash.conversation.streaming import AsyncReplyStream
 from sash.conversation.tracing import performer
-from sash.conversation.turnstile import busy
 from sash.flows.history import branch
 from sash.flows.history.branch import PastRequest
 from sash.flows.history.instruct import instruct
@@ -54,10 +54,8 @@ class AsyncConversation(ConversationBase):
         self._where = store
         self._store: Store | None = None
         self._claude: AsyncClaude | None = None
-        self._lock = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._turns = asyncio.Lock()
-        self._holder: Any = None
         self._background = AsyncBackground(f"sash {self.id}")
 
     async def __aenter__(self) -> Self:
@@ -94,12 +92,10 @@ class AsyncConversation(ConversationBase):
 
         async def start() -> AsyncRun:
             await self._connect()
-            flow = later(lambda: self._send_flow(content, options, arrived, stream=True))
-            run = AsyncRun(flow, self._performer(), self._turns)
-            await self._enter()
-            return run
+            flow = self._in_order(lambda: self._send_flow(content, options, arrived, stream=True), this_task())
+            return AsyncRun(flow, self._performer(), self._turns)
 
-        return AsyncReplyStream(start, self._leave)
+        return AsyncReplyStream(start, self._catch_up)
 
     async def submit(self, results: Results, **options: Unpack[CallOptions]) -> Reply:
         """Answer the tool calls of the newest reply. See `Conversation.submit`."""
@@ -134,6 +130,8 @@ class AsyncConversation(ConversationBase):
 
     async def check(self, *, repair: bool = False) -> list[Problem]:
         """What an imported or damaged history has wrong, and its repair. See `Conversation.check`."""
+        if not repair:
+            return await self._do(lambda: self._check_flow(repair))
         return await self._alone(lambda: self._check_flow(repair), talk=False)
 
     async def plan(self, content: Content, **options: Unpack[CallOptions]) -> Plan:
@@ -294,22 +292,10 @@ class AsyncConversation(ConversationBase):
 
     async def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True, tell: Tell | None = None) -> R:
         await (self._connect() if talk else self._open())
-        await self._enter()
         try:
-            return await drive_async(later(flow), self._performer(), tell, self._turns)
+            return await drive_async(self._in_order(flow, this_task()), self._performer(), tell, self._turns)
         finally:
-            self._leave()
-
-    async def _enter(self) -> None:
-        if self._lock.locked() and (not self._session.waits or self._holder is asyncio.current_task()):
-            raise busy(self.id)
-        await self._lock.acquire()
-        self._holder = asyncio.current_task()
-
-    def _leave(self) -> None:
-        self._holder = None
-        self._lock.release()
-        self._catch_up()
+            self._catch_up()
 
     def _catch_up(self) -> None:
         """Begin what is due in the background."""

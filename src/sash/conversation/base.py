@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from sash.claude.clients import check_client
 from sash.claude.functions import as_tools, functions
 from sash.claude.structured import read
 from sash.conversation.arguments import check_flag, check_listener, check_text, check_whole, drafts_of
+from sash.conversation.callers import waiting
 from sash.conversation.session import Asking, Session
 from sash.conversation.tracing import Spans
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption
@@ -25,6 +27,7 @@ from sash.flows.history.check import check
 from sash.flows.history.elsewhere import recall_elsewhere
 from sash.flows.history.extend import extend
 from sash.flows.history.recall import embed, recall, search_history
+from sash.flows.order import in_order
 from sash.flows.profile import Profile
 from sash.flows.record import Record
 from sash.flows.request.count import count
@@ -38,6 +41,7 @@ from sash.flows.summaries.summarise import resummarise, summarise, summariser
 from sash.flows.tools.run import Tools, recorded_result, run, submit
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
+from sash.model.leases import Ticket
 from sash.model.replies import Reply, each
 from sash.model.summaries import SummaryRecord
 from sash.model.turns import Turn
@@ -55,6 +59,7 @@ from sash.types import MemoryMode
 
 T = TypeVar("T")
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def as_told(
@@ -165,6 +170,12 @@ class ConversationBase:
     ) -> Asking:
         """A call with these arguments."""
         return self._session.asking(self._record(), arguments, stream=stream, tools=tools)
+
+    def _in_order(self, make: Callable[[], Flow[R]], caller: str) -> Flow[R]:
+        """A flow that writes to the conversation, made and driven when it is its turn."""
+        chat = self._chat()
+        ticket = Ticket(conversation=chat.conversation, token=uuid.uuid4().hex, caller=caller, within=waiting())
+        return (yield from in_order(chat, ticket, make, waits=self._session.waits))
 
     def _send_flow(
         self, content: Any, arguments: Mapping[str, Any], arrived: float, *, stream: bool = False

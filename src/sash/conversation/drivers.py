@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
+from sash.conversation.callers import this_task, this_thread, waits
 from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Step, WaitForBackground
 from sash.stores.around import around
 
@@ -285,7 +286,8 @@ class Performer:
     def __call__(self, step: Step[Any]) -> Any:
         """Perform one step, blocking."""
         if isinstance(step, CallTool):
-            return step.function.call(step.input)
+            with waits(this_thread()):
+                return step.function.call(step.input)
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
         if isinstance(step, WaitForBackground):
@@ -305,6 +307,7 @@ class Performer:
 
 async def _called(step: CallTool) -> Any:
     """A coroutine function is awaited; a plain one works in a thread, off the event loop."""
-    if step.function.waits:
-        return await step.function.call(step.input)
-    return await asyncio.to_thread(step.function.call, step.input)
+    with waits(this_task()):
+        if step.function.waits:
+            return await step.function.call(step.input)
+        return await asyncio.to_thread(step.function.call, step.input)

@@ -18,11 +18,11 @@ from sash.claude.keys import first_client, keyed
 from sash.conversation.arguments import turn_id
 from sash.conversation.background import Background
 from sash.conversation.base import ConversationBase, usage_sum
+from sash.conversation.callers import this_thread
 from sash.conversation.drivers import Performer, RunningFlow, Tell, asked, drive
 from sash.conversation.profile import profile_tool
 from sash.conversation.streaming import ReplyStream
 from sash.conversation.tracing import performer
-from sash.conversation.turnstile import Turnstile
 from sash.flows.history import branch
 from sash.flows.history.branch import PastRequest
 from sash.flows.history.instruct import instruct
@@ -95,11 +95,11 @@ class Conversation(ConversationBase):
     ===============  ==================================================================================================
     `limits`         `sash.limits.Limits`, "start", "build", "scale" or True (learned from headers): requests wait
     `priority`       "interactive" or "background": who goes first where requests wait
-    `max_wait`       seconds that a request may wait (None: any time)
+    `max_wait`       seconds that a call may wait for its turn, and a request at a limit (None: any time)
     `retries`        True or a `RetryPolicy`: the SDK's retries, within reason
     `breaker`        True or a `BreakerPolicy`: fails fast while a model is down
     `meter`          True, `Alerts` or a `Meter`: every attempt is written down
-    `busy`           "wait" or "error": what a second send does while one is under way on this object
+    `busy`           "wait" or "error": what a call does while another one writes to this conversation, wherever
     `clock`          a function that tells unix seconds (`time.time`)
     ===============  ==================================================================================================
 
@@ -115,7 +115,6 @@ class Conversation(ConversationBase):
     def _begin(self, store: str | Path | Store | None) -> None:
         self._store = open_store(store)
         self._claude: Claude | None = None
-        self._turnstile = Turnstile(self.id, wait=self._session.waits)
         self._background = Background(f"sash {self.id}")
         try:
             self._session.open(self._record())
@@ -165,14 +164,10 @@ class Conversation(ConversationBase):
 
         def start() -> RunningFlow:
             self._require_open()
-            self._turnstile.enter()
-            try:
-                return RunningFlow(self._send_flow(content, options, arrived, stream=True), self._talker())
-            except BaseException:
-                self._turnstile.leave()
-                raise
+            flow = self._in_order(lambda: self._send_flow(content, options, arrived, stream=True), this_thread())
+            return RunningFlow(flow, self._talker())
 
-        return ReplyStream(start, self._leave)
+        return ReplyStream(start, self._catch_up)
 
     def submit(self, results: Results, **options: Unpack[CallOptions]) -> Reply:
         """Answer the tool calls of the newest reply, all in one user turn, and wait for the next reply.
@@ -220,6 +215,8 @@ class Conversation(ConversationBase):
         `repair` changes what is sent of the turns at fault, so that the next send is legal; the record keeps them as
         they came. What was wrong is returned, each with what was `done`, and every other turn that changed along.
         """
+        if not repair:
+            return self._do(lambda: self._check_flow(repair))
         return self._alone(lambda: self._check_flow(repair), talk=False)
 
     def plan(self, content: Content, **options: Unpack[CallOptions]) -> Plan:
@@ -391,18 +388,13 @@ class Conversation(ConversationBase):
         return drive(flow(), self._performer())
 
     def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True, tell: Tell | None = None) -> R:
-        """Drive a flow that appends: one at a time."""
+        """Drive a flow that writes: one at a time, whoever else writes to this conversation."""
         self._require_open()
         performer = self._talker() if talk else self._performer()
-        self._turnstile.enter()
         try:
-            return drive(flow(), performer, tell)
+            return drive(self._in_order(flow, this_thread()), performer, tell)
         finally:
-            self._leave()
-
-    def _leave(self) -> None:
-        self._turnstile.leave()
-        self._catch_up()
+            self._catch_up()
 
     def _catch_up(self) -> None:
         """Begin what is due in the background."""

@@ -66,7 +66,7 @@ class Context:
     priority: Priority = "interactive"
     """who goes first where requests wait for their turn"""
     max_wait: float | None = None
-    """seconds that a request may wait for its turn"""
+    """the most seconds that a call may wait for its turn here, and each of its requests at a rate limit"""
     recall: Recall | None = None
     """how old turns are looked for and attached to new questions; None: they are not"""
     instructions: int = 0

@@ -14,6 +14,7 @@ from sash.limits.ceilings.policy import Account, Charge
 from sash.model.batches import UNDER_WAY, Batch, Kind, Phase, WaitingItem
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
+from sash.model.leases import Place, Ticket
 from sash.model.preamble import Preamble
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.submissions import Claim, Claimed
@@ -218,6 +219,27 @@ class Submissions(Protocol):
 
     def answered(self, *, namespace: str, prefix: str) -> frozenset[str]:
         """The tokens with this beginning whose submissions were answered, over all conversations of a namespace."""
+        ...
+
+
+class Leases(Protocol):
+    """Who may write to a conversation now: the first in a line of tickets, in order of arrival.
+
+    A ticket holds its place until it leaves, or its process ends. Where that cannot be told (another machine), the
+    store renews it while the process lives, and it runs out soon after. A store that does not write one transaction
+    at a time locks the conversation's row before it gives a place.
+    """
+
+    def enter(self, ticket: Ticket) -> Place:
+        """Come last in the line."""
+        ...
+
+    def place(self, ticket: Ticket) -> Place:
+        """How a ticket stands now; one that ran out while its process slept comes last again."""
+        ...
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give the place up; nothing happens where there is none."""
         ...
 
 
@@ -430,6 +452,8 @@ class Record(Protocol):
     def results(self) -> ToolResults: ...
     @property
     def submissions(self) -> Submissions: ...
+    @property
+    def leases(self) -> Leases: ...
     @property
     def index(self) -> Index: ...
     @property

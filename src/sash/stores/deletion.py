@@ -103,6 +103,7 @@ _STATEMENTS = (
     "DELETE FROM pins WHERE conversation_id = :key OR turn_id IN {turns}",
     "DELETE FROM batch_items WHERE conversation_id = :key OR parent_id IN {summaries}",
     "DELETE FROM submissions WHERE conversation_id = :key",
+    "DELETE FROM leases WHERE conversation_id = :key",
     "UPDATE submissions SET turn_id = NULL WHERE turn_id IN {turns}",
     "DELETE FROM profile_sources WHERE turn_id IN {turns}",
     (

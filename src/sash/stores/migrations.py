@@ -425,6 +425,23 @@ def m029_profiles(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m030_leases(db: Database) -> None:
+    """Who may write to a conversation now: tickets in order of arrival."""
+    db.execute(
+        """CREATE TABLE leases (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        token TEXT NOT NULL UNIQUE,
+        caller TEXT NOT NULL,
+        machine TEXT NOT NULL,
+        process INTEGER NOT NULL,
+        until REAL NOT NULL
+    ) STRICT"""
+    )
+    db.execute("CREATE INDEX leases_line ON leases (conversation_id, id)")
+
+
 _PROFILES = (
     """CREATE TABLE profile_entries (
         id INTEGER PRIMARY KEY,

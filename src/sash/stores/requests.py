@@ -203,16 +203,13 @@ def _new_epoch(db: Transaction, new: NewRequest, preamble: int) -> Epoch:
 
 def _next_number(db: Transaction, new: NewRequest) -> int:
     learned = {} if new.learned is None else {"learned": dumps(new.learned)}
-    number = db.one("SELECT requests + 1 AS next FROM conversations WHERE id = ?", (new.conversation,))
-    following = int(number["next"])
-    now = {
-        "requests": following,
-        "updated_at": new.at,
-        "model": new.home or new.sent.model,
-        "key": new.sent.key,
-    }
-    db.update("conversations", new.conversation, now | learned)
-    return following
+    now = {"updated_at": new.at, "model": new.home or new.sent.model, "key": new.sent.key} | learned
+    pairs = ", ".join(f"{name} = ?" for name in now)
+    row = db.one(
+        f"UPDATE conversations SET requests = requests + 1, {pairs} WHERE id = ? RETURNING requests",
+        (*now.values(), new.conversation),
+    )
+    return int(row["requests"])
 
 
 def _learn_gap(db: Transaction, new: NewRequest) -> None:
@@ -221,13 +218,12 @@ def _learn_gap(db: Transaction, new: NewRequest) -> None:
     if not new.plain or last is None:
         return
     gap = max(0.0, new.at - last)
-    for key in (0, new.conversation):
-        db.execute(
-            "INSERT INTO gaps SELECT namespace, ?1, ?2, ?3, 1 FROM conversations WHERE id = ?4 "
-            "ON CONFLICT (namespace, conversation_id) DO UPDATE SET within_5m = gaps.within_5m + ?2, "
-            "within_1h = gaps.within_1h + ?3, total = gaps.total + 1",
-            (key, float(gap <= 300), float(gap <= 3600), new.conversation),
-        )
+    db.execute(
+        f"INSERT INTO gaps SELECT c.namespace, key.value, ?2, ?3, 1 FROM conversations c, {db.sql.ids('?1')} key "
+        "WHERE c.id = ?4 ON CONFLICT (namespace, conversation_id) DO UPDATE SET "
+        "within_5m = gaps.within_5m + ?2, within_1h = gaps.within_1h + ?3, total = gaps.total + 1",
+        (dumps([0, new.conversation]), float(gap <= 300), float(gap <= 3600), new.conversation),
+    )
 
 
 def _keep_count(db: Transaction, turn: int, model: str, count: Count) -> None:

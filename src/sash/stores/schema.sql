@@ -516,6 +516,18 @@ CREATE TABLE profile_reading (
         PRIMARY KEY (namespace, owner)
     ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE leases (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        token TEXT NOT NULL UNIQUE,
+        caller TEXT NOT NULL,
+        machine TEXT NOT NULL,
+        process INTEGER NOT NULL,
+        until REAL NOT NULL
+    ) STRICT;
+
+CREATE INDEX leases_line ON leases (conversation_id, id);
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -545,6 +557,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm026_one_kind_of_batch', datetime('now') || '+00:00'),
     ('sash', 'm027_memory_files', datetime('now') || '+00:00'),
     ('sash', 'm028_users', datetime('now') || '+00:00'),
-    ('sash', 'm029_profiles', datetime('now') || '+00:00');
+    ('sash', 'm029_profiles', datetime('now') || '+00:00'),
+    ('sash', 'm030_leases', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

@@ -18,6 +18,7 @@ from sash.stores.database import Database
 from sash.stores.forgetting import Forgetting
 from sash.stores.health import Health
 from sash.stores.index import Index
+from sash.stores.leases import Leases
 from sash.stores.memory_files import MemoryFiles
 from sash.stores.memos import SqliteMemos
 from sash.stores.profiles import Profiles
@@ -48,6 +49,7 @@ class SqliteStore:
         self.turns = Turns(database, cache)
         self.requests = Requests(database, cache)
         self.submissions = Submissions(database)
+        self.leases = Leases(database)
         self.results = ToolResults(database)
         self.index = Index(database, cache)
         self.summaries = Summaries(database, cache)
@@ -79,4 +81,5 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file; further calls raise ConversationClosed."""
+        self.leases.close()
         self.database.close()

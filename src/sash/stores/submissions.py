@@ -6,20 +6,15 @@ lost it; what became of its turn then says how to go on. Nothing is remembered h
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import socket
-import sys
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 from sash.errors import InvalidOption
 from sash.model.blocks import dumps
 from sash.model.submissions import Claim, Claimed
 from sash.stores.database import Database
 from sash.stores.lineage import present
+from sash.stores.processes import gone, owner
 from sash.stores.transaction import Row, Transaction
 
 KEPT = 86_400.0
@@ -98,22 +93,12 @@ def _new(db: Transaction, asked: Claim) -> Claimed:
 
 
 def _owner(asked: Claim) -> dict[str, object]:
-    return {"state": "running", "machine": machine(), "process": os.getpid(), "until": asked.at + asked.lease}
+    return {"state": "running", **owner(), "until": asked.at + asked.lease}
 
 
 def _alive(row: Row, asked: Claim) -> bool:
     """Whether its owner may still be at it. A process of this machine is looked up, on systems that tell."""
-    if row["until"] < asked.at:
-        return False
-    if row["machine"] != machine() or sys.platform == "win32":
-        return True
-    try:
-        os.kill(row["process"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return row["until"] >= asked.at and not gone(row)
 
 
 def _taken_over(db: Transaction, row: Row, asked: Claim) -> Claimed:
@@ -175,12 +160,3 @@ def _answered(db: Transaction, namespace: str, prefix: str) -> frozenset[str]:
         (namespace, prefix),
     )
     return frozenset(row["token"] for row in found)
-
-
-@cache
-def machine() -> str:
-    """Where a process id means something: this host (a container has a name of its own), since it was started."""
-    boot = ""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{socket.gethostname()} {boot}".strip()
