@@ -10,6 +10,7 @@ import pytest
 
 from sash import Conversation, SqliteStore
 from sash.errors import InvalidOption, NotFound
+from sash.model.memory_files import memory_path
 from sash.simulator import Simulator
 
 
@@ -58,12 +59,24 @@ def test_listings_search_and_usage_know_users(store: Any) -> None:
     assert [row.requests for row in store.usage(by=(), user="ann")] == [1]
 
 
-@pytest.mark.parametrize("user", ["", " ", 7, "a\nb"])
+@pytest.mark.parametrize("user", ["", " ", 7, "a\nb", "\u200d", "\u202eann"])
 def test_a_user_without_a_name_is_refused(user: Any, tmp_path: Path) -> None:
     """Nothing is opened for nobody."""
     with pytest.raises(InvalidOption, match="user="):
         Conversation(tmp_path / "a.db", user=user, client="simulator")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "user", ["\N{WOMAN}\u200d\N{ROCKET}", "\u0645\u06cc\u200c\u0631\u0648\u062f", 'O\'Brien "x" %']
+)
+def test_a_name_of_joined_signs_is_a_name(store: Any, user: str) -> None:
+    """Emoji and letters that a joiner holds together name users, and their files, as any others do."""
+    with Conversation(store, id="a", user=user, client="simulator") as chat:
+        chat.send("I live in Haarlem.")
+        assert [entry.text for entry in chat.profile.entries()] == ["I live in Haarlem."]
+    assert memory_path(f"/memories/{user}") == f"/memories/{user}"
+    assert store.forget_user(user).conversations == 1
 
 
 def test_forgetting_a_user_leaves_others(store: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sash.errors import InvalidOption
+from sash.model.values import named_legibly
 
 ROOT = "/memories"
 """The folder that all paths lie in; it is always there."""
@@ -61,7 +62,7 @@ def memory_path(path: Any) -> str:
         raise _bad(path[:40] + "...", f"a path has {LONGEST_PATH} characters at most")
     if max(len(name.encode("utf-8", "surrogatepass")) for name in bare.split("/")) > LONGEST_NAME:
         raise _bad(path[:40] + "...", f"a name in a path has {LONGEST_NAME} bytes in UTF-8 at most")
-    if not bare.isprintable() or "\\" in bare:
+    if not named_legibly(bare) or "\\" in bare:
         raise _bad(path, "control characters and backslashes have no place in a path")
     if any(name in {"", ".", ".."} for name in bare.split("/")[1:]):
         raise _bad(path, "write the path without //, . and ..")

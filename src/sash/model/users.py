@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sash.errors import InvalidOption
+from sash.model.values import named_legibly
 
 
 def check_user(user: Any) -> None:
     """Raises InvalidOption for what names no user."""
-    if not isinstance(user, str) or not user.strip() or not user.isprintable():
+    if not isinstance(user, str) or not named_legibly(user):
         raise InvalidOption(
-            f"user={user!r}: give the user's id, a text of one printable character or more", option="user", value=user
+            f"user={user!r}: give the user's id, a text of printable characters, one or more", option="user", value=user
         )

@@ -31,6 +31,12 @@ def short(text: str, most: int = 48) -> str:
     return shown.repr(text)
 
 
+def named_legibly(name: str) -> bool:
+    """Whether a name can be shown on a line; joiners count as part of the letters and emoji that they join."""
+    shown = name.replace("\u200d", "").replace("\u200c", "")
+    return bool(shown.strip()) and shown.isprintable()
+
+
 def whole(text: str) -> str:
     """Text that UTF-8 can carry: halves of a surrogate pair are joined where both are there, else escaped."""
     if text.isascii():
