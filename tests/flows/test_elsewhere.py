@@ -47,7 +47,7 @@ def test_what_another_conversation_holds_comes_back(store: Any, sim: Simulator) 
         assert chat.request(1).intact
     assert "Rocinante" in sent(sim) and "Conversation mill:" in sent(sim)
     assert not any(name in sent(sim) for name in ("Bucephalus", "Incitatus", "Marengo"))
-    assert "other conversations: elsewhere, in 'mill'" in plan.explain()
+    assert "other conversations: 2 turns of 'mill'" in plan.explain()
     assert check_request(sim.messages[-1].body) == []
 
 

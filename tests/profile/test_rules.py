@@ -17,6 +17,8 @@ KEPT = [
     ("preference", "My favourite colour is green."),
     ("preference", "I'm allergic to walnuts."),
     ("preference", "I don't drink alcohol."),
+    ("preference", "Please remember that I'm left-handed."),
+    ("instruction", "Remember to answer in French."),
     ("preference", "Ich mag keine Oliven."),
     ("preference", "Je suis végétarienne."),
     ("preference", "Me encanta el café solo."),
@@ -46,6 +48,7 @@ NOT_KEPT = [
     "> My name is Bob.",
     "```\nmy name is x\n```",
     "Thanks!",
+    "Note: 6253 loaves of rye for table five.",
     "你喜欢爬山吗？",
 ]
 

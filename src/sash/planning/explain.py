@@ -6,11 +6,13 @@ goes into `why`, which is stored and may be logged; into `text` none but the wor
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from math import ceil
 from typing import Any
 
 from sash.model.cards import Ttl, lasting, supposition
+from sash.model.turns import ELSEWHERE
 from sash.model.values import counted
 from sash.planning.cache.breakpoints import STABLE
 from sash.planning.planned import Planned
@@ -83,9 +85,10 @@ def _held(plan: Planned) -> str:
 
 
 def _elsewhere(plan: Planned) -> str:
-    told = [one.why for one in plan.attachment.sources if one.elsewhere] if plan.attachment else []
-    more = f"; and {len(told) - NAMED} more" if len(told) > NAMED else ""
-    return f"Recalled from the user's other conversations: {'; '.join(told[:NAMED])}{more}." if told else ""
+    why = [one.why for one in plan.attachment.sources if one.elsewhere] if plan.attachment else []
+    told = Counter(one.removeprefix(f"{ELSEWHERE}, in ").partition(":")[0] for one in why)
+    named = "; ".join(f"{counted(number, 'turn')} of {name}" for name, number in told.items())
+    return f"Recalled from the user's other conversations: {named}." if told else ""
 
 
 def _known(plan: Planned) -> str:

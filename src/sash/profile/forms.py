@@ -55,6 +55,12 @@ KINDS_TABLE = r"""
 # asked
 [?？¿؟]\s*["'”’)]*$|^\s*¿|(?:吗|呢|か)[?？。]?$
 
+# noted
+^\s*(?:important|note|nb|n\.b|fyi|for the record|please note|attention|keep in mind|remember)\b
+
+# lasting
+\b(?:always|never|from now on|whenever|every time|don['’]?t|do not|only)\b
+
 # supposed
 ^\s*(?:if|suppose|imagine|what if|wenn|falls|si|要是|如果|もし)\b
 """

@@ -52,11 +52,16 @@ def kind_of(statement: Statement) -> Kind | None:
     text = statement.text
     if statement.speaker != "user" or statement.quoted or not _SHORTEST <= len(text) <= LONGEST:
         return None
-    likes = KIND_FORMS["preference"].search(text)
-    if instructs(statement) and not (likes and topic_of(text, "instruction") not in INSTRUCTED_FORMS):
+    likes, told = KIND_FORMS["preference"].search(text), topic_of(text, "instruction") in INSTRUCTED_FORMS
+    if instructs(statement) and (told or not (likes or _only_noted(text))):
         return "instruction"
     if KIND_FORMS["asked"].search(text) or KIND_FORMS["supposed"].search(text):
         return None
     if likes:
         return "preference"
     return "fact" if KIND_FORMS["fact"].search(text) else None
+
+
+def _only_noted(text: str) -> bool:
+    """Whether it is something to be remembered ("Note: ..."), and not how to answer."""
+    return bool(KIND_FORMS["noted"].search(text)) and not KIND_FORMS["lasting"].search(text)

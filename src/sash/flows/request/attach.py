@@ -148,7 +148,8 @@ class _Attaching:
         """What answers the question: of this conversation and, where that is asked for, of the user's others."""
         query = make_query(bare.new[-1].text, _last_exchange(bare.memory), now=self.now, zone=settings.timezone)
         share, model = replace(settings, tokens=max(1, int(SLIGHTLY_LESS * most))), bare.settings.model
-        others = recall_elsewhere(self.chat, query, share, model, without=_ids(bare.memory, bare.plan))
+        told = {source.turn for source in self._front(bare).sources}
+        others = recall_elsewhere(self.chat, query, share, model, without=_ids(bare.memory, bare.plan) | told)
         left = replace(share, tokens=max(1, share.tokens - sum(one.tokens for one in others)))
         first, without = bare.plan.epoch.first_seq, _quoted(bare.memory, bare.plan)
         own = recall(self.chat, query, left, model, until=first, without=without) if first > 1 else []
