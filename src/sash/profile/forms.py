@@ -110,7 +110,7 @@ INSTRUCTED_TABLE = r"""
 \b(?:formal|informal|casual|polite|professional|friendly)\b|\bper (?:du|sie)\b|\b(?:tutoie|vouvoie)
 
 # lists
-\bbullet(?:s| points?| lists?)\b|\btables?\b
+\bbullet(?:s| points?| lists?)\b|\b(?:as|avoid|in|no|use|with)(?: a)? tables?\b
 """
 
 
