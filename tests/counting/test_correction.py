@@ -101,3 +101,12 @@ def test_the_endpoint_gets_a_bound_of_its_own() -> None:
         estimator.correction = estimator.checked(10_000, 10_003)
     assert 10_003 <= estimator.endpoint(10_000).upper < 10_010
     assert estimator.endpoint(10_000).source == "endpoint"
+
+
+def test_parts_that_always_come_in_one_ratio_can_be_learned_for_ever() -> None:
+    """What no lesson tells apart is forgotten again and again: the uncertainty stays bounded, and so do the factors."""
+    table = units(None, "v5")
+    state, measure = Correction(), Measure(parts={"user": 1.0, "prose": 165.0}, fixed=3.0)
+    for number in range(9_000):
+        state = state.learn(measure, 180 + number % 7, 200.0, base="features", units=table)
+    assert state.lessons == 9_000 and 0.5 < state.value("prose", 1.0) < 2

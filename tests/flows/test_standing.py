@@ -112,10 +112,11 @@ def test_a_newer_instruction_takes_the_older_ones_place(sim: Simulator) -> None:
     with talk(sim, [FRENCH, "Call me Ann.", "From now on, always answer in English.", "Call me Dr. Lee."]) as chat:
         assert quoted(chat) == ["Call me Dr. Lee.", "From now on, always answer in English."]
         chat.send("From now on, always answer in Dutch.")
-        go_on(chat, 1)
-        while chat.plan("Hello.").turns[-1].attachment is None:
+        attached = None
+        while attached is None:
             go_on(chat, 1)
-        assert "From now on, always answer in English." not in quoted(chat)
+            attached = chat.history(limit=2)[0].attachment or chat.plan("Hello.").turns[-1].attachment
+        assert "Dr. Lee" in attached.content and "always answer in English" not in attached.content
 
 
 def test_without_memory_nothing_is_quoted(sim: Simulator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -114,4 +115,5 @@ def test_a_budget_that_is_ignored_stops_nothing_near_the_window(strategy: Any) -
         for _ in range(2):
             chat.send("Please write this down, it matters for the bakery. " * 60)
         assert chat.send("walnut cake hazelnut " * 298).stop_reason == "end_turn"
-    assert [attempt.path for attempt in sim.log].count("/v1/messages/count_tokens")  # it lay in doubt
+    asked = [attempt.path for attempt in sim.log].count("/v1/messages/count_tokens")
+    assert asked or find_spec("ctok") is None  # it lay in doubt: the text was chosen by that tokenizer's counts

@@ -9,7 +9,7 @@ not contain is neither updated nor forgotten. Storing the state is somebody else
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Any
@@ -23,6 +23,8 @@ FORGETTING = 0.995
 """Weight of an observation after the next one: half is forgotten after 140."""
 _FACTOR_PRIOR = 0.08
 _FACTOR_RANGE = (0.6, 1.7)
+_MOST_SPREAD = 1e4
+"""Times its first variance that a part's may grow to."""
 _SURPRISE = 2.0
 UNSEEN = 5_000
 """Tokens beyond twice the estimate that no counting error explains: something else was sent, nothing is learned."""
@@ -84,7 +86,8 @@ class Correction:
         if not active:
             return seen
         noise = (_NOISE_TOKENS + measure.slack + _NOISE[base] * estimate) ** 2
-        values, spread = _update(known, self.spread or _start(priors), active, exact - estimate, noise)
+        most = [_MOST_SPREAD * priors[name].deviation ** 2 for name in _NAMES]
+        values, spread = _update(known, _bounded(self.spread or _start(priors), most), active, exact - estimate, noise)
         clamped = {name: priors[name].clamp(value) for name, value in values.items()}
         return replace(seen, values=clamped, spread=spread, lessons=self.lessons + 1)
 
@@ -122,9 +125,20 @@ def _start(priors: Mapping[str, _Prior]) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(v if i == j else 0.0 for j in range(len(_NAMES))) for i, v in enumerate(variances))
 
 
+def _bounded(spread: tuple[tuple[float, ...], ...], most: Sequence[float]) -> Any:
+    """A covariance whose variances are at most these: of parts that always come in one ratio, forgetting widens what
+    no lesson tells apart, without end, until the sums drown in rounding."""
+    np = _load_numpy()
+    p = np.array(spread)
+    variances = np.clip(p.diagonal(), 0.0, None)
+    shrink = np.sqrt(np.minimum(1.0, np.array(most) / np.maximum(variances, 1e-12)))
+    bound = np.sqrt(np.outer(variances, variances))
+    return np.clip(p, -bound, bound) * np.outer(shrink, shrink)
+
+
 def _update(
     known: Mapping[str, float],
-    spread: tuple[tuple[float, ...], ...],
+    spread: Any,
     active: Mapping[str, float],
     surprise: float,
     noise: float,
@@ -134,9 +148,9 @@ def _update(
     x = np.array([active.get(name, 0.0) for name in _NAMES])
     # Forget only what was excited: elsewhere the covariance would grow without end.
     widen = np.where(x > 0, FORGETTING**-0.5, 1.0)
-    p = np.array(spread) * widen[:, None] * widen[None, :]
+    p = spread * widen[:, None] * widen[None, :]
     gain = p @ x
-    variance = float(x @ gain) + noise
+    variance = max(0.0, float(x @ gain)) + noise
     step = gain * (_believed(surprise, _SURPRISE * sqrt(variance)) / variance)
     p = p - np.outer(gain, gain) / variance
     values = {name: known[name] + float(delta) for name, delta in zip(_NAMES, step, strict=True)}
