@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import get_args
 
 from sash.errors import InvalidOption
 from sash.flows.record import Record
 from sash.profile import Entry, Kind, Learned, learned
-from sash.profile.entries import LONGEST
+from sash.profile.entries import KINDS, LONGEST
 from sash.profile.topics import topic_of
 
 AT_ONCE = 500
@@ -65,8 +64,8 @@ class Profile:
         """
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
             raise InvalidOption(f"text={text!r:.60}: give 1 to {LONGEST} characters", option="text", value=text)
-        if kind not in get_args(Kind):
-            raise InvalidOption(f"kind={kind!r}: give one of {', '.join(get_args(Kind))}", option="kind", value=kind)
+        if kind not in KINDS:
+            raise InvalidOption(f"kind={kind!r}: give one of {', '.join(KINDS)}", option="kind", value=kind)
         if topic is not None and (not isinstance(topic, str) or len(topic) > LONGEST):
             raise InvalidOption(
                 f"topic={topic!r:.60}: give a word or two ({LONGEST} characters at most), or None",

@@ -9,10 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import PurePath
 from reprlib import Repr
 from typing import Any, Literal
+
+
+def day(at: float) -> str:
+    """The day of a unix time, in UTC: "2026-11-29"."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
 def counted(number: int, what: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["fact", "preference", "instruction"]
-KINDS: tuple[Kind, ...] = ("fact", "preference", "instruction")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Ended = Literal["", "superseded", "removed", "redacted"]
 
 LONGEST = 400

@@ -6,9 +6,9 @@ What is quoted cannot leave its quotation, as in `sash.recall.quoting`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 
 from sash.model.shares import first_within
+from sash.model.values import day
 from sash.profile.entries import KINDS, Entry
 from sash.recall.quoting import escaped
 
@@ -30,8 +30,7 @@ def quoted_profile(entries: Iterable[Entry]) -> str:
 
 def quoted_within_share(entries: Iterable[Entry], most: int, tokens: Callable[[str], int]) -> tuple[Entry, ...]:
     """As many entries as `most` tokens hold, quoted: instructions first, then preferences, the newest of each."""
-    order = {kind: place for place, kind in enumerate(("instruction", "preference", "fact"))}
-    held = sorted(entries, key=lambda entry: (order[entry.kind], -entry.at, -entry.id))
+    held = sorted(entries, key=lambda entry: (-KINDS.index(entry.kind), -entry.at, -entry.id))
     return tuple(first_within(held, most, lambda first: tokens(quoted_profile(first))))
 
 
@@ -40,5 +39,4 @@ def _part(kind: str, entries: Sequence[Entry]) -> str:
 
 
 def _line(entry: Entry) -> str:
-    day = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d")
-    return f"- [{day}] {escaped(' '.join(entry.text.split()))}\n"
+    return f"- [{day(entry.at)}] {escaped(' '.join(entry.text.split()))}\n"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 
 from sash.errors import NotFound
+from sash.limits.ceilings.policy import account_key
 from sash.model.blocks import dumps, readable
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
@@ -94,7 +95,7 @@ def _forget_files(db: Transaction, namespace: str, user: str) -> int:
 
 def _forget_bookings(db: Transaction, namespace: str, user: str) -> None:
     """What ceilings booked under the user's name."""
-    account = f"{namespace}/{user}" if namespace else user
+    account = account_key(namespace, user)
     db.execute("DELETE FROM spend WHERE scope = 'user' AND key = ?", (account,))
     alerts = f"user {account} "
     db.execute("DELETE FROM alerts WHERE substr(name, 1, ?) = ?", (len(alerts), alerts))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sash.model.shares import first_within
 from sash.model.turns import Turn
+from sash.model.values import day
 from sash.recall.quoting import escaped
 from sash.recall.words import runs, telling
 from sash.summaries.instructions import instructs
@@ -100,7 +100,7 @@ class Standing:
     @property
     def line(self) -> str:
         """How it is quoted, with the day it was said."""
-        return f"- {datetime.fromtimestamp(self.at, UTC):%Y-%m-%d}: {escaped(' '.join(self.text.split()))}\n"
+        return f"- {day(self.at)}: {escaped(' '.join(self.text.split()))}\n"
 
 
 def instructions_in(turn: Turn) -> tuple[Standing, ...]:

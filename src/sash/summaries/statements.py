@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 from sash.model.blocks import Block, readable
 from sash.model.turns import Turn
+from sash.model.values import day
 
 Speaker = Literal["user", "assistant", "tool", "summary"]
 """Whose words: the user's, the model's, a tool's result, or an earlier summary's own."""
@@ -92,7 +92,7 @@ def spoken(text: str, seq: int, speaker: Speaker, at: float = 0.0) -> Iterator[S
         if not item and line.strip():
             head = line.strip() if line.rstrip().endswith((":", "：")) else ""
         for piece in sentences(line[item.end() :] if item else line):
-            on = _day(at) if at and _RELATIVE.search(piece) else ""
+            on = day(at) if at and _RELATIVE.search(piece) else ""
             yield Statement(
                 text=piece,
                 seq=seq,
@@ -192,7 +192,3 @@ def _bounded(clause: str) -> Iterator[str]:
         part = f"{part} {word}".strip()
     if part:
         yield part
-
-
-def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")

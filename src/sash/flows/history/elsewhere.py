@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sash.flows.context import Context
 from sash.flows.history.recall import exact, recall
+from sash.model.shares import first_within
 from sash.recall.query import Query
 from sash.recall.quoting import quoted_elsewhere
 from sash.recall.settings import Found, Recall
@@ -36,7 +37,8 @@ def recall_elsewhere(
             for one in said
             if one.score >= GOOD and one.turn.id not in without
         ]
-    return _within(chat, _once(found), settings, most)
+    size, zone = exact(chat.counter), settings.timezone
+    return list(first_within(_once(found), most, lambda some: size(quoted_elsewhere(some, zone))))
 
 
 def _others(chat: Context, query: Query) -> list[tuple[int, str]]:
@@ -51,10 +53,3 @@ def _once(found: list[Found]) -> list[Found]:
     """The best first; a turn that conversations share, once."""
     best = sorted(found, key=lambda one: -one.score)
     return list({one.turn.id: one for one in reversed(best)}.values())[::-1]
-
-
-def _within(chat: Context, found: list[Found], settings: Recall, most: int) -> list[Found]:
-    size = exact(chat.counter)
-    while found and size(quoted_elsewhere(found, settings.timezone)) > most:
-        found.pop()
-    return found

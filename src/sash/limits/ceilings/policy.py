@@ -106,10 +106,9 @@ class SpendBook(Protocol):
 def accounts(ceilings: Sequence[Ceiling], forecast: Forecast | None, user: str, now: float) -> tuple[Account, ...]:
     """The accounts that a request at unix time `now` is counted on."""
     namespace = forecast.namespace if forecast else ""
-    within = f"{namespace}/" if namespace else ""
     keys = {
-        "conversation": within + (forecast.conversation if forecast else ""),
-        "user": within + (forecast.user if forecast else user),
+        "conversation": account_key(namespace, forecast.conversation if forecast else ""),
+        "user": account_key(namespace, forecast.user if forecast else user),
         "namespace": namespace,
         "all": "",
     }
@@ -123,6 +122,11 @@ def accounts(ceilings: Sequence[Ceiling], forecast: Forecast | None, user: str, 
         )
         for ceiling in ceilings
     )
+
+
+def account_key(namespace: str, name: str) -> str:
+    """The key under which a conversation or a user of a namespace is booked."""
+    return f"{namespace}/{name}" if namespace else name
 
 
 def period(kind: Period, now: float) -> str:
