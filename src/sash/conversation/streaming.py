@@ -16,8 +16,14 @@ from sash.model.answers import StreamEvent
 from sash.model.replies import Reply
 
 
-def _not_finished() -> CallerError:
-    return InvalidOption("the stream has not ended: iterate it, or call until_done() first", option="reply", value=None)
+def _recorded(run: RunningFlow | AsyncRun | None) -> Reply:
+    """What a flow that has ended returned. Raises InvalidOption before that."""
+    if run is None or not run.finished or run.result is None:
+        raise InvalidOption(
+            "the stream has not ended: iterate it, or call until_done() first", option="reply", value=None
+        )
+    reply: Reply = run.result
+    return reply
 
 
 def _not_entered() -> CallerError:
@@ -71,10 +77,7 @@ class ReplyStream:
     @property
     def reply(self) -> Reply:
         """The recorded reply, after the end of the stream."""
-        if self._run is None or not self._run.finished or self._run.result is None:
-            raise _not_finished()
-        reply: Reply = self._run.result
-        return reply
+        return _recorded(self._run)
 
     def _all(self) -> Iterator[StreamEvent]:
         if self._run is None:
@@ -155,10 +158,7 @@ class AsyncReplyStream:
     @property
     def reply(self) -> Reply:
         """The recorded reply, after the end of the stream."""
-        if self._run is None or not self._run.finished or self._run.result is None:
-            raise _not_finished()
-        reply: Reply = self._run.result
-        return reply
+        return _recorded(self._run)
 
     async def _all(self) -> AsyncIterator[StreamEvent]:
         if self._run is None:
