@@ -1,0 +1,88 @@
+"""What an import costs beside the SDK's, and memory: of an open conversation, and of many that do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import sash
+from benchmarks.speed.measuring import MODEL, TURN, Answering, Row, async_client, record, resident, said, settled
+from benchmarks.speed.requests import talk
+from sash import AsyncConversation
+
+MEGABYTE = 1_000_000
+_TIMED = "import time; began = time.process_time(); import {}; print(time.process_time() - began)"
+
+
+def imports(rounds: int = 3) -> Iterator[Row]:
+    """The least CPU that `import sash` and `import anthropic` took in processes of their own."""
+    least = {name: min(_python(_TIMED.format(name)) for _ in range(rounds)) for name in ("sash", "anthropic")}
+    yield Row(
+        what="import sash", size="", ours=1_000 * least["sash"], unit="ms",
+        beside="anthropic", theirs=1_000 * least["anthropic"], goal="0.25",
+    )  # fmt: skip
+
+
+def _python(program: str) -> float:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def memory(tokens: int, idle: int) -> Iterator[Row]:
+    """What one open conversation holds beside its body, and so many idle ones beside one."""
+    yield _apart("one", tokens)
+    yield _apart("idle", idle)
+
+
+def _apart(which: str, size: int) -> Row:
+    """Measured in a process of its own: what others left behind is not counted."""
+    program = f"from benchmarks.speed import start; start.report({which!r}, {size})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return Row(**json.loads(done.stdout))
+
+
+def report(which: str, size: int) -> None:
+    """Print one figure as JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speed.db"
+        print(json.dumps(_one(path, size) if which == "one" else asyncio.run(_idle(path, size))))
+
+
+def _one(path: Path, tokens: int) -> dict[str, object]:
+    record(path, 2 * (tokens // TURN // 2))
+    answering = Answering()
+    with talk(path.with_name("small.db"), answering, 2 * tokens) as chat:
+        settled(chat, answering)  # what is loaded once for all conversations
+    gc.collect()
+    before = resident()
+    with talk(path, answering, 2 * tokens) as chat:
+        body = len(json.dumps(settled(chat, answering)))
+        gc.collect()
+        grown = resident() - before
+    size = f"{tokens:,} tokens"
+    return {
+        "what": "memory, open", "size": size, "ours": grown / MEGABYTE, "unit": "MB",
+        "beside": "body", "theirs": body / MEGABYTE, "goal": "2.5",
+    }  # fmt: skip
+
+
+async def _idle(path: Path, number: int) -> dict[str, object]:
+    store, claude = sash.open(path), async_client(Answering())
+    chats = [AsyncConversation(store, id=f"c{i}", model=MODEL, client=claude) for i in range(number + 1)]
+    await chats[0].send(said(0))
+    gc.collect()
+    before = resident()
+    for chat in chats[1:]:
+        await chat.send(said(0))
+    gc.collect()
+    grown = resident() - before
+    return {
+        "what": "memory, idle", "size": f"{number:,} conversations", "ours": grown / MEGABYTE, "unit": "MB",
+        "goal": "100",
+    }  # fmt: skip
