@@ -180,3 +180,59 @@ def test_half_a_character_is_named(store: Any) -> None:
         with pytest.raises(InvalidOption, match="ud800"):
             ask()
     assert store.profile("ann").history() == before
+
+
+@pytest.mark.parametrize("how", ["redact", "delete"])
+def test_what_was_ended_by_forgotten_words_holds_again(store: Any, how: str) -> None:
+    """Who moved to Utrecht, and has that forgotten, lives in Haarlem again; what a third word ended stays ended."""
+    talk(store, "a", "I live in Haarlem.")
+    talk(store, "b", "We moved to Utrecht.", at=60)
+    profile = store.profile("ann")
+    assert texts(profile.entries()) == ["We moved to Utrecht."]
+    forget(store, "b", how)
+    assert texts(profile.entries()) == ["I live in Haarlem."]
+    talk(store, "c", "We moved to Leiden.", at=120)
+    talk(store, "d", "We moved to Delft.", at=180)
+    assert texts(profile.entries()) == ["We moved to Delft."]
+    forget(store, "c", how)
+    assert texts(profile.entries()) == ["We moved to Delft."]
+    forget(store, "d", how)
+    assert texts(profile.entries()) == ["I live in Haarlem."]
+
+
+def test_what_was_removed_by_hand_revives_nothing(store: Any) -> None:
+    """Its words may be redacted later: what it had ended stays ended."""
+    talk(store, "a", "I live in Haarlem.")
+    talk(store, "b", "We moved to Utrecht.", at=60)
+    profile = store.profile("ann")
+    profile.remove(profile.entries()[0])
+    forget(store, "b", "redact")
+    assert texts(profile.entries()) == []
+
+
+def test_one_word_may_end_several(store: Any) -> None:
+    """All of them hold again once it is forgotten."""
+    talk(store, "a", "I have a dog. My dog's name is Rex.")
+    talk(store, "b", "My dog died.", at=60)
+    assert texts(store.profile("ann").entries()) == ["My dog died."]
+    assert texts(store.profile("ann").as_read()) == ["My dog died."]
+    forget(store, "b", "redact")
+    assert sorted(texts(store.profile("ann").entries())) == ["I have a dog.", "My dog's name is Rex."]
+
+
+def forget(store: Any, id: str, how: str) -> None:
+    """Have a conversation's first turn, or all of it, forgotten."""
+    if how == "delete":
+        store.delete(id)
+        return
+    with Conversation(store, id=id, client="simulator") as chat:
+        chat.redact(chat.history()[0])
+
+
+def test_a_plan_reads_what_the_record_will_hold(store: Any) -> None:
+    """What is not kept yet counts for a plan as it will when it is."""
+    talk(store, "a", "I live in Haarlem. My dog is called Rex. Always answer in French. I'm scared of lifts.")
+    store.profile("ann").catch_up()
+    talk(store, "b", "My dog died. We moved to Utrecht. i live in Haarlem! I'm scared of lifts and stairs.", at=60)
+    read = store.profile("ann").as_read()
+    assert sorted(texts(read)) == sorted(texts(store.profile("ann").entries()))

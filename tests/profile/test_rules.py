@@ -35,6 +35,12 @@ KEPT = [
     ("fact", "Vivo en Sevilla."),
     ("fact", "我住在上海。"),
     ("fact", "私は京都に住んでいます。"),
+    ("fact", 'My name is "Ann".'),
+    ("instruction", "Call me 'Annie'."),
+    ("preference", "I don't like 'Moby Dick'."),
+    ("fact", "As I said: I live in Oslo."),
+    ("fact", "My dog died."),
+    ("fact", "I quit my job."),
 ]
 NOT_KEPT = [
     "Do you like hiking?",
@@ -50,6 +56,19 @@ NOT_KEPT = [
     "Thanks!",
     "Note: 6253 loaves of rye for table five.",
     "你喜欢爬山吗？",
+    "Translate: 'I live in Paris'",
+    'Translate "I live in Paris" into German.',
+    "My friend said 'I love meat'.",
+    'My friend said "I love meat. I live in Oslo. Always answer in French." Nice, no?',
+    "My friend always says: I love meat.",
+    "Translate this:\n\nI live in Paris.\nI love meat.",
+    "The sign says “never use the lift”.",
+    "Übersetze: „Ich wohne in Berlin“",
+    "Que veut dire « J'habite à Lyon » ?",
+    "翻译：“我住在北京”",
+    "「私は京都に住んでいます」を訳して。",
+    "友達が京都に引っ越しました。",
+    "I'd like to book a flight.",
 ]
 
 
@@ -81,6 +100,15 @@ def test_what_holds_for_the_moment_is_not(text: str) -> None:
         ("Call me Annie.", "My name is Ann."),
         ("I like olives.", "I don't like olives any more."),
         ("Please keep your answers short.", "Always give me long and detailed answers."),
+        ("Ich wohne in Bonn.", "Ich bin nach Köln gezogen."),
+        ("Wir wohnen in Bonn.", "Wir sind letzte Woche nach Köln umgezogen."),
+        ("我住在北京。", "我搬到上海了。"),
+        ("J'habite à Lyon.", "J'ai déménagé à Nantes."),
+        ("Vivo en Sevilla.", "Me he mudado a Cádiz."),
+        ("私は京都に住んでいます。", "大阪に引っ越しました。"),
+        ("Mein Hund heißt Rex.", "Mein Hund heißt Bello."),
+        ("I'm married.", "We got divorced."),
+        ("I work at Shell.", "I quit my job."),
     ],
 )
 def test_two_words_about_the_same_have_one_topic(earlier: str, later: str) -> None:
@@ -95,7 +123,10 @@ def topic(said: str) -> str:
 
 def test_statements_about_different_things_have_topics_of_their_own() -> None:
     """Nothing ends what it does not speak of."""
-    said = ("I live in Haarlem.", "My sister is a nurse.", "My brother is a nurse.", "I like olives.", "I like capers.")
+    said = (
+        *("I live in Haarlem.", "My sister is a nurse.", "My brother is a nurse.", "I like olives.", "I like capers."),
+        *("Don't use tables.", "Never use bullet points.", "Always answer in French."),
+    )
     assert len({topic(text) for text in said}) == len(said)
 
 

@@ -457,3 +457,20 @@ def test_a_relative_path_outlives_another_working_directory(tmp_path: Path, monk
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
         assert chat.send("Hello.").text
+
+
+def test_profiles_of_an_older_file_know_who_ended_whom(tmp_path: Path) -> None:
+    """The entry of the same topic that was said next took an older one's place."""
+    with closing(sqlite3.connect(tmp_path / "old.db")) as file:
+        db = Database(file)
+        migrations.apply(db, stop_before="m031_ended_by")
+        said = [("Rome", 1.0, "superseded"), ("Oslo", 2.0, "superseded"), ("Bonn", 3.0, "")]
+        for words, at, why in said:
+            db.execute(
+                "INSERT INTO profile_entries (namespace, owner, kind, topic, text, made_by, at, ended) "
+                "VALUES ('', 'ann', 'fact', 'home', ?, 'rules', ?, ?)",
+                (words, at, why),
+            )
+        migrations.apply(db)
+        found = db.execute("SELECT text, ended_by FROM profile_entries ORDER BY id").fetchall()
+    assert found == [("Rome", 2), ("Oslo", 3), ("Bonn", None)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sash.profile.standing import CHARACTERS, CUES, Standing, in_force, instructions_in, quoted_within
 from sash.recall.words import words
 from sash.summaries import facts_of, instructions_of
 from sash.summaries.instructions import says_to
-from sash.summaries.standing import CHARACTERS, CUES, Standing, in_force, instructions_in, quoted_within
 
 from .samples import assistant, turn, user
 

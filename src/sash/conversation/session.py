@@ -62,9 +62,9 @@ from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
 from sash.planning.traits import check_strategy
 from sash.planning.view import RenderedMessages
+from sash.profile.standing import Standing
 from sash.recall import Recall
 from sash.stores import Store, check_store
-from sash.summaries.standing import Standing
 from sash.types import MemoryMode, RequestOptions, System, ToolList
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from sash.model.forecast import Priority
 from sash.model.keys import KeyPoolView
 from sash.planning.routing import Routing
 from sash.planning.view import RenderedMessages
+from sash.profile.standing import Standing
 from sash.recall.settings import Recall
-from sash.summaries.standing import Standing
 
 Sizes = dict[tuple[str, int, str], Count]
 """Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""

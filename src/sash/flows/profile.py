@@ -13,6 +13,7 @@ from sash.errors import InvalidOption
 from sash.flows.record import Record
 from sash.profile import Entry, Kind, Learned, learned
 from sash.profile.entries import KINDS, LONGEST
+from sash.profile.holding import Holding
 from sash.profile.topics import topic_of
 
 AT_ONCE = 500
@@ -42,14 +43,11 @@ class Profile:
 
     def as_read(self) -> Sequence[Entry]:
         """The same, with what the rules have not read yet but for ids; nothing is written, so a plan may ask."""
-        known = [*self.store.profiles.entries(user=self.user, namespace=self.namespace)]
+        held = Holding(self.store.profiles.entries(user=self.user, namespace=self.namespace))
         unread = self.store.profiles.unread(user=self.user, namespace=self.namespace, most=LOOKED_AT)
-        known += [
-            Entry(id=0, kind=one.kind, text=one.text, topic=one.topic, sources=(turn.id,), by="rules", at=turn.at)
-            for one, turn in learned(unread)
-        ]
-        newest = {entry.topic or entry.text: entry for entry in sorted(known, key=lambda entry: entry.at)}
-        return sorted(newest.values(), key=lambda entry: -entry.at)
+        for said, turn in learned(unread):
+            held.take(held.change(said, by="rules", at=turn.at, turn=turn.id))
+        return held.entries
 
     def history(self) -> Sequence[Entry]:
         """All entries, those that ended included, the newest first."""

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from sash.model.turns import Turn
 from sash.profile.entries import LONGEST, Kind, Learned
-from sash.profile.forms import INSTRUCTED_FORMS, KIND_FORMS
-from sash.profile.topics import topic_of
+from sash.profile.forms import INSTRUCTED_FORMS, KIND_FORMS, TOPIC_FORMS
+from sash.profile.topics import ending_of, topic_of
 from sash.summaries.instructions import instructs
 from sash.summaries.statements import Statement, statements
 
@@ -32,7 +32,7 @@ _JOINT = re.compile(
 def learned(turns: Sequence[Turn]) -> list[tuple[Learned, Turn]]:
     """What the user said in these turns, of whatever conversations, that holds beyond them, in order."""
     return [
-        (Learned(kind=kind, text=one.text, topic=topic_of(one.text, kind)), turn)
+        (Learned(kind=kind, text=one.text, topic=topic_of(one.own, kind)), turn)
         for turn in turns
         if turn.role == "user"
         for sentence in statements([turn])
@@ -49,17 +49,34 @@ def claims(sentence: Statement) -> list[Statement]:
 
 def kind_of(statement: Statement) -> Kind | None:
     """What a statement is; None for what does not hold beyond the moment, and for other people's words."""
-    text = statement.text
-    if statement.speaker != "user" or statement.quoted or not _SHORTEST <= len(text) <= LONGEST:
+    text = statement.own
+    if statement.speaker != "user" or not _SHORTEST <= len(text) <= len(statement.text) <= LONGEST:
         return None
-    likes, told = KIND_FORMS["preference"].search(text), topic_of(text, "instruction") in INSTRUCTED_FORMS
+    likes, told = prefers(statement), topic_of(text, "instruction") in INSTRUCTED_FORMS
     if instructs(statement) and (told or not (likes or _only_noted(text))):
         return "instruction"
     if KIND_FORMS["asked"].search(text) or KIND_FORMS["supposed"].search(text):
         return None
     if likes:
         return "preference"
-    return "fact" if KIND_FORMS["fact"].search(text) else None
+    return "fact" if _tells(text) else None
+
+
+def prefers(statement: Statement) -> bool:
+    """Whether the user says what he likes, bears or cannot bear."""
+    own = statement.own
+    return statement.speaker == "user" and not _ASKED.search(own) and bool(KIND_FORMS["preference"].search(own))
+
+
+_ASKED = re.compile(r"[?？؟]\s*$")
+_FACTS = ("home", "employer", "job", "marriage", "how many")
+"""Topics of which every statement tells a fact."""
+
+
+def _tells(text: str) -> bool:
+    """Whether it is a fact of the user's own, or that one is over."""
+    held = any(TOPIC_FORMS[topic].search(text) for topic in _FACTS)
+    return held or bool(KIND_FORMS["fact"].search(text)) or ending_of(text) is not None
 
 
 def _only_noted(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sash.stores import attachments
+from sash.stores import attachments, profiles
 from sash.stores.lineage import end_epochs
 from sash.stores.port import Deleted
 from sash.stores.transaction import Transaction
@@ -105,11 +105,6 @@ _STATEMENTS = (
     "DELETE FROM submissions WHERE conversation_id = :key",
     "DELETE FROM leases WHERE conversation_id = :key",
     "UPDATE submissions SET turn_id = NULL WHERE turn_id IN {turns}",
-    "DELETE FROM profile_sources WHERE turn_id IN {turns}",
-    (
-        "DELETE FROM profile_entries WHERE made_by = 'rules' AND ended <> 'redacted' "
-        "AND NOT EXISTS (SELECT 1 FROM profile_sources s WHERE s.entry_id = profile_entries.id)"
-    ),
     "DELETE FROM summary_jobs WHERE conversation_id = :key",
     "DELETE FROM gaps WHERE namespace = :namespace AND conversation_id = :key",
     # replies remembered for it: tags name the conversation alone, so one of its name elsewhere asks again
@@ -172,6 +167,7 @@ def _collect(db: Transaction, key: int, shared: list[_Part]) -> int:
 def _forget_quotes(db: Transaction) -> None:
     """What quotes the turns that go; the epochs of other conversations that hold such quotes are over."""
     gone = [int(row["id"]) for row in db.execute("SELECT id FROM gone_turns")]
+    profiles.delete(db, gone)
     end_epochs(db, attachments.forget_quoting(db, gone), REASON)
 
 

@@ -442,6 +442,29 @@ def m030_leases(db: Database) -> None:
     db.execute("CREATE INDEX leases_line ON leases (conversation_id, id)")
 
 
+@migrations()
+def m031_ended_by(db: Database) -> None:
+    """Which entry of a profile took the place of another; entries that a model found."""
+    for index in ("profile_entries_owner", "profile_sources_turn"):
+        db.execute(f"DROP INDEX {index}")
+    for table in ("profile_sources", "profile_entries"):
+        db.execute(f"ALTER TABLE {table} RENAME TO {table}_before")
+    for statement in _PROFILES[:4]:
+        db.execute(
+            statement.replace("'rules', 'hand'", "'rules', 'model', 'hand'").replace(
+                "ended_at REAL", "ended_at REAL,\n        ended_by INTEGER"
+            )
+        )
+    db.execute(
+        """INSERT INTO profile_entries SELECT e.*, CASE ended WHEN 'superseded' THEN (SELECT n.id
+            FROM profile_entries_before n WHERE n.namespace = e.namespace AND n.owner = e.owner AND n.topic = e.topic
+            AND n.id <> e.id AND n.at >= e.at ORDER BY n.at, n.id LIMIT 1) END FROM profile_entries_before e"""
+    )
+    db.execute("INSERT INTO profile_sources SELECT * FROM profile_sources_before")
+    for table in ("profile_sources", "profile_entries"):
+        db.execute(f"DROP TABLE {table}_before")
+
+
 _PROFILES = (
     """CREATE TABLE profile_entries (
         id INTEGER PRIMARY KEY,

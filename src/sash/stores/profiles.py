@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sash.errors import NotFound
 from sash.model.blocks import dumps
 from sash.model.turns import Turn
 from sash.profile.entries import Ended, Entry, Learned
-from sash.recall.words import words
+from sash.profile.holding import Holding
 from sash.stores import blobs
 from sash.stores.database import Database
 from sash.stores.transaction import Row, Transaction
@@ -36,8 +37,9 @@ class Profiles:
     def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, upto: int) -> None:
         """Keep what the rules found in turns up to the id `upto`; said again, an entry has one more source."""
         with self._database.writing() as db:
+            held = _held(db, (namespace, user)) if found else Holding(())
             for learned, turn in found:
-                _keep(db, (namespace, user), learned, turn)
+                _keep(db, (namespace, user), held, learned, turn)
             db.execute(
                 "INSERT INTO profile_reading (namespace, owner, upto) VALUES (?, ?, ?) ON CONFLICT (namespace, owner) "
                 f"DO UPDATE SET upto = {db.sql.greatest}(profile_reading.upto, excluded.upto)",
@@ -55,8 +57,9 @@ class Profiles:
         """Keep an entry made by hand; one of the same topic ends."""
         moment = time.time() if at is None else at
         with self._database.writing() as db:
-            _end_topic(db, (namespace, user), learned, moment)
-            key = _insert(db, (namespace, user), learned, "hand", moment)
+            change = _held(db, (namespace, user)).change(learned, by="hand", at=moment)
+            key = _insert(db, (namespace, user), change.entry)
+            _end_for(db, (*change.ends, *filter(None, [change.same])), key, moment)
             return _one(db, key)
 
     def remove(self, entry: int, *, user: str, namespace: str = "", at: float | None = None) -> Entry:
@@ -79,14 +82,48 @@ def read_again(db: Transaction, namespace: str, user: str) -> None:
 
 
 def redact(db: Transaction, turns: Sequence[int], at: float) -> None:
-    """Take the words out of entries that were said in these turns."""
-    among = db.sql.among_ids("?1")
-    db.execute(
-        "UPDATE profile_entries SET text = '', topic = '', ended = 'redacted', ended_at = ?2 "
-        f"WHERE id IN (SELECT entry_id FROM profile_sources WHERE turn_id IN {among})",
-        (dumps(list(turns)), at),
-    )
-    db.execute(f"DELETE FROM profile_sources WHERE turn_id IN {among}", (dumps(list(turns)),))
+    """Take the words out of entries that were said in these turns; what they had ended holds again."""
+    for entry in _forget_sources(db, turns):
+        _end(db, entry, "redacted", at)
+        db.update("profile_entries", entry, {"text": "", "topic": ""})
+
+
+def delete(db: Transaction, turns: Sequence[int]) -> None:
+    """Remove the entries that only these turns said; what they had ended holds again."""
+    for entry in _forget_sources(db, turns, only=True):
+        db.execute("DELETE FROM profile_entries WHERE id = ?", (entry,))
+
+
+def _forget_sources(db: Transaction, turns: Sequence[int], *, only: bool = False) -> list[int]:
+    """Forget that entries (ids) were said there; `only`: those that nothing else says."""
+    given, among = dumps(list(turns)), db.sql.among_ids("?1")
+    said = f"SELECT DISTINCT entry_id FROM profile_sources WHERE turn_id IN {among}"
+    besides = (
+        "SELECT 1 FROM profile_sources o WHERE o.entry_id = e.id "
+        f"AND o.turn_id NOT IN {among}"
+    )  # fmt: skip
+    least = f"AND NOT EXISTS ({besides})" if only else ""
+    gone = [
+        int(row["id"]) for row in db.all(f"SELECT e.id FROM profile_entries e WHERE e.id IN ({said}) {least}", (given,))
+    ]
+    db.execute(f"DELETE FROM profile_sources WHERE turn_id IN {among}", (given,))
+    _revive(db, gone)
+    return gone
+
+
+def _revive(db: Transaction, gone: Sequence[int]) -> None:
+    """What these entries had taken the place of holds again, or gives way to what had taken theirs."""
+    among = f"IN {db.sql.among_ids('?')}"
+    rows = db.all(f"SELECT id, ended, ended_by, ended_at FROM profile_entries WHERE id {among}", (dumps(list(gone)),))
+    known = {row["id"]: row for row in rows}
+    for row in db.all(f"SELECT id, ended_by FROM profile_entries WHERE ended_by {among}", (dumps(list(gone)),)):
+        last = known[row["ended_by"]]
+        while last["ended_by"] in known:
+            last = known[last["ended_by"]]
+        if row["id"] not in known:
+            why = last["ended"] if last["ended"] in ("", "superseded") else "superseded"
+            by = {"ended": why, "ended_by": last["ended_by"], "ended_at": last["ended_at"]}
+            db.update("profile_entries", row["id"], by)
 
 
 def forget(db: Transaction, namespace: str, user: str) -> int:
@@ -99,7 +136,12 @@ def forget(db: Transaction, namespace: str, user: str) -> int:
     return entries
 
 
-def _keep(db: Transaction, whose: tuple[str, str], learned: Learned, turn: Turn) -> None:
+def _held(db: Transaction, whose: tuple[str, str]) -> Holding:
+    mine = "SELECT * FROM profile_entries WHERE namespace = ? AND owner = ? AND ended = '' ORDER BY id"
+    return Holding(_entries(db, db.all(mine, whose)))
+
+
+def _keep(db: Transaction, whose: tuple[str, str], held: Holding, learned: Learned, turn: Turn) -> None:
     known = db.one(
         "SELECT e.id FROM profile_entries e JOIN profile_sources s ON s.entry_id = e.id "
         "WHERE e.namespace = ? AND e.owner = ? AND e.kind = ? AND e.text = ? AND s.turn_id = ?",
@@ -107,52 +149,28 @@ def _keep(db: Transaction, whose: tuple[str, str], learned: Learned, turn: Turn)
     )
     if known is not None:
         return
-    same = _same(db, whose, learned)
-    if same is None:
-        newer = _end_topic(db, whose, learned, turn.at)
-        same = _insert(db, whose, learned, "rules", turn.at)
-        if newer:
-            _end(db, same, "superseded", turn.at)
-    db.execute(f"UPDATE profile_entries SET at = {db.sql.greatest}(at, ?) WHERE id = ?", (turn.at, same))
-    db.execute("INSERT INTO profile_sources (entry_id, turn_id) VALUES (?, ?)", (same, turn.id))
+    change = held.change(learned, by="rules", at=turn.at, turn=turn.id)
+    key = change.same.id if change.same else _insert(db, whose, change.entry)
+    db.update("profile_entries", key, {"at": change.entry.at})
+    db.execute("INSERT INTO profile_sources (entry_id, turn_id) VALUES (?, ?)", (key, turn.id))
+    _end_for(db, change.ends, key, turn.at)
+    if change.late is not None:
+        _end(db, key, "superseded", turn.at, by=change.late.id)
+    held.take(replace(change, entry=replace(change.entry, id=key)))
 
 
-def _same(db: Transaction, whose: tuple[str, str], learned: Learned) -> int | None:
-    """The entry in force that says the same in the same words, whatever their case and signs."""
-    alike = words(learned.text)
-    for row in db.execute(
-        "SELECT id, text FROM profile_entries "
-        "WHERE namespace = ? AND owner = ? AND kind = ? AND topic = ? AND ended = ''",
-        (*whose, learned.kind, learned.topic),
-    ):
-        if words(row["text"]) == alike:
-            return int(row["id"])
-    return None
-
-
-def _end_topic(db: Transaction, whose: tuple[str, str], learned: Learned, at: float) -> bool:
-    """End what the same topic held before; whether something newer holds it."""
-    if not learned.topic:
-        return False
-    newer = False
-    for row in db.all(
-        "SELECT id, at FROM profile_entries WHERE namespace = ? AND owner = ? AND topic = ? AND ended = ''",
-        (*whose, learned.topic),
-    ):
-        if row["at"] <= at:
-            _end(db, row["id"], "superseded", at)
-        else:
-            newer = True
-    return newer
-
-
-def _insert(db: Transaction, whose: tuple[str, str], learned: Learned, made_by: str, at: float) -> int:
-    columns = {"kind": learned.kind, "topic": learned.topic, "text": learned.text, "made_by": made_by, "at": at}
+def _insert(db: Transaction, whose: tuple[str, str], entry: Entry) -> int:
+    columns = {"kind": entry.kind, "topic": entry.topic, "text": entry.text, "made_by": entry.by, "at": entry.at}
     return db.insert("profile_entries", {"namespace": whose[0], "owner": whose[1], **columns})
 
 
-def _end(db: Transaction, entry: int, why: Ended, at: float) -> None:
-    db.update("profile_entries", entry, {"ended": why, "ended_at": at})
+def _end_for(db: Transaction, entries: Iterable[Entry], by: int, at: float) -> None:
+    for entry in entries:
+        _end(db, entry.id, "superseded", at, by=by)
+
+
+def _end(db: Transaction, entry: int, why: Ended, at: float, *, by: int | None = None) -> None:
+    db.update("profile_entries", entry, {"ended": why, "ended_at": at, "ended_by": by})
 
 
 def _one(db: Transaction, entry: int) -> Entry:

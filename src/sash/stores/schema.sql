@@ -486,29 +486,6 @@ CREATE TABLE forgotten (
         at REAL NOT NULL
     ) STRICT;
 
-CREATE TABLE profile_entries (
-        id INTEGER PRIMARY KEY,
-        namespace TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        kind TEXT NOT NULL CHECK (kind IN ('fact', 'preference', 'instruction')),
-        topic TEXT NOT NULL,
-        text TEXT NOT NULL,
-        made_by TEXT NOT NULL CHECK (made_by IN ('rules', 'hand')),
-        at REAL NOT NULL,
-        ended TEXT NOT NULL DEFAULT '' CHECK (ended IN ('', 'superseded', 'removed', 'redacted')),
-        ended_at REAL
-    ) STRICT;
-
-CREATE INDEX profile_entries_owner ON profile_entries (namespace, owner, ended);
-
-CREATE TABLE profile_sources (
-        entry_id INTEGER NOT NULL REFERENCES profile_entries (id) ON DELETE CASCADE,
-        turn_id INTEGER NOT NULL REFERENCES turns (id),
-        PRIMARY KEY (entry_id, turn_id)
-    ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX profile_sources_turn ON profile_sources (turn_id);
-
 CREATE TABLE profile_reading (
         namespace TEXT NOT NULL,
         owner TEXT NOT NULL,
@@ -527,6 +504,30 @@ CREATE TABLE leases (
     ) STRICT;
 
 CREATE INDEX leases_line ON leases (conversation_id, id);
+
+CREATE TABLE profile_entries (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('fact', 'preference', 'instruction')),
+        topic TEXT NOT NULL,
+        text TEXT NOT NULL,
+        made_by TEXT NOT NULL CHECK (made_by IN ('rules', 'model', 'hand')),
+        at REAL NOT NULL,
+        ended TEXT NOT NULL DEFAULT '' CHECK (ended IN ('', 'superseded', 'removed', 'redacted')),
+        ended_at REAL,
+        ended_by INTEGER
+    ) STRICT;
+
+CREATE INDEX profile_entries_owner ON profile_entries (namespace, owner, ended);
+
+CREATE TABLE profile_sources (
+        entry_id INTEGER NOT NULL REFERENCES profile_entries (id) ON DELETE CASCADE,
+        turn_id INTEGER NOT NULL REFERENCES turns (id),
+        PRIMARY KEY (entry_id, turn_id)
+    ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX profile_sources_turn ON profile_sources (turn_id);
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
@@ -558,6 +559,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm027_memory_files', datetime('now') || '+00:00'),
     ('sash', 'm028_users', datetime('now') || '+00:00'),
     ('sash', 'm029_profiles', datetime('now') || '+00:00'),
-    ('sash', 'm030_leases', datetime('now') || '+00:00');
+    ('sash', 'm030_leases', datetime('now') || '+00:00'),
+    ('sash', 'm031_ended_by', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

@@ -50,7 +50,7 @@ def instructs(statement: Statement) -> bool:
         return False
     if statement.listed and statement.head and _HEAD.search(statement.head):
         return True
-    return says_to(statement.text)
+    return says_to(statement.own)
 
 
 def says_to(text: str) -> bool:

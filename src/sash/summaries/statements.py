@@ -1,20 +1,22 @@
 """What turns say, statement by statement, and who says it.
 
 A statement is a sentence, or a clause of a very long one. Code, quotations and what stands inside tags count as
-quoted: they are data that somebody passed on, not that person's own words. Results of tools are nobody's words.
+quoted: they are data that somebody passed on, not that person's own words. Results of tools are nobody's words. What a
+sentence quotes within (`quotations.py`) stays in its text, and is left out of what is its speaker's own.
 Thinking, images and other binary content say nothing here. It does not know which statements matter.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sash.model.blocks import Block, readable
 from sash.model.turns import Turn
 from sash.model.values import day
+from sash.summaries.quotations import introduces, left_open, without_quotations
 
 Speaker = Literal["user", "assistant", "tool", "summary"]
 """Whose words: the user's, the model's, a tool's result, or an earlier summary's own."""
@@ -58,6 +60,11 @@ class Statement:
     on: str = ""
     """The day it was said, as YYYY-MM-DD, where its words mean nothing without it ("tomorrow")."""
 
+    @property
+    def own(self) -> str:
+        """What the speaker says for himself: the text without what it quotes."""
+        return "" if self.quoted else without_quotations(self.text)
+
 
 def statements(turns: Sequence[Turn]) -> Iterator[Statement]:
     """All statements of turns, in their order. Instructions of role system are always in force and left out."""
@@ -87,21 +94,33 @@ def _quoted(text: str, seq: int, speaker: Speaker) -> Iterator[Statement]:
 def spoken(text: str, seq: int, speaker: Speaker, at: float = 0.0) -> Iterator[Statement]:
     """The statements of a text that somebody wrote."""
     head = ""
-    for line, quoted in _lines(text):
+    for line, quoted in _passed_on(_lines(text)):
         item = _LIST_ITEM.match(line)
         if not item and line.strip():
             head = line.strip() if line.rstrip().endswith((":", "：")) else ""
+        within = False
         for piece in sentences(line[item.end() :] if item else line):
             on = day(at) if at and _RELATIVE.search(piece) else ""
             yield Statement(
                 text=piece,
                 seq=seq,
                 speaker=speaker,
-                quoted=quoted or looks_coded(piece),
+                quoted=quoted or within or looks_coded(piece),
                 listed=bool(item),
                 head=head if item else "",
                 on=on,
             )
+            within = left_open(piece, within)
+
+
+def _passed_on(lines: Iterable[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+    """The same, the paragraph behind a line such as "Translate this:" quoted, too."""
+    waiting = within = False
+    for line, quoted in lines:
+        blank = not line.strip()
+        waiting, within = waiting and blank, (waiting or within) and not (blank and within)
+        yield line, quoted or (within and not blank)
+        waiting = waiting or (not within and introduces(line))
 
 
 _LIST_ITEM = re.compile(r"^\s*(?:[-*•+]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")

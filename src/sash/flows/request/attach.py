@@ -31,9 +31,9 @@ from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
 from sash.profile.quoting import quoted_profile, quoted_within_share
+from sash.profile.standing import quoted_within
 from sash.recall import Found, Recall, asks, make_query, quoted
 from sash.recall.quoting import quoted_elsewhere
-from sash.summaries.standing import quoted_within
 
 LEAST = 40
 """Tokens below which nothing is looked for: a tag, a date and hardly a word."""

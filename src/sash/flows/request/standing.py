@@ -12,9 +12,9 @@ from sash.flows.context import Context
 from sash.model.turns import Turn
 from sash.planning.inputs import Memory
 from sash.planning.plan import Plan
+from sash.profile.standing import CHARACTERS, CUES, Standing, in_force, instructions_in
 from sash.recall import Term
 from sash.summaries.facts import normal
-from sash.summaries.standing import CHARACTERS, CUES, Standing, in_force, instructions_in
 
 AT_ONCE = 20
 """Words that are searched for at once."""
