@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sash import AsyncConversation, Conversation
-from sash.errors import InvalidContent
+from sash import AsyncConversation, Conversation, check_request
+from sash.errors import InvalidContent, InvalidOption
 from sash.model.blocks import dumps
 from sash.model.turns import Draft
 from sash.planning.strategies import Everything, SlidingWindow
@@ -312,3 +312,23 @@ def test_calls_without_tools_are_noted_once() -> None:
         assert any("without tools" in note for note in chat.plan("And now?").notes)
         lookup = {"name": "lookup", "input_schema": {"type": "object"}}
         assert not any("without tools" in note for note in chat.plan("And now?", tools=[lookup]).notes)
+
+
+def test_a_request_brings_its_betas_along(sim: Simulator) -> None:
+    """What was sent, or planned, legally with a beta is judged with it."""
+    compact = {"edits": [{"type": "clear_tool_uses_20250919"}]}
+    with Conversation(client=sim.client(), betas=["context-management-2025-06-27"], context_management=compact) as chat:
+        assert check_request(chat.plan("Hello?")) == []
+        chat.send("Hello?")
+        assert chat.request(1).betas == ("context-management-2025-06-27",)
+        assert check_request(chat.request(1)) == []
+        assert [problem.rule for problem in check_request(chat.request(1).body)] == ["beta-missing"]
+
+
+@pytest.mark.parametrize("wrong", [3, None, "text", ["list"]])
+def test_what_is_no_request_is_named(wrong: Any) -> None:
+    """It says what to give."""
+    with pytest.raises(InvalidOption, match=r"give what messages.create takes"):
+        check_request(wrong)
+    with pytest.raises(InvalidOption, match="betas=3"):
+        check_request({}, betas=3)  # type: ignore[arg-type]

@@ -127,3 +127,44 @@ def test_no_byte_of_a_forgotten_user_is_left(tmp_path: Path) -> None:
     store.close()
     left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"quincunx" not in left and b"zenobia" not in left and b"Nothing of note." in left
+
+
+WRONG = [
+    ("conversations", (), {"namespace": 3}),
+    ("conversations", (), {"user": 3}),
+    ("conversations", (), {"limit": "x"}),
+    ("conversations", (), {"limit": -1}),
+    ("conversations", (), {"before": "x"}),
+    ("describe", (3,), {}),
+    ("search", (3,), {}),
+    ("search", ("x",), {"limit": "x"}),
+    ("search", ("x",), {"conversation": 3}),
+    ("usage", (), {"by": 3}),
+    ("usage", (), {"user": 3}),
+    ("cuts", (), {"namespace": None}),
+    ("delete", ("a",), {"reason": 3}),
+    ("delete", (3,), {}),
+    ("forget_user", ("ann",), {"reason": 3}),
+    ("forget_user", ("ann",), {"namespace": 3}),
+    ("forget_user", (3,), {}),
+    ("profile", ("ann",), {"namespace": 3}),
+]
+
+
+@pytest.mark.parametrize(("call", "given", "named"), WRONG)
+def test_what_a_store_cannot_be_asked_is_named(store: Any, call: str, given: Any, named: dict[str, Any]) -> None:
+    """An argument of the wrong kind is an error of ours with its name, its value and the remedy; nothing is lost."""
+    with Conversation(store, id="a", user="ann", client="simulator") as chat:
+        chat.send("I live in Haarlem.")
+    with pytest.raises(InvalidOption, match="give") as refused:
+        getattr(store, call)(*given, **named)
+    wrong = next(iter(named.values()), given[0] if given else None)
+    assert repr(wrong) in str(refused.value)
+    assert [one.id for one in store.conversations(user="ann")] == ["a"] and store.profile("ann").entries()
+
+
+@pytest.mark.parametrize(("call", "named"), [("files", {"user": 3}), ("users", {"namespace": 3})])
+def test_what_memory_files_cannot_be_asked_is_named(store: Any, call: str, named: dict[str, Any]) -> None:
+    """The same, of the files that Claude keeps."""
+    with pytest.raises(InvalidOption, match="=3: give a string"):
+        getattr(store.memory_files, call)(**named)

@@ -128,6 +128,7 @@ def test_a_file_is_shown_with_numbers() -> None:
     assert run(folder, "view", path=f"{ROOT}/a") == f"{head}     1\tone\n     2\ttwo\n     3\tthree"
     assert run(folder, "view", path=f"{ROOT}/a", view_range=[2, -1]) == f"{head}     2\ttwo\n     3\tthree"
     assert run(folder, "view", path=f"{ROOT}/a", view_range=[1, 1]) == f"{head}     1\tone"
+    assert run(folder, "view", path=f"{ROOT}/a", view_range=[5, 1]) == head, "as the SDK's own tool answers"
 
 
 def test_an_edit_shows_where_it_was_made() -> None:

@@ -12,7 +12,7 @@ from sash.errors import InvalidContent, InvalidOption, UnknownModel
 from sash.model.blocks import as_blocks, dumps, plain, well_formed, without_white_space
 from sash.model.cards import TABLE, ModelCard, Ttl
 from sash.model.cards import card as card_of
-from sash.model.fitting import check_fit
+from sash.model.fitting import check_fit, check_whole
 from sash.model.functions import is_result, made_sendable
 from sash.model.options import BETA, BODY
 from sash.model.preamble import Preamble
@@ -22,14 +22,6 @@ from sash.planning.situation import Marks
 from sash.recall import Recall
 
 T = TypeVar("T")
-
-
-def check_whole(name: str, value: Any, *, least: int = 1, of: str = "tokens") -> None:
-    """A whole number of something, `least` or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidOption(
-            f"{name}={value!r:.60}: give a whole number of {of}, {least} or more", option=name, value=value
-        )
 
 
 def check_numbers(**numbers: int | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sash.claude.clients import check_client
 from sash.claude.functions import as_tools, functions
 from sash.claude.structured import read
-from sash.conversation.arguments import check_flag, check_listener, check_text, check_whole, drafts_of
+from sash.conversation.arguments import check_flag, check_listener, check_text, drafts_of
 from sash.conversation.callers import waiting
 from sash.conversation.session import Asking, Session
 from sash.conversation.tracing import Spans
@@ -41,6 +41,7 @@ from sash.flows.summaries.summarise import resummarise, summarise, summariser
 from sash.flows.tools.run import Tools, recorded_result, run, submit
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
+from sash.model.fitting import check_whole
 from sash.model.leases import Ticket
 from sash.model.replies import Reply, each
 from sash.model.summaries import SummaryRecord

@@ -58,6 +58,8 @@ class File:
     name: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.data, bytes | bytearray | memoryview):
+            raise _unfit(self.name or "the file", f"holds {type(self.data).__name__} where bytes belong")
         if self.media_type and not _MEDIA_TYPE.fullmatch(self.media_type):
             raise InvalidContent(
                 f"media_type={self.media_type!r:.60}: give one as 'image/png' or 'text/plain', or none",
@@ -84,8 +86,6 @@ def file_block(file: File, called: str = "") -> Block:
     `called`: what errors call it, where that is more than its name.
     """
     name = called or file.name or "the file"
-    if not isinstance(file.data, bytes | bytearray | memoryview):
-        raise _unfit(name, f"holds {type(file.data).__name__} where bytes belong")
     data = bytes(file.data)
     kind = media_type(data)
     if not data:

@@ -7,16 +7,31 @@ an annotation names fits anything, since only its owner can say.
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, wraps
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    ParamSpec,
+    Required,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from sash.errors import InvalidOption
 from sash.model.values import whole
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Path = tuple[str | int, ...]
 
 _KINDS: Mapping[Any, tuple[str, Callable[[Any], bool]]] = {
@@ -62,6 +77,34 @@ def check_fit(option: str, value: Any, hint: Any) -> None:
     if wrong is not None:
         place = ".".join(map(str, (option, *wrong.path)))
         raise InvalidOption(f"{place}={wrong.value!r:.60}: {wrong.remedy}", option=option, value=wrong.value)
+
+
+def check_whole(name: str, value: Any, *, least: int = 1, of: str = "tokens") -> None:
+    """Raise InvalidOption for what is no whole number of something, `least` or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidOption(
+            f"{name}={value!r:.60}: give a whole number of {of}, {least} or more", option=name, value=value
+        )
+
+
+def checked(method: Callable[P, R]) -> Callable[P, R]:
+    """A method whose arguments must fit their annotations: it raises InvalidOption before it does anything."""
+    signature = inspect.signature(method)
+
+    @wraps(method)
+    def call(*given: P.args, **named: P.kwargs) -> R:
+        hints = _hints(method)
+        for name, value in signature.bind(*given, **named).arguments.items():
+            if name in hints:
+                check_fit(name, value, hints[name])
+        return method(*given, **named)
+
+    return call
+
+
+@cache
+def _hints(method: Callable[..., Any]) -> Mapping[str, Any]:
+    return get_type_hints(method)
 
 
 def misfit(hint: Any, value: Any, path: Path = ()) -> Misfit | None:

@@ -50,6 +50,11 @@ class Planned:
         return assemble(self.epoch, self.numbered, self.sent)
 
     @property
+    def betas(self) -> tuple[str, ...]:
+        """What the `anthropic-beta` header will name."""
+        return self.sent.betas
+
+    @property
     def attachment(self) -> Attachment | None:
         """What recall sends with the newest question; None for nothing."""
         question = next((turn for turn in reversed(self.turns) if turn.plain), None)

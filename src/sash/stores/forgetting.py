@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from sash.errors import NotFound
 from sash.limits.ceilings.policy import account_key
 from sash.model.blocks import dumps, readable
+from sash.model.fitting import checked
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
 from sash.model.users import check_user
@@ -57,6 +58,7 @@ class Forgetting:
             self._cache.forget()
         return len(copies)
 
+    @checked
     def delete(self, id: str, *, namespace: str = "", reason: str = "") -> Deleted:
         """Delete a conversation with all that was made of it. Raises NotFound."""
         with self._database.unchecked(), self._database.erasing() as db:
@@ -69,6 +71,7 @@ class Forgetting:
             self._cache.forget()
         return done
 
+    @checked
     def forget_user(self, user: str, *, namespace: str = "", reason: str = "") -> Forgotten:
         """Delete all that is a user's. Raises NotFound, InvalidOption."""
         check_user(user)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from sash.model.fitting import checked
 from sash.model.memory_files import Folder, MemoryFile, memory_path
 from sash.stores.database import Database
 from sash.stores.transaction import Row, Transaction
@@ -35,11 +36,13 @@ class MemoryFiles:
         with self._database.writing() as db:
             return edit(_Rows(db, namespace, user, at))
 
+    @checked
     def files(self, *, user: str, namespace: str = "") -> Sequence[MemoryFile]:
         """The files of a user as they stand, by path."""
         with self._database.reading() as db:
             return [_file(row) for row in db.all(_NEWEST, (namespace, user, namespace, user))]
 
+    @checked
     def versions(self, path: str, *, user: str, namespace: str = "") -> Sequence[MemoryFile]:
         """All versions of a file, the oldest first; none if there was none. Raises InvalidOption for a bad path."""
         with self._database.reading() as db:
@@ -50,6 +53,7 @@ class MemoryFiles:
             )
             return [_file(row) for row in found]
 
+    @checked
     def users(self, *, namespace: str = "") -> Mapping[str, int]:
         """Who has files -> how many, by name."""
         with self._database.reading() as db:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sash.errors import InvalidOption, NotFound
 from sash.model.blocks import dumps
-from sash.model.fitting import check_fit
+from sash.model.fitting import check_whole, checked
 from sash.recall.words import runs, words
 from sash.stores.characters import characters_match
 from sash.stores.database import Database
@@ -40,6 +40,7 @@ class Reports:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @checked
     def conversations(
         self,
         *,
@@ -49,6 +50,9 @@ class Reports:
         before: ConversationInfo | None = None,
     ) -> Sequence[ConversationInfo]:
         """The newest used first; pass the last one as `before` for the next page."""
+        check_whole("limit", limit, least=0, of="conversations")
+        if not isinstance(before, ConversationInfo | None):
+            raise InvalidOption(f"before={before!r:.60}: give the last one of a page", option="before", value=before)
         at, name = (before.updated_at, before.id) if before is not None else (None, None)
         with self._database.reading() as db:
             found = db.execute(
@@ -58,12 +62,11 @@ class Reports:
             )
             return [_info(row) for row in found]
 
+    @checked
     def describe(
         self, id: str, *, namespace: str = "", title: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> ConversationInfo:
         """Set title and app metadata; None leaves a field as it is. Raises NotFound, InvalidOption."""
-        check_fit("title", title, str | None)
-        check_fit("metadata", metadata, Mapping[str, Any] | None)
         with self._database.writing() as db:
             db.execute(
                 "UPDATE conversations SET title = coalesce(?, title), metadata = coalesce(?, metadata) "
@@ -75,6 +78,7 @@ class Reports:
             raise NotFound(f"no conversation {id!r} in {self._database.path!r}", kind="conversation", key=id)
         return _info(row)
 
+    @checked
     def search(
         self,
         query: str,
@@ -85,6 +89,7 @@ class Reports:
         limit: int = 20,
     ) -> Sequence[Hit]:
         """Turns that hold all words of `query`, the best first. Signs and operators are taken as text."""
+        check_whole("limit", limit, least=0, of="turns")
         asked, characters = match_words(query), runs(query)
         if not asked and not characters:
             return []
@@ -107,6 +112,7 @@ class Reports:
             )
             return [_hit(row, characters) for row in found]
 
+    @checked
     def usage(
         self,
         *,
@@ -137,6 +143,7 @@ class Reports:
             )
             return [_usage_row(row) for row in found if row[0]]
 
+    @checked
     def cuts(self, *, namespace: str = "") -> CutRow:
         """How often old turns left the view, and how often for the price alone."""
         with self._database.reading() as db:

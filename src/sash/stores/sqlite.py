@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sash.flows.profile import Profile
+from sash.model.fitting import checked
 from sash.model.users import check_user
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.batches import Batches
@@ -74,6 +75,7 @@ class SqliteStore:
         """The file's path as it was given."""
         return self.database.path
 
+    @checked
     def profile(self, user: str, *, namespace: str = "") -> Profile:
         """What a user said of themselves that holds. Raises InvalidOption for what names no user."""
         check_user(user)

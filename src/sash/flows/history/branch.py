@@ -38,6 +38,11 @@ class PastRequest:
         """Counts the conversation's requests from 1."""
         return self.request.number
 
+    @property
+    def betas(self) -> tuple[str, ...]:
+        """What the `anthropic-beta` header named."""
+        return self.request.sent.betas
+
 
 def past_request(chat: Context, number: int) -> PastRequest:
     """Rebuild request `number`. Raises NotFound."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
+from sash.errors import InvalidOption
 from sash.model.cards import TABLE, ModelCard, base_name
 from sash.model.cards import card as card_of
 from sash.planning.rules import caching, media, parameters, results, thinking, tools, turns
@@ -90,8 +91,17 @@ class Problem:
     """what a repair did about it, in words"""
 
 
+class WithBetas(Protocol):
+    """A request of a conversation, sent or planned."""
+
+    @property
+    def body(self) -> Mapping[str, Any]: ...
+    @property
+    def betas(self) -> Collection[str]: ...
+
+
 def check_request(
-    params: Mapping[str, Any],
+    params: Mapping[str, Any] | WithBetas,
     *,
     betas: Collection[str] = (),
     card: ModelCard | None = None,
@@ -100,13 +110,27 @@ def check_request(
     """What the API would refuse in a request; an empty list means that it may leave.
 
     `params` is what `messages.create` takes, SDK objects and call options (`betas`, `extra_body`,
-    `extra_headers`) included. `card` defaults to the model's own; an unknown model is judged leniently.
-    `version` is the date in the `anthropic-version` header. Raises nothing, whatever JSON `params` holds.
+    `extra_headers`) included, or a request of a conversation (`chat.request(3)`, a plan), which brings its betas
+    along. `card` defaults to the model's own; an unknown model is judged leniently. `version` is the date in the
+    `anthropic-version` header. Raises InvalidOption for what is neither; nothing else, whatever JSON `params` holds.
     """
-    body = _read(params, betas=betas, card=card, version=version)
+    if not isinstance(betas, Collection):
+        raise InvalidOption(f"betas={betas!r:.60}: give a list of names", option="betas", value=betas)
+    named = {betas} if isinstance(betas, str) else {*betas}
+    if not isinstance(params, Mapping):
+        params, named = _parts(params, named)
+    body = _read(params, betas=named, card=card, version=version)
     return [
         Problem(rule=name, path=path, message=message) for name, rule in RULES.items() for path, message in rule(body)
     ]
+
+
+def _parts(params: Any, named: set[str]) -> tuple[Mapping[str, Any], set[str]]:
+    """A request of a conversation: its body, and its betas beside those named already."""
+    if not (hasattr(params, "body") and hasattr(params, "betas")):
+        remedy = "give what messages.create takes, or a request of a conversation, chat.request(3)"
+        raise InvalidOption(f"params={params!r:.60}: {remedy}", option="params", value=params)
+    return params.body, {*params.betas, *named}
 
 
 def _read(params: Mapping[str, Any], *, betas: Collection[str], card: ModelCard | None, version: str) -> Body:
@@ -118,7 +142,7 @@ def _read(params: Mapping[str, Any], *, betas: Collection[str], card: ModelCard 
     return read(
         sent,
         card=card or _card(sent.get("model")),
-        betas={*([betas] if isinstance(betas, str) else betas), *map(str, items(params.get("betas"))), *named},
+        betas={*betas, *map(str, items(params.get("betas"))), *named},
         version=headers.get("anthropic-version", version),
     )
 
