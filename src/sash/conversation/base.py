@@ -285,7 +285,7 @@ class ConversationBase:
     def _check_flow(self, repair: bool) -> Flow[list[Problem]]:
         check_flag("repair", repair)
         if repair:
-            self._session.forget_rendered()
+            self._session.forget_forms()
         asking = self._asking({})
         return check(asking.chat, asking.settings, mend=repair)
 
@@ -350,7 +350,7 @@ class ConversationBase:
         check_text("reason", reason)
         chat, now = self._chat(), (yield from steps.Now())
         done = chat.store.forgetting.redact(chat.conversation, turn=turn, reason=reason, at=now)
-        self._session.forget_rendered()
+        self._session.forget_forms()
         return done
 
     def _found_in_history(self, query: str) -> str:

@@ -58,10 +58,10 @@ from sash.model.turns import Draft
 from sash.model.users import check_user
 from sash.planning.inputs import Settings
 from sash.planning.routing import Fallback, Route
+from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.summarised import Summarised, summarising
 from sash.planning.traits import check_strategy
-from sash.planning.view import RenderedMessages
 from sash.profile.standing import Standing
 from sash.recall import Recall
 from sash.stores import Store, check_store
@@ -205,11 +205,11 @@ class Session:
         self._quiet_until = [0.0]
         self._calibrations: dict[str, Correction] = {}
         self._counters: dict[str, Estimator] = {}
-        self.forget_rendered()
+        self.forget_forms()
 
-    def forget_rendered(self) -> None:
+    def forget_forms(self) -> None:
         """Turns may be sent in another form from now on: what was remembered of them is of no use."""
-        self._rendered, self._sizes = RenderedMessages(), Sizes()
+        self._shortcuts, self._sizes = Shortcuts(), Sizes()
         self._standing: dict[tuple[int, int], tuple[int, tuple[Standing, ...]]] = {}
 
     @property
@@ -268,7 +268,7 @@ class Session:
             recall=replace(self.recalls, scope="user") if self.recalls and self._others and self.user else self.recalls,
             instructions=self.instructions,
             standing=self._standing,
-            rendered=self._rendered,
+            shortcuts=self._shortcuts,
             sizes=self._sizes,
             quiet_until=self._quiet_until,
             calibrations=self._calibrations,
@@ -282,7 +282,7 @@ class Session:
         """For work in another thread, which gives way to sends: nothing that saves work is shared."""
         asking = self.asking(record, {})
         chat = replace(
-            asking.chat, rendered=RenderedMessages(), sizes={}, standing={}, calibrations={}, priority="background"
+            asking.chat, shortcuts=Shortcuts(), sizes={}, standing={}, calibrations={}, priority="background"
         )
         return replace(asking, chat=chat)
 

@@ -17,7 +17,7 @@ from sash.model.counts import Count
 from sash.model.forecast import Priority
 from sash.model.keys import KeyPoolView
 from sash.planning.routing import Routing
-from sash.planning.view import RenderedMessages
+from sash.planning.shortcuts import Shortcuts
 from sash.profile.standing import Standing
 from sash.recall.settings import Recall
 
@@ -73,8 +73,8 @@ class Context:
     """tokens that the user's standing instructions may take where a view begins; 0: they are not quoted"""
     standing: dict[tuple[int, int], tuple[int, tuple[Standing, ...]]] = field(default_factory=dict)
     """those found up to a seq, by branch and by what had been forgotten by then"""
-    rendered: RenderedMessages = field(default_factory=RenderedMessages)
-    """sent forms, remembered from request to request"""
+    shortcuts: Shortcuts = field(default_factory=Shortcuts)
+    """what the last plan worked out, for the next one"""
     sizes: Sizes = field(default_factory=dict)
     """estimates of turns, remembered until they are stored"""
     quiet_until: list[float] = field(default_factory=lambda: [0.0])

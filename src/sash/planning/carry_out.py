@@ -20,9 +20,10 @@ from sash.planning.cache.restless import Restless
 from sash.planning.inputs import BINDING_BETA, CLEARING_BETA, Memory, Settings
 from sash.planning.overflow.relief import FittedView, words
 from sash.planning.rules import has_thinking
+from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.summaries.compaction import betas_for
-from sash.planning.view import Message, RenderedMessages, bare, messages
+from sash.planning.view import Message, bare, messages
 
 UNDECLARED = "Calls of tools are sent without tools: legal, but Claude can call none; tools=[...] gives some."
 """Legal since 2025-02-27: the API asks for no definitions of tools that were called before."""
@@ -38,7 +39,7 @@ class CarriedOut:
     shape: FittedView
     settings: Settings
     now: float
-    forms: RenderedMessages | None = None
+    shortcuts: Shortcuts
 
     @property
     def decision(self) -> Decision:
@@ -128,7 +129,7 @@ class CarriedOut:
     @cached_property
     def numbered(self) -> tuple[tuple[int, Message], ...]:
         """The messages, each with the seq of its turn."""
-        return tuple(messages(self.turns, self.epoch, self.forms))
+        return tuple(messages(self.turns, self.epoch, self.shortcuts.forms))
 
     # ---- what goes with it ------------------------------------------------------------------------
 

@@ -22,9 +22,9 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.oversize import results_to_clear
 from sash.planning.overflow.relief import FittedView, fit_view
 from sash.planning.planned import Planned
+from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.summaries.compaction import before_block, ignored
-from sash.planning.view import RenderedMessages
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -50,11 +50,11 @@ def make_plan(
     counts: Mapping[int, Count],
     settings: Settings,
     now: float,
-    forms: RenderedMessages | None = None,
+    shortcuts: Shortcuts | None = None,
 ) -> Plan:
     """Plan the request that sends `new` (seqs following the head) after what `memory` holds.
 
-    `forms` remembers sent forms from plan to plan; it changes nothing but the time it takes.
+    `shortcuts` come from the plans before; they change nothing but the time it takes.
     Raises BudgetExceeded when nothing legal fits, naming the largest part and the missing tokens, and
     InvalidContent when there is no user turn to begin with.
     """
@@ -69,7 +69,7 @@ def make_plan(
     memory = as_summarised(memory, groups, settings.strategy)
     gone = ignored(memory, groups)
     known.update({seq: ZERO if seq in gone else sizes[seq] for seq in before_block(groups)})
-    return _plan(_decided(memory, groups, known, settings, now, forms))
+    return _plan(_decided(memory, groups, known, settings, now, shortcuts or Shortcuts()))
 
 
 def _decided(
@@ -78,7 +78,7 @@ def _decided(
     known: dict[int, Count],
     settings: Settings,
     now: float,
-    forms: RenderedMessages | None,
+    shortcuts: Shortcuts,
 ) -> CarriedOut:
     """What the strategy decides, made to fit: results of the newest turn give way until it does."""
     while True:
@@ -91,7 +91,7 @@ def _decided(
             break
         memory = with_less(memory, spoken(groups[-1])[-1], more, known)
     _reject_too_large(situation, shape, settings, [known[turn.seq] for turn in groups[-1]])
-    return CarriedOut(memory, groups, situation, shape, settings, now, forms)
+    return CarriedOut(memory, groups, situation, shape, settings, now, shortcuts)
 
 
 def _plan(made: CarriedOut) -> Plan:

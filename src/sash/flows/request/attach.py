@@ -213,7 +213,7 @@ class _Attaching:
         return replace(made, plan=plan, adds={turn.seq: measure})
 
     def _plan(self, made: Attached, new: tuple[Turn, ...], settings: Settings) -> Plan:
-        return make_plan(made.memory, new, self.counts, settings, self.now, self.chat.rendered)
+        return make_plan(made.memory, new, self.counts, settings, self.now, self.chat.shortcuts)
 
 
 def _at_most(plan: Plan) -> int:

@@ -28,7 +28,6 @@ from sash.model.window import Loaded
 from sash.planning.history.paused import paused
 from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
-from sash.planning.rules import check_request
 from sash.planning.traits import traits
 
 REACH = 6
@@ -123,12 +122,12 @@ def _planned(
     chat: Context, memory: Memory, new: tuple[Turn, ...], counts: Mapping[int, Count], settings: Settings, now: float
 ) -> Flow[Attached]:
     """The plan that sends `new`, with what is recalled for it, its size sure enough, and legal."""
-    plan = make_plan(memory, new, counts, settings, now, chat.rendered)
+    plan = make_plan(memory, new, counts, settings, now, chat.shortcuts)
     made = attach(chat, memory, new, counts, settings, plan, now)
     if made.plan.doubt:
         sure = yield from resolve_doubt(chat, made.memory, made.new, counts, made.settings, made.plan, now)
         made = replace(made, plan=sure)
-    _reject_illegal(made.plan, made.settings)
+    _reject_illegal(chat, made.plan, made.settings)
     return made
 
 
@@ -190,9 +189,8 @@ def _take_markers(
     )
 
 
-def _reject_illegal(plan: Plan, settings: Settings) -> None:
-    """The body is judged as a whole each time, whatever of it was sent before: a record can change meanwhile."""
-    problems = check_request(plan.body, betas=plan.sent.betas, card=settings.card)
+def _reject_illegal(chat: Context, plan: Plan, settings: Settings) -> None:
+    problems = chat.shortcuts.judge.problems(plan.body, betas=plan.sent.betas, card=settings.card)
     if problems:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -119,10 +119,14 @@ def check_request(
     named = {betas} if isinstance(betas, str) else {*betas}
     if not isinstance(params, Mapping):
         params, named = _parts(params, named)
-    body = _read(params, betas=named, card=card, version=version)
-    return [
-        Problem(rule=name, path=path, message=message) for name, rule in RULES.items() for path, message in rule(body)
-    ]
+    return list(judged(_read(params, betas=named, card=card, version=version)))
+
+
+def judged(body: Body) -> Iterator[Problem]:
+    """What the rules hold against a request, one rule after the other."""
+    for name, rule in RULES.items():
+        for path, message in rule(body):
+            yield Problem(rule=name, path=path, message=message)
 
 
 def _parts(params: Any, named: set[str]) -> tuple[Mapping[str, Any], set[str]]:

@@ -64,6 +64,29 @@ class MergedTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """Messages in front of a body's that were judged before: what of them matters to those behind."""
+
+    messages: int = 0
+    bytes: int = 0
+    """of their JSON text, a comma behind each"""
+    calls: frozenset[str] = frozenset()
+    """ids of all calls, the server's tools included"""
+    server_calls: frozenset[str] = frozenset()
+    marked: tuple[Spot, ...] = ()
+    """blocks with a cache marker"""
+    images: int = 0
+    widest: int = 0
+    """pixels of the longest side of any image"""
+    pages: int = 0
+    """of PDF"""
+    adds_tools: bool = False
+
+
+NOTHING_BEFORE = Before()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
     """All that the rules look at."""
 
@@ -78,6 +101,7 @@ class Body:
     blocks: tuple[Spot, ...]
     """Every block of the messages, inner blocks before the block that holds them (the render order)."""
     malformed: tuple[Finding, ...]
+    before: Before = NOTHING_BEFORE
 
     def since(self, version: str) -> bool:
         """Whether the rules of that API version are in force (versions are ISO dates)."""
@@ -98,8 +122,15 @@ class Body:
         return self.option("thread").get("type") == "continue"
 
 
-def read(params: Mapping[str, Any], *, card: ModelCard, betas: Collection[str], version: str) -> Body:
-    """Read `params`; never raises on odd content."""
+def read(
+    params: Mapping[str, Any],
+    *,
+    card: ModelCard,
+    betas: Collection[str],
+    version: str,
+    before: Before = NOTHING_BEFORE,
+) -> Body:
+    """Read `params`, whose messages may stand behind others; never raises on odd content."""
     malformed: list[Finding] = []
     tools = _spots(params.get("tools"), "tools", "tools", malformed)
     system = _content(params.get("system"), "system", "system", malformed)
@@ -115,6 +146,7 @@ def read(params: Mapping[str, Any], *, card: ModelCard, betas: Collection[str], 
         runs=tuple(_runs(messages)),
         blocks=tuple(inner for message in messages for spot in message.spots for inner in unfold(spot)),
         malformed=tuple(malformed),
+        before=before,
     )
 
 

@@ -60,7 +60,7 @@ def blank(block: Mapping[str, Any]) -> bool:
 
 def explicit(body: Body) -> list[Mark]:
     """The markers set on tools, system and blocks, in render order: tools, system, messages."""
-    places = chain(body.tools, body.system, body.blocks)
+    places = chain(body.tools, body.system, body.before.marked, body.blocks)
     return [
         Mark(spot.path, spot, spot.block["cache_control"])
         for spot in places

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sash.counting.media import pages
@@ -25,7 +25,7 @@ IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 def image_count(body: Body) -> Iterator[Finding]:
     """A request holds 600 images, or 100 on models with a small window."""
-    count, limit = len(_images(body)), body.card.max_images
+    count, limit = body.before.images + len(_images(body)), body.card.max_images
     if count > limit:
         yield "messages", f"{count} images; {body.card.id} takes {limit} a request: drop the oldest"
 
@@ -86,18 +86,19 @@ def image_bytes(body: Body) -> Iterator[Finding]:
 
 def image_pixels(body: Body) -> Iterator[Finding]:
     """8,000 pixels a side; 2,000 once there are more than 20 images."""
-    images = _images(body)
-    limit = MAX_SIDE_OF_MANY if len(images) > MANY else MAX_SIDE
+    images, count = _images(body), body.before.images + len(_images(body))
+    limit = MAX_SIDE_OF_MANY if count > MANY else MAX_SIDE
+    if body.before.widest > limit:
+        yield "messages", f"an image of {body.before.widest} pixels a side among {count}; at most {limit}"
     for spot in images:
         size = pixels(_source(spot))
         if size and max(size) > limit:
-            yield spot.path, f"an image of {size[0]}x{size[1]} pixels among {len(images)}; at most {limit} a side"
+            yield spot.path, f"an image of {size[0]}x{size[1]} pixels among {count}; at most {limit} a side"
 
 
 def pdf_pages(body: Body) -> Iterator[Finding]:
     """600 pages of PDF in a request, or 100 on models with a small window ("PDF support")."""
-    sources = [_source(spot) for spot in body.blocks if spot.kind == "document"]
-    count, limit = sum(pages(source) or 0 for source in sources), body.card.max_pdf_pages
+    count, limit = body.before.pages + pdf_pages_of(body.blocks), body.card.max_pdf_pages
     if count > limit:
         yield "messages", f"{count} pages of PDF; {body.card.id} takes {limit} a request: send fewer"
 
@@ -105,13 +106,29 @@ def pdf_pages(body: Body) -> Iterator[Finding]:
 def body_size(body: Body) -> Iterator[Finding]:
     """32 MB of JSON."""
     try:
-        text = json.dumps(body.params, ensure_ascii=False, separators=(",", ":"), default=_opaque)
+        size = body.before.bytes + json_bytes(body.params)
     except (TypeError, ValueError, RecursionError) as error:
         yield "", f"the request cannot be written as JSON: {error}"
         return
-    size = len(text.encode(errors="replace"))
     if size > MAX_BODY:
         yield "", f"the request is {size} bytes; at most {MAX_BODY}: use the Files API or fewer images"
+
+
+def json_bytes(value: Any) -> int:
+    """How long a value is as the JSON that is sent. Raises TypeError, ValueError or RecursionError where it is none."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_opaque)
+    return len(text.encode(errors="replace"))
+
+
+def widest_side(blocks: Iterable[Spot]) -> int:
+    """Pixels of the longest side of the images among blocks, as far as they tell."""
+    sizes = [pixels(_source(spot)) for spot in blocks if spot.kind == "image"]
+    return max((max(size) for size in sizes if size), default=0)
+
+
+def pdf_pages_of(blocks: Iterable[Spot]) -> int:
+    """Pages of the documents among blocks, as far as they tell."""
+    return sum(pages(_source(spot)) or 0 for spot in blocks if spot.kind == "document")
 
 
 def _opaque(value: Any) -> Any:

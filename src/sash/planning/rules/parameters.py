@@ -187,7 +187,8 @@ def compaction_request(body: Body) -> Iterator[Finding]:
 def compaction_block(body: Body) -> Iterator[Finding]:
     """A signed compaction block is sent back once, first of all, byte for byte."""
     signed = [spot for run in body.runs for spot in run.of("compaction") if spot.block.get("signature")]
-    first = body.messages[0].spots[0] if body.messages and body.messages[0].spots else None
+    opening = () if body.before.messages else body.messages[:1]
+    first = next((spot for message in opening for spot in message.spots[:1]), None)
     for spot in signed:
         if spot is not first:
             yield spot.path, "a signed compaction block that is not the first block; put it first, and only one"

@@ -73,13 +73,14 @@ def tool_id_twice(body: Body) -> Iterator[Finding]:
     One recorded request with an id used again in a later turn passed, public reports have it refused.
     """
     calls = [spot for run in body.runs for spot in run.of("tool_use", *SERVER_CALLS)]
-    yield from _repeated(calls, "tool call id {!r} is used twice; give each call an id of its own")
+    text = "tool call id {!r} is used twice; give each call an id of its own"
+    yield from _repeated(calls, text, before=body.before.calls)
 
 
-def _repeated(spots: list[Spot], text: str) -> Iterator[Finding]:
+def _repeated(spots: list[Spot], text: str, before: frozenset[str] = frozenset()) -> Iterator[Finding]:
     seen: set[str] = set()
     for spot in spots:
-        if call_id(spot) in seen:
+        if call_id(spot) in seen or call_id(spot) in before:
             yield spot.path, text.format(call_id(spot))
         seen.add(call_id(spot))
 
@@ -106,7 +107,7 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
 
 def server_result_orphan(body: Body) -> Iterator[Finding]:
     """The result of a server's tool stands after its call."""
-    called: set[str] = set()
+    called = set(body.before.server_calls)
     for spot in (spot for message in body.messages for spot in message.spots):
         if spot.kind in SERVER_CALLS:
             called.add(call_id(spot))
@@ -162,7 +163,7 @@ def tool_choice_value(body: Body) -> Iterator[Finding]:
 def _offered(body: Body, name: object) -> bool:
     """Toolsets, MCP servers and tools added on the way offer names that `tools` does not list."""
     listed = [spot.block.get("name") for spot in body.tools]
-    added = any(spot.kind == "tool_addition" for spot in body.blocks)
+    added = body.before.adds_tools or any(spot.kind == "tool_addition" for spot in body.blocks)
     return name in listed or None in listed or added or body.continues_thread
 
 

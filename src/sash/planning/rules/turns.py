@@ -30,7 +30,7 @@ def malformed(body: Body) -> Iterator[Finding]:
 
 def no_messages(body: Body) -> Iterator[Finding]:
     """At least one message; at most 100,000."""
-    sent = len(items(body.params.get("messages")))
+    sent = body.before.messages + len(items(body.params.get("messages")))
     if not sent:
         yield "messages", "messages is empty; send at least one user message"
     if sent > MAX_MESSAGES:
@@ -58,7 +58,7 @@ def first_message(body: Body) -> Iterator[Finding]:
     Cloud platforms refuse an assistant-first list; the first-party API has been seen to take it, against
     its documentation.
     """
-    if not body.messages or body.continues_thread:
+    if not body.messages or body.before.messages or body.continues_thread:
         return
     first = body.messages[0]
     opened = bool(first.spots) and first.spots[0].kind == "compaction"

@@ -1,0 +1,85 @@
+"""Judging request after request: what was judged before, and stands in front of what is new, is not judged again.
+
+A request mostly begins with the messages of the one before it. Those up to a place where the assistant takes its turn,
+and nothing of the server's is open, touch what comes behind in a few ways only (`Before`): the rules look at those, and
+at the messages behind. Where they find anything, the whole is judged, so that this changes nothing but the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sash.model.cards import ModelCard
+from sash.planning.rules import VERSION, Problem, check_request, judged
+from sash.planning.rules.body import NOTHING_BEFORE, Before, Body, Message, read, unfold
+from sash.planning.rules.media import json_bytes, pdf_pages_of, widest_side
+from sash.planning.rules.tools import SERVER_CALLS, call_id
+from sash.planning.rules.turns import is_server_result
+
+MOVING = 2
+"""Markers that stand elsewhere in the next request: those on the newest tail and on the one before."""
+
+
+class Judge:
+    """`check_request` for the requests of one conversation, in time that grows with what is new in each."""
+
+    def __init__(self) -> None:
+        self._terms: tuple[Any, ...] = ()
+        self._front: Sequence[Any] = []
+        self._before = NOTHING_BEFORE
+
+    def problems(self, body: Mapping[str, Any], *, betas: Collection[str], card: ModelCard) -> list[Problem]:
+        """What the API would refuse in a request body of plain values. Nobody may change its messages later."""
+        messages, terms = body["messages"], (frozenset(betas), card)
+        if terms != self._terms or messages[: len(self._front)] != self._front:
+            self._terms, self._front, self._before = terms, [], NOTHING_BEFORE
+        new = {**body, "messages": messages[len(self._front) :]}
+        there = read(new, card=card, betas=betas, version=VERSION, before=self._before)
+        if there.continues_thread or any(judged(there)):
+            return check_request(body, betas=betas, card=card)
+        self._keep(messages, there)
+        return []
+
+    def _keep(self, messages: Sequence[Any], there: Body) -> None:
+        """Remember the messages that will stand in front of the next request's new ones."""
+        settled = there.messages[: _settled(there.messages)]
+        if settled:
+            self._front = messages[: len(self._front) + len(settled)]
+            self._before = _with(self._before, settled)
+
+
+def _settled(messages: Sequence[Message]) -> int:
+    """How many of them stand before a reply that nothing in front of it waits for, nor a marker will leave."""
+    marked = [at for at, message in enumerate(messages) if any("cache_control" in s.block for s in message.spots)]
+    last = marked[-MOVING:][0] if marked else len(messages) - 1
+    waiting: set[str] = set()
+    found = 0
+    for at, (message, after) in enumerate(pairwise(messages[: last + 1]), 1):
+        for spot in message.spots:
+            if spot.kind in SERVER_CALLS:
+                waiting.add(call_id(spot))
+            elif is_server_result(spot.kind):
+                waiting.discard(call_id(spot))
+        if (message.role, after.role) == ("user", "assistant") and not waiting:
+            found = at
+    return found
+
+
+def _with(before: Before, settled: Sequence[Message]) -> Before:
+    """What stands in front once these messages do, too."""
+    spots = [spot for message in settled for spot in message.spots]
+    blocks = [inner for spot in spots for inner in unfold(spot)]
+    servers = {call_id(spot) for spot in spots if spot.kind in SERVER_CALLS}
+    return Before(
+        messages=before.messages + len(settled),
+        bytes=before.bytes + sum(json_bytes(message.fields) + 1 for message in settled),
+        calls=before.calls | servers | {call_id(spot) for spot in spots if spot.kind == "tool_use"},
+        server_calls=before.server_calls | servers,
+        marked=(*before.marked, *(spot for spot in blocks if spot.block.get("cache_control") is not None)),
+        images=before.images + sum(spot.kind == "image" for spot in blocks),
+        widest=max(before.widest, widest_side(blocks)),
+        pages=before.pages + pdf_pages_of(blocks),
+        adds_tools=before.adds_tools or any(spot.kind == "tool_addition" for spot in blocks),
+    )
