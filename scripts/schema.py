@@ -1,7 +1,9 @@
-"""Write what a new file holds, `src/sash/stores/schema.sql`: run it after a migration was appended."""
+"""Write what a new file holds, `src/sash/stores/schema.sql`, and the same for PostgreSQL: run it after a migration was
+appended (and say in `stores/postgres/migrations.py` what an older schema there lacks)."""
 
 from pathlib import Path
 
+import postgres_schema
 from sqlite_utils import Database
 
 import sash
@@ -28,8 +30,16 @@ def rows(db: Database) -> list[str]:
     return [f"INSERT INTO {name} VALUES ({', '.join(map(repr, row))})" for name, row in found if name[0] != "_"]
 
 
+def text(head: str, made: list[str]) -> str:
+    """A file of statements."""
+    return head + ";\n\n".join(made) + ";\n"
+
+
 if __name__ == "__main__":
     db = Database(memory=True)
     migrations.apply(db)
-    path = Path(sash.__file__).with_name("stores") / "schema.sql"
-    path.write_text(HEAD + ";\n\n".join(statements(db)) + ";\n", encoding="utf-8")
+    stores = Path(sash.__file__).with_name("stores")
+    made = statements(db)
+    (stores / "schema.sql").write_text(text(HEAD, made), encoding="utf-8")
+    postgres = text(postgres_schema.HEAD, postgres_schema.statements(made))
+    (stores / "postgres" / "schema.sql").write_text(postgres, encoding="utf-8")

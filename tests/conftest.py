@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+import servers
 from sash import Conversation, MemoryStore, SqliteStore
 from sash.simulator import Simulator
+from sash.stores.postgres.store import PostgresStore
 
 pytest_plugins = ("searching",)
 
@@ -32,11 +34,24 @@ def pytest_configure() -> None:
     os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
 
 
-STORES: dict[str, Callable[[Path], Any]] = {
+STORES: dict[str, Callable[[Any], Any]] = {
     "sqlite": lambda folder: SqliteStore(folder / "record.db"),
     "memory": lambda _: MemoryStore(),
+    "postgres": PostgresStore,
 }
-"""Every store, by name: what makes one in a folder of its own."""
+"""Every store, by name: what makes one in a folder of its own, or in a database."""
+
+
+def pytest_unconfigure() -> None:
+    """Whatever server was started is stopped."""
+    servers.stop()
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty record in PostgreSQL."""
+    with servers.fresh_database() as url:
+        yield url
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -50,7 +50,18 @@ A room is named, or a module of one that stands elsewhere than the rest of it.
 
 LEVEL = {place: level for level, places in enumerate(STAIRS) for place in places}
 
-HEAVY = ("anthropic", "numpy", "tiktoken", "ctok", "genai_prices", "matplotlib", "sqlite_utils", "pydantic", "redis")
+HEAVY = (
+    "anthropic",
+    "numpy",
+    "tiktoken",
+    "ctok",
+    "genai_prices",
+    "matplotlib",
+    "sqlite_utils",
+    "pydantic",
+    "redis",
+    "psycopg",
+)
 PURE = ("model", "planning", "counting", "summaries", "profile", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 

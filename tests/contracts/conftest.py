@@ -15,7 +15,8 @@ from recording import Recorder
 @pytest.fixture(params=sorted(STORES))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Each store in turn."""
-    made = STORES[request.param](tmp_path)
+    where = request.getfixturevalue("postgres_url") if request.param == "postgres" else tmp_path
+    made = STORES[request.param](where)
     yield made
     made.close()
 

@@ -13,6 +13,7 @@ from sash.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "guide").glob("*.md"))
+ON_A_SERVER = ("scale",)
 TOPS = ("src", "tests", "benchmarks", "scripts", "notebooks")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -46,8 +47,12 @@ def test_readme_snippets_run_in_order(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
-def test_guide_snippets_run_in_order(guide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guide_snippets_run_in_order(
+    guide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """Every python block of a guide runs as it stands, without a key."""
+    if guide.stem in ON_A_SERVER:
+        monkeypatch.setenv("SASH_DATABASE", request.getfixturevalue("postgres_url"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     namespace: dict[str, object] = {"__name__": guide.stem}

@@ -31,6 +31,7 @@ from sash.cli.common import (
     user_of,
     window_options,
 )
+from sash.cli.database import NEW_DATABASE, open_database, shown
 from sash.conversation import Conversation
 from sash.conversation.files import with_files
 from sash.counting.estimator import Estimator
@@ -42,7 +43,6 @@ from sash.model.values import counted
 from sash.planning import explain
 from sash.planning.situation import Strategy
 from sash.simulator import Clock, Simulator
-from sash.stores import SqliteStore
 from sash.stores.port import UsageRow
 from sash.types import MemoryMode
 
@@ -58,7 +58,7 @@ GO_ON = "Go on."
 
 
 @click.command()
-@click.argument("database", default="chats.db", type=click.Path(dir_okay=False))
+@click.argument("database", default="chats.db", type=NEW_DATABASE)
 @click.option("--id", "id", help="The conversation to go on with, or to begin [default: a new one, named by the time]")
 @click.option("--user", callback=user_of, help="Whose conversation it is.")
 @click.option("--system", help="The system prompt.")
@@ -80,7 +80,7 @@ def chat(
     if model:
         card(model)  # a misspelt one is no reason to make a file
     client = _client(simulator)
-    store = SqliteStore(database)
+    store = open_database(database)
     try:
         conversation = Conversation(
             store,
@@ -95,7 +95,7 @@ def chat(
             client=client,
             system=system or None,
         )
-        Talk(conversation, database, make_console()).run()
+        Talk(conversation, shown(database), make_console()).run()
     finally:
         store.close()
 

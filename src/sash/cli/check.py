@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database, print_json
+from sash.cli.common import console, find, namespace, one_line, print_json
+from sash.cli.database import DATABASE, open_database
 from sash.conversation import Conversation
 from sash.model.values import counted
 from sash.planning.history.check import is_note

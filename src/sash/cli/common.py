@@ -17,19 +17,17 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from sash.cli.database import with_default
 from sash.cli.strategy import StrategyType
 from sash.conversation.memory import MODES
 from sash.conversation.session import DEFAULT_MEMORY
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.model.users import check_user
 from sash.model.window import Head
-from sash.stores import SqliteStore, Store
+from sash.stores import Store
 
 PIPED_WIDTH = 120
 """Columns where the output is no terminal and COLUMNS does not say."""
-
-DATABASE = click.Path(exists=True, dir_okay=False)
-"""A database that must be there already."""
 
 NO_KEY = "no key for Claude: set ANTHROPIC_API_KEY, or try without one: --simulator"
 
@@ -66,6 +64,13 @@ class SashGroup(click.Group):
         except SashError as error:
             usage = isinstance(error, InvalidOption) and not lacks_key(error)
             raise (UsageFault if usage else Fault)(in_words(error)) from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant, and its arguments, with the default database where they name none."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, rest if command is None else with_default(command, ctx, rest)
 
 
 def lacks_key(error: SashError) -> bool:
@@ -135,11 +140,6 @@ def percent(share: float | None) -> str:
 def moment(at: float) -> str:
     """A time, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def open_database(path: str) -> SqliteStore:
-    """The store in a file. Raises StoreErrors."""
-    return SqliteStore(path)
 
 
 def namespace() -> str:

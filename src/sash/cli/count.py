@@ -14,6 +14,7 @@ from rich.table import Table
 from sash.claude.adapter import Claude
 from sash.claude.clients import sync_client
 from sash.cli.common import console, namespace
+from sash.cli.database import DATABASE, open_database
 from sash.conversation import Conversation
 from sash.conversation.session import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
@@ -22,14 +23,13 @@ from sash.flows.steps import CountTokens
 from sash.model.blocks import as_blocks, plain, text_block
 from sash.model.counts import ZERO, Count
 from sash.model.files import TEXT, File, file_block, media_type
-from sash.stores import SqliteStore
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False))
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Count as this model does.")
 @click.option("--base", type=click.Choice(["auto", "ctok", "tiktoken", "features"]), default="auto", show_default=True)
-@click.option("--db", type=click.Path(exists=True, dir_okay=False), help="A database, for --id.")
+@click.option("--db", type=DATABASE, help="A database, for --id.")
 @click.option("--id", "conversation", help="Count the view of this conversation of --db.")
 @click.option("--exact", is_flag=True, help="Ask the count-tokens endpoint too (needs a key, or --simulator).")
 @click.option("--simulator", is_flag=True, help="Let the simulator be the endpoint.")
@@ -105,7 +105,7 @@ def ask(claude: Claude | None, request: Mapping[str, Any], model: str) -> int | 
 
 def of_conversation(db: str, id: str) -> Count:
     """The view of a recorded conversation as it stands."""
-    store = SqliteStore(db)
+    store = open_database(db)
     try:
         with Conversation(store, id=id, namespace=namespace(), create=False) as chat:
             return chat.count()

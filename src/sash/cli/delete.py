@@ -7,7 +7,8 @@ from contextlib import closing
 import click
 from rich.text import Text
 
-from sash.cli.common import DATABASE, console, find, namespace, open_database, printable, spent, user_of
+from sash.cli.common import console, find, namespace, printable, spent, user_of
+from sash.cli.database import DATABASE, open_database
 from sash.errors import InvalidOption
 from sash.model.values import counted
 from sash.stores import Store

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sash.cli.common import console, dollars, moment, one_line, percent, print_json, say, turns_of, window_options
+from sash.cli.database import NEW_DATABASE, open_database, shown
 from sash.cli.strategy import label
 from sash.conversation.session import DEFAULT_MODEL
 from sash.demo.run import Moment, Player, StrategyRow, Totals, table, to_json
@@ -26,7 +27,7 @@ from sash.demo.script import Script, from_file, shipped
 from sash.errors import InvalidOption
 from sash.planning.situation import Strategy
 from sash.planning.strategies import Everything, SlidingWindow
-from sash.stores import SqliteStore, Store
+from sash.stores import Store
 from sash.types import MemoryMode
 
 BUDGET = 8_000
@@ -52,7 +53,7 @@ T = TypeVar("T")
 )
 @window_options(budget=BUDGET)
 @click.option("--turns", type=click.IntRange(min=2), help="Replay only the first turns.")
-@click.option("--db", type=click.Path(dir_okay=False), help="Keep the record of the first run in this file.")
+@click.option("--db", type=NEW_DATABASE, help="Keep the record of the first run in this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def demo(
     data: str | None,
@@ -88,7 +89,7 @@ def demo(
         else:
             _show_results(out, script, players)
         if db:
-            say(out, f"The record of the first run: sash show {db} demo")
+            say(out, f"The record of the first run: sash show {shown(db)} demo")
     finally:
         for player in players:
             player.close()
@@ -97,10 +98,10 @@ def demo(
 def _store(db: str | None) -> Store | None:
     if db is None:
         return None
-    store = SqliteStore(db)
+    store = open_database(db)
     if turns_of(store, "demo"):
         store.close()
-        raise InvalidOption(f"{db} holds a demo already; choose another file", option="db", value=db)
+        raise InvalidOption(f"{shown(db)} holds a demo already; choose another one", option="db", value=db)
     return store
 
 

@@ -19,12 +19,14 @@ from rich.text import Text
 
 from sash.claude.clients import sync_client
 from sash.claude.translate import error_types, remote_error
-from sash.cli.common import console, dollars, in_words, namespace, open_database
+from sash.cli.common import console, dollars, in_words, namespace
+from sash.cli.database import NEW_DATABASE, open_database, shown
 from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
 from sash.limits.headers import told
 from sash.model.cards import card
 from sash.model.values import counted
+from sash.stores.urls import is_url
 
 SKEW = 60.0
 """Seconds by which this machine's clock may differ from Claude's before it is worth a word."""
@@ -41,7 +43,7 @@ class Finding:
 
 
 @click.command()
-@click.argument("database", required=False, type=click.Path(dir_okay=False))
+@click.argument("database", required=False, type=NEW_DATABASE)
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that is meant.")
 @click.option("--simulator", is_flag=True, help="Ask the simulator instead of Claude.")
 def doctor(database: str | None, model: str, simulator: bool) -> None:
@@ -61,7 +63,7 @@ def _findings(database: str | None, model: str, client: Any) -> Iterator[Finding
     if database is not None:
         found = _checked("database", lambda: _database(database))
         yield found
-        if found.state != "fails" and Path(database).exists():
+        if found.state != "fails" and (is_url(database) or Path(database).exists()):
             yield _memory(database)
     try:
         asked = sync_client(client)
@@ -87,6 +89,8 @@ def _model_known(model: str) -> Finding:
 
 def _database(database: str) -> Finding:
     """Opening it looks at its kind, its schema and its permissions."""
+    if is_url(database):
+        return _server(database)
     if not Path(database).exists():
         return Finding("database", "note", f"{database} is not there yet; the first conversation creates it")
     with closing(open_database(database)) as store:
@@ -97,6 +101,12 @@ def _database(database: str) -> Finding:
     if readable:
         return Finding("database", "note", f"{database} can be read by others; chmod 600 {database}")
     return Finding("database", "ok", f"{database}: {counted(requests, 'request')} answered, {size:.1f} MB")
+
+
+def _server(url: str) -> Finding:
+    with closing(open_database(url)) as store:
+        rows = store.usage(by=())
+    return Finding("database", "ok", f"{shown(url)}: {counted(rows[0].requests if rows else 0, 'request')} answered")
 
 
 def _memory(database: str) -> Finding:

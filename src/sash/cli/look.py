@@ -14,20 +14,19 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from sash.cli.common import (
-    DATABASE,
     console,
     dollars,
     find,
     moment,
     namespace,
     one_line,
-    open_database,
     percent,
     print_json,
     printable,
     spent,
     user_of,
 )
+from sash.cli.database import DATABASE, open_database
 from sash.cli.strategy import label
 from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import InvalidOption
@@ -39,7 +38,7 @@ from sash.model.turns import Turn
 from sash.model.values import counted
 from sash.model.window import Head
 from sash.planning import explain
-from sash.stores import SqliteStore, Store
+from sash.stores import Store
 from sash.stores.attempts import AttemptSums
 from sash.stores.port import Hit, UsageRow
 
@@ -181,7 +180,7 @@ def search(database: str, query: str, id: str | None, user: str | None, limit: i
         out.print("nothing found" if semantic else "nothing found; all words of the query must occur in one turn")
 
 
-def _near(store: SqliteStore, query: str, id: str | None, user: str | None, limit: int) -> list[Hit]:
+def _near(store: Store, query: str, id: str | None, user: str | None, limit: int) -> list[Hit]:
     """The turns nearest in meaning, in one conversation or in all; a turn that forks share is shown once."""
     found = store.conversations(namespace=namespace(), user=user, limit=MANY)
     names = [info.id for info in found if id in (None, info.id)] if user or not id else [id]

@@ -10,19 +10,18 @@ import click
 from rich.table import Table
 
 from sash.cli.common import (
-    DATABASE,
     console,
     moment,
     namespace,
     one_line,
-    open_database,
     print_json,
     printable,
     user_of,
 )
+from sash.cli.database import DATABASE, open_database
 from sash.errors import InvalidOption, NotFound
 from sash.model.memory_files import ROOT, MemoryFile
-from sash.stores import SqliteStore
+from sash.stores import Store
 
 
 @click.command()
@@ -56,7 +55,7 @@ def _reject_without_user(path: str | None, versions: bool, export: Path | None) 
         raise InvalidOption("say whose files are meant: --user NAME", option="user", value=None)
 
 
-def _list_users(store: SqliteStore, as_json: bool) -> None:
+def _list_users(store: Store, as_json: bool) -> None:
     found = store.memory_files.users(namespace=namespace())
     if as_json:
         print_json([{"user": user, "files": files} for user, files in found.items()])
@@ -84,7 +83,7 @@ def _list_files(files: Sequence[MemoryFile], as_json: bool) -> None:
         console().print(table)
 
 
-def _of(store: SqliteStore, path: str, user: str) -> Sequence[MemoryFile]:
+def _of(store: Store, path: str, user: str) -> Sequence[MemoryFile]:
     found = store.memory_files.versions(path, user=user, namespace=namespace())
     if not found:
         raise NotFound(f"{user!r} has no memory file {path!r}; sash memory DB --user {user} lists them")

@@ -15,7 +15,8 @@ import click
 from rich.progress import Progress
 
 from sash import formats
-from sash.cli.common import DATABASE, console, find, namespace, one_line, open_database
+from sash.cli.common import console, find, namespace, one_line
+from sash.cli.database import DATABASE, NEW_DATABASE, open_database
 from sash.conversation.imports import Recorded, record
 from sash.formats import ImportedConversation, ImportedTurn
 from sash.model.turns import Turn
@@ -78,7 +79,7 @@ def _exported_turn(turn: Turn, blocks: list[dict[str, Any]]) -> ImportedTurn:
 
 
 @click.command(name="import")
-@click.argument("database", type=click.Path(dir_okay=False))
+@click.argument("database", type=NEW_DATABASE)
 @click.argument("file", type=click.Path(exists=True))
 @click.option(
     "--format",

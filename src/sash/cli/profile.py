@@ -10,7 +10,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import DATABASE, console, moment, namespace, open_database, print_json, printable, user_of
+from sash.cli.common import console, moment, namespace, print_json, printable, user_of
+from sash.cli.database import DATABASE, open_database
 from sash.profile import Entry
 from sash.profile.entries import KINDS
 

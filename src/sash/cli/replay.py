@@ -12,7 +12,8 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from sash import replay as replays
-from sash.cli.common import console, dollars, find, namespace, open_database, say
+from sash.cli.common import console, dollars, find, namespace, say
+from sash.cli.database import open_database
 from sash.cli.strategy import StrategyType, label
 from sash.conversation.session import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
@@ -22,6 +23,7 @@ from sash.model.turns import Turn
 from sash.planning.situation import Strategy
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
 from sash.replay import Comparison, Terms, Trace
+from sash.stores.urls import is_url
 
 SQLITE = b"SQLite format 3\0"
 MADE_UP = "synthetic:"
@@ -84,6 +86,8 @@ def _read(name: str, conversations: Sequence[str], model: str) -> Iterator[Trace
     if name.startswith(MADE_UP):
         regime, _, seed = name.removeprefix(MADE_UP).partition(":")
         yield replays.synthetic(regime, int(seed) if seed.isdigit() else 0)
+    elif is_url(name):
+        yield from _recorded(name, conversations, model)
     elif not Path(name).exists():
         raise InvalidImport(f"{name}: no such file; a trace is a file, or {MADE_UP}REGIME[:SEED]", path=name, line=0)
     elif _is_database(Path(name)):

@@ -11,17 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from sash.cli.common import (
-    DATABASE,
     console,
     dollars,
     find,
     moment,
     namespace,
     one_line,
-    open_database,
     print_json,
     printable,
 )
+from sash.cli.database import DATABASE, open_database
 from sash.conversation import Conversation
 from sash.model.summaries import SummaryRecord
 from sash.model.values import counted

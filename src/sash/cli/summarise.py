@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from sash.bulk.summaries import POLL, Summaries
-from sash.cli.common import DATABASE, dollars, namespace, print_json
+from sash.cli.common import dollars, namespace, print_json
+from sash.cli.database import DATABASE
 from sash.errors import InvalidOption
 from sash.flows.bulk.summaries import Submitted
 from sash.flows.summaries.resting import Backlog, Collected

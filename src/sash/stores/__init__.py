@@ -1,4 +1,7 @@
-"""Where the record lives: the port, SQLite (the default), and memory. Each store is held to one contract suite."""
+"""Where the record lives: the port, SQLite (the default), PostgreSQL, and memory.
+
+Each store is held to one contract suite.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +11,12 @@ from sash.model.fitting import check_fit
 from sash.stores.attempts import SqliteAttempts
 from sash.stores.memory import MemoryStore
 from sash.stores.memos import SqliteMemos
+from sash.stores.opening import missing_driver
 from sash.stores.port import Store
 from sash.stores.redis_book import RedisBook
 from sash.stores.spend import SqliteSpend
 from sash.stores.sqlite import SqliteStore
+from sash.stores.urls import is_url
 
 __all__ = [
     "MemoryStore",
@@ -31,18 +36,42 @@ def check_store(store: Any) -> None:
         return
     if isinstance(store, str | Path) and str(store):
         check_fit("store", str(store), str)
+        is_url(store)
         return
     if isinstance(store, type) or not hasattr(store, "branches"):
         raise InvalidOption(
-            f"store={store!r:.60}: give a path, a store (sash.open(path)), or None for memory",
+            f"store={store!r:.60}: give a path or a URL, a store (sash.open(path)), or None for memory",
             option="store",
             value=store,
         )
 
 
 def open_store(store: str | Path | Store | None) -> Store:
-    """A store: the file at a path, a store object as it is, or None for one in memory. Raises InvalidOption."""
+    """A store: the file at a path, what a postgresql:// URL names, a store object as it is, or None for one in memory.
+
+    Raises InvalidOption, MissingExtra, StoreErrors.
+    """
     check_store(store)
     if store is None:
         return MemoryStore()
-    return SqliteStore(store) if isinstance(store, str | Path) else store
+    if not isinstance(store, str | Path):
+        return store
+    if not is_url(store):
+        return SqliteStore(store)
+    opened: Store = _load_postgres_store()(str(store))
+    return opened
+
+
+def __getattr__(name: str) -> Any:
+    """`PostgresStore`, imported when it is first named: it needs psycopg."""
+    if name == "PostgresStore":
+        return _load_postgres_store()
+    raise AttributeError(f"module 'sash.stores' has no attribute {name!r}")
+
+
+def _load_postgres_store() -> Any:
+    try:
+        from sash.stores.postgres.store import PostgresStore  # noqa: PLC0415
+    except ImportError as error:
+        raise missing_driver() from error
+    return PostgresStore

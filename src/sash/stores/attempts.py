@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sash.limits.meter.alerts import Hour
 from sash.model.attempts import Attempted
-from sash.stores.database import Database
+from sash.stores.opening import open_database
+from sash.stores.transaction import Database
 
 _INSERT = (
     "INSERT INTO attempts (request_id, namespace, conversation, at, model, retry, status, error, held_by, waited, "
@@ -43,7 +44,7 @@ class SqliteAttempts:
     """The attempts in a SQLite file; `path` may be that of a record."""
 
     def __init__(self, where: str | Path | Database) -> None:
-        self._database = where if isinstance(where, Database) else Database(where)
+        self._database = open_database(where) if isinstance(where, str | Path) else where
 
     def add(self, attempts: Sequence[Attempted]) -> None:
         """Write some attempts, in one transaction."""

@@ -8,8 +8,7 @@ from typing import Any
 
 from sash.model.batches import UNDER_WAY, Batch, Kind, Phase, WaitingItem
 from sash.model.blocks import dumps
-from sash.stores.database import Database
-from sash.stores.transaction import Row
+from sash.stores.transaction import Database, Row
 
 _ITEM = (
     "INSERT INTO batch_items (custom_id, batch_id, conversation_id, model, branch_id, parent_id, facts) "
@@ -79,7 +78,7 @@ class Batches:
     def items(self, batch: int) -> Sequence[WaitingItem]:
         """Those without a result."""
         with self._database.reading() as db:
-            found = db.all("SELECT * FROM batch_items WHERE batch_id = ? ORDER BY rowid", (batch,))
+            found = db.all(f"SELECT * FROM batch_items WHERE batch_id = ? ORDER BY {db.sql.arrival}", (batch,))
             return [_item(row) for row in found]
 
     def close_item(self, custom_id: str) -> None:

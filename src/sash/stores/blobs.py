@@ -75,7 +75,9 @@ def _keep(db: Transaction, data: str) -> str:
     name = hashlib.sha256(data.encode()).hexdigest()
     if db.one("SELECT 1 FROM blobs WHERE hash = ?", (name,)) is None:
         raw = _decoded(data)
-        db.execute("INSERT INTO blobs VALUES (?, ?, ?)", (name, raw is not None, raw or data.encode()))
+        db.execute(
+            "INSERT INTO blobs VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (name, raw is not None, raw or data.encode())
+        )
     return name
 
 

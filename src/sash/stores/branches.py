@@ -11,10 +11,9 @@ from sash.model.window import Head
 from sash.planning.rules import has_thinking
 from sash.stores import blobs
 from sash.stores.cache import Cache
-from sash.stores.database import Database
 from sash.stores.heads import head_of
 from sash.stores.profiles import read_again
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Database, Transaction
 
 
 class Branches:
@@ -33,6 +32,7 @@ class Branches:
         if not found and not create:
             raise NotFound(f"no conversation {id!r} in {self._database.path!r}", kind="conversation", key=id)
         with self._database.writing() as db:
+            db.alone("name", namespace, id)
             found = self._found(db, namespace, id, user)
             key = found.conversation if found else self._create(db, namespace, id, user)
             if found and user and not found.user:
@@ -93,6 +93,7 @@ class Branches:
 
     def _create_fork(self, db: Transaction, forked: int, as_id: str) -> int:
         namespace, user = db.one("SELECT namespace, owner FROM conversations WHERE id = ?", (forked,))
+        db.alone("name", namespace, as_id)
         if db.one("SELECT 1 FROM conversations WHERE namespace = ? AND name = ?", (namespace, as_id)):
             raise InvalidOption(f"conversation {as_id!r} exists already; choose another id", option="id", value=as_id)
         conversation = self._create(db, namespace, as_id, user)

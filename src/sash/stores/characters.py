@@ -15,7 +15,6 @@ from sash.stores.lineage import Segment
 from sash.stores.transaction import Transaction
 from sash.stores.vectors import position
 
-GRAM = 3
 CONTINUATIONS = 200
 """Strings that may continue one or two characters; for what has more in this file, a conversation's texts are read."""
 READ = 2_000
@@ -26,8 +25,9 @@ CLINGING = 200
 
 def characters_match(db: Transaction, run: str) -> str:
     """What finds `run` in the index; "" where nothing holds it, or more than can be asked for."""
-    if len(run) >= GRAM:
-        return f'"{run}"'
+    asked = db.sql.characters(run)
+    if asked is not None:
+        return asked
     found = db.all(
         "SELECT term FROM turns_characters_terms WHERE term >= ? AND term < ? LIMIT ?",
         (run, run + "\U0010ffff", CONTINUATIONS + 1),

@@ -34,7 +34,7 @@ BUSY_SECONDS = 0.25
 PATIENCE = 10.0
 
 
-class Database:
+class SqliteDatabase:
     """An open database with the present schema. Raises ForeignDatabase, NewerSchema, StoreUnavailable."""
 
     def __init__(self, path: str | Path) -> None:
@@ -46,7 +46,7 @@ class Database:
         self._sqlite = self._connect()
         self._transaction = Transaction(self._sqlite, SQLITE)
         self._undone: list[Callable[[], None]] = []
-        self._file = self._identity()
+        self._file = self._stat()
         self._closing = weakref.finalize(self, self._sqlite.close)  # also for an object nobody closes
         try:
             self._prepare()
@@ -160,11 +160,11 @@ class Database:
                 self._closing()
 
     @property
-    def file(self) -> tuple[int, int] | None:
+    def identity(self) -> tuple[int, int] | None:
         """Which file is open: device and number; None for a database in memory."""
         return self._file
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _stat(self) -> tuple[int, int] | None:
         """Which file stands at the path; None for a database in memory, and where there is none any more."""
         if self.path == ":memory:":
             return None
@@ -180,7 +180,7 @@ class Database:
             raise self._gone()
 
     def _lost(self) -> bool:
-        return self._file is not None and self._identity() != self._file
+        return self._file is not None and self._stat() != self._file
 
     def _gone(self) -> StoreUnavailable:
         return StoreUnavailable(

@@ -119,8 +119,9 @@ _STATEMENTS = (
     "UPDATE attempts SET conversation = '' WHERE namespace = :namespace AND conversation = :name",
     f"DELETE FROM spend WHERE scope = 'conversation' AND key = {_ACCOUNT}",
     f"DELETE FROM alerts WHERE substr(name, 1, length({_ALERTS})) = {_ALERTS}",
+    "CREATE TEMP TABLE gone_preambles (id BIGINT)",
     (
-        "CREATE TEMP TABLE gone_preambles AS SELECT preamble_id AS id FROM requests WHERE conversation_id = :key "
+        "INSERT INTO gone_preambles SELECT preamble_id FROM requests WHERE conversation_id = :key "
         "UNION SELECT preamble_id FROM epochs WHERE conversation_id = :key "
         "UNION SELECT preamble_id FROM conversations WHERE id = :key AND preamble_id IS NOT NULL"
     ),
@@ -155,7 +156,7 @@ _STATEMENTS = (
 
 def _collect(db: Transaction, key: int, shared: list[_Part]) -> int:
     """List the turns that go, and say how many."""
-    db.execute("CREATE TEMP TABLE gone_turns (id INTEGER PRIMARY KEY)")
+    db.execute("CREATE TEMP TABLE gone_turns (id BIGINT PRIMARY KEY)")
     own = "SELECT id FROM turns WHERE branch_id IN (SELECT id FROM branches WHERE conversation_id = ?)"
     db.execute(f"INSERT INTO gone_turns {own}", (key,))
     for part in shared:

@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+GRAM = 3
+"""Characters of which the index of characters holds strings."""
+
 
 class Dialect:
     """SQLite's expressions. Each argument is SQL: a column, a placeholder, the name of an index."""
@@ -34,6 +39,10 @@ class Dialect:
         """The texts that a JSON array holds, as the right side of IN."""
         return f"(SELECT value FROM {self.names(array)})"
 
+    def newest_id(self, table: str) -> str:
+        """The highest id that a table has given so far, 0 before the first."""
+        return f"(SELECT coalesce(max(id), 0) FROM {table})"
+
     def contains(self, text: str, part: str) -> str:
         """Whether a text holds another one."""
         return f"instr({text}, {part}) > 0"
@@ -46,17 +55,28 @@ class Dialect:
         """The day of a unix time, as YYYY-MM-DD in UTC."""
         return f"date({seconds}, 'unixepoch')"
 
+    arrival = "rowid"
+    """the column that counts the rows of a table without an id, in the order in which they came"""
+
     def matches(self, index: str, query: str) -> str:
-        """Whether an entry of a full-text index answers a query in the syntax of FTS5."""
+        """Whether an entry of a full-text index answers a query: quoted words and phrases, with OR between them."""
         return f"{index} MATCH {query}"
 
-    def score(self, index: str) -> str:
-        """How well it does, the best first."""
+    def score(self, index: str, query: str) -> str:  # noqa: ARG002 - FTS5 knows what it was asked
+        """How well an entry answers a query: the better, the smaller."""
         return f"bm25({index})"
 
-    def snippet(self, index: str) -> str:
-        """The words around what was found, in brackets."""
+    def snippet(self, index: str, text: str, query: str) -> str:  # noqa: ARG002
+        """The words around what was found in a text, in brackets."""
         return f"snippet({index}, 0, '[', ']', ' ... ', 16)"
+
+    def characters(self, run: str) -> str | None:
+        """What asks the index of characters for a run of them; None for one too short for that index."""
+        return f'"{run}"' if len(run) >= GRAM else None
+
+    def any_of(self, index: str, queries: Iterable[str]) -> str:  # noqa: ARG002
+        """One query that any of these answers."""
+        return " OR ".join(queries)
 
 
 SQLITE = Dialect()

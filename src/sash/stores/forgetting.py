@@ -20,10 +20,9 @@ from sash.model.turns import Draft
 from sash.model.users import check_user
 from sash.stores import attachments, blobs, deletion, mends, profiles
 from sash.stores.cache import Cache
-from sash.stores.database import Database
 from sash.stores.lineage import end_epochs
 from sash.stores.port import Deleted, Forgotten
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Database, Transaction
 from sash.stores.turns import on_branch
 
 REASON = "a turn was redacted"

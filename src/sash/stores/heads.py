@@ -72,8 +72,12 @@ def preamble_id(db: Transaction, preamble: Preamble) -> int:
     known = db.one("SELECT id FROM preambles WHERE hash = ?", (preamble.hash,))
     if known is not None:
         return int(known["id"])
-    columns = {"hash": preamble.hash, "system": preamble.system, "tools": preamble.tools}
-    return db.insert("preambles", columns)
+    row = db.one(
+        "INSERT INTO preambles (hash, system, tools) VALUES (?, ?, ?) "
+        "ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id",
+        (preamble.hash, preamble.system, preamble.tools),
+    )
+    return int(row["id"])
 
 
 def reject_conflict(db: Transaction, lines: BranchRanges, conversation: int, branch: int, head: int) -> None:

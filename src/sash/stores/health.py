@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sash.model.blocks import dumps
-from sash.stores.database import Database
-from sash.stores.transaction import Row
+from sash.stores.transaction import Database, Row
 
 _FAILED = "state = 'failed' AND (substr(error, 1, 11) IN ('Unavailable', 'BreakerOpen'))"
 _LIMITED = "state = 'failed' AND (error = 'Unavailable: rate_limit_error' OR substr(error, 1, 12) = 'LimitReached')"

@@ -20,10 +20,9 @@ from sash.recall.words import words
 from sash.stores import blobs, rows
 from sash.stores.cache import Cache
 from sash.stores.characters import characters_match, clinging, common, spaceless
-from sash.stores.database import Database
 from sash.stores.embedders import WordVectors, embedder_of
 from sash.stores.lineage import Segment, present
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Database, Transaction
 from sash.stores.vectors import Blocks, blob, nearest, position, removals, seq_of, smeared, unit_rows
 
 READ = 20_000
@@ -141,10 +140,10 @@ class Index:
         with self._database.reading() as db:
             for index, asked in _any_of(db, terms):
                 for row in db.execute(
-                    f"SELECT c.id, c.name, {db.sql.score(index)} AS score FROM {index} "
+                    f"SELECT c.id, c.name, {db.sql.score(index, '?1')} AS score FROM {index} "
                     f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                    f"WHERE {db.sql.matches(index, '?')} AND c.namespace = ? AND c.owner = ? AND c.id <> ? "
-                    "AND t.state <> 'withdrawn' ORDER BY score LIMIT ?",
+                    f"WHERE {db.sql.matches(index, '?1')} AND c.namespace = ?2 AND c.owner = ?3 AND c.id <> ?4 "
+                    "AND t.state <> 'withdrawn' ORDER BY score LIMIT ?5",
                     (asked, namespace, user, conversation, CANDIDATES),
                 ):
                     held = (row["id"], row["name"])
@@ -263,7 +262,7 @@ def _any_of(db: Transaction, terms: Sequence[Term]) -> Iterator[tuple[str, str]]
     for kind, index in _INDEXES.items():
         asked = [one.match if kind == "words" else characters_match(db, one.text) for one in terms if one.index == kind]
         if any(asked):
-            yield index, " OR ".join(filter(None, asked))
+            yield index, db.sql.any_of(index, filter(None, asked))
 
 
 def _read(db: Transaction, term: Term, match: str, segments: Sequence[Segment]) -> list[int]:

@@ -18,10 +18,9 @@ from weakref import WeakSet
 from sash.errors import ConversationClosed, StoreError
 from sash.model.blocks import dumps
 from sash.model.leases import Place, Ticket
-from sash.stores.database import Database
 from sash.stores.lineage import deleted
 from sash.stores.processes import gone, owner
-from sash.stores.transaction import Row, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 
 LASTS = 60.0
 """Seconds after which a ticket is void that nobody renewed."""
@@ -86,6 +85,7 @@ class Leases:
 def _join(db: Transaction, ticket: Ticket) -> int:
     """Stand last; how many are ahead. Raises NotFound for a conversation that was deleted meanwhile."""
     mine = owner()
+    db.alone("line", ticket.conversation)  # or one who is ahead might not be seen yet
     row = db.one(
         "INSERT INTO leases (conversation_id, token, caller, machine, process, until) "
         "SELECT id, ?2, ?3, ?4, ?5, ?6 FROM conversations WHERE id = ?1 "

@@ -141,14 +141,14 @@ class BranchRanges:
 def end_epochs(db: Transaction, turns: Iterable[int], why: str) -> None:
     """From now on these turns (ids) are sent otherwise: no epoch goes on that holds one, on whatever branch."""
     db.many(
-        "UPDATE turns SET changed_after = (SELECT coalesce(max(id), 0) FROM epochs), changed_why = ? WHERE id = ?",
+        f"UPDATE turns SET changed_after = {db.sql.newest_id('epochs')}, changed_why = ? WHERE id = ?",
         [(why, turn) for turn in turns],
     )
 
 
 def present(db: Transaction, conversation: int) -> int:
-    """The present branch of a conversation. Raises NotFound for one that was deleted meanwhile."""
-    row = db.one("SELECT branch_id FROM conversations WHERE id = ?", (conversation,))
+    """The present branch of a conversation, that no other writer moves on. Raises NotFound for a deleted one."""
+    row = db.one(f"SELECT branch_id FROM conversations WHERE id = ?{db.held}", (conversation,))
     if row is None:
         raise deleted(conversation)
     return int(row["branch_id"])

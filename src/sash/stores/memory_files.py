@@ -7,8 +7,7 @@ from typing import TypeVar
 
 from sash.model.fitting import checked
 from sash.model.memory_files import Folder, MemoryFile, memory_path
-from sash.stores.database import Database
-from sash.stores.transaction import Row, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 
 R = TypeVar("R")
 
@@ -34,6 +33,7 @@ class MemoryFiles:
     def change(self, edit: Callable[[Folder], R], *, user: str, namespace: str = "", at: float) -> R:
         """Let `edit` change a user's files, all of it or, if it raises, nothing. `at`: unix seconds."""
         with self._database.writing() as db:
+            db.alone("user", namespace, user)
             return edit(_Rows(db, namespace, user, at))
 
     @checked

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sash.limits.memo.policy import MemoUse
-from sash.stores.database import Database
-from sash.stores.transaction import Transaction
+from sash.stores.opening import open_database
+from sash.stores.transaction import Database, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +30,14 @@ class SqliteMemos:
     """The memo of a SQLite file; `path` may be that of a record. One object may serve many threads."""
 
     def __init__(self, where: str | Path | Database) -> None:
-        self._database = where if isinstance(where, Database) else Database(where)
+        self._database = open_database(where) if isinstance(where, str | Path) else where
         self._asked = 0
         self._lock = threading.Lock()
 
     @property
     def place(self) -> object:
         """What all memos of one file have in common in this process."""
-        return self._database.file or self._database
+        return self._database.identity or self._database
 
     def find(self, name: str, now: float, *, again: bool = False) -> Kept | None:
         """The reply of this name, if it is still good. A hit counts as use; looking `again` asks for nothing new."""
@@ -60,6 +60,7 @@ class SqliteMemos:
         if size > most:
             return
         with self._database.writing() as db:
+            db.alone("memo", name)
             self._count(db, hits=0, saved=0.0)
             db.execute("DELETE FROM memos WHERE name = ? OR until <= ?", (name, kept.at))
             db.execute(

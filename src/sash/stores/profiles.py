@@ -12,8 +12,7 @@ from sash.model.turns import Turn
 from sash.profile.entries import Ended, Entry, Learned
 from sash.profile.holding import Holding
 from sash.stores import blobs
-from sash.stores.database import Database
-from sash.stores.transaction import Row, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 
 
 class Profiles:
@@ -37,6 +36,7 @@ class Profiles:
     def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, upto: int) -> None:
         """Keep what the rules found in turns up to the id `upto`; said again, an entry has one more source."""
         with self._database.writing() as db:
+            db.alone("user", namespace, user)
             held = _held(db, (namespace, user)) if found else Holding(())
             for learned, turn in found:
                 _keep(db, (namespace, user), held, learned, turn)
@@ -57,6 +57,7 @@ class Profiles:
         """Keep an entry made by hand; one of the same topic ends."""
         moment = time.time() if at is None else at
         with self._database.writing() as db:
+            db.alone("user", namespace, user)
             change = _held(db, (namespace, user)).change(learned, by="hand", at=moment)
             key = _insert(db, (namespace, user), change.entry)
             _end_for(db, (*change.ends, *filter(None, [change.same])), key, moment)
@@ -66,6 +67,7 @@ class Profiles:
         """End an entry; it stays for audit. Raises NotFound for one that does not hold, or is another user's."""
         moment = time.time() if at is None else at
         with self._database.writing() as db:
+            db.alone("user", namespace, user)
             found = db.one(
                 "SELECT id FROM profile_entries WHERE id = ? AND namespace = ? AND owner = ? AND ended = ''",
                 (entry, namespace, user),

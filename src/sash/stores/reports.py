@@ -11,9 +11,8 @@ from sash.model.blocks import dumps
 from sash.model.fitting import check_whole, checked
 from sash.recall.words import runs, words
 from sash.stores.characters import characters_match
-from sash.stores.database import Database
 from sash.stores.port import ConversationInfo, CutRow, Hit, UsageRow
-from sash.stores.transaction import Row
+from sash.stores.transaction import Database, Row, Transaction
 
 _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_id = c.branch_id),
         (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns,
@@ -98,17 +97,18 @@ class Reports:
             strings = [characters_match(db, run) for run in characters]
             if not all(strings):
                 return []
-            held = f"SELECT rowid FROM turns_characters WHERE {db.sql.matches('turns_characters', '?')}"
-            snippet = db.sql.snippet(index) if asked else "''"  # the index of characters keeps no text
+            snippet = db.sql.snippet(index, "t.text", "?1") if asked else "''"  # characters are found without text
+            held = [_holding(db, at) for at in range(6, 6 + 2 * len(strings), 2)]
             found = db.execute(
-                f"SELECT c.name, t.id, t.seq, t.role, t.at, t.text, {db.sql.score(index)} AS score, "
+                f"SELECT c.name, t.id, t.seq, t.role, t.at, t.text, {db.sql.score(index, '?1')} AS score, "
                 f"{snippet} AS snippet FROM {index} "
                 f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                f"WHERE {db.sql.matches(index, '?')} AND c.namespace = ? AND c.name = coalesce(?, c.name) "
-                "AND c.owner = coalesce(?, c.owner)"
-                + f" AND t.place IN ({held})" * len(strings)
-                + " ORDER BY score LIMIT ?",
-                (asked or strings[0], namespace, conversation, user, *strings, limit),
+                f"WHERE {db.sql.matches(index, '?1')} AND c.namespace = ?2 AND c.name = coalesce(?3, c.name) "
+                f"AND c.owner = coalesce(?4, c.owner) {' '.join(held)} ORDER BY score LIMIT ?5",
+                (
+                    *(asked or strings[0], namespace, conversation, user, limit),
+                    *(given for pair in zip(strings, characters, strict=True) for given in pair),
+                ),
             )
             return [_hit(row, characters) for row in found]
 
@@ -159,6 +159,12 @@ class Reports:
             for_price=sum(map(bool, saved)),
             saved=sum(saved),
         )
+
+
+def _holding(db: Transaction, at: int) -> str:
+    """That a turn holds a run of characters: asked of the index in value `at`, and said in the value behind it."""
+    held = f"SELECT rowid FROM turns_characters WHERE {db.sql.matches('turns_characters', f'?{at}')}"
+    return f"AND t.place IN ({held}) AND {db.sql.contains('t.text', f'?{at + 1}')}"
 
 
 def match_words(query: str) -> str:

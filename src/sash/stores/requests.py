@@ -13,9 +13,8 @@ from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.turns import Draft, Turn
 from sash.stores import blobs, rows, submissions
 from sash.stores.cache import UNSETTLED, Cache
-from sash.stores.database import Database
 from sash.stores.heads import epoch_of, preamble_id, reject_conflict
-from sash.stores.transaction import Row, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.turns import set_state, write
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sash.limits.ceilings.policy import Account, Charge, Over, passes
-from sash.stores.database import Database
-from sash.stores.transaction import Transaction
+from sash.stores.opening import open_database
+from sash.stores.transaction import Database, Transaction
 
 _ADD = (
     "INSERT INTO spend (scope, key, period, dollars, tokens) VALUES (?, ?, ?, ?, ?) ON CONFLICT (scope, key, period) "
@@ -24,11 +24,12 @@ class SqliteSpend:
     """The spend book of a SQLite file; `path` may be that of a record."""
 
     def __init__(self, where: str | Path | Database) -> None:
-        self._database = where if isinstance(where, Database) else Database(where)
+        self._database = open_database(where) if isinstance(where, str | Path) else where
 
     def book(self, accounts: Sequence[Account], charge: Charge) -> Over | Sequence[Charge]:
         """Book on all accounts or on none."""
         with self._database.writing() as db:
+            _alone(db, accounts)
             before = [_spent(db, account) for account in accounts]
             for account, spent in zip(accounts, before, strict=True):
                 if passes(account, spent, charge):
@@ -40,6 +41,7 @@ class SqliteSpend:
     def correct(self, accounts: Sequence[Account], by: Charge) -> Sequence[Charge]:
         """Add a difference to all accounts; what they hold then."""
         with self._database.writing() as db:
+            _alone(db, accounts)
             for account in accounts:
                 _add(db, account, by)
             return [_spent(db, account) for account in accounts]
@@ -72,6 +74,12 @@ class SqliteSpend:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _alone(db: Transaction, accounts: Sequence[Account]) -> None:
+    """Nobody else books on these; whoever wants several takes them in one order."""
+    for subject in sorted((account.scope, account.key, account.period) for account in accounts):
+        db.alone("spend", *subject)
 
 
 def _add(db: Transaction, account: Account, by: Charge) -> None:

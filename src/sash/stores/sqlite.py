@@ -1,87 +1,17 @@
-"""The record in one SQLite file, part by part: one class for each group of tables, all on one `Database`.
-
-Reading a window costs O(view): turns are found by (branch, seq), and a branch shares its parent's turns
-up to the fork instead of copying them. Every write checks that nobody else appended first.
-"""
+"""The record in one SQLite file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sash.flows.profile import Profile
-from sash.model.fitting import checked
-from sash.model.users import check_user
-from sash.stores.attempts import SqliteAttempts
-from sash.stores.batches import Batches
-from sash.stores.branches import Branches
-from sash.stores.cache import Cache
-from sash.stores.database import Database
-from sash.stores.forgetting import Forgetting
-from sash.stores.health import Health
-from sash.stores.index import Index
-from sash.stores.leases import Leases
-from sash.stores.memory_files import MemoryFiles
-from sash.stores.memos import SqliteMemos
-from sash.stores.profiles import Profiles
-from sash.stores.reports import Reports
-from sash.stores.requests import Requests
-from sash.stores.spend import SqliteSpend
-from sash.stores.submissions import Submissions
-from sash.stores.summaries import Summaries
-from sash.stores.tool_results import ToolResults
-from sash.stores.turns import Turns
-from sash.stores.windows import Windows
+from sash.stores.database import SqliteDatabase
+from sash.stores.store import DatabaseStore
 
 
-class SqliteStore:
-    """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable.
+class SqliteStore(DatabaseStore):
+    """Open or create the file at `path`. Raises ForeignDatabase, NewerSchema, StoreUnavailable."""
 
-    One object may serve many conversations and threads. For people: `conversations`, `describe`, `search`, `usage`,
-    `cuts`, `delete`, `forget_user`, `close` (see `sash.stores.Store`). What conversations read and write has a part for
-    each group of tables (`sash.flows.record.Record`): `store.turns`, `store.requests`, `store.summaries`, ...
-    """
+    database: SqliteDatabase
 
     def __init__(self, path: str | Path) -> None:
-        self.database = database = Database(path)
-        cache = Cache()
-        database.when_undone(cache.forget)
-        self.branches = Branches(database, cache)
-        self.windows = Windows(database, cache)
-        self.turns = Turns(database, cache)
-        self.requests = Requests(database, cache)
-        self.submissions = Submissions(database)
-        self.leases = Leases(database)
-        self.results = ToolResults(database)
-        self.index = Index(database, cache)
-        self.summaries = Summaries(database, cache)
-        self.batches = Batches(database)
-        self.forgetting = Forgetting(database, cache)
-        self.health = Health(database)
-        self.spend = SqliteSpend(database)
-        self.attempts = SqliteAttempts(database)
-        self.memos = SqliteMemos(database)
-        self.memory_files = MemoryFiles(database)
-        self.profiles = Profiles(database)
-        self.reports = Reports(database)
-        self.conversations, self.describe = self.reports.conversations, self.reports.describe
-        self.search, self.usage, self.cuts = self.reports.search, self.reports.usage, self.reports.cuts
-        self.delete, self.forget_user = self.forgetting.delete, self.forgetting.forget_user
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.path!r})"
-
-    @property
-    def path(self) -> str:
-        """The file's path as it was given."""
-        return self.database.path
-
-    @checked
-    def profile(self, user: str, *, namespace: str = "") -> Profile:
-        """What a user said of themselves that holds. Raises InvalidOption for what names no user."""
-        check_user(user)
-        return Profile(self, user, namespace=namespace)
-
-    def close(self) -> None:
-        """Close the file; further calls raise ConversationClosed."""
-        self.leases.close()
-        self.database.close()
+        super().__init__(SqliteDatabase(path))

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from sash.errors import InvalidOption
 from sash.model.blocks import dumps
 from sash.model.submissions import Claim, Claimed
-from sash.stores.database import Database
 from sash.stores.lineage import present
 from sash.stores.processes import gone, owner
-from sash.stores.transaction import Row, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 
 KEPT = 86_400.0
 """Seconds for which a submission without a token is remembered; only the newest few seconds are asked for."""

@@ -20,9 +20,8 @@ from sash.model.turns import Turn, spoken
 from sash.model.usage import Usage
 from sash.stores import blobs
 from sash.stores.cache import Cache
-from sash.stores.database import Database
 from sash.stores.lineage import END, BranchRanges, present
-from sash.stores.transaction import Row, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 
 _RESTING = """
 SELECT * FROM (SELECT c.id, c.namespace, c.name, c.branch_id,
@@ -53,10 +52,10 @@ class Summaries:
     ) -> SummaryTask | None:
         """Take the job, and read what it takes."""
         with self._database.writing() as db:
+            branch = present(db, conversation)
             job = _job(db, conversation)
             if job is not None and job["until"] > at:
                 return None
-            branch = present(db, conversation)
             parent = None if anew else newest(db, self._lines, branch, upto, server=server)
             if parent is not None and parent.upto >= upto:
                 return None
@@ -224,8 +223,8 @@ def trouble(db: Transaction, conversation: int) -> Trouble:
 
 
 def _there(db: Transaction, conversation: int) -> bool:
-    """Whether nobody deleted the conversation meanwhile."""
-    return db.one("SELECT 1 FROM conversations WHERE id = ?", (conversation,)) is not None
+    """Whether nobody deleted the conversation meanwhile; no other writer moves it on."""
+    return db.one(f"SELECT 1 FROM conversations WHERE id = ?{db.held}", (conversation,)) is not None
 
 
 def _job(db: Transaction, conversation: int, token: str | None = None) -> Row | None:

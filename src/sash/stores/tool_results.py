@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sash.stores.database import Database
 from sash.stores.lineage import present
+from sash.stores.transaction import Database
 
 
 class ToolResults:

@@ -1,9 +1,9 @@
-"""What the statements of a store are run in: an open transaction, and the dialect that it speaks."""
+"""What the statements of a store are run in: a database, its open transaction, and the dialect that it speaks."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from sash.errors import InvalidOption
@@ -31,19 +31,72 @@ class Rows(Protocol):
     def __iter__(self) -> Iterator[Row]: ...
 
 
+class Database(Protocol):
+    """An open database with the present schema. Of the transactions that begin here, one thread has one at a time."""
+
+    @property
+    def path(self) -> str:
+        """Where it is, as people are told."""
+        ...
+
+    @property
+    def identity(self) -> object:
+        """The same for all that have this database open; None for one that nobody else can open."""
+        ...
+
+    def foreign_changes(self) -> int | None:
+        """A number that changes when another connection has written; None where nobody can tell. Ask while reading."""
+        ...
+
+    def when_undone(self, forget: Callable[[], None]) -> None:
+        """Have this called when a transaction fails: what was remembered while it ran never happened."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """A consistent snapshot for several reads."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        ...
+
+    def passing(self) -> AbstractContextManager[Transaction]:
+        """A transaction that need not outlast a power cut: nothing waits for the disk."""
+        ...
+
+    def erasing(self) -> AbstractContextManager[Transaction]:
+        """A transaction with no other beside it, whose deleted rows are not left where the database can help it."""
+        ...
+
+    def unchecked(self) -> AbstractContextManager[None]:
+        """While this lasts, references may lead nowhere."""
+        ...
+
+    def close(self) -> None:
+        """Close; a second time does nothing."""
+        ...
+
+
 class Transaction:
     """Runs statements. Names in them come from this package alone, values are bound."""
 
-    def __init__(self, connection: sqlite3.Connection, dialect: Dialect) -> None:
+    held = ""
+    """What a query ends in, for no other writer to change what it finds: here, nobody else writes anyway."""
+
+    def __init__(self, connection: Any, dialect: Dialect) -> None:
         self._connection = connection
         self.sql = dialect
+
+    def alone(self, *subject: object) -> None:
+        """From here on, no other transaction that says the same goes on before this one ends: here, none does."""
 
     def execute(self, statement: str, values: Values = ()) -> Rows:
         """Run a statement. Raises InvalidOption for a number or a text that no database holds."""
         try:
-            return self._connection.execute(statement, values)
+            rows: Rows = self._connection.execute(statement, values)
+            return rows
         except (OverflowError, UnicodeEncodeError) as error:
-            raise _not_to_be_kept(values) from error
+            raise not_to_be_kept(values) from error
 
     def many(self, statement: str, rows: Iterable[Values]) -> None:
         """Run a statement for each of these."""
@@ -79,10 +132,10 @@ class Transaction:
             )
 
 
-def _not_to_be_kept(values: Values) -> InvalidOption:
+def not_to_be_kept(values: Values) -> InvalidOption:
     """The error for a value that cannot be bound: it names the first such one."""
     given = values.values() if isinstance(values, Mapping) else values
-    value = next((one for one in given if not _holds(one)), None)
+    value = next((one for one in given if not can_hold(one)), None)
     return InvalidOption(
         f"{value!r:.60} is nothing that a database holds: whole numbers have 64 bits, texts no half surrogate pair",
         option="value",
@@ -90,7 +143,8 @@ def _not_to_be_kept(values: Values) -> InvalidOption:
     )
 
 
-def _holds(value: Any) -> bool:
+def can_hold(value: Any) -> bool:
+    """Whether a database can hold this number or text."""
     if isinstance(value, str):
         return not any("\ud800" <= sign <= "\udfff" for sign in value)
     return not isinstance(value, int) or -(2**63) <= value < 2**63

@@ -13,10 +13,9 @@ from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Mended, Turn
 from sash.stores import attachments, blobs, mends
 from sash.stores.cache import Cache
-from sash.stores.database import Database
 from sash.stores.heads import head_of, preamble_id, reject_conflict
 from sash.stores.lineage import END, BranchRanges, end_epochs, present
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Database, Transaction
 
 
 class Turns:

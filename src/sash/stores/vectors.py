@@ -7,6 +7,7 @@ searched block by block. A block that was read is only extended; it is read anew
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Blocks:
 
     def __init__(self) -> None:
         self._held: OrderedDict[int, _Block] = OrderedDict()
+        self._lock = threading.Lock()
 
     def forget(self) -> None:
         """Read everything anew next time."""
@@ -48,6 +50,10 @@ class Blocks:
 
     def closeness(self, db: Transaction, segments: Sequence[Segment], vector: Any, embedder: str) -> tuple[Any, Any]:
         """The cosine of each turn of a line with a unit vector: (seqs, cosines), in the order of the line."""
+        with self._lock:
+            return self._closeness(db, segments, vector, embedder)
+
+    def _closeness(self, db: Transaction, segments: Sequence[Segment], vector: Any, embedder: str) -> tuple[Any, Any]:
         np = load_numpy()
         seqs, cosines = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
         for segment in segments:

@@ -7,6 +7,7 @@ since no turn of that seq says it any more. It knows no query and no ranking.
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +67,7 @@ class Vocabularies:
 
     def __init__(self) -> None:
         self._held: OrderedDict[int, _Words] = OrderedDict()
+        self._lock = threading.Lock()
 
     def forget(self) -> None:
         """Read everything anew next time."""
@@ -73,6 +75,10 @@ class Vocabularies:
 
     def like(self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: Any) -> list[Like]:
         """Words of a line of turns that are like those asked for; by meaning only with an embedder of words."""
+        with self._lock:
+            return self._like(db, segments, asked, embedder)
+
+    def _like(self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: Any) -> list[Like]:
         found: dict[tuple[str, str], Like] = {}
         for branch, low, high in segments:
             words = self._words(db, branch, low, high)

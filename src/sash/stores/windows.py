@@ -20,10 +20,9 @@ from sash.model.summaries import Summary
 from sash.model.window import Head, LastRequest, Loaded
 from sash.stores import blobs, rows
 from sash.stores.cache import UNSETTLED, Cache, KeptWindow
-from sash.stores.database import Database
 from sash.stores.heads import head_for, head_of
 from sash.stores.summaries import newest, trouble
-from sash.stores.transaction import Row, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 
 GAPS_READ = 64
 
@@ -96,16 +95,17 @@ class Windows:
             return 1
         return min(start, self._lines.reach_back(db, head.branch, head.seq, reach)) if reach else max(1, start)
 
-    def _turns(self, db: Transaction, head: Head, model: str, first: int, changes: int) -> KeptWindow:
+    def _turns(self, db: Transaction, head: Head, model: str, first: int, changes: int | None) -> KeptWindow:
         kept = self._cache.windows.get(head.conversation)
         fits = kept is not None and (kept.changes, kept.branch, kept.model) == (changes, head.branch, model)
         if kept is None or not fits or kept.first > first:
-            kept = KeptWindow(changes=changes, branch=head.branch, model=model, first=first)
+            kept = KeptWindow(changes=changes or 0, branch=head.branch, model=model, first=first)
         newest = max((turn.seq for turn in kept.turns[-1:]), default=first - 1)
         kept.cut_to(first, newest - UNSETTLED)
         known = max(first - 1, newest - UNSETTLED)
         self._read_into(kept, db, known + 1, head.seq)
-        self._cache.windows[head.conversation] = kept
+        if changes is not None:
+            self._cache.windows[head.conversation] = kept
         return kept
 
     def _read_into(self, kept: KeptWindow, db: Transaction, first: int, last: int) -> None:

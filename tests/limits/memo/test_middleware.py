@@ -199,7 +199,8 @@ def test_a_book_that_fails_costs_nobody_their_reply(
 ) -> None:
     """The request is sent as if there were no memo, and the log says so."""
     assert isinstance(memo.book, SqliteMemos)
-    memo.book._database._sqlite.execute("DROP TABLE memos")
+    with memo.book._database.writing() as db:
+        db.execute("DROP TABLE memos")
     with caplog.at_level(logging.WARNING, logger="sash.claude"):
         assert client.messages.create(**ASK).content
     assert "the memo cannot be read" in caplog.text

@@ -1,0 +1,193 @@
+"""One PostgreSQL database: the record in a schema of its own, read and written in transactions of pooled connections.
+
+Any number of threads, processes and machines may write at once. Who moves a conversation on locks its row first;
+whoever erases on a user's request is alone. A commit whose answer was lost is looked up: what is raised says what
+was written. All settings are those of a transaction, so that none outlasts it in a pooler.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any
+
+import psycopg
+
+from sash.errors import ConversationClosed, StoreError, StoreUnavailable
+from sash.stores.postgres import setup
+from sash.stores.postgres.connections import PATIENCE, Connection, Connections, connect
+from sash.stores.postgres.faults import NOTHING, unavailable
+from sash.stores.postgres.transaction import PostgresTransaction, lock_key
+from sash.stores.postgres.url import read_url
+from sash.stores.transaction import Transaction
+
+UNKNOWN = (
+    "Whether this step was written is not known: the connection broke while it was committed, and the server cannot "
+    "be asked. Look at the history before you say it again"
+)
+
+
+class PostgresDatabase:
+    """An open database with the present schema. `url`: see `PostgresStore`."""
+
+    def __init__(self, url: str) -> None:
+        self._address = read_url(url)
+        self._undone: list[Callable[[], None]] = []
+        self._closed = False
+        self._lock = threading.Lock()
+        self._connections = Connections.share(self._address)
+        self._closing = weakref.finalize(self, self._connections.leave)  # also for an object nobody closes
+        local = (
+            f'SET LOCAL search_path TO "{self._address.schema}"; SET LOCAL lock_timeout TO {int(PATIENCE * 1_000)}; '
+        )
+        erasing = lock_key("erasing", self._address.schema)
+        self._read = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {local}"
+        self._write = f"BEGIN ISOLATION LEVEL READ COMMITTED; {local}"
+        self._beside = f"SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared({erasing})"
+        self._alone = (
+            f"SET CONSTRAINTS ALL DEFERRED; SELECT pg_current_xact_id()::text, pg_advisory_xact_lock({erasing})"
+        )
+        try:
+            self._prepare()
+        except BaseException:
+            self._closing()
+            raise
+
+    @property
+    def path(self) -> str:
+        """The URL, without a password."""
+        return self._address.shown
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The same for all of this process that have this schema open."""
+        return self._address.conninfo, self._address.schema
+
+    def _prepare(self) -> None:
+        connection = self._connections.take()
+        try:
+            setup.prepare(connection, self._address)
+        except psycopg.Error as error:
+            raise unavailable(self._address, error) from error
+        finally:
+            self._connections.give_back(connection)
+
+    def foreign_changes(self) -> None:
+        """Nobody tells whether another connection has written: what was read is read again."""
+
+    def when_undone(self, forget: Callable[[], None]) -> None:
+        """Have this called when a transaction fails: what was remembered while it ran never happened."""
+        self._undone.append(forget)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A consistent snapshot for several reads."""
+        connection, _ = self._begin(self._read)
+        try:
+            yield PostgresTransaction(connection, writes=False)
+        except psycopg.Error as error:
+            raise unavailable(self._address, error) from error
+        finally:
+            self._roll_back(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        with self._writing(self._write + self._beside) as db:
+            yield db
+
+    @contextmanager
+    def passing(self) -> Iterator[Transaction]:
+        """A transaction that need not outlast a power cut: nothing waits for the disk."""
+        with self._writing(f"{self._write}SET LOCAL synchronous_commit TO off; {self._beside}") as db:
+            yield db
+
+    @contextmanager
+    def erasing(self) -> Iterator[Transaction]:
+        """A transaction with no other beside it. The server overwrites what was deleted when it vacuums."""
+        with self._writing(self._write + self._alone) as db:
+            yield db
+
+    def unchecked(self) -> nullcontext[None]:
+        """While this lasts, references may lead nowhere: `erasing` has them checked when it ends."""
+        return nullcontext()
+
+    @contextmanager
+    def _writing(self, begin: str) -> Iterator[PostgresTransaction]:
+        connection, transaction = self._begin(begin)
+        try:
+            yield PostgresTransaction(connection, writes=True)
+            self._commit(connection, transaction)
+        except BaseException as error:
+            self._roll_back(connection)
+            for forget in self._undone:
+                forget()
+            if isinstance(error, psycopg.Error):
+                raise unavailable(self._address, error) from error
+            raise
+        self._connections.give_back(connection)
+
+    def _begin(self, statements: str) -> tuple[Connection, str]:
+        """A connection with a transaction, and the number of that; one that broke meanwhile is left for another."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            if self._closed:
+                raise ConversationClosed(f"the store {self.path!r} is closed; open it again", conversation=None)
+            connection = self._connections.take()
+            try:
+                return connection, _last_value(connection.execute(statements))
+            except psycopg.Error as error:
+                broken = connection.closed
+                self._roll_back(connection)
+                if not broken or time.monotonic() > deadline:
+                    raise unavailable(self._address, error) from error
+
+    def _commit(self, connection: Connection, transaction: str) -> None:
+        """Commit; where the answer is lost, ask what became of the transaction."""
+        try:
+            connection.execute("COMMIT")
+        except psycopg.OperationalError as error:
+            if not connection.closed or not self._was_committed(transaction):
+                raise unavailable(self._address, error, written=NOTHING) from error
+
+    def _was_committed(self, transaction: str) -> bool:
+        """What became of a transaction whose connection broke. Raises StoreUnavailable where nobody can tell."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            said = self._status(transaction)
+            if said in ("committed", "aborted"):
+                return said == "committed"
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(f"{self.path!r}: the connection was lost. {UNKNOWN}", path=self.path)
+            time.sleep(0.1)
+
+    def _status(self, transaction: str) -> str | None:
+        try:
+            with connect(self._address) as connection:
+                row = connection.execute("SELECT pg_xact_status($1::xid8)", (transaction,)).fetchone()
+                return str(row[0]) if row and row[0] else None
+        except (StoreError, psycopg.Error):
+            return None  # asked again, as long as there is patience
+
+    def _roll_back(self, connection: Connection) -> None:
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
+        self._connections.give_back(connection)
+
+    def close(self) -> None:
+        """Close; a second time does nothing."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._closing()
+
+
+def _last_value(cursor: psycopg.Cursor[Any]) -> str:
+    """The first value of the last of several statements; "" where it gives none."""
+    while cursor.nextset():
+        pass
+    row = cursor.fetchone() if cursor.description else None
+    return str(row[0]) if row else ""

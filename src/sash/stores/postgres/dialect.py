@@ -1,0 +1,77 @@
+"""What PostgreSQL says otherwise than SQLite, by the names of `sash.stores.dialect`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sash.stores.dialect import Dialect
+
+
+class PostgresDialect(Dialect):
+    """PostgreSQL's expressions. The functions `ids` and `asked` stand in `search.sql`."""
+
+    greatest = "greatest"
+    least = "least"
+    arrival = "arrival"
+
+    def next_id(self, table: str) -> str:  # noqa: ARG002 - an identity column knows its sequence
+        """An id that no row of a table has ever had."""
+        return "DEFAULT"
+
+    def newest_id(self, table: str) -> str:
+        """The highest id that a table has given so far, to transactions that are still under way too."""
+        return f"(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {table}_id_seq)"
+
+    def ids(self, array: str) -> str:
+        """A table of one column `value`: the numbers that a JSON array holds."""
+        return f"ids({array})"
+
+    def names(self, array: str) -> str:
+        """A table of one column `value`: the texts that a JSON array holds."""
+        return f"json_array_elements_text(({array})::json)"
+
+    def contains(self, text: str, part: str) -> str:
+        """Whether a text holds another one."""
+        return f"strpos({text}, {part}) > 0"
+
+    def whole(self, number: str) -> str:
+        """A number that is not negative, without its fraction."""
+        return f"trunc({number})::bigint"
+
+    def date(self, seconds: str) -> str:
+        """The day of a unix time, as YYYY-MM-DD in UTC."""
+        return f"to_char(to_timestamp({seconds}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+
+    def matches(self, index: str, query: str) -> str:
+        """Whether an entry of a full-text index answers a query."""
+        return f"{index}.words @@ {_asked(index, query)}"
+
+    def score(self, index: str, query: str) -> str:
+        """How well an entry answers a query: the better, the smaller."""
+        return f"-ts_rank({index}.words, {_asked(index, query)})"
+
+    def snippet(self, index: str, text: str, query: str) -> str:
+        """The words around what was found in a text, in brackets."""
+        look = "StartSel=[, StopSel=], MaxWords=16, MinWords=8, ShortWord=0"
+        return f"ts_headline('words', {text}, {_asked(index, query)}, '{look}')"
+
+    def characters(self, run: str) -> str | None:
+        """What asks the index of characters for a run: all pairs of them in it, or the one there is."""
+        pairs = [run[at : at + 2] for at in range(max(1, len(run) - 1))]
+        return " & ".join(map(_quoted, dict.fromkeys(pairs)))
+
+    def any_of(self, index: str, queries: Iterable[str]) -> str:
+        """One query that any of these answers."""
+        return (" OR " if index == "turns_fts" else " | ").join(queries)
+
+
+def _asked(index: str, query: str) -> str:
+    return f"asked({query})" if index == "turns_fts" else f"({query})::tsquery"
+
+
+def _quoted(lexeme: str) -> str:
+    doubled = lexeme.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
+
+
+POSTGRES = PostgresDialect()
