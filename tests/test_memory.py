@@ -80,7 +80,8 @@ def test_what_is_said_explicitly_goes_before_the_word() -> None:
     assert told(recall=False) == (Economic(), None, 32_000, 8_000)
     assert told(recall=Recall(tokens=7))[1] == Recall(tokens=7)
     assert told(memory="none", recall=True)[1] == Recall()
-    assert told(memory="lean", budget=6_400) == (Economic(), Recall(tokens=200), 6_400, 400)
+    assert told(memory="lean", budget=6_400) == (Economic(), Recall(tokens=1_000), 6_400, 400)
+    assert told(budget=8_000)[1] == usual and told(budget=2_000)[1] == Recall(tokens=500)
     assert told(memory="lean", keep=5)[3] == 5
 
 
@@ -143,9 +144,7 @@ def test_a_plan_says_what_is_remembered(sim: Simulator) -> None:
     """In plain words in `explain`, and in what is recorded of the decision."""
     with talk(sim, fillers=1, memory="lean", budget=6_400) as chat:
         plan = chat.plan("Hello.")
-        said = (
-            "Memory 'lean': the newest 400 tokens are always sent, older ones while that costs less; up to 200 tokens"
-        )
+        said = "Memory 'lean': the newest 400 tokens are always sent, older ones while that costs less; up to 1,000"
         assert said in plan.explain() and plan.why["memory"].startswith(said)
     with talk(sim, fillers=1, memory="full", budget=6_400, recall=False) as chat:
         words = chat.plan("Hello.").explain()

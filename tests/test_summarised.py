@@ -164,7 +164,7 @@ def test_a_cut_that_waits_plans_anew_only_where_something_changed(tmp_path: Path
     reading = Reading(store)
     talker.chat._store = reading.store
     if beside:
-        talker.chat._background.start(reading.read.wait)
+        talker.chat._summarising.start(reading.read.wait)
     reply = talker.say(words="What now? " * 40)
     talker.chat._store = store
     assert reply.notes[0].startswith("waited for a summary of the turns up to")

@@ -183,7 +183,8 @@ class Walk:
             with contextlib.suppress(BudgetExceeded, NothingToRetry, RemoteError):
                 yield
         finally:
-            chat.wait_for_background()
+            with contextlib.suppress(Died):  # where the process ends, what it does in the background ends, too
+                chat.wait_for_background()
             attempts = range(before, len(self.messages))
             sent = [number for number in self._requests(chat) if number not in known]
             assert len(sent) == len(attempts), "a request is an attempt, or was answered from memory"

@@ -15,8 +15,9 @@ from sash.errors import InvalidOption, MissingExtra
 from sash.model.turns import Draft
 from sash.recall import make_query
 from sash.recall.ranking import Matches
-from sash.stores import embedders
+from sash.stores import embedders, vocabulary
 from sash.stores.characters import CONTINUATIONS
+from sash.stores.index import LACKING
 
 TOPICS = {"cat": 0, "kitten": 0, "boat": 1, "harbour": 1, "cake": 2, "bread": 2}
 
@@ -50,6 +51,12 @@ def near(record: Recorder, query: str, embedder: Any, **more: Any) -> list[tuple
     """Turns by closeness in meaning, those that have none of it left out."""
     closest = record.store.index.near(record.key, text=query, embedder=embedder, **{"gains": (), **more})
     return [(seq, round(close, 2)) for seq, close in closest if close > 0]
+
+
+def embedded(record: Recorder, query: str, embedder: Any, **more: Any) -> list[tuple[int, float]]:
+    """The same, once all turns have a vector."""
+    record.store.index.embed(record.key, embedder=embedder)
+    return near(record, query, embedder, **more)
 
 
 def vectors(record: Recorder) -> list[tuple[int, str, int]]:
@@ -170,7 +177,7 @@ def test_withdrawn_turns_are_not_read(record: Recorder) -> None:
 def test_redacted_turns_are_not_found(record: Recorder) -> None:
     """Neither by their words nor by their characters, and their vector goes."""
     record.say("The lantern is 漢字 like a cat.", "Noted.")
-    near(record, "cat", Topics())
+    embedded(record, "cat", Topics())
     turn = record.turns()[0]
     record.store.forgetting.redact(record.key, turn=turn.id, reason="", at=2.0)
     assert found(record, "lantern 漢字") == []
@@ -268,21 +275,62 @@ def test_turns_beside_a_near_one_gain(record: Recorder) -> None:
 
 
 def test_vectors_catch_up_and_each_text_is_embedded_once(record: Recorder) -> None:
-    """A search embeds what has no vector yet; the next one only what came since."""
+    """What has a vector is embedded no more; `most` bounds how many turns get theirs at a time."""
     embedder = Topics()
     record.say("The cat sleeps.")
     assert record.store.index.embed(record.key, embedder=embedder, most=1) == 1
     assert record.store.index.embed(record.key, embedder=embedder) == 1
     record.say("A boat.")
-    near(record, "boat", embedder)
+    embedded(record, "boat", embedder)
     assert embedder.seen.count("The cat sleeps.") == embedder.seen.count("A boat.") == 1
     assert near(record, "boat", embedder) == [(3, 1.0)]
+    assert record.store.index.embed(record.key, embedder=embedder) == 0
+
+
+def test_a_search_writes_nothing_and_finds_what_it_would_with_vectors(record: Recorder, store: Any) -> None:
+    """Turns that have no vector yet are near by the very closeness that they have once they are embedded."""
+    record.say("The cat sleeps.", "A boat and a cat, a boat and a boat.")
+    record.store.index.embed(record.key, embedder=Topics(), most=1)
+    record.branch(2, "fork", as_id="b")
+    other = Recorder(store, "b")
+    other.say("A kitten and bread.", "Bread.")
+    for one in (record, other):
+        before = vectors(one)
+        asked = {"text": "kitten", "embedder": Topics(), "gains": (0.3,)}
+        lacking = one.store.index.near(one.key, **asked)
+        assert vectors(one) == before
+        one.store.index.embed(one.key, embedder=Topics())
+        assert one.store.index.near(one.key, **asked) == lacking
+    assert len(vectors(record)) == 4
+
+
+def test_a_search_embeds_no_whole_history(record: Recorder) -> None:
+    """Of a history that was never embedded a search takes a part; once it is embedded, all is found."""
+    said = [Draft(role="user" if at % 2 else "assistant", content=text(f"Cat {at}.").content) for at in range(1, 301)]
+    record.store.turns.append(record.key, head=0, turns=tuple(said), at=1.0)
+    embedder = Topics()
+    assert len(near(record, "kitten", embedder)) == len(embedder.seen) - 1 == LACKING
+    assert record.store.index.embed(record.key, embedder=embedder, most=200) == 200
+    assert record.store.index.embed(record.key, embedder=embedder, most=200) == 100
+    assert len(near(record, "kitten", embedder)) == 300
+
+
+def test_words_of_a_long_history_are_learned_part_by_part(record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search reads no more than some turns that were not read yet; `embed` goes on to the end."""
+    monkeypatch.setattr(vocabulary, "TURNS", 3)
+    for number in range(4):
+        record.say(f"My suitcase {number} is red.", "The raincoat." if number == 3 else "I see.")
+    assert likes(record, "suticase", "raincaot") == {"suitcase": (1, 3)}
+    assert likes(record, "suticase", "raincaot") == {"suitcase": (1, 3, 5)}
+    while record.store.index.embed(record.key, embedder=Topics(), most=2):
+        pass
+    assert likes(record, "suticase", "raincaot") == {"suitcase": (1, 3, 5, 7), "raincoat": (8,)}
 
 
 def test_vectors_are_stored_as_half_floats(record: Recorder) -> None:
     """Two bytes a number; a text without meaning takes none."""
     record.say("The cat sleeps.", "Hm.")
-    near(record, "cat", Topics())
+    embedded(record, "cat", Topics())
     assert vectors(record) == [(1, "topics", 6), (2, "topics", 0)]
 
 
@@ -291,7 +339,7 @@ def test_another_embedders_vectors_are_made_anew(record: Recorder) -> None:
     record.say("The cat sleeps.", "A boat.")
     one, two = Topics("one"), Topics("two", width=2)
     for embedder in (one, two, one):
-        assert near(record, "kitten", embedder) == [(1, 1.0)]
+        assert embedded(record, "kitten", embedder) == [(1, 1.0)]
         assert {name for _, name, _ in vectors(record)} == {embedder.name}
     assert one.seen.count("A boat.") == 2
 
@@ -299,7 +347,7 @@ def test_another_embedders_vectors_are_made_anew(record: Recorder) -> None:
 def test_one_name_has_one_length(record: Recorder) -> None:
     """Another model under the same name is refused by its length, not compared."""
     record.say("The cat sleeps.")
-    near(record, "cat", Topics())
+    embedded(record, "cat", Topics())
     with pytest.raises(InvalidOption, match="another length"):
         near(record, "cat", Topics(width=2))
 
@@ -307,7 +355,7 @@ def test_one_name_has_one_length(record: Recorder) -> None:
 def test_a_fork_shares_vectors(record: Recorder, store: Any) -> None:
     """The past is embedded once for all forks, and searched by each."""
     record.say("The cat sleeps.")
-    near(record, "cat", Topics())
+    embedded(record, "cat", Topics())
     record.branch(2, "fork", as_id="b")
     other, embedder = Recorder(store, "b"), Topics()
     other.say("A kitten and a boat.")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sash import Conversation, Economic, SlidingWindow, SteppedWindow, Summarised
+from sash import Conversation, Economic, Recall, SlidingWindow, SteppedWindow, Summarised
 from sash.simulator import Simulator
 from sash.types import MemoryMode
 
@@ -93,6 +93,7 @@ def test_a_cut_that_recall_makes_pay_quotes_them_too(sim: Simulator) -> None:
         fillers=0,
         strategy=Economic(),
         memory="lean",
+        recall=Recall(tokens=187),
         budget=6_000,
     ) as chat:
         made = 0

@@ -128,6 +128,13 @@ def test_what_was_said_is_found_by_saying_it_again(record: Recorder, words: str)
     assert {hits.term.text: hits.seqs for hits in found.hits} == {term.text: (1,) for term in terms}
 
 
+@pytest.mark.parametrize("question", ["What did I do on 27 March?", "What about yesterday?", "And on 2026-03-27?"])
+def test_a_question_that_names_nothing_but_a_time_has_no_meaning_beside_it(question: str) -> None:
+    """Closeness to "on 27 March" would say nothing about what happened then."""
+    query = make_query(question, now=1_790_000_000.0)
+    assert query.times and query.text == ""
+
+
 @given(st.text(max_size=60))
 def test_bare_letters_stay_in_their_places(words: str) -> None:
     """Without case and accents a text is as long as it was: a place found in it is a place of the text."""

@@ -187,6 +187,7 @@ def _near(store: Store, query: str, id: str | None, user: str | None, limit: int
     hits: dict[int, Hit] = {}
     for name in names:
         key = find(store, name).conversation
+        store.index.embed(key, embedder=True)
         near = dict(store.index.near(key, text=query, embedder=True, gains=(), most=limit))
         turns = store.index.read(key, seqs=tuple(near), model="")
         for turn, _ in turns:

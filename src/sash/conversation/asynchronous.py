@@ -56,7 +56,8 @@ class AsyncConversation(ConversationBase):
         self._claude: AsyncClaude | None = None
         self._opening = asyncio.Lock()
         self._turns = asyncio.Lock()
-        self._background = AsyncBackground(f"sash {self.id}")
+        self._summarising = AsyncBackground(f"sash {self.id} summarises")
+        self._embedding = AsyncBackground(f"sash {self.id} embeds")
 
     async def __aenter__(self) -> Self:
         await self._open()
@@ -70,7 +71,8 @@ class AsyncConversation(ConversationBase):
     async def close(self) -> None:
         """Close the conversation, and what it opened itself: its store, its client from the environment."""
         self._closed = True
-        await self._background.stop()
+        await self._summarising.stop()
+        await self._embedding.stop()
         if self._claude is not None:
             await asyncio.to_thread(flush, self._claude.client)
         if self._owns_client and self._claude is not None:
@@ -219,8 +221,11 @@ class AsyncConversation(ConversationBase):
         return await self._do(lambda: self._resummarise_flow(by, tokens))
 
     async def wait_for_background(self) -> None:
-        """Wait until what is done in the background (a summary) is done."""
-        await self._background.wait()
+        """Wait until what is done in the background (a summary, vectors) is done."""
+        try:
+            await self._summarising.wait()
+        finally:
+            await self._embedding.wait()
 
     async def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> AsyncConversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
@@ -259,12 +264,13 @@ class AsyncConversation(ConversationBase):
             if self._store is None:
                 self._store = await asyncio.to_thread(open_store, self._where)
             if not self._session.is_open:
-                await drive_async(asked(lambda: self._session.open(self._record())), self._performer())
+                opened = asked(lambda: self._session.open(self._record()))
+                self._newest = await drive_async(opened, self._performer())
                 self._catch_up()
         return self._store
 
     def _performer(self) -> Performer:
-        return performer(self._spans, self._claude, self._clock, self._background.since())
+        return performer(self._spans, self._claude, self._clock, self._summarising.since())
 
     async def _connect(self) -> None:
         """Open, and make the client, once: off the event loop, for the SDK is a large import."""
@@ -299,5 +305,9 @@ class AsyncConversation(ConversationBase):
 
     def _catch_up(self) -> None:
         """Begin what is due in the background."""
-        if (due := self._due()) is not None:
-            self._background.start(lambda: drive_async(due(), self._performer()))
+        self._start(self._summarising, self._summary_due())
+        self._start(self._embedding, self._embedding_due())
+
+    def _start(self, background: AsyncBackground, due: Callable[[], Flow[Any]] | None) -> None:
+        if due is not None:
+            background.start(lambda: drive_async(due(), self._performer()))

@@ -16,6 +16,8 @@ from sash.claude.functions import as_tools, functions
 from sash.claude.structured import read
 from sash.conversation.arguments import check_flag, check_listener, check_text, drafts_of
 from sash.conversation.callers import waiting
+from sash.conversation.drivers import asked
+from sash.conversation.memory import searching
 from sash.conversation.session import Asking, Session
 from sash.conversation.tracing import Spans
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption
@@ -52,11 +54,16 @@ from sash.planning.situation import Strategy
 from sash.planning.strategies.summarised import Summarised
 from sash.planning.summaries.cost import SummaryRequest
 from sash.planning.summaries.timing import ahead
-from sash.recall import Found, Query, Recall, make_query, quoted
+from sash.recall import Embedder, Found, Query, Recall, make_query, quoted
 from sash.stores import Store
 from sash.stores.around import around
 from sash.stores.port import UsageRow
 from sash.types import MemoryMode
+
+EMBEDDED = 32
+"""Turns without a vector, from which they are embedded beside the conversation: a search embeds fewer itself."""
+NOTHING = Recall(semantic=False)
+"""How old turns are looked for by hand where none are for questions: nobody embeds them, so by words."""
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -110,6 +117,8 @@ class ConversationBase:
         self._spans_made: Spans | None = None
         self._closed = False
         self._wish: SummaryRequest | None = None
+        self._newest = self._embedded = 0
+        """seqs: of the newest turn that is known of, and of the one up to which turns were embedded, or are being so"""
         self._begin(session.store)
 
     def _begin(self, store: str | Path | Store | None) -> None:
@@ -205,6 +214,7 @@ class ConversationBase:
             raise
         self._session.keep_lasting(asking)
         self._wish = self._foreseen(reply)
+        self._note(each(reply)[-1].turn)
         return read(reply, asking.format)
 
     def _foreseen(self, reply: Reply) -> SummaryRequest | None:
@@ -212,21 +222,30 @@ class ConversationBase:
         own, last = summariser(self.strategy), each(reply)[-1]
         if own is None or last.plan is None or last.tool_calls:
             return None
-        return ahead(last.plan, last.usage, own)
+        recalls = self.recalls if last.plan.epoch.first_seq > 1 else None
+        return ahead(last.plan, last.usage, own, recalls.tokens + self._session.instructions if recalls else 0)
 
-    def _due(self) -> Callable[[], Flow[Any]] | None:
-        """What is to be done in the background now, if anything."""
+    def _note(self, newest: Turn | None) -> None:
+        """What is known of how far the record goes; on another branch it may be less far than before."""
+        self._newest = newest.seq if newest else self._newest
+        self._embedded = min(self._embedded, self._newest)
+
+    def _summary_due(self) -> Callable[[], Flow[Any]] | None:
+        """The summary that is to be made beside the conversation now, if any."""
         wish, self._wish = self._wish, None
-        embeds = self.recalls is not None and bool(self.recalls.semantic)
-        return None if self._closed or not (wish or embeds) else lambda: self._background_flow(wish)
+        return None if self._closed or wish is None else lambda: self._summary_flow(wish)
 
-    def _background_flow(self, wish: SummaryRequest | None) -> Flow[Any]:
-        """Embed what has no vector yet, then make the summary that is due."""
-        chat = self._chat()
-        if chat.recall is not None and chat.recall.semantic:
-            embed(chat, chat.recall.semantic, go_on=lambda: not self._closed)
-        if wish is not None:
-            yield from self._summary_flow(wish)
+    def _embedding_due(self) -> Callable[[], Flow[int]] | None:
+        """The turns that are to be embedded beside the conversation now, if they are many enough."""
+        recall = self._session.recall
+        if self._closed or not (recall and recall.semantic) or self._newest - self._embedded < EMBEDDED:
+            return None
+        self._embedded, embedder = self._newest, recall.semantic
+        return lambda: asked(lambda: self._embed(embedder))
+
+    def _embed(self, embedder: bool | Embedder) -> int:
+        """Give all turns the vectors by which they are found, until the conversation is closed."""
+        return embed(self._chat(), embedder, go_on=lambda: not self._closed)
 
     def _summary_flow(self, wish: SummaryRequest) -> Flow[SummaryResult]:
         beside = self._session.beside(self._record())
@@ -310,13 +329,16 @@ class ConversationBase:
     def _found(self, query: str, settings: Mapping[str, Any]) -> list[Found]:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
-        asked = Recall(**{"zone": self.recalls.zone if self.recalls else "UTC", **settings})
-        if asked.scope == "user":
+        usual = self.recalls or NOTHING
+        wanted = searching(Recall(**{"zone": usual.zone, "semantic": usual.semantic, **settings}))
+        if wanted.scope == "user":
             self._owner()
-        chat, meant = self._chat(), self._query(query, asked)
-        own = recall(chat, meant, asked, self.model)
-        if asked.scope == "user":
-            own += recall_elsewhere(chat, meant, asked, self.model, without={one.turn.id for one in own})
+        if settings.get("semantic"):
+            self._embed(settings["semantic"])
+        chat, meant = self._chat(), self._query(query, wanted)
+        own = recall(chat, meant, wanted, self.model)
+        if wanted.scope == "user":
+            own += recall_elsewhere(chat, meant, wanted, self.model, without={one.turn.id for one in own})
         return own
 
     def _owner(self) -> str:
@@ -355,7 +377,7 @@ class ConversationBase:
 
     def _found_in_history(self, query: str) -> str:
         """What Claude finds when it searches: quoted, without the exchange that runs."""
-        chat, settings = self._chat(), self.recalls or Recall()
+        chat, settings = self._chat(), self._session.recall or NOTHING
         found = search_history(chat, self._query(query, settings), settings, self.model)
         return quoted(found, settings.timezone) or "Nothing was found."
 
@@ -363,7 +385,9 @@ class ConversationBase:
         return make_query(text, now=self._clock(), zone=settings.timezone)
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
-        return extend(self._chat(), drafts_of(messages), self._session.preamble)
+        turns = yield from extend(self._chat(), drafts_of(messages), self._session.preamble)
+        self._note(turns[-1] if turns else None)
+        return turns
 
 
 def usage_sum(rows: Sequence[UsageRow]) -> UsageRow:

@@ -7,7 +7,7 @@ before what its word says. No I/O.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, get_args
 
 from sash.conversation.arguments import check_choice
@@ -15,10 +15,13 @@ from sash.planning.situation import Strategy
 from sash.planning.strategies import Economic, Summarised
 from sash.planning.traits import traits
 from sash.recall import Recall
+from sash.stores.embedders import installed
 from sash.types import MemoryMode
 
 LEAST, FEW = 200, 8
 """Tokens that hold two or three quoted turns: less is of no use, unless they are more than an eighth of the budget."""
+RECALLED, QUARTER = 2_000, 4
+"""Tokens that hold most of what answers a question: less is recalled only where they are more than a quarter of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,9 @@ class Mode:
     keep: int
     """the part of the budget that the newest turns always have: one in so many"""
     recall: int | None
-    """the part of it that is recalled for a question; None: nothing is"""
+    """the part of it that is recalled for a question, at least; None: nothing is"""
+    recall_least: int = RECALLED
+    """tokens that are recalled even if they are more than that part, up to a quarter of the budget"""
     others: bool = False
     """whether the user's other conversations are searched, too, where the conversation is somebody's"""
     instructions: int | None = 32
@@ -39,7 +44,9 @@ class Mode:
 
     def recalls(self, budget: int) -> Recall | None:
         """What is recalled under a budget."""
-        return Recall(tokens=_part(budget, self.recall)) if self.recall else None
+        if self.recall is None:
+            return None
+        return Recall(tokens=max(_part(budget, self.recall), min(self.recall_least, budget // QUARTER)))
 
     def quotes(self, budget: int) -> int:
         """Tokens of standing instructions under a budget; 0: they are not quoted."""
@@ -54,7 +61,7 @@ _UNTIL_FORCED = Summarised(inner=Economic(early=False))
 
 MODES: Mapping[MemoryMode, Mode] = {
     "none": Mode(strategy=Economic(), keep=4, recall=None, instructions=None),
-    "lean": Mode(strategy=Economic(), keep=16, recall=32),
+    "lean": Mode(strategy=Economic(), keep=16, recall=32, recall_least=1_000),
     "balanced": Mode(strategy=Economic(), keep=4, recall=16),
     "full": Mode(strategy=_UNTIL_FORCED, keep=4, recall=16, others=True),
     "all": Mode(strategy=_UNTIL_FORCED, budget=100_000, keep=2, recall=16, others=True),
@@ -65,6 +72,11 @@ def mode_of(memory: MemoryMode) -> Mode:
     """The mode that a word names. Raises InvalidOption, which lists them."""
     check_choice("memory", memory, get_args(MemoryMode))
     return MODES[memory]
+
+
+def searching(recall: Recall) -> Recall:
+    """`recall` with what it leaves open: meaning is searched where the extra `semantic` is installed."""
+    return recall if recall.semantic is not None else replace(recall, semantic=installed())
 
 
 _NOTHING = "nothing comes back with a question"

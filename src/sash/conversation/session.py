@@ -40,7 +40,7 @@ from sash.conversation.arguments import (
     recall_of,
     routing_of,
 )
-from sash.conversation.memory import mode_of, told
+from sash.conversation.memory import mode_of, searching, told
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound
@@ -222,8 +222,11 @@ class Session:
         """Whether the record was asked for it."""
         return self._key is not None
 
-    def open(self, record: Record) -> None:
-        """Find the conversation in the record, or begin it, and take over what it says of settings not given."""
+    def open(self, record: Record) -> int:
+        """Find the conversation in the record, or begin it, and take over what it says of settings not given.
+
+        The seq of its newest turn, 0 where there is none.
+        """
         create = self.create and (bool(self.user) or not self._asks_others)
         try:
             head = record.branches.open(namespace=self.namespace, id=self.id, create=create, user=self.user or "")
@@ -244,6 +247,15 @@ class Session:
             system=self.preamble.system if has_system else known.system,
             tools=self.preamble.tools if has_tools else known.tools,
         )
+        return head.seq
+
+    @property
+    def recall(self) -> Recall | None:
+        """How old turns are looked for, with what the settings leave open; None: they are not."""
+        if self.recalls is None:
+            return None
+        wide = replace(self.recalls, scope="user") if self._others and self.user else self.recalls
+        return searching(wide)
 
     @property
     def _asks_others(self) -> bool:
@@ -265,7 +277,7 @@ class Session:
             max_wait=self.max_wait,
             counter=self.counter(card or self.card),
             count_online=self.count_online,
-            recall=replace(self.recalls, scope="user") if self.recalls and self._others and self.user else self.recalls,
+            recall=self.recall,
             instructions=self.instructions,
             standing=self._standing,
             shortcuts=self._shortcuts,

@@ -115,9 +115,10 @@ class Conversation(ConversationBase):
     def _begin(self, store: str | Path | Store | None) -> None:
         self._store = open_store(store)
         self._claude: Claude | None = None
-        self._background = Background(f"sash {self.id}")
+        self._summarising = Background(f"sash {self.id} summarises")
+        self._embedding = Background(f"sash {self.id} embeds")
         try:
-            self._session.open(self._record())
+            self._newest = self._session.open(self._record())
             self._catch_up()
         except BaseException:
             self.close()
@@ -134,7 +135,8 @@ class Conversation(ConversationBase):
     def close(self) -> None:
         """Close the conversation, and what it opened itself: its store, its client from the environment."""
         self._closed = True
-        self._background.stop()
+        self._summarising.stop()
+        self._embedding.stop()
         if self._claude is not None:
             flush(self._claude.client)
         if self._owns_client and self._claude is not None:
@@ -243,8 +245,9 @@ class Conversation(ConversationBase):
         """Turns of this conversation that answer `query`, by words and (`semantic`) by meaning, the best first.
 
         Settings are those of `sash.recall.Recall`: `tokens` that quoting them may take in all, `neighbours`, `words`,
-        `semantic` (True for the small embedder of the extra `semantic`, or an `Embedder` of yours; what has no vector
-        yet is embedded first). An empty query finds nothing. Raises InvalidOption, MissingExtra.
+        `semantic` (True for the small embedder of the extra `semantic`, or an `Embedder` of yours: then what has no
+        vector yet is embedded first; default: as questions are recalled for). An empty query finds nothing. Raises
+        InvalidOption, MissingExtra.
         """
         return self._ask(lambda: self._found(query, settings))
 
@@ -324,8 +327,11 @@ class Conversation(ConversationBase):
         return drive(self._resummarise_flow(by, tokens), self._talker())
 
     def wait_for_background(self) -> None:
-        """Wait until what is done in the background (a summary) is done. For tests, replays and the end of a script."""
-        self._background.wait()
+        """Wait until what is done in the background (a summary, vectors) is done: for tests, replays, scripts."""
+        try:
+            self._summarising.wait()
+        finally:
+            self._embedding.wait()
 
     def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> Conversation:
         """A new conversation that shares the past up to the reply `at` (default: the newest)."""
@@ -368,7 +374,7 @@ class Conversation(ConversationBase):
         return self._traced(self._store)
 
     def _performer(self) -> Performer:
-        return performer(self._spans, self._claude, self._clock, self._background.since())
+        return performer(self._spans, self._claude, self._clock, self._summarising.since())
 
     def _talker(self) -> Performer:
         """A performer with a client; made late, so that looking at a conversation needs no key."""
@@ -398,8 +404,12 @@ class Conversation(ConversationBase):
 
     def _catch_up(self) -> None:
         """Begin what is due in the background."""
-        if (due := self._due()) is not None:
-            self._background.start(lambda: drive(due(), self._performer()))
+        self._start(self._summarising, self._summary_due())
+        self._start(self._embedding, self._embedding_due())
+
+    def _start(self, background: Background, due: Callable[[], Flow[Any]] | None) -> None:
+        if due is not None:
+            background.start(lambda: drive(due(), self._performer()))
 
 
 def _load_inspect() -> Any:

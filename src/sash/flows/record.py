@@ -262,8 +262,9 @@ class Index(Protocol):
     ) -> Sequence[tuple[int, float]]:
         """The turns nearest in meaning, as (seq, closeness), the nearest first.
 
-        Closeness is the cosine, and what the turns beside one add to it (`gains`, by distance). Turns without a vector
-        of this embedder are embedded first. Raises MissingExtra, and InvalidOption for an embedder that gives none.
+        Closeness is the cosine, and what the turns beside one add to it (`gains`, by distance). Nothing is written: of
+        the turns without a vector of this embedder a few are embedded for this search alone; others are not found
+        before `embed` has come to them. Raises MissingExtra, and InvalidOption for an embedder that gives none.
         """
         ...
 
@@ -272,7 +273,8 @@ class Index(Protocol):
     ) -> Sequence[Like]:
         """Words of the present branch that are like those asked for, each with the turns that hold it.
 
-        By spelling, for words that nobody used; and by meaning, where `embedder` is one of words. Raises MissingExtra.
+        By spelling, for words that nobody used; and by meaning, where `embedder` is one of words. Of a long history
+        that nobody searched yet, only the older part may be known: `embed` learns the rest. Raises MissingExtra.
         """
         ...
 
@@ -289,7 +291,11 @@ class Index(Protocol):
         ...
 
     def embed(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
-        """Embed up to `most` turns of the present branch that have no vector of this embedder; how many it were."""
+        """Make up to `most` more turns of the present branch (None: all) ready to be found by `near` and `like`.
+
+        Those without a vector of this embedder get one, and their words are learned. How many it were: fewer than
+        `most`, if that is all. Raises MissingExtra, and InvalidOption for an embedder that gives no vectors.
+        """
         ...
 
     def read(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:

@@ -104,9 +104,10 @@ def make_query(new: str, before: Sequence[str] = (), *, now: float | None = None
             terms.setdefault(term.text, replace(term, weight=weight * term.weight))
     if not (own or context or times or end):
         return Query()
+    timeless = _without(told, [one.said for one in times])
     return Query(
         terms=_most(list(terms.values())),
-        text=f"{context} {told}".strip(),
+        text=f"{context} {told}".strip() if context or telling(timeless) or runs(timeless) else "",
         speaker=speaker_meant(read),
         times=times,
         end=end,

@@ -44,8 +44,9 @@ class Recall:
     """how many turns to each side of a hit gain from it: a hit alone is often half an answer. 0: none"""
     words: bool = True
     """search by words"""
-    semantic: bool | Embedder = False
-    """search by meaning: with an embedder of yours, or (True) the small one of the extra `semantic`"""
+    semantic: bool | Embedder | None = None
+    """search by meaning: with an embedder of yours, or (True) the small one of the extra `semantic`; None: with the
+    small one where it is installed"""
     scope: Scope = "conversation"
     """where is looked: in this conversation, or ("user") in the others of its user, too, which get half of the share at
     most"""
@@ -62,7 +63,7 @@ class Recall:
             )
         _reject_number("tokens", self.tokens, 1)
         _reject_number("neighbours", self.neighbours, 0)
-        if not isinstance(self.semantic, bool | Embedder):
+        if not isinstance(self.semantic, bool | Embedder | None):
             raise InvalidOption(
                 f"semantic={self.semantic!r}: give True, False, or an object with `name` and `embed(texts)`",
                 option="semantic",

@@ -58,6 +58,16 @@ def embedder_of(semantic: bool | Embedder) -> Embedder:
 
 
 @cache
+def installed() -> bool:
+    """Whether the extra is at hand; nothing is loaded."""
+    try:
+        _file(WEIGHTS), _file(*TOKENIZERS)
+    except MissingExtra:
+        return False
+    return all(map(find_spec, ("safetensors", "tokenizers", "numpy")))
+
+
+@cache
 def word_vectors() -> WordVectors:
     """The extra's embedder, loaded once (0.3 seconds, 40 MB). Raises MissingExtra."""
     weights, tokenizer = _file(WEIGHTS), _file(*TOKENIZERS)

@@ -23,7 +23,7 @@ from sash.stores.characters import characters_match, clinging, common, spaceless
 from sash.stores.embedders import WordVectors, embedder_of
 from sash.stores.lineage import Segment, present
 from sash.stores.transaction import Database, Transaction
-from sash.stores.vectors import Blocks, blob, nearest, position, removals, seq_of, smeared, unit_rows
+from sash.stores.vectors import Blocks, as_stored, blob, nearest, position, removals, seq_of, smeared, unit_rows
 
 READ = 20_000
 """Places read for all terms of a query; the terms worth most come first."""
@@ -35,6 +35,8 @@ CANDIDATES = 200
 """Turns of other conversations looked at, to tell which of these to search."""
 BATCH = 256
 """Texts given to an embedder at once."""
+LACKING = 128
+"""Turns without a vector that a search embeds for itself: it must not wait for a whole history."""
 
 _INDEXES = {"words": "turns_fts", "characters": "turns_characters"}
 
@@ -114,23 +116,25 @@ class Index:
         until: int | None = None,
         most: int = DEEP,
     ) -> Sequence[tuple[int, float]]:
-        """The nearest turns in meaning, once all turns have a vector of this embedder."""
+        """The nearest turns in meaning, among those that have a vector of this embedder and a few that lack one."""
         embedder = embedder_of(embedder)
-        vector = unit_rows(embedder.embed([text]), 1, embedder.name)[0]
-        self._embed(conversation, embedder, None)
+        with self._database.reading() as db:
+            lacking = self._unembedded(db, self._line(db, conversation, until), embedder.name, LACKING)
+        texts = [text, *(said for _, said in lacking)]
+        vector, *others = unit_rows(embedder.embed(texts), len(texts), embedder.name)
+        beside = dict(zip((place for place, _ in lacking), map(as_stored, others), strict=True))
         with self._database.reading() as db:
             segments = self._line(db, conversation, until)
-            seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name)
+            seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name, beside)
         return nearest(seqs, smeared(cosines, gains), most) if vector.any() else []
 
     def like(
         self, conversation: int, *, words: Sequence[str], embedder: bool | Embedder, until: int | None = None
     ) -> Sequence[Like]:
         """Words like those asked for. An embedder of whole texts is not asked for single words."""
-        known = embedder_of(embedder) if embedder else None
+        known = _of_words(embedder)
         with self._database.reading() as db:
-            line = self._line(db, conversation, until)
-            return self._vocabularies.like(db, line, words, known if isinstance(known, WordVectors) else None)
+            return self._vocabularies.like(db, self._line(db, conversation, until), words, known)
 
     def elsewhere(
         self, conversation: int, *, user: str, namespace: str, terms: Sequence[Term], most: int
@@ -167,8 +171,8 @@ class Index:
             ]
 
     def embed(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
-        """Give turns without a vector theirs, the oldest first."""
-        return self._embed(conversation, embedder_of(embedder), most)
+        """Give turns without a vector theirs, the oldest first, and learn their words."""
+        return max(self._embed(conversation, embedder_of(embedder), most), self._learn(conversation, embedder, most))
 
     # ---- vectors --------------------------------------------------------------------------------
 
@@ -185,6 +189,19 @@ class Index:
             vectors = unit_rows(embedder.embed([text for _, text in batch]), len(batch), embedder.name)
             self._keep_vectors(batch, vectors, embedder.name)
             done += len(batch)
+        return done
+
+    def _learn(self, conversation: int, embedder: bool | Embedder, most: int | None) -> int:
+        """Read the words of turns not read yet, some at a time: nobody else comes to the database meanwhile."""
+        done = 0
+        while most is None or done < most:
+            with self._database.reading() as db:
+                line = self._line(db, conversation, None)
+                some = BATCH if most is None else min(BATCH, most - done)
+                read = self._vocabularies.learn(db, line, _of_words(embedder), some)
+            done += read
+            if not read:
+                break
         return done
 
     def _drop_others(self, conversation: int, embedder: str) -> None:
@@ -227,7 +244,7 @@ class Index:
 
     def _keep_vectors(self, batch: Sequence[tuple[int, str]], vectors: Any, embedder: str) -> None:
         """Store them, each only if its turn still says what was embedded."""
-        with self._database.writing() as db:
+        with self._database.passing() as db:
             db.many(
                 "INSERT INTO vectors (place, embedder, vector) "
                 "SELECT place, ?, ? FROM turns WHERE place = ? AND text = ? ON CONFLICT (place) "
@@ -255,6 +272,12 @@ class Index:
                     break
                 name = row[0]
                 yield from words(name)
+
+
+def _of_words(embedder: bool | Embedder) -> WordVectors | None:
+    """The embedder meant, where it is one of words."""
+    known = embedder_of(embedder) if embedder else None
+    return known if isinstance(known, WordVectors) else None
 
 
 def _any_of(db: Transaction, terms: Sequence[Term]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,19 +48,42 @@ class Blocks:
         """Read everything anew next time."""
         self._held.clear()
 
-    def closeness(self, db: Transaction, segments: Sequence[Segment], vector: Any, embedder: str) -> tuple[Any, Any]:
-        """The cosine of each turn of a line with a unit vector: (seqs, cosines), in the order of the line."""
-        with self._lock:
-            return self._closeness(db, segments, vector, embedder)
+    def closeness(
+        self,
+        db: Transaction,
+        segments: Sequence[Segment],
+        vector: Any,
+        embedder: str,
+        beside: Mapping[int, Any],
+    ) -> tuple[Any, Any]:
+        """The cosine of each turn of a line with a unit vector: (seqs, cosines), in the order of the line.
 
-    def _closeness(self, db: Transaction, segments: Sequence[Segment], vector: Any, embedder: str) -> tuple[Any, Any]:
+        `beside`: vectors that are not stored, by place. A turn without any is close to nothing.
+        """
+        with self._lock:
+            return self._closeness(db, segments, vector, embedder, beside)
+
+    def _closeness(
+        self,
+        db: Transaction,
+        segments: Sequence[Segment],
+        vector: Any,
+        embedder: str,
+        beside: Mapping[int, Any],
+    ) -> tuple[Any, Any]:
         np = load_numpy()
         seqs, cosines = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
-        for segment in segments:
-            block = self._block(db, segment, embedder, len(vector))
-            rows = block.rows[: max(0, segment[2] - block.first + 1)]
-            seqs.append(np.arange(block.first, block.first + len(rows)))
-            cosines.append(rows @ vector)
+        for branch, low, high in segments:
+            block = self._block(db, (branch, low, high), embedder, len(vector))
+            first, count = block.first, max(0, high - block.first + 1)
+            found = np.zeros(count, dtype=np.float32)
+            rows = block.rows[:count]
+            found[: len(rows)] = rows @ vector
+            for place, row in beside.items():
+                if position(branch, first) <= place < position(branch, first + count):
+                    found[seq_of(place) - first] = row @ vector
+            seqs.append(np.arange(first, first + count))
+            cosines.append(found)
         return np.concatenate(seqs), np.concatenate(cosines)
 
     def _block(self, db: Transaction, segment: Segment, embedder: str, width: int) -> _Block:
@@ -161,6 +184,12 @@ def unit_rows(rows: Any, texts: int, embedder: str) -> Any:
 def blob(row: Any) -> bytes:
     """A vector as it is stored: float16; nothing for one that has no direction."""
     return bytes(row.astype(load_numpy().float16).tobytes()) if row.any() else b""
+
+
+def as_stored(rows: Any) -> Any:
+    """Vectors as they are once they were stored and read again."""
+    np = load_numpy()
+    return rows.astype(np.float16).astype(np.float32)
 
 
 def load_numpy() -> Any:

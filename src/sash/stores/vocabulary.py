@@ -27,6 +27,8 @@ CLOSE = 0.4
 """Cosine from which two words are alike."""
 MOST = 24
 """Words alike that are looked for, of each word asked for."""
+TURNS, WORDS = 2_000, 4_000
+"""Turns that a search reads of those not read yet, and words whose meaning it learns."""
 
 
 class _Words:
@@ -45,15 +47,19 @@ class _Words:
                 self.places.setdefault(word, array("I")).append(seq)
             self.read = seq
 
+    def learn(self, embedder: Any, most: int) -> None:
+        """The meaning of `most` more words."""
+        done = 0 if self.vectors is None else len(self.vectors)
+        if new := list(self.places)[done : done + most]:
+            rows = unit_rows(embedder.embed(new), len(new), embedder.name)
+            self.vectors = rows if self.vectors is None else load_numpy().concatenate([self.vectors, rows])
+
     def near(self, asked: Sequence[str], embedder: Any) -> Iterator[tuple[str, str, float]]:
         """Words of like meaning: (asked, like, cosine), the closest first."""
         np = load_numpy()
         known = list(self.places)
-        done = 0 if self.vectors is None else len(self.vectors)
-        if new := known[done:]:
-            rows = unit_rows(embedder.embed(new), len(new), embedder.name)
-            self.vectors = rows if self.vectors is None else np.concatenate([self.vectors, rows])
-        if not known or not asked:
+        self.learn(embedder, WORDS)
+        if self.vectors is None or not asked:
             return
         rows = unit_rows(embedder.embed(list(asked)), len(asked), embedder.name)
         for word, cosines in zip(asked, rows @ self.vectors.T, strict=True):
@@ -74,14 +80,17 @@ class Vocabularies:
         self._held.clear()
 
     def like(self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: Any) -> list[Like]:
-        """Words of a line of turns that are like those asked for; by meaning only with an embedder of words."""
+        """Words of a line of turns that are like those asked for; by meaning only with an embedder of words.
+
+        Of a long history that was not read yet, a part is read; `learn` reads all of it, part by part.
+        """
         with self._lock:
             return self._like(db, segments, asked, embedder)
 
     def _like(self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: Any) -> list[Like]:
         found: dict[tuple[str, str], Like] = {}
         for branch, low, high in segments:
-            words = self._words(db, branch, low, high)
+            words, _ = self._words(db, (branch, low, high), TURNS)
             for word, like, closeness, spelt in _likes(words, asked, embedder):
                 seqs = tuple(seq for seq in words.places[like] if low <= seq <= high)
                 known = found.get((word, like))
@@ -91,20 +100,31 @@ class Vocabularies:
                     found[word, like] = Like(word=word, like=like, closeness=closeness, seqs=seqs, spelt=spelt)
         return list(found.values())
 
-    def _words(self, db: Transaction, branch: int, low: int, high: int) -> _Words:
+    def learn(self, db: Transaction, segments: Sequence[Segment], embedder: Any, most: int) -> int:
+        """Read `most` turns more, and what their words mean; how many there were to read."""
+        done = 0
+        with self._lock:
+            for segment in segments:
+                words, read = self._words(db, segment, most - done)
+                done += read
+                if embedder:
+                    words.learn(embedder, WORDS)
+        return done
+
+    def _words(self, db: Transaction, segment: Segment, most: int) -> tuple[_Words, int]:
+        """The words of a branch, with those of `most` turns more; and how many turns that were."""
+        branch, low, high = segment
         words = self._held.pop(branch, None) or _Words()
-        words.extend(
-            (row[0], row[1])
-            for row in db.execute(
-                "SELECT seq, text FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND state != 'withdrawn' "
-                "ORDER BY seq",
-                (branch, max(low, words.read + 1), high),
-            )
+        new = db.all(
+            "SELECT seq, text FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND state != 'withdrawn' "
+            "ORDER BY seq LIMIT ?",
+            (branch, max(low, words.read + 1), high, most),
         )
+        words.extend((row[0], row[1]) for row in new)
         self._held[branch] = words
         while len(self._held) > 1 and sum(len(held.places) for held in self._held.values()) > HELD:
             self._held.popitem(last=False)
-        return words
+        return words, len(new)
 
 
 def _likes(words: _Words, asked: Sequence[str], embedder: Any) -> Iterator[tuple[str, str, float, bool]]:

@@ -50,6 +50,15 @@ def test_it_is_made_before_the_budget_forces_a_cut(replies: list[Reply]) -> None
     assert replies[-1].plan.situation.kept(0) > 600
 
 
+def test_it_is_made_the_earlier_the_more_may_be_recalled(replies: list[Reply]) -> None:
+    """What may be quoted in front of the next question forces a cut as what is said does: the summary is ready then."""
+    wishes = [
+        next(at for at, one in enumerate(replies) if ahead(one.plan, one.usage, OWN, recalled) is not None)
+        for recalled in (0, 400, 800, 5_000)
+    ]
+    assert wishes == sorted(wishes, reverse=True) and wishes[0] > wishes[2]
+
+
 def test_a_dearer_summary_is_made_later(replies: list[Reply]) -> None:
     """Its price is weighed against the chance that it is needed."""
     dear = Summarised(tokens=500, by="claude-fable-5", warm=False)

@@ -1,7 +1,7 @@
 """Finding old turns: ask the indexes, merge what they say, add neighbours, pack the best into a share of tokens.
 
-Reads only, embeddings apart: turns that have no vector of the embedder in use yet get one before they are
-searched. What is done with the turns that were found is the caller's affair.
+Reads only. Turns get the vectors by which they are found beside the conversation (`embed`), or before a search that
+somebody asks for by hand. What is done with the turns that were found is the caller's affair.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TIME, DATE = 3, 1
 """How often turns of the time that a question names are counted: told from now ("yesterday"), or by a date, ..."""
 ENDS = 12
 """... and how many turns stand at an end of the conversation."""
-CLOSE = 0.1
+CLOSE = 0.2
 """Closeness below which two texts are near by chance."""
 REMARK = 80
 """Characters of a question that tells nothing beside."""
@@ -139,7 +139,7 @@ class _Search:
         if not words:
             return ()
         return self.chat.store.index.like(
-            self.chat.conversation, words=words, embedder=self.settings.semantic, until=self.until
+            self.chat.conversation, words=words, embedder=self.settings.semantic or False, until=self.until
         )
 
     # ---- what it is worth ------------------------------------------------------------------------

@@ -34,11 +34,14 @@ class NextRequest:
     saving: float
 
 
-def ahead(plan: Plan, usage: Usage, own: Summarised) -> SummaryRequest | None:
-    """The summary to make after a reply that used `usage`; None while none is worth making."""
+def ahead(plan: Plan, usage: Usage, own: Summarised, recalled: int = 0) -> SummaryRequest | None:
+    """The summary to make after a reply that used `usage`; None while none is worth making.
+
+    `recalled`: tokens that may be quoted in front of the next question.
+    """
     if not own.ahead or _barred(plan.situation):
         return None
-    situation = _next(plan, usage, own)
+    situation = _next(plan, usage, own, recalled)
     chances = [chance for chance in _chances(situation, own) if chance.leaving > 0]
     if not chances:
         return None
@@ -62,8 +65,8 @@ def _tried(situation: Situation, upto: int) -> bool:
     return situation.trouble.failures >= BREAKER and upto <= situation.trouble.upto
 
 
-def _next(plan: Plan, usage: Usage, own: Summarised) -> Situation:
-    """The situation of the next plain request, with an exchange of the usual size."""
+def _next(plan: Plan, usage: Usage, own: Summarised, recalled: int) -> Situation:
+    """The situation of the next plain request, with an exchange of the usual size and what is recalled for it."""
     situation, start = plan.situation, plan.decision.first_exchange
     *older, newest = situation.exchanges[start:]
     said = max(0, usage.output - usage.thinking)
@@ -82,6 +85,7 @@ def _next(plan: Plan, usage: Usage, own: Summarised) -> Situation:
             pinned_exchanges=frozenset(index - start for index in situation.pinned_exchanges if index >= start),
             results=(),
             budget=max(1, situation.budget - room),
+            reserve=min(recalled, max(0, situation.budget - room - situation.keep - situation.fixed.upper)),
             warmth=_warmth(plan, usage),
             learned=plan.decision.learned or situation.learned,
         )
