@@ -8,7 +8,7 @@ between exchanges. Turns are frozen; their content is the exact JSON text that w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -174,6 +174,11 @@ class Exchange:
 def spoken(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     """The turns of user and assistant: an instruction may stand anywhere in the record, and answers nothing."""
     return tuple(turn for turn in turns if turn.role != "system")
+
+
+def last_spoken(turns: Sequence[Turn]) -> Turn | None:
+    """The newest turn of user or assistant; None where there is none."""
+    return next((turn for turn in reversed(turns) if turn.role != "system"), None)
 
 
 def by_exchange(turns: Iterable[Turn]) -> list[list[Turn]]:

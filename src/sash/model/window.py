@@ -12,7 +12,7 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Sent
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary, Trouble
-from sash.model.turns import Turn, spoken
+from sash.model.turns import Turn, last_spoken
 from sash.model.usage import Usage
 
 
@@ -101,6 +101,5 @@ class Loaded:
     def epoch(self) -> Epoch | None:
         """The present epoch, unless all that it held was withdrawn: then nothing of it is left to grow."""
         epoch = self.head.epoch
-        if epoch is None or not any(turn.seq >= epoch.first_seq for turn in spoken(self.turns)[-1:]):
-            return None
-        return epoch
+        newest = last_spoken(self.turns)
+        return epoch if epoch is not None and newest is not None and newest.seq >= epoch.first_seq else None

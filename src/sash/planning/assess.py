@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from math import ceil
 
 from sash.model.counts import ZERO, Count
@@ -16,17 +17,25 @@ from sash.model.epochs import Epoch
 from sash.model.turns import Exchange, Turn, by_exchange, spoken
 from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.relief import tool_results
-from sash.planning.rules import has_thinking, open_calls, waiting_calls
+from sash.planning.rules import has_thinking
 from sash.planning.situation import ResultsTurn, Situation, Size, Strategy
+from sash.planning.survey import Group, in_tool_run
 from sash.planning.traits import traits
 
-Groups = Sequence[Sequence[Turn]]
+Groups = tuple[Group, ...]
 """Turns by exchange, oldest first."""
 
 
-def assess(memory: Memory, groups: Groups, known: Mapping[int, Count], settings: Settings, now: float) -> Situation:
+def assess(
+    memory: Memory,
+    groups: Groups,
+    exchanges: tuple[Exchange, ...],
+    known: Mapping[int, Count],
+    settings: Settings,
+    now: float,
+) -> Situation:
     """The situation in which the newest of `groups` is to be sent; `known` are the sizes of all turns by seq."""
-    return _Assessing(memory, groups, known, settings).situation(now)
+    return _Assessing(memory, groups, exchanges, known, settings).situation(now)
 
 
 def sizes_as_sent(memory: Memory, turns: Iterable[Turn], counts: Mapping[int, Count]) -> dict[int, Count]:
@@ -35,12 +44,13 @@ def sizes_as_sent(memory: Memory, turns: Iterable[Turn], counts: Mapping[int, Co
     singles = replace(relief, results=relief.results | memory.cleared_results)
     partly = {seq for seq, _ in singles.results}
     sent = dict(counts)
-    for turn in turns:
+    for turn in turns if relief.cleared or partly else ():
         if turn.seq in relief.cleared:
             sent[turn.seq] = memory.cleared_sizes(turn)
         elif turn.seq in partly:
             sent[turn.seq] = memory.cleared_sizes(turn, singles.single(turn.seq))
-    return {**sent, **dict.fromkeys(relief.dropped & counts.keys(), ZERO)}
+    sent.update(dict.fromkeys(relief.dropped & counts.keys(), ZERO))
+    return sent
 
 
 def with_less(memory: Memory, newest: Turn, more: frozenset[tuple[int, str]], known: dict[int, Count]) -> Memory:
@@ -80,13 +90,14 @@ class _Assessing:
 
     memory: Memory
     groups: Groups
+    exchanges: tuple[Exchange, ...]
     known: Mapping[int, Count]
     settings: Settings
 
     def situation(self, now: float) -> Situation:
         memory, settings = self.memory, self.settings
         situation = Situation(
-            exchanges=self._exchanges,
+            exchanges=self.exchanges,
             first_exchange=self._start,
             forced=_forced(memory.epoch, settings, self._instructions) or _foreign(memory.epoch, self.groups[-1]),
             fixed=_size(memory.fixed) + self._front + self._unseen,
@@ -115,21 +126,17 @@ class _Assessing:
     # ---- exchanges --------------------------------------------------------------------------------
 
     @cached_property
-    def _exchanges(self) -> tuple[Exchange, ...]:
-        return tuple(_exchange(group, self.known, newest=group is self.groups[-1]) for group in self.groups)
-
-    @cached_property
     def _start(self) -> int | None:
         """Where the present view starts."""
-        epoch, newest = self.memory.epoch, len(self._exchanges) - 1
+        epoch, newest = self.memory.epoch, len(self.exchanges) - 1
         if epoch is None:
             return None
-        return next((i for i, exchange in enumerate(self._exchanges) if exchange.first >= epoch.first_seq), newest)
+        return next((i for i, exchange in enumerate(self.exchanges) if exchange.first >= epoch.first_seq), newest)
 
     @cached_property
     def _pinned(self) -> frozenset[int]:
         pins = self.memory.loaded.pinned_seqs
-        return frozenset(i for i, exchange in enumerate(self._exchanges) if exchange.first in pins)
+        return frozenset(i for i, exchange in enumerate(self.exchanges) if exchange.first in pins) if pins else pins
 
     def _results(self) -> tuple[ResultsTurn, ...]:
         """Turns of tool results, where the strategy may clear them."""
@@ -150,7 +157,7 @@ class _Assessing:
     @cached_property
     def _instructions(self) -> tuple[Turn, ...]:
         """Wherever the start, each is sent, and once."""
-        return (*self.memory.loaded.instructions, *instructions_in(self.groups))
+        return (*self.memory.loaded.instructions, *self.memory.instructed)
 
     @cached_property
     def _unseen(self) -> Size:
@@ -191,7 +198,8 @@ class _Assessing:
         """An exact total, and what was added to it."""
         upto = self.memory.anchor_seq
         attached = {**self._attached, self._question: self._recalled}
-        added = self._weight(turn for group in self.groups for turn in group if turn.seq > upto)
+        new = takewhile(lambda group: group[-1].seq > upto, reversed(self.groups))
+        added = self._weight(turn for group in new for turn in group if turn.seq > upto)
         shown = _sum(count for seq, count in attached.items() if seq > upto)
         allowed = Size() if anchor.source == "endpoint" else self._unseen
         return _size(anchor) + added + shown + allowed
@@ -205,34 +213,6 @@ def _with_what_a_cut_leaves(situation: Situation) -> Situation:
     if situation.stay is not None or situation.first_exchange is None or not situation.attachments.tokens:
         return situation
     return replace(situation, stay=situation.prompt(situation.first_exchange) + situation.attachments)
-
-
-def _exchange(group: Sequence[Turn], known: Mapping[int, Count], *, newest: bool) -> Exchange:
-    tokens = upper = replies = 0
-    for turn in group:  # one pass: this runs for every exchange of every plan
-        if turn.role == "system":
-            continue
-        count = known[turn.seq]
-        tokens += count.tokens
-        upper += count.upper
-        replies += turn.role == "assistant"
-    return Exchange(
-        first=group[0].seq,
-        last=group[-1].seq,
-        tokens=tokens,
-        upper=upper,
-        requests=max(1, replies),
-        at=group[0].at,
-        open=newest and _in_tool_run(group),
-    )
-
-
-def _in_tool_run(group: Sequence[Turn]) -> bool:
-    """Whether the exchange goes on: its newest turn carries tool results, or calls (the server's too) without any."""
-    last = spoken(group)[-1]
-    if last.role == "user":
-        return not last.plain
-    return bool(open_calls(last.blocks, ()) or waiting_calls([last.blocks]))
 
 
 def _size(count: Count) -> Size:
@@ -263,7 +243,7 @@ def _foreign(epoch: Epoch | None, newest: Sequence[Turn]) -> str:
 
     Its thinking may neither be left out of an unfinished tool turn nor stand in this prefix ("Preserved thinking").
     """
-    if epoch is None or epoch.relief.drops or not _in_tool_run(newest):
+    if epoch is None or epoch.relief.drops or not in_tool_run(newest):
         return ""
     others = {
         turn.model

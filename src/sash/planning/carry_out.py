@@ -5,25 +5,26 @@ Pure. `CarriedOut` is one decision carried out; each of its properties is a part
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain, takewhile
 from typing import Any
 
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
 from sash.model.turns import Turn, by_exchange
-from sash.planning.assess import Groups, instructions_in
+from sash.planning.assess import Groups
 from sash.planning.cache.breakpoints import MOST, Room, place
 from sash.planning.cache.prediction import expect
 from sash.planning.cache.restless import Restless
 from sash.planning.inputs import BINDING_BETA, CLEARING_BETA, Memory, Settings
 from sash.planning.overflow.relief import FittedView, words
-from sash.planning.rules import has_thinking
 from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.summaries.compaction import betas_for
-from sash.planning.view import Message, bare, messages
+from sash.planning.view import Message, Placed
 
 UNDECLARED = "Calls of tools are sent without tools: legal, but Claude can call none; tools=[...] gives some."
 """Legal since 2025-02-27: the API asks for no definitions of tools that were called before."""
@@ -107,14 +108,15 @@ class CarriedOut:
     # ---- the view ---------------------------------------------------------------------------------
 
     @cached_property
-    def _older(self) -> Groups:
+    def _older(self) -> Sequence[Sequence[Turn]]:
         """The exchanges before the start."""
         return (*by_exchange(self.memory.loaded.pinned_turns), *self.groups[: self.decision.first_exchange])
 
     @cached_property
     def _given(self) -> tuple[Turn, ...]:
         """The instructions given before the start."""
-        return (*self.memory.loaded.instructions, *instructions_in(self.groups[: self.decision.first_exchange]))
+        start = self.groups[self.decision.first_exchange][0].seq
+        return (*self.memory.loaded.instructions, *(turn for turn in self.memory.instructed if turn.seq < start))
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:
@@ -122,14 +124,18 @@ class CarriedOut:
         epoch = self.epoch
         in_front = [turn for group in self._older if group[0].seq in epoch.pinned_seqs for turn in group]
         again = [turn for turn in self._given if turn.seq in epoch.instructions]
-        view = (*in_front, *again, *(turn for group in self.groups[self.decision.first_exchange :] for turn in group))
+        view = (*in_front, *again, *chain.from_iterable(self.groups[self.decision.first_exchange :]))
         gone = epoch.relief.dropped
         return tuple(turn for turn in view if turn.seq not in gone) if gone else view
 
     @cached_property
+    def _placed(self) -> Placed:
+        return self.shortcuts.placed(self.turns, self.epoch)
+
+    @cached_property
     def numbered(self) -> tuple[tuple[int, Message], ...]:
         """The messages, each with the seq of its turn."""
-        return tuple(messages(self.turns, self.epoch, self.shortcuts.forms))
+        return self._placed.messages(self.epoch)
 
     # ---- what goes with it ------------------------------------------------------------------------
 
@@ -142,7 +148,7 @@ class CarriedOut:
             model=settings.model,
             max_tokens=settings.max_tokens,
             options=options,
-            betas=tuple(dict.fromkeys((*betas, *betas_for(epoch, self.turns)))),
+            betas=tuple(dict.fromkeys((*betas, *betas_for(epoch, self._placed)))),
             headers=settings.headers,
             key=settings.key.name,
             markers=self._markers(),
@@ -217,9 +223,9 @@ class CarriedOut:
 
     def _base_size(self) -> int:
         """Tokens up to where thinking is left out."""
-        exchanges = self.situation.exchanges[self.decision.first_exchange :]
-        kept = [exchange.tokens for exchange in exchanges if exchange.last <= self.epoch.thinking_stripped_to]
-        return self.situation.fixed.tokens + sum(kept)
+        situation, start = self.situation, self.decision.first_exchange
+        behind = bisect_right(situation.exchanges, self.epoch.thinking_stripped_to, start, key=lambda one: one.last)
+        return situation.fixed.tokens + situation.kept(start) - situation.kept(behind)
 
     @property
     def doubt(self) -> bool:
@@ -232,10 +238,7 @@ class CarriedOut:
     def notes(self) -> Iterator[str]:
         """What else is to be known of it, a sentence each."""
         epoch, decision = self.epoch, self.decision
-        given = sum(turn.role == "system" for turn in self.turns)
-        foreign = sum(
-            has_thinking(t.blocks) for t in self.turns if t.seq > epoch.thinking_stripped_to and bare(t, epoch)
-        )
+        given, foreign = self._placed.instructions, self._placed.foreign
         if given and epoch.tagged:
             yield f"Instructions sent as user messages: {given}, for {epoch.model} takes no system messages."
         if epoch.relief:
@@ -266,7 +269,8 @@ class CarriedOut:
         """Whether results of tools are sent for the first time in this epoch, and no tools."""
         last = self.memory.loaded.last
         before = last.sent.last if last is not None and not self._anew else 0
-        results = any(turn.role == "user" and not turn.plain and turn.seq > before for turn in self.turns)
+        new = takewhile(lambda turn: turn.seq > before, reversed(self.turns))
+        results = any(turn.role == "user" and not turn.plain for turn in new)
         return results and not self.epoch.preamble.tools
 
 

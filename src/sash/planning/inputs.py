@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, Protocol
 
 from sash.model.cards import ModelCard
@@ -114,6 +115,10 @@ class Memory:
     """what changes in front of the messages from request to request"""
     asked: bool = False
     """the last request of this epoch was counted by the endpoint"""
+    instructed: tuple[Turn, ...] = ()
+    """the turns of role system among those that may be sent, `loaded.instructions` apart"""
+    compacted: int = 0
+    """seq of the last block among those that the API compacted by threshold; 0 for none"""
 
     @property
     def epoch(self) -> Epoch | None:
@@ -139,6 +144,9 @@ class Memory:
         """seqs of turns new to the present view whose attachments, made for another one, quote what it holds."""
         epoch, sent = self.epoch, self.loaded.last.sent.last if self.loaded.last else 0
         if epoch is None:
+            return frozenset()
+        new = takewhile(lambda turn: turn.seq > sent, reversed(self.loaded.turns))
+        if not any(turn.attachment is not None for turn in new):
             return frozenset()
         turns = [turn for turn in self.loaded.turns if turn.seq >= epoch.first_seq]
         present, found = {turn.seq for turn in (*self.in_front, *turns)}, set()

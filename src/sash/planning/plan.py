@@ -9,12 +9,12 @@ Legality of the finished body is judged by `sash.planning.rules` when the flow s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.counts import ZERO, Count
-from sash.model.turns import Turn, by_exchange, spoken
+from sash.model.turns import Turn, spoken
 from sash.planning import explain
 from sash.planning.assess import Groups, as_summarised, assess, instructions_in, sizes_as_sent, with_less
 from sash.planning.carry_out import CarriedOut
@@ -58,18 +58,21 @@ def make_plan(
     Raises BudgetExceeded when nothing legal fits, naming the largest part and the missing tokens, and
     InvalidContent when there is no user turn to begin with.
     """
-    groups = by_exchange((*memory.loaded.turns, *new))
+    shortcuts = shortcuts or Shortcuts()
+    survey = shortcuts.survey.of((*memory.loaded.turns, *new))
+    memory, groups = replace(memory, instructed=survey.instructions, compacted=survey.compacted), survey.groups
     sizes = {**memory.counts, **counts}
     known = sizes_as_sent(memory, (*memory.loaded.pinned_turns, *memory.loaded.turns, *new), sizes)
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
-        memory = memory.but(instructions=(*memory.loaded.instructions, *instructions_in(groups[:1])))
-        groups = groups[1:]
+        first = instructions_in(groups[:1])
+        memory = memory.but(instructions=(*memory.loaded.instructions, *first))
+        memory, groups = replace(memory, instructed=memory.instructed[len(first) :]), groups[1:]
     _reject_no_question(groups)
     memory = as_summarised(memory, groups, settings.strategy)
     gone = ignored(memory, groups)
-    known.update({seq: ZERO if seq in gone else sizes[seq] for seq in before_block(groups)})
-    return _plan(_decided(memory, groups, known, settings, now, shortcuts or Shortcuts()))
+    known.update({seq: ZERO if seq in gone else sizes[seq] for seq in before_block(memory, groups)})
+    return _plan(_decided(memory, groups, known, settings, now, shortcuts))
 
 
 def _decided(
@@ -82,7 +85,7 @@ def _decided(
 ) -> CarriedOut:
     """What the strategy decides, made to fit: results of the newest turn give way until it does."""
     while True:
-        situation = assess(memory, groups, known, settings, now)
+        situation = assess(memory, groups, shortcuts.exchanges.of(groups, known), known, settings, now)
         decision = settings.strategy.decide(situation)
         _reject_bad_start(decision, situation, settings.strategy)
         shape = fit_view(memory, groups, known, situation, decision, settings)

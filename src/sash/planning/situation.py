@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, Protocol
 
 from sash.model.cards import ModelCard, Ttl
@@ -152,8 +153,9 @@ class Situation:
     @cached_property
     def _suffixes(self) -> tuple[list[int], list[int]]:
         """Tokens and upper bounds of exchanges[i:], for every i."""
-        tokens = list(accumulate((e.tokens for e in reversed(self.exchanges)), initial=0))[::-1]
-        uppers = list(accumulate((e.upper for e in reversed(self.exchanges)), initial=0))[::-1]
+        newest_first = self.exchanges[::-1]
+        tokens = list(accumulate(map(attrgetter("tokens"), newest_first), initial=0))[::-1]
+        uppers = list(accumulate(map(attrgetter("upper"), newest_first), initial=0))[::-1]
         return tokens, uppers
 
     def kept(self, start: int) -> int:

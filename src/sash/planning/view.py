@@ -8,7 +8,7 @@ give the same body byte for byte.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sash.model.blocks import Block, without_white_space
@@ -16,9 +16,11 @@ from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.summaries import Summary
 from sash.model.turns import Turn
 from sash.planning.overflow.clearing import cleared, names_of, offers_recall, some_cleared
-from sash.planning.rules import sendable, strip_thinking
+from sash.planning.rules import has_thinking, sendable, strip_thinking
 
 Message = dict[str, Any]
+BLOCK = '"type":"compaction"'
+"""How content looks that holds a block which the API compacted."""
 
 
 def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | None:
@@ -68,67 +70,102 @@ def as_user_text(block: Block) -> Block:
     return {**block, "text": f"<system_instruction>\n{block['text']}\n</system_instruction>"}
 
 
-class RenderedMessages:
-    """Sent forms already made, by turn: a recorded turn's form never changes within an epoch."""
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """Turns of a view as messages, up to some turn, and what is to be known of those behind."""
 
-    MOST = 20_000
+    numbered: tuple[tuple[int, Message], ...] = ()
+    """each with the seq of its turn"""
+    waiting: tuple[tuple[int, Message], ...] = ()
+    """instructions that are placed where the next reply is, or at the end"""
+    speaker: str = ""
+    """the role of the last one placed; "" before any"""
+    call: Turn | None = None
+    """the last reply"""
+    instructions: int = 0
+    foreign: int = 0
+    """replies of other models, sent without the thinking that they hold"""
+    compacted: bool = False
+    """whether a reply holds a block that the API compacted"""
 
-    def __init__(self) -> None:
-        self._made: dict[tuple[Any, ...], Message | None] = {}
+    def messages(self, epoch: Epoch) -> tuple[tuple[int, Message], ...]:
+        """All that is sent, each with the seq of its turn.
 
-    def message(self, turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | None:
-        """`message`, remembered for turns that are in the record. Treat it as read-only."""
-        if not turn.id or turn.seq in epoch.relief.cleared or epoch.relief.single(turn.seq):
-            return message(turn, epoch, call)
-        key = (
-            turn.id,
-            turn.state,
-            bare(turn, epoch),
-            epoch.tagged,
-            epoch.shows(turn),
-            turn.form,
-            alone(epoch),
-        )
-        if key not in self._made:
-            if len(self._made) >= self.MOST:
-                self._made.clear()
-            self._made[key] = message(turn, epoch)
-        return self._made[key]
+        A summary stands in front, with seq 0; it says nothing itself, so an instruction does not follow it.
+        """
+        front = ((0, carrying(epoch.summary)),) if epoch.summary else ()
+        return (*front, *self.numbered, *(self.waiting if self.speaker == "user" else ()))
 
 
-def messages(turns: Iterable[Turn], epoch: Epoch, forms: RenderedMessages | None = None) -> list[tuple[int, Message]]:
-    """The messages of a view, each with the seq of its turn.
+def messages(turns: Iterable[Turn], epoch: Epoch) -> tuple[tuple[int, Message], ...]:
+    """The messages of a view, each with the seq of its turn."""
+    return placed(Placed(), turns, epoch).messages(epoch)
+
+
+def placed(before: Placed, turns: Iterable[Turn], epoch: Epoch) -> Placed:
+    """The turns that follow on those placed before.
 
     An instruction waits until the user has spoken and the reply is next: the one place where every model that
     takes system turns takes them ("Mid-conversation system messages"), and never between a call and its result.
     What the assistant said before the first thing that the user did is left out: a request cannot begin with it.
-    A summary stands in front of all, with seq 0; it says nothing itself, so an instruction does not follow it.
     """
-    make = message if forms is None else forms.message
-    placed: list[tuple[int, Message]] = [(0, carrying(epoch.summary))] if epoch.summary else []
-    waiting: list[tuple[int, Message]] = []
-    speaker = ""
-    call: Turn | None = None
+    placing = _Placing(before, epoch)
     for turn in turns:
-        sent = make(turn, epoch, call) if turn.seq not in epoch.relief.dropped else None
-        call = turn if turn.role == "assistant" else call
+        placing.take(turn)
+    return placing.done()
+
+
+class _Placing:
+    """Turns being placed."""
+
+    def __init__(self, before: Placed, epoch: Epoch) -> None:
+        self.before, self.epoch = before, epoch
+        self.new: list[tuple[int, Message]] = []
+        self.waiting = list(before.waiting)
+        self.speaker, self.call = before.speaker, before.call
+        self.instructions, self.foreign, self.compacted = before.instructions, before.foreign, before.compacted
+
+    def take(self, turn: Turn) -> None:
+        """Place one turn."""
+        epoch = self.epoch
+        sent = message(turn, epoch, self.call) if turn.seq not in epoch.relief.dropped else None
+        self._note(turn)
         if sent is None:
-            continue
+            return
         if turn.role == "system":
-            waiting.append((turn.seq, sent))
-            continue
-        if turn.role == "assistant" and speaker == "user":
-            placed += waiting
-            waiting.clear()
-        if turn.role == "assistant" and not speaker and sent["content"][0]["type"] != "compaction":
-            continue
-        if not speaker and not turn.plain and turn.role == "user":
+            self.waiting.append((turn.seq, sent))
+            return
+        if turn.role == "assistant" and self.speaker == "user":
+            self.new += self.waiting
+            self.waiting.clear()
+        if turn.role == "assistant" and not self.speaker and sent["content"][0]["type"] != "compaction":
+            return
+        if not self.speaker and not turn.plain and turn.role == "user":
             sent = _without_results(sent)
             if not sent["content"]:
-                continue
-        placed.append((turn.seq, sent))
-        speaker = turn.role
-    return [*placed, *waiting] if speaker == "user" else placed
+                return
+        self.new.append((turn.seq, sent))
+        self.speaker = turn.role
+
+    def _note(self, turn: Turn) -> None:
+        self.instructions += turn.role == "system"
+        if turn.role == "assistant":
+            self.call = turn
+            self.compacted = self.compacted or BLOCK in turn.content
+            if turn.seq > self.epoch.thinking_stripped_to and bare(turn, self.epoch):
+                self.foreign += has_thinking(turn.blocks)
+
+    def done(self) -> Placed:
+        """All that was placed."""
+        return Placed(
+            numbered=(*self.before.numbered, *self.new),
+            waiting=tuple(self.waiting),
+            speaker=self.speaker,
+            call=self.call,
+            instructions=self.instructions,
+            foreign=self.foreign,
+            compacted=self.compacted,
+        )
 
 
 def carrying(summary: Summary) -> Message:

@@ -25,7 +25,7 @@ from sash.flows.request.standing import standing
 from sash.model.blocks import dumps, text_block
 from sash.model.counts import Count
 from sash.model.epochs import Marker
-from sash.model.turns import ELSEWHERE, INSTRUCTION, PROFILE, Attachment, Source, Turn, by_exchange
+from sash.model.turns import ELSEWHERE, INSTRUCTION, PROFILE, Attachment, Source, Turn
 from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
@@ -266,8 +266,9 @@ def _begins(bare: Attached) -> bool:
 
 
 def _last_exchange(memory: Memory) -> list[str]:
-    groups = by_exchange(memory.loaded.turns)
-    return [turn.text for turn in groups[-1] if turn.role != "system"] if groups else []
+    turns = memory.loaded.turns
+    begins = next((at for at in range(len(turns) - 1, -1, -1) if turns[at].opens), 0)
+    return [turn.text for turn in turns[begins:] if turn.role != "system"]
 
 
 def _fitting(chat: Context, front: _Front, found: Sequence[Found], most: int) -> tuple[Attachment, Measure] | None:

@@ -55,11 +55,12 @@ def _told(prepared: Prepared, now: Anchor) -> Lessons:
 
 
 def _from_difference(prepared: Prepared, now: Anchor) -> Lessons:
-    told = difference(prepared.anchor, now) if prepared.anchor else None
+    before = prepared.sized.anchor
+    told = difference(before, now) if before else None
     if told is None:
         return Lessons()
     newest, slack = _behind_the_reply(prepared, now)
-    by_seq = {turn.seq: turn for turn in prepared.plan.turns}
+    by_seq = _turns(prepared, told, newest)
     if any(has_thinking(by_seq[int(seq)].blocks) for seq in told.turns):
         told = newest  # the whole difference holds the thinking, which a turn loses at the next cut
     else:
@@ -73,6 +74,12 @@ def _from_difference(prepared: Prepared, now: Anchor) -> Lessons:
         },
         correction=_correction(prepared, newest),
     )
+
+
+def _turns(prepared: Prepared, *told: Difference | None) -> dict[int, Turn]:
+    """The turns that differences are about, by seq."""
+    wanted = {seq for one in told if one for seq in one.turns}
+    return {turn.seq: turn for turn in prepared.plan.turns if turn.seq in wanted}
 
 
 def _sent_size(prepared: Prepared, turn: Turn) -> Count:

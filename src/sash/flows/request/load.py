@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import takewhile
 from math import ceil
 from typing import Any
 
@@ -45,8 +47,20 @@ class Sized:
     memory: Memory
     estimated: Mapping[int, Count]
     preamble_estimated: Count | None
-    anchor: Anchor | None
+    last: LastRequest | None
     """the last request, if what it sent is still the beginning of what will be sent"""
+
+    @cached_property
+    def anchor(self) -> Anchor | None:
+        """The same as the ledger sees it: its total, and the turns that made it up."""
+        memory, last, epoch = self.memory, self.last, self.memory.epoch
+        if last is None or epoch is None:
+            return None
+        sent = [turn.seq for turn in memory.loaded.turns if epoch.first_seq <= turn.seq <= last.sent.last]
+        shown = [*(turn.seq for turn in memory.in_front), *sent]
+        if epoch.relief.dropped:
+            shown = [seq for seq in shown if seq not in epoch.relief.dropped]
+        return Anchor.from_wire(last.wire, turns=tuple(shown), epoch=epoch.id, model=epoch.model)
 
 
 def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Sized:
@@ -84,7 +98,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         memory=memory,
         estimated=estimated,
         preamble_estimated=None if loaded.preamble_count else preamble,
-        anchor=_measured(last, memory) if last and now == before else None,
+        last=last if now == before else None,
     )
 
 
@@ -192,23 +206,14 @@ def _clean(loaded: Loaded, settings: Settings) -> LastRequest | None:
 def _anchor(last: LastRequest, loaded: Loaded, counts: Mapping[int, Count], card: ModelCard) -> tuple[Count, int]:
     """The exact size of the last prompt plus its reply, and the seq up to which that counts."""
     prompt = Count.exact(last.usage.prompt)
-    reply = next((turn for turn in loaded.turns if turn.seq == last.sent.last + 1), None)
+    behind = takewhile(lambda turn: turn.seq > last.sent.last, reversed(loaded.turns))
+    reply = next((turn for turn in behind if turn.seq == last.sent.last + 1), None)
     if reply is None or reply.role != "assistant":
         return prompt, last.sent.last
     if reply.state == "interrupted":
         return prompt + counts[reply.seq], reply.seq
     running = bool(open_calls(reply.blocks, ()))
     return prompt + reply_count(last.usage, thinking_kept=card.thinking_kept, open_tools=running), reply.seq
-
-
-def _measured(last: LastRequest, memory: Memory) -> Anchor | None:
-    """The last request as the ledger sees it: its total, and the turns that made it up."""
-    epoch = memory.epoch
-    if epoch is None:
-        return None
-    sent = [turn for turn in memory.loaded.turns if epoch.first_seq <= turn.seq <= last.sent.last]
-    shown = tuple(turn.seq for turn in (*memory.in_front, *sent) if turn.seq not in epoch.relief.dropped)
-    return Anchor.from_wire(last.wire, turns=shown, epoch=epoch.id, model=epoch.model)
 
 
 def _tail(last: LastRequest) -> Marker | None:

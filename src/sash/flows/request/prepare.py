@@ -10,20 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sash.counting.ledger import Anchor
 from sash.counting.measure import NOTHING, Measure
 from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.context import Context, Counter
 from sash.flows.request.attach import Attached, attach
 from sash.flows.request.exact_count import resolve_doubt
-from sash.flows.request.load import remember, summary_size
+from sash.flows.request.load import Sized, remember, summary_size
 from sash.flows.request.sizes import measure
 from sash.flows.steps import Flow, Now
 from sash.flows.tools.open_calls import close_open_calls
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Marker
-from sash.model.turns import Draft, Turn, as_turns, spoken
+from sash.model.turns import Draft, Turn, as_turns, last_spoken, spoken
 from sash.model.window import Loaded
 from sash.planning.history.paused import paused
 from sash.planning.inputs import Memory, Settings
@@ -46,9 +45,8 @@ class Prepared:
     pending: tuple[int, ...]
     """ids of turns sent before that no reply has settled yet"""
     estimated: Mapping[int, Count]
-    preamble_estimated: Count | None
-    anchor: Anchor | None
-    """the last request of this epoch, where its total still tells"""
+    sized: Sized
+    """what was known of sizes before"""
     summary: Count
     """the size of the summary that this request sends, zero without one"""
     measures: Mapping[int, Measure]
@@ -90,8 +88,7 @@ def prepare(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[
         branch=loaded.head.branch,
         pending=tuple(turn.id for turn in (*loaded.pinned_turns, *loaded.turns) if turn.state == "pending"),
         estimated={**sized.estimated, **counts},
-        preamble_estimated=sized.preamble_estimated,
-        anchor=sized.anchor,
+        sized=sized,
         summary=summary_size(made.plan.epoch.summary, settings.model, chat.counter, chat.sizes),
         measures={seq: found + made.adds.get(seq, NOTHING) for seq, found in measures.items()},
         counter=chat.counter,
@@ -164,8 +161,8 @@ def _unpinned(loaded: Loaded) -> str:
 def _waiting(turns: Sequence[Turn]) -> bool:
     """Whether there is something to send as it stands: a reply that paused, or a pending turn, which the user may have
     said more behind (`extend`)."""
-    said = spoken(turns)
-    asked = bool(said) and said[-1].role == "user" and any(turn.state == "pending" for turn in said)
+    newest = last_spoken(turns)
+    asked = newest is not None and newest.role == "user" and any(turn.state == "pending" for turn in spoken(turns))
     return asked or bool(paused(turns))
 
 

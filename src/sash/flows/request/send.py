@@ -42,7 +42,7 @@ from sash.model.counts import Count
 from sash.model.incoming import call_ids, made_elsewhere, mended, server_calls
 from sash.model.replies import Reply
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
-from sash.model.turns import Draft, State, Turn, spoken
+from sash.model.turns import Draft, State, Turn, last_spoken
 from sash.model.usage import Usage
 from sash.planning.cache.surprise import surprise
 from sash.planning.inputs import Settings
@@ -111,6 +111,7 @@ def send_once(
 def begin(chat: Context, prepared: Prepared, settings: Settings) -> Begun:
     """Record the request before it leaves; what it tells of the user is kept as read."""
     plan = prepared.plan
+    newest = last_spoken(plan.turns)
     if tells(chat, plan):
         Profile(chat.store, chat.user, namespace=chat.namespace).catch_up()
     new = NewRequest(
@@ -124,9 +125,9 @@ def begin(chat: Context, prepared: Prepared, settings: Settings) -> Begun:
         why=plan.why,
         body_hash=body_hash(plan.body),
         at=prepared.at,
-        plain=spoken(plan.turns)[-1].plain,
+        plain=newest is not None and newest.plain,
         counts=prepared.estimated,
-        preamble_count=prepared.preamble_estimated,
+        preamble_count=prepared.sized.preamble_estimated,
         interrupted=prepared.interrupted,
         learned=plan.decision.learned,
         home=settings.home,

@@ -37,7 +37,7 @@ from sash.planning.summaries.compaction import (
 )
 from sash.planning.summaries.cost import SummaryRequest
 from sash.planning.traits import part
-from sash.planning.view import messages
+from sash.planning.view import Placed, placed
 
 TIMEOUT = 600.0
 """Seconds for one request: it may read a whole window."""
@@ -161,10 +161,11 @@ def _standing(block: Block, task: SummaryTask) -> Summary:
 
 def _wire(chat: Context, piece: _Piece, settings: Settings, own: ServerCompaction, last: LastRequest | None) -> Wire:
     """The request; `last`: whose cache entries it may read."""
-    numbered = messages(piece.turns, piece.epoch)
+    view = placed(Placed(), piece.turns, piece.epoch)
+    numbered = view.messages(piece.epoch)
     reading = read_marker(numbered, last.sent.markers, last.first) if last else ()
     body = request(piece.epoch, numbered, settings, markers=reading, instructions=own.instructions)
-    betas = tuple(dict.fromkeys((*settings.betas, DEMAND_BETA, *betas_for(piece.epoch, piece.turns))))
+    betas = tuple(dict.fromkeys((*settings.betas, DEMAND_BETA, *betas_for(piece.epoch, view))))
     problems = check_request(body, betas=betas, card=settings.card)
     if problems:
         raise NotSupported(f"no compaction: {problems[0].path}: {problems[0].message}", feature="compaction")

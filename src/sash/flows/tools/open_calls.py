@@ -15,7 +15,7 @@ from itertools import pairwise
 from sash.flows.record import Record
 from sash.model.blocks import Block, dumps
 from sash.model.functions import INTERRUPTED, error_result
-from sash.model.turns import Draft, Turn, spoken
+from sash.model.turns import Draft, Turn, last_spoken, spoken
 from sash.planning.history.paused import paused, said_of
 from sash.planning.history.results import read_kept
 from sash.planning.rules import open_calls, waiting_calls
@@ -35,17 +35,18 @@ class Closed:
 
 def close_open_calls(store: Record, turns: Sequence[Turn], drafts: Sequence[Draft]) -> Closed:
     """What `drafts` need in front of them where they are no answer to what stands open."""
-    last = next(iter(spoken(turns)[-1:]), None)
+    last = last_spoken(turns)
     answered = any(draft.role == "user" and not draft.plain for draft in drafts)
     if last is None or last.role != "assistant" or answered or not any(draft.plain for draft in drafts):
         return Closed(turns=tuple(turns))
     waiting = paused(turns)
     given_up = {turn.id for turn in waiting}
-    turns = tuple(replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns)
+    if given_up:
+        turns = [replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns]
     calls = [] if last.id in given_up else left_open(last)
     kept = kept_results(store, last, calls) if calls else {}
     return Closed(
-        turns=turns,
+        turns=tuple(turns),
         answers=_answers(calls, kept),
         interrupted=tuple(sorted(given_up)),
         notes=said_of(waiting),

@@ -109,8 +109,13 @@ def _same_place(marker: Marker, others: Sequence[Marker]) -> bool:
 def _in_order(markers: Sequence[Marker], numbered: Sequence[tuple[int, Message]]) -> list[Marker]:
     """Render order: tools, system, then messages as they stand (pins come before younger turns)."""
     levels = {"tools": 0, "system": 1, "turn": 2}
-    position = {seq: index for index, (seq, _) in enumerate(numbered)}
-    return sorted(markers, key=lambda m: (levels[m.place], position.get(m.seq, -1), m.block))
+    return sorted(markers, key=lambda m: (levels[m.place], _position(m, numbered), m.block))
+
+
+def _position(marker: Marker, numbered: Sequence[tuple[int, Message]]) -> int:
+    """Which message it stands in; the newest are looked at first, for there most markers stand."""
+    turns = range(len(numbered) - 1, -1, -1) if marker.place == "turn" else ()
+    return next((at for at in turns if numbered[at][0] == marker.seq), -1)
 
 
 def _longest_first(markers: Sequence[Marker]) -> tuple[Marker, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sash.model.blocks import Block
-from sash.model.turns import Turn, spoken
+from sash.model.turns import Turn
 from sash.planning.rules import is_server_result, sendable, waiting_calls
 from sash.planning.rules.thinking import THINKING
 
@@ -20,9 +20,11 @@ Reply = tuple[Turn, Sequence[Block]]
 def newest_replies(turns: Sequence[Turn]) -> list[Reply]:
     """The replies in a row that nobody has said anything behind."""
     found: list[Reply] = []
-    for turn in reversed(spoken(turns)):
-        if turn.role != "assistant":
+    for turn in reversed(turns):
+        if turn.role == "user":
             break
+        if turn.role == "system":
+            continue
         found.insert(0, (turn, sendable(turn.blocks, turn.state == "interrupted")))
     return found
 

@@ -129,7 +129,7 @@ class _Relieving:
         stays = self.epoch is not None and not situation.forced and decision.first_exchange == situation.first_exchange
         if stays and self.epoch is not None and cleared == self.present.cleared:
             return self._growing(self.epoch.thinking_stripped_to)
-        left_out = (self.present.dropped - before_block(self.groups)) | ignored(self.memory, self.groups)
+        left_out = (self.present.dropped - before_block(self.memory, self.groups)) | ignored(self.memory, self.groups)
         here = self._staying(frozenset(seq for seq, _ in self.single))
         single = frozenset(one for one in self.single if one[0] in here)
         return self._cut(decision, Relief(cleared=cleared, dropped=self._staying(left_out), results=single).tidy())

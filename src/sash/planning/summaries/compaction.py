@@ -16,12 +16,10 @@ from sash.model.turns import Turn, spoken
 from sash.planning.inputs import Memory, Settings
 from sash.planning.situation import Situation
 from sash.planning.traits import traits
-from sash.planning.view import Message, alone, assemble, message
+from sash.planning.view import Message, Placed, alone, assemble, message
 
 DEMAND_BETA = "compact-2026-09-04"
 THRESHOLD_BETA = "compact-2026-01-12"
-BLOCK = '"type":"compaction"'
-"""How content that holds a block looks."""
 ROOM = 16_000
 """max_tokens of a compaction request at least: a block that does not fit is none."""
 _CLASHING = ("stop_sequences", "context_management")
@@ -37,29 +35,24 @@ def most_of_block(budget: int) -> int:
     return budget // 2
 
 
-def betas_for(epoch: Epoch, turns: Sequence[Turn]) -> tuple[str, ...]:
+def betas_for(epoch: Epoch, view: Placed) -> tuple[str, ...]:
     """The headers that compaction blocks in a view need: one for ours in front, one for those of imported turns."""
     signed = epoch.summary is not None and epoch.summary.signed
-    imported = not alone(epoch) and any(turn.role == "assistant" and BLOCK in turn.content for turn in turns)
+    imported = not alone(epoch) and view.compacted
     return (*((DEMAND_BETA,) if signed else ()), *((THRESHOLD_BETA,) if imported else ()))
 
 
-def before_block(groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
+def before_block(memory: Memory, groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
     """seqs before the last block that the API compacted by threshold, in an imported history; instructions stay."""
-    turns = [turn for group in groups for turn in group]
-    last = next((turn.seq for turn in reversed(turns) if turn.role == "assistant" and _compacted(turn)), 0)
-    return frozenset(turn.seq for turn in turns if turn.seq < last and turn.role != "system")
+    last = memory.compacted
+    if not last:
+        return frozenset()
+    return frozenset(turn.seq for group in groups for turn in group if turn.seq < last and turn.role != "system")
 
 
 def ignored(memory: Memory, groups: Sequence[Sequence[Turn]]) -> frozenset[int]:
     """What the API would ignore of these turns: all before such a block, unless something of ours stands in front."""
-    return frozenset() if memory.summary is not None or memory.loaded.pinned_seqs else before_block(groups)
-
-
-def _compacted(turn: Turn) -> bool:
-    if BLOCK not in turn.content:
-        return False
-    return any(block.get("type") == "compaction" and block.get("content") for block in turn.blocks[:1])
+    return frozenset() if memory.summary is not None or memory.loaded.pinned_seqs else before_block(memory, groups)
 
 
 def request(

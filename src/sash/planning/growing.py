@@ -1,0 +1,38 @@
+"""What is made of a sequence that mostly grows at its end: what was made of its beginning is kept, and added to.
+
+The sequences of a conversation are like that: its turns, the exchanges they form, the messages of its view. Whatever
+comes instead (a cut, another branch, a turn redacted), what is made of it is the same as if it were made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+MOVING = 4
+"""The newest items may be others the next time: a question that was withdrawn, a reply that settled another."""
+
+
+class Grown(Generic[T, S]):
+    """`add(nothing, items)`, in time that grows with the items that were not there the last time.
+
+    `add(add(nothing, some), more)` has to be `add(nothing, (*some, *more))`, and neither may change what it is given.
+    """
+
+    def __init__(self, nothing: S, add: Callable[[S, tuple[T, ...]], S]) -> None:
+        self._nothing, self._add = nothing, add
+        self._seen: tuple[T, ...] = ()
+        self._made = nothing
+
+    def of(self, items: tuple[T, ...]) -> S:
+        """What is made of these items."""
+        if items[: len(self._seen)] != self._seen:
+            self._seen, self._made = (), self._nothing
+        settled = len(items) - MOVING
+        if settled > len(self._seen):
+            self._made = self._add(self._made, items[len(self._seen) : settled])
+            self._seen = items[:settled]
+        return self._add(self._made, items[len(self._seen) :])
