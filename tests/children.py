@@ -84,8 +84,8 @@ def hold(path: Path, url: str, held: Path) -> None:
         threading.Event().wait()
 
 
-def talk(path: Path, url: str, name: str, many: int) -> None:
+def talk(where: Path | str, url: str, name: str, many: int) -> None:
     """Say so much, each when it is its turn."""
-    with Conversation(path, id="a", model=MODEL, client=client_of(url)) as chat:
+    with Conversation(where, id="a", model=MODEL, client=client_of(url)) as chat:
         for number in range(many):
             chat.send(f"{name} {number}")

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from sash.stores.postgres.placeholders import in_order, numbered
 from sash.stores.postgres.store import PostgresStore
 
 QUICK = ("fsync", "full_page_writes")
@@ -69,6 +70,24 @@ def admin(statement: str, database: str | None = None) -> list[Any]:
     with psycopg.connect(server().get_uri(database), autocommit=True) as connection:
         found = connection.execute(statement)
         return found.fetchall() if found.description else []
+
+
+class Reader:
+    """Reads what stands in a database, beside whoever writes there; statements as for SQLite."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(
+            url, autocommit=True, cursor_factory=psycopg.RawCursor, options="-c search_path=sash"
+        )
+
+    def execute(self, query: str, values: Sequence[Any] = ()) -> psycopg.Cursor[Any]:
+        """What a query finds."""
+        asked, order = numbered(query)
+        return self._connection.execute(asked, in_order(values, order) if order else None)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._connection.close()
 
 
 @contextmanager

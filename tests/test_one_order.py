@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+import sash
 from children import ended, hold, started
 from children import talk as talk_in_child
+from conftest import STORES
 from lines import another, callers, lose_places
-from sash import AsyncConversation, Conversation, MemoryStore, SqliteStore
+from sash import AsyncConversation, Conversation, SqliteStore
 from sash.errors import Conflict, ConversationBusy, ConversationClosed
 from sash.model.replies import Reply
 from sash.model.turns import Turn
@@ -45,22 +47,28 @@ def assert_one_branch(store: Any) -> None:
         assert [row["reason"] for row in db.execute("SELECT reason FROM branches")] == ["start"]
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest, path: Path) -> Any:
+    """A file, and a PostgreSQL database."""
+    return path if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
 # ---- everybody is answered ------------------------------------------------------------------------
 
 
-def test_twenty_tasks_with_an_object_each_are_answered_in_one_line(path: Path, sim: Simulator) -> None:
+def test_twenty_tasks_with_an_object_each_are_answered_in_one_line(where: Any, sim: Simulator) -> None:
     """What a web server does: no conflict, no reply beside, each question followed by its own reply."""
     said = [f"Question {number}" for number in range(20)]
 
     async def ask(words: str) -> Reply:
-        async with AsyncConversation(path, id="a", model=MODEL, client=sim.async_client(max_retries=0)) as chat:
+        async with AsyncConversation(where, id="a", model=MODEL, client=sim.async_client(max_retries=0)) as chat:
             return await chat.send(words)
 
     async def main() -> list[Reply]:
         return await asyncio.gather(*map(ask, said))
 
     replies = asyncio.run(main())
-    store = SqliteStore(path)
+    store: Any = sash.open(where)
     with Conversation(store, id="a", client=sim.client()) as chat:
         turns = chat.history()
         assert_in_one_line(turns, said)
@@ -68,14 +76,18 @@ def test_twenty_tasks_with_an_object_each_are_answered_in_one_line(path: Path, s
             assert reply.turn is not None
             assert turns[reply.turn.seq - 2].text == words
     assert_one_branch(store)
+    with store.database.reading() as db:
+        assert db.all("SELECT caller FROM leases") == []
     store.close()
-    assert len(sim.messages) == 20 and callers(path) == []
+    assert len(sim.messages) == 20
 
 
-@pytest.mark.parametrize("made", [SqliteStore, MemoryStore])
-def test_threads_with_an_object_each_are_answered_in_one_line(made: Any, path: Path, talk: Open) -> None:
+@pytest.mark.parametrize("made", sorted(STORES))
+def test_threads_with_an_object_each_are_answered_in_one_line(
+    made: str, tmp_path: Path, talk: Open, request: pytest.FixtureRequest
+) -> None:
     """Over one store object, too."""
-    store = made(path) if made is SqliteStore else made()
+    store = STORES[made](request.getfixturevalue("postgres_url") if made == "postgres" else tmp_path)
     chats = [talk(store=store) for _ in range(8)]
     threads = [threading.Thread(target=chat.send, args=(f"Question {number}",)) for number, chat in enumerate(chats)]
     for thread in threads:
@@ -87,12 +99,12 @@ def test_threads_with_an_object_each_are_answered_in_one_line(made: Any, path: P
 
 
 @pytest.mark.slow
-def test_processes_are_answered_in_one_line(path: Path, sim: Simulator) -> None:
-    """Four of them on one file."""
+def test_processes_are_answered_in_one_line(where: Any, sim: Simulator) -> None:
+    """Four of them on one database."""
     names = ("one", "two", "three", "four")
     with sim.serve() as url:
-        assert ended(*(started(talk_in_child, path, url, name, 3) for name in names)) == [0] * 4
-    store = SqliteStore(path)
+        assert ended(*(started(talk_in_child, where, url, name, 3) for name in names)) == [0] * 4
+    store: Any = sash.open(where)
     with Conversation(store, id="a", client=sim.client()) as chat:
         assert_in_one_line(chat.history(), [f"{name} {number}" for name in names for number in range(3)])
     assert_one_branch(store)

@@ -1,7 +1,7 @@
 """A walk: any sequence of things a user of `Conversation` may do, over the simulator, with the laws checked after each.
 
-A `Walk` holds a simulator, a real SQLite file and the conversation in hand. Its methods are the operations;
-`check()` holds the laws of DESIGN: bodies rebuild byte for byte, views only grow between cuts, every request
+A `Walk` holds a simulator, a real SQLite file (or a PostgreSQL database) and the conversation in hand. Its methods are
+the operations; `check()` holds the laws of DESIGN: bodies rebuild byte for byte, views only grow between cuts, every request
 is legal for planner and judge, the budget holds, and no recorded turn changes or disappears.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import held
+import servers
 from held import bare
 from sash import Conversation, SqliteStore, check_request
 from sash.claude.keys import Key
@@ -106,6 +107,13 @@ def empty_file() -> bytes:
         return path.read_bytes()
 
 
+def file_reader(path: Path) -> sqlite3.Connection:
+    """What reads a file beside the walk; the file, where there is none yet."""
+    if not path.exists():
+        path.write_bytes(empty_file())
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+
+
 class Died(BaseException):
     """The process ended here."""
 
@@ -141,11 +149,9 @@ class Witness(Simulator):
 class Walk:
     """One user's afternoon. `strategy` and `settings` are those of every conversation it opens."""
 
-    def __init__(self, path: Path, strategy: Any, *, system: str | None = None, **settings: Any) -> None:
-        self.path, self.strategy, self.settings = path, strategy, settings
-        if not path.exists():
-            path.write_bytes(empty_file())
-        self.reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+    def __init__(self, where: Path | str, strategy: Any, *, system: str | None = None, **settings: Any) -> None:
+        self.where, self.strategy, self.settings = where, strategy, settings
+        self.reader = file_reader(where) if isinstance(where, Path) else servers.Reader(where)
         self.sim = Witness(self._withdrawn)
         self.client = self.sim.client(max_retries=0)
         self.made: dict[int, tuple[str, int]] = {}
@@ -161,7 +167,7 @@ class Walk:
 
     def _open(self, id: str, **settings: Any) -> Conversation:
         return Conversation(
-            self.path, id=id, model=self.model, strategy=self.strategy, max_tokens=4_000, client=self.client,
+            self.where, id=id, model=self.model, strategy=self.strategy, max_tokens=4_000, client=self.client,
             clock=self.sim.clock.now, tools=self.tools, **self.settings, **settings,
         )  # fmt: skip
 
@@ -637,7 +643,7 @@ class Walk:
     def check_record(self) -> None:
         """No recorded turn changes its content or disappears, but for redacted ones; and the database is sound."""
         rows = {row[0]: row[1:] for row in self._read("SELECT id, role, content, seq FROM turns")}
-        assert self._read("PRAGMA foreign_key_check") == []
+        assert isinstance(self.where, str) or self._read("PRAGMA foreign_key_check") == []
         assert {key: rows.get(key) for key in self.seen if key not in self.forgotten} == {
             key: row for key, row in self.seen.items() if key not in self.forgotten
         }
@@ -663,12 +669,12 @@ def instructions_share(budget: int) -> int:
     return max(budget // 32, min(200, budget // 8))
 
 
-def take(afternoon: Afternoon) -> None:
-    """Take a walk, checking all laws after each step."""
+def take(afternoon: Afternoon, url: str | None = None) -> None:
+    """Take a walk over a new file, or over the database at `url`, checking all laws after each step."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         budget = afternoon.budget
         walk = Walk(
-            Path(folder) / "walk.db",
+            url or Path(folder) / "walk.db",
             WINDOWS[afternoon.window],
             budget=budget,
             keep=budget // 4,
