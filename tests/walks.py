@@ -1,8 +1,8 @@
 """A walk: any sequence of things a user of `Conversation` may do, over the simulator, with the laws checked after each.
 
 A `Walk` holds a simulator, a real SQLite file (or a PostgreSQL database) and the conversation in hand. Its methods are
-the operations; `check()` holds the laws of DESIGN: bodies rebuild byte for byte, views only grow between cuts, every request
-is legal for planner and judge, the budget holds, and no recorded turn changes or disappears.
+the operations; `check()` holds the laws of DESIGN: bodies rebuild byte for byte, views only grow between cuts, every
+request is legal for planner and judge, the budget holds, and no recorded turn changes or disappears.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@
         ├── ForeignDatabase          a file that is no SQLite database, or not one of sash's
         ├── NewerSchema              written by a newer sash
         ├── StoreUnavailable         locked for too long, read-only, full disk, unreadable
-        └── Conflict                 another process or object wrote a newer turn first; names it
+        ├── Conflict                 another process or object wrote a newer turn first; names it
+        └── CopyDiffers              a copied record is not the one that it was copied from; names the first row
 
 Facts are attributes (keyword arguments of the constructor), the remedy is in the text.
 """
@@ -152,3 +153,7 @@ class StoreUnavailable(StoreError):
 
 class Conflict(StoreError):
     """Another writer appended first; nothing was written. Facts: ``expected``, ``newest`` (turn ids)."""
+
+
+class CopyDiffers(StoreError):
+    """A copied record is not the one that it was copied from. Facts: ``table``, ``key`` (of the first such row)."""

@@ -12,6 +12,7 @@ from sash import __version__
 from sash.cli.chat import chat
 from sash.cli.check import check
 from sash.cli.common import SashGroup
+from sash.cli.copy import copy
 from sash.cli.count import count
 from sash.cli.delete import delete
 from sash.cli.demo import demo
@@ -35,7 +36,7 @@ def main(namespace: str) -> None:
 
 _COMMANDS = (
     *(chat, show, search, usage, summaries, summarise, resummarise),
-    *(memory, profile, count, check, replay, export, import_, delete, demo, doctor),
+    *(memory, profile, count, check, replay, export, import_, copy, delete, demo, doctor),
 )
 for command in _COMMANDS:
     main.add_command(command)

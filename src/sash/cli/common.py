@@ -15,6 +15,7 @@ from typing import IO, Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 from rich.text import Text
 
 from sash.cli.database import with_default
@@ -100,6 +101,12 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = PIPED_WIDTH
     return made
+
+
+def progress_bar() -> Progress:
+    """A bar on stderr, gone when it is done; nothing where stderr is no terminal."""
+    out = console(stderr=True)
+    return Progress(console=out, transient=True, disable=not out.is_terminal)
 
 
 def printable(text: str) -> str:

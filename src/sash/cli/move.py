@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
-from rich.progress import Progress
 
 from sash import formats
-from sash.cli.common import console, find, namespace, one_line
+from sash.cli.common import console, find, namespace, one_line, progress_bar
 from sash.cli.database import DATABASE, NEW_DATABASE, open_database
 from sash.conversation.imports import Recorded, record
 from sash.formats import ImportedConversation, ImportedTurn
@@ -47,7 +46,7 @@ def export(database: str, id: str, output: IO[bytes]) -> None:
 
 
 def _read_all(store: Store, head: Head) -> Iterator[Turn]:
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("reading", total=head.seq)
         for after in range(0, head.seq, PAGE):
             page = store.turns.read(head.conversation, after=after, limit=PAGE)
@@ -104,7 +103,7 @@ def import_(database: str, file: str, format: str, id: str | None, branches: str
     found = formats.read(file, name, **({"branches": branches} if branches else {}))
     with closing(open_database(database)) as store:
         pending = record(store, found, id=id, namespace=namespace())
-        with _progress() as progress:
+        with progress_bar() as progress:
             recorded = list(progress.track(pending, total=len(found), description="importing"))
         for one, conversation in zip(recorded, found, strict=True):
             _describe(store, one.id, conversation, {"source": Path(file).name, "format": name})
@@ -154,9 +153,3 @@ def _say_faults(recorded: Sequence[Recorded]) -> None:
 
 def _say(text: str, style: str = "") -> None:
     console(stderr=True).print(text, soft_wrap=True, markup=False, style=style)
-
-
-def _progress() -> Progress:
-    """A bar on stderr, gone when it is done; nothing where stderr is no terminal."""
-    out = console(stderr=True)
-    return Progress(console=out, transient=True, disable=not out.is_terminal)

@@ -21,6 +21,9 @@ class Row(Protocol):
 
     def __getitem__(self, column: str | int, /) -> Any: ...
     def __iter__(self) -> Iterator[Any]: ...
+    def keys(self) -> Iterable[str]:
+        """The names of its columns."""
+        ...
 
 
 class Rows(Protocol):
@@ -122,6 +125,20 @@ class Transaction:
         """Update one row by its id."""
         pairs = ", ".join(f"{name} = ?" for name in columns)
         self.execute(f"UPDATE {table} SET {pairs} WHERE id = ?", (*columns.values(), key))
+
+    def highest_id(self, table: str) -> int:
+        """The highest id that a table has ever given."""
+        known = f"SELECT max(id) AS id FROM {table} UNION ALL SELECT id FROM last_ids WHERE name = ?"
+        return int(self.one(f"SELECT coalesce(max(id), 0) FROM ({known})", (table,))[0])
+
+    def keep_free(self, table: str, upto: int) -> None:
+        """Give no id up to this one, where ids are not given a second time."""
+        if upto and table in NEVER_AGAIN:
+            self.execute(
+                "INSERT INTO last_ids VALUES (?, ?) "
+                f"ON CONFLICT (name) DO UPDATE SET id = {self.sql.greatest}(last_ids.id, excluded.id)",
+                (table, upto),
+            )
 
     def keep_ids(self) -> None:
         """Remember the highest ids given so far, before rows are deleted."""

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -24,6 +24,7 @@ from sash.stores.postgres.transaction import PostgresTransaction, lock_key
 from sash.stores.postgres.url import read_url
 from sash.stores.transaction import Transaction
 
+DEFERRED = "SET CONSTRAINTS ALL DEFERRED; "
 UNKNOWN = (
     "Whether this step was written is not known: the connection broke while it was committed, and the server cannot "
     "be asked. Look at the history before you say it again"
@@ -37,6 +38,7 @@ class PostgresDatabase:
         self._address = read_url(url)
         self._undone: list[Callable[[], None]] = []
         self._closed = False
+        self._deferred = ""
         self._lock = threading.Lock()
         self._connections = Connections.share(self._address)
         self._closing = weakref.finalize(self, self._connections.leave)  # also for an object nobody closes
@@ -47,9 +49,7 @@ class PostgresDatabase:
         self._read = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {local}"
         self._write = f"BEGIN ISOLATION LEVEL READ COMMITTED; {local}"
         self._beside = f"SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared({erasing})"
-        self._alone = (
-            f"SET CONSTRAINTS ALL DEFERRED; SELECT pg_current_xact_id()::text, pg_advisory_xact_lock({erasing})"
-        )
+        self._alone = f"{DEFERRED}SELECT pg_current_xact_id()::text, pg_advisory_xact_lock({erasing})"
         try:
             self._prepare()
         except BaseException:
@@ -96,7 +96,7 @@ class PostgresDatabase:
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with self._writing(self._write + self._beside) as db:
+        with self._writing(self._write + self._deferred + self._beside) as db:
             yield db
 
     @contextmanager
@@ -111,9 +111,14 @@ class PostgresDatabase:
         with self._writing(self._write + self._alone) as db:
             yield db
 
-    def unchecked(self) -> nullcontext[None]:
-        """While this lasts, references may lead nowhere: `erasing` has them checked when it ends."""
-        return nullcontext()
+    @contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """While this lasts, references may lead nowhere until a transaction ends."""
+        self._deferred = DEFERRED
+        try:
+            yield
+        finally:
+            self._deferred = ""
 
     @contextmanager
     def _writing(self, begin: str) -> Iterator[PostgresTransaction]:

@@ -49,6 +49,18 @@ class PostgresTransaction(Transaction):
         """From here on, no other transaction that says the same goes on before this one ends."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (lock_key(*subject),))
 
+    def highest_id(self, table: str) -> int:
+        """The highest id that a table has ever given."""
+        return int(self.one(f"SELECT {self.sql.newest_id(table)}")[0])
+
+    def keep_free(self, table: str, upto: int) -> None:
+        """Give no id up to this one."""
+        if upto > self.highest_id(table):
+            self.execute(f"SELECT setval('{table}_id_seq', ?)", (upto,))
+
+    def keep_ids(self) -> None:
+        """A sequence remembers by itself what it gave."""
+
 
 def lock_key(*subject: object) -> int:
     """A number of 64 bits that stands for a subject."""
@@ -68,6 +80,10 @@ class NamedRow:
 
     def __iter__(self) -> Iterator[Any]:
         return map(unescaped, self._values)
+
+    def keys(self) -> Iterable[str]:
+        """The names of its columns."""
+        return self._names
 
     def __len__(self) -> int:
         return len(self._values)
