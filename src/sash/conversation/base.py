@@ -23,6 +23,7 @@ from sash.conversation.tracing import Spans
 from sash.errors import ConversationClosed, InvalidContent, InvalidOption
 from sash.flows import steps
 from sash.flows.context import Context
+from sash.flows.distil import WORTH_IT, distil
 from sash.flows.history import branch
 from sash.flows.history.branch import PastRequest, past_request
 from sash.flows.history.check import check
@@ -119,6 +120,7 @@ class ConversationBase:
         self._wish: SummaryRequest | None = None
         self._newest = self._embedded = 0
         """seqs: of the newest turn that is known of, and of the one up to which turns were embedded, or are being so"""
+        self._unread = WORTH_IT
         self._begin(session.store)
 
     def _begin(self, store: str | Path | Store | None) -> None:
@@ -215,6 +217,7 @@ class ConversationBase:
         self._session.keep_lasting(asking)
         self._wish = self._foreseen(reply)
         self._note(each(reply)[-1].turn)
+        self._unread += _said(reply)
         return read(reply, asking.format)
 
     def _foreseen(self, reply: Reply) -> SummaryRequest | None:
@@ -230,10 +233,28 @@ class ConversationBase:
         self._newest = newest.seq if newest else self._newest
         self._embedded = min(self._embedded, self._newest)
 
-    def _summary_due(self) -> Callable[[], Flow[Any]] | None:
-        """The summary that is to be made beside the conversation now, if any."""
+    def _model_due(self) -> Callable[[], Flow[Any]] | None:
+        """What a model is to do beside the conversation now, if anything: a summary, reading what the user said."""
         wish, self._wish = self._wish, None
-        return None if self._closed or wish is None else lambda: self._summary_flow(wish)
+        distils = self._distiller and (wish is not None or self._unread > WORTH_IT)
+        self._unread = 0 if distils else self._unread
+        if self._closed or not (wish or distils):
+            return None
+        return lambda: self._model_flow(wish, self._distiller if distils else "")
+
+    def _model_flow(self, wish: SummaryRequest | None, distiller: str) -> Flow[Any]:
+        """Make the summary that is due, then have the user's words read."""
+        if wish is not None:
+            yield from self._summary_flow(wish)
+        if distiller:
+            beside = self._session.beside(self._record())
+            yield from distil(beside.chat, beside.settings, distiller, least=0 if wish else WORTH_IT)
+
+    @property
+    def _distiller(self) -> str:
+        """The model that reads what the user said, for their profile; "" for none."""
+        own = summariser(self.strategy)
+        return own.by if own and own.ahead and self.user and self._session.distils else ""
 
     def _embedding_due(self) -> Callable[[], Flow[int]] | None:
         """The turns that are to be embedded beside the conversation now, if they are many enough."""
@@ -388,6 +409,15 @@ class ConversationBase:
         turns = yield from extend(self._chat(), drafts_of(messages), self._session.preamble)
         self._note(turns[-1] if turns else None)
         return turns
+
+
+def _said(reply: Reply) -> int:
+    """Characters of what the user said; of a view that begins anew, as much as makes a model read it."""
+    plan = each(reply)[-1].plan
+    if plan is None:
+        return 0
+    newest = next((len(turn.text) for turn in reversed(plan.turns) if turn.plain), 0)
+    return WORTH_IT + 1 if plan.cut else newest
 
 
 def usage_sum(rows: Sequence[UsageRow]) -> UsageRow:

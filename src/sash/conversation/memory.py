@@ -39,6 +39,8 @@ class Mode:
     """tokens that are recalled even if they are more than that part, up to a quarter of the budget"""
     others: bool = False
     """whether the user's other conversations are searched, too, where the conversation is somebody's"""
+    distils: bool = False
+    """whether the model that summarises also reads what the user said, for their profile"""
     instructions: int | None = 32
     """the part of it that the user's standing instructions may take; None: they are not quoted"""
 
@@ -63,8 +65,8 @@ MODES: Mapping[MemoryMode, Mode] = {
     "none": Mode(strategy=Economic(), keep=4, recall=None, instructions=None),
     "lean": Mode(strategy=Economic(), keep=16, recall=32, recall_least=1_000),
     "balanced": Mode(strategy=Economic(), keep=4, recall=16),
-    "full": Mode(strategy=_UNTIL_FORCED, keep=4, recall=16, others=True),
-    "all": Mode(strategy=_UNTIL_FORCED, budget=100_000, keep=2, recall=16, others=True),
+    "full": Mode(strategy=_UNTIL_FORCED, keep=4, recall=16, others=True, distils=True),
+    "all": Mode(strategy=_UNTIL_FORCED, budget=100_000, keep=2, recall=16, others=True, distils=True),
 }
 
 

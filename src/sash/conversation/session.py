@@ -184,7 +184,7 @@ class Session:
         self.strategy = summarising(summarise, strategy, mode.strategy)
         self.recalls = recall_of(recall, mode.recalls(self.budget))
         self._others = mode.others and recall is None
-        self.instructions = mode.quotes(self.budget)
+        self.instructions, self.distils = mode.quotes(self.budget), mode.distils
         self.max_tokens = max_tokens
         self.marks = marks_of(cache)
         self.layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries)

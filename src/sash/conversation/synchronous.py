@@ -404,7 +404,7 @@ class Conversation(ConversationBase):
 
     def _catch_up(self) -> None:
         """Begin what is due in the background."""
-        self._start(self._summarising, self._summary_due())
+        self._start(self._summarising, self._model_due())
         self._start(self._embedding, self._embedding_due())
 
     def _start(self, background: Background, due: Callable[[], Flow[Any]] | None) -> None:

@@ -29,7 +29,8 @@ class Spans:
     def around(self, step: Step[Any]) -> Iterator[None]:
         """The span that a step is worth, if any."""
         if isinstance(step, Send | OpenStream) and step.wire.purpose != "send":
-            with self._span("sash.summarise", **{"sash.purpose": step.wire.purpose}):
+            name = "sash.distil" if step.wire.purpose == "profile" else "sash.summarise"
+            with self._span(name, **{"sash.purpose": step.wire.purpose}):
                 yield
         else:
             yield

@@ -21,7 +21,7 @@ from sash.model.submissions import Claim, Claimed
 from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryRecord, SummaryTask
 from sash.model.turns import Draft, Mended, Turn
 from sash.model.window import Head, Loaded
-from sash.profile.entries import Entry, Learned
+from sash.profile.entries import Distilling, Entry, Learned, NewDistilling
 from sash.recall.query import Term
 from sash.recall.ranking import DEEP, Like, Matches
 from sash.recall.settings import Embedder
@@ -409,6 +409,29 @@ class Profiles(Protocol):
         ...
 
 
+class Distillings(Protocol):
+    """What a model reads of users' words for their profiles: by one at a time, each turn once."""
+
+    def begin(self, *, user: str, namespace: str, least: int, most: int, at: float, until: float) -> Distilling | None:
+        """Take the job until the time `until`, with at most `most` turns that no model has read, the oldest first.
+
+        None where somebody has it, where it failed and is to be left until later, and where not more than `least`
+        characters wait.
+        """
+        ...
+
+    def keep(self, new: NewDistilling) -> int:
+        """Record what it cost, and keep what was found if the job is still ours; how many entries that made.
+
+        Left out is what was said in turns that have changed meanwhile, and what had been made of its turn before.
+        """
+        ...
+
+    def fail(self, task: Distilling, *, error: str, retry_at: float) -> None:
+        """Give the job back, if it is still ours."""
+        ...
+
+
 class Forgetting(Protocol):
     """The exception to a record that is never rewritten."""
 
@@ -470,6 +493,8 @@ class Record(Protocol):
     def forgetting(self) -> Forgetting: ...
     @property
     def profiles(self) -> Profiles: ...
+    @property
+    def distillings(self) -> Distillings: ...
     @property
     def health(self) -> Health: ...
     @property

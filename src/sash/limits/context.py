@@ -34,7 +34,7 @@ def forecast() -> Forecast | None:
 
 
 def purpose() -> str:
-    """What the request under way is for: "send", "summary", "compaction"; "request" where nobody said."""
+    """What the request under way is for: "send", "summary", "compaction", "profile"; "request" where nobody said."""
     known = _forecast.get()
     return known.purpose if known is not None else "request"
 

@@ -14,8 +14,9 @@ from sash.model.cards import ModelCard, Price
 from sash.model.usage import Usage
 
 Priority = Literal["interactive", "background"]
-Purpose = Literal["send", "summary", "compaction"]
-"""What a request is for: what somebody said, a summary of what was said before, the same made by the API itself."""
+Purpose = Literal["send", "summary", "compaction", "profile"]
+"""What a request is for: what somebody said, a summary of what was said before, the same made by the API itself, or
+what a user's words tell of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,6 @@ def text(plan: Planned) -> str:
         _what(plan),
         _held(plan),
         _elsewhere(plan),
-        _known(plan),
         _recalled(plan),
         _why(plan),
         _size(plan),
@@ -89,11 +88,6 @@ def _elsewhere(plan: Planned) -> str:
     told = Counter(one.removeprefix(f"{ELSEWHERE}, in ").partition(":")[0] for one in why)
     named = "; ".join(f"{counted(number, 'turn')} of {name}" for name, number in told.items())
     return f"Recalled from the user's other conversations: {named}." if told else ""
-
-
-def _known(plan: Planned) -> str:
-    told = sum(one.profiled for one in plan.attachment.sources) if plan.attachment else 0
-    return f"What is known of the user is told with the newest turn, from {counted(told, 'turn')}." if told else ""
 
 
 def _why(plan: Planned) -> str:

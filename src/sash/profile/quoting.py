@@ -5,10 +5,11 @@ What is quoted cannot leave its quotation, as in `sash.recall.quoting`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from sash.model.shares import first_within
-from sash.model.values import day
+from sash.model.values import counted, day
 from sash.profile.entries import KINDS, Entry
 from sash.recall.quoting import escaped
 
@@ -20,12 +21,21 @@ HEADS = {
     "fact": "Facts about them:",
 }
 
+ORIGINS = {"rules": "found by rules", "model": "by a model", "hand": "set by hand"}
+
 
 def quoted_profile(entries: Iterable[Entry]) -> str:
     """The text of one block that tells a profile; "" for an empty one."""
     held = sorted(entries, key=lambda entry: (-entry.at, -entry.id))
     parts = [_part(kind, [entry for entry in held if entry.kind == kind]) for kind in reversed(KINDS)]
     return f"{OPEN}{''.join(parts)}{CLOSE}" if held else ""
+
+
+def counted_by_origin(entries: Sequence[Entry]) -> str:
+    """How many entries there are, and who made them; "" for none."""
+    made = Counter(entry.by for entry in entries)
+    told = [f"{made[by]} {words}" for by, words in ORIGINS.items() if made[by]]
+    return f"{counted(len(entries), 'entry')} ({', '.join(told)})" if entries else ""
 
 
 def quoted_within_share(entries: Iterable[Entry], most: int, tokens: Callable[[str], int]) -> tuple[Entry, ...]:
@@ -39,4 +49,5 @@ def _part(kind: str, entries: Sequence[Entry]) -> str:
 
 
 def _line(entry: Entry) -> str:
-    return f"- [{day(entry.at)}] {escaped(' '.join(entry.text.split()))}\n"
+    short = "(in short) " if entry.by == "model" else ""
+    return f"- [{day(entry.at)}] {short}{escaped(' '.join(entry.text.split()))}\n"

@@ -5,7 +5,8 @@
 - Asked to summarise, it quotes the sentences that hold numbers, names or instructions: see `summarising`.
 - A tool is called when the newest user text names it (`order_status` or "order status"), or `tool_choice`
   forces it; its input is filled from that text. After a tool result the reply quotes the result.
-- With `output_config.format` the reply is JSON of that schema, filled with the same sentences.
+- With `output_config.format` the reply is JSON of that schema, filled with the same sentences; entries of a
+  profile are quoted from the turns that the request shows: see `profiling`.
 
 It never looks at anything but the body, and cannot know what a strategy left out of it.
 """
@@ -20,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sash.simulator.profiling import entries_in, entries_wanted
 from sash.simulator.prompt import tools_in_prefix
 from sash.simulator.reading import UNKNOWN, Reading, Sentence, clip, read, split, telling
 from sash.simulator.summarising import NAME, is_summary_request, summary_of, written
@@ -64,6 +66,8 @@ def reply_to(body: Mapping[str, Any]) -> Reply:
     calls = _tool_calls(body, reading)
     if calls:
         return Reply(content=calls)
+    if entries_wanted(schema):
+        return Reply(content=entries_in(schema, body))
     if schema is not None:
         chosen = summary_of(body, reading) or _relevant(reading)
         return Reply(content=json.dumps(_Filler(chosen).value(schema), ensure_ascii=False))

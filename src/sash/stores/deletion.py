@@ -106,6 +106,8 @@ _STATEMENTS = (
     "DELETE FROM leases WHERE conversation_id = :key",
     "UPDATE submissions SET turn_id = NULL WHERE turn_id IN {turns}",
     "DELETE FROM summary_jobs WHERE conversation_id = :key",
+    "DELETE FROM profile_read WHERE conversation_id = :key",
+    "DELETE FROM profile_distillings WHERE conversation_id = :key",
     "DELETE FROM gaps WHERE namespace = :namespace AND conversation_id = :key",
     # replies remembered for it: tags name the conversation alone, so one of its name elsewhere asks again
     "DELETE FROM memos WHERE name IN (SELECT name FROM memo_tags WHERE tag = 'conversation:' || :name)",

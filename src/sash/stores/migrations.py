@@ -465,6 +465,48 @@ def m031_ended_by(db: Database) -> None:
         db.execute(f"DROP TABLE {table}_before")
 
 
+@migrations()
+def m032_distilled(db: Database) -> None:
+    """What a model has read of users' words for their profiles, who is at it, and what it cost."""
+    for statement in (*_DISTILLED, *_DROP_SPENDING, f"CREATE VIEW spending AS {_SPENT_ON_PROFILES}", *_SPENDING_VIEWS):
+        db.execute(statement)
+
+
+_DISTILLED = (
+    """CREATE TABLE profile_read (
+        conversation_id INTEGER PRIMARY KEY REFERENCES conversations (id),
+        upto INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE profile_jobs (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        token TEXT NOT NULL,
+        until REAL NOT NULL,
+        failures INTEGER NOT NULL,
+        retry_at REAL NOT NULL,
+        error TEXT NOT NULL,
+        PRIMARY KEY (namespace, owner)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE profile_distillings (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        model TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        turns INTEGER NOT NULL,
+        kept INTEGER NOT NULL,
+        refused TEXT NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        write_5m INTEGER NOT NULL,
+        write_1h INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        thinking INTEGER NOT NULL,
+        cost REAL,
+        at REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX profile_distillings_conversation ON profile_distillings (conversation_id)",
+)
+
 _PROFILES = (
     """CREATE TABLE profile_entries (
         id INTEGER PRIMARY KEY,
@@ -888,6 +930,26 @@ _SPENT_IN_ALL = """SELECT conversation_id, NULL AS namespace, 1 AS requests, at,
         UNION ALL SELECT NULL, namespace, requests, at, model, fresh, read, write_5m, write_1h, output, cost
             FROM deleted_spending"""
 
+_SPENT_ON_PROFILES = f"""{_SPENT_IN_ALL}
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
+            FROM profile_distillings"""
+_DROP_SPENDING = ("DROP VIEW cost_by_day", "DROP VIEW cost_by_conversation", "DROP VIEW spending")
+_SPENDING_VIEWS = (
+    f"""CREATE VIEW cost_by_day AS
+        SELECT date(at, 'unixepoch') AS day, model, sum(requests) AS requests,
+            {_SUMS.format("")} AS prompt_tokens, sum(output) AS output_tokens,
+            round(1.0 * sum(read) / {_SUMS.format("")}, 4) AS cached_share,
+            round(sum(cost), 6) AS dollars
+        FROM spending GROUP BY day, model ORDER BY day, model""",
+    f"""CREATE VIEW cost_by_conversation AS
+        SELECT coalesce(c.namespace, s.namespace) AS namespace, coalesce(c.name, '(deleted)') AS conversation, s.model,
+            sum(s.requests) AS requests, {_SUMS.format("s.")} AS prompt_tokens, sum(s.output) AS output_tokens,
+            round(1.0 * sum(s.read) / {_SUMS.format("s.")}, 4) AS cached_share,
+            round(sum(s.cost), 6) AS dollars
+        FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
+        GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC""",
+)
+
 _DELETED = (
     """CREATE TABLE deleted_spending (
         namespace TEXT NOT NULL,
@@ -920,21 +982,7 @@ _DELETED = (
         "f.reason, f.at FROM forgotten_by_key f JOIN conversations c ON c.id = f.conversation_id"
     ),
     "DROP TABLE forgotten_by_key",
-    "DROP VIEW cost_by_day",
-    "DROP VIEW cost_by_conversation",
-    "DROP VIEW spending",
+    *_DROP_SPENDING,
     f"CREATE VIEW spending AS {_SPENT_IN_ALL}",
-    f"""CREATE VIEW cost_by_day AS
-        SELECT date(at, 'unixepoch') AS day, model, sum(requests) AS requests,
-            {_SUMS.format("")} AS prompt_tokens, sum(output) AS output_tokens,
-            round(1.0 * sum(read) / {_SUMS.format("")}, 4) AS cached_share,
-            round(sum(cost), 6) AS dollars
-        FROM spending GROUP BY day, model ORDER BY day, model""",
-    f"""CREATE VIEW cost_by_conversation AS
-        SELECT coalesce(c.namespace, s.namespace) AS namespace, coalesce(c.name, '(deleted)') AS conversation, s.model,
-            sum(s.requests) AS requests, {_SUMS.format("s.")} AS prompt_tokens, sum(s.output) AS output_tokens,
-            round(1.0 * sum(s.read) / {_SUMS.format("s.")}, 4) AS cached_share,
-            round(sum(s.cost), 6) AS dollars
-        FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
-        GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC""",
+    *_SPENDING_VIEWS,
 )

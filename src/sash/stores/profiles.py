@@ -9,8 +9,8 @@ from dataclasses import replace
 from sash.errors import NotFound
 from sash.model.blocks import dumps
 from sash.model.turns import Turn
-from sash.profile.entries import Ended, Entry, Learned
-from sash.profile.holding import Holding
+from sash.profile.entries import Distilled, Ended, Entry, Learned
+from sash.profile.holding import Change, Holding
 from sash.stores import blobs
 from sash.stores.transaction import Database, Row, Transaction
 
@@ -39,7 +39,8 @@ class Profiles:
             db.alone("user", namespace, user)
             held = _held(db, (namespace, user)) if found else Holding(())
             for learned, turn in found:
-                _keep(db, (namespace, user), held, learned, turn)
+                if not _known(db, (namespace, user), learned, turn):
+                    _keep(db, (namespace, user), held, held.change(learned, by="rules", at=turn.at, turn=turn.id))
             db.execute(
                 "INSERT INTO profile_reading (namespace, owner, upto) VALUES (?, ?, ?) ON CONFLICT (namespace, owner) "
                 f"DO UPDATE SET upto = {db.sql.greatest}(profile_reading.upto, excluded.upto)",
@@ -76,6 +77,21 @@ class Profiles:
                 raise NotFound(f"no entry {entry} holds in this profile", kind="entry", key=entry)
             _end(db, entry, "removed", moment)
             return _one(db, entry)
+
+
+def of_turn(db: Transaction, turn: int) -> Sequence[Entry]:
+    """The entries made of a turn, in force or not."""
+    made = "SELECT * FROM profile_entries WHERE id IN (SELECT entry_id FROM profile_sources WHERE turn_id = ?)"
+    return _entries(db, db.all(made, (turn,)))
+
+
+def keep_distilled(db: Transaction, found: Distilled, *, user: str, namespace: str) -> None:
+    """Keep what a model found."""
+    held = _held(db, (namespace, user))
+    change = held.change(found.learned, by="model", at=found.turn.at, turn=found.turn.id)
+    replaced = [one for one in held.entries if one.id in found.replaces and one.at <= found.turn.at]
+    ends = dict.fromkeys([*change.ends, *(one for one in replaced if one != change.same)])
+    _keep(db, (namespace, user), held, replace(change, ends=tuple(ends)))
 
 
 def read_again(db: Transaction, namespace: str, user: str) -> None:
@@ -133,7 +149,7 @@ def forget(db: Transaction, namespace: str, user: str) -> int:
     mine = "FROM profile_entries WHERE namespace = ? AND owner = ?"
     entries = int(db.one(f"SELECT count(*) {mine}", (namespace, user))[0])
     db.execute(f"DELETE FROM profile_sources WHERE entry_id IN (SELECT id {mine})", (namespace, user))
-    for table in ("profile_entries", "profile_reading"):
+    for table in ("profile_entries", "profile_reading", "profile_jobs"):
         db.execute(f"DELETE FROM {table} WHERE namespace = ? AND owner = ?", (namespace, user))
     return entries
 
@@ -143,22 +159,26 @@ def _held(db: Transaction, whose: tuple[str, str]) -> Holding:
     return Holding(_entries(db, db.all(mine, whose)))
 
 
-def _keep(db: Transaction, whose: tuple[str, str], held: Holding, learned: Learned, turn: Turn) -> None:
-    known = db.one(
+def _known(db: Transaction, whose: tuple[str, str], learned: Learned, turn: Turn) -> bool:
+    """Whether an entry, in force or not, has been made of these words of the turn."""
+    found = db.one(
         "SELECT e.id FROM profile_entries e JOIN profile_sources s ON s.entry_id = e.id "
         "WHERE e.namespace = ? AND e.owner = ? AND e.kind = ? AND e.text = ? AND s.turn_id = ?",
         (*whose, learned.kind, learned.text, turn.id),
     )
-    if known is not None:
-        return
-    change = held.change(learned, by="rules", at=turn.at, turn=turn.id)
-    key = change.same.id if change.same else _insert(db, whose, change.entry)
-    db.update("profile_entries", key, {"at": change.entry.at})
-    db.execute("INSERT INTO profile_sources (entry_id, turn_id) VALUES (?, ?)", (key, turn.id))
-    _end_for(db, change.ends, key, turn.at)
-    if change.late is not None:
-        _end(db, key, "superseded", turn.at, by=change.late.id)
-    held.take(replace(change, entry=replace(change.entry, id=key)))
+    return found is not None
+
+
+def _keep(db: Transaction, whose: tuple[str, str], held: Holding, change: Change) -> None:
+    entry, late = change.entry, change.late
+    key = change.same.id if change.same else _insert(db, whose, entry)
+    db.update("profile_entries", key, {"at": entry.at})
+    sources = [(key, turn) for turn in entry.sources]
+    db.many("INSERT INTO profile_sources (entry_id, turn_id) VALUES (?, ?) ON CONFLICT DO NOTHING", sources)
+    _end_for(db, change.ends, key, entry.at)
+    if late is not None:
+        _end(db, key, "superseded", entry.at, by=late.id)
+    held.take(replace(change, entry=replace(entry, id=key)))
 
 
 def _insert(db: Transaction, whose: tuple[str, str], entry: Entry) -> int:

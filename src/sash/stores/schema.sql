@@ -393,28 +393,6 @@ CREATE TABLE last_ids (name TEXT PRIMARY KEY, id INTEGER NOT NULL) STRICT, WITHO
 
 CREATE INDEX turns_origin ON turns (origin_id) WHERE origin_id IS NOT NULL;
 
-CREATE VIEW spending AS SELECT conversation_id, NULL AS namespace, 1 AS requests, at, model, fresh, read, write_5m, write_1h,
-            output, cost FROM requests WHERE usage IS NOT NULL
-        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
-            FROM summaries
-        UNION ALL SELECT NULL, namespace, requests, at, model, fresh, read, write_5m, write_1h, output, cost
-            FROM deleted_spending;
-
-CREATE VIEW cost_by_day AS
-        SELECT date(at, 'unixepoch') AS day, model, sum(requests) AS requests,
-            sum(fresh + read + write_5m + write_1h) AS prompt_tokens, sum(output) AS output_tokens,
-            round(1.0 * sum(read) / sum(fresh + read + write_5m + write_1h), 4) AS cached_share,
-            round(sum(cost), 6) AS dollars
-        FROM spending GROUP BY day, model ORDER BY day, model;
-
-CREATE VIEW cost_by_conversation AS
-        SELECT coalesce(c.namespace, s.namespace) AS namespace, coalesce(c.name, '(deleted)') AS conversation, s.model,
-            sum(s.requests) AS requests, sum(s.fresh + s.read + s.write_5m + s.write_1h) AS prompt_tokens, sum(s.output) AS output_tokens,
-            round(1.0 * sum(s.read) / sum(s.fresh + s.read + s.write_5m + s.write_1h), 4) AS cached_share,
-            round(sum(s.cost), 6) AS dollars
-        FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
-        GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC;
-
 CREATE TABLE imported (
         conversation_id INTEGER NOT NULL REFERENCES conversations (id),
         key TEXT NOT NULL,
@@ -529,6 +507,66 @@ CREATE TABLE profile_sources (
 
 CREATE INDEX profile_sources_turn ON profile_sources (turn_id);
 
+CREATE TABLE profile_read (
+        conversation_id INTEGER PRIMARY KEY REFERENCES conversations (id),
+        upto INTEGER NOT NULL
+    ) STRICT;
+
+CREATE TABLE profile_jobs (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        token TEXT NOT NULL,
+        until REAL NOT NULL,
+        failures INTEGER NOT NULL,
+        retry_at REAL NOT NULL,
+        error TEXT NOT NULL,
+        PRIMARY KEY (namespace, owner)
+    ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE profile_distillings (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        model TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        turns INTEGER NOT NULL,
+        kept INTEGER NOT NULL,
+        refused TEXT NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        write_5m INTEGER NOT NULL,
+        write_1h INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        thinking INTEGER NOT NULL,
+        cost REAL,
+        at REAL NOT NULL
+    ) STRICT;
+
+CREATE INDEX profile_distillings_conversation ON profile_distillings (conversation_id);
+
+CREATE VIEW spending AS SELECT conversation_id, NULL AS namespace, 1 AS requests, at, model, fresh, read, write_5m, write_1h,
+            output, cost FROM requests WHERE usage IS NOT NULL
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
+            FROM summaries
+        UNION ALL SELECT NULL, namespace, requests, at, model, fresh, read, write_5m, write_1h, output, cost
+            FROM deleted_spending
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
+            FROM profile_distillings;
+
+CREATE VIEW cost_by_day AS
+        SELECT date(at, 'unixepoch') AS day, model, sum(requests) AS requests,
+            sum(fresh + read + write_5m + write_1h) AS prompt_tokens, sum(output) AS output_tokens,
+            round(1.0 * sum(read) / sum(fresh + read + write_5m + write_1h), 4) AS cached_share,
+            round(sum(cost), 6) AS dollars
+        FROM spending GROUP BY day, model ORDER BY day, model;
+
+CREATE VIEW cost_by_conversation AS
+        SELECT coalesce(c.namespace, s.namespace) AS namespace, coalesce(c.name, '(deleted)') AS conversation, s.model,
+            sum(s.requests) AS requests, sum(s.fresh + s.read + s.write_5m + s.write_1h) AS prompt_tokens, sum(s.output) AS output_tokens,
+            round(1.0 * sum(s.read) / sum(s.fresh + s.read + s.write_5m + s.write_1h), 4) AS cached_share,
+            round(sum(s.cost), 6) AS dollars
+        FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
+        GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -560,6 +598,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm028_users', datetime('now') || '+00:00'),
     ('sash', 'm029_profiles', datetime('now') || '+00:00'),
     ('sash', 'm030_leases', datetime('now') || '+00:00'),
-    ('sash', 'm031_ended_by', datetime('now') || '+00:00');
+    ('sash', 'm031_ended_by', datetime('now') || '+00:00'),
+    ('sash', 'm032_distilled', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

@@ -13,6 +13,7 @@ from sash.stores.attempts import SqliteAttempts
 from sash.stores.batches import Batches
 from sash.stores.branches import Branches
 from sash.stores.cache import Cache
+from sash.stores.distilling import Distillings
 from sash.stores.forgetting import Forgetting
 from sash.stores.health import Health
 from sash.stores.index import Index
@@ -60,6 +61,7 @@ class DatabaseStore:
         self.memos = SqliteMemos(database)
         self.memory_files = MemoryFiles(database)
         self.profiles = Profiles(database)
+        self.distillings = Distillings(database)
         self.reports = Reports(database)
         self.conversations, self.describe = self.reports.conversations, self.reports.describe
         self.search, self.usage, self.cuts = self.reports.search, self.reports.usage, self.reports.cuts

@@ -88,7 +88,7 @@ def _use(store: Record, counters: Counters, batch: Batch, item: WaitingItem, res
     now = yield from Now()
     if result.answer is None:
         why = " ".join(filter(None, (result.ending, result.error)))
-        return _failed(store, item, why, retry_at=now if result.may_pass_later else later(now, found.task))
+        return _failed(store, item, why, retry_at=now if result.may_pass_later else later(now, found.task.failures))
     terms = Backlog(**batch.terms)
     size = sizer(counters(item.model or terms.by))
     return kept(store, judged(terms, found, result.answer, size, now, batch=batch.batch))

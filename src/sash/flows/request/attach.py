@@ -30,7 +30,7 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
-from sash.profile.quoting import quoted_profile, quoted_within_share
+from sash.profile.quoting import counted_by_origin, quoted_profile, quoted_within_share
 from sash.profile.standing import quoted_within
 from sash.recall import Found, Recall, asks, make_query, quoted
 from sash.recall.quoting import quoted_elsewhere
@@ -75,10 +75,12 @@ def attach(
         return bare
     asked = chat.recall if chat.recall and asks(new[-1].text) else None
     if not lacks:
-        elsewhere = asked if asked and asked.scope == "user" and chat.user else None
-        return replace(_Attaching(chat, elsewhere, counts, now).attached(bare), notes=())
-    attached = _Attaching(chat, asked, counts, now).attached(bare)
-    return replace(attached, notes=(*attached.notes, SILENT)) if chat.recall and not asked else attached
+        asked = asked if asked and asked.scope == "user" and chat.user else None
+    attaching = _Attaching(chat, asked, counts, now)
+    attached = attaching.attached(bare)
+    silent = (SILENT,) if chat.recall and not asked else ()
+    notes = (*attached.notes, *silent) if lacks else ()
+    return replace(attached, notes=(*attaching.told(attached), *notes))
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class _Front:
     texts: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     tokens: int = 0
+    known: str = ""
+    """how many entries of the user's profile are among them, in words"""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,11 @@ class _Attaching:
             return made
         return replace(made, notes=(_not_found(most) if most >= LEAST else _no_room(bare.plan),))
 
+    def told(self, made: Attached) -> tuple[str, ...]:
+        """What a plan says of what it tells of the user."""
+        told = self._front(made).known if made.new[-1].attachment else ""
+        return (f"What is known of the user is told with the newest turn: {told}.",) if told else ()
+
     def _most(self, bare: Attached) -> int:
         """Tokens that may be recalled, instructions apart."""
         return min(self.recall.tokens, _at_most(bare.plan) - self._front(bare).tokens) if self.recall else 0
@@ -134,7 +143,10 @@ class _Attaching:
         entries = quoted_within_share(known(self.chat, bare.plan, sources), room, self._tokens)
         told = {turn: Source(turn=turn, seq=0, why=PROFILE) for entry in entries for turn in entry.sources}
         texts = tuple(filter(None, (quoted_profile(entries), text)))
-        return _Front(texts, tuple({**told, **sources}.values()), _size(self.chat, texts).tokens) if texts else _Front()
+        if not texts:
+            return _Front()
+        size = _size(self.chat, texts).tokens
+        return _Front(texts, tuple({**told, **sources}.values()), size, counted_by_origin(entries))
 
     def _tokens(self, text: str) -> int:
         return _size(self.chat, [text]).tokens

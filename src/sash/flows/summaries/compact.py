@@ -206,7 +206,7 @@ def _keep(
             cost=came.cost,
             report={"reason": came.reason},
             at=now,
-            retry_at=later(now, task) if block is None else 0.0,
+            retry_at=later(now, task.failures) if block is None else 0.0,
         )
     )
     return SummaryResult(

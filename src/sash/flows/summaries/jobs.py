@@ -6,13 +6,17 @@ Whoever fails leaves the record as it was but for a note of when to try again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sash.errors import CallerError, ConversationBusy, RemoteError, StoreError
 from sash.flows.context import Context
 from sash.flows.steps import Flow, Now
 from sash.model.summaries import Summary, SummaryTask
 from sash.planning.summaries.cost import SummaryRequest
+
+R = TypeVar("R")
 
 LEASE = 900.0
 """Seconds for which a job is ours: after that another process may take it over."""
@@ -47,31 +51,32 @@ def with_job(
         raise ConversationBusy(f"a summary of {chat.id!r} is being made; try again later", conversation=chat.id)
     if task is None:
         return SummaryResult(note="somebody else is making it, or there is nothing left to cover")
+
+    def give_back(error: str, now: float) -> None:
+        chat.store.summaries.fail(
+            chat.conversation, token=task.token, error=error, retry_at=later(now, task.failures), upto=task.upto
+        )
+
     try:
-        return (yield from make(task))
+        return (yield from or_given_back(make(task), give_back))
+    except (RemoteError, StoreError, CallerError) as error:
+        if strict:
+            raise
+        return SummaryResult(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
+
+
+def or_given_back(work: Flow[R], give_back: Callable[[str, float], None]) -> Flow[R]:
+    """The work on a job; an error gives the job back (its name, and when it came) before it goes on its way."""
+    try:
+        return (yield from work)
     except GeneratorExit:
         raise  # nobody drives this flow any more; the lease ends by itself
-    except BaseException as error:  # cancelled, Ctrl-C, a bug: the job goes back before it goes on its way
-        yield from _give_back(chat, task, error)
-        if isinstance(error, RemoteError | StoreError | CallerError) and not strict:
-            return SummaryResult(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
+    except BaseException as error:  # cancelled, Ctrl-C, a bug
+        with suppress(StoreError, CallerError):  # gone, or closed meanwhile: the lease ends by itself
+            give_back(type(error).__name__, (yield from Now()))
         raise
 
 
-def _give_back(chat: Context, task: SummaryTask, error: BaseException) -> Flow[None]:
-    try:
-        now = yield from Now()
-        chat.store.summaries.fail(
-            chat.conversation,
-            token=task.token,
-            error=type(error).__name__,
-            retry_at=later(now, task),
-            upto=task.upto,
-        )
-    except (StoreError, CallerError):  # gone, or closed meanwhile
-        pass  # the lease ends by itself
-
-
-def later(now: float, task: SummaryTask) -> float:
-    """When to try again after a failure, in unix seconds."""
-    return now + min(LONGEST, BACKOFF * 2.0**task.failures)
+def later(now: float, failures: int) -> float:
+    """When to try again after so many failures, in unix seconds."""
+    return now + min(LONGEST, BACKOFF * 2.0**failures)

@@ -188,7 +188,7 @@ def judged(
         cost=bill(answer.usage, card_of(backlog.by), model=answer.model, batch=bool(batch)),
         report={**report, **({"batch": batch} if batch else {}), **({} if item.intact else {"reason": CHANGED})},
         at=now,
-        retry_at=0.0 if verdict.ok or not item.intact else later(now, task),
+        retry_at=0.0 if verdict.ok or not item.intact else later(now, task.failures),
         item=task.token if batch else "",
     )
 
@@ -222,7 +222,7 @@ def _asked(store: Record, backlog: Backlog, one: Resting, item: BatchTask, count
             item.conversation,
             token=task.token,
             error=type(error).__name__,
-            retry_at=later(now, task),
+            retry_at=later(now, task.failures),
             upto=task.upto,
         )
         raise

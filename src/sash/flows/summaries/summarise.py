@@ -112,7 +112,7 @@ def _summarised(
             cost=draft.cost,
             report=findings(verdict, draft.verbatim),
             at=now,
-            retry_at=0.0 if verdict.ok else later(now, task),
+            retry_at=0.0 if verdict.ok else later(now, task.failures),
         )
     )
     note = "" if summary else verdict.reason or "it came too late"
