@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sash.recall.meant import ends_meant, points, speaker_meant
+from sash.recall.meant import broad, ends_meant, points, speaker_meant
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ from sash.recall.meant import ends_meant, points, speaker_meant
         ("What is the capital of Peru?", None),
         ("Could you show me how to log in?", "user"),
         ("Would you explain magnets?", None),
+        ("Can you list the rivers of Peru?", None),
+        ("Could you plan a trip for us?", "user"),
         ("Wie heißt mein Hausarzt?", "user"),
         ("Welches Buch hast du mir empfohlen?", "assistant"),
         ("Comment s'appelle ma voisine ?", "user"),
@@ -35,6 +37,27 @@ from sash.recall.meant import ends_meant, points, speaker_meant
 def test_my_asks_for_the_users_words_and_did_you_for_the_assistants(text: str, speaker: str | None) -> None:
     """What was said to the user comes before whose thing it is about; a request to Claude asks for nobody's words."""
     assert speaker_meant(text) == speaker
+
+
+@pytest.mark.parametrize(
+    ("text", "much"),
+    [
+        ("Can you summarize what I did about the leak?", True),
+        ("In which order did I bring up the rooms?", True),
+        ("How has my garden developed?", True),
+        ("Fass bitte unsere Pläne zusammen.", True),
+        ("In welcher Reihenfolge habe ich sie genannt?", True),
+        ("Peux-tu résumer notre projet ?", True),
+        ("¿Puedes resumir el proyecto?", True),
+        ("总结一下我的计划。", True),
+        ("これまでの計画をまとめてください。", True),
+        ("What is my order number?", False),
+        ("Did I order the lamp?", False),
+    ],
+)
+def test_a_question_for_much_that_was_said_is_told_from_one_for_a_fact(text: str, much: bool) -> None:
+    """Summaries, orders of events and developments need many turns; an order number needs one."""
+    assert broad(text) is much
 
 
 @pytest.mark.parametrize(

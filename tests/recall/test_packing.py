@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recall.samples import turn
 from sash.recall import quoted
-from sash.recall.packing import Candidate, pack, passage
+from sash.recall.packing import Candidate, glance, pack, passage
 
 WORTH = {"locker": 2.0, "blue door": 1.0}
 
@@ -95,8 +95,36 @@ def test_a_passage_is_a_part_with_the_word(before: str, behind: str, most: int) 
     """It stands in the text as it is quoted, holds the word, and is about as long as it may be."""
     said = f"{before} locker {behind}"
     part = passage(said, most, {"locker": 1.0})
-    assert "locker" in part and len(part) <= most + 4
-    assert part == said or part.removeprefix("… ").removesuffix(" …") in said
+    assert "locker" in part and len(part) <= most + 5
+    pieces = part.removeprefix("… ").removesuffix(" …").split(" … ")
+    assert part == said or (len(pieces) <= 2 and all(piece in said for piece in pieces))
+
+
+def test_a_passage_says_first_what_its_turn_is_about() -> None:
+    """Before the words that were asked for stands the turn's first sentence, where that is short enough to be whole."""
+    code = "let wind = rain\n" * 80
+    said = f"I am mending the harbour's ledger. {code}the locker is blue\n{code}"
+    assert passage(said, 200, WORTH).startswith("I am mending the harbour's ledger. … ")
+    assert "the locker is blue" in passage(said, 200, WORTH)
+    assert passage(said, 60, WORTH).startswith("… ") and "the locker is blue" in passage(said, 60, WORTH)
+
+
+def test_where_many_turns_are_meant_each_is_quoted_for_a_little() -> None:
+    """Its first sentences, whole; so that more of them find room than of passages."""
+    long = [
+        f"I am planning tour {number} of the locker museum this week. " + "The rain went on. " * 90
+        for number in range(9)
+    ]
+    few, many = (pack(candidates(*long), 600, size, WORTH, broad=broad) for broad in (False, True))
+    assert len(few) < len(many) == 9
+    assert all(found.text.startswith("I am planning tour") and found.text.endswith(". …") for found in many)
+
+
+@given(st.text("ab c.!\n漢。", max_size=300), st.integers(1, 60), st.integers(0, 60))
+def test_a_glance_is_a_beginning(said: str, least: int, more: int) -> None:
+    """Of a long text it is the beginning as it stands there, within its bounds."""
+    found = glance(said, least, least + more)
+    assert found == said or (said.lstrip().startswith(found.removesuffix(" …")) and len(found) <= least + more + 2)
 
 
 def test_without_the_words_a_passage_is_the_beginning() -> None:

@@ -27,7 +27,7 @@ _SAID_DE = r"(?:gesagt|empfohlen|vorgeschlagen|geraten|erklärt|genannt|erwähnt
 _YOURS: Sequence[str] = (
     rf"\bdid you (?:\w+ )?{_SAY_EN}\b|\b(?:had|have) you (?:\w+ )?{_SAID_EN}\b",
     rf"\byou(?:['’]d|['’]ve| had| have)? (?:just |already |once |first )?{_SAID_EN}\b",
-    rf"\b(?:your|you) (?:\w+ )?{_NOUN_EN}\b",
+    rf"\byour (?:\w+ )?{_NOUN_EN}\b",
     rf"\b(?:hast du|haben sie|du (?:mir )?|sie mir )\b.{{0,60}}\b{_SAID_DE}",
     r"\b(?:dein|deine|deinen|deinem|ihr|ihre|ihren) (?:rat|tipp|tipps|vorschlag|vorschläge|empfehlung|antwort|idee)\b",
     rf"\b(?:as-tu|tu (?:m['’])?(?:as|avais)|avez-vous|vous (?:m['’])?avez)\b.{{0,40}}\b{_SAID_FR}",
@@ -72,6 +72,16 @@ _LAST: Sequence[str] = (
     r"\blo último que\b|\b(?:la|mi|tu|nuestra) última (?:cosa|pregunta|frase)|\búltimo (?:mensaje|tema)",
     "最后(?:一件|一句|说)|最後(?:に|の(?:質問|メッセージ|話))",
 )
+_BROAD: Sequence[str] = (
+    r"\bsummar(?:y|ies|i[sz]e[ds]?|i[sz]ing)\b|\boverview\b|\brecap\b",
+    r"\border in which\b|\bin (?:what|which) order\b|\bchronological",
+    r"\bover time\b",
+    r"\b(?:how|what) (?:has|have|did) .{0,60}\b(?:progress|develop|evolve|chang)(?:ed)?\b",
+    r"\b(?:zusammenfass\w+|fasse?\b.{0,60}\bzusammen|überblick|reihenfolge|im lauf\w* der zeit)\b",
+    r"\b(?:résum(?:é|e|er|ez)|récapitul\w+|dans quel ordre|au fil d)",
+    r"\b(?:resum(?:e|en|ir|a)|recapitul\w+|en qué orden|con el tiempo)\b",
+    "总结|總結|概括|概述|顺序|順序|まとめ|要約|順番",
+)
 _SAYING = (
     r"\b(?:ever|thing|things|tell|told|say|said|asked|ask|talk(?:ed)?|remember|conversation|chat|mention(?:ed)?|message|gesagt"
     r"|erzählt|gefragt|gespräch|dit|demandé|parlé|dije|dicho|conté|pregunté|hablamos)\b|说|告诉|聊|言|話し"
@@ -100,6 +110,11 @@ def ends_meant(text: str) -> tuple[End | None, list[str]]:
         if said := [match[0] for form in forms for match in re.finditer(form, low)]:
             return end, [*said, *(match[0] for match in re.finditer(_SAYING, low))]
     return None, []
+
+
+def broad(text: str) -> bool:
+    """Whether it asks about much that was said: a summary, an order of events, what a matter came to over time."""
+    return _holds(_BROAD, text.lower())
 
 
 def points(text: str) -> bool:

@@ -21,6 +21,10 @@ PASSAGE = 8
 """A turn may take this part of the share; of a longer one a passage is quoted, ..."""
 LEAST_PASSAGE, MOST_PASSAGE = 120, 330
 """... of so many tokens at least, and at most."""
+OPENING = 3
+"""Of a passage, its turn's first sentence may take this part: it tells what the turn is about, ..."""
+GLANCE = 30
+"""... where many turns are meant, all of its passage."""
 MISSES = 20
 """Candidates that do not fit in a row: then the share is full."""
 SAME = 0.9
@@ -29,6 +33,7 @@ FEW = 4
 """Turns of fewer words are never taken for duplicates of others, exact ones apart."""
 
 _NUMBER = re.compile(r"\d")
+_SENTENCE = re.compile(r"(?<=\w\w)[.!?](?=\s)|[。！？\n]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +48,18 @@ class Candidate:
 
 
 def pack(
-    candidates: Iterable[Candidate], tokens: int, size: Callable[[str], int], worth: Mapping[str, float]
+    candidates: Iterable[Candidate],
+    tokens: int,
+    size: Callable[[str], int],
+    worth: Mapping[str, float],
+    *,
+    broad: bool = False,
 ) -> list[Found]:
-    """The best of them within `tokens`, the best first. `worth` is what the words asked for are worth."""
+    """The best of them within `tokens`, the best first. `worth` is what the words asked for are worth.
+
+    `broad`: many turns are meant, each for a little.
+    """
+    most = min(max(LEAST_PASSAGE, tokens // PASSAGE), MOST_PASSAGE)
     ordered = sorted(candidates, key=lambda c: (-c.value / (len(c.turn.content) + 80) ** THRIFT, -c.turn.seq))
     chosen: list[Found] = []
     seen: list[_Said] = []
@@ -54,7 +68,7 @@ def pack(
         said = _Said.of(candidate.turn)
         if not said.words or any(said.repeats(other) for other in seen):
             continue
-        found = _found(candidate, min(max(LEAST_PASSAGE, tokens // PASSAGE), MOST_PASSAGE), size, worth)
+        found = _found(candidate, most, size, worth, broad)
         if found.tokens <= left:
             chosen.append(found)
             seen.append(said)
@@ -64,11 +78,16 @@ def pack(
     return _relative(_fitting(chosen, tokens, size))
 
 
-def _found(candidate: Candidate, most: int, size: Callable[[str], int], worth: Mapping[str, float]) -> Found:
+def _found(
+    candidate: Candidate, most: int, size: Callable[[str], int], worth: Mapping[str, float], broad: bool
+) -> Found:
     text, turn = candidate.turn.text.strip(), candidate.turn
     known = None if candidate.tokens is None else candidate.tokens + size(line(turn, ""))
     taken = size(line(turn, text)) if known is None else known
-    if taken > most:
+    if broad and taken > GLANCE:
+        text = glance(text, len(text) * GLANCE // taken, len(text) * most // taken)
+        taken = size(line(turn, text))
+    elif taken > most:
         text = passage(text, len(text) * most // taken, worth)
         taken = size(line(turn, text))
     return Found(turn=turn, score=candidate.value, why=candidate.why, text=text, tokens=taken)
@@ -110,15 +129,33 @@ class _Said:
 
 
 def passage(text: str, most: int, worth: Mapping[str, float]) -> str:
-    """About `most` characters of `text`: where most of what was asked for stands, else its beginning."""
+    """About `most` characters of `text`: its first sentence, and where most of what was asked for stands."""
     if len(text) <= most:
         return text
+    opening = _opening(text, most // OPENING)
+    left = most - len(opening)
     low = bare(text)
-    places = sorted((at, word) for word in worth for at in _places(low, bare(root(word))))
-    start = max(0, _densest(places, most, worth) - most // 4)
-    start = max(start, text.find(" ", start, start + most // 8) + 1) if start else 0  # at a word, if one begins soon
-    end = min(len(text), start + most)
-    return ("… " if start else "") + text[start:end].strip() + (" …" if end < len(text) else "")
+    places = sorted((at, word) for word in worth for at in _places(low, bare(root(word))) if at >= len(opening))
+    start = max(len(opening), _densest(places, left, worth) - left // 4)
+    if start == len(opening):
+        return text[:most].strip() + " …"
+    start = max(start, text.find(" ", start, start + left // 8) + 1)  # at a word, if one begins soon
+    end = min(len(text), start + left)
+    return f"{opening.strip()} … ".lstrip() + text[start:end].strip() + (" …" if end < len(text) else "")
+
+
+def glance(text: str, least: int, most: int) -> str:
+    """Its first sentences: as many as come to `least` characters, and no more than `most`."""
+    if len(text) <= least:
+        return text
+    end = _SENTENCE.search(text, least, most)
+    return text[: end.end() if end else least].strip() + " …"
+
+
+def _opening(text: str, most: int) -> str:
+    """The first sentence, where it ends within `most` characters; else nothing: half of it would tell little."""
+    ends = _SENTENCE.search(text, 0, most)
+    return text[: ends.end()] if ends else ""
 
 
 def _densest(places: Sequence[tuple[int, str]], most: int, worth: Mapping[str, float]) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Literal
 
-from sash.recall.meant import End, Speaker, ends_meant, points, speaker_meant
+from sash.recall.meant import End, Speaker, broad, ends_meant, points, speaker_meant
 from sash.recall.times import Span, spans
 from sash.recall.words import SPACELESS, runs, telling, words
 
@@ -64,6 +64,8 @@ class Query:
     """when it was said"""
     end: End | None = None
     """the first thing is meant, or the last"""
+    broad: bool = False
+    """many turns are meant, each for a little"""
 
     def __bool__(self) -> bool:
         return bool(self.terms or self.times or self.end)
@@ -111,6 +113,7 @@ def make_query(new: str, before: Sequence[str] = (), *, now: float | None = None
         speaker=speaker_meant(read),
         times=times,
         end=end,
+        broad=broad(read),
     )
 
 

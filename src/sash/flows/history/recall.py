@@ -113,7 +113,8 @@ class _Search:
         reasons = Reasons(self.query, matches, near, likes, set(meant), seqs)
         candidates = self._newer(self._candidates(seqs, values, reasons), matches)
         size = exact(self.chat.counter)
-        packed = pack(candidates, self.settings.tokens, _roughly(candidates, size), worth_of(matches))
+        most, worth = self.settings.tokens, worth_of(matches)
+        packed = pack(candidates, most, _roughly(candidates, size), worth, broad=self.query.broad)
         return _within(packed, self.settings.tokens, lambda some: size(quoted(some, self.settings.timezone)))
 
     # ---- what is known ---------------------------------------------------------------------------
