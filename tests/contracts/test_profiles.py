@@ -236,3 +236,25 @@ def test_a_plan_reads_what_the_record_will_hold(store: Any) -> None:
     talk(store, "b", "My dog died. We moved to Utrecht. i live in Haarlem! I'm scared of lifts and stairs.", at=60)
     read = store.profile("ann").as_read()
     assert sorted(texts(read)) == sorted(texts(store.profile("ann").entries()))
+
+
+def test_every_store_knows_what_a_model_has_read(store: Any) -> None:
+    """Taken by one at a time, each turn once; what it found is kept with what it cost."""
+    said = "My knees ache on stairs. " + "The weather is nice. " * 399 + "Yes."
+    sim = Simulator()
+    with Conversation(store, id="a", user="ann", memory="full", client=sim.client()) as chat:
+        chat.send(said)
+        chat.wait_for_background()
+    (entry,) = store.profile("ann").entries()
+    assert (entry.text, entry.by) == ("My knees ache on stairs.", "model")
+    assert {row.group[0] for row in store.usage(by=("model",), user="ann")} > {"claude-haiku-5-5"}
+    talk(store, "b", said, at=60)
+    asked = {"user": "ann", "namespace": "", "least": 0, "most": 9, "at": 0.0}
+    task = store.distillings.begin(until=100.0, **asked)
+    assert [turn.text for turn in task.turns] == [said.strip()]
+    assert store.distillings.begin(until=100.0, **asked) is None
+    store.distillings.fail(task, error="Overloaded", retry_at=50.0)
+    assert store.distillings.begin(until=100.0, **asked) is None
+    again = store.distillings.begin(until=100.0, **{**asked, "at": 50.0})
+    assert (again.failures, again.turns) == (1, task.turns) and again.token != task.token
+    assert store.forget_user("ann").conversations == 2 and store.profile("ann").history() == []

@@ -20,7 +20,7 @@ from sash.stores.transaction import Database, Row, Transaction
 _UNREAD = (
     "FROM conversations c JOIN branches b ON b.conversation_id = c.id JOIN turns t ON t.branch_id = b.id "
     "LEFT JOIN profile_read r ON r.conversation_id = t.conversation_id "
-    "WHERE c.namespace = ?1 AND c.owner = ?2 AND t.role = 'user' AND t.plain = 1 AND t.state <> 'withdrawn' "
+    "WHERE c.namespace = ?1 AND c.owner = ?2 AND t.role = 'user' AND t.plain AND t.state <> 'withdrawn' "
     "AND t.id > coalesce(r.upto, 0)"
 )
 

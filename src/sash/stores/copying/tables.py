@@ -154,6 +154,9 @@ TABLES = (
         mine=f"entry_id IN (SELECT id FROM profile_entries WHERE {OF_NAMESPACE})",
     ),
     Table(name="profile_reading", key=("namespace", "owner"), mine=OF_NAMESPACE),
+    Table(name="profile_read", key=("conversation_id",), mine=OF_CONVERSATION),
+    Table(name="profile_distillings", mine=OF_CONVERSATION),
+    Table(name="profile_jobs", key=("namespace", "owner"), mine=OF_NAMESPACE),
 )
 
 LEFT_OUT = {
