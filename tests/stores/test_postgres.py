@@ -169,6 +169,34 @@ def test_an_older_schema_is_brought_up_to_date(postgres_url: str, monkeypatch: p
     assert run(postgres_url, "SELECT count(*) FROM sash.migrations WHERE name LIKE 'm99%'") == [(2,)]
 
 
+def things(url: str) -> list[Any]:
+    """The columns, indexes and views of the record."""
+    return run(
+        url,
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns "
+        "WHERE table_schema = 'sash' "
+        "UNION ALL SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes WHERE schemaname = 'sash' "
+        "UNION ALL SELECT viewname, definition, '', '', '' FROM pg_views WHERE schemaname = 'sash' ORDER BY 1, 2, 3",
+    )
+
+
+def test_a_schema_of_the_first_version_becomes_what_a_new_one_is(
+    empty: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each migration says in PostgreSQL's words what it adds: the two have the same columns, indexes and views."""
+    texts = {name: setup._text(name) for name in ("schema.sql", "search.sql")}
+    old = {**texts, "schema.sql": Path(__file__).with_name("postgres_m031.sql").read_text()}
+    with monkeypatch.context() as patch:
+        patch.setattr(setup, "_text", old.__getitem__)
+        setup.names.cache_clear()
+        PostgresStore(empty).close()
+    setup.names.cache_clear()
+    assert things(empty) != things(postgres_url) or not STEPS
+    with closing(PostgresStore(empty)) as store:
+        Recorder(store).say("hello")
+    assert things(empty) == things(postgres_url)
+
+
 def test_the_migrations_are_those_of_sqlite() -> None:
     """By name: what has no statements for PostgreSQL yet fails here, and not on somebody's server."""
     known = {one.name for one in migrations._migrations}

@@ -53,7 +53,7 @@ class Forgetting:
             end_epochs(db, copies, REASON)
             find = "SELECT namespace, name FROM conversations WHERE id = ?"
             namespace, name = db.one(find, (conversation,))
-            _audit(db, namespace, name, "turn", copies, reason, at)
+            audit(db, namespace, name, "turn", copies, reason, at)
             self._cache.forget()
         return len(copies)
 
@@ -66,7 +66,7 @@ class Forgetting:
             if row is None:
                 raise NotFound(f"no conversation {id!r} in {self._database.path!r}", kind="conversation", key=id)
             done = deletion.delete(db, row["id"], namespace, id)
-            _audit(db, namespace, id, "conversation", range(done.turns), reason, time.time())
+            audit(db, namespace, id, "conversation", range(done.turns), reason, time.time())
             self._cache.forget()
         return done
 
@@ -82,7 +82,7 @@ class Forgetting:
                 raise NotFound(f"no user {user!r} in {self._database.path!r}", kind="user", key=user)
             turns = sum(deletion.delete(db, row["id"], namespace, row["name"]).turns for row in found)
             _forget_bookings(db, namespace, user)
-            _audit(db, namespace, "", "user", range(turns), reason, time.time())
+            audit(db, namespace, "", "user", range(turns), reason, time.time())
             self._cache.forget()
         return Forgotten(conversations=len(found), turns=turns, files=files, entries=entries)
 
@@ -139,7 +139,7 @@ def _forget_derived(db: Transaction, turns: Sequence[int]) -> None:
     )
 
 
-def _audit(
+def audit(
     db: Transaction, namespace: str, conversation: str, what: str, turns: Sequence[int], reason: str, at: float
 ) -> None:
     """Write down what was forgotten: the ids of redacted turns; of a whole conversation, how many there were."""

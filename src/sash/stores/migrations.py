@@ -507,6 +507,13 @@ _DISTILLED = (
     "CREATE INDEX profile_distillings_conversation ON profile_distillings (conversation_id)",
 )
 
+
+@migrations()
+def m033_retention(db: Database) -> None:
+    """For how many days the conversations of a namespace are kept when nobody goes on with them."""
+    db.execute("CREATE TABLE retention (namespace TEXT PRIMARY KEY, days REAL NOT NULL) STRICT, WITHOUT ROWID")
+
+
 _PROFILES = (
     """CREATE TABLE profile_entries (
         id INTEGER PRIMARY KEY,

@@ -58,6 +58,14 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was deleted because nobody went on with it for longer than it is kept."""
+
+    conversations: int
+    turns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One search result: where it is, and the words around the match."""
 
@@ -168,6 +176,29 @@ class Store(Record, Protocol):
         """Remove a user: conversations, memory files, what was booked; audited with `reason`, without the name.
 
         Forks that belong to other users keep the past they share. Raises NotFound for one who left nothing here.
+        """
+        ...
+
+    def retain(self, namespace: str = "", *, days: float | None) -> None:
+        """Keep conversations of a namespace until nobody went on with them for so many days; None: for good.
+
+        `prune` goes by it. Raises InvalidOption.
+        """
+        ...
+
+    def prune(
+        self,
+        namespace: str = "",
+        *,
+        days: float | None = None,
+        user: str | None = None,
+        reason: str = "",
+        now: float | None = None,
+    ) -> Pruned:
+        """Delete, as `delete` does, the conversations (of a user) that nobody went on with for so many days.
+
+        `days`: else what `retain` said. `now`: a unix time, else that of the clock. One that is being written to stays.
+        Raises InvalidOption.
         """
         ...
 

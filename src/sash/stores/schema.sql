@@ -567,6 +567,8 @@ CREATE VIEW cost_by_conversation AS
         FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
         GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC;
 
+CREATE TABLE retention (namespace TEXT PRIMARY KEY, days REAL NOT NULL) STRICT, WITHOUT ROWID;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -599,6 +601,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm029_profiles', datetime('now') || '+00:00'),
     ('sash', 'm030_leases', datetime('now') || '+00:00'),
     ('sash', 'm031_ended_by', datetime('now') || '+00:00'),
-    ('sash', 'm032_distilled', datetime('now') || '+00:00');
+    ('sash', 'm032_distilled', datetime('now') || '+00:00'),
+    ('sash', 'm033_retention', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

@@ -23,6 +23,7 @@ from sash.stores.memos import SqliteMemos
 from sash.stores.profiles import Profiles
 from sash.stores.reports import Reports
 from sash.stores.requests import Requests
+from sash.stores.retention import Retention
 from sash.stores.spend import SqliteSpend
 from sash.stores.submissions import Submissions
 from sash.stores.summaries import Summaries
@@ -36,8 +37,8 @@ class DatabaseStore:
     """A store on an open database.
 
     One object may serve many conversations and threads. For people: `conversations`, `describe`, `search`, `usage`,
-    `cuts`, `delete`, `forget_user`, `close` (see `sash.stores.Store`). What conversations read and write has a part for
-    each group of tables (`sash.flows.record.Record`): `store.turns`, `store.requests`, `store.summaries`, ...
+    `cuts`, `delete`, `forget_user`, `retain`, `prune`, `close` (see `sash.stores.Store`). What conversations need has a
+    part for each group of tables (`sash.flows.record.Record`): `store.turns`, `store.requests`, `store.summaries`, ...
     """
 
     def __init__(self, database: Database) -> None:
@@ -65,6 +66,8 @@ class DatabaseStore:
         self.reports = Reports(database)
         self.conversations, self.describe = self.reports.conversations, self.reports.describe
         self.search, self.usage, self.cuts = self.reports.search, self.reports.usage, self.reports.cuts
+        self.retention = Retention(database, cache)
+        self.retain, self.prune = self.retention.retain, self.retention.prune
         self.delete, self.forget_user = self.forgetting.delete, self.forgetting.forget_user
 
     def __repr__(self) -> str:

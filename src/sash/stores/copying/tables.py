@@ -147,6 +147,7 @@ TABLES = (
     Table(name="deleted_spending", key=("namespace", "at", "model"), mine=OF_NAMESPACE),
     Table(name="memory_files", key=("namespace", "owner", "path", "version"), mine=OF_NAMESPACE),
     Table(name="forgotten", mine=OF_NAMESPACE),
+    Table(name="retention", key=("namespace",), mine=OF_NAMESPACE),
     Table(name="profile_entries", mine=OF_NAMESPACE),
     Table(
         name="profile_sources",

@@ -47,5 +47,10 @@ _DISTILLED = (
             FROM profile_distillings""",
 )
 
-STEPS: dict[str, tuple[str, ...]] = {"m032_distilled": _DISTILLED}
+STEPS: dict[str, tuple[str, ...]] = {
+    "m032_distilled": _DISTILLED,
+    "m033_retention": (
+        'CREATE TABLE retention (namespace TEXT COLLATE "C" PRIMARY KEY, days DOUBLE PRECISION NOT NULL)',
+    ),
+}
 """The statements of each migration since the first version that kept records in PostgreSQL (m031)."""

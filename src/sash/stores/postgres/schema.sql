@@ -544,6 +544,8 @@ CREATE VIEW cost_by_conversation AS
         FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
         GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC;
 
+CREATE TABLE retention (namespace TEXT COLLATE "C" PRIMARY KEY, days DOUBLE PRECISION NOT NULL);
+
 INSERT INTO memo_use VALUES (0, 0, 0.0);
 
 INSERT INTO migrations (name) VALUES
@@ -578,4 +580,5 @@ INSERT INTO migrations (name) VALUES
     ('m029_profiles'),
     ('m030_leases'),
     ('m031_ended_by'),
-    ('m032_distilled');
+    ('m032_distilled'),
+    ('m033_retention');
