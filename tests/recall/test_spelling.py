@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash.recall.spelling import misspelt, parts
+from sash.recall.spelling import Lexicon, misspelt, parts
 
 letters = st.text("abcdefghij", min_size=5, max_size=12)
 
@@ -48,3 +48,18 @@ def test_compounds_share_a_part() -> None:
     """A part of some length, at the beginning or the end of a word that is longer."""
     assert parts("laube", "gartenlaube") > 0.5 and parts("heizung", "heizungswartung") > 0.5
     assert parts("art", "gartenlaube") == 0.0 and parts("tenla", "gartenlaube") == 0.0
+
+
+words = st.text("abcdeß1-好", min_size=1, max_size=12) | letters
+
+
+@given(st.lists(words, max_size=30), words)
+def test_a_lexicon_finds_all_that_is_close(some: list[str], word: str) -> None:
+    """No word that is a slip, or shares a part, is overlooked for not being looked at; they come as they were added."""
+    near = [word[:4] + "x" + word[4:], word[:1] + word[2:], word + "abcde", "abcde" + word, word[:-3], word[3:]]
+    known = list(dict.fromkeys([*some, *near]))
+    lexicon = Lexicon()
+    for one in known:
+        lexicon.add(one)
+    closeness = {one: max(misspelt(word, one), parts(word, one)) for one in known}
+    assert list(lexicon.close(word)) == [(one, close) for one, close in closeness.items() if close]

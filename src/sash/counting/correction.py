@@ -154,7 +154,7 @@ def _update(
     step = gain * (_believed(surprise, _SURPRISE * sqrt(variance)) / variance)
     p = p - np.outer(gain, gain) / variance
     values = {name: known[name] + float(delta) for name, delta in zip(_NAMES, step, strict=True)}
-    return values, tuple(tuple(round(float(value), 8) for value in row) for row in (p + p.T) / 2)
+    return values, tuple(map(tuple, np.round((p + p.T) / 2, 8).tolist()))
 
 
 def _believed(surprise: float, limit: float) -> float:

@@ -75,7 +75,7 @@ class Loaded:
     instructions: tuple[Turn, ...]
     """turns of role system before `turns`, those among `pinned_turns` included"""
     counts: Mapping[int, Count]
-    """by turn id"""
+    """by seq"""
     preamble_count: Count | None
     last: LastRequest | None
     preamble_at: float | None

@@ -9,6 +9,7 @@ from functools import partial
 from sash.model.counts import Count
 from sash.model.epochs import Epoch
 from sash.model.turns import Exchange, Turn
+from sash.planning.digest import Digest
 from sash.planning.growing import MOVING, Grown
 from sash.planning.judge import Judge
 from sash.planning.survey import Group, Survey, exchange, surveyed
@@ -20,6 +21,7 @@ class Shortcuts:
 
     def __init__(self) -> None:
         self.judge = Judge()
+        self.digest = Digest()
         self.survey = Grown(Survey(), surveyed)
         self.exchanges = Exchanges()
         self._epoch: Epoch | None = None
@@ -44,7 +46,10 @@ class Exchanges:
 
     def of(self, groups: tuple[Group, ...], known: Mapping[int, Count]) -> tuple[Exchange, ...]:
         """The exchanges that these turns form; `known` are the sizes of turns by seq."""
-        if groups[: len(self._groups)] != self._groups or list(map(known.get, self._seqs)) != self._counts:
+        counts = list(map(known.get, self._seqs))
+        if groups[: len(self._groups)] == self._groups and counts == self._counts:
+            self._counts = counts  # the very same are compared faster the next time
+        else:
             self._groups, self._seqs, self._counts, self._made = (), (), [], ()
         if settled := groups[len(self._groups) : -MOVING]:
             seqs = [turn.seq for group in settled for turn in group]

@@ -8,11 +8,12 @@ seconds. It knows no text and no API: whether a request is legal is judged elsew
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from operator import attrgetter
+from operator import attrgetter, neg
 from typing import Any, Protocol
 
 from sash.model.cards import ModelCard, Ttl
@@ -185,10 +186,11 @@ class Situation:
 
     def shortest(self, keep: int) -> int:
         """The latest start that still holds `keep` tokens and fits; the newest exchange at the latest."""
-        for start in range(self.newest, -1, -1):
-            if self.kept(start) >= keep:
-                return self.fitting(start)
-        return self.fitting(0)
+        return self.fitting(self.holding(keep))
+
+    def holding(self, keep: int) -> int:
+        """The latest start that still holds `keep` tokens; the earliest one where none does."""
+        return max(0, bisect_right(self._suffixes[0], -keep, hi=len(self.exchanges), key=neg) - 1)
 
     def fitting(self, start: int) -> int:
         """The earliest start from `start` on that fits; the newest exchange if none does."""

@@ -31,6 +31,9 @@ class Traits:
     """the view stays as it is, too large or not: it is only to be counted, or read once more"""
 
 
+_NAMES = [trait.name for trait in fields(Traits)]
+
+
 def check_strategy(strategy: object, option: str = "strategy") -> None:
     """Raise InvalidOption for what decides nothing: a name, a class, any other object."""
     if isinstance(strategy, type):
@@ -45,7 +48,7 @@ def check_strategy(strategy: object, option: str = "strategy") -> None:
 def traits(strategy: object) -> Traits:
     """The traits of a strategy and of those inside it."""
     chain = list(parts(strategy))
-    return Traits(**{trait.name: any(getattr(one, trait.name, False) for one in chain) for trait in fields(Traits)})
+    return Traits(**{name: any(getattr(one, name, False) for one in chain) for name in _NAMES})
 
 
 def parts(strategy: object) -> Iterator[object]:

@@ -1,6 +1,9 @@
-"""Whether two words are one, misspelt, or share a part: closeness from 0 to 1, nothing else."""
+"""Whether two words are one, misspelt, or share a part (closeness from 0 to 1), and which of many are so."""
 
 from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
 
 LEAST = 5
 """Letters of a word, below which a slip makes another word."""
@@ -8,6 +11,36 @@ LONG = 8
 """Letters from which two slips are forgiven."""
 PART = 5
 """Letters of the part that two compounds share."""
+
+
+class Lexicon:
+    """Many words, in which those close to another one are found without a look at each."""
+
+    def __init__(self) -> None:
+        self._words: list[str] = []
+        self._shelves: dict[str, array[int]] = {}
+
+    def add(self, word: str) -> None:
+        """One more word, which is not among them yet."""
+        for shelf in _shelves(word, (len(word),)):
+            self._shelves.setdefault(shelf, array("I")).append(len(self._words))
+        self._words.append(word)
+
+    def close(self, word: str) -> Iterator[tuple[str, float]]:
+        """The words close to this one, in the order in which they were added, with their closeness."""
+        lengths = range(len(word) - 2, len(word) + 3)
+        for at in sorted({at for shelf in _shelves(word, lengths) for at in self._shelves.get(shelf, ())}):
+            like = self._words[at]
+            if closeness := max(misspelt(word, like), parts(word, like)):
+                yield like, closeness
+
+
+def _shelves(word: str, lengths: Iterable[int]) -> set[str]:
+    """Where words stand: of two that are close, of about one length, each stands where the other is looked for."""
+    written = not any(map(str.isdigit, word))
+    slips = {f"{letter}{length}" for letter in word[:2] for length in lengths} if written else set()
+    ends = {f"^{word[:3]}", f"${word[-3:]}"} if len(word) >= PART else set()
+    return slips | ends
 
 
 def misspelt(word: str, like: str) -> float:

@@ -6,8 +6,10 @@ has it forgotten, and so does a transaction that fails.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sash.model.counts import Count
 from sash.model.turns import Turn
@@ -29,11 +31,14 @@ class KeptWindow:
     turns: list[Turn] = field(default_factory=list)
     withdrawn: list[int] = field(default_factory=list)
     counts: dict[int, Count] = field(default_factory=dict)
+    """by seq"""
 
     def cut_to(self, first: int, last: int) -> None:
         """Leave only the seqs from `first` to `last`."""
         self.first = first
-        self.turns = [turn for turn in self.turns if first <= turn.seq <= last]
+        begin = bisect_left(self.turns, first, key=attrgetter("seq"))
+        end = bisect_right(self.turns, last, lo=begin, key=attrgetter("seq"))
+        self.turns = self.turns[begin:end]
         self.withdrawn = [seq for seq in self.withdrawn if first <= seq <= last]
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from sash.recall.ranking import Like
-from sash.recall.spelling import misspelt, parts
+from sash.recall.spelling import Lexicon
 from sash.recall.words import telling
 from sash.stores.lineage import Segment
 from sash.stores.transaction import Transaction
@@ -39,11 +39,14 @@ class _Words:
         """the last seq that was read"""
         self.places: dict[str, array[int]] = {}
         self.vectors: Any = None
+        self.spelt = Lexicon()
 
     def extend(self, turns: Iterable[tuple[int, str]]) -> None:
         """Read turns that are newer than those read so far."""
         for seq, text in turns:
             for word in dict.fromkeys(telling(text)):
+                if word not in self.places:
+                    self.spelt.add(word)
                 self.places.setdefault(word, array("I")).append(seq)
             self.read = seq
 
@@ -134,7 +137,5 @@ def _likes(words: _Words, asked: Sequence[str], embedder: Any) -> Iterator[tuple
     close = {(word, like) for word, like, _ in near}
     for word in asked:
         if word not in words.places:  # perhaps a slip, or a compound
-            for like in words.places:
-                closeness = max(misspelt(word, like), parts(word, like))
-                if closeness and (word, like) not in close:
-                    yield word, like, closeness, True
+            found = ((like, closeness) for like, closeness in words.spelt.close(word) if (word, like) not in close)
+            yield from ((word, like, closeness, True) for like, closeness in found)

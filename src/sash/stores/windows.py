@@ -118,7 +118,7 @@ class Windows:
                 continue
             kept.turns.append(blobs.turn(db, row))
             if (count := rows.count(row)) is not None:
-                kept.counts[row["id"]] = count
+                kept.counts[row["seq"]] = count
 
     def _in_front(
         self, db: Transaction, head: Head, summary: Summary | None, end: int, model: str

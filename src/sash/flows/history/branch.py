@@ -9,13 +9,13 @@ from typing import Any
 from sash.errors import CallerError, InvalidOption, NothingToRetry
 from sash.flows.context import Context
 from sash.flows.request.deliver import deliver
-from sash.flows.request.prepare import body_hash
 from sash.flows.request.send import Call
 from sash.flows.steps import Flow
 from sash.model.epochs import Epoch, Request
 from sash.model.replies import Reply
 from sash.model.turns import Draft, Turn
 from sash.model.window import Head
+from sash.planning.digest import body_hash
 from sash.planning.inputs import Settings
 from sash.planning.view import body
 

@@ -161,7 +161,8 @@ class _Attaching:
         query = make_query(bare.new[-1].text, _last_exchange(bare.memory), now=self.now, zone=settings.timezone)
         share, model = replace(settings, tokens=max(1, int(SLIGHTLY_LESS * most))), bare.settings.model
         told = {source.turn for source in self._front(bare).sources}
-        others = recall_elsewhere(self.chat, query, share, model, without=_ids(bare.memory, bare.plan) | told)
+        here = _ids(bare.memory, bare.plan) | told if share.scope == "user" else told
+        others = recall_elsewhere(self.chat, query, share, model, without=here)
         left = replace(share, tokens=max(1, share.tokens - sum(one.tokens for one in others)))
         first, without = bare.plan.epoch.first_seq, _quoted(bare.memory, bare.plan)
         own = recall(self.chat, query, left, model, until=first, without=without) if first > 1 else []
@@ -272,9 +273,11 @@ def _begins(bare: Attached) -> bool:
     plan = bare.plan
     if plan.cut or not plan.epoch.id:
         return True
-    said = [turn for turn in plan.turns if turn.plain and turn.id and turn.seq >= plan.epoch.attachments_from]
-    held = any(source.instructs for turn in said if turn.attachment for source in turn.attachment.sources)
-    return not held and not any(turn.seq > plan.epoch.attachments_from for turn in said)
+    since = plan.epoch.attachments_from
+    if any(turn.plain and turn.id and turn.seq > since for turn in reversed(plan.turns)):
+        return False
+    said = [turn.attachment for turn in plan.turns if turn.plain and turn.id and turn.seq >= since and turn.attachment]
+    return not any(source.instructs for one in said for source in one.sources)
 
 
 def _last_exchange(memory: Memory) -> list[str]:

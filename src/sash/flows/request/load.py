@@ -66,8 +66,8 @@ class Sized:
 def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Sized:
     """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there."""
     turns = (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
-    estimated = _estimated([turn for turn in turns if turn.id not in loaded.counts], settings, counter, sizes)
-    counts = {turn.seq: loaded.counts[turn.id] for turn in turns if turn.id in loaded.counts} | estimated
+    estimated = _estimated([turn for turn in turns if turn.seq not in loaded.counts], settings, counter, sizes)
+    counts = {**loaded.counts, **estimated}
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
     anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)

@@ -5,7 +5,6 @@ Nothing is written here; `chat.plan(...)` is this flow alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -126,11 +125,6 @@ def _planned(
         made = replace(made, plan=sure)
     _reject_illegal(chat, made.plan, made.settings)
     return made
-
-
-def body_hash(body: Mapping[str, object]) -> str:
-    """32 hex digits that a rebuilt body must reproduce."""
-    return hashlib.sha256(dumps(body).encode()).hexdigest()[:32]
 
 
 def _needs_more(loaded: Loaded, settings: Settings) -> bool:

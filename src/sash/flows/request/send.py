@@ -20,7 +20,7 @@ from sash.flows.context import Context
 from sash.flows.profile import Profile
 from sash.flows.request.calibrate import answered_by_another, learn
 from sash.flows.request.known import tells
-from sash.flows.request.prepare import Prepared, body_hash
+from sash.flows.request.prepare import Prepared
 from sash.flows.request.wait_for_summary import prepare_covered
 from sash.flows.steps import (
     Abandoned,
@@ -123,7 +123,7 @@ def begin(chat: Context, prepared: Prepared, settings: Settings) -> Begun:
         sent=plan.sent,
         expected=plan.expected,
         why=plan.why,
-        body_hash=body_hash(plan.body),
+        body_hash=chat.shortcuts.digest.of(plan.body),
         at=prepared.at,
         plain=newest is not None and newest.plain,
         counts=prepared.estimated,

@@ -95,7 +95,8 @@ class _Choice:
         self.view = size.tokens - self.preamble
         self.upper = size.upper
         self.must = size.upper > situation.limit
-        self.runs: list[int] = []
+        self.inner: list[int] = []
+        """sizes of the runs that would be the shortest next, the longest first"""
         self.short, self.run = self._shortest()
         self.least = self.run + situation.recalled.tokens
         self.habits = self._learn(size.tokens)
@@ -108,13 +109,13 @@ class _Choice:
     def _shortest(self) -> tuple[int, int]:
         """Where the shortest run that holds `keep` starts, the newest exchange at the latest, and its tokens.
 
-        `runs` keeps its suffixes.
+        `inner` keeps the next shorter ones.
         """
-        situation, size, index = self.situation, 0, self.situation.newest + 1
-        while index > self.start and (size < situation.keep or index > situation.newest):
-            index -= 1
-            size += situation.exchanges[index].tokens
-            self.runs.append(size)
+        situation = self.situation
+        index = max(self.start, situation.holding(situation.keep))
+        size = situation.kept(index)
+        inner = range(index, min(situation.newest, index + BOUNDARIES) + 1)
+        self.inner = [situation.kept(start) for start in inner][1:]
         if self.must:
             index = max(self.start, situation.shortest(situation.keep))
             size = situation.kept(index)
@@ -254,17 +255,11 @@ class _Choice:
         after a long one does, a cut is cheap.
         """
         keep, each, requests = self.situation.keep, self.growth * self.habits.requests, self.habits.requests
-        cuts = [
-            (n := max(1, math.ceil((keep - run) / each)) * requests, run + n * self.growth) for run in self._inner()
-        ]
+        cuts = [(n := max(1, math.ceil((keep - run) / each)) * requests, run + n * self.growth) for run in self.inner]
         far = [(max(n * each, keep) / self.growth, keep) for n in LATER if n * each >= keep]
         last = max(1.0, (self._room() - self.preamble - self.view) / self.growth)
         cuts = [cut for cut in (*cuts, *(far or [(keep / self.growth, keep)])) if cut[0] <= last]
         return cuts or [(last, keep + self.over)]
-
-    def _inner(self) -> list[int]:
-        """Sizes of the runs that would be the shortest next, the longest first."""
-        return self.runs[-2 : -2 - BOUNDARIES : -1]
 
     def _marks(self, best: PricedOption) -> Marks:
         situation = self.situation

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from sash.errors import CopyDiffers
-from sash.flows.request.prepare import body_hash
+from sash.planning.digest import body_hash
 from sash.planning.view import body
 from sash.stores.copying.tables import TABLES, Table
 from sash.stores.copying.transfer import Progress

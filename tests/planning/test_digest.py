@@ -1,0 +1,29 @@
+"""The hash of a body that grew is that of its JSON text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sash.planning.digest import Digest, body_hash
+
+texts = st.sampled_from(["Hello.", "Danke schön", '好的, "so"', ""])
+messages = st.builds(lambda role, said: {"role": role, "content": said}, st.sampled_from(["user", "assistant"]), texts)
+fields = st.dictionaries(st.sampled_from(["model", "system", "thinking", "z"]), texts | st.integers())
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.lists(messages, max_size=9), fields, fields), min_size=1, max_size=8))
+def test_bodies_one_after_the_other_have_the_hashes_of_their_texts(steps: list[Any]) -> None:
+    """Whatever is dropped at the end, added behind it, or changed around the messages."""
+    digest = Digest()
+    said: list[dict[str, str]] = []
+    for dropped, added, before, after in steps:
+        said = [*said[: len(said) - dropped], *added]
+        body = {
+            **before,
+            "messages": list(said),
+            **{name: value for name, value in after.items() if name not in before},
+        }
+        assert digest.of(body) == body_hash(body)
