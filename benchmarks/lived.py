@@ -24,6 +24,7 @@ from sash.simulator import Clock, Simulator
 
 MODEL = "claude-sonnet-5-5"
 REPLY = 8_192
+USER = "ann"
 PACE = 60.0
 """Seconds from an answer to the next question, where the data tells no other."""
 WARM, COLD = 45.0, 86_400.0
@@ -71,6 +72,8 @@ class Story:
     id: str
     exchanges: tuple[Exchange, ...]
     probes: tuple[Probe, ...]
+    elsewhere: tuple[tuple[Exchange, ...], ...] = ()
+    """other conversations of the same user, which come before"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,25 +103,32 @@ class Life:
 
     def __init__(self, story: Story, budget: int, settings: Mapping[str, Any]) -> None:
         self._story = story
-        self._simulator = Simulator(clock=Clock(start=story.exchanges[0].at or 1.7e9))
+        first = next(iter((*story.elsewhere, story.exchanges)))[0]
+        self._simulator = Simulator(clock=Clock(start=first.at or 1.7e9))
         self._simulator.script(self._reply)
         self._ahead = 0.0
         self._said: Exchange | None = None
-        self._chat = Conversation(
-            MemoryStore(),
-            model=MODEL,
-            budget=budget,
-            max_tokens=REPLY,
-            client=self._simulator.client(),
-            clock=lambda: self._simulator.clock.now() + self._ahead,
-            **settings,
-        )
+        self._store, self._settings = MemoryStore(), {**settings, "budget": budget}
+        self._chat = self._open(story.id)
 
     def __enter__(self) -> Life:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._chat.close()
+        self._store.close()
+
+    def _open(self, id: str) -> Conversation:
+        return Conversation(
+            self._store,
+            id=id,
+            user=USER if self._story.elsewhere else None,
+            model=MODEL,
+            max_tokens=REPLY,
+            client=self._simulator.client(),
+            clock=lambda: self._simulator.clock.now() + self._ahead,
+            **self._settings,
+        )
 
     @property
     def dollars(self) -> float:
@@ -126,12 +136,16 @@ class Life:
         return self._simulator.cost
 
     def live(self) -> Iterator[Asked]:
-        """The whole conversation; yields what its questions come to on the way."""
+        """The whole conversation, behind the user's other ones; yields what its questions come to on the way."""
+        for number, exchanges in enumerate(self._story.elsewhere, 1):
+            with self._open(f"{self._story.id}, earlier {number}") as other:
+                for exchange in exchanges:
+                    self._say(other, exchange)
         probes: dict[int, list[Probe]] = {}
         for probe in self._story.probes:
             probes.setdefault(probe.after, []).append(probe)
         for number, exchange in enumerate(self._story.exchanges):
-            self._say(exchange)
+            self._say(self._chat, exchange)
             for probe in probes.get(number, ()):
                 yield self.ask(probe)
 
@@ -153,15 +167,15 @@ class Life:
             recalled=plan.attachment.tokens if plan.attachment else 0,
         )
 
-    def _say(self, exchange: Exchange) -> None:
+    def _say(self, chat: Conversation, exchange: Exchange) -> None:
         clock = self._simulator.clock
         clock.advance(max(PACE, (exchange.at or 0.0) - clock.now()) if self._said else 0.0)
         self._said = exchange
         if exchange.result is None:
-            self._chat.send(exchange.asked)
+            chat.send(exchange.asked)
         else:
-            self._chat.run(exchange.asked, tools=[_look_up(exchange.result)], max_steps=3)
-        self._chat.wait_for_background()
+            chat.run(exchange.asked, tools=[_look_up(exchange.result)], max_steps=3)
+        chat.wait_for_background()
 
     def _reply(self, body: Mapping[str, Any]) -> Any:
         """The story's reply to what was just said; to a request for a summary the simulator's own."""

@@ -2,8 +2,9 @@
 
 Facts of many kinds are told over three weeks of small talk, one session a day, and asked for in the last week: in other
 words, misspelt, updated or corrected since, as a follow-up, as several facts at once, as a preference or an instruction
-that the question does not name, by the day they were told, as what a tool or Claude itself said, in eight languages
-(`stress.json`). The `open` and the `held` half share no fact and no wording; a seed draws values, days and small talk.
+that the question does not name, by the day they were told, as what a tool or Claude itself said, in eight languages;
+some were told days before, in another conversation of the user (`stress.json`). The `open` and the `held` half share no
+fact and no wording; a seed draws values, days and small talk.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ DAYS, A_DAY = 24, 14
 """Days of the story, and exchanges of a day's session."""
 TOLD, NEWER, LOGGED, ASKED = range(1, 13), range(13, 17), range(9, DAYS), range(17, DAYS)
 """Days on which facts are told; newer ones; what was done that day; on which questions are asked."""
+EARLIER, AN_EARLIER_DAY = (-9, -4), 10
+"""Days of the user's other conversations, and the exchanges of each."""
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 FOLLOW_UP = "follow-up"
 
@@ -53,6 +56,7 @@ class _Telling:
         self._start = START + timedelta(days=self._chance.randrange(200))
         self._days: defaultdict[int, list[_Placed]] = defaultdict(list)
         self._last: defaultdict[int, list[Probe]] = defaultdict(list)
+        self._earlier: defaultdict[int, list[Exchange]] = defaultdict(list)
         self._asked = count()
         self._small = planted.filler(self._chance)
 
@@ -66,7 +70,16 @@ class _Telling:
             replace(placed.exchange, at=self._moment(day) + PACE * number) for number, (day, placed) in enumerate(told)
         ]
         probes = [replace(probe, after=at) for at, (_, placed) in enumerate(told) for probe in placed.probes]
-        return Story(data=f"stress {self._split}", id=self._id, exchanges=tuple(exchanges), probes=tuple(probes))
+        return Story(
+            data=f"stress {self._split}", id=self._id, exchanges=tuple(exchanges), probes=tuple(probes),
+            elsewhere=tuple(self._conversation(day) for day in EARLIER),
+        )  # fmt: skip
+
+    def _conversation(self, day: int) -> tuple[Exchange, ...]:
+        """Another conversation of the user: what was told in it among small talk."""
+        said = [*self._earlier[day], *(self._chat() for _ in range(AN_EARLIER_DAY - len(self._earlier[day])))]
+        self._chance.shuffle(said)
+        return tuple(replace(one, at=self._moment(day) + PACE * number) for number, one in enumerate(said))
 
     # ---- facts ------------------------------------------------------------------------------------------------
 
@@ -83,6 +96,9 @@ class _Telling:
         if "stale" in item:
             days[-1] = self._chance.choice(NEWER)
         for day, told in zip(days, item["told"], strict=True):
+            if item.get("elsewhere"):
+                self._earlier[self._chance.choice(EARLIER)].append(self._exchange(item, told, values))
+                continue
             self._place(0 if item.get("first") else day, self._exchange(item, told, values), item.get("first"))
         probe = Probe(
             text=item["asked"].format(**values),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from sash import Conversation, MemoryStore, Recall, SteppedWindow, check_request
 from sash.errors import InvalidOption
 from sash.simulator import Simulator
+from sash.stores.around import around
 
 QUESTION = "What is the name of the mule that carries the flour?"
 RECALL = Recall(tokens=1_000, scope="user")
@@ -84,6 +87,27 @@ def test_others_get_half_of_the_share_at_most(sim: Simulator) -> None:
     there = text[text.index("<recalled_elsewhere>") : text.index("</recalled_elsewhere>")]
     assert "sack 77 was wet" in text and "Sack 3" in there and len(there) < 500 * 5
     assert shown is None or shown.tokens <= 1_100
+
+
+def test_other_conversations_are_searched_once_for_a_question(store: Any, sim: Simulator) -> None:
+    """However often a plan is tried, with a cut and with less."""
+    asked: list[str] = []
+
+    @contextmanager
+    def noted(name: str, _: Any) -> Iterator[None]:
+        asked.append(name)
+        yield
+
+    with Conversation(
+        around(store, noted), id="new", user="ann", client=sim.client(), recall=RECALL, budget=1_500, keep=1_300,
+        max_tokens=300,
+    ) as chat:  # fmt: skip
+        for n in range(16):
+            chat.send(f"A remark, number {n}, on the weather in the mountains of flour. " * 6)
+        asked.clear()
+        plan = chat.plan(QUESTION)
+    assert asked.count("index.elsewhere") == 1 < asked.count("index.match")
+    assert "Recalled no more than" in plan.explain() or plan.cut
 
 
 def test_what_was_quoted_is_not_quoted_again(store: Any, sim: Simulator) -> None:

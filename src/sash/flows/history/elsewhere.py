@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sash.flows.context import Context
@@ -25,20 +25,26 @@ def recall_elsewhere(
 
     `without`: ids of turns that are shown or quoted anyway. Nothing where the conversation is nobody's.
     """
+    return within_half(chat, search_elsewhere(chat, query, settings, model), settings, without)
+
+
+def search_elsewhere(chat: Context, query: Query, settings: Recall, model: str) -> list[Found]:
+    """All that answers `query` in other conversations of the user, the best first; each within half of the share."""
     if settings.scope != "user" or not chat.user or not query:
         return []
-    most = settings.tokens // 2
+    alone = replace(settings, tokens=max(1, settings.tokens // 2), scope="conversation")
     found: list[Found] = []
     for place, (key, name) in enumerate(_others(chat, query)):
-        there = replace(chat, conversation=key, id=name)
-        said = recall(there, query, replace(settings, tokens=max(1, most), scope="conversation"), model)
-        found += [
-            replace(one, conversation=name, score=one.score / (1 + place))
-            for one in said
-            if one.score >= GOOD and one.turn.id not in without
-        ]
+        said = recall(replace(chat, conversation=key, id=name), query, alone, model)
+        found += [replace(one, conversation=name, score=one.score / (1 + place)) for one in said if one.score >= GOOD]
+    return _once(found)
+
+
+def within_half(chat: Context, found: Sequence[Found], settings: Recall, without: Collection[int] = ()) -> list[Found]:
+    """Of what was found elsewhere as much as takes half of `settings.tokens`, quoted; none of the turns `without`."""
     size, zone = exact(chat.counter), settings.timezone
-    return list(first_within(_once(found), most, lambda some: size(quoted_elsewhere(some, zone))))
+    left = [one for one in found if one.turn.id not in without]
+    return list(first_within(left, settings.tokens // 2, lambda some: size(quoted_elsewhere(some, zone))))
 
 
 def _others(chat: Context, query: Query) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ from datetime import UTC, tzinfo
 from sash.counting.measure import Measure
 from sash.errors import BudgetExceeded
 from sash.flows.context import Context
-from sash.flows.history.elsewhere import recall_elsewhere
+from sash.flows.history.elsewhere import search_elsewhere, within_half
 from sash.flows.history.recall import recall
 from sash.flows.request.known import known
 from sash.flows.request.load import measure_attached
@@ -32,7 +32,7 @@ from sash.planning.situation import Decision, Situation, Strategy
 from sash.planning.strategies.base import Guise
 from sash.profile.quoting import counted_by_origin, quoted_profile, quoted_within_share
 from sash.profile.standing import quoted_within
-from sash.recall import Found, Recall, asks, make_query, quoted
+from sash.recall import Found, Query, Recall, asks, make_query, quoted
 from sash.recall.quoting import quoted_elsewhere
 
 LEAST = 40
@@ -105,6 +105,8 @@ class _Attaching:
     now: float
     fronts: dict[int, _Front] = field(default_factory=dict)
     """what was asked to hold, by the first seq of a planned view"""
+    elsewhere: dict[Query, Sequence[Found]] = field(default_factory=dict)
+    """what the user's other conversations hold, by what is asked"""
 
     def attached(self, bare: Attached) -> Attached:
         """Instructions, and the whole share of what is recalled, if need be after a cut; else as much as fits."""
@@ -162,12 +164,18 @@ class _Attaching:
         share, model = replace(settings, tokens=max(1, int(SLIGHTLY_LESS * most))), bare.settings.model
         told = {source.turn for source in self._front(bare).sources}
         here = _ids(bare.memory, bare.plan) | told if share.scope == "user" else told
-        others = recall_elsewhere(self.chat, query, share, model, without=here)
+        others = within_half(self.chat, self._others(query, settings, model), share, here)
         left = replace(share, tokens=max(1, share.tokens - sum(one.tokens for one in others)))
         first, without = bare.plan.epoch.first_seq, _quoted(bare.memory, bare.plan)
         own = recall(self.chat, query, left, model, until=first, without=without) if first > 1 else []
         known = {one.turn.id for one in own}
         return [*own, *(one for one in others if one.turn.id not in known)]
+
+    def _others(self, query: Query, settings: Recall, model: str) -> Sequence[Found]:
+        """What answers the question in the user's other conversations: the same however often a plan is tried."""
+        if query not in self.elsewhere:
+            self.elsewhere[query] = search_elsewhere(self.chat, query, settings, model)
+        return self.elsewhere[query]
 
     def _whole(self, bare: Attached, found: tuple[Attachment, Measure]) -> Attached | None:
         """The plan with all that was found; anew where that makes a cut pay, for then more has left."""
