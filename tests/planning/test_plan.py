@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from sash import Conversation, Economic, Everything, Marks, SlidingWindow, SteppedWindow
 from sash.errors import BudgetExceeded, InvalidOption
+from sash.model.blocks import dumps
 from sash.planning.plan import Plan
 from sash.planning.situation import Decision, Situation
 from sash.simulator import Simulator
@@ -230,3 +232,17 @@ def test_a_plan_explains_itself_without_quoting(talk: Talk) -> None:
     assert "secret" not in plan.explain() + str(plan.why)
     assert "$" in plan.explain()
     assert "<div" in plan._repr_html_()
+
+
+def test_a_body_is_the_callers_own(talk: Talk, sim: Simulator) -> None:
+    """Whatever is done to the body of a plan, neither a later plan nor what is sent is another for it."""
+    chat = talk(system="You keep the books.", tools=[LOOKUP])
+    for number in range(8):
+        chat.send(f"Question {number}?")
+    whole = dumps(chat.plan("And now?").body)
+    spoilt = chat.plan("And now?").body
+    for block in [*spoilt["tools"], *spoilt["system"], *(b for m in spoilt["messages"] for b in m["content"])]:
+        block.clear()
+    assert dumps(chat.plan("And now?").body) == whole
+    chat.send("And now?")
+    assert sim.messages[-1].body == json.loads(whole)

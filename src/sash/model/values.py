@@ -66,6 +66,13 @@ def sound(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def copied(value: Any) -> Any:
+    """A JSON value with containers of its own."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
 def as_json(value: Any) -> Any:
     """Any value at all as a JSON value, the way pydantic would write it; what it cannot write is described in words."""
     if isinstance(value, Iterator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Sent
 from sash.model.turns import Attachment, Turn
-from sash.model.values import short
+from sash.model.values import copied, short
 from sash.planning.cache.restless import Restless
 from sash.planning.situation import Decision, Situation
 from sash.planning.view import Message, assemble
@@ -46,7 +47,13 @@ class Planned:
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """The exact request body."""
+        """The exact request body, the caller's own to change: nothing is sent otherwise for it."""
+        own: dict[str, Any] = copied(self.shared_body)
+        return own
+
+    @cached_property
+    def shared_body(self) -> Mapping[str, Any]:
+        """The same, which shares its messages with the plans before and behind. Treat it as read-only."""
         return assemble(self.epoch, self.numbered, self.sent)
 
     @property

@@ -91,7 +91,7 @@ def make_ready(chat: Context, given: Submission, settings: Settings, *, job: str
     chat = replace(chat, submission=claimed.submission, count_online=False)
     try:
         prepared = yield from prepare(chat, () if claimed.state == "pending" else given.drafts, settings)
-        body = prepared.plan.body
+        body = prepared.plan.shared_body
         request = BatchItem(custom_id="checked", body=body)
     except CallerError:
         chat.store.submissions.release(claimed.submission)

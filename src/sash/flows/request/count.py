@@ -33,7 +33,7 @@ def count(chat: Context, drafts: Sequence[Draft], settings: Settings, *, exact: 
     if not exact:
         return prepared.plan.prompt
     try:
-        tokens = yield from CountTokens(params=count_params(prepared.plan.body), betas=prepared.plan.sent.betas)
+        tokens = yield from CountTokens(params=count_params(prepared.plan.shared_body), betas=prepared.plan.sent.betas)
     except RemoteError as error:
         raise Unavailable(
             f"the counting endpoint did not answer ({error}); the estimate is {prepared.plan.prompt.tokens:,} tokens, "

@@ -105,7 +105,7 @@ def count_body(chat: Context, plan: Plan, now: float) -> Flow[Count | None]:
     if not chat.count_online or now < chat.quiet_until[0]:
         return None
     try:
-        tokens = yield from CountTokens(params=count_params(plan.body), betas=plan.sent.betas)
+        tokens = yield from CountTokens(params=count_params(plan.shared_body), betas=plan.sent.betas)
     except RemoteError as error:
         if error.status == 429:
             chat.quiet_until[0] = now + (error.retry_after or PAUSE)

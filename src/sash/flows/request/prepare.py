@@ -181,7 +181,7 @@ def _take_markers(
 
 
 def _reject_illegal(chat: Context, plan: Plan, settings: Settings) -> None:
-    problems = chat.shortcuts.judge.problems(plan.body, betas=plan.sent.betas, card=settings.card)
+    problems = chat.shortcuts.judge.problems(plan.shared_body, betas=plan.sent.betas, card=settings.card)
     if problems:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

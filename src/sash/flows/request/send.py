@@ -82,7 +82,7 @@ def send_once(
     ready = wire(
         chat,
         settings,
-        plan.body,
+        plan.shared_body,
         purpose="send",
         prompt=plan.expected.upper,
         read=plan.expected.read,  # as expected, while everything else is at its upper bound
@@ -123,7 +123,7 @@ def begin(chat: Context, prepared: Prepared, settings: Settings) -> Begun:
         sent=plan.sent,
         expected=plan.expected,
         why=plan.why,
-        body_hash=chat.shortcuts.digest.of(plan.body),
+        body_hash=chat.shortcuts.digest.of(plan.shared_body),
         at=prepared.at,
         plain=newest is not None and newest.plain,
         counts=prepared.estimated,
