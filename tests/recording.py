@@ -78,7 +78,9 @@ class Recorder:
             "cost": 0.5, "stop_reason": "end_turn", "message_id": "msg_1", "request_id": "req_1", "at": self.now,
             "model": MODEL, "reply_count": Count(9, 17, "usage"),
         }  # fmt: skip
-        reply: Turn | None = self.store.requests.finish(FinishedRequest(request=begun.request, **{**settings, **more}))
+        reply: Turn | None = self.store.requests.finish(FinishedRequest(
+            conversation=self.key, request=begun.request, **{**settings, **more}
+        ))  # fmt: skip
         return reply
 
     def fail(self, begun: Begun, withdraw: Sequence[int] = ()) -> None:

@@ -406,3 +406,20 @@ def test_a_reader_that_is_cancelled_after_the_flow_was_left_is_told() -> None:
             await reading
 
     asyncio.run(main())
+
+
+def test_conversations_do_not_wait_for_other_work_in_threads(sim: Simulator, tmp_path: Path) -> None:
+    """A program that keeps all of asyncio's own threads busy keeps no conversation waiting."""
+    done = threading.Event()
+
+    async def talk(chat: AsyncConversation) -> str:
+        await chat.send("Hello.")  # the SDK looks at its platform in one of those threads, once
+        loop = asyncio.get_running_loop()
+        busy = [loop.run_in_executor(None, done.wait, DEADLOCK) for _ in range(64)]
+        try:
+            return (await asyncio.wait_for(chat.send("Hello."), DEADLOCK / 2)).text
+        finally:
+            done.set()
+            await asyncio.gather(*busy)
+
+    assert talking(talk, sim, tmp_path / "a.db")

@@ -92,7 +92,8 @@ def test_nothing_of_it_is_left_but_what_it_cost_and_the_audit(chat: Conversation
         assert store.attempts.sums(conversation="a").attempts == 0  # type: ignore[attr-defined]
     chat.close()
     assert SECRET.encode() not in bytes_of(path)
-    left = {"_sqlite_migrations", "attempts", "calibration", "deleted_spending", "forgotten", "gaps", "last_ids"}
+    cost = {"attempts", "deleted_spending", "usage_days"}
+    left = {"_sqlite_migrations", *cost, "calibration", "forgotten", "gaps", "last_ids"}
     assert set(tables(path)) - {"memo_use"} == left
     with sqlite3.connect(path) as db:
         row = db.execute("SELECT conversation, what, turns, number, reason FROM forgotten").fetchone()

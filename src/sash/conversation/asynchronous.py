@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -20,6 +21,7 @@ from sash.conversation.drivers import AsyncRun, Performer, Tell, asked, attentiv
 from sash.conversation.profile import AsyncProfile, async_profile_tool
 from sash.conversation.streaming import AsyncReplyStream
 from sash.conversation.tracing import performer
+from sash.conversation.workers import worker
 from sash.flows.history import branch
 from sash.flows.history.branch import PastRequest
 from sash.flows.history.instruct import instruct
@@ -74,11 +76,11 @@ class AsyncConversation(ConversationBase):
         await self._summarising.stop()
         await self._embedding.stop()
         if self._claude is not None:
-            await asyncio.to_thread(flush, self._claude.client)
+            await worker(partial(flush, self._claude.client))
         if self._owns_client and self._claude is not None:
             await self._claude.client.close()
         if self._owns_store and self._store is not None:
-            await asyncio.to_thread(self._store.close)
+            await worker(self._store.close)
 
     # ---- talking --------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ class AsyncConversation(ConversationBase):
     async def usage(self) -> UsageRow:
         """Tokens and dollars of this conversation so far."""
         store = await self._open()
-        return usage_sum(await asyncio.to_thread(store.usage, by=(), namespace=self.namespace, conversation=self.id))
+        return usage_sum(await worker(lambda: store.usage(by=(), namespace=self.namespace, conversation=self.id)))
 
     async def tool_result(self, call: str) -> Any:
         """The whole recorded result of a tool call. See `Conversation.tool_result`."""
@@ -253,7 +255,7 @@ class AsyncConversation(ConversationBase):
     async def describe(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         """Give the conversation a title, or app metadata."""
         store = await self._open()
-        await asyncio.to_thread(store.describe, self.id, namespace=self.namespace, title=title, metadata=metadata)
+        await worker(lambda: store.describe(self.id, namespace=self.namespace, title=title, metadata=metadata))
 
     # ---- driving --------------------------------------------------------------------------------
 
@@ -262,7 +264,7 @@ class AsyncConversation(ConversationBase):
         self._require_open()
         async with self._opening:
             if self._store is None:
-                self._store = await asyncio.to_thread(open_store, self._where)
+                self._store = await worker(partial(open_store, self._where))
             if not self._session.is_open:
                 opened = asked(lambda: self._session.open(self._record()))
                 self._newest = await drive_async(opened, self._performer())
@@ -277,7 +279,7 @@ class AsyncConversation(ConversationBase):
         await self._open()
         async with self._opening:
             if self._claude is None:
-                self._claude = await asyncio.to_thread(self._make_client)
+                self._claude = await worker(self._make_client)
 
     def _make_client(self) -> AsyncClaude:
         self._client = async_client(first_client(self._session.keys, self._client, waits=True))

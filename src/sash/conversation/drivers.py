@@ -15,9 +15,11 @@ import inspect
 import time
 from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 from sash.conversation.callers import this_task, this_thread, waits
+from sash.conversation.workers import worker
 from sash.flows.steps import Abandoned, CallTool, Emit, Flow, NextEvent, Now, Pause, Step, WaitForBackground
 from sash.stores.around import around
 
@@ -146,7 +148,7 @@ class AsyncRun:
         await self._take_turn()
         context = copy_context()
         try:
-            work = asyncio.get_running_loop().run_in_executor(None, context.run, self._compute)
+            work = worker(partial(context.run, self._compute))
             while not work.done():
                 try:
                     await asyncio.wait([work])

@@ -50,6 +50,7 @@ class NewRequest:
 class Begun:
     """What was recorded of a request about to leave."""
 
+    conversation: int
     turns: tuple[Turn, ...]
     epoch: Epoch
     request: int
@@ -60,6 +61,7 @@ class Begun:
 class FinishedRequest:
     """A request that was answered, and its reply."""
 
+    conversation: int
     request: int
     reply: Draft | None
     state: State
@@ -85,6 +87,10 @@ class FinishedRequest:
     calibration: Mapping[str, Any] | None = None
     """the estimator's new state of learning for (model, base); None: unchanged"""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    answers_calls: bool = True
+    """whether it may have sent results of tools, which then need not be kept beside the record any longer"""
+    last: bool = False
+    """whether its call sends nothing more: the place in line is given up with it"""
     surprise: str = ""
     """how the bill differs from what was expected, and why; "" where it does not"""
 

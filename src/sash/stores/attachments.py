@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sash.model.blocks import dumps
 from sash.model.turns import Attachment, Source
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Row, Transaction
+
+COLUMNS = "t.*, a.content AS attached, a.tokens AS attached_tokens"
+TURNS = "turns t LEFT JOIN attachments a ON a.turn_id = t.id"
+"""What a turn is read from: all that `blobs.turn` asks of a row."""
 
 
 def put(db: Transaction, turn: int, attachment: Attachment, at: float) -> None:
@@ -18,18 +23,24 @@ def put(db: Transaction, turn: int, attachment: Attachment, at: float) -> None:
     )
 
 
-def of(db: Transaction, turn: int) -> Attachment | None:
-    """What is attached to a turn."""
-    row = db.one("SELECT content, tokens FROM attachments WHERE turn_id = ?", (turn,))
-    if row is None:
+def as_read(attachment: Attachment | None) -> Attachment | None:
+    """An attachment just recorded, as `of` reads it."""
+    if attachment is None:
+        return None
+    return replace(attachment, sources=tuple(sorted(attachment.sources, key=lambda source: source.seq)))
+
+
+def of(db: Transaction, row: Row) -> Attachment | None:
+    """What is attached to a turn that was read from `TURNS`."""
+    if row["attached"] is None:
         return None
     found = db.execute(
         "SELECT s.source_id, t.seq, s.why FROM attachment_sources s JOIN turns t ON t.id = s.source_id "
         "WHERE s.turn_id = ? ORDER BY t.seq",
-        (turn,),
+        (row["id"],),
     )
     sources = tuple(Source(turn=one["source_id"], seq=one["seq"], why=one["why"]) for one in found)
-    return Attachment(content=row["content"], tokens=row["tokens"], sources=sources)
+    return Attachment(content=row["attached"], tokens=row["attached_tokens"], sources=sources)
 
 
 def forget_quoting(db: Transaction, turns: Sequence[int]) -> list[int]:

@@ -47,8 +47,8 @@ def place(db: Transaction, turn: int, places: Places) -> None:
 
 
 def turn(db: Transaction, row: Row, request: int = mends.NOW) -> Turn:
-    """A row of `turns` with its whole content, what is attached to it, and its form in `request` if it was repaired."""
-    attached = attachments.of(db, row["id"]) if row["plain"] else None
+    """A row of `attachments.TURNS`: its whole content, what is attached to it, its form in `request` if repaired."""
+    attached = attachments.of(db, row) if row["plain"] else None
     mended = mends.of(db, row["id"], request) if row["mended"] else None
     found = rows.turn(row, content(db, row) if _MARK in row["content"] else row["content"], attached, mended)
     if row["mended"] and request != mends.NOW:

@@ -11,9 +11,10 @@ from sash.model.window import Head
 from sash.planning.rules import has_thinking
 from sash.stores import blobs
 from sash.stores.cache import Cache
-from sash.stores.heads import head_of
+from sash.stores.heads import head_of, take
 from sash.stores.profiles import read_again
 from sash.stores.transaction import Database, Transaction
+from sash.stores.usage import book, clear
 
 
 class Branches:
@@ -36,7 +37,11 @@ class Branches:
             found = self._found(db, namespace, id, user)
             key = found.conversation if found else self._create(db, namespace, id, user)
             if found and user and not found.user:
+                take(db, self._cache, key)
+                book(db, [key], -1)
                 db.update("conversations", key, {"owner": user})
+                book(db, [key], 1)
+                clear(db, namespace, "")
                 read_again(db, namespace, user)
             return head_of(db, self._lines, key)
 
@@ -72,6 +77,7 @@ class Branches:
             head = head_of(db, self._lines, conversation)
             if not 0 <= seq <= head.seq:
                 raise NotFound(f"no turn {seq} to branch off; the newest is {head.seq}", kind="turn", key=seq)
+            take(db, self._cache, conversation)
             if as_id is not None:
                 conversation = self._create_fork(db, conversation, as_id)
             epoch, sent = self._epoch_at(db, head, seq)
@@ -129,4 +135,5 @@ class Branches:
     def switch(self, conversation: int, *, branch: int) -> None:
         """Make another branch of the conversation the present one."""
         with self._database.writing() as db:
+            take(db, self._cache, conversation)
             db.update("conversations", conversation, {"branch_id": branch})

@@ -1,4 +1,7 @@
-"""One SQLite database: opened safely, shared between threads behind a lock, written to in short transactions.
+"""One SQLite database: opened safely, written to by one thread at a time, in short transactions.
+
+Readers do not wait for writers: as soon as two threads meet, they get connections of their own. A program of one
+thread has one connection, which keeps what it has read in its cache, as long as only it writes.
 
 WAL, `BEGIN IMMEDIATE`, foreign keys on, file mode 0600, every commit on disk (`synchronous=FULL`). A busy
 database is tried again with jitter for `PATIENCE` seconds in all: a short wait each time, so that
@@ -25,13 +28,16 @@ from sash.stores.dialect import SQLITE
 from sash.stores.transaction import Transaction
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
-SCHEMA = 33
+SCHEMA = 35
 """How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
 INDEXES = ("turns_fts", "turns_characters")
 SECURE = sqlite3.sqlite_version_info >= (3, 42)
 """Whether FTS5 can delete for good ("secure-delete")."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
+MOST_IDLE = 4
+"""Connections that are kept open for readers."""
+Reader = tuple[sqlite3.Connection, Transaction]
 
 
 class SqliteDatabase:
@@ -41,13 +47,17 @@ class SqliteDatabase:
         self.path = str(path)
         self._where = Path(self.path).absolute()  # the working directory may change while it is open
         self._lock = threading.RLock()
+        self._crowded = False
+        """whether several threads are at work here, so that readers have connections of their own"""
+        self._idle: list[Reader] = []
+        """those that nobody reads with just now"""
         self._closed = False
         self._file: tuple[int, int] | None = None
         self._sqlite = self._connect()
         self._transaction = Transaction(self._sqlite, SQLITE)
         self._undone: list[Callable[[], None]] = []
         self._file = self._stat()
-        self._closing = weakref.finalize(self, self._sqlite.close)  # also for an object nobody closes
+        self._closing = weakref.finalize(self, _close, self._sqlite, self._idle)  # also for an object nobody closes
         try:
             self._prepare()
         except BaseException:
@@ -121,10 +131,6 @@ class SqliteDatabase:
     def _pragma(self, name: str) -> int:
         return int(self._sqlite.execute(f"PRAGMA {name}").fetchone()[0])
 
-    def foreign_changes(self) -> int:
-        """A number that changes when another connection has written to the file. Ask inside a transaction."""
-        return self._pragma("data_version")
-
     def _reject_foreign(self) -> None:
         try:
             tables = self._tables()
@@ -196,12 +202,51 @@ class SqliteDatabase:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A consistent snapshot for several reads."""
-        with self._locked(), self._translated():
-            self._patiently("BEGIN")
+        with self._translated(), self._for_reading() as (sqlite, transaction):
+            self._patiently("BEGIN", sqlite)
             try:
-                yield self._transaction
+                yield transaction
             finally:
-                self._sqlite.rollback()
+                sqlite.rollback()
+
+    @contextmanager
+    def _for_reading(self) -> Iterator[Reader]:
+        """The connection that writes, while only one thread is at work; else another one, which waits for nobody."""
+        if not self._crowded and self._lock.acquire(blocking=False):
+            try:
+                self._require_open()
+                yield self._sqlite, self._transaction
+            finally:
+                self._lock.release()
+        elif self._file is None or (not self._idle and self._lost()):
+            with self._locked():
+                yield self._sqlite, self._transaction
+        else:
+            self._crowded = True
+            yield from self._apart()
+
+    def _apart(self) -> Iterator[Reader]:
+        """A connection of the reader's own, for one reading."""
+        self._require_open()
+        try:
+            reader = self._idle.pop()
+        except IndexError:
+            reader = self._another()
+        try:
+            yield reader
+        finally:
+            if self._closed or len(self._idle) >= MOST_IDLE:
+                reader[0].close()
+            else:
+                self._idle.append(reader)
+
+    def _another(self) -> Reader:
+        sqlite = sqlite3.connect(
+            f"{self._where.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, check_same_thread=False,
+            isolation_level=None,
+        )  # fmt: skip
+        sqlite.row_factory = sqlite3.Row
+        return sqlite, Transaction(sqlite, SQLITE)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -237,8 +282,14 @@ class SqliteDatabase:
                 _overwrite(db)
                 yield db
                 _rewrite_indexes(db)
-            with self._translated():  # or the words would stand in the log until it is written over
-                self._sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            with self._translated():
+                self._empty_log()
+
+    def _empty_log(self) -> None:
+        """Or the words would stand in the log until it is written over; whoever still reads there is waited for."""
+        deadline = time.monotonic() + PATIENCE
+        while self._sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < deadline:
+            time.sleep(random.uniform(0.005, 0.05))
 
     @contextmanager
     def unchecked(self) -> Iterator[None]:
@@ -252,17 +303,25 @@ class SqliteDatabase:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with self._lock:
-            if self._closed:
-                raise ConversationClosed(f"the store {self.path!r} is closed; open it again", conversation=None)
+        if not self._lock.acquire(blocking=False):
+            self._crowded = self._file is not None
+            self._lock.acquire()
+        try:
+            self._require_open()
             yield
+        finally:
+            self._lock.release()
 
-    def _patiently(self, statement: str) -> None:
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ConversationClosed(f"the store {self.path!r} is closed; open it again", conversation=None)
+
+    def _patiently(self, statement: str, sqlite: sqlite3.Connection | None = None) -> None:
         """Run a statement, waiting for other writers with jitter."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                self._sqlite.execute(statement)
+                (sqlite or self._sqlite).execute(statement)
                 return
             except sqlite3.OperationalError as error:
                 if not _is_busy(error) or time.monotonic() > deadline:
@@ -281,6 +340,12 @@ class SqliteDatabase:
             return self._gone()
         remedy = "another program holds it; try again" if _is_busy(error) else "check its permissions and the disk"
         return StoreUnavailable(f"{self.path!r}: {error}; {remedy}. Nothing of this step was written", path=self.path)
+
+
+def _close(sqlite: sqlite3.Connection, idle: list[Reader]) -> None:
+    for reader, _ in idle:
+        reader.close()
+    sqlite.close()
 
 
 def _overwrite(db: Transaction) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sash.stores import attachments, profiles
-from sash.stores.lineage import end_epochs
+from sash.stores.lineage import end_epochs, touch_forks
 from sash.stores.port import Deleted
 from sash.stores.transaction import Transaction
+from sash.stores.usage import book, clear, sum_up
 
 REASON = "what it quoted was deleted"
 
@@ -21,12 +22,20 @@ REASON = "what it quoted was deleted"
 def delete(db: Transaction, key: int, namespace: str, name: str) -> Deleted:
     """Delete a conversation (id), with all that was made of it but what it cost."""
     db.keep_ids()
+    touch_forks(db, key)
     shared = _shared(db, key)
-    heirs = _bequeath(db, key, shared)
+    heirs = {part.heir for part in shared}
+    owner = db.one("SELECT owner FROM conversations WHERE id = ?", (key,))[0]
+    book(db, {key, *heirs}, -1)
+    names = _bequeath(db, key, shared)
+    book(db, heirs, 1)
+    sum_up(db, heirs)
+    book(db, {key}, 1, owner="")  # what it cost stays; whose it was does not
+    clear(db, namespace, owner)
     removed = _collect(db, key, shared)
     _forget_quotes(db)
     _forget(db, {"key": key, "namespace": namespace, "name": name})
-    return Deleted(turns=removed, heirs=heirs)
+    return Deleted(turns=removed, heirs=names)
 
 
 # ---- what a fork still needs ------------------------------------------------------------------------

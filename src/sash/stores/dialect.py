@@ -13,6 +13,8 @@ GRAM = 3
 class Dialect:
     """SQLite's expressions. Each argument is SQL: a column, a placeholder, the name of an index."""
 
+    foreign_changes = "(SELECT data_version FROM pragma_data_version)"
+    """a number that changes for a connection when another one has written to the file, with sash or without"""
     greatest = "max"
     """the function that gives the greatest of several values"""
     least = "min"

@@ -14,11 +14,13 @@ from sash.model.blocks import dumps
 from sash.model.turns import Turn
 from sash.profile.distilling import known_already
 from sash.profile.entries import Distilled, Distilling, NewDistilling
-from sash.stores import blobs, profiles
+from sash.stores import attachments, blobs, profiles
 from sash.stores.transaction import Database, Row, Transaction
+from sash.stores.usage import charge, spent
 
 _UNREAD = (
     "FROM conversations c JOIN branches b ON b.conversation_id = c.id JOIN turns t ON t.branch_id = b.id "
+    "LEFT JOIN attachments a ON a.turn_id = t.id "
     "LEFT JOIN profile_read r ON r.conversation_id = t.conversation_id "
     "WHERE c.namespace = ?1 AND c.owner = ?2 AND t.role = 'user' AND t.plain AND t.state <> 'withdrawn' "
     "AND t.id > coalesce(r.upto, 0)"
@@ -40,7 +42,11 @@ class Distillings:
             if job is not None and max(job["until"], job["retry_at"]) > at:
                 return None
             waiting = db.one(f"SELECT coalesce(sum(length(t.text)), 0) {_UNREAD}", whose)[0]
-            found = db.all(f"SELECT t.* {_UNREAD} ORDER BY t.id LIMIT ?3", (*whose, most)) if waiting > least else []
+            found = (
+                db.all(f"SELECT {attachments.COLUMNS} {_UNREAD} ORDER BY t.id LIMIT ?3", (*whose, most))
+                if waiting > least
+                else []
+            )
             if not found:
                 return None
             token = uuid.uuid4().hex
@@ -114,7 +120,7 @@ def _read(db: Transaction, turns: Sequence[Turn]) -> None:
 
 def _keep(db: Transaction, task: Distilling, found: Distilled) -> bool:
     """Whether an entry was made of it: not where its turn has changed meanwhile, or its like was taken out."""
-    row = db.one("SELECT * FROM turns WHERE id = ?", (found.turn.id,))
+    row = db.one(f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} WHERE t.id = ?", (found.turn.id,))
     if row is None or row["state"] == "withdrawn" or blobs.turn(db, row).content != found.turn.content:
         return False
     there = profiles.of_turn(db, found.turn.id)
@@ -125,6 +131,8 @@ def _keep(db: Transaction, task: Distilling, found: Distilled) -> bool:
 
 
 def _record(db: Transaction, new: NewDistilling, kept: int) -> None:
+    charge(db, new.conversation, new.cost)
+    spent(db, new.conversation, at=new.at, model=new.model, usage=new.usage, cost=new.cost)
     db.insert(
         "profile_distillings",
         {

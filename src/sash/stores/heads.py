@@ -9,7 +9,8 @@ from sash.model.epochs import Epoch
 from sash.model.preamble import Preamble
 from sash.model.window import Head
 from sash.stores import rows
-from sash.stores.lineage import BranchRanges, deleted, present
+from sash.stores.cache import Cache
+from sash.stores.lineage import BranchRanges, deleted
 from sash.stores.transaction import Transaction
 
 _EPOCH = (
@@ -80,9 +81,26 @@ def preamble_id(db: Transaction, preamble: Preamble) -> int:
     return int(row["id"])
 
 
-def reject_conflict(db: Transaction, lines: BranchRanges, conversation: int, branch: int, head: int) -> None:
-    """Raise Conflict unless the newest turn of the present branch is still `head`."""
-    now = present(db, conversation)
+RAISE_VERSION = (
+    "UPDATE conversations SET version = version + 1, dollars = dollars + ?, unpriced = unpriced + ? WHERE id = ? "
+    "RETURNING branch_id, version"
+)
+"""Given what the write says was spent, how often at an unknown price, and the conversation."""
+
+
+def take(db: Transaction, cache: Cache, conversation: int, dollars: float = 0.0, unpriced: int = 0) -> int:
+    """Write to a conversation: raise its version; its present branch. Raises NotFound for one that was deleted."""
+    row = db.one(RAISE_VERSION, (dollars, unpriced, conversation))
+    if row is None:
+        raise deleted(conversation)
+    kept = cache.written(conversation, row["version"])
+    if kept is not None:
+        kept.whole = kept.under_way = None
+    return int(row["branch_id"])
+
+
+def reject_conflict(db: Transaction, lines: BranchRanges, now: int, branch: int, head: int) -> None:
+    """Raise Conflict unless the newest turn of the present branch `now` is still `head`."""
     newest = lines.newest(db, now)
     if now != branch or (newest.seq if newest else 0) != head:
         raise Conflict(

@@ -7,6 +7,7 @@ the file holds. Ranking is done elsewhere (`sash.recall.ranking`); here is what 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from sash.recall.query import Term
 from sash.recall.ranking import DEEP, Hits, Like, Matches, weight
 from sash.recall.settings import Embedder
 from sash.recall.words import words
-from sash.stores import blobs, rows
+from sash.stores import attachments, blobs, rows
 from sash.stores.cache import Cache
 from sash.stores.characters import characters_match, clinging, common, spaceless
 from sash.stores.embedders import WordVectors, embedder_of
@@ -58,6 +59,8 @@ class Index:
     def __init__(self, database: Database, cache: Cache) -> None:
         self._database, self._lines, self._vocabularies = database, cache.lines, cache.vocabularies
         self._blocks = Blocks()
+        self._extending = threading.Lock()
+        """held while what is remembered of words and vectors grows: several threads may read at once"""
         self._embedded: dict[int, tuple[str, int, int]] = {}
         """By branch: embedder, removals at that time, and the seq up to which all turns have its vector."""
 
@@ -98,7 +101,7 @@ class Index:
                 (blobs.turn(db, row), rows.count(row))
                 for branch, low, high in self._line(db, conversation, None)
                 for row in db.execute(
-                    "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
+                    f"SELECT {attachments.COLUMNS}, n.tokens, n.upper, n.source, n.base FROM {attachments.TURNS} "
                     "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? WHERE t.branch_id = ? "
                     f"AND t.seq IN (SELECT value FROM {db.sql.ids('?')} WHERE value BETWEEN ? AND ?) "
                     "AND t.state != 'withdrawn'",
@@ -125,7 +128,8 @@ class Index:
         beside = dict(zip((place for place, _ in lacking), map(as_stored, others), strict=True))
         with self._database.reading() as db:
             segments = self._line(db, conversation, until)
-            seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name, beside)
+            with self._extending:
+                seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name, beside)
         return nearest(seqs, smeared(cosines, gains), most) if vector.any() else []
 
     def like(
@@ -134,7 +138,9 @@ class Index:
         """Words like those asked for. An embedder of whole texts is not asked for single words."""
         known = _of_words(embedder)
         with self._database.reading() as db:
-            return self._vocabularies.like(db, self._line(db, conversation, until), words, known)
+            line = self._line(db, conversation, until)
+            with self._extending:
+                return self._vocabularies.like(db, line, words, known)
 
     def elsewhere(
         self, conversation: int, *, user: str, namespace: str, terms: Sequence[Term], most: int

@@ -18,9 +18,11 @@ from weakref import WeakSet
 from sash.errors import ConversationClosed, StoreError
 from sash.model.blocks import dumps
 from sash.model.leases import Place, Ticket
+from sash.stores.cache import Cache
 from sash.stores.lineage import deleted
 from sash.stores.processes import gone, owner
 from sash.stores.transaction import Database, Row, Transaction
+from sash.stores.windows import Windows
 
 LASTS = 60.0
 """Seconds after which a ticket is void that nobody renewed."""
@@ -31,19 +33,31 @@ EVERY = 15.0
 class Leases:
     """Who may write. See `sash.flows.record.Leases`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, cache: Cache, windows: Windows) -> None:
+        self._database, self._cache, self._windows = database, cache, windows
         self._held: set[str] = set()
+        self._first: dict[int, str] = {}
+        """by conversation: the ticket of this store whose turn it is"""
 
     def enter(self, ticket: Ticket) -> Place:
         """Come last in the line, and see who is ahead."""
         self._held.add(ticket.token)
         _renewals.begin(self)
         with self._database.passing() as db:
-            return _settle(db, ticket) if _join(db, ticket) else Place(ahead=0)
+            place = _settle(db, ticket) if _join(db, ticket) else Place(ahead=0)
+            if not place.ahead:
+                self._first[ticket.conversation] = ticket.token
+                self._windows.look_ahead(db, ticket.conversation)
+        return place
 
     def place(self, ticket: Ticket) -> Place:
         """How it stands now."""
+        place = self._place(ticket)
+        if not place.ahead:
+            self._first[ticket.conversation] = ticket.token
+        return place
+
+    def _place(self, ticket: Ticket) -> Place:
         with self._database.reading() as db:
             line = _line(db, ticket)
         if any(row["token"] == ticket.token for row in line) and not any(map(_void, line)):
@@ -51,8 +65,24 @@ class Leases:
         with self._database.passing() as db:
             return _settle(db, ticket)
 
+    def give_up(self, db: Transaction, conversation: int) -> str:
+        """In a transaction that ends a call: whoever's turn it is lets the next one in. The token, "" for none."""
+        token = self._first.get(conversation, "")
+        if token:
+            db.execute("DELETE FROM leases WHERE token = ?", (token,))
+        return token
+
+    def given_up(self, token: str) -> None:
+        """That transaction is committed: nothing is left to be given back."""
+        self._held.discard(token)
+
     def leave(self, ticket: Ticket) -> None:
         """Let the next one in."""
+        self._cache.ahead.pop(ticket.conversation, None)
+        if self._first.get(ticket.conversation) == ticket.token:
+            del self._first[ticket.conversation]
+        if ticket.token not in self._held:
+            return
         self._held.discard(ticket.token)
         with self._database.passing() as db:
             db.execute("DELETE FROM leases WHERE token = ?", (ticket.token,))

@@ -6,12 +6,12 @@ lookups plus the rows asked for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from sash.errors import NotFound
 from sash.model.blocks import dumps
 from sash.model.turns import Turn
-from sash.stores import blobs
+from sash.stores import attachments, blobs
 from sash.stores.transaction import Row, Transaction
 
 Segment = tuple[int, int, int]
@@ -51,7 +51,8 @@ class BranchRanges:
         """The newest turn of a branch."""
         for segment, low, high in reversed(self.segments(db, branch)):
             row = db.one(
-                "SELECT * FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT 1",
+                f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} WHERE t.branch_id = ? "
+                "AND t.seq BETWEEN ? AND ? ORDER BY t.seq DESC LIMIT 1",
                 (segment, low, high),
             )
             if row:
@@ -65,11 +66,20 @@ class BranchRanges:
         for segment, low, high in self.segments(db, branch):
             if low <= last and high >= first:
                 yield from db.execute(
-                    "SELECT t.*, n.tokens, n.upper, n.source, n.base FROM turns t "
+                    f"SELECT {attachments.COLUMNS}, n.tokens, n.upper, n.source, n.base FROM {attachments.TURNS} "
                     "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? "
                     f"WHERE t.branch_id = ? AND t.seq BETWEEN ? AND ? AND {only} ORDER BY t.seq",
                     (model, segment, max(low, first), min(high, last)),
                 )
+
+    def count(self, db: Transaction, branch: int, first: int, last: int) -> int:
+        """How many turns from seq `first` to `last` are not withdrawn."""
+        find = "SELECT count(*) FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND state <> 'withdrawn'"
+        return sum(
+            int(db.one(find, (segment, max(low, first), min(high, last)))[0])
+            for segment, low, high in self.segments(db, branch)
+            if low <= last and high >= first
+        )
 
     def instructions(self, db: Transaction, branch: int, last: int, model: str) -> Iterator[Row]:
         """The instructions among the turns up to seq `last`, with their counts."""
@@ -138,12 +148,32 @@ class BranchRanges:
         return 1
 
 
-def end_epochs(db: Transaction, turns: Iterable[int], why: str) -> None:
+def end_epochs(db: Transaction, turns: Collection[int], why: str) -> None:
     """From now on these turns (ids) are sent otherwise: no epoch goes on that holds one, on whatever branch."""
+    if not turns:
+        return
     db.many(
         f"UPDATE turns SET changed_after = {db.sql.newest_id('epochs')}, changed_why = ? WHERE id = ?",
         [(why, turn) for turn in turns],
     )
+    touch_holders(db, turns)
+
+
+def touch_holders(db: Transaction, turns: Collection[int]) -> None:
+    """Raise the version of every conversation with a branch that may hold one of these turns (ids)."""
+    which = f"b.id IN (SELECT branch_id FROM turns WHERE id IN {db.sql.among_ids('?')})"
+    db.execute(_TOUCH.format(which=which), (dumps(list(turns)),))
+
+
+def touch_forks(db: Transaction, conversation: int) -> None:
+    """Raise the version of a conversation, and of every one with a branch that shares turns of it."""
+    db.execute(_TOUCH.format(which="b.conversation_id = ?"), (conversation,))
+
+
+_TOUCH = """WITH RECURSIVE holding (id, conversation) AS (
+    SELECT b.id, b.conversation_id FROM branches b WHERE {which}
+    UNION SELECT f.id, f.conversation_id FROM branches f JOIN holding h ON f.parent_id = h.id)
+UPDATE conversations SET version = version + 1 WHERE id IN (SELECT conversation FROM holding)"""
 
 
 def present(db: Transaction, conversation: int) -> int:

@@ -514,6 +514,49 @@ def m033_retention(db: Database) -> None:
     db.execute("CREATE TABLE retention (namespace TEXT PRIMARY KEY, days REAL NOT NULL) STRICT, WITHOUT ROWID")
 
 
+@migrations()
+def m034_versions(db: Database) -> None:
+    """How often a conversation was written to: who knows it at that version need not read it again. Who forked whom."""
+    db.execute("ALTER TABLE conversations ADD COLUMN version INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX branches_parent ON branches (parent_id) WHERE parent_id IS NOT NULL")
+
+
+@migrations()
+def m035_lists(db: Database) -> None:
+    """What lists of many conversations show is kept: what each cost, and what was used by user, day and model."""
+    for statement in _LISTS:
+        db.execute(statement)
+
+
+_LISTS = (
+    "ALTER TABLE conversations ADD COLUMN dollars REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE conversations ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0",
+    """UPDATE conversations SET
+        dollars = (SELECT coalesce(sum(s.cost), 0.0) FROM spending s WHERE s.conversation_id = conversations.id),
+        unpriced = (SELECT count(*) FROM spending s WHERE s.conversation_id = conversations.id AND s.cost IS NULL)""",
+    "DROP INDEX conversations_owner",
+    "CREATE INDEX conversations_owner ON conversations (namespace, owner, updated_at, name)",
+    "CREATE INDEX conversations_used ON conversations (namespace, updated_at, name)",
+    """CREATE TABLE usage_days (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        day TEXT NOT NULL,
+        model TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        written INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        cost REAL NOT NULL,
+        unpriced INTEGER NOT NULL,
+        PRIMARY KEY (namespace, owner, day, model)
+    ) STRICT, WITHOUT ROWID""",
+    """INSERT INTO usage_days SELECT coalesce(c.namespace, s.namespace), coalesce(c.owner, ''), date(s.at, 'unixepoch'),
+        s.model, sum(s.requests), sum(s.fresh), sum(s.read), sum(s.write_5m + s.write_1h), sum(s.output),
+        coalesce(sum(s.cost), 0.0), coalesce(sum(s.requests) FILTER (WHERE s.cost IS NULL), 0)
+        FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id GROUP BY 1, 2, 3, 4""",
+)
+
 _PROFILES = (
     """CREATE TABLE profile_entries (
         id INTEGER PRIMARY KEY,

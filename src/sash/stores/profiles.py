@@ -11,7 +11,7 @@ from sash.model.blocks import dumps
 from sash.model.turns import Turn
 from sash.profile.entries import Distilled, Ended, Entry, Learned
 from sash.profile.holding import Change, Holding
-from sash.stores import blobs
+from sash.stores import attachments, blobs
 from sash.stores.transaction import Database, Row, Transaction
 
 
@@ -25,7 +25,8 @@ class Profiles:
         """The user's next turns that the rules have not read, over all their conversations, the oldest first."""
         with self._database.reading() as db:
             found = db.all(
-                "SELECT t.* FROM turns t JOIN conversations c ON c.id = t.conversation_id "
+                f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} "
+                "JOIN conversations c ON c.id = t.conversation_id "
                 "WHERE c.namespace = ?1 AND c.owner = ?2 AND t.role = 'user' AND t.state <> 'withdrawn' AND t.id > "
                 "coalesce((SELECT upto FROM profile_reading WHERE namespace = ?1 AND owner = ?2), 0) "
                 "ORDER BY t.id LIMIT ?3",

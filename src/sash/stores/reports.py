@@ -12,12 +12,10 @@ from sash.model.fitting import check_whole, checked
 from sash.recall.words import runs, words
 from sash.stores.characters import characters_match
 from sash.stores.port import ConversationInfo, CutRow, Hit, UsageRow
-from sash.stores.transaction import Database, Row, Transaction
+from sash.stores.transaction import Database, Row, Rows, Transaction
 
 _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_id = c.branch_id),
-        (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns,
-    (SELECT coalesce(sum(s.cost), 0.0) FROM spending s WHERE s.conversation_id = c.id) AS dollars,
-    (SELECT count(*) FROM spending s WHERE s.conversation_id = c.id AND s.cost IS NULL) AS unpriced
+        (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns
     FROM conversations c"""
 
 AROUND = 40
@@ -29,6 +27,8 @@ _GROUPS = {
     "conversation": "coalesce(c.name, '(deleted)')",
     "user": "coalesce(c.owner, '')",
 }
+_KEPT = {"day": "u.day", "model": "u.model", "user": "u.owner"}
+"""The groups that usage is kept by."""
 _ALL = "'all'"
 """The one group where none are asked for."""
 
@@ -52,12 +52,16 @@ class Reports:
         check_whole("limit", limit, least=0, of="conversations")
         if not isinstance(before, ConversationInfo | None):
             raise InvalidOption(f"before={before!r:.60}: give the last one of a page", option="before", value=before)
-        at, name = (before.updated_at, before.id) if before is not None else (None, None)
+        given: list[Any] = [namespace]
+        only = ["c.namespace = ?"]  # each asked for alone: so that an index serves it
+        if user is not None:
+            only, given = [*only, "c.owner = ?"], [*given, user]
+        if before is not None:
+            only, given = [*only, "(c.updated_at, c.name) < (?, ?)"], [*given, before.updated_at, before.id]
         with self._database.reading() as db:
             found = db.execute(
-                f"{_LISTING} WHERE c.namespace = ?1 AND ((c.updated_at, c.name) < (?2, ?3) OR ?2 IS NULL) "
-                "AND (c.owner = ?5 OR ?5 IS NULL) ORDER BY c.updated_at DESC, c.name DESC LIMIT ?4",
-                (namespace, at, name, limit, user),
+                f"{_LISTING} WHERE {' AND '.join(only)} ORDER BY c.updated_at DESC, c.name DESC LIMIT ?",
+                (*given, limit),
             )
             return [_info(row) for row in found]
 
@@ -130,17 +134,9 @@ class Reports:
                 raise InvalidOption(
                     f"cannot group usage by {name!r}; groups are {', '.join(_GROUPS)}", option="by", value=name
                 )
+        kept = conversation is None and "conversation" not in by
         with self._database.reading() as db:
-            groups = ", ".join(_GROUPS[name] for name in by).format(day=db.sql.date("r.at"))
-            found = db.execute(
-                "SELECT sum(r.requests), sum(r.fresh), sum(r.read), sum(r.write_5m + r.write_1h), sum(r.output), "
-                "coalesce(sum(r.cost), 0.0), coalesce(sum(r.requests) FILTER (WHERE r.cost IS NULL), 0), "
-                f"{groups or _ALL} "
-                "FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
-                "WHERE coalesce(c.namespace, r.namespace) = ?1 AND (c.name = ?2 OR ?2 IS NULL) "
-                "AND (c.owner = ?3 OR ?3 IS NULL) " + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
-                (namespace, conversation, user),
-            )
+            found = _kept_usage(db, by, namespace, user) if kept else _summed(db, by, namespace, user, conversation)
             return [_usage_row(row) for row in found if row[0]]
 
     @checked
@@ -165,6 +161,36 @@ def _holding(db: Transaction, at: int) -> str:
     """That a turn holds a run of characters: asked of the index in value `at`, and said in the value behind it."""
     held = f"SELECT rowid FROM turns_characters WHERE {db.sql.matches('turns_characters', f'?{at}')}"
     return f"AND t.place IN ({held}) AND {db.sql.contains('t.text', f'?{at + 1}')}"
+
+
+def _kept_usage(db: Transaction, by: Sequence[str], namespace: str, user: str | None) -> Rows:
+    """By any of day, model and user."""
+    groups = ", ".join(_KEPT[name] for name in by)
+    return db.execute(
+        "SELECT sum(u.requests), sum(u.fresh), sum(u.read), sum(u.written), sum(u.output), sum(u.cost), "
+        f"sum(u.unpriced), {groups or _ALL} FROM usage_days u WHERE u.namespace = ? "
+        + ("" if user is None else "AND u.owner = ? ")
+        + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
+        (namespace,) if user is None else (namespace, user),
+    )
+
+
+def _summed(db: Transaction, by: Sequence[str], namespace: str, user: str | None, conversation: str | None) -> Rows:
+    """Conversation by conversation, from its requests and summaries."""
+    groups = ", ".join(_GROUPS[name] for name in by).format(day=db.sql.date("r.at"))
+    one = (
+        ""
+        if conversation is None
+        else ("r.conversation_id = (SELECT id FROM conversations WHERE namespace = ?1 AND name = ?2) AND ")
+    )
+    return db.execute(
+        "SELECT sum(r.requests), sum(r.fresh), sum(r.read), sum(r.write_5m + r.write_1h), sum(r.output), "
+        "coalesce(sum(r.cost), 0.0), coalesce(sum(r.requests) FILTER (WHERE r.cost IS NULL), 0), "
+        f"{groups or _ALL} FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
+        f"WHERE {one}coalesce(c.namespace, r.namespace) = ?1 AND (c.name = ?2 OR ?2 IS NULL) "
+        "AND (c.owner = ?3 OR ?3 IS NULL) " + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
+        (namespace, conversation, user),
+    )
 
 
 def match_words(query: str) -> str:

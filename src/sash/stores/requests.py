@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sash.errors import Conflict, NotFound
@@ -11,49 +11,61 @@ from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.turns import Draft, Turn
+from sash.model.usage import Usage
+from sash.model.window import Loaded
 from sash.stores import blobs, rows, submissions
-from sash.stores.cache import UNSETTLED, Cache
-from sash.stores.heads import epoch_of, preamble_id, reject_conflict
+from sash.stores.cache import Cache, KeptWindow
+from sash.stores.heads import RAISE_VERSION, epoch_of, preamble_id, reject_conflict, take
+from sash.stores.leases import Leases
+from sash.stores.lineage import deleted, touch_holders
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.turns import set_state, write
+from sash.stores.under_way import UnderWay, learn
+from sash.stores.usage import spent
 
 
 class Requests:
     """What was sent. See `sash.flows.record.Requests`."""
 
-    def __init__(self, database: Database, cache: Cache) -> None:
-        self._database, self._cache = database, cache
+    def __init__(self, database: Database, cache: Cache, leases: Leases) -> None:
+        self._database, self._cache, self._leases = database, cache, leases
         self._lines = cache.lines
 
     def begin(self, new: NewRequest) -> Begun:
         """Everything about a request that must be durable before it leaves."""
         with self._database.writing() as db:
-            reject_conflict(db, self._lines, new.conversation, new.branch, new.head)
-            self._reject_forgotten(db, new)
+            now = _count_up(db, new)
+            kept = self._cache.written(new.conversation, now["version"])
+            before = kept.planned(new) if kept is not None else None
+            if before is None:
+                reject_conflict(db, self._lines, now["branch_id"], new.branch, new.head)
+                self._reject_forgotten(db, new)
             turns = write(db, new.conversation, new.branch, new.head, new.turns, "pending", new.at)
-            preamble = preamble_id(db, new.epoch.preamble)
-            epoch = new.epoch if new.epoch.id else _new_epoch(db, new, preamble)
-            db.update("branches", new.branch, {"epoch_id": epoch.id})
-            set_state(db, self._cache, new.interrupted, "interrupted")
-            _learn_gap(db, new)
-            number = _next_number(db, new)
+            epoch, preamble = _epoch(db, new, before, now)
+            set_state(db, self._cache, new.conversation, new.interrupted, "interrupted")
+            gap = _learn_gap(db, new, kept.plain_at if kept is not None and before is not None else None)
             newest = turns[-1].id if turns else self._newest_sent(db, new)
             submissions.sent(db, new.submission, newest)
-            request = db.insert(
-                "requests",
-                {
-                    "conversation_id": new.conversation,
-                    "number": number,
-                    "branch_id": new.branch,
-                    "epoch_id": epoch.id,
-                    "preamble_id": preamble,
-                    "turn_id": newest,
-                    **rows.request_columns(new),
-                },
-            )
-            self._keep_counts(db, new.branch, new.sent.model, new.counts)
+            columns = {
+                "conversation_id": new.conversation,
+                "number": now["requests"],
+                "branch_id": new.branch,
+                "epoch_id": epoch.id,
+                "preamble_id": preamble,
+                "turn_id": newest,
+                **rows.request_columns(new),
+            }
+            request = db.insert("requests", columns)
+            self._keep_counts(db, new.branch, new.sent.model, new.counts, kept, turns)
             _keep_preamble_count(db, preamble, new.sent.model, new.preamble_count)
-            return Begun(turns=tuple(turns), epoch=epoch, request=request, number=number)
+            begun = Begun(
+                conversation=new.conversation, turns=tuple(turns), epoch=epoch, request=request, number=now["requests"]
+            )
+            if kept is not None:
+                kept.sent(
+                    new, UnderWay(before=before, new=new, begun=begun, columns=columns, gap=gap) if before else None
+                )
+            return begun
 
     def _newest_sent(self, db: Transaction, new: NewRequest) -> int:
         """id of the newest turn that is sent; a retry may stand behind turns that were withdrawn."""
@@ -76,52 +88,74 @@ class Requests:
                 newest=None,
             )
 
-    def _keep_counts(self, db: Transaction, branch: int, model: str, counts: Mapping[int, Count]) -> None:
-        """Store counts by seq. An exact one is never replaced by a weaker one."""
-        if counts and min(counts) <= max(counts) - UNSETTLED:
-            self._cache.windows.clear()  # it holds older turns without these counts
+    def _keep_counts(
+        self,
+        db: Transaction,
+        branch: int,
+        model: str,
+        counts: Mapping[int, Count],
+        kept: KeptWindow | None,
+        known: Iterable[Turn],
+    ) -> None:
+        """Store counts by seq. An exact one is never replaced by a weaker one. `known`: turns just recorded."""
+        ids = {turn.seq: turn.id for turn in known}
+        found: list[tuple[int, Count]] = []
         for seq, count in counts.items():
-            row = next(iter(self._lines.rows(db, branch, seq, seq)), None)
-            if row is not None:
-                _keep_count(db, row["id"], model, count)
+            turn = ids.get(seq) or (kept.id_of(seq) if kept is not None else None) or self._id_of(db, branch, seq)
+            if turn:
+                found.append((turn, count))
+        _keep_counts(db, model, found)
+        if kept is not None and kept.model == model:
+            learn(kept.counts, counts)
+        if any(seq < self._lines.segments(db, branch)[-1][1] for seq in counts):
+            touch_holders(db, [turn for turn, _ in found])  # other branches read them, too
+
+    def _id_of(self, db: Transaction, branch: int, seq: int) -> int | None:
+        row = next(iter(self._lines.rows(db, branch, seq, seq)), None)
+        return None if row is None else int(row["id"])
 
     def finish(self, finished: FinishedRequest) -> Turn | None:
         """Reply, usage and request row together. A reply that lost the race is kept on a branch of its own."""
         conflict: Conflict | None = None
         reply: Turn | None = None
         with self._database.writing() as db:
-            row = db.one("SELECT * FROM requests WHERE id = ?", (finished.request,))
-            if row is None:
-                raise NotFound(
-                    "the conversation was deleted while this request was under way; its reply is not kept",
-                    kind="request",
-                    key=finished.request,
-                )
+            now = _raise_version(db, finished)
+            kept = self._cache.written(finished.conversation, now["version"])
+            way = kept.on_its_way(finished.request) if kept is not None else None
+            row = way.columns if way is not None else _request(db, finished.request)
             branch = row["branch_id"]
             try:
-                reject_conflict(db, self._lines, row["conversation_id"], branch, row["last_seq"])
-                set_state(db, self._cache, finished.settled_turns, finished.settled_as)
+                if way is None:
+                    reject_conflict(db, self._lines, now["branch_id"], branch, row["last_seq"])
+                set_state(db, self._cache, finished.conversation, finished.settled_turns, finished.settled_as)
             except Conflict as lost:
                 conflict = lost
                 branch = _side_branch(db, row, finished.at)
             if finished.reply is not None:
                 reply = self._append_reply(db, row, branch, finished, finished.reply)
-            self._keep_counts(db, branch, finished.model, finished.counts)
+            known = [*(way.begun.turns if way is not None else ()), *filter(None, [reply])]
+            self._keep_counts(db, branch, finished.model, _exact(finished, reply), kept, known)
             _keep_preamble_count(db, row["preamble_id"], finished.model, finished.preamble_count)
             _keep_calibration(db, finished)
-            db.update("requests", finished.request, _outcome(finished, row, reply))
-            if conflict is None and finished.state != "withdrawn":  # every call up to here has its answer in a turn now
-                db.execute("DELETE FROM tool_results WHERE conversation_id = ?", (row["conversation_id"],))
+            outcome = _outcome(finished, row, reply)
+            db.update("requests", finished.request, outcome)
+            _book(db, finished.conversation, row, finished.usage, finished.cost)
+            if conflict is None and finished.answers_calls and finished.state != "withdrawn":  # each has its answer now
+                db.execute("DELETE FROM tool_results WHERE conversation_id = ?", (finished.conversation,))
+            left = self._leases.give_up(db, finished.conversation) if finished.last else ""
+            if kept is not None:
+                kept.answered(way.answered(finished, reply, outcome) if way is not None else None)
+        self._leases.given_up(left)
         if conflict is not None:
             conflict.facts.update(reply=reply)
             raise conflict
         return reply
 
-    def _append_reply(self, db: Transaction, row: Row, branch: int, finished: FinishedRequest, draft: Draft) -> Turn:
+    def _append_reply(
+        self, db: Transaction, row: Row | Mapping[str, Any], branch: int, finished: FinishedRequest, draft: Draft
+    ) -> Turn:
         said, at, model = finished.state, finished.at, finished.model
-        reply, *_ = write(db, row["conversation_id"], branch, row["last_seq"], [draft], said, at, model)
-        if finished.reply_count is not None:
-            _keep_count(db, reply.id, model, finished.reply_count)
+        reply, *_ = write(db, finished.conversation, branch, row["last_seq"], [draft], said, at, model)
         return reply
 
     def fail(
@@ -136,10 +170,12 @@ class Requests:
     ) -> None:
         """No reply: say why, and take out what caused it."""
         with self._database.writing() as db:
-            row = db.one("SELECT at FROM requests WHERE id = ?", (request,))
+            row = db.one("SELECT at, model, conversation_id FROM requests WHERE id = ?", (request,))
             if row is None:
                 return  # its conversation was deleted meanwhile
-            set_state(db, self._cache, withdraw, "withdrawn")
+            cost, unpriced = (paid.cost or 0.0, int(paid.cost is None)) if paid is not None else (0.0, 0)
+            take(db, self._cache, row["conversation_id"], cost, unpriced)
+            set_state(db, self._cache, row["conversation_id"], withdraw, "withdrawn")
             outcome = {
                 "state": "failed",
                 "error": error,
@@ -148,6 +184,8 @@ class Requests:
                 **rows.paid_columns(paid),
             }
             db.update("requests", request, outcome)
+            if paid is not None:
+                _book(db, row["conversation_id"], row, paid.usage, paid.cost)
 
     def read(self, conversation: int, *, number: int) -> tuple[Request, Epoch, Sequence[Turn]]:
         """A past request, with everything that rebuilds it."""
@@ -173,6 +211,19 @@ class Requests:
         return [blobs.turn(db, row, request.id) for row in found if row["seq"] not in request.sent.left_out]
 
 
+def _epoch(db: Transaction, new: NewRequest, before: Loaded | None, now: Row) -> tuple[Epoch, int]:
+    """The epoch of a request, the present one from now on, with the id of its preamble."""
+    epoch, known = new.epoch, before.head.epoch if before is not None else None
+    same = known is not None and known.id == epoch.id and known.preamble == epoch.preamble
+    preamble: int = now["preamble_id"] if same else preamble_id(db, epoch.preamble)
+    if not epoch.id:
+        epoch = _new_epoch(db, new, preamble)
+        db.update("branches", new.branch, {"epoch_id": epoch.id, "fresh": ""})
+    elif epoch.id != now["epoch_id"]:
+        db.update("branches", new.branch, {"epoch_id": epoch.id})
+    return epoch, preamble
+
+
 def _new_epoch(db: Transaction, new: NewRequest, preamble: int) -> Epoch:
     epoch = new.epoch
     key = db.insert(
@@ -196,26 +247,67 @@ def _new_epoch(db: Transaction, new: NewRequest, preamble: int) -> Epoch:
             "created_at": new.at,
         },
     )
-    db.update("branches", new.branch, {"fresh": ""})
     return epoch_of(db, key)
 
 
-def _next_number(db: Transaction, new: NewRequest) -> int:
+def _count_up(db: Transaction, new: NewRequest) -> Row:
+    """One more request of the conversation: its number, and where the conversation stands now."""
     learned = {} if new.learned is None else {"learned": dumps(new.learned)}
     now = {"updated_at": new.at, "model": new.home or new.sent.model, "key": new.sent.key} | learned
     pairs = ", ".join(f"{name} = ?" for name in now)
-    row = db.one(
-        f"UPDATE conversations SET requests = requests + 1, {pairs} WHERE id = ? RETURNING requests",
-        (*now.values(), new.conversation),
+    row: Row | None = db.one(
+        f"UPDATE conversations SET version = version + 1, requests = requests + 1, {pairs} WHERE id = ? "
+        "RETURNING requests, branch_id, version, (SELECT epoch_id FROM branches b WHERE b.id = branch_id) AS epoch_id, "
+        "(SELECT e.preamble_id FROM epochs e WHERE e.id = ?) AS preamble_id",
+        (*now.values(), new.conversation, new.epoch.id),
     )
-    return int(row["requests"])
+    if row is None:
+        raise deleted(new.conversation)
+    return row
 
 
-def _learn_gap(db: Transaction, new: NewRequest) -> None:
-    """Add the time since the last plain request to the sums: this conversation's, and the namespace's (id 0)."""
-    last = db.one("SELECT max(at) AS at FROM requests WHERE conversation_id = ? AND plain", (new.conversation,))["at"]
-    if not new.plain or last is None:
-        return
+def _raise_version(db: Transaction, finished: FinishedRequest) -> Row:
+    paid = finished.usage is not None
+    dollars, unpriced = (finished.cost or 0.0) if paid else 0.0, int(paid and finished.cost is None)
+    row: Row | None = db.one(RAISE_VERSION, (dollars, unpriced, finished.conversation))
+    if row is None:
+        raise _lost()
+    return row
+
+
+def _book(
+    db: Transaction, conversation: int, row: Row | Mapping[str, Any], usage: Usage | None, cost: float | None
+) -> None:
+    """What a request used, on its day and for its model."""
+    if usage is not None:
+        spent(db, conversation, at=row["at"], model=row["model"], usage=usage, cost=cost)
+
+
+def _request(db: Transaction, request: int) -> Row:
+    row: Row | None = db.one("SELECT * FROM requests WHERE id = ?", (request,))
+    if row is None:
+        raise _lost()
+    return row
+
+
+def _lost() -> NotFound:
+    return NotFound(
+        "the conversation was deleted while this request was under way; its reply is not kept", kind="request", key=None
+    )
+
+
+def _learn_gap(db: Transaction, new: NewRequest, last: float | None) -> float | None:
+    """Add the time since the last plain request to the sums: this conversation's, and the namespace's (id 0).
+
+    `last`: when that was, where it is known. The result is the gap, None where this request ends none.
+    """
+    if not new.plain:
+        return None
+    if last is None:
+        find = "SELECT max(at) AS at FROM requests WHERE conversation_id = ? AND plain"
+        last = db.one(find, (new.conversation,))["at"]
+    if last is None:
+        return None
     gap = max(0.0, new.at - last)
     db.execute(
         f"INSERT INTO gaps SELECT c.namespace, key.value, ?2, ?3, 1 FROM conversations c, {db.sql.ids('?1')} key "
@@ -223,14 +315,23 @@ def _learn_gap(db: Transaction, new: NewRequest) -> None:
         "within_5m = gaps.within_5m + ?2, within_1h = gaps.within_1h + ?3, total = gaps.total + 1",
         (dumps([0, new.conversation]), float(gap <= 300), float(gap <= 3600), new.conversation),
     )
+    return gap
 
 
-def _keep_count(db: Transaction, turn: int, model: str, count: Count) -> None:
-    db.execute(
+def _exact(finished: FinishedRequest, reply: Turn | None) -> dict[int, Count]:
+    """The sizes that an answer told, by seq."""
+    if reply is None or finished.reply_count is None:
+        return dict(finished.counts)
+    return {reply.seq: finished.reply_count, **finished.counts}
+
+
+def _keep_counts(db: Transaction, model: str, counts: Iterable[tuple[int, Count]]) -> None:
+    """Sizes of turns (ids)."""
+    db.many(
         "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (turn_id, model) DO UPDATE SET "
         "tokens = excluded.tokens, upper = excluded.upper, source = excluded.source, base = excluded.base "
         "WHERE counts.source != 'usage' OR excluded.source = 'usage'",
-        (turn, model, count.tokens, count.upper, count.source, count.base),
+        [(turn, model, count.tokens, count.upper, count.source, count.base) for turn, count in counts],
     )
 
 
@@ -254,7 +355,7 @@ def _keep_calibration(db: Transaction, finished: FinishedRequest) -> None:
         )
 
 
-def _side_branch(db: Transaction, row: Row, at: float) -> int:
+def _side_branch(db: Transaction, row: Row | Mapping[str, Any], at: float) -> int:
     return db.insert(
         "branches",
         {
@@ -268,7 +369,7 @@ def _side_branch(db: Transaction, row: Row, at: float) -> int:
     )
 
 
-def _outcome(finished: FinishedRequest, row: Row, reply: Turn | None) -> dict[str, Any]:
+def _outcome(finished: FinishedRequest, row: Row | Mapping[str, Any], reply: Turn | None) -> dict[str, Any]:
     return {
         "state": "interrupted" if finished.state == "interrupted" else "answered",
         "reply_id": reply.id if reply else None,

@@ -18,8 +18,11 @@ from sash.model.usage import Usage
 from sash.model.window import LastRequest
 from sash.stores.transaction import Row
 
+GAPS_READ = 64
+"""Gaps between requests that a window holds at most."""
 
-def turn(row: Row, content: str, attached: Attachment | None, mended: str | None) -> Turn:
+
+def turn(row: Row | Mapping[str, Any], content: str, attached: Attachment | None, mended: str | None) -> Turn:
     """A row of `turns`, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
     return Turn(
         id=row["id"],
@@ -99,7 +102,7 @@ def count(row: Row) -> Count | None:
     return None if row["tokens"] is None else Count(row["tokens"], row["upper"], row["source"], row["base"])
 
 
-def sent(row: Row) -> Sent:
+def sent(row: Row | Mapping[str, Any]) -> Sent:
     """What a row of `requests` says was sent."""
     return Sent(
         model=row["model"],
@@ -114,7 +117,7 @@ def sent(row: Row) -> Sent:
     )
 
 
-def usage(row: Row) -> Usage | None:
+def usage(row: Row | Mapping[str, Any]) -> Usage | None:
     """The usage columns of a request, or None before its reply."""
     if row["usage"] is None:
         return None
@@ -128,7 +131,7 @@ def usage(row: Row) -> Usage | None:
     )
 
 
-def last_request(row: Row) -> LastRequest:
+def last_request(row: Row | Mapping[str, Any]) -> LastRequest:
     """A row of `requests` that has its usage."""
     return LastRequest(
         at=row["at"],
@@ -138,6 +141,12 @@ def last_request(row: Row) -> LastRequest:
         upper=row["expected_upper"],
         why=json.loads(row["why"]),
     )
+
+
+def learned(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What a strategy learned, as it is read back from its JSON text."""
+    read: dict[str, Any] = json.loads(dumps(value))
+    return read
 
 
 def request(row: Row) -> Request:

@@ -27,7 +27,7 @@ CREATE TABLE conversations (
         updated_at REAL NOT NULL,
         branch_id INTEGER,
         requests INTEGER NOT NULL DEFAULT 0,
-        learned TEXT NOT NULL DEFAULT '{}', model TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT '', preamble_id INTEGER REFERENCES preambles (id), owner TEXT NOT NULL DEFAULT '',
+        learned TEXT NOT NULL DEFAULT '{}', model TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT '', preamble_id INTEGER REFERENCES preambles (id), owner TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 0, dollars REAL NOT NULL DEFAULT 0, unpriced INTEGER NOT NULL DEFAULT 0,
         UNIQUE (namespace, name)
     ) STRICT;
 
@@ -451,8 +451,6 @@ CREATE TABLE memory_files (
         PRIMARY KEY (namespace, owner, path, version)
     ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX conversations_owner ON conversations (namespace, owner, updated_at);
-
 CREATE TABLE forgotten (
         id INTEGER PRIMARY KEY,
         namespace TEXT NOT NULL,
@@ -569,6 +567,27 @@ CREATE VIEW cost_by_conversation AS
 
 CREATE TABLE retention (namespace TEXT PRIMARY KEY, days REAL NOT NULL) STRICT, WITHOUT ROWID;
 
+CREATE INDEX branches_parent ON branches (parent_id) WHERE parent_id IS NOT NULL;
+
+CREATE INDEX conversations_owner ON conversations (namespace, owner, updated_at, name);
+
+CREATE INDEX conversations_used ON conversations (namespace, updated_at, name);
+
+CREATE TABLE usage_days (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        day TEXT NOT NULL,
+        model TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        written INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        cost REAL NOT NULL,
+        unpriced INTEGER NOT NULL,
+        PRIMARY KEY (namespace, owner, day, model)
+    ) STRICT, WITHOUT ROWID;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -602,6 +621,8 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm030_leases', datetime('now') || '+00:00'),
     ('sash', 'm031_ended_by', datetime('now') || '+00:00'),
     ('sash', 'm032_distilled', datetime('now') || '+00:00'),
-    ('sash', 'm033_retention', datetime('now') || '+00:00');
+    ('sash', 'm033_retention', datetime('now') || '+00:00'),
+    ('sash', 'm034_versions', datetime('now') || '+00:00'),
+    ('sash', 'm035_lists', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

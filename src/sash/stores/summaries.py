@@ -18,10 +18,12 @@ from sash.model.blocks import dumps
 from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryRecord, SummaryTask, Trouble
 from sash.model.turns import Turn, spoken
 from sash.model.usage import Usage
-from sash.stores import blobs
+from sash.stores import attachments, blobs
 from sash.stores.cache import Cache
-from sash.stores.lineage import END, BranchRanges, present
+from sash.stores.heads import take
+from sash.stores.lineage import END, BranchRanges, present, touch_holders
 from sash.stores.transaction import Database, Row, Transaction
+from sash.stores.usage import spent
 
 _RESTING = """
 SELECT * FROM (SELECT c.id, c.namespace, c.name, c.branch_id,
@@ -45,7 +47,7 @@ class Summaries:
     """Summaries, who makes one, and who rests. See `sash.flows.record.Summaries`."""
 
     def __init__(self, database: Database, cache: Cache) -> None:
-        self._database, self._lines = database, cache.lines
+        self._database, self._cache, self._lines = database, cache, cache.lines
 
     def begin(
         self, conversation: int, *, upto: int, at: float, until: float, anew: bool = False, server: bool = False
@@ -70,6 +72,7 @@ class Summaries:
                 parent=parent,
                 turns=turns,
             )
+            take(db, self._cache, conversation)
             _take(db, conversation, task.token, until, upto)
             return task
 
@@ -92,6 +95,10 @@ class Summaries:
                 new = replace(new, state="rejected", report={**new.report, "reason": problem})
             if problem == REDACTED:
                 new = replace(new, text="", content=dumps([]), verbatim=())
+            take(db, self._cache, new.conversation, new.cost or 0.0, int(new.cost is None))
+            spent(db, new.conversation, at=new.at, model=new.model, usage=new.usage, cost=new.cost)
+            if new.state == "ready":
+                touch_holders(db, [turn.id for turn in task.turns])  # forks send it, too
             key = self._insert(db, new)
             turns = [(key, turn.id) for turn in task.turns]
             db.many("INSERT INTO summary_sources VALUES (?, ?) ON CONFLICT DO NOTHING", turns)
@@ -131,6 +138,7 @@ class Summaries:
         """Give the job back, if it is still ours."""
         with self._database.writing() as db:
             if _job(db, conversation, token) is not None:
+                take(db, self._cache, conversation)
                 _release(db, conversation, error, retry_at, upto)
 
     def read(self, conversation: int) -> Sequence[SummaryRecord]:
@@ -169,8 +177,7 @@ class Summaries:
             if row is None:
                 return None
             made_of = json.loads(row["facts"])
-            rows_found = db.all(f"SELECT * FROM turns WHERE id IN {db.sql.among_ids('?')}", (dumps(made_of["ids"]),))
-            found = {turn["id"]: blobs.turn(db, turn) for turn in rows_found}
+            found = {turn.id: turn for turn in _turns(db, made_of["ids"])}
             turns = tuple(found[key] for key in made_of["ids"] if key in found)
             parent = _summary(_row(db, row["parent_id"])) if row["parent_id"] else None
             task = SummaryTask(
@@ -265,7 +272,8 @@ def _unusable(db: Transaction, task: SummaryTask, *, ours: bool) -> str:
 
 def _turns(db: Transaction, turns: Sequence[int]) -> Iterator[Turn]:
     """These turns (ids) as they stand now."""
-    for row in db.execute(f"SELECT * FROM turns WHERE id IN {db.sql.among_ids('?')}", (dumps(list(turns)),)):
+    find = f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} WHERE t.id IN {db.sql.among_ids('?')}"
+    for row in db.execute(find, (dumps(list(turns)),)):
         yield blobs.turn(db, row)
 
 

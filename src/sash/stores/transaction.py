@@ -47,10 +47,6 @@ class Database(Protocol):
         """The same for all that have this database open; None for one that nobody else can open."""
         ...
 
-    def foreign_changes(self) -> int | None:
-        """A number that changes when another connection has written; None where nobody can tell. Ask while reading."""
-        ...
-
     def when_undone(self, forget: Callable[[], None]) -> None:
         """Have this called when a transaction fails: what was remembered while it ran never happened."""
         ...
@@ -89,6 +85,11 @@ class Transaction:
     def __init__(self, connection: Any, dialect: Dialect) -> None:
         self._connection = connection
         self.sql = dialect
+
+    @property
+    def connection(self) -> int:
+        """Names the connection."""
+        return id(self._connection)
 
     def alone(self, *subject: object) -> None:
         """From here on, no other transaction that says the same goes on before this one ends: here, none does."""

@@ -11,11 +11,13 @@ from sash.model.blocks import dumps, readable
 from sash.model.incoming import call_ids
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Mended, Turn
-from sash.stores import attachments, blobs, mends
+from sash.stores import attachments, blobs, mends, rows
 from sash.stores.cache import Cache
-from sash.stores.heads import head_of, preamble_id, reject_conflict
+from sash.stores.heads import head_of, preamble_id, reject_conflict, take
 from sash.stores.lineage import END, BranchRanges, end_epochs, present
 from sash.stores.transaction import Database, Transaction
+
+_ONE = f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} WHERE t.id = ?"
 
 
 class Turns:
@@ -38,10 +40,10 @@ class Turns:
     ) -> Sequence[Turn]:
         """Record what was said elsewhere."""
         with self._database.writing() as db:
-            branch = present(db, conversation)
-            reject_conflict(db, self._lines, conversation, branch, head)
+            branch = take(db, self._cache, conversation)
+            reject_conflict(db, self._lines, branch, branch, head)
             db.update("conversations", conversation, {"updated_at": at})
-            set_state(db, self._cache, interrupted, "interrupted")
+            set_state(db, self._cache, conversation, interrupted, "interrupted")
             if new_epoch_reason:
                 db.update("branches", branch, {"fresh": new_epoch_reason})
             if preamble is not None:
@@ -73,7 +75,7 @@ class Turns:
             return on_branch(db, self._lines, conversation, turn)
 
     def _of_conversation(self, db: Transaction, conversation: int, turn: int) -> Turn:
-        row = db.one("SELECT * FROM turns WHERE id = ? AND conversation_id = ?", (turn, conversation))
+        row = db.one(f"{_ONE} AND t.conversation_id = ?", (turn, conversation))
         if row is None:
             raise NotFound(f"no turn with id {turn} in this conversation", kind="turn", key=turn)
         return blobs.turn(db, row)
@@ -95,6 +97,7 @@ class Turns:
     def pin(self, conversation: int, *, turn: int, pinned: bool) -> None:
         """Pin or unpin the exchange that holds the turn."""
         with self._database.writing() as db:
+            take(db, self._cache, conversation)
             question = self._question(db, conversation, on_branch(db, self._lines, conversation, turn))
             if not pinned:
                 db.execute("DELETE FROM pins WHERE conversation_id = ? AND turn_id = ?", (conversation, question.id))
@@ -115,10 +118,10 @@ class Turns:
     def withdraw(self, conversation: int) -> int:
         """Take what waits for an answer out of the view."""
         with self._database.writing() as db:
-            branch = present(db, conversation)
+            branch = take(db, self._cache, conversation)
             pending = db.execute("SELECT id FROM turns WHERE branch_id = ? AND state = 'pending'", (branch,))
             turns = [row["id"] for row in pending]
-            set_state(db, self._cache, turns, "withdrawn")
+            set_state(db, self._cache, conversation, turns, "withdrawn")
             return len(turns)
 
     def mend(
@@ -134,12 +137,12 @@ class Turns:
     ) -> None:
         """Withdraw turns, send others in another form, and end every epoch that holds one of them."""
         with self._database.writing() as db:
-            branch = present(db, conversation)
-            reject_conflict(db, self._lines, conversation, branch, head)
+            branch = take(db, self._cache, conversation)
+            reject_conflict(db, self._lines, branch, branch, head)
             changed = [*withdraw, *(one.turn for one in mended)]
             for turn in changed:
                 on_branch(db, self._lines, conversation, turn)
-            mark(db, self._cache, withdraw, "withdrawn")  # and no other: calls are answered elsewhere now
+            mark(db, self._cache, conversation, withdraw, "withdrawn")  # and no other: calls are answered elsewhere now
             mends.put(db, mended, at)
             write(db, conversation, branch, head, answers, "answered", at)
             end_epochs(db, changed, reason)
@@ -178,23 +181,22 @@ def write(
         blobs.place(db, key, places)
         if draft.attachment is not None:
             attachments.put(db, key, draft.attachment, at)
-        row = db.one("SELECT * FROM turns WHERE id = ?", (key,))
-        appended.append(blobs.turn(db, row))
+        appended.append(rows.turn({**columns, "id": key}, draft.content, attachments.as_read(draft.attachment), None))
     return appended
 
 
-def set_state(db: Transaction, cache: Cache, turns: Iterable[int], state: str) -> None:
+def set_state(db: Transaction, cache: Cache, conversation: int, turns: Iterable[int], state: str) -> None:
     """Set the state of turns (ids); where they are withdrawn, of those too that cannot stay without them."""
     changed = list(turns)
     if state == "withdrawn":
         changed += _taken_along(db, cache.lines, changed)
-    mark(db, cache, changed, state)
+    mark(db, cache, conversation, changed, state)
 
 
-def mark(db: Transaction, cache: Cache, turns: Sequence[int], state: str) -> None:
+def mark(db: Transaction, cache: Cache, conversation: int, turns: Sequence[int], state: str) -> None:
     """Set the state of these turns (ids), and of no other."""
     db.many("UPDATE turns SET state = ? WHERE id = ?", [(state, turn) for turn in turns])
-    cache.changed(turns)
+    cache.changed(conversation, turns)
 
 
 def _taken_along(db: Transaction, lines: BranchRanges, gone: Sequence[int]) -> list[int]:
@@ -217,7 +219,7 @@ def _taken_along(db: Transaction, lines: BranchRanges, gone: Sequence[int]) -> l
 
 def on_branch(db: Transaction, lines: BranchRanges, conversation: int, turn: int) -> Turn:
     """A turn (id) of the present branch. Raises NotFound."""
-    row = db.one("SELECT * FROM turns WHERE id = ?", (turn,))
+    row = db.one(_ONE, (turn,))
     branch = present(db, conversation)
     if row is None or not lines.holds(db, branch, row):
         raise NotFound(

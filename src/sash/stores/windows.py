@@ -1,8 +1,8 @@
 """Reading the window: what the next request is planned from, in O(view), and in O(what is new) when warm.
 
-A window that was read stays in memory with its parsed turns; the next reading fetches only the newest
-turns again, as long as no other connection has written to the file. Settled turns never change, so this
-cannot go stale (see `sash.stores.cache`).
+A window that was read stays in memory with its parsed turns. As long as the conversation has the version it was read
+at, only what other conversations change is asked for (`shared`); and that is read ahead, in the transaction in
+which the caller's turn to write comes. Else the newest turns are read again, or all (see `sash.stores.cache`).
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
-from sash.model.blocks import dumps
-from sash.model.cards import Ttl
-from sash.model.counts import Count
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.window import Head, LastRequest, Loaded
 from sash.stores import blobs, rows
 from sash.stores.cache import UNSETTLED, Cache, KeptWindow
 from sash.stores.heads import head_for, head_of
+from sash.stores.shared import Shared, SharedFor, shared
 from sash.stores.summaries import newest, trouble
 from sash.stores.transaction import Database, Row, Transaction
-
-GAPS_READ = 64
 
 
 class Windows:
@@ -45,28 +42,54 @@ class Windows:
         near: frozenset[str] | None = None,
     ) -> Loaded:
         """All that the next request is planned from, in one snapshot."""
+        asked = partial(SharedFor, model=model, base=base, near=near)
+        wanted = asked(preamble=preamble.hash) if preamble is not None else None
+        ahead = self._cache.ahead.pop(conversation, None)
+        if ahead is not None and ahead.asked == wanted and (found := self._remembered(conversation, ahead, reach)):
+            return found
         with self._database.reading() as db:
+            if wanted is not None:
+                now = shared(db, conversation, wanted)
+                self._check_whole(db, conversation, now)
+                if found := self._remembered(conversation, now, reach):
+                    return found
             head = head_for(db, self._lines, head_of(db, self._lines, conversation), model)
             preamble = preamble or (head.epoch.preamble if head.epoch else Preamble())
-            return self._loaded(db, head, model, preamble, reach, base, near)
+            return self._loaded(db, head, model, reach, shared(db, conversation, asked(preamble=preamble.hash)))
 
-    def _loaded(
-        self,
-        db: Transaction,
-        head: Head,
-        model: str,
-        preamble: Preamble,
-        reach: int | None,
-        base: str,
-        near: frozenset[str] | None,
-    ) -> Loaded:
+    def look_ahead(self, db: Transaction, conversation: int) -> None:
+        """Whoever's turn it is to write asks for the window next: read in this transaction what may have changed."""
+        kept = self._cache.windows.get(conversation)
+        if kept is not None and kept.whole is not None and kept.asked is not None:
+            now = shared(db, conversation, kept.asked)
+            self._check_whole(db, conversation, now)
+            self._cache.ahead[conversation] = now
+
+    def _remembered(self, conversation: int, now: Shared, reach: int | None) -> Loaded | None:
+        """The window, if it is remembered as it stands."""
+        kept = self._cache.windows.get(conversation)
+        whole = kept.whole_at(now.version, now.asked.model, reach) if kept is not None else None
+        return None if whole is None else now.with_window(whole)
+
+    def _check_whole(self, db: Transaction, conversation: int, now: Shared) -> None:
+        """Forget a window of which turns are missing: a person may change the file with other tools, too."""
+        kept = self._cache.windows.get(conversation)
+        if kept is None or not kept.turns or not kept.may_be_damaged(now.changes):
+            return
+        first, last = kept.turns[0].seq, kept.turns[-1].seq
+        if self._lines.count(db, kept.branch, first, last) == len(kept.turns):
+            kept.changes = now.changes
+        else:
+            self._cache.windows.pop(conversation, None)
+
+    def _loaded(self, db: Transaction, head: Head, model: str, reach: int | None, now: Shared) -> Loaded:
         first = self._first(db, head, reach)
-        kept = self._turns(db, head, model, first, self._database.foreign_changes())
+        kept = self._turns(db, head, model, first, now.version)
         summary = newest(db, self._lines, head.branch)
         pins, pinned = self._in_front(db, head, summary, first, model)
         instructions = self._instructions(db, head.branch, first, model)
-        at, ttl = _preamble_use(db, preamble, model, near)
-        return Loaded(
+        gaps, kept.plain_at = _gaps(db, head.conversation)
+        loaded = Loaded(
             head=head,
             turns=tuple(kept.turns),
             withdrawn=(*pinned.withdrawn, *kept.withdrawn),
@@ -74,19 +97,22 @@ class Windows:
             pinned_seqs=frozenset(pins),
             instructions=tuple(instructions.turns),
             counts=kept.counts | pinned.counts | instructions.counts,
-            preamble_count=_preamble_count(db, preamble, model),
+            preamble_count=now.preamble_count,
             last=self._last_request(db, head),
-            preamble_at=at,
-            preamble_ttl=ttl,
-            gaps=_gaps(db, head.conversation),
-            other_gaps=_other_gaps(db, head.conversation),
+            preamble_at=now.preamble_at,
+            preamble_ttl=now.preamble_ttl,
+            gaps=gaps,
+            other_gaps=now.other_gaps,
             learned=_learned(db, head.conversation),
-            calibration=_calibration(db, model, base),
+            calibration=now.calibration,
             summary=summary,
             block=newest(db, self._lines, head.branch, server=True),
             trouble=trouble(db, head.conversation),
             resumed=head.epoch is not None and head.epoch.id != _newest_epoch(db, head.conversation),
         )
+        kept.asked, kept.changes, kept.whole = now.asked, now.changes, (now.version, reach, loaded)
+        self._cache.keep(head.conversation, kept)
+        return loaded
 
     def _first(self, db: Transaction, head: Head, reach: int | None) -> int:
         """seq of the first turn of the window."""
@@ -95,17 +121,15 @@ class Windows:
             return 1
         return min(start, self._lines.reach_back(db, head.branch, head.seq, reach)) if reach else max(1, start)
 
-    def _turns(self, db: Transaction, head: Head, model: str, first: int, changes: int | None) -> KeptWindow:
-        kept = self._cache.windows.get(head.conversation)
-        fits = kept is not None and (kept.changes, kept.branch, kept.model) == (changes, head.branch, model)
+    def _turns(self, db: Transaction, head: Head, model: str, first: int, version: int) -> KeptWindow:
+        kept = self._cache.windows.pop(head.conversation, None)  # nobody else extends it meanwhile
+        fits = kept is not None and (kept.version, kept.branch, kept.model) == (version, head.branch, model)
         if kept is None or not fits or kept.first > first:
-            kept = KeptWindow(changes=changes or 0, branch=head.branch, model=model, first=first)
+            kept = KeptWindow(version=version, branch=head.branch, model=model, first=first)
         newest = max((turn.seq for turn in kept.turns[-1:]), default=first - 1)
         kept.cut_to(first, newest - UNSETTLED)
         known = max(first - 1, newest - UNSETTLED)
         self._read_into(kept, db, known + 1, head.seq)
-        if changes is not None:
-            self._cache.windows[head.conversation] = kept
         return kept
 
     def _read_into(self, kept: KeptWindow, db: Transaction, first: int, last: int) -> None:
@@ -144,13 +168,13 @@ class Windows:
 
     def _instructions(self, db: Transaction, branch: int, first: int, model: str) -> KeptWindow:
         """Turns of role system before the turn `first`."""
-        found = KeptWindow(changes=0, branch=branch, model=model, first=0)
+        found = KeptWindow(version=0, branch=branch, model=model, first=0)
         self._keep(found, db, self._lines.instructions(db, branch, first - 1, model))
         return found
 
     def _pinned(self, db: Transaction, branch: int, firsts: Sequence[int], end: int, model: str) -> KeptWindow:
         """The exchanges that begin at `firsts`, as far as they lie before `end`."""
-        found = KeptWindow(changes=0, branch=branch, model=model, first=0)
+        found = KeptWindow(version=0, branch=branch, model=model, first=0)
         for first in firsts:
             last = min(self._lines.exchange_end(db, branch, first), end - 1)
             self._read_into(found, db, first, last)
@@ -184,56 +208,15 @@ def _first_tail(db: Transaction, epoch: int) -> int:
     return int(row["last_seq"])
 
 
-def _preamble_count(db: Transaction, preamble: Preamble, model: str) -> Count | None:
-    row = db.one(
-        "SELECT tokens, upper, source, base FROM preamble_counts n JOIN preambles p ON p.id = n.preamble_id "
-        "WHERE p.hash = ? AND n.model = ?",
-        (preamble.hash, model),
-    )
-    return rows.count(row) if row else None
-
-
-def _preamble_use(
-    db: Transaction, preamble: Preamble, model: str, near: frozenset[str] | None
-) -> tuple[float | None, Ttl]:
-    """When any conversation last sent this preamble with a marker on it, and the lifetime it asked for."""
-    keys = None if near is None else dumps(sorted(near))
-    row = db.one(
-        "SELECT r.at, r.markers FROM requests r JOIN preambles p ON p.id = r.preamble_id "
-        "WHERE p.hash = ?1 AND r.model = ?2 AND r.usage IS NOT NULL "
-        f"AND (r.key IN {db.sql.among_names('?3')} OR ?3 IS NULL) ORDER BY r.at DESC LIMIT 1",
-        (preamble.hash, model, keys),
-    )
-    marked = [m["ttl"] for m in json.loads(row["markers"]) if m["role"] == "preamble"] if row else []
-    return (row["at"], marked[0]) if marked else (None, "5m")
-
-
-def _gaps(db: Transaction, conversation: int) -> tuple[float, ...]:
-    """The newest gaps between plain requests, start to start, newest last."""
+def _gaps(db: Transaction, conversation: int) -> tuple[tuple[float, ...], float | None]:
+    """The newest gaps between plain requests, start to start, newest last; and when the newest of these began."""
     found = db.execute(
         "SELECT at FROM requests WHERE conversation_id = ? AND plain ORDER BY id DESC LIMIT ?",
-        (conversation, GAPS_READ + 1),
+        (conversation, rows.GAPS_READ + 1),
     )
     times = [row["at"] for row in found][::-1]
-    return tuple(max(0.0, later - earlier) for earlier, later in pairwise(times))
-
-
-def _other_gaps(db: Transaction, conversation: int) -> tuple[float, float, float]:
-    """The namespace's sums less this conversation's own."""
-    row = db.one(
-        "SELECT coalesce(sum(g.within_5m * s.sign), 0.0) AS m, coalesce(sum(g.within_1h * s.sign), 0.0) AS h, "
-        "coalesce(sum(g.total * s.sign), 0.0) AS n "
-        "FROM conversations c CROSS JOIN (SELECT 1 AS sign UNION ALL SELECT -1) s JOIN gaps g "
-        "ON g.namespace = c.namespace AND g.conversation_id = CASE s.sign WHEN 1 THEN 0 ELSE c.id END "
-        "WHERE c.id = ?",
-        (conversation,),
-    )
-    return row["m"], row["h"], row["n"]
-
-
-def _calibration(db: Transaction, model: str, base: str) -> str:
-    row = db.one("SELECT state FROM calibration WHERE model = ? AND base = ?", (model, base))
-    return str(row["state"]) if row else ""
+    gaps = tuple(max(0.0, later - earlier) for earlier, later in pairwise(times))
+    return gaps, times[-1] if times else None
 
 
 def _learned(db: Transaction, conversation: int) -> dict[str, object]:

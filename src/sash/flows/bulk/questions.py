@@ -165,6 +165,7 @@ def _finish(store: Record, item: WaitingItem, answer: Answer, card: ModelCard) -
     now = yield from Now()
     store.requests.finish(
         FinishedRequest(
+            conversation=item.conversation,
             request=question.request,
             reply=Draft(role="assistant", content=dumps(blocks)) if blocks else None,
             state=state,

@@ -39,7 +39,7 @@ from sash.model.answers import MENDED, Answer, Wire
 from sash.model.bill import bill, with_output
 from sash.model.blocks import dumps
 from sash.model.counts import Count
-from sash.model.incoming import call_ids, made_elsewhere, mended, server_calls
+from sash.model.incoming import CALLS, call_ids, made_elsewhere, mended, server_calls
 from sash.model.replies import Reply
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.turns import Draft, State, Turn, last_spoken
@@ -51,6 +51,8 @@ from sash.planning.rules import has_thinking
 
 R = TypeVar("R")
 WINDOW_FULL = "model_context_window_exceeded"
+ENDS = ("end_turn", "stop_sequence")
+"""Why a reply ends behind which a call sends nothing more, unless it asks for tools."""
 STREAM_ABOVE = 21_333
 """max_tokens above which the SDK refuses to wait for a reply without streaming (600 s at 128,000 tokens an hour)."""
 
@@ -379,6 +381,7 @@ def _finished(
     remembered = "sash_memo" in answer.extra  # nothing was sent: nothing was used, and no cache was touched
     elsewhere = answered_by_another(answer, settings.model)
     return FinishedRequest(
+        conversation=begun.conversation,
         request=begun.request,
         reply=Draft(role="assistant", content=dumps(answer.blocks)) if answer.blocks else None,
         state=state,
@@ -399,8 +402,15 @@ def _finished(
         base=prepared.counter.base,
         calibration=lessons.correction.as_json() if lessons.correction else None,
         extra=answer.extra,
+        answers_calls=bool(_suspects(prepared, begun)),
+        last=state == "answered" and _ends(answer),
         surprise="" if remembered else surprise(prepared.plan, usage, answer.extra),
     )
+
+
+def _ends(answer: Answer) -> bool:
+    """Whether its call sends nothing more."""
+    return answer.stop_reason in ENDS and not any(block.get("type") in CALLS for block in answer.blocks)
 
 
 def _settled_turns(prepared: Prepared, begun: Begun, state: State) -> tuple[int, ...]:

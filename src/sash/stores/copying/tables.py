@@ -145,6 +145,7 @@ TABLES = (
     Table(name="memos", key=("name",), mine=NOBODYS),
     Table(name="memo_tags", key=("tag", "name"), mine=NOBODYS),
     Table(name="deleted_spending", key=("namespace", "at", "model"), mine=OF_NAMESPACE),
+    Table(name="usage_days", key=("namespace", "owner", "day", "model"), mine=OF_NAMESPACE),
     Table(name="memory_files", key=("namespace", "owner", "path", "version"), mine=OF_NAMESPACE),
     Table(name="forgotten", mine=OF_NAMESPACE),
     Table(name="retention", key=("namespace",), mine=OF_NAMESPACE),

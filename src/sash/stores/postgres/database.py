@@ -75,9 +75,6 @@ class PostgresDatabase:
         finally:
             self._connections.give_back(connection)
 
-    def foreign_changes(self) -> None:
-        """Nobody tells whether another connection has written: what was read is read again."""
-
     def when_undone(self, forget: Callable[[], None]) -> None:
         """Have this called when a transaction fails: what was remembered while it ran never happened."""
         self._undone.append(forget)

@@ -10,6 +10,7 @@ from sash.stores.dialect import Dialect
 class PostgresDialect(Dialect):
     """PostgreSQL's expressions. The functions `ids` and `asked` stand in `search.sql`."""
 
+    foreign_changes = "0"
     greatest = "greatest"
     least = "least"
     arrival = "arrival"

@@ -52,5 +52,40 @@ STEPS: dict[str, tuple[str, ...]] = {
     "m033_retention": (
         'CREATE TABLE retention (namespace TEXT COLLATE "C" PRIMARY KEY, days DOUBLE PRECISION NOT NULL)',
     ),
+    "m034_versions": (
+        "ALTER TABLE conversations ADD COLUMN version BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE branches ADD FOREIGN KEY (parent_id) REFERENCES branches (id) DEFERRABLE",
+        "CREATE INDEX branches_parent ON branches (parent_id) WHERE parent_id IS NOT NULL",
+    ),
+    "m035_lists": (
+        "ALTER TABLE conversations ADD COLUMN dollars DOUBLE PRECISION NOT NULL DEFAULT 0",
+        "ALTER TABLE conversations ADD COLUMN unpriced BIGINT NOT NULL DEFAULT 0",
+        """UPDATE conversations SET
+            dollars = (SELECT coalesce(sum(s.cost), 0.0) FROM spending s WHERE s.conversation_id = conversations.id),
+            unpriced = (SELECT count(*) FROM spending s
+                WHERE s.conversation_id = conversations.id AND s.cost IS NULL)""",
+        "DROP INDEX conversations_owner",
+        "CREATE INDEX conversations_owner ON conversations (namespace, owner, updated_at, name)",
+        "CREATE INDEX conversations_used ON conversations (namespace, updated_at, name)",
+        """CREATE TABLE usage_days (
+            namespace TEXT COLLATE "C" NOT NULL,
+            owner TEXT COLLATE "C" NOT NULL,
+            day TEXT COLLATE "C" NOT NULL,
+            model TEXT COLLATE "C" NOT NULL,
+            requests BIGINT NOT NULL,
+            fresh BIGINT NOT NULL,
+            read BIGINT NOT NULL,
+            written BIGINT NOT NULL,
+            output BIGINT NOT NULL,
+            cost DOUBLE PRECISION NOT NULL,
+            unpriced BIGINT NOT NULL,
+            PRIMARY KEY (namespace, owner, day, model)
+        )""",
+        """INSERT INTO usage_days SELECT coalesce(c.namespace, s.namespace), coalesce(c.owner, ''),
+            to_char(to_timestamp(s.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD'), s.model, sum(s.requests), sum(s.fresh),
+            sum(s.read), sum(s.write_5m + s.write_1h), sum(s.output), coalesce(sum(s.cost), 0.0),
+            coalesce(sum(s.requests) FILTER (WHERE s.cost IS NULL), 0)
+            FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id GROUP BY 1, 2, 3, 4""",
+    ),
 }
 """The statements of each migration since the first version that kept records in PostgreSQL (m031)."""

@@ -1,0 +1,81 @@
+"""What a window becomes by a request of its own that is answered: so that it need not be read again.
+
+Only the plain case is followed: the epoch goes on, and the reply answers what the request was the first to send. It
+must come to the same as reading the record; a test compares the two after every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sash.model.counts import Count
+from sash.model.requests import Begun, FinishedRequest, NewRequest
+from sash.model.turns import Turn
+from sash.model.window import Loaded
+from sash.stores import rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """A request that was recorded and sent."""
+
+    before: Loaded
+    """the window that it was planned from"""
+    new: NewRequest
+    begun: Begun
+    columns: Mapping[str, Any]
+    """its row"""
+    gap: float | None
+    """seconds since the last one that opened an exchange, where it does, too"""
+
+    def answered(self, finished: FinishedRequest, reply: Turn | None, outcome: Mapping[str, Any]) -> Loaded | None:
+        """The window with its reply, whose row it got by `outcome`; None where that is to be read."""
+        if reply is None or not self._plainly(finished):
+            return None
+        before, now = self.before, (*(replace(turn, state="answered") for turn in self.begun.turns), reply)
+        known = rows.last_request({**self.columns, **outcome})
+        counts = dict(before.counts)
+        learn(counts, self.new.counts)
+        learn(counts, finished.counts)
+        if finished.reply_count is not None:
+            learn(counts, {reply.seq: finished.reply_count})
+        return replace(
+            before,
+            head=replace(
+                before.head,
+                seq=reply.seq,
+                turn=reply,
+                requests=self.begun.number,
+                model=self.new.home or self.new.sent.model,
+                key=self.new.sent.key,
+            ),
+            turns=(*before.turns, *now),
+            counts=counts,
+            last=replace(known, first=before.last.first if before.last else 0),
+            gaps=before.gaps if self.gap is None else (*before.gaps, self.gap)[-rows.GAPS_READ :],
+            learned=before.learned if self.new.learned is None else rows.learned(self.new.learned),
+            resumed=False,
+        )
+
+    def _plainly(self, finished: FinishedRequest) -> bool:
+        epoch = self.before.head.epoch
+        return (
+            finished.request == self.begun.request
+            and (finished.state, finished.settled_as) == ("answered", "answered")
+            and set(finished.settled_turns) == {turn.id for turn in self.begun.turns}
+            and self.before.last is not None
+            and epoch is not None
+            and epoch.id == self.begun.epoch.id
+            and finished.usage is not None
+            and not self.new.interrupted
+        )
+
+
+def learn(counts: dict[int, Count], found: Mapping[int, Count]) -> None:
+    """Put in sizes by seq as the record keeps them: an exact one is never replaced by a weaker one."""
+    for seq, count in found.items():
+        known = counts.get(seq)
+        if known is None or known.source != "usage" or count.source == "usage":
+            counts[seq] = count

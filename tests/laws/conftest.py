@@ -1,0 +1,36 @@
+"""What is remembered between requests must be what stands in the record: held at every read of every walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from sash.model.window import Loaded
+from sash.stores.cache import Cache
+from sash.stores.windows import Windows
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _remembered_is_what_is_read() -> Iterator[None]:
+    """Whatever a window is made of, remembered or read, it is the one that a store reads that remembers nothing."""
+    read = Windows.read
+
+    def both(self: Windows, conversation: int, **asked: Any) -> Loaded:
+        found = read(self, conversation, **asked)
+        anew = read(Windows(self._database, Cache()), conversation, **asked)
+        for one in fields(Loaded):
+            assert getattr(_held(found), one.name) == getattr(_held(anew), one.name), one.name
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Windows, "read", both)
+        yield
+
+
+def _held(loaded: Loaded) -> Loaded:
+    """A window without the sizes of turns that it does not hold."""
+    turns = {turn.seq for turn in (*loaded.turns, *loaded.pinned_turns, *loaded.instructions)}
+    return replace(loaded, counts={turn: count for turn, count in loaded.counts.items() if turn in turns})
