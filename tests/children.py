@@ -49,7 +49,7 @@ def open_file(path: Path) -> None:
     SqliteStore(path).close()
 
 
-def die_at(path: Path, url: str, at: int, streamed: bool) -> None:
+def die_at(where: Path | str, url: str, at: int, streamed: bool) -> None:
     """A send or a stream whose process is killed before its step or call of the store number `at`."""
     steps = 0
 
@@ -61,7 +61,7 @@ def die_at(path: Path, url: str, at: int, streamed: bool) -> None:
             os.kill(os.getpid(), 9)
         yield
 
-    chat = Conversation(path, id="a", model=MODEL, client=client_of(url))
+    chat = Conversation(where, id="a", model=MODEL, client=client_of(url))
     with around_all(deadly):
         if not streamed:
             chat.send("Tell me of the harbour.")

