@@ -6,6 +6,7 @@ correction, never the count itself.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, get_args
 
 ContentClass = Literal["prose", "code", "json", "scripts"]
@@ -13,7 +14,9 @@ ContentClass = Literal["prose", "code", "json", "scripts"]
 CLASSES: tuple[ContentClass, ...] = get_args(ContentClass)
 
 _SAMPLE = 2_000
-_PLAIN = frozenset(".,;:!?'\"()-–—’“”…")
+_FOREIGN = re.compile("[^\x00-\u036f\u1e00-\u206f]")
+_SYMBOL = re.compile(r"""[^\w\s.,;:!?'"()\-–—’“”…]|_""")
+"""What is no letter, digit or white space, nor a sign of prose."""
 
 
 def content_class(text: str) -> ContentClass:
@@ -21,13 +24,11 @@ def content_class(text: str) -> ContentClass:
     sample = _sampled(text)
     if not sample:
         return "prose"
-    foreign = sum(char > "\u036f" and not "\u1e00" <= char <= "\u206f" for char in sample)
-    if foreign > 0.2 * len(sample):
+    if not sample.isascii() and len(_FOREIGN.findall(sample)) > 0.2 * len(sample):
         return "scripts"
-    symbols = sum(not char.isalnum() and not char.isspace() and char not in _PLAIN for char in sample)
     if _looks_like_json(text):
         return "json"
-    return "code" if symbols > 0.035 * len(sample) or _indented(sample) else "prose"
+    return "code" if len(_SYMBOL.findall(sample)) > 0.035 * len(sample) or _indented(sample) else "prose"
 
 
 def _sampled(text: str) -> str:

@@ -164,12 +164,13 @@ class Estimator:
 
     def count(self, measure: Measure) -> Count:
         """The estimate for a measure, with what is known now, and its bound."""
-        tokens = max(0, floor(self._tokens(measure) + 0.5))
-        return Count(tokens, max(tokens, ceil(self._upper(measure))), "estimate", self.base)
+        exact = self._tokens(measure)
+        tokens = max(0, floor(exact + 0.5))
+        return Count(tokens, max(tokens, ceil(self._upper(measure, exact))), "estimate", self.base)
 
     def learned(self, measure: Measure, exact: int) -> Correction:
         """The correction after a clean difference: `measure` turned out to be `exact` tokens. Storing it is yours."""
-        upper = self._upper(measure)
+        upper = self._upper(measure, self._tokens(measure))
         return self.correction.learn(measure, exact, upper, base=self._base.name, units=self._units)
 
     def endpoint(self, answer: int) -> Count:
@@ -193,21 +194,20 @@ class Estimator:
         return self._reader
 
     def _tokens(self, measure: Measure) -> float:
-        value = self.correction.value
-        classes = sum(value(name, 1.0) * measure.parts.get(name, 0.0) for name in CLASSES)
-        fixed = sum(value(name, cost.tokens) * measure.parts.get(name, 0.0) for name, cost in self._units.items())
+        value, parts = self.correction.value, measure.parts
+        classes = sum(value(name, 1.0) * parts[name] for name in CLASSES if name in parts)
+        fixed = sum(value(name, cost.tokens) * parts[name] for name, cost in self._units.items() if name in parts)
         return measure.fixed + classes + fixed
 
     def _doubtful(self, measure: Measure) -> float:
         """How far text and units may be off, from what was seen when the coefficients were fitted."""
-        shares = self._shares
-        text = sum(shares[name] * scale(measure.parts[name]) for name in CLASSES if measure.parts.get(name))
-        fixed = sum(cost.spread * measure.parts.get(name, 0.0) for name, cost in self._units.items())
+        shares, parts = self._shares, measure.parts
+        text = sum(shares[name] * scale(parts[name]) for name in CLASSES if parts.get(name))
+        fixed = sum(cost.spread * parts[name] for name, cost in self._units.items() if name in parts)
         return text + fixed
 
-    def _upper(self, measure: Measure) -> float:
-        """The bound from what is known of texts and units alone."""
-        tokens = self._tokens(measure)
+    def _upper(self, measure: Measure, tokens: float) -> float:
+        """The bound of so many tokens, from what is known of texts and units alone."""
         return tokens + measure.slack + self._doubtful(measure) + self._doubt * tokens
 
     @property

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import Field, fields
-from functools import cache, wraps
+from functools import cache, lru_cache, wraps
+from types import NoneType
 from typing import Any, TypeVar, get_type_hints
 
 from sash.errors import InvalidOption
@@ -43,6 +44,8 @@ def settings(cls: type[T]) -> type[T]:
 
 
 def _check_kind(cls: type, field: Field[Any], value: Any) -> None:
+    if field.repr and type(value) in _SIMPLE and _fits(cls, field.name, value):
+        return
     wrong = misfit(_hints(cls)[field.name], value)
     if wrong is None:
         return
@@ -53,6 +56,15 @@ def _check_kind(cls: type, field: Field[Any], value: Any) -> None:
         option=field.name,
         value=value if field.repr else None,
     )
+
+
+_SIMPLE = (int, float, bool, str, NoneType)
+
+
+@lru_cache(maxsize=1_024, typed=True)
+def _fits(cls: type, name: str, value: Any) -> bool:
+    """Whether a value fits: the same ones come again whenever a setting is changed beside them."""
+    return misfit(_hints(cls)[name], value) is None
 
 
 @cache
