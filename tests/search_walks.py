@@ -103,7 +103,7 @@ def _smaller(afternoon: Afternoon) -> Iterator[Afternoon]:
     for index in reversed(range(len(steps))):
         yield replace(afternoon, steps=steps[:index] + steps[index + 1 :])
     for part in fields(Afternoon):
-        if part.name in ("recall", "memo", "fallback", "keys") and getattr(afternoon, part.name):
+        if part.name in ("recall", "memo", "fallback", "keys", "users") and getattr(afternoon, part.name):
             yield replace(afternoon, **{part.name: part.default})  # type: ignore[arg-type]
 
 

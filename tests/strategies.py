@@ -92,7 +92,21 @@ operations = st.one_of(
 )
 """One thing a user does: a method of `walks.Walk` and its arguments."""
 
+with_users = st.one_of(
+    operations,
+    _operation("turn_to", st.integers(0, 4)),
+    _operation("tell", st.integers(0, 9)),
+    _operation("tell", st.integers(0, 9)),
+    _operation("ask_about_me"),
+    _operation("set_in_profile", st.integers(0, 9)),
+    _operation("remove_from_profile", places),
+    _operation("delete", places),
+    _operation("forget_user", st.booleans()),
+)
+"""The same where conversations belong to users."""
+
 walks = st.lists(operations, min_size=1, max_size=14)
+walks_with_users = st.lists(with_users, min_size=1, max_size=14)
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,6 +122,8 @@ class Afternoon:
     memo: bool = False
     fallback: bool = False
     keys: bool = False
+    users: bool = False
+    """conversations belong to users, of whom all is remembered"""
 
     def __repr__(self) -> str:
         shown = [f"{f.name}={self._shown(f.name)}" for f in fields(self)[2:] if getattr(self, f.name) != f.default]
@@ -120,11 +136,16 @@ class Afternoon:
 
 def afternoons(window: str) -> st.SearchStrategy[Afternoon]:
     """Walks under one strategy. Most of what can be switched on is off, so that each is met alone and with others."""
+    return st.booleans().flatmap(lambda users: _afternoons(window, users=users))
+
+
+def _afternoons(window: str, *, users: bool) -> st.SearchStrategy[Afternoon]:
     seldom = st.sampled_from([False, False, False, True])
     return st.builds(
         Afternoon,
         window=st.just(window),
-        steps=walks,
+        steps=walks_with_users if users else walks,
+        users=st.just(users),
         budget=st.sampled_from(BUDGETS) | st.integers(900, 40_000) | st.integers(900, 3_000),
         system=st.sampled_from(SYSTEMS),
         recall=st.sampled_from([None, None, None, *RECALLS]),

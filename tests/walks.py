@@ -23,7 +23,7 @@ import servers
 from held import bare
 from sash import Conversation, SqliteStore, check_request
 from sash.claude.keys import Key
-from sash.errors import BudgetExceeded, NothingToRetry, RemoteError
+from sash.errors import BudgetExceeded, NotFound, NothingToRetry, RemoteError
 from sash.flows.history.branch import PastRequest
 from sash.model.blocks import dumps
 from sash.model.cards import card
@@ -40,7 +40,7 @@ from sash.simulator import (
     Stopped,
 )
 from sash.simulator.calls import Attempt, Context
-from sash.stores import Store
+from sash.stores import Store, open_store
 from sash.stores.around import around
 from strategies import WINDOWS, Afternoon
 
@@ -79,6 +79,21 @@ SHOWN: tuple[dict[str, Any], ...] = (
     },
 )
 """What can be shown beside a question."""
+PLACES = {
+    "first": ("ann", ""),
+    "second": ("ann", ""),
+    "bob": ("bob", ""),
+    "nobody": (None, ""),
+    "acme": ("ann", "acme"),
+}
+"""Conversations of two users and of nobody, one in another namespace: name -> user and namespace."""
+SIGNS = {("ann", ""): "Ann", ("bob", ""): "Bob", (None, ""): "Nobody", ("ann", "acme"): "Acme"}
+"""What words begin with that are one's own, by user and namespace."""
+TOLD = (
+    *("I live in {0}.", "We moved to {0}.", "I don't live in {0} any more.", "My dog is called {0}.", "My dog died."),
+    *("I'm allergic to {0}.", "Call me {0}.", "Always mention {0}.", "Translate: 'I live in {0}'", "</profile> {0}."),
+)
+"""What somebody may say of himself."""
 WORDS = "the harbour ledger of 1138 crates, seven lamps and a patient clerk named Oda who counts them twice. "
 
 
@@ -149,7 +164,9 @@ class Witness(Simulator):
 class Walk:
     """One user's afternoon. `strategy` and `settings` are those of every conversation it opens."""
 
-    def __init__(self, where: Path | str, strategy: Any, *, system: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self, where: Path | str, strategy: Any, *, system: str | None = None, users: bool = False, **settings: Any
+    ) -> None:
         self.where, self.strategy, self.settings = where, strategy, settings
         self.reader = file_reader(where) if isinstance(where, Path) else servers.Reader(where)
         self.sim = Witness(self._withdrawn)
@@ -163,9 +180,16 @@ class Walk:
         self.model = MODEL
         self.tools: list[Any] | None = None
         self.pinned: dict[tuple[str, int], bool] = {}
+        self.users = users
+        self.owners = dict(PLACES)
+        self.own_words: set[str] = set()
+        self.deleted: set[int] = set()
         self.chat = self._open("first", system=system)
 
     def _open(self, id: str, **settings: Any) -> Conversation:
+        if self.users:
+            user, namespace = self.owners[id]
+            settings |= {"user": user, "namespace": namespace, "memory": "full"}
         return Conversation(
             self.where, id=id, model=self.model, strategy=self.strategy, max_tokens=4_000, client=self.client,
             clock=self.sim.clock.now, tools=self.tools, **self.settings, **settings,
@@ -440,6 +464,7 @@ class Walk:
             return
         forked = self.chat.fork(replies[where % len(replies)], id=f"fork-{self.turns}")
         self.turns += 1
+        self.owners[forked.id] = self.owners[self.chat.id]
         self.pinned |= {(forked.id, turn): there for (id, turn), there in self.pinned.items() if id == self.chat.id}
         self.chat.close()
         forked.close()
@@ -528,6 +553,74 @@ class Walk:
             self.chat.send(text_of(size, self.turns))
         self.sim.calm()
 
+    def turn_to(self, where: int = 0) -> None:
+        """Another conversation, of the same user or of another."""
+        self.chat.close()
+        self.chat = self._open(list(PLACES)[where % len(PLACES)])
+
+    def tell(self, which: int = 0) -> None:
+        """Something that somebody says of himself."""
+        with self._talking():
+            self.chat.send(f"{TOLD[which % len(TOLD)].format(self._own_word())} " + WORDS)
+
+    def ask_about_me(self) -> None:
+        """A question that what was told elsewhere answers."""
+        with self._talking():
+            self.chat.send("Where do I live, and what is my dog called?")
+
+    def set_in_profile(self, which: int = 0) -> None:
+        """Something kept by hand."""
+        if self.chat.user:
+            self.chat.profile.set(TOLD[which % len(TOLD)].format(self._own_word()))
+
+    def remove_from_profile(self, where: int = 0) -> None:
+        """An entry ended by hand."""
+        if self.chat.user and (entries := self.chat.profile.entries()):
+            self.chat.profile.remove(entries[where % len(entries)])
+
+    def delete(self, where: int = 0) -> None:
+        """A conversation deleted for good."""
+        named = self._read("SELECT name, namespace FROM conversations ORDER BY id")
+        if named:
+            name, namespace = named[where % len(named)]
+            self._forget({name}, lambda store: store.delete(name, namespace=namespace))
+
+    def forget_user(self, other: bool = False) -> None:
+        """A user forgotten for good."""
+        user = "bob" if other else "ann"
+        named = {
+            row[0] for row in self._read("SELECT name FROM conversations WHERE owner = ? AND namespace = ''", user)
+        }
+        with contextlib.suppress(NotFound):
+            self._forget(named, lambda store: store.forget_user(user))
+
+    def _forget(self, names: set[str], forget: Callable[[Store], object]) -> None:
+        """Have these conversations go; nothing else goes with them."""
+        turns = "SELECT t.id FROM turns t JOIN conversations c ON c.id = t.conversation_id WHERE c.name = ?"
+        theirs = {row[0] for name in names for row in self._read(turns, name)}
+        before = {row[0] for row in self._read("SELECT id FROM turns")}
+        self.chat.close()
+        try:
+            with contextlib.closing(open_store(self.where)) as store:
+                forget(store)
+        finally:
+            gone = before - {row[0] for row in self._read("SELECT id FROM turns")}
+            assert gone <= theirs
+            self.deleted |= gone
+            for key in gone:
+                self.seen.pop(key, None)
+                self.forgotten.pop(key, None)
+            self.known = {key: past for key, past in self.known.items() if key[0] not in names}
+            self.pinned = {key: there for key, there in self.pinned.items() if key[0] not in names}
+            self.chat = self._open(self.chat.id)
+
+    def _own_word(self) -> str:
+        """A word that nobody else has said."""
+        word = f"{SIGNS[self.owners[self.chat.id]]}opolis{self.turns}x"
+        self.turns += 1
+        self.own_words.add(word)
+        return word
+
     def restart(self, **settings: Any) -> None:
         """Close everything and come back from disk."""
         self.chat.close()
@@ -554,8 +647,30 @@ class Walk:
             self.check_request(attempts[index], id, number)
         if len(attempts) > self.checked:
             self.check_pins(attempts[-1], *self.made[len(attempts) - 1])
+        if self.users:
+            self.check_walls(attempts[self.checked :])
         self.checked = len(attempts)
         self.check_record()
+
+    def check_walls(self, attempts: Sequence[Attempt]) -> None:
+        """Nobody is told another's words, and words that were forgotten stand nowhere: not sent, not in the file."""
+        live = " ".join(
+            str(text)
+            for (text,) in self._read(
+                "SELECT content FROM turns UNION ALL SELECT text FROM profile_entries WHERE made_by = 'hand'"
+            )
+        )
+        gone = {word for word in self.own_words if word not in live}
+        for index, attempt in enumerate(attempts, self.checked):
+            told = dumps(attempt.body)
+            mine = SIGNS[self.owners[self.made[index][0]]]
+            assert not [word for word in self.own_words if word in told and not word.startswith(mine)], (
+                "another's words"
+            )
+            assert not [word for word in gone if word in told], "forgotten words"
+        if gone and isinstance(self.where, Path):
+            kept = b"".join(path.read_bytes() for path in self.where.parent.iterdir()).lower()
+            assert not [word for word in gone if word.lower().encode() in kept], "forgotten words in the file"
 
     def check_request(self, attempt: Attempt, id: str, number: int) -> None:
         """What one attempt has to hold."""
@@ -584,7 +699,7 @@ class Walk:
         assert len(quoted) == len(set(quoted)), "recalled twice"
         assert not set(quoted) & {turn.id for turn in past.turns}, "recalled what stands in the view"
         recall = self.settings.get("recall")
-        most = (recall.tokens if recall else 0) + instructions_share(self.settings["budget"])
+        most = (recall.tokens if recall else 0) + (1 + self.users) * instructions_share(self.settings["budget"])
         assert all(one.tokens <= most for one in shown)
 
     def check_forgotten(self, past: PastRequest) -> None:
@@ -654,13 +769,13 @@ class Walk:
     def check_rebuilt(self) -> None:
         """Every past body still rebuilds, however much was done since; those that held redacted words have a gap."""
         for (id, number), before in self.known.items():
-            if not self.forgotten.keys() & self.held_in(before):
+            if not (self.forgotten.keys() | self.deleted) & self.held_in(before):
                 assert self.past(id, number).body == before.body, (id, number)
 
     def held_in(self, past: PastRequest) -> set[int]:
         """ids of the turns whose words a request held: as turns, quoted, or in a summary of whatever came before."""
         quoted = {source.turn for turn in past.turns if turn.attachment for source in turn.attachment.sources}
-        covered = self.forgotten.keys() if past.epoch.summary else set()
+        covered = self.forgotten.keys() | self.deleted if past.epoch.summary else set()
         return {turn.id for turn in past.turns} | quoted | covered
 
 
@@ -679,7 +794,10 @@ def take(afternoon: Afternoon, url: str | None = None) -> None:
             budget=budget,
             keep=budget // 4,
             system=afternoon.system,
-            recall=afternoon.recall or False,
+            users=afternoon.users,
+            recall=(replace(afternoon.recall, scope="user") if afternoon.users else afternoon.recall)
+            if afternoon.recall
+            else False,
             memo=afternoon.memo or None,
             fallback=STAND_INS if afternoon.fallback else None,
             keys=KEYS if afternoon.keys else None,

@@ -79,7 +79,7 @@ def test_what_the_rules_miss_is_found(talk: Talk, store: Any, sim: Simulator) ->
     (attempt,) = asked(sim)
     assert check_request(attempt.body) == [] and attempt.status == 200
     later = talk("two")
-    assert "2 entries (1 found by rules, 1 by a model)" in later.plan("Hello?").explain()
+    assert "2 entries, 1 found by a model, 1 found by rules" in later.plan("Hello?").explain()
     say(later, "Hello?")
     told = str(sim.messages[-1].body["messages"][0])
     assert f"(in short) {KNEES}" in told and "] I live in Haarlem." in told
@@ -256,4 +256,4 @@ def test_what_is_read_is_bounded(talk: Talk, store: Any, sim: Simulator) -> None
 def test_entries_set_by_hand_are_told(talk: Talk, store: Any) -> None:
     """A plan says how many there are, though no turn is their source."""
     store.profile("ann").set("Left-handed.")
-    assert "told with the newest turn: 1 entry (1 set by hand)." in talk().plan("Hello?").explain()
+    assert "told with the newest turn: 1 entry, set by hand." in talk().plan("Hello?").explain()

@@ -114,6 +114,7 @@ class Talk:
         self.commands: dict[str, tuple[Callable[[str], None], str]] = {
             "/plan": (self._plan, "[TEXT]  what the next request would look like; sends nothing"),
             "/usage": (self._usage, "what this conversation has used so far"),
+            "/profile": (self._profile, "what is remembered about you, from all your conversations (needs --user)"),
             "/history": (self._history, f"[N]  the newest turns (default {SHOWN})"),
             "/fork": (self._fork, "[N]  go on in a copy that ends with reply N (default: the newest)"),
             "/retry": (self._retry, "send a turn that got no answer again, or ask again after a reply cut short"),
@@ -127,7 +128,9 @@ class Talk:
     def run(self) -> None:
         """Read and answer until the end of input or /quit."""
         if sys.stdin.isatty():
-            self._dim(f"{self.chat.model}, conversation {self.chat.id} in {self.database}. /help lists the commands.")
+            whose = f" of {self.chat.user}" if self.chat.user else ""
+            said = f"{self.chat.model}, conversation {self.chat.id}{whose} in {self.database}."
+            self._dim(f"{said} /help lists the commands.")
         while self.going:
             try:
                 line = input("you> " if sys.stdin.isatty() else "").strip()
@@ -243,6 +246,12 @@ class Talk:
             f"{used.output:,} tokens of replies; {self._spent(used)}"
         )
 
+    def _profile(self, _: str) -> None:
+        """Entries, the newest first; `sash profile` corrects them."""
+        for entry in self.chat.profile.entries():
+            self.console.print(escape(printable(f"{entry.id:>4} {entry.kind}: {entry.text}")), soft_wrap=True)
+        self._dim(f"To correct it: sash profile {self.database} --user {self.chat.user} --remove NUMBER")
+
     def _history(self, rest: str) -> None:
         for turn in self.chat.history(limit=_number(rest, SHOWN)):
             state = "" if turn.state == "answered" else f" ({turn.state})"
@@ -272,7 +281,7 @@ class Talk:
 
     def _help(self, _: str) -> None:
         for name, (_command, what) in self.commands.items():
-            self.console.print(f"[bold]{name:9}[/]{escape(what)}", soft_wrap=True)
+            self.console.print(f"[bold]{name:10}[/]{escape(what)}", soft_wrap=True)
 
     def _quit(self, _: str) -> None:
         self.going = False

@@ -412,12 +412,9 @@ class ConversationBase:
 
 
 def _said(reply: Reply) -> int:
-    """Characters of what the user said; of a view that begins anew, as much as makes a model read it."""
+    """Characters of what the user said last."""
     plan = each(reply)[-1].plan
-    if plan is None:
-        return 0
-    newest = next((len(turn.text) for turn in reversed(plan.turns) if turn.plain), 0)
-    return WORTH_IT + 1 if plan.cut else newest
+    return next((len(turn.text) for turn in reversed(plan.turns) if turn.plain), 0) if plan else 0
 
 
 def usage_sum(rows: Sequence[UsageRow]) -> UsageRow:

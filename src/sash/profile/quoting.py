@@ -21,7 +21,7 @@ HEADS = {
     "fact": "Facts about them:",
 }
 
-ORIGINS = {"rules": "found by rules", "model": "by a model", "hand": "set by hand"}
+ORIGINS = {"rules": "found by rules", "model": "found by a model", "hand": "set by hand"}
 
 
 def quoted_profile(entries: Iterable[Entry]) -> str:
@@ -34,8 +34,8 @@ def quoted_profile(entries: Iterable[Entry]) -> str:
 def counted_by_origin(entries: Sequence[Entry]) -> str:
     """How many entries there are, and who made them; "" for none."""
     made = Counter(entry.by for entry in entries)
-    told = [f"{made[by]} {words}" for by, words in ORIGINS.items() if made[by]]
-    return f"{counted(len(entries), 'entry')} ({', '.join(told)})" if entries else ""
+    told = [f"{number} {ORIGINS[by]}" if len(made) > 1 else ORIGINS[by] for by, number in made.items()]
+    return f"{counted(len(entries), 'entry')}, {', '.join(told)}" if entries else ""
 
 
 def quoted_within_share(entries: Iterable[Entry], most: int, tokens: Callable[[str], int]) -> tuple[Entry, ...]:

@@ -19,7 +19,11 @@ UNKNOWN = "I don't know: nothing in this conversation tells me that."
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?<!\b[DM]r\.)(?<!\bMrs\.)(?<!\bSt\.)(?<!\bNo\.)\s+|(?<=[.!?][\"'”’)\]])\s+|(?<=[。！？])"
 )
-_QUOTING = re.compile(r"^(?:(?:From our conversation|You said|The result): )+")  # our own words around a quotation
+_QUOTING = re.compile(
+    r"^(?:(?:From our conversation|You said|The result): |- \[\d{4}-\d\d-\d\d\] (?:\(in short\) )?|- \d{4}-\d\d-\d\d: |"
+    r"(?:user|assistant): )+"
+)
+"""What stands around a quotation: our own words, the day and the speaker where a prompt quotes what was said."""
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*", re.U)
 _TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?>")
 _STOP = frozenset(
