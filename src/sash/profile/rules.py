@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from sash.model.turns import Turn
 from sash.profile.entries import LONGEST, Kind, Learned
@@ -47,6 +48,7 @@ def claims(sentence: Statement) -> list[Statement]:
     return parts if all(map(kind_of, parts)) else [sentence]
 
 
+@lru_cache(maxsize=256)
 def kind_of(statement: Statement) -> Kind | None:
     """What a statement is; None for what does not hold beyond the moment, and for other people's words."""
     text = statement.own

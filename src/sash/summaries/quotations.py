@@ -14,6 +14,8 @@ _QUOTATION = re.compile(
     rf"‘{_SINGLE.format('’')}’(?!\w)|(?<![\w'])'(?=\S){_SINGLE.format(chr(39))}(?<=\S)'(?!\w)"
 )
 _OPEN = re.compile(r"(?<!\w)[\"“„«「『](?=\S)[^\"”“»」』]*$")
+_MARKED = re.compile(r"[\"“„«»「『`‘:：]|(?<!\w)'")
+"""Whether there may be any: quicker than all the forms."""
 _CLOSING = re.compile(r"[\"”“»」』]")
 _SEVERAL = re.compile(r"\w\W+\w|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{3}")
 """More than one word, or as much in a script without spaces."""
@@ -35,6 +37,8 @@ _INTRODUCED = re.compile(rf"(?:\b(?:{_SAID})\b[^:：]{{0,60}}|(?:{_SAID_HERE})[^
 
 def without_quotations(text: str) -> str:
     """A sentence without what it quotes."""
+    if not _MARKED.search(text):
+        return text
     own = _OPEN.sub(" … ", _QUOTATION.sub(_left_out, text))
     introduced = _INTRODUCED.search(own)
     return own[: introduced.end()] if introduced else own
