@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import traceback
@@ -321,8 +322,9 @@ def test_the_views_are_there_for_people(postgres_url: str) -> None:
 # ---- sessions -------------------------------------------------------------------------------------
 
 
-def test_no_state_outlasts_a_transaction(postgres_url: str) -> None:
+def test_no_state_outlasts_a_transaction(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pooler may give each transaction another session: no settings, prepared statements or locks are left behind."""
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", -1)  # what a pooler says is another number
     with closing(PostgresStore(postgres_url)) as store:
         record = Recorder(store)
         record.say("hello")
@@ -336,6 +338,20 @@ def test_no_state_outlasts_a_transaction(postgres_url: str) -> None:
         ]
         store.database._connections.give_back(connection)
         assert [tuple(row) for row in left] == []
+
+
+def test_a_table_changed_by_a_newer_version_is_no_end(postgres_url: str) -> None:
+    """What the server has prepared for a session does not outlive that by more than one step."""
+    with closing(PostgresStore(postgres_url)) as store:
+        record = Recorder(store)
+        for number in range(6):
+            record.say(f"number {number}")
+        run(postgres_url, "ALTER TABLE sash.turns ADD COLUMN later text")
+        for _ in range(3):
+            with contextlib.suppress(StoreUnavailable):
+                record.turns()
+        assert len(record.turns()) == 12
+        record.say("and on")
 
 
 def test_stores_of_one_process_share_their_connections(postgres_url: str) -> None:

@@ -1,8 +1,8 @@
 """Connections to a database: one pool for all stores of this process that name the same address.
 
 A connection that broke while nobody used it (the server was restarted) is found out at the next transaction, and
-another is taken. Between two transactions a connection holds nothing of ours, so a pooler in transaction mode may stand
-before the server: no prepared statements, no settings, no locks outlast a transaction.
+another is taken. A pooler that gives each transaction another session may stand before the server: no settings and no
+locks outlast a transaction, and statements are prepared only where the session is the server's own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ PATIENCE = 10.0
 """Seconds in all to wait for a connection, a lock, or a server that is being restarted."""
 IDLE = 60.0
 """Seconds after which a connection that nobody uses is closed."""
+
+PREPARED_AFTER, PREPARED = 3, 400
+"""Uses after which the server keeps a statement's plan, and how many it keeps for a connection."""
 
 Connection = psycopg.Connection[Any]
 PARAMETERS: dict[str, Any] = {
@@ -114,3 +117,6 @@ def connect(address: Address) -> Connection:
 
 def _configure(connection: Connection) -> None:
     connection.adapters.register_loader("numeric", PlainNumber)
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    if row and row[0] == connection.info.backend_pid:  # a pooler says another number than the session behind it
+        connection.prepare_threshold, connection.prepared_max = PREPARED_AFTER, PREPARED

@@ -85,10 +85,12 @@ class PostgresDatabase:
         connection, _ = self._begin(self._read)
         try:
             yield PostgresTransaction(connection, writes=False)
-        except psycopg.Error as error:
-            raise unavailable(self._address, error) from error
-        finally:
-            self._roll_back(connection)
+        except BaseException as error:
+            self._roll_back(connection, error)
+            if isinstance(error, psycopg.Error):
+                raise unavailable(self._address, error) from error
+            raise
+        self._roll_back(connection)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -124,7 +126,7 @@ class PostgresDatabase:
             yield PostgresTransaction(connection, writes=True)
             self._commit(connection, transaction)
         except BaseException as error:
-            self._roll_back(connection)
+            self._roll_back(connection, error)
             for forget in self._undone:
                 forget()
             if isinstance(error, psycopg.Error):
@@ -174,9 +176,11 @@ class PostgresDatabase:
         except (StoreError, psycopg.Error):
             return None  # asked again, as long as there is patience
 
-    def _roll_back(self, connection: Connection) -> None:
+    def _roll_back(self, connection: Connection, error: BaseException | None = None) -> None:
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")
+        if isinstance(error, psycopg.errors.FeatureNotSupported):
+            connection.close()  # what it has prepared is older than the tables: a newer version changed them
         self._connections.give_back(connection)
 
     def close(self) -> None:
