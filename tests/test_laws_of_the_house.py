@@ -287,6 +287,17 @@ def test_importing_sash_loads_nothing_heavy() -> None:
     assert loaded == "[]"
 
 
+def test_asking_the_command_for_help_loads_nothing_heavy() -> None:
+    """`sash --help` leaves the heavy packages alone, too: the SDK, numpy, the tokenizers."""
+    code = (
+        "import sys\nfrom sash.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Usage" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
 def test_importing_sash_leaves_simulator_and_pages_alone() -> None:
     """`import sash` loads neither the simulator nor the notebook view; `sash.simulator` comes when it is named."""
     code = (

@@ -10,8 +10,6 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
-from pydantic_core import PydanticSerializationError
-
 from sash.claude.loading import _load_anthropic
 from sash.model.blocks import dumps, text_block
 
@@ -69,6 +67,13 @@ def _as_block(block: Any) -> Any:
     return model.construct(**text_block(plain if isinstance(plain, str) else dumps(plain)))
 
 
+def _load_pydantic_core() -> Any:
+    """The one place that imports what the SDK stands on."""
+    import pydantic_core  # noqa: PLC0415 - a tenth of the time that `import sash` takes
+
+    return pydantic_core
+
+
 def _unchecked(value: Any) -> Any:
     """The same fields without their documented types where they do not have them, so that nothing is warned of."""
     model = _load_anthropic().BaseModel
@@ -76,6 +81,6 @@ def _unchecked(value: Any) -> Any:
         return value
     try:
         value.model_dump(warnings="error")
-    except PydanticSerializationError:
+    except _load_pydantic_core().PydanticSerializationError:
         return cast(Any, model).construct(**value.to_dict(warnings=False))
     return value

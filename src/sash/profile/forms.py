@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from sash.model.patterns import late
+
 OWNED = (
     r"(?:dogs?|cats?|horses?|pets?|rabbits?|birds?|cars?|van|boat|bike|bicycle|motorbike|motorcycle|house|flat|apartment|"
     r"cottage|garden|phone|company|shop)"
@@ -235,7 +237,7 @@ def _read(table: str) -> Mapping[str, re.Pattern[str]]:
             forms[name][-1] += line[4:]
         else:
             forms.setdefault(name, []).append(line)
-    return {name: re.compile(_filled("|".join(f"(?:{form})" for form in found)), re.I) for name, found in forms.items()}
+    return {name: late(_filled("|".join(f"(?:{form})" for form in found)), re.I) for name, found in forms.items()}
 
 
 def _filled(form: str) -> str:

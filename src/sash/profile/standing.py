@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from sash.model.patterns import late
 from sash.model.shares import first_within
 from sash.model.turns import Turn
 from sash.model.values import day
@@ -66,7 +67,7 @@ _PAIRS = """
 CHARACTERS = tuple(_PAIRS.split())
 """In those that are searched by characters."""
 _PHRASES = "|".join(r"[^\w]+".join(map(re.escape, cue.split())) for cue in CUES)
-_CUED = re.compile(rf"(?<!\w)(?:{_PHRASES}|lieblings\w+)(?!\w)|{'|'.join(CHARACTERS)}", re.IGNORECASE)
+_CUED = late(rf"(?<!\w)(?:{_PHRASES}|lieblings\w+)(?!\w)|{'|'.join(CHARACTERS)}", re.IGNORECASE)
 """Whether any of them stands there: quicker than all the forms."""
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from sash.model.patterns import late
+
 _MARK = re.compile("[?？؟՞⸮፧‽⁇⁈⁉꘏꛷\u037e]|(?<=[\u0370-\u03ff\u1f00-\u1fff]);")
 """Question marks of all scripts; Greek has a semicolon."""
 _SILENT = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\b(?:https?://|www\.)\S+", re.DOTALL)
@@ -140,7 +142,7 @@ ENDS = r"""(?:[吗嗎呢吧]|で(?:す|し(?:ょう|た))か|ますか|ました
 
 def _pattern(words: str) -> re.Pattern[str]:
     """A table as one pattern: its line breaks with their indentation are none of it."""
-    return re.compile(re.sub(r"\n\s*", "", words), re.IGNORECASE)
+    return late(re.sub(r"\n\s*", "", words), re.IGNORECASE)
 
 
 _GREETING = _pattern(rf"(?:{GREETINGS})\W*")

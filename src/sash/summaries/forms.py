@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from sash.model.patterns import late
+
 LEAD = (
     r"^(?:(?:and|also|so|but|then|ok(?:ay)?|oh|hey|hi|hello|thanks|thank you|please|btw|by the way|one more thing|"
     r"another thing|again|first|second|finally|just|claude|great|good|right|well|yes|no|ps|p\.s|reminder|instead|"
@@ -169,7 +171,7 @@ def _forms() -> Iterator[re.Pattern[str]]:
             continue
         if form:
             filled = form.replace("LEAD", LEAD).replace("VERB", VERB).replace("MANNER", MANNER)
-            yield re.compile(filled, re.IGNORECASE)
+            yield late(filled, re.IGNORECASE)
         form = "" if line.startswith("#") else line.strip()
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 
+from sash.model.patterns import late
+
 _SINGLE = r"(?:[^{0}]|(?<=\w){0}(?=\w))+"
-_QUOTATION = re.compile(
+_QUOTATION = late(
     r"(?<![\w\"])\"[^\"]+\"|“[^”]+”|„[^“”\"]+[“”\"]|«[^»]+»|»[^«]+«|「[^」]+」|『[^』]+』|`[^`]+`|"
     rf"‘{_SINGLE.format('’')}’(?!\w)|(?<![\w'])'(?=\S){_SINGLE.format(chr(39))}(?<=\S)'(?!\w)"
 )
-_OPEN = re.compile(r"(?<!\w)[\"“„«「『](?=\S)[^\"”“»」』]*$")
-_MARKED = re.compile(r"[\"“„«»「『`‘:：]|(?<!\w)'")
+_OPEN = late(r"(?<!\w)[\"“„«「『](?=\S)[^\"”“»」』]*$")
+_MARKED = late(r"[\"“„«»「『`‘:：]|(?<!\w)'")
 """Whether there may be any: quicker than all the forms."""
-_CLOSING = re.compile(r"[\"”“»」』]")
-_SEVERAL = re.compile(r"\w\W+\w|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{3}")
+_CLOSING = late(r"[\"”“»」』]")
+_SEVERAL = late(r"\w\W+\w|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{3}")
 """More than one word, or as much in a script without spaces."""
 
 _SAID = re.sub(
@@ -31,7 +33,7 @@ _SAID = re.sub(
     """,
 )
 _SAID_HERE = "翻译|翻譯|訳|润色|改写|(?<!我)说"
-_INTRODUCED = re.compile(rf"(?:\b(?:{_SAID})\b[^:：]{{0,60}}|(?:{_SAID_HERE})[^:：]{{0,20}})[:：]", re.IGNORECASE)
+_INTRODUCED = late(rf"(?:\b(?:{_SAID})\b[^:：]{{0,60}}|(?:{_SAID_HERE})[^:：]{{0,20}})[:：]", re.IGNORECASE)
 """What stands before words of somebody else, or a text to be worked on."""
 
 

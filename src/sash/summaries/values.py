@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sash.model.patterns import late
 from sash.recall.words import SPACELESS, STOP
 
 Kind = Literal["instruction", "url", "id", "code", "date", "number", "name"]
@@ -61,7 +62,7 @@ def _own(text: str, left: str) -> Iterator[Value]:
 
 
 OWN = tuple(
-    re.compile(form)
+    late(form)
     for form in (
         r"我(?:们)?(?:的[^，。！？,.!?]{1,12}?)?(?:名)?(?:叫|是|住在|在|姓|来自)([^，。！？、,.!?\sA-Za-z0-9]{1,16})",
         r"私?[^、。]{0,14}?(?:名前は|名は|は|が)([^、。！？\sA-Za-z0-9]{1,16}?)(?:です|といいます|と言います|に住んで|にあり)",
@@ -105,7 +106,7 @@ _NAMING = r"(?:\s+(?:number|no|nr|code|id|combination))?\.?(?:\s+(?:is|was|are|t
 
 
 def _rule(kind: Kind, pattern: str, *, small: bool = True) -> tuple[Kind, re.Pattern[str]]:
-    return kind, re.compile(pattern, re.I if small else 0)
+    return kind, late(pattern, re.I if small else 0)
 
 
 RULES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -160,8 +161,8 @@ def _is_code(value: str) -> bool:
 
 
 _WORD = re.compile(r"[^\W\d_][\w'’&-]*")
-_JOINED = re.compile(r"\s(?:(?:of|de|van|von|der|den|la|le|du|da|di|del|bin|al|the|for|and|&)\s){0,2}|\.\s")
-_ACTS = re.compile(
+_JOINED = late(r"\s(?:(?:of|de|van|von|der|den|la|le|du|da|di|del|bin|al|the|for|and|&)\s){0,2}|\.\s")
+_ACTS = late(
     r"['’]s\b|,? (?:who|whose)\b|"
     r" (?:is|was|are|were|has|had|will|would|can|could|said|says|told|asked|wants?|wanted|lives?|"
     r"lived|works?|worked|needs?|likes?|loves?|prefers?|called|calls|sent|gave|got|came|comes|goes|went|owns?|runs?|"

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sash.model.patterns import late
 from sash.summaries.statements import Speaker, Statement
 from sash.summaries.values import Kind, Value
 
@@ -62,14 +63,14 @@ EXCLAIMED = 0.6
 
 SIGNS: tuple[tuple[float, re.Pattern[str]], ...] = (
     *(
-        (factor, re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, signs.split()))})(?!\w)".replace("_", r"\s+"), re.I))
+        (factor, late(rf"(?<!\w)(?:{'|'.join(map(re.escape, signs.split()))})(?!\w)".replace("_", r"\s+"), re.I))
         for factor, signs in WORDS
     ),
-    (1.5, re.compile(ELSEWHERE_SELF, re.I)),
-    (1.6, re.compile(ELSEWHERE_SAYS)),
-    (1.8, re.compile(ELSEWHERE_MARKED, re.I)),
-    (ANNOUNCED, re.compile(r"[?？؟:：]\W*$")),  # asked, or only said to come
-    (EXCLAIMED, re.compile(r"[!！]\W*$")),
+    (1.5, late(ELSEWHERE_SELF, re.I)),
+    (1.6, late(ELSEWHERE_SAYS)),
+    (1.8, late(ELSEWHERE_MARKED, re.I)),
+    (ANNOUNCED, late(r"[?？؟:：]\W*$")),  # asked, or only said to come
+    (EXCLAIMED, late(r"[!！]\W*$")),
 )
 
 
@@ -98,8 +99,8 @@ def of_statement(statement: Statement, held: Sequence[Value], setting: Surroundi
     return weight / math.sqrt(crowded * setting.series)
 
 
-_DIGIT = re.compile(r"\d")
-_COMMON_DATE = re.compile(r"\w+days?|(?:19|20)\d\d", re.I)
+_DIGIT = late(r"\d")
+_COMMON_DATE = late(r"\w+days?|(?:19|20)\d\d", re.I)
 
 
 def of_value(value: Value) -> float:
