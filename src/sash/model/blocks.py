@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from sys import intern
 from typing import Any
 
 from sash.errors import InvalidContent
@@ -24,6 +25,19 @@ def dumps(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidContent(f"content cannot be written as JSON: {error}", problem=str(error)) from error
+
+
+def _with_shared_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {intern(name): intern(value) if name == "type" and type(value) is str else value for name, value in pairs}
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_with_shared_names)
+
+
+def parsed(content: str) -> list[Block]:
+    """The blocks of a JSON text. Names of fields and types of blocks, the same in all, take room once."""
+    blocks: list[Block] = _DECODER.decode(content)
+    return blocks
 
 
 def text_block(text: str) -> Block:

@@ -124,9 +124,13 @@ def call_ids(contents: Iterable[str]) -> set[str]:
     return {id for content in contents for id in _ID.findall(content)}
 
 
+_SERVER = "_tool_use"
+"""What the types of calls of a server's tools end in, and no other."""
+
+
 def server_calls(contents: Iterable[str]) -> set[str]:
     """The ids of calls of a server's tools in recorded contents (JSON texts)."""
-    telling = (json.loads(content) for content in contents if any(kind in content for kind in SERVER_CALLS))
+    telling = (json.loads(content) for content in contents if _SERVER in content)
     return {str(block.get("id")) for blocks in telling for block in blocks if block.get("type") in SERVER_CALLS}
 
 

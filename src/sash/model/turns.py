@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from sash.model.blocks import Block, readable, without_white_space
+from sash.model.blocks import Block, parsed, readable, without_white_space
 from sash.model.values import short
 
 Role = Literal["user", "assistant", "system"]
@@ -133,8 +133,7 @@ class Turn:
     @cached_property
     def blocks(self) -> list[Block]:
         """What is sent of it, parsed. Treat it as read-only."""
-        blocks: list[Block] = json.loads(self.form)
-        return blocks
+        return parsed(self.form)
 
     @property
     def form(self) -> str:

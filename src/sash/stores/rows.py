@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from sys import intern
 from typing import Any
 
 from sash.model.blocks import dumps
@@ -22,21 +23,26 @@ GAPS_READ = 64
 """Gaps between requests that a window holds at most."""
 
 
+def _once(text: Any) -> Any:
+    """The one object for a text that stands in many rows."""
+    return intern(text)
+
+
 def turn(row: Row | Mapping[str, Any], content: str, attached: Attachment | None, mended: str | None) -> Turn:
     """A row of `turns`, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
     return Turn(
         id=row["id"],
         branch=row["branch_id"],
         seq=row["seq"],
-        role=row["role"],
+        role=_once(row["role"]),
         plain=bool(row["plain"]),
-        state=row["state"],
+        state=_once(row["state"]),
         content=content,
         at=row["at"],
         origin=row["origin_id"],
         speaker=row["speaker"],
         attachment=attached,
-        model=row["model"],
+        model=_once(row["model"]),
         mended=mended,
     )
 
@@ -99,7 +105,9 @@ def relief_column(found: Relief) -> str:
 
 def count(row: Row) -> Count | None:
     """The columns of a count, or None where the outer join found none."""
-    return None if row["tokens"] is None else Count(row["tokens"], row["upper"], row["source"], row["base"])
+    if row["tokens"] is None:
+        return None
+    return Count(row["tokens"], row["upper"], _once(row["source"]), _once(row["base"]))
 
 
 def sent(row: Row | Mapping[str, Any]) -> Sent:
