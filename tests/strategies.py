@@ -92,8 +92,8 @@ operations = st.one_of(
 )
 """One thing a user does: a method of `walks.Walk` and its arguments."""
 
-with_users = st.one_of(
-    operations,
+users_own = st.one_of(
+    _operation("turn_to", st.integers(0, 4)),
     _operation("turn_to", st.integers(0, 4)),
     _operation("tell", st.integers(0, 9)),
     _operation("tell", st.integers(0, 9)),
@@ -103,7 +103,9 @@ with_users = st.one_of(
     _operation("delete", places),
     _operation("forget_user", st.booleans()),
 )
-"""The same where conversations belong to users."""
+"""What is done where conversations belong to users."""
+with_users = st.booleans().flatmap(lambda own: users_own if own else operations)
+"""Half of it that, so that they meet."""
 
 walks = st.lists(operations, min_size=1, max_size=14)
 walks_with_users = st.lists(with_users, min_size=1, max_size=14)

@@ -189,10 +189,13 @@ class Walk:
     def _open(self, id: str, **settings: Any) -> Conversation:
         if self.users:
             user, namespace = self.owners[id]
-            settings |= {"user": user, "namespace": namespace, "memory": "full"}
+            recall = self.settings["recall"] and replace(
+                self.settings["recall"], scope="user" if user else "conversation"
+            )
+            settings |= {"user": user, "namespace": namespace, "memory": "full", "recall": recall}
         return Conversation(
             self.where, id=id, model=self.model, strategy=self.strategy, max_tokens=4_000, client=self.client,
-            clock=self.sim.clock.now, tools=self.tools, **self.settings, **settings,
+            clock=self.sim.clock.now, tools=self.tools, **{**self.settings, **settings},
         )  # fmt: skip
 
     def close(self) -> None:
@@ -795,9 +798,7 @@ def take(afternoon: Afternoon, url: str | None = None) -> None:
             keep=budget // 4,
             system=afternoon.system,
             users=afternoon.users,
-            recall=(replace(afternoon.recall, scope="user") if afternoon.users else afternoon.recall)
-            if afternoon.recall
-            else False,
+            recall=afternoon.recall or False,
             memo=afternoon.memo or None,
             fallback=STAND_INS if afternoon.fallback else None,
             keys=KEYS if afternoon.keys else None,

@@ -182,6 +182,39 @@ FOUND: dict[str, Afternoon] = {
 }
 """Walks that once broke a law."""
 
+AMONG_USERS: dict[str, Afternoon] = {
+    "nobody hears of another": Afternoon(
+        "everything",
+        [step for where in range(5) for step in (("turn_to", where), ("tell", where), ("ask_about_me",))],
+        recall=Recall(tokens=500),
+        users=True,
+    ),
+    "a conversation that was told elsewhere is deleted": Afternoon(
+        "stepped",
+        [("tell", 0), ("set_in_profile", 3), ("turn_to", 1), ("ask_about_me",), ("delete", 0), ("ask_about_me",)],
+        recall=Recall(tokens=500),
+        users=True,
+    ),
+    "a turn that was told elsewhere is redacted, and with it what ended another": Afternoon(
+        "sliding, turns",
+        [
+            *[("tell", 0), ("tell", 1), ("turn_to", 1), ("ask_about_me",), ("turn_to", 0), ("redact", 2)],
+            *[("redact", 3), ("turn_to", 1), ("send", 3), ("send", 3), ("ask_about_me",)],
+        ],
+        users=True,
+    ),
+    "a user is forgotten, and the other is not": Afternoon(
+        "summarised, forced",
+        [
+            *[("tell", 3), ("fork", 0), ("tell", 5), ("turn_to", 2), ("tell", 0), ("set_in_profile", 6)],
+            *[("forget_user", False), ("ask_about_me",), ("turn_to", 0), ("ask_about_me",), ("forget_user", True)],
+        ],
+        recall=Recall(tokens=100),
+        users=True,
+    ),
+}
+"""Walks through the walls between users, and through what takes them down: deletion, redaction, a forgotten user."""
+
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
@@ -216,3 +249,15 @@ def test_a_walk_keeps_the_laws_on_postgres(name: str, postgres_url: str) -> None
 def test_a_walk_that_once_broke_a_law_keeps_it(name: str) -> None:
     """What was found and mended stays mended."""
     take(FOUND[name])
+
+
+@pytest.mark.parametrize("name", sorted(AMONG_USERS))
+def test_walls_stand_between_users(name: str) -> None:
+    """Nobody is told another's words, and what was forgotten is nowhere: neither in the file nor in a request."""
+    take(AMONG_USERS[name])
+
+
+@pytest.mark.parametrize("name", sorted(AMONG_USERS))
+def test_walls_stand_on_postgres(name: str, postgres_url: str) -> None:
+    """In another database, too."""
+    take(AMONG_USERS[name], postgres_url)
