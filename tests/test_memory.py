@@ -38,7 +38,7 @@ def talk(sim: Simulator, fillers: int = 30, gap: float = 20, **settings: Any) ->
 
 TABLE: dict[str, tuple[int, int, Any, int | None]] = {
     "none": (32_000, 8_000, Economic(), None),
-    "lean": (32_000, 2_000, Economic(), 1_000),
+    "lean": (32_000, 2_000, Economic(), 1_600),
     "balanced": (32_000, 8_000, Economic(), 2_000),
     "full": (32_000, 8_000, UNTIL_FORCED, 2_000),
     "all": (100_000, 50_000, UNTIL_FORCED, 6_250),

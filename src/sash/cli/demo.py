@@ -278,20 +278,15 @@ def _mark(player: Player, at: int) -> Text:
 
 
 def _verdict(rows: Sequence[StrategyRow]) -> str:
-    """One honest sentence."""
+    """What the tables come to, in plain sentences."""
     ours, *others = rows
-    than = " and ".join(f"{row.times:.2f} times as much under {_short(row)}" for row in others if row.times)
-    cost = f"What this shows: the same conversation cost {dollars(ours.totals.dollars)} under {_short(ours)}, {than}"
-    scores = [row.answered for row in rows if row.answered is not None]
-    if not scores:
-        return f"{cost}."
-    known = ", ".join(f"{percent(row.answered)} under {_short(row)}" for row in rows)
-    if min(scores) == max(scores):
-        return f"{cost}, and none of them knew more at the end than another ({known})."
-    return (
-        f"{cost}; but a window knows only what it holds: of what was asked at the end, {known} was answered, "
-        "and what a window left behind is safe in the record without being in the request."
-    )
+    told = [f"What this shows: with {_short(ours)} the conversation cost {dollars(ours.totals.dollars)}{_knew(ours)}."]
+    told += [f"With {_short(row)} it cost {row.times:.2f} times as much{_knew(row)}." for row in others if row.times]
+    return " ".join([*told, "What a request leaves out is not lost: it stays in the record."])
+
+
+def _knew(row: StrategyRow) -> str:
+    return "" if row.answered is None else f", and {percent(row.answered)} of the questions at the end were answered"
 
 
 def _short(row: StrategyRow) -> str:

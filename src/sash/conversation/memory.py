@@ -63,7 +63,7 @@ _UNTIL_FORCED = Summarised(inner=Economic(early=False))
 
 MODES: Mapping[MemoryMode, Mode] = {
     "none": Mode(strategy=Economic(), keep=4, recall=None, instructions=None),
-    "lean": Mode(strategy=Economic(), keep=16, recall=32, recall_least=1_000),
+    "lean": Mode(strategy=Economic(), keep=16, recall=20, recall_least=1_000),
     "balanced": Mode(strategy=Economic(), keep=4, recall=16),
     "full": Mode(strategy=_UNTIL_FORCED, keep=4, recall=16, others=True, distils=True),
     "all": Mode(strategy=_UNTIL_FORCED, budget=100_000, keep=2, recall=16, others=True, distils=True),
