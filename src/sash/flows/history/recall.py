@@ -49,8 +49,8 @@ TIME, DATE = 3, 1
 """How often turns of the time that a question names are counted: told from now ("yesterday"), or by a date, ..."""
 ENDS = 12
 """... and how many turns stand at an end of the conversation."""
-CLOSE = 0.2
-"""Closeness below which two texts are near by chance."""
+CLOSE, BESIDE = 0.2, 0.5
+"""Closeness of the nearest turn below which all are near by chance; and the part of it that others must have."""
 REMARK = 80
 """Characters of a question that tells nothing beside."""
 
@@ -130,8 +130,10 @@ class _Search:
             gains=BY_MEANING[: self.settings.neighbours],
             until=self.until,
         )
-        least = -1.0 if self.query.times or self.query.end else CLOSE
-        return {seq: closeness for seq, closeness in near if closeness >= least}
+        if self.query.times or self.query.end:
+            return dict(near)
+        best = near[0][1] if near else 0.0
+        return {seq: closeness for seq, closeness in near if best >= CLOSE and closeness >= BESIDE * best}
 
     def _likes(self, matches: Matches) -> Sequence[Like]:
         """Words like those asked for: by meaning where that is searched, by spelling for words that nobody used."""
