@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nlargest
 from math import log
 
@@ -65,7 +65,10 @@ class Like:
     like: str
     closeness: float
     """1.0 is the same word"""
+    found: int
+    """turns of the conversation that hold it"""
     seqs: tuple[int, ...]
+    """of these, or of the newest of them"""
     spelt: bool = False
     """by its letters; else by meaning"""
 
@@ -86,18 +89,26 @@ def keyword_scores(matches: Matches) -> dict[int, float]:
     return dict(scores)
 
 
+def within_places(likes: Iterable[Like], matches: Matches) -> list[Like]:
+    """Those worth most, the best first, with as many places as are read of all: the newest of the last one."""
+    read, left = list[Like](), PLACES
+    for one in sorted(likes, key=lambda like: -_worth(like, matches)):
+        if left > 0:
+            read.append(replace(one, seqs=one.seqs[-left:]))
+            left -= len(one.seqs)
+    return read
+
+
 def alike_scores(likes: Iterable[Like], matches: Matches) -> dict[int, float]:
     """Scores by seq: of each word asked for, the closest word that a turn holds, by its rarity (late interaction).
 
-    Of words that stand everywhere only the newest places are read, as in `Matches`.
+    `likes`: those worth most first.
     """
     best: defaultdict[str, dict[int, float]] = defaultdict(dict)
-    left = PLACES
-    for worth, one in sorted(((_worth(one, matches), one) for one in likes), key=lambda pair: -pair[0]):
-        held = best[one.word]
-        for seq in one.seqs[-left:] if left > 0 else ():
+    for one in likes:
+        held, worth = best[one.word], _worth(one, matches)
+        for seq in one.seqs:
             held.setdefault(seq, worth)  # what came before is worth more
-        left -= len(one.seqs)
     scores: defaultdict[int, float] = defaultdict(float)
     for held in best.values():
         for seq, worth in held.items():
@@ -107,7 +118,7 @@ def alike_scores(likes: Iterable[Like], matches: Matches) -> dict[int, float]:
 
 def _worth(like: Like, matches: Matches) -> float:
     closeness: float = like.closeness**CLOSENESS
-    return closeness * weight(Term(text=like.word), len(like.seqs), matches.total, matches.names)
+    return closeness * weight(Term(text=like.word), like.found, matches.total, matches.names)
 
 
 def added(scores: Mapping[int, float], more: Mapping[int, float]) -> dict[int, float]:

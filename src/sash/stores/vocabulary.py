@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sash.recall.ranking import Like
+from sash.recall.ranking import PLACES, Like
 from sash.recall.spelling import Lexicon
 from sash.recall.words import telling
 from sash.stores.lineage import Segment
@@ -95,12 +96,16 @@ class Vocabularies:
         for branch, low, high in segments:
             words, _ = self._words(db, (branch, low, high), TURNS)
             for word, like, closeness, spelt in _likes(words, asked, embedder):
-                seqs = tuple(seq for seq in words.places[like] if low <= seq <= high)
+                places = words.places[like]
+                first, last = bisect_left(places, low), bisect_right(places, high)
+                seqs, count = tuple(places[max(first, last - PLACES) : last]), last - first
                 known = found.get((word, like))
                 if known:
-                    found[word, like] = replace(known, seqs=(*known.seqs, *seqs))
+                    found[word, like] = replace(known, seqs=(*known.seqs, *seqs), found=known.found + count)
                 elif seqs:
-                    found[word, like] = Like(word=word, like=like, closeness=closeness, seqs=seqs, spelt=spelt)
+                    found[word, like] = Like(
+                        word=word, like=like, closeness=closeness, found=count, seqs=seqs, spelt=spelt
+                    )
         return list(found.values())
 
     def learn(self, db: Transaction, segments: Sequence[Segment], embedder: Any, most: int) -> int:

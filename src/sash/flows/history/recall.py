@@ -30,6 +30,7 @@ from sash.recall.ranking import (
     keyword_scores,
     ranked,
     spread,
+    within_places,
     worth_of,
 )
 from sash.recall.reasons import Reasons
@@ -141,9 +142,10 @@ class _Search:
         words = [word for word in self.query.words if self.settings.semantic or word not in known]
         if not words:
             return ()
-        return self.chat.store.index.like(
+        found = self.chat.store.index.like(
             self.chat.conversation, words=words, embedder=self.settings.semantic or False, until=self.until
         )
+        return within_places(found, matches)
 
     # ---- what it is worth ------------------------------------------------------------------------
 
