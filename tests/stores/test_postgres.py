@@ -468,6 +468,33 @@ def test_a_commit_whose_answer_was_lost_is_looked_up(
         assert store.conversations()[0].title == ("kept" if committed else None)
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_commit_that_a_crash_cut_off_is_never_taken_for_another(
+    postgres_url: str, committed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that crashed may give a transaction's number again: what cannot be told is said to be unknown."""
+    with closing(PostgresStore(postgres_url)) as store:
+        Recorder(store).say("one")
+        real = psycopg.Connection.execute
+
+        def execute(self: Any, query: Any, *given: Any, **named: Any) -> Any:
+            if query == "COMMIT":
+                monkeypatch.undo()
+                if committed:
+                    real(self, query)
+                servers.server().crash()
+                for number in range(20):  # others take the next numbers
+                    Recorder(store, f"c{number}").say("meanwhile")
+            return real(self, query, *given, **named)
+
+        monkeypatch.setattr(psycopg.Connection, "execute", execute)
+        said = "is not known" if committed else "is not known|Nothing of this step was written"
+        with pytest.raises(StoreUnavailable, match=said):
+            store.describe("a", title="lost or kept")
+        titles = {info.id: info.title for info in store.conversations()}
+        assert titles["a"] == ("lost or kept" if committed else None)
+
+
 def test_a_statement_that_takes_too_long_says_what_stopped_it(postgres_url: str) -> None:
     """The server's own limit: StoreUnavailable with its name; the step is undone."""
     with closing(PostgresStore(postgres_url)) as store:

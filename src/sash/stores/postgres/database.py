@@ -24,6 +24,9 @@ from sash.stores.postgres.transaction import PostgresTransaction, lock_key
 from sash.stores.postgres.url import read_url
 from sash.stores.transaction import Transaction
 
+Begun = tuple[str, str]
+"""The number of a transaction, and when the server that gave it was started."""
+BEGUN = "pg_current_xact_id()::text, pg_postmaster_start_time()::text"
 DEFERRED = "SET CONSTRAINTS ALL DEFERRED; "
 UNKNOWN = (
     "Whether this step was written is not known: the connection broke while it was committed, and the server cannot "
@@ -48,8 +51,8 @@ class PostgresDatabase:
         erasing = lock_key("erasing", self._address.schema)
         self._read = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {local}"
         self._write = f"BEGIN ISOLATION LEVEL READ COMMITTED; {local}"
-        self._beside = f"SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared({erasing})"
-        self._alone = f"{DEFERRED}SELECT pg_current_xact_id()::text, pg_advisory_xact_lock({erasing})"
+        self._beside = f"SELECT {BEGUN}, pg_advisory_xact_lock_shared({erasing})"
+        self._alone = f"{DEFERRED}SELECT {BEGUN}, pg_advisory_xact_lock({erasing})"
         try:
             self._prepare()
         except BaseException:
@@ -134,22 +137,22 @@ class PostgresDatabase:
             raise
         self._connections.give_back(connection)
 
-    def _begin(self, statements: str) -> tuple[Connection, str]:
-        """A connection with a transaction, and the number of that; one that broke meanwhile is left for another."""
+    def _begin(self, statements: str) -> tuple[Connection, Begun]:
+        """A connection with a transaction, and which that is; one that broke meanwhile is left for another."""
         deadline = time.monotonic() + PATIENCE
         while True:
             if self._closed:
                 raise ConversationClosed(f"the store {self.path!r} is closed; open it again", conversation=None)
             connection = self._connections.take()
             try:
-                return connection, _last_value(connection.execute(statements))
+                return connection, _last_row(connection.execute(statements))
             except psycopg.Error as error:
                 broken = connection.closed
                 self._roll_back(connection)
                 if not broken or time.monotonic() > deadline:
                     raise unavailable(self._address, error) from error
 
-    def _commit(self, connection: Connection, transaction: str) -> None:
+    def _commit(self, connection: Connection, transaction: Begun) -> None:
         """Commit; where the answer is lost, ask what became of the transaction."""
         try:
             connection.execute("COMMIT")
@@ -157,24 +160,31 @@ class PostgresDatabase:
             if not connection.closed or not self._was_committed(transaction):
                 raise unavailable(self._address, error, written=NOTHING) from error
 
-    def _was_committed(self, transaction: str) -> bool:
-        """What became of a transaction whose connection broke. Raises StoreUnavailable where nobody can tell."""
+    def _was_committed(self, transaction: Begun) -> bool:
+        """What became of a transaction whose connection broke. Raises StoreUnavailable where nobody can tell.
+
+        A server that crashed gives numbers again that it had given and not written down: there, the number of a
+        transaction that is gone may be another one's by now.
+        """
+        number, server = transaction
         deadline = time.monotonic() + PATIENCE
         while True:
-            said = self._status(transaction)
-            if said in ("committed", "aborted"):
+            said, asked = self._status(number)
+            if said == "aborted" or (said == "committed" and asked == server):
                 return said == "committed"
-            if time.monotonic() > deadline:
+            if said == "committed" or time.monotonic() > deadline:
                 raise StoreUnavailable(f"{self.path!r}: the connection was lost. {UNKNOWN}", path=self.path)
             time.sleep(0.1)
 
-    def _status(self, transaction: str) -> str | None:
+    def _status(self, number: str) -> Begun:
+        """What a server says of a transaction ("" where it cannot be asked), and which run of it says so."""
         try:
             with connect(self._address) as connection:
-                row = connection.execute("SELECT pg_xact_status($1::xid8)", (transaction,)).fetchone()
-                return str(row[0]) if row and row[0] else None
+                asked = "SELECT coalesce(pg_xact_status($1::xid8), ''), pg_postmaster_start_time()::text"
+                row = connection.execute(asked, (number,)).fetchone()
+                return (row[0], row[1]) if row else ("", "")
         except (StoreError, psycopg.Error):
-            return None  # asked again, as long as there is patience
+            return "", ""  # asked again, as long as there is patience
 
     def _roll_back(self, connection: Connection, error: BaseException | None = None) -> None:
         with suppress(psycopg.Error):
@@ -191,9 +201,9 @@ class PostgresDatabase:
                 self._closing()
 
 
-def _last_value(cursor: psycopg.Cursor[Any]) -> str:
-    """The first value of the last of several statements; "" where it gives none."""
+def _last_row(cursor: psycopg.Cursor[Any]) -> Begun:
+    """What the last of several statements says of the transaction; nothing, where it only reads."""
     while cursor.nextset():
         pass
     row = cursor.fetchone() if cursor.description else None
-    return str(row[0]) if row else ""
+    return (row[0], row[1]) if row else ("", "")
