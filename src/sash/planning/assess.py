@@ -71,7 +71,7 @@ def as_summarised(memory: Memory, groups: Groups, strategy: Strategy) -> Memory:
     """What a cut would bring in front: the summary, with the exchanges it wants kept, where the strategy has one."""
     summary = memory.summary
     if not traits(strategy).summarises:
-        return replace(memory, summary=None, summary_size=ZERO)
+        return memory if summary is None else replace(memory, summary=None, summary_size=ZERO)
     if summary is None or not summary.verbatim:
         return memory
     wanted, all_groups = set(summary.verbatim), (*by_exchange(memory.loaded.pinned_turns), *groups)

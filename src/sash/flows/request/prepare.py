@@ -61,27 +61,27 @@ class Prepared:
 def prepare(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[Prepared]:
     """Plan the request that sends `drafts` (none: what is pending). Raises CallerErrors; writes nothing."""
     loaded = _window(chat, settings)
-    new_epoch_reason = (
-        settings.new_epoch_reason or loaded.head.new_epoch_reason or _elsewhere(loaded, settings) or _unpinned(loaded)
-    )
-    settings = replace(settings, new_epoch_reason=new_epoch_reason)
+    settings = _with_reason(settings, loaded)
     now = yield from Now()
     chat = chat.calibrated(loaded.calibration)
     tied = close_open_calls(chat.store, loaded.turns, drafts)
-    loaded = replace(loaded, turns=tied.turns)
+    if tied.turns is not loaded.turns:
+        loaded = replace(loaded, turns=tied.turns)
     sized = remember(loaded, settings, chat.counter, chat.sizes)
     drafts = (*tied.answers, *drafts)
     if not drafts and not _waiting(loaded.turns):
         raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
     new = as_turns(drafts, loaded.head.seq, now)
     hand, new, drafts = _take_markers(new, drafts)
-    settings = replace(settings, hand_markers=hand)
+    if hand != settings.hand_markers:
+        settings = replace(settings, hand_markers=hand)
     measures = {turn.seq: measure(turn, chat.counter, settings.card) for turn in new}
     counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
     made = yield from _planned(chat, sized.memory, new, counts, settings, now)
+    more = (*made.notes, *tied.notes)
     return Prepared(
-        plan=replace(made.plan, notes=(*made.plan.notes, *made.notes, *tied.notes)),
-        drafts=tuple(replace(draft, attachment=turn.attachment) for draft, turn in zip(drafts, made.new, strict=True)),
+        plan=replace(made.plan, notes=(*made.plan.notes, *more)) if more else made.plan,
+        drafts=_with_attachments(drafts, made.new),
         new=made.new,
         memory=made.memory,
         branch=loaded.head.branch,
@@ -94,6 +94,23 @@ def prepare(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[
         interrupted=tied.interrupted,
         forgotten=loaded.head.forgotten,
         at=now,
+    )
+
+
+def _with_reason(settings: Settings, loaded: Loaded) -> Settings:
+    """The settings, with why a new epoch has to begin whatever the strategy says, where one has to."""
+    reason = (
+        settings.new_epoch_reason or loaded.head.new_epoch_reason or _elsewhere(loaded, settings) or _unpinned(loaded)
+    )
+    return replace(settings, new_epoch_reason=reason) if reason else settings
+
+
+def _with_attachments(drafts: Sequence[Draft], turns: Sequence[Turn]) -> tuple[Draft, ...]:
+    """The drafts of these turns, with what was attached to them."""
+    pairs = zip(drafts, turns, strict=True)
+    return tuple(
+        draft if draft.attachment is turn.attachment else replace(draft, attachment=turn.attachment)
+        for draft, turn in pairs
     )
 
 
