@@ -65,6 +65,17 @@ def test_every_request_for_a_summary_leaves_a_span(traced: Any, purpose: str, se
     assert {span.attributes["gen_ai.conversation.id"] for span in spans} == {"a"}
 
 
+def test_reading_for_a_profile_leaves_a_span(traced: Any) -> None:
+    """With what it was for."""
+    provider, exporter = traced
+    meter = Meter(tracer_provider=provider, provider=False)
+    with Conversation(id="a", user="ann", memory="full", client=simulator.Simulator().client(), meter=meter) as chat:
+        chat.send("My knees ache on stairs. " * 300)
+        chat.wait_for_background()
+    (span,) = (span for span in exporter.get_finished_spans() if span.name == "sash.distil")
+    assert span.attributes["sash.purpose"] == "profile"
+
+
 def test_text_stands_in_spans_where_it_was_asked_for(traced: Any) -> None:
     """The new turns of each plan."""
     provider, exporter = traced
