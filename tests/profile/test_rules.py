@@ -142,6 +142,7 @@ def test_statements_about_different_things_have_topics_of_their_own() -> None:
         ("At my age, living alone, allergic to walnuts since I live in Haarlem.", [""]),
         ("I live in Haarlem, so always give prices in euros.", [""]),
         ("My wife and I live in Haarlem.", ["home"]),
+        ('I love the line "I love you and I live in Oslo".', ["liking the line"]),
     ],
 )
 def test_a_sentence_that_says_two_things_ends_with_neither(said: str, topics: list[str]) -> None:

@@ -44,6 +44,8 @@ def learned(turns: Sequence[Turn]) -> list[tuple[Learned, Turn]]:
 
 def claims(sentence: Statement) -> list[Statement]:
     """A sentence in parts, where each says something that holds: one may end without the other. Else the sentence."""
+    if sentence.own != sentence.text:  # what joins the parts may stand in a quotation
+        return [sentence]
     parts = [replace(sentence, text=part) for part in _JOINT.split(sentence.text)]
     return parts if all(map(kind_of, parts)) else [sentence]
 
