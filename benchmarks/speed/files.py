@@ -10,7 +10,7 @@ from pathlib import Path
 import sash
 from benchmarks.speed.measuring import WORDS, Answering, Row, alternately, client, exponent, record, said, settled
 from benchmarks.speed.requests import talk
-from sash import Conversation
+from sash import Conversation, Recall
 
 BUDGET = 10_000
 PAGE = 50
@@ -44,21 +44,27 @@ def _raw(path: Path, turns: int) -> None:
 
 
 def size(exchanges: int) -> Iterator[Row]:
-    """What exchanges that were sent take on disk, beside their text."""
+    """What exchanges that were sent take on disk beside their text: alone, and with vectors of their meaning."""
+    text = sum(len(said(number)) + len(f"Yes. {WORDS}") for number in range(exchanges))
+    for what, semantic in (("bytes on disk", False), ("bytes, with vectors", True)):
+        yield Row(
+            what=what, size=f"{exchanges} exchanges", ours=_grown(exchanges, semantic) / exchanges, unit="bytes",
+            beside="text", theirs=text / exchanges, goal="" if semantic else "4.0",
+        )  # fmt: skip
+
+
+def _grown(exchanges: int, semantic: bool) -> int:
+    """By how many bytes a file grows."""
     with tempfile.TemporaryDirectory() as folder:
-        path, answering = Path(folder) / "speed.db", Answering()
-        with Conversation(path, id="speed", budget=BUDGET, client=client(answering)) as chat:
+        path, answering, recall = Path(folder) / "speed.db", Answering(), Recall(semantic=semantic)
+        with Conversation(path, id="speed", budget=BUDGET, recall=recall, client=client(answering)) as chat:
             settled(chat, answering)
         empty = path.stat().st_size
-        with Conversation(path, id="speed", budget=BUDGET, client=client(answering)) as chat:
+        with Conversation(path, id="speed", budget=BUDGET, recall=recall, client=client(answering)) as chat:
             for number in range(exchanges):
                 chat.send(said(number))
-        grown = path.stat().st_size - empty
-    text = sum(len(said(number)) + len(f"Yes. {WORDS}") for number in range(exchanges))
-    yield Row(
-        what="bytes on disk", size=f"{exchanges} exchanges", ours=grown / exchanges, unit="bytes",
-        beside="text", theirs=text / exchanges, goal="4.0",
-    )  # fmt: skip
+            chat.wait_for_background()
+        return path.stat().st_size - empty
 
 
 def lists(sizes: list[int], rounds: int) -> Iterator[Row]:

@@ -126,6 +126,6 @@ def test_turns_that_changed_are_noticed(record: Recorder) -> None:
     task = task_of(record)
     batch_of(record, task)
     with record.store.database.writing() as db:
-        db.execute("UPDATE turns SET content = '[]', text = '' WHERE id = ?", (task.turns[0].id,))
+        db.update("turns", task.turns[0].id, db.sql.turn_columns({"content": "[]", "text": ""}))
     item = record.store.summaries.task(task.token)
     assert item is not None and not item.intact

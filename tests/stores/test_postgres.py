@@ -310,6 +310,7 @@ def test_the_views_are_there_for_people(postgres_url: str) -> None:
             Recorder(one).say("hello")
         with file.database.reading() as db:
             views = [row[0] for row in db.all("SELECT name FROM sqlite_master WHERE type = 'view'")]
+            views.remove("indexed_turns")  # what SQLite's own index is made of
         assert len(views) > 3
         for view in views:
             with file.database.reading() as mine, store.database.reading() as theirs:

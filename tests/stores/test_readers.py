@@ -32,7 +32,7 @@ def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
     recorder = Recorder(store)
     recorder.say("One.")
     with store.database.writing() as db:
-        db.execute("UPDATE turns SET text = 'half of it'")
+        db.execute("UPDATE turns SET said = 'half of it'")
         assert beside(lambda: [turn.text for turn in recorder.turns()]) == [["One.", "Yes."]]
         assert beside(lambda: len(store.conversations())) == [1]
     recorder.say("Two.")

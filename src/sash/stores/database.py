@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ from sash.stores.dialect import SQLITE
 from sash.stores.transaction import Transaction
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
-SCHEMA = 35
+SCHEMA = 36
 """How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
 INDEXES = ("turns_fts", "turns_characters")
 SECURE = sqlite3.sqlite_version_info >= (3, 42)
 """Whether FTS5 can delete for good ("secure-delete")."""
+SMALLER = "m036_said_once"
+"""The migration after which a file holds much less than before."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
 MOST_IDLE = 4
@@ -105,9 +107,17 @@ class SqliteDatabase:
         db = steps.Database(self._sqlite)
         self._reject_newer(steps.migrations, db)
         if steps.migrations.pending(db):
+            smaller = any(migration.name == SMALLER for migration in steps.migrations.pending(db))
             with self._setting_up():
                 steps.migrations.apply(db)
                 self._sign()
+            if smaller:
+                self._give_back_space()
+
+    def _give_back_space(self) -> None:
+        """Make the file as small as what it holds; one that another program reads just now stays as large as it is."""
+        with suppress(sqlite3.OperationalError):
+            self._sqlite.execute("VACUUM")
 
     def _sign(self) -> None:
         """Say in the file's header that it is ours, with the present schema."""

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 GRAM = 3
 """Characters of which the index of characters holds strings."""
@@ -62,11 +64,27 @@ class Dialect:
 
     def matches(self, index: str, query: str) -> str:
         """Whether an entry of a full-text index answers a query: quoted words and phrases, with OR between them."""
-        return f"{index} MATCH {query}"
+        return f"{index} MATCH ('text : (' || {query} || ')')" if index == "turns_fts" else f"{index} MATCH {query}"
+
+    def matches_of(self, index: str, query: str, namespace: str) -> str:
+        """The same among one tenant's turns: the words of others are passed over by the index itself."""
+        if index != "turns_fts":
+            return self.matches(index, query)
+        return f"turns_fts MATCH ('tenant : n' || hex({namespace}) || 'z AND text : (' || {query} || ')')"
+
+    def worth(self, index: str, text: str, query: str) -> str:  # noqa: ARG002 - FTS5 knows what it was asked
+        """How well an entry answers by itself, however common its words are elsewhere: the better, the smaller."""
+        found = f"(length(highlight({index}, 0, char(1), '')) - length({text}))" if index == "turns_fts" else "1"
+        return f"-1.0 * {found} / ({found} + 0.3 + length({text}) / 300.0)"
+
+    def turn_columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns of a turn as they are written: what it says is kept once, beside its content or in it."""
+        kept = {name: value for name, value in columns.items() if name != "text"}
+        return {**kept, "said": "" if _is_plain_text(columns["content"]) else columns["text"]}
 
     def score(self, index: str, query: str) -> str:  # noqa: ARG002 - FTS5 knows what it was asked
         """How well an entry answers a query: the better, the smaller."""
-        return f"bm25({index})"
+        return "bm25(turns_fts, 1.0, 0.0)" if index == "turns_fts" else f"bm25({index})"
 
     def snippet(self, index: str, text: str, query: str) -> str:  # noqa: ARG002
         """The words around what was found in a text, in brackets."""
@@ -79,6 +97,14 @@ class Dialect:
     def any_of(self, index: str, queries: Iterable[str]) -> str:  # noqa: ARG002
         """One query that any of these answers."""
         return " OR ".join(queries)
+
+
+def _is_plain_text(content: str) -> bool:
+    """Whether a content is one block of text that SQLite reads as Python does: as the column `text` of `turns` asks."""
+    if not content.startswith('[{"t') or "\\u" in content:
+        return False
+    blocks = json.loads(content)
+    return len(blocks) == 1 and blocks[0].get("type") == "text" and isinstance(blocks[0].get("text"), str)
 
 
 SQLITE = Dialect()

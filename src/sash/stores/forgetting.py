@@ -114,7 +114,7 @@ def _redact(db: Transaction, turn: int) -> None:
         [(name,) for name in held],
     )
     mends.forget(db, turn)
-    db.update("turns", turn, {"content": draft.content, "text": readable(draft.blocks)})
+    db.update("turns", turn, db.sql.turn_columns({"content": draft.content, "text": readable(draft.blocks)}))
     for table in ("counts", "tool_results"):
         db.execute(f"DELETE FROM {table} WHERE turn_id = ?", (turn,))
 

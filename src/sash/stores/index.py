@@ -152,8 +152,8 @@ class Index:
                 for row in db.execute(
                     f"SELECT c.id, c.name, {db.sql.score(index, '?1')} AS score FROM {index} "
                     f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                    f"WHERE {db.sql.matches(index, '?1')} AND c.namespace = ?2 AND c.owner = ?3 AND c.id <> ?4 "
-                    "AND t.state <> 'withdrawn' ORDER BY score LIMIT ?5",
+                    f"WHERE {db.sql.matches_of(index, '?1', '?2')} AND c.namespace = ?2 AND c.owner = ?3 "
+                    "AND c.id <> ?4 AND t.state <> 'withdrawn' ORDER BY score LIMIT ?5",
                     (asked, namespace, user, conversation, CANDIDATES),
                 ):
                     held = (row["id"], row["name"])

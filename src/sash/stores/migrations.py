@@ -528,6 +528,13 @@ def m035_lists(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m036_said_once(db: Database) -> None:
+    """What a turn says is not kept beside its content where that is one block of text; the words know their tenant."""
+    for statement in _SAID_ONCE:
+        db.execute(statement)
+
+
 _LISTS = (
     "ALTER TABLE conversations ADD COLUMN dollars REAL NOT NULL DEFAULT 0",
     "ALTER TABLE conversations ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0",
@@ -1035,4 +1042,38 @@ _DELETED = (
     *_DROP_SPENDING,
     f"CREATE VIEW spending AS {_SPENT_IN_ALL}",
     *_SPENDING_VIEWS,
+)
+
+# One block of text that SQLite reads as Python does: no escaped sign that a text cannot hold.
+_PLAIN_TEXT = (
+    "content GLOB '[[]{\"t*' AND instr(content, '\\u') = 0 AND json_array_length(content) = 1 "
+    "AND json_extract(content, '$[0].type') = 'text' AND json_type(content, '$[0].text') = 'text'"
+)
+_TENANT = "(SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = {0}.conversation_id)"
+_TENANT_WORDS = f"INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, {_TENANT.format('new')})"
+_NO_TENANT_WORDS = (
+    "INSERT INTO turns_fts (turns_fts, rowid, text, tenant) "
+    f"VALUES ('delete', old.place, old.text, {_TENANT.format('old')})"
+)
+_GONE = f"{_NO_TENANT_WORDS}; {_NO_CHARACTERS}; {_NO_VECTOR}"
+_COME = f"{_TENANT_WORDS}; {_CHARACTERS.format('new', '')}"
+_TEXT = f"CASE WHEN said <> '' THEN said WHEN {_PLAIN_TEXT} THEN json_extract(content, '$[0].text') ELSE '' END"
+_STEMS = "content_rowid='place', tokenize='porter unicode61 remove_diacritics 2'"
+_INDEXED = "said, content, branch_id, seq"
+_SAID_ONCE = (
+    "DROP TRIGGER turns_written",
+    "DROP TRIGGER turns_gone",
+    "DROP TRIGGER turns_rewritten",
+    "DROP VIEW readable_turns",
+    "DROP TABLE turns_fts",
+    "ALTER TABLE turns RENAME COLUMN text TO said",
+    f"UPDATE turns SET said = '' WHERE {_PLAIN_TEXT} AND said = json_extract(content, '$[0].text')",
+    f"ALTER TABLE turns ADD COLUMN text TEXT GENERATED ALWAYS AS ({_TEXT}) VIRTUAL",
+    _VIEWS[3],
+    f"CREATE VIEW indexed_turns AS SELECT t.place, t.text, {_TENANT.format('t')} AS tenant FROM turns t",
+    f"CREATE VIRTUAL TABLE turns_fts USING fts5 (text, tenant, content='indexed_turns', {_STEMS})",
+    "INSERT INTO turns_fts (turns_fts) VALUES ('rebuild')",
+    f"CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN {_COME}; END",
+    f"CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN {_GONE}; END",
+    f"CREATE TRIGGER turns_rewritten AFTER UPDATE OF {_INDEXED} ON turns BEGIN {_GONE}; {_COME}; END",
 )

@@ -18,6 +18,8 @@ _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_
         (SELECT fork_seq FROM branches b WHERE b.id = c.branch_id)) AS turns
     FROM conversations c"""
 
+CANDIDATES = 200
+"""Turns that are compared, the newest of those that hold all words: what a search costs has an end."""
 AROUND = 40
 """Characters shown to each side of a run that was found."""
 
@@ -104,11 +106,12 @@ class Reports:
             snippet = db.sql.snippet(index, "t.text", "?1") if asked else "''"  # characters are found without text
             held = [_holding(db, at) for at in range(6, 6 + 2 * len(strings), 2)]
             found = db.execute(
-                f"SELECT c.name, t.id, t.seq, t.role, t.at, t.text, {db.sql.score(index, '?1')} AS score, "
-                f"{snippet} AS snippet FROM {index} "
+                f"SELECT * FROM (SELECT c.name, t.id, t.seq, t.role, t.at, t.text, t.place, "
+                f"{db.sql.worth(index, 't.text', '?1')} AS score, {snippet} AS snippet FROM {index} "
                 f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                f"WHERE {db.sql.matches(index, '?1')} AND c.namespace = ?2 AND c.name = coalesce(?3, c.name) "
-                f"AND c.owner = coalesce(?4, c.owner) {' '.join(held)} ORDER BY score LIMIT ?5",
+                f"WHERE {db.sql.matches_of(index, '?1', '?2')} AND c.namespace = ?2 AND c.name = coalesce(?3, c.name) "
+                f"AND c.owner = coalesce(?4, c.owner) {' '.join(held)} ORDER BY {index}.rowid DESC LIMIT {CANDIDATES}"
+                ") found ORDER BY score, place DESC LIMIT ?5",
                 (
                     *(asked or strings[0], namespace, conversation, user, limit),
                     *(given for pair in zip(strings, characters, strict=True) for given in pair),

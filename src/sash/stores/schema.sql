@@ -51,9 +51,9 @@ CREATE TABLE turns (
         state TEXT NOT NULL CHECK (state IN ('answered', 'pending', 'interrupted', 'withdrawn')),
         at REAL NOT NULL,
         speaker TEXT,
-        text TEXT NOT NULL,
+        said TEXT NOT NULL,
         content TEXT NOT NULL,
-        origin_id INTEGER REFERENCES turns (id), place INTEGER GENERATED ALWAYS AS ((branch_id << 32) | seq) VIRTUAL, model TEXT NOT NULL DEFAULT '', changed_after INTEGER, changed_why TEXT, mended INTEGER NOT NULL DEFAULT 0,
+        origin_id INTEGER REFERENCES turns (id), place INTEGER GENERATED ALWAYS AS ((branch_id << 32) | seq) VIRTUAL, model TEXT NOT NULL DEFAULT '', changed_after INTEGER, changed_why TEXT, mended INTEGER NOT NULL DEFAULT 0, text TEXT GENERATED ALWAYS AS (CASE WHEN said <> '' THEN said WHEN content GLOB '[[]{"t*' AND instr(content, '\u') = 0 AND json_array_length(content) = 1 AND json_extract(content, '$[0].type') = 'text' AND json_type(content, '$[0].text') = 'text' THEN json_extract(content, '$[0].text') ELSE '' END) VIRTUAL,
         UNIQUE (branch_id, seq)
     ) STRICT;
 
@@ -155,11 +155,6 @@ CREATE TABLE gaps (
         PRIMARY KEY (namespace, conversation_id)
     ) STRICT, WITHOUT ROWID;
 
-CREATE VIEW readable_turns AS
-        SELECT c.namespace, c.name AS conversation, t.branch_id AS branch, t.seq, t.role, t.state,
-            datetime(t.at, 'unixepoch') AS said_at, t.text
-        FROM turns t JOIN conversations c ON c.id = t.conversation_id ORDER BY t.branch_id, t.seq;
-
 CREATE TABLE calibration (model TEXT NOT NULL, base TEXT NOT NULL, state TEXT NOT NULL, lessons INTEGER NOT NULL, updated_at REAL NOT NULL, PRIMARY KEY (model, base)) STRICT, WITHOUT ROWID;
 
 CREATE VIEW cache_misses AS
@@ -192,8 +187,6 @@ CREATE UNIQUE INDEX turns_place ON turns (place);
 
 CREATE INDEX turns_speakers ON turns (branch_id, speaker) WHERE speaker IS NOT NULL;
 
-CREATE VIRTUAL TABLE turns_fts USING fts5 (text, content='turns', content_rowid='place', tokenize='porter unicode61 remove_diacritics 2');
-
 CREATE VIRTUAL TABLE turns_characters USING fts5 (text, content='', tokenize='trigram');
 
 CREATE VIRTUAL TABLE turns_characters_terms USING fts5vocab (turns_characters, 'row');
@@ -212,12 +205,6 @@ CREATE TABLE vectors_removed (
 CREATE TRIGGER vectors_gone AFTER DELETE ON vectors BEGIN
         INSERT INTO vectors_removed VALUES (old.place >> 32, 1)
         ON CONFLICT DO UPDATE SET removed = removed + 1; END;
-
-CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN INSERT INTO turns_fts (rowid, text) VALUES (new.place, new.text); INSERT INTO turns_characters (rowid, text) SELECT new.place, new.text || char(10, 10) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
-
-CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text) VALUES ('delete', old.place, old.text); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; END;
-
-CREATE TRIGGER turns_rewritten AFTER UPDATE OF text, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text) VALUES ('delete', old.place, old.text); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text) VALUES (new.place, new.text); INSERT INTO turns_characters (rowid, text) SELECT new.place, new.text || char(10, 10) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
 
 CREATE TABLE blobs (hash TEXT PRIMARY KEY, base64 INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
 
@@ -588,6 +575,21 @@ CREATE TABLE usage_days (
         PRIMARY KEY (namespace, owner, day, model)
     ) STRICT, WITHOUT ROWID;
 
+CREATE VIEW readable_turns AS
+        SELECT c.namespace, c.name AS conversation, t.branch_id AS branch, t.seq, t.role, t.state,
+            datetime(t.at, 'unixepoch') AS said_at, t.text
+        FROM turns t JOIN conversations c ON c.id = t.conversation_id ORDER BY t.branch_id, t.seq;
+
+CREATE VIEW indexed_turns AS SELECT t.place, t.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = t.conversation_id) AS tenant FROM turns t;
+
+CREATE VIRTUAL TABLE turns_fts USING fts5 (text, tenant, content='indexed_turns', content_rowid='place', tokenize='porter unicode61 remove_diacritics 2');
+
+CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text) SELECT new.place, new.text || char(10, 10) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
+
+CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; END;
+
+CREATE TRIGGER turns_rewritten AFTER UPDATE OF said, content, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text) SELECT new.place, new.text || char(10, 10) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -623,6 +625,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm032_distilled', datetime('now') || '+00:00'),
     ('sash', 'm033_retention', datetime('now') || '+00:00'),
     ('sash', 'm034_versions', datetime('now') || '+00:00'),
-    ('sash', 'm035_lists', datetime('now') || '+00:00');
+    ('sash', 'm035_lists', datetime('now') || '+00:00'),
+    ('sash', 'm036_said_once', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

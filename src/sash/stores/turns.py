@@ -177,7 +177,7 @@ def write(
             "origin_id": draft.origin,
             "model": model,
         }
-        key = db.insert("turns", columns)
+        key = db.insert("turns", db.sql.turn_columns(columns))
         blobs.place(db, key, places)
         if draft.attachment is not None:
             attachments.put(db, key, draft.attachment, at)

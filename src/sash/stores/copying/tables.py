@@ -75,6 +75,7 @@ class Table:
     def add(self, db: Transaction, rows: list[Mapping[str, Any]]) -> None:
         """Write rows."""
         if rows:
+            rows = [db.sql.turn_columns(row) for row in rows] if self.name == "turns" else rows
             names = list(rows[0])
             marks = ", ".join("?" * len(names))
             db.many(
@@ -109,7 +110,7 @@ TABLES = (
     Table(
         name="blobs", key=("hash",), mine=f"hash IN (SELECT hash FROM turn_blobs WHERE {OF_TURN})", booleans=("base64",)
     ),
-    Table(name="turns", mine=OF_CONVERSATION, booleans=("plain", "mended"), made=("place",)),
+    Table(name="turns", mine=OF_CONVERSATION, booleans=("plain", "mended"), made=("place", "said")),
     Table(name="turn_blobs", key=("turn_id", "position"), mine=OF_TURN),
     Table(name="mends", mine=OF_TURN),
     Table(name="attachments", key=("turn_id",), mine=OF_TURN),

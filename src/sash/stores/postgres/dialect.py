@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sash.stores.dialect import Dialect
 
@@ -46,6 +47,18 @@ class PostgresDialect(Dialect):
     def matches(self, index: str, query: str) -> str:
         """Whether an entry of a full-text index answers a query."""
         return f"{index}.words @@ {_asked(index, query)}"
+
+    def matches_of(self, index: str, query: str, namespace: str) -> str:  # noqa: ARG002
+        """The same among one tenant's turns, whom other conditions tell."""
+        return self.matches(index, query)
+
+    def worth(self, index: str, text: str, query: str) -> str:  # noqa: ARG002
+        """How well an entry answers by itself: the better, the smaller."""
+        return self.score(index, query)
+
+    def turn_columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns of a turn as they are written."""
+        return dict(columns)
 
     def score(self, index: str, query: str) -> str:
         """How well an entry answers a query: the better, the smaller."""

@@ -87,5 +87,6 @@ STEPS: dict[str, tuple[str, ...]] = {
             coalesce(sum(s.requests) FILTER (WHERE s.cost IS NULL), 0)
             FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id GROUP BY 1, 2, 3, 4""",
     ),
+    "m036_said_once": (),
 }
 """The statements of each migration since the first version that kept records in PostgreSQL (m031)."""

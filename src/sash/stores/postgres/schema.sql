@@ -147,11 +147,6 @@ CREATE TABLE gaps (
         PRIMARY KEY (namespace, conversation_id)
     );
 
-CREATE VIEW readable_turns AS
-        SELECT c.namespace, c.name AS conversation, t.branch_id AS branch, t.seq, t.role, t.state,
-            to_char(to_timestamp(t.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS said_at, t.text
-        FROM turns t JOIN conversations c ON c.id = t.conversation_id ORDER BY t.branch_id, t.seq;
-
 CREATE TABLE calibration (model TEXT COLLATE "C" NOT NULL, base TEXT COLLATE "C" NOT NULL, state TEXT COLLATE "C" NOT NULL, lessons BIGINT NOT NULL, updated_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (model, base));
 
 CREATE VIEW cache_misses AS
@@ -565,6 +560,11 @@ CREATE TABLE usage_days (
         PRIMARY KEY (namespace, owner, day, model)
     );
 
+CREATE VIEW readable_turns AS
+        SELECT c.namespace, c.name AS conversation, t.branch_id AS branch, t.seq, t.role, t.state,
+            to_char(to_timestamp(t.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS said_at, t.text
+        FROM turns t JOIN conversations c ON c.id = t.conversation_id ORDER BY t.branch_id, t.seq;
+
 INSERT INTO memo_use VALUES (0, 0, 0.0);
 
 INSERT INTO migrations (name) VALUES
@@ -602,4 +602,5 @@ INSERT INTO migrations (name) VALUES
     ('m032_distilled'),
     ('m033_retention'),
     ('m034_versions'),
-    ('m035_lists');
+    ('m035_lists'),
+    ('m036_said_once');

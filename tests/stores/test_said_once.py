@@ -1,0 +1,130 @@
+"""What a turn says is kept once in a file, and reads as before; a tenant's search knows its tenant alone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recording import Recorder
+from sash import MemoryStore
+from sash.model.blocks import dumps, readable
+from sash.model.turns import Draft
+from sash.stores import SqliteStore
+from sash.stores.database import SMALLER
+
+ODD = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+BLOCKS = st.one_of(
+    ODD.map(lambda text: [{"type": "text", "text": text}]),
+    ODD.map(lambda text: [{"text": text, "type": "text"}]),
+    ODD.map(lambda text: [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]),
+    st.tuples(ODD, ODD).map(lambda pair: [{"type": "text", "text": text} for text in pair]),
+    ODD.map(lambda text: [{"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"word": text}}]),
+)
+
+
+@given(st.lists(BLOCKS, min_size=1, max_size=4))
+def test_the_column_says_what_the_turn_says(said: list[list[dict[str, Any]]]) -> None:
+    """Whatever a turn consists of, the column `text` is what a person reads of it, kept beside or found in it."""
+    store = MemoryStore()
+    recorder = Recorder(store)
+    drafts = [Draft(role="assistant", content=dumps(blocks)) for blocks in said]
+    store.turns.append(recorder.key, head=0, turns=drafts, at=1.0)
+    with store.database.reading() as db:
+        assert [row[0] for row in db.all("SELECT text FROM turns ORDER BY seq")] == list(map(readable, said))
+    store.close()
+
+
+def test_plain_text_stands_once_in_the_file(tmp_path: Path) -> None:
+    """The words of a plain message stand in the file a single time, its index apart."""
+    path = tmp_path / "a.db"
+    store = SqliteStore(path)
+    Recorder(store).say("Zebrawood and xylophone, said once and for all.")
+    store.close()
+    assert path.read_bytes().count(b"Zebrawood and xylophone, said once") == 1
+
+
+def test_search_finds_in_its_tenant_alone(tmp_path: Path) -> None:
+    """Words are found where they were said and nowhere else, whatever tenants are called."""
+    store = SqliteStore(tmp_path / "a.db")
+    tenants = ["", "a", "ab", "A", "näme", 'q"uote) OR (', "x" * 200, "nz", "said"]
+    for tenant in tenants:
+        Recorder(store, namespace=tenant).say(f"The tenant said hello {len(tenant)}.")
+    for tenant in tenants:
+        (hit,) = store.search("tenant hello", namespace=tenant)
+        assert f"hello] {len(tenant)}" in hit.snippet.replace(".", "")
+        assert store.search("nz n61z tenants", namespace=tenant) == []
+    assert store.search("hello", namespace="nobody") == []
+    store.close()
+
+
+def test_the_best_come_first(tmp_path: Path) -> None:
+    """A turn that says the words more often, and little else, comes before one that mentions them."""
+    store = SqliteStore(tmp_path / "a.db")
+    recorder = Recorder(store)
+    recorder.say("The lamp stands in the hall. " + "Something quite different follows here. " * 20, "No.")
+    recorder.say("Lamp, lamp, lamp.", "No.")
+    recorder.say("A lamp with other words around it, as they come in a talk.", "No.")
+    assert [hit.seq for hit in store.search("lamp")] == [3, 5, 1]
+    store.close()
+
+
+def test_an_older_file_becomes_smaller_and_says_the_same(tmp_path: Path) -> None:
+    """A file that kept every text twice is brought up to date: the same words, the same finds, fewer bytes."""
+    path = tmp_path / "a.db"
+    store = SqliteStore(path)
+    recorder = Recorder(store)
+    for number in range(200):
+        recorder.say(f"Message {number}: {'the quick brown fox jumps over the lazy dog ' * 5}", "Yes, it does. " * 20)
+    before = [(turn.text, turn.content) for turn in recorder.turns()]
+    store.close()
+    _as_it_was(path)
+    large = path.stat().st_size
+    store = SqliteStore(path)
+    recorder = Recorder(store)
+    assert [(turn.text, turn.content) for turn in recorder.turns()] == before
+    assert [hit.seq for hit in store.search("message 123")] == [247]
+    recorder.say("And it goes on: zebrawood.")
+    assert len(store.search("zebrawood")) == 1
+    store.close()
+    assert large - path.stat().st_size > 0.9 * sum(len(text) for text, _ in before)
+
+
+def _as_it_was(path: Path) -> None:
+    """Take the migration back: texts beside contents, an index without tenants."""
+    db = sqlite3.connect(path)
+    for statement in (
+        "DROP TRIGGER turns_written", "DROP TRIGGER turns_gone", "DROP TRIGGER turns_rewritten",
+        "DROP VIEW indexed_turns", "DROP VIEW readable_turns", "DROP TABLE turns_fts",
+        "UPDATE turns SET said = text", "ALTER TABLE turns DROP COLUMN text",
+        "ALTER TABLE turns RENAME COLUMN said TO text",
+        """CREATE VIRTUAL TABLE turns_fts USING fts5
+            (text, content='turns', content_rowid='place', tokenize='porter unicode61 remove_diacritics 2')""",
+        "INSERT INTO turns_fts (turns_fts) VALUES ('rebuild')",
+        "CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN SELECT 1; END",
+        "CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN SELECT 1; END",
+        "CREATE TRIGGER turns_rewritten AFTER UPDATE OF text ON turns BEGIN SELECT 1; END",
+        "CREATE VIEW readable_turns AS SELECT text FROM turns",
+        f"DELETE FROM _sqlite_migrations WHERE name >= '{SMALLER}'",
+        "PRAGMA user_version = 35",
+    ):  # fmt: skip
+        db.execute(statement)
+    db.commit()
+    db.execute("VACUUM")
+    db.close()
+
+
+@pytest.mark.parametrize("content", ['[{"type":"text","text":"a\\u0062"}]', '[{"type":"text","text":"\\u0000"}]'])
+def test_escaped_signs_are_no_matter(content: str) -> None:
+    """A content with escaped signs, as another program may write it, says what it says."""
+    store = MemoryStore()
+    recorder = Recorder(store)
+    store.turns.append(recorder.key, head=0, turns=[Draft(role="assistant", content=content)], at=1.0)
+    with store.database.reading() as db:
+        assert db.one("SELECT text FROM turns")[0] == json.loads(content)[0]["text"]
+    store.close()
