@@ -34,7 +34,7 @@ def test_replies_are_streamed_recorded_and_priced(run: Run, tmp_path: Path) -> N
     output = _chat(run, tmp_path / "a.db", "My order is 1138.", "What is my order?")
     assert output.count("My order is 1138.") == 2
     assert "prompt tokens of 32,000" in output
-    assert "from the cache" in output
+    assert "% cached · " in output
     assert "in all" in output
     assert [turn.role for turn in _turns(tmp_path / "a.db")] == ["user", "assistant"] * 2
 

@@ -208,7 +208,7 @@ class Talk:
         cut = " · the oldest turns are no longer sent" if reply.plan.shortened else ""
         return (
             f"{reply.usage.prompt:,} prompt tokens of {self.chat.budget:,} · "
-            f"{percent(reply.usage.cached_share)} from the cache · {cost}{cut}"
+            f"{percent(reply.usage.cached_share)} cached · {cost}{cut}"
         )
 
     def _spent(self, used: UsageRow) -> str:
