@@ -27,7 +27,7 @@ _._adapter
 _.__doc__
 _.handle_async
 
-# What httpx2, http.server, socketserver, sqlite3, click, rich and reprlib look for.
+# What httpx2, http.server, socketserver, sqlite3, psycopg, click, rich and reprlib look for.
 _.allow_reuse_address
 _.block_on_close
 _.close_connection
@@ -43,6 +43,8 @@ _.handle_request
 _.justify
 _.log_message
 _.maxstring
+_.prepare_threshold
+_.prepared_max
 _.protocol_version
 _.request_queue_size
 _.row_factory
