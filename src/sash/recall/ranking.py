@@ -135,9 +135,9 @@ def worth_of(matches: Matches) -> dict[str, float]:
 
 def spread(scores: Mapping[int, float], gains: Sequence[float]) -> dict[int, float]:
     """Scores with what each turn gains from hits beside it."""
-    best = nlargest(SPREADING, scores.items(), key=lambda item: (item[1], item[0]))
+    best = nlargest(SPREADING, ((score, seq) for seq, score in scores.items()))
     gained: defaultdict[int, float] = defaultdict(float, scores)
-    for seq, score in best:
+    for score, seq in best:
         for distance, gain in enumerate(gains, 1):
             gained[seq + distance] += gain * score
             gained[seq - distance] += gain * score
@@ -146,7 +146,7 @@ def spread(scores: Mapping[int, float], gains: Sequence[float]) -> dict[int, flo
 
 def ranked(scores: Mapping[int, float], most: int = DEEP) -> list[int]:
     """seqs, the best first; of equals the newer one."""
-    return nlargest(most, scores, key=lambda seq: (scores[seq], seq))
+    return [seq for _, seq in nlargest(most, ((score, seq) for seq, score in scores.items()))]
 
 
 def fuse(rankings: Iterable[Sequence[int]]) -> dict[int, float]:

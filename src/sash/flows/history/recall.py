@@ -13,7 +13,7 @@ from math import ceil
 from sash.flows.context import Context, Counter
 from sash.model.blocks import text_block
 from sash.model.counts import Count
-from sash.model.redaction import redacted
+from sash.model.redaction import GAP, redacted
 from sash.model.turns import Turn
 from sash.recall.asking import asks
 from sash.recall.packing import Candidate, pack
@@ -198,7 +198,7 @@ class _Search:
                 tokens=_known(turn, count),
             )
             for turn, count in read
-            if redacted(turn.blocks) != turn.content
+            if not _gone(turn)
         ]
 
     def _newer(self, candidates: Sequence[Candidate], matches: Matches) -> list[Candidate]:
@@ -213,6 +213,11 @@ class _Search:
 def _tells(turn: Turn) -> bool:
     """Whether somebody says something in it: no tool's result, and no question that is nothing else."""
     return turn.role == "assistant" or (turn.plain and not (len(turn.text) < REMARK and asks(turn.text)))
+
+
+def _gone(turn: Turn) -> bool:
+    """Whether it was redacted; most turns tell without being read."""
+    return GAP in turn.content and redacted(turn.blocks) == turn.content
 
 
 def _known(turn: Turn, count: Count | None) -> int | None:
