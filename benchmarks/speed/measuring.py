@@ -17,7 +17,7 @@ from typing import Any
 import anthropic
 import httpx2
 
-from sash import Conversation
+from sash import Conversation, Recall
 
 WORDS = (
     "the quick brown fox jumps over the lazy dog and then some more words follow here to make up a turn of about two "
@@ -26,6 +26,8 @@ WORDS = (
 MODEL = "claude-sonnet-5-5"
 TURN = 49
 """Tokens of one turn of these words, its frame included."""
+WORDS_ALONE = Recall(semantic=False)
+"""What is found by meaning is prepared in the background, in CPU time that is no send's."""
 FULL = "FULL"
 """Every commit is on disk, as sash has it; what is compared with it is as safe."""
 

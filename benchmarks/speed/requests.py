@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.speed.measuring import (
     MODEL,
     TURN,
+    WORDS_ALONE,
     Answering,
     Row,
     alternately,
@@ -58,8 +59,10 @@ def at_view(tokens: int, rounds: int) -> Iterator[Row]:
 
 
 def talk(path: Path, answering: Answering, budget: int) -> Conversation:
-    """The conversation under test: as a new user has it, but that nothing leaves the view."""
-    return Conversation(path, id="speed", model=MODEL, budget=budget, keep=budget, client=client(answering))
+    """The conversation under test: as a new user has it, but that nothing leaves the view, and no vectors are made."""
+    return Conversation(
+        path, id="speed", model=MODEL, budget=budget, keep=budget, recall=WORDS_ALONE, client=client(answering)
+    )
 
 
 def trips() -> Iterator[Row]:
@@ -93,6 +96,9 @@ def history(sizes: list[int], rounds: int) -> Iterator[Row]:
 
 def _sent(path: Path, rounds: int) -> float:
     answering, numbers = Answering(), count(10)
-    with Conversation(path, id="speed", model=MODEL, budget=8_000, keep=4_000, client=client(answering)) as chat:
+    chat = Conversation(
+        path, id="speed", model=MODEL, budget=8_000, keep=4_000, recall=WORDS_ALONE, client=client(answering)
+    )
+    with chat:
         settled(chat, answering)
         return alternately(rounds, send=lambda: chat.send(said(next(numbers))))["send"]

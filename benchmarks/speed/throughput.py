@@ -18,7 +18,7 @@ from typing import Any
 import anthropic
 
 import sash
-from benchmarks.speed.measuring import FULL, MODEL, Answering, Cpu, Row, async_client, said
+from benchmarks.speed.measuring import FULL, MODEL, WORDS_ALONE, Answering, Cpu, Row, async_client, said
 from sash import AsyncConversation
 
 BEFORE = 10
@@ -59,7 +59,9 @@ def served(sizes: list[int]) -> Iterator[Row]:
 
 async def _ours(path: Path, number: int, held: list[float]) -> Served:
     store, claude = sash.open(path), async_client(Answering())
-    chats = [AsyncConversation(store, id=f"c{i}", model=MODEL, client=claude) for i in range(number)]
+    chats = [
+        AsyncConversation(store, id=f"c{i}", model=MODEL, recall=WORDS_ALONE, client=claude) for i in range(number)
+    ]
     first = chats[0]
     for chat in chats:
         await chat.extend(_exchanges())
