@@ -179,6 +179,21 @@ FOUND: dict[str, Afternoon] = {
         recall=Recall(tokens=500),
         fallback=True,
     ),
+    "an edit, then a model that had epochs side by side, one of them begun behind the edit": Afternoon(
+        "clearedtools",
+        [
+            ("key_refused",),
+            ("change_system_in_a_tool_run",),
+            ("call_tool", False),
+            ("stream_cut", 4, "silent"),
+            ("call_tools", [True, True, True], 3000),
+            ("edit", 51),
+            ("change_model", 4, 0),
+        ],
+        budget=5_380,
+        system=LONG,
+        fallback=True,
+    ),
 }
 """Walks that once broke a law."""
 

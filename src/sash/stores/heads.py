@@ -47,15 +47,19 @@ def head_of(db: Transaction, lines: BranchRanges, conversation: int) -> Head:
 
 
 def head_for(db: Transaction, lines: BranchRanges, head: Head, model: str) -> Head:
-    """The head as a request to `model` finds it: with the newest epoch of its own among those side by side."""
+    """The head as a request to `model` finds it: with the newest epoch of its own among those side by side.
+
+    One that began behind the point where the branch parted from it may send turns of then otherwise than recorded.
+    """
     if head.epoch is None or head.epoch.model == model:
         return head
     spans = {segment: high for segment, _, high in lines.segments(db, head.branch)}
     for row in db.execute(
-        "SELECT id, branch_id, base_seq FROM epochs WHERE (family = ?1 OR id = ?1) AND model = ?2 ORDER BY id DESC",
+        "SELECT e.id, e.branch_id, (SELECT r.last_seq FROM requests r WHERE r.epoch_id = e.id ORDER BY r.id LIMIT 1) "
+        "AS began FROM epochs e WHERE (e.family = ?1 OR e.id = ?1) AND e.model = ?2 ORDER BY e.id DESC",
         (head.epoch.family, model),
     ):
-        if row["base_seq"] <= spans.get(row["branch_id"], -1):
+        if row["began"] is not None and row["began"] <= spans.get(row["branch_id"], -1):
             epoch = epoch_of(db, row["id"])
             return replace(
                 head, epoch=epoch, new_epoch_reason=head.new_epoch_reason or lines.changed(db, head.branch, epoch.id)
