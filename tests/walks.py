@@ -23,7 +23,7 @@ import servers
 from held import bare
 from sash import Conversation, SqliteStore, check_request
 from sash.claude.keys import Key
-from sash.errors import BudgetExceeded, NotFound, NothingToRetry, RemoteError
+from sash.errors import BudgetExceeded, InvalidOption, NotFound, NothingToRetry, RemoteError
 from sash.flows.history.branch import PastRequest
 from sash.model.blocks import dumps
 from sash.model.cards import card
@@ -465,7 +465,11 @@ class Walk:
         replies = [t for t in self.chat.history() if t.role == "assistant" and t.state != "withdrawn"]
         if not replies:
             return
-        forked = self.chat.fork(replies[where % len(replies)], id=f"fork-{self.turns}")
+        try:
+            forked = self.chat.fork(replies[where % len(replies)], id=f"fork-{self.turns}")
+        except InvalidOption as refused:
+            assert "waits for the server" in str(refused)
+            return
         self.turns += 1
         self.owners[forked.id] = self.owners[self.chat.id]
         self.pinned |= {(forked.id, turn): there for (id, turn), there in self.pinned.items() if id == self.chat.id}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sash import AsyncConversation, Conversation, Everything, check_request
-from sash.errors import NothingToRetry, ReplyInterrupted, RequestRejected, Unavailable
+from sash.errors import InvalidOption, NothingToRetry, ReplyInterrupted, RequestRejected, Unavailable
 from sash.flows.request.deliver import MOST_PAUSES
 from sash.model.blocks import as_blocks, dumps
 from sash.model.turns import Draft
@@ -105,6 +105,32 @@ def test_a_paused_turn_may_be_given_up(talk: Talk, sim: Simulator, fault: Any) -
     assert not any(b["type"] == "server_tool_use" for m in sent for b in m["content"])
     assert legal(sim)
     assert all(chat.request(number).intact for number in (1, 2, 3))
+
+
+def test_a_fork_takes_the_whole_of_a_paused_reply(talk: Talk, sim: Simulator) -> None:
+    """A fork in the middle of a reply begins behind its end, so that what it says next gives nothing up elsewhere."""
+    sim.script([*pausing("s1"), searched("s1"), "Hello."])
+    chat = talk(tools=[SEARCH])
+    chat.send("Find lamps.")
+    with chat.fork(chat.history()[1], id="aside") as forked:
+        assert [t.seq for t in forked.history()] == [1, 2, 3]
+        forked.send("Leave it. Say hello.")
+    assert [t.state for t in chat.history()] == ["answered"] * 3
+    assert all(chat.request(number).intact for number in (1, 2))
+
+
+def test_a_reply_that_waits_is_not_shared(talk: Talk, sim: Simulator) -> None:
+    """No fork at a reply that one conversation may finish and the other give up; nothing is made."""
+    sim.script([*pausing("s1"), searched("s1")])
+    sim.fail_at(2, RateLimited())
+    chat = talk(tools=[SEARCH])
+    with pytest.raises(Unavailable):
+        chat.send("Find lamps.")
+    with pytest.raises(InvalidOption, match=r"waits for the server.*retry\(\)"):
+        chat.fork(id="aside")
+    chat.retry()
+    with chat.fork(id="aside") as forked:
+        assert len(forked.history()) == 3
 
 
 def test_what_a_cut_off_continuation_found_stays(talk: Talk, sim: Simulator) -> None:

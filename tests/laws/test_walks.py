@@ -194,6 +194,11 @@ FOUND: dict[str, Afternoon] = {
         system=LONG,
         fallback=True,
     ),
+    "a fork in the middle of a reply that the server paused, which the fork then gives up": Afternoon(
+        "summarised",
+        [("paused",), ("send", 20), ("fork", 0), ("send", 20)],
+        budget=33_320,
+    ),
 }
 """Walks that once broke a law."""
 

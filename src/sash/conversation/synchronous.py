@@ -334,7 +334,10 @@ class Conversation(ConversationBase):
             self._embedding.wait()
 
     def fork(self, at: Turn | int | None = None, *, id: str | None = None) -> Conversation:
-        """A new conversation that shares the past up to the reply `at` (default: the newest)."""
+        """A new conversation that shares the past up to the whole of the reply `at` (default: the newest).
+
+        Raises InvalidOption for a turn that is no reply, or one that still waits for the server.
+        """
         settings = self._session.for_a_fork(id)
         where = None if at is None else turn_id(at)
         self._ask(lambda: branch.fork(self._chat(), where, settings["id"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 from sash.errors import CallerError, InvalidOption, NothingToRetry
@@ -16,6 +17,7 @@ from sash.model.replies import Reply
 from sash.model.turns import Draft, Turn
 from sash.model.window import Head
 from sash.planning.digest import body_hash
+from sash.planning.history.paused import paused
 from sash.planning.inputs import Settings
 from sash.planning.view import body
 
@@ -66,8 +68,24 @@ def fork(chat: Context, at: int | None, as_id: str) -> Head:
             option="at",
             value=turn.id,
         )
-    seq = turn.seq if turn else 0
+    seq = _end_of(chat, turn) if turn else 0
     return chat.store.branches.new(chat.conversation, seq=seq, reason="fork", as_id=as_id)
+
+
+def _end_of(chat: Context, reply: Turn) -> int:
+    """seq where a reply ends that the server paused and went on with: what is shared is never given up by one alone."""
+    if not paused([reply]):
+        return reply.seq
+    behind = chat.store.turns.read(chat.conversation, after=reply.seq, limit=PAGE)
+    spoken = [turn for turn in behind if turn.state != "withdrawn"]
+    whole = [reply, *takewhile(lambda turn: turn.role != "user", spoken)]
+    if paused(whole):
+        raise InvalidOption(
+            f"turn {reply.id} waits for the server to go on; let retry() finish it, or fork at an earlier reply",
+            option="at",
+            value=reply.id,
+        )
+    return whole[-1].seq
 
 
 def edit(chat: Context, turn_id: int, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
