@@ -28,6 +28,14 @@ def test_a_bare_trace_is_billed_under_every_strategy(run: Run, tmp_path: Path) -
     assert ratios["Economic()"] < 1.1 and ratios["SlidingWindow()"] > 2
 
 
+def test_many_traces_on_many_cores(run: Run, tmp_path: Path) -> None:
+    """More processes print what one prints; none, or half of one, is refused."""
+    traces = [bare(tmp_path / f"{n}.jsonl", 20 + n) for n in range(2)]
+    arguments = ("replay", *traces, "--keep", 1_000, "--budget", 6_000, "--json")
+    assert run(*arguments, "--jobs", 2).stdout == run(*arguments).stdout
+    assert "--jobs" in run(*arguments, "--jobs", 0).stderr
+
+
 def test_a_recorded_conversation_is_a_trace(run: Run, tmp_path: Path) -> None:
     """A database gives a trace for each of its conversations, or for the one named."""
     for name in ("one", "two"):

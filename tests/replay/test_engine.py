@@ -1,7 +1,10 @@
 """Replaying: what a run adds up to, and what the economic window does over whole traces."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,23 @@ TERMS = Terms(card=SONNET, keep=4_000, budget=32_000)
 def steady(gap: float, count: int = 200, tokens: int = 400) -> Trace:
     """The same request again and again."""
     return Trace(f"every {gap:.0f} s", tuple(TraceCall(gap, tokens) for _ in range(count)))
+
+
+@pytest.mark.parametrize(
+    "pool", [lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")), lambda: ThreadPoolExecutor(3)]
+)
+def test_what_comes_out_does_not_depend_on_who_computes_it(pool: Callable[[], Executor]) -> None:
+    """A pool of processes or of threads gives the rows, their order and the progress that one process gives."""
+    traces = [synthetic("office", seed, exchanges=12) for seed in range(3)]
+    terms = [TERMS, replace(TERMS, keep=2_000, budget=8_000)]
+    told: list[list[str]] = [[], []]
+    alone = compare(traces, [Economic(), SlidingWindow()], terms, points=True, progress=told[0].append)
+    with pool() as executor:
+        spread = compare(
+            iter(traces), [Economic(), SlidingWindow()], terms, points=True, progress=told[1].append, executor=executor
+        )
+    assert spread == alone
+    assert told[0] == told[1] and len(told[0]) == 6
 
 
 def test_without_marks_every_token_is_fresh() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
+from multiprocessing import get_context
 from pathlib import Path
 
 import click
@@ -38,6 +40,7 @@ MADE_UP = "synthetic:"
 @click.option("--preamble", default=0, show_default=True, help="Tokens of tools and system.")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Whose prices and tokenizer.")
 @click.option("--mixed", is_flag=True, help="Also the optimum that mixes lifetimes inside a view (slow).")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Processes, for many traces.")
 @click.option("--html", "page", type=click.Path(dir_okay=False), help="Write charts of window and cost to this page.")
 @click.option("--png", "picture", type=click.Path(dir_okay=False), help="The same as a picture (extra: charts).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON rows.")
@@ -50,6 +53,7 @@ def replay(
     preamble: int,
     model: str,
     mixed: bool,
+    jobs: int,
     page: str | None,
     picture: str | None,
     as_json: bool,
@@ -62,7 +66,7 @@ def replay(
     found = [trace for name in traces for trace in _read(name, conversations, model)]
     terms = Terms(card=card(model), keep=keep, budget=budget, preamble=preamble)
     rivals = strategies or (Economic(), SteppedWindow(), SlidingWindow(), Everything())
-    with Progress(console=console(stderr=True), transient=True) as progress:
+    with Progress(console=console(stderr=True), transient=True) as progress, _executor(jobs, len(found)) as executor:
         task = progress.add_task("replaying", total=len(found))
         result = replays.compare(
             found,
@@ -71,15 +75,26 @@ def replay(
             mixed=mixed,
             points=bool(page or picture),
             progress=lambda _: progress.advance(task),
+            executor=executor,
         )
-    if page:
-        Path(page).write_text(replays.html(result.rows, title=", ".join(traces)), encoding="utf-8")
-    if picture:
-        replays.png(result.rows, picture, title=", ".join(traces))
+    _draw(result, ", ".join(traces), page=page, picture=picture)
     if as_json:
         click.echo(result.to_json())
     else:
         _show(result, console())
+
+
+def _draw(result: Comparison, title: str, *, page: str | None, picture: str | None) -> None:
+    if page:
+        Path(page).write_text(replays.html(result.rows, title=title), encoding="utf-8")
+    if picture:
+        replays.png(result.rows, picture, title=title)
+
+
+def _executor(jobs: int, traces: int) -> AbstractContextManager[Executor | None]:
+    """As many processes as were asked for and have something to do; none beside this one for a single job."""
+    workers = min(jobs, traces)
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
 
 
 def _read(name: str, conversations: Sequence[str], model: str) -> Iterator[Trace]:

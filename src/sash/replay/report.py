@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -152,24 +155,29 @@ def compare(
     mixed: bool = False,
     points: bool = False,
     progress: Callable[[str], None] | None = None,
+    executor: Executor | None = None,
 ) -> Comparison:
     """Run every contender over every trace under each of `terms`.
 
     `mixed` adds the optimum with mixed lifetimes (requests x window squared); `points` keeps each request
-    for charts; `progress` is told each trace's name and terms as they are done. Raises UnknownModel where
-    the terms' card has no prices.
+    for charts; `progress` is told each trace's name and terms as they are done, in order. `executor` spreads the
+    traces: any of `concurrent.futures`, or one that behaves so (Dask's `client.get_executor()`); the result does not
+    depend on it, and a pool of processes needs strategies that can be pickled. Raises UnknownModel where the
+    terms' card has no prices.
     """
     rivals = [rival if isinstance(rival, Contender) else Contender(strategy=rival) for rival in contenders]
-    rows: list[TraceRow] = []
-    for trace in traces:
-        for term in terms:
-            rows += _rows(trace, rivals, term, mixed=mixed, points=points)
-            if progress is not None:
-                progress(f"{trace.name} keep={term.keep} budget={term.budget} {term.card.id}")
-    return Comparison(tuple(rows))
+    jobs = [(trace, term) for trace in traces for term in terms]
+    replay = partial(_rows, rivals=rivals, mixed=mixed, points=points)
+    found: list[list[TraceRow]] = []
+    for (trace, term), rows in zip(jobs, (executor.map if executor else map)(replay, jobs), strict=True):
+        found.append(rows)
+        if progress is not None:
+            progress(f"{trace.name} keep={term.keep} budget={term.budget} {term.card.id}")
+    return Comparison(tuple(chain.from_iterable(found)))
 
 
-def _rows(trace: Trace, rivals: Sequence[Contender], terms: Terms, *, mixed: bool, points: bool) -> list[TraceRow]:
+def _rows(job: tuple[Trace, Terms], *, rivals: Sequence[Contender], mixed: bool, points: bool) -> list[TraceRow]:
+    trace, terms = job
     bounds: dict[str, Any] = {"keep": terms.keep, "budget": terms.budget, "preamble": terms.preamble}
     least = optimum(trace, terms.card, **bounds)
     both = mixed_optimum(trace, terms.card, **bounds) if mixed else None
