@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 from sash.profile.entries import Entry, Kind, Learned
@@ -93,5 +94,6 @@ class Holding:
         return next((one for one in held if one.kind == said.kind and _words(one.text) == alike), None)
 
 
-def _words(text: str) -> list[str]:
-    return [*words(text), *runs(text)]
+@lru_cache(maxsize=4_096)
+def _words(text: str) -> tuple[str, ...]:
+    return (*words(text), *runs(text))

@@ -76,6 +76,7 @@ class Ending:
         )
 
 
+@lru_cache(maxsize=4_096)
 def ending_of(text: str) -> Ending | None:
     """What a statement says to be over, if anything."""
     for topic, form in ENDS_FORMS.items():
@@ -94,6 +95,7 @@ def _said(text: str) -> frozenset[str]:
     return frozenset([*words(text), *runs(text)])
 
 
+@lru_cache(maxsize=4_096)
 def topic_of(text: str, kind: Kind) -> str:
     """What a statement is about; "" where it stands for itself."""
     if kind == "instruction":
