@@ -56,8 +56,8 @@ def kind_of(statement: Statement) -> Kind | None:
     text = statement.own
     if statement.speaker != "user" or not _SHORTEST <= len(text) <= len(statement.text) <= LONGEST:
         return None
-    likes, told = prefers(statement), topic_of(text, "instruction") in INSTRUCTED_FORMS
-    if instructs(statement) and (told or not (likes or _only_noted(text))):
+    likes = prefers(statement)
+    if instructs(statement) and (_says_how(text) or not (likes or _only_noted(text))):
         return "instruction"
     if KIND_FORMS["asked"].search(text) or KIND_FORMS["supposed"].search(text):
         return None
@@ -81,6 +81,11 @@ def _tells(text: str) -> bool:
     """Whether it is a fact of the user's own, or that one is over."""
     held = any(TOPIC_FORMS[topic].search(text) for topic in _FACTS)
     return held or bool(KIND_FORMS["fact"].search(text)) or ending_of(text) is not None
+
+
+def _says_how(text: str) -> bool:
+    """Whether it tells how to answer: in which language, at what length, ..."""
+    return any(form.search(text) for form in INSTRUCTED_FORMS.values())
 
 
 def _only_noted(text: str) -> bool:
