@@ -150,5 +150,5 @@ def known_already(found: Distilled, there: Sequence[Entry]) -> bool:
 
 
 def _same(found: Distilled, entry: Entry) -> bool:
-    mine, theirs = found.learned, entry
-    return (mine.topic == theirs.topic != "") or alike(about(mine.text), about(theirs.text))
+    mine = found.learned
+    return (mine.topic == entry.topic != "") or alike(about(mine.text), about(entry.text))
