@@ -93,7 +93,7 @@ def checked(method: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(method)
     def call(*given: P.args, **named: P.kwargs) -> R:
-        hints = _hints(method)
+        hints = hints_of(method)
         for name, value in signature.bind(*given, **named).arguments.items():
             if name in hints:
                 check_fit(name, value, hints[name])
@@ -103,8 +103,9 @@ def checked(method: Callable[P, R]) -> Callable[P, R]:
 
 
 @cache
-def _hints(method: Callable[..., Any]) -> Mapping[str, Any]:
-    return get_type_hints(method)
+def hints_of(annotated: Callable[..., Any]) -> Mapping[str, Any]:
+    """The types that a class gives its fields, or a function its arguments, by name."""
+    return get_type_hints(annotated)
 
 
 def misfit(hint: Any, value: Any, path: Path = ()) -> Misfit | None:

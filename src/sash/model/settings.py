@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import Field, fields
-from functools import cache, lru_cache, wraps
+from functools import lru_cache, wraps
 from types import NoneType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from sash.errors import InvalidOption
-from sash.model.fitting import misfit, nearest
+from sash.model.fitting import hints_of, misfit, nearest
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ def settings(cls: type[T]) -> type[T]:
 def _check_kind(cls: type, field: Field[Any], value: Any) -> None:
     if field.repr and type(value) in _SIMPLE and _fits(cls, field.name, value):
         return
-    wrong = misfit(_hints(cls)[field.name], value)
+    wrong = misfit(hints_of(cls)[field.name], value)
     if wrong is None:
         return
     inner = "".join(f"[{part!r}]" for part in wrong.path)
@@ -64,9 +64,4 @@ _SIMPLE = (int, float, bool, str, NoneType)
 @lru_cache(maxsize=1_024, typed=True)
 def _fits(cls: type, name: str, value: Any) -> bool:
     """Whether a value fits: the same ones come again whenever a setting is changed beside them."""
-    return misfit(_hints(cls)[name], value) is None
-
-
-@cache
-def _hints(cls: type) -> Mapping[str, Any]:
-    return get_type_hints(cls)
+    return misfit(hints_of(cls)[name], value) is None
