@@ -63,7 +63,7 @@ from sash.types import MemoryMode
 
 EMBEDDED = 32
 """Turns without a vector, from which they are embedded beside the conversation: a search embeds fewer itself."""
-NOTHING = Recall(semantic=False)
+WORDS_ALONE = Recall(semantic=False)
 """How old turns are looked for by hand where none are for questions: nobody embeds them, so by words."""
 
 T = TypeVar("T")
@@ -350,7 +350,7 @@ class ConversationBase:
     def _found(self, query: str, settings: Mapping[str, Any]) -> list[Found]:
         if not isinstance(query, str):
             raise InvalidContent(f"a query is a string, not {type(query).__name__}", problem="content-type")
-        usual = self.recalls or NOTHING
+        usual = self.recalls or WORDS_ALONE
         wanted = searching(Recall(**{"zone": usual.zone, "semantic": usual.semantic, **settings}))
         if wanted.scope == "user":
             self._owner()
@@ -398,7 +398,7 @@ class ConversationBase:
 
     def _found_in_history(self, query: str) -> str:
         """What Claude finds when it searches: quoted, without the exchange that runs."""
-        chat, settings = self._chat(), self._session.recall or NOTHING
+        chat, settings = self._chat(), self._session.recall or WORDS_ALONE
         found = search_history(chat, self._query(query, settings), settings, self.model)
         return quoted(found, settings.timezone) or "Nothing was found."
 
