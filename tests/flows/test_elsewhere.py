@@ -54,6 +54,15 @@ def test_what_another_conversation_holds_comes_back(store: Any, sim: Simulator) 
     assert check_request(sim.messages[-1].body) == []
 
 
+@pytest.mark.parametrize("id", ["ann:2026", "it's: odd", "both \" and ': here", "ends in \\"])
+def test_a_plan_names_other_conversations_whole(sim: Simulator, id: str) -> None:
+    """Whatever signs an id holds, a plan tells it in full."""
+    made = MemoryStore()
+    say(made, id, "The mule that carries the flour is called Rocinante, odd as that is.")
+    with Conversation(made, id="new", user="ann", client=sim.client(), recall=RECALL) as chat:
+        assert f"other conversations: 2 turns of {id!r}." in chat.plan(QUESTION).explain()
+
+
 @pytest.mark.parametrize("settings", [{"recall": Recall()}, {"memory": "balanced"}, {"memory": "full", "user": None}])
 def test_it_is_asked_for(store: Any, sim: Simulator, settings: dict[str, Any]) -> None:
     """Only by scope, or by a mode that says so and a user."""

@@ -8,6 +8,7 @@ between exchanges. Turns are frozen; their content is the exact JSON text that w
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,8 +26,14 @@ INSTRUCTION = "instruction"
 """Why an older turn is quoted that says what the user wants kept to."""
 ELSEWHERE = "elsewhere"
 """How it begins why a turn of another conversation is quoted."""
+_PLACE = re.compile(rf"""{ELSEWHERE}, in ((['"])(?:\\.|[^\\])*?\2): """)
 PROFILE = "profile"
 """Why a turn, of whatever conversation, is quoted that says what holds of the user."""
+
+
+def why_elsewhere(conversation: str, why: str) -> str:
+    """Why a turn of the conversation with this id is quoted in another; `why`: what it was found by."""
+    return f"{ELSEWHERE}, in {conversation!r}: {why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,12 @@ class Source:
     def elsewhere(self) -> bool:
         """Whether it was said in another conversation of the user: its seq counts there, not here."""
         return self.why.startswith(ELSEWHERE)
+
+    @property
+    def place(self) -> str:
+        """The id, in quotation marks, of the other conversation it was said in; "" for this one."""
+        said = _PLACE.match(self.why)
+        return said[1] if said else ""
 
     @property
     def recalled(self) -> bool:

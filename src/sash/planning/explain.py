@@ -12,7 +12,6 @@ from math import ceil
 from typing import Any
 
 from sash.model.cards import Ttl, lasting, supposition
-from sash.model.turns import ELSEWHERE
 from sash.model.values import counted
 from sash.planning.cache.breakpoints import STABLE
 from sash.planning.planned import Planned
@@ -84,8 +83,7 @@ def _held(plan: Planned) -> str:
 
 
 def _elsewhere(plan: Planned) -> str:
-    why = [one.why for one in plan.attachment.sources if one.elsewhere] if plan.attachment else []
-    told = Counter(one.removeprefix(f"{ELSEWHERE}, in ").partition(":")[0] for one in why)
+    told = Counter(one.place for one in plan.attachment.sources if one.elsewhere) if plan.attachment else Counter()
     named = "; ".join(f"{counted(number, 'turn')} of {name}" for name, number in told.items())
     return f"Recalled from the user's other conversations: {named}." if told else ""
 

@@ -25,7 +25,7 @@ from sash.flows.request.standing import standing
 from sash.model.blocks import dumps, text_block
 from sash.model.counts import Count
 from sash.model.epochs import Marker
-from sash.model.turns import ELSEWHERE, INSTRUCTION, PROFILE, Attachment, Source, Turn
+from sash.model.turns import INSTRUCTION, PROFILE, Attachment, Source, Turn, why_elsewhere
 from sash.planning.inputs import Memory, Settings
 from sash.planning.plan import Plan, make_plan
 from sash.planning.situation import Decision, Situation, Strategy
@@ -320,7 +320,7 @@ def _attachment(front: _Front, found: Sequence[Found], zone: tzinfo) -> Attachme
     others = [one for one in found if one.conversation]
     recalled = (
         *(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered),
-        *(Source(turn=o.turn.id, seq=0, why=f"{ELSEWHERE}, in {o.conversation!r}: {o.why}") for o in others),
+        *(Source(turn=o.turn.id, seq=0, why=why_elsewhere(o.conversation, o.why)) for o in others),
     )
     texts = (*front.texts, quoted_elsewhere(others, zone), quoted(ordered, zone))
     return Attachment(
