@@ -23,9 +23,8 @@ class Dialect:
     """the function that gives the least of several values"""
 
     def next_id(self, table: str) -> str:
-        """An id that no row of a table has ever had; `last_ids` knows the highest of rows that were deleted."""
-        known = f"SELECT 0 AS id UNION ALL SELECT max(id) FROM {table}"
-        return f"(SELECT max(id) + 1 FROM ({known} UNION ALL SELECT id FROM last_ids WHERE name = '{table}'))"
+        """An id that no row of a table has ever had."""
+        return f"({self.newest_id(table)} + 1)"
 
     def ids(self, array: str) -> str:
         """A table of one column `value`: the numbers that a JSON array holds."""
@@ -44,8 +43,9 @@ class Dialect:
         return f"(SELECT value FROM {self.names(array)})"
 
     def newest_id(self, table: str) -> str:
-        """The highest id that a table has given so far, 0 before the first."""
-        return f"(SELECT coalesce(max(id), 0) FROM {table})"
+        """The highest id that a table has given so far, 0 before the first; `last_ids` knows those of deleted rows."""
+        known = f"SELECT max(id) AS id FROM {table} UNION ALL SELECT id FROM last_ids WHERE name = '{table}'"
+        return f"(SELECT coalesce(max(id), 0) FROM ({known}))"
 
     def contains(self, text: str, part: str) -> str:
         """Whether a text holds another one."""

@@ -22,7 +22,7 @@ SELECT id FROM shared"""
 
 def put(db: Transaction, mended: Iterable[Mended], at: float) -> None:
     """Have turns sent in another form from the next request on."""
-    newest = int(db.one(f"SELECT {db.sql.newest_id('requests')}")[0])
+    newest = db.highest_id("requests")
     for one in mended:
         columns = {"turn_id": one.turn, "content": one.content, "sources": dumps(list(one.sources))}
         db.insert("mends", {**columns, "request_id": newest, "at": at})

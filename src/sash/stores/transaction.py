@@ -128,9 +128,8 @@ class Transaction:
         self.execute(f"UPDATE {table} SET {pairs} WHERE id = ?", (*columns.values(), key))
 
     def highest_id(self, table: str) -> int:
-        """The highest id that a table has ever given."""
-        known = f"SELECT max(id) AS id FROM {table} UNION ALL SELECT id FROM last_ids WHERE name = ?"
-        return int(self.one(f"SELECT coalesce(max(id), 0) FROM ({known})", (table,))[0])
+        """The highest id that a table has ever given, 0 before the first."""
+        return int(self.one(f"SELECT {self.sql.newest_id(table)}")[0])
 
     def keep_free(self, table: str, upto: int) -> None:
         """Give no id up to this one, where ids are not given a second time."""
@@ -144,10 +143,7 @@ class Transaction:
     def keep_ids(self) -> None:
         """Remember the highest ids given so far, before rows are deleted."""
         for table in NEVER_AGAIN:
-            self.execute(
-                f"INSERT INTO last_ids SELECT '{table}', max(id) FROM {table} WHERE true HAVING max(id) IS NOT NULL "
-                f"ON CONFLICT (name) DO UPDATE SET id = {self.sql.greatest}(last_ids.id, excluded.id)"
-            )
+            self.keep_free(table, self.highest_id(table))
 
 
 def not_to_be_kept(values: Values) -> InvalidOption:

@@ -49,10 +49,6 @@ class PostgresTransaction(Transaction):
         """From here on, no other transaction that says the same goes on before this one ends."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (lock_key(*subject),))
 
-    def highest_id(self, table: str) -> int:
-        """The highest id that a table has ever given."""
-        return int(self.one(f"SELECT {self.sql.newest_id(table)}")[0])
-
     def keep_free(self, table: str, upto: int) -> None:
         """Give no id up to this one."""
         if upto > self.highest_id(table):
