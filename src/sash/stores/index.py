@@ -7,7 +7,6 @@ the file holds. Ranking is done elsewhere (`sash.recall.ranking`); here is what 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +58,6 @@ class Index:
     def __init__(self, database: Database, cache: Cache) -> None:
         self._database, self._lines, self._vocabularies = database, cache.lines, cache.vocabularies
         self._blocks = Blocks()
-        self._extending = threading.Lock()
-        """held while what is remembered of words and vectors grows: several threads may read at once"""
         self._embedded: dict[int, tuple[str, int, int]] = {}
         """By branch: embedder, removals at that time, and the seq up to which all turns have its vector."""
 
@@ -128,8 +125,7 @@ class Index:
         beside = dict(zip((place for place, _ in lacking), map(as_stored, others), strict=True))
         with self._database.reading() as db:
             segments = self._line(db, conversation, until)
-            with self._extending:
-                seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name, beside)
+            seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name, beside)
         return nearest(seqs, smeared(cosines, gains), most) if vector.any() else []
 
     def like(
@@ -139,8 +135,7 @@ class Index:
         known = _of_words(embedder)
         with self._database.reading() as db:
             line = self._line(db, conversation, until)
-            with self._extending:
-                return self._vocabularies.like(db, line, words, known)
+            return self._vocabularies.like(db, line, words, known)
 
     def elsewhere(
         self, conversation: int, *, user: str, namespace: str, terms: Sequence[Term], most: int

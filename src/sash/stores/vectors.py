@@ -38,15 +38,11 @@ class _Block:
 
 
 class Blocks:
-    """Matrices by branch."""
+    """Matrices by branch. Several threads may ask at once: one at a time extends them."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[int, _Block] = OrderedDict()
         self._lock = threading.Lock()
-
-    def forget(self) -> None:
-        """Read everything anew next time."""
-        self._held.clear()
 
     def closeness(
         self,
@@ -60,30 +56,14 @@ class Blocks:
 
         `beside`: vectors that are not stored, by place. A turn without any is close to nothing.
         """
-        with self._lock:
-            return self._closeness(db, segments, vector, embedder, beside)
-
-    def _closeness(
-        self,
-        db: Transaction,
-        segments: Sequence[Segment],
-        vector: Any,
-        embedder: str,
-        beside: Mapping[int, Any],
-    ) -> tuple[Any, Any]:
         np = load_numpy()
         seqs, cosines = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
-        for branch, low, high in segments:
-            block = self._block(db, (branch, low, high), embedder, len(vector))
-            first, count = block.first, max(0, high - block.first + 1)
-            found = np.zeros(count, dtype=np.float32)
-            rows = block.rows[:count]
-            found[: len(rows)] = rows @ vector
-            for place, row in beside.items():
-                if position(branch, first) <= place < position(branch, first + count):
-                    found[seq_of(place) - first] = row @ vector
-            seqs.append(np.arange(first, first + count))
-            cosines.append(found)
+        with self._lock:
+            for segment in segments:
+                block = self._block(db, segment, embedder, len(vector))
+                found = _cosines(block, segment, vector, beside)
+                seqs.append(np.arange(block.first, block.first + len(found)))
+                cosines.append(found)
         return np.concatenate(seqs), np.concatenate(cosines)
 
     def _block(self, db: Transaction, segment: Segment, embedder: str, width: int) -> _Block:
@@ -129,6 +109,19 @@ class Blocks:
             matrix[: block.used] = block.rows
             block.matrix = matrix
         block.used = used
+
+
+def _cosines(block: _Block, segment: Segment, vector: Any, beside: Mapping[int, Any]) -> Any:
+    """Of the turns of one segment, from the first of its block on."""
+    branch, _, high = segment
+    first, count = block.first, max(0, high - block.first + 1)
+    found = load_numpy().zeros(count, dtype="float32")
+    rows = block.rows[:count]
+    found[: len(rows)] = rows @ vector
+    for place, row in beside.items():
+        if position(branch, first) <= place < position(branch, first + count):
+            found[seq_of(place) - first] = row @ vector
+    return found
 
 
 def position(branch: int, seq: int) -> int:
