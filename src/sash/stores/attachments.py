@@ -12,6 +12,8 @@ from sash.stores.transaction import Row, Transaction
 COLUMNS = "t.*, a.content AS attached, a.tokens AS attached_tokens"
 TURNS = "turns t LEFT JOIN attachments a ON a.turn_id = t.id"
 """What a turn is read from: all that `blobs.turn` asks of a row."""
+ONE = f"SELECT {COLUMNS} FROM {TURNS} WHERE t.id = ?"
+"""Reads one turn by its id."""
 
 
 def put(db: Transaction, turn: int, attachment: Attachment, at: float) -> None:

@@ -120,7 +120,7 @@ def _read(db: Transaction, turns: Sequence[Turn]) -> None:
 
 def _keep(db: Transaction, task: Distilling, found: Distilled) -> bool:
     """Whether an entry was made of it: not where its turn has changed meanwhile, or its like was taken out."""
-    row = db.one(f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} WHERE t.id = ?", (found.turn.id,))
+    row = db.one(attachments.ONE, (found.turn.id,))
     if row is None or row["state"] == "withdrawn" or blobs.turn(db, row).content != found.turn.content:
         return False
     there = profiles.of_turn(db, found.turn.id)

@@ -105,7 +105,7 @@ def _forget_bookings(db: Transaction, namespace: str, user: str) -> None:
 
 def _redact(db: Transaction, turn: int) -> None:
     """The row itself; its triggers take its index entries and its vector along."""
-    row = db.one(f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} WHERE t.id = ?", (turn,))
+    row = db.one(attachments.ONE, (turn,))
     draft = Draft(role=row["role"], content=redacted(blobs.turn(db, row).blocks))
     held = [one["hash"] for one in db.execute("SELECT hash FROM turn_blobs WHERE turn_id = ?", (turn,))]
     db.execute("DELETE FROM turn_blobs WHERE turn_id = ?", (turn,))

@@ -17,8 +17,6 @@ from sash.stores.heads import head_of, preamble_id, reject_conflict, take
 from sash.stores.lineage import END, BranchRanges, end_epochs, present
 from sash.stores.transaction import Database, Transaction
 
-_ONE = f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} WHERE t.id = ?"
-
 
 class Turns:
     """What was said. See `sash.flows.record.Turns`."""
@@ -75,7 +73,7 @@ class Turns:
             return on_branch(db, self._lines, conversation, turn)
 
     def _of_conversation(self, db: Transaction, conversation: int, turn: int) -> Turn:
-        row = db.one(f"{_ONE} AND t.conversation_id = ?", (turn, conversation))
+        row = db.one(f"{attachments.ONE} AND t.conversation_id = ?", (turn, conversation))
         if row is None:
             raise NotFound(f"no turn with id {turn} in this conversation", kind="turn", key=turn)
         return blobs.turn(db, row)
@@ -219,7 +217,7 @@ def _taken_along(db: Transaction, lines: BranchRanges, gone: Sequence[int]) -> l
 
 def on_branch(db: Transaction, lines: BranchRanges, conversation: int, turn: int) -> Turn:
     """A turn (id) of the present branch. Raises NotFound."""
-    row = db.one(_ONE, (turn,))
+    row = db.one(attachments.ONE, (turn,))
     branch = present(db, conversation)
     if row is None or not lines.holds(db, branch, row):
         raise NotFound(
