@@ -15,6 +15,7 @@ from sash.model.turns import Turn
 from sash.profile.distilling import known_already
 from sash.profile.entries import Distilled, Distilling, NewDistilling
 from sash.stores import attachments, blobs, profiles
+from sash.stores.lineage import there
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.usage import charge, spent
 
@@ -66,7 +67,7 @@ class Distillings:
             db.alone("user", task.namespace, task.user)
             ours = _ours(db, task)
             kept = sum(_keep(db, task, found) for found in new.found or ()) if ours else 0
-            if db.one(f"SELECT 1 FROM conversations WHERE id = ?{db.held}", (new.conversation,)) is not None:
+            if there(db, new.conversation):
                 _record(db, new, kept)
             if not ours:
                 return 0

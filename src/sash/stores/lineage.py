@@ -184,6 +184,11 @@ def present(db: Transaction, conversation: int) -> int:
     return int(row["branch_id"])
 
 
+def there(db: Transaction, conversation: int) -> bool:
+    """Whether nobody deleted the conversation meanwhile; no other writer moves it on."""
+    return db.one(f"SELECT 1 FROM conversations WHERE id = ?{db.held}", (conversation,)) is not None
+
+
 def deleted(conversation: int) -> NotFound:
     """The error for whoever goes on with a conversation that is no more."""
     return NotFound(

@@ -21,7 +21,7 @@ from sash.model.usage import Usage
 from sash.stores import attachments, blobs
 from sash.stores.cache import Cache
 from sash.stores.heads import take
-from sash.stores.lineage import END, BranchRanges, present, touch_holders
+from sash.stores.lineage import END, BranchRanges, present, there, touch_holders
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.usage import spent
 
@@ -87,7 +87,7 @@ class Summaries:
         with self._database.writing() as db:
             if new.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (new.item,)).rowcount:
                 return None
-            if not _there(db, new.conversation):
+            if not there(db, new.conversation):
                 return None
             ours = _job(db, new.conversation, task.token) is not None
             problem = _unusable(db, task, ours=ours)
@@ -227,11 +227,6 @@ def trouble(db: Transaction, conversation: int) -> Trouble:
         return Trouble()
     until = max(job["retry_at"], job["until"])
     return Trouble(failures=job["failures"], retry_at=until, upto=job["upto_seq"], error=job["error"])
-
-
-def _there(db: Transaction, conversation: int) -> bool:
-    """Whether nobody deleted the conversation meanwhile; no other writer moves it on."""
-    return db.one(f"SELECT 1 FROM conversations WHERE id = ?{db.held}", (conversation,)) is not None
 
 
 def _job(db: Transaction, conversation: int, token: str | None = None) -> Row | None:
