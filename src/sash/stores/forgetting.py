@@ -53,7 +53,7 @@ class Forgetting:
             end_epochs(db, copies, REASON)
             find = "SELECT namespace, name FROM conversations WHERE id = ?"
             namespace, name = db.one(find, (conversation,))
-            audit(db, namespace, name, "turn", copies, reason, at)
+            _audit(db, namespace, name, "turn", copies, reason, at)
             self._cache.forget()
         return len(copies)
 
@@ -65,8 +65,7 @@ class Forgetting:
             row = db.one(find, (namespace, id))
             if row is None:
                 raise NotFound(f"no conversation {id!r} in {self._database.path!r}", kind="conversation", key=id)
-            done = deletion.delete(db, row["id"], namespace, id)
-            audit(db, namespace, id, "conversation", range(done.turns), reason, time.time())
+            done = delete_audited(db, row["id"], namespace, id, reason)
             self._cache.forget()
         return done
 
@@ -82,9 +81,16 @@ class Forgetting:
                 raise NotFound(f"no user {user!r} in {self._database.path!r}", kind="user", key=user)
             turns = sum(deletion.delete(db, row["id"], namespace, row["name"]).turns for row in found)
             _forget_bookings(db, namespace, user)
-            audit(db, namespace, "", "user", range(turns), reason, time.time())
+            _audit(db, namespace, "", "user", range(turns), reason, time.time())
             self._cache.forget()
         return Forgotten(conversations=len(found), turns=turns, files=files, entries=entries)
+
+
+def delete_audited(db: Transaction, key: int, namespace: str, name: str, reason: str) -> Deleted:
+    """Delete a conversation (id), and write down that it was."""
+    done = deletion.delete(db, key, namespace, name)
+    _audit(db, namespace, name, "conversation", range(done.turns), reason, time.time())
+    return done
 
 
 def _forget_files(db: Transaction, namespace: str, user: str) -> int:
@@ -139,7 +145,7 @@ def _forget_derived(db: Transaction, turns: Sequence[int]) -> None:
     )
 
 
-def audit(
+def _audit(
     db: Transaction, namespace: str, conversation: str, what: str, turns: Sequence[int], reason: str, at: float
 ) -> None:
     """Write down what was forgotten: the ids of redacted turns; of a whole conversation, how many there were."""

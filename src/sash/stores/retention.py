@@ -11,9 +11,8 @@ from sash.errors import InvalidOption
 from sash.model.blocks import dumps
 from sash.model.fitting import check_fit
 from sash.model.users import check_user
-from sash.stores import deletion
 from sash.stores.cache import Cache
-from sash.stores.forgetting import audit
+from sash.stores.forgetting import delete_audited
 from sash.stores.port import Pruned
 from sash.stores.transaction import Database, Row, Transaction
 
@@ -74,9 +73,8 @@ class Retention:
         for at in range(0, len(found), AT_ONCE):
             with self._database.unchecked(), self._database.erasing() as db:
                 for row in _overdue(db, given, found[at : at + AT_ONCE]):  # somebody may have gone on with one
-                    gone = deletion.delete(db, row["id"], namespace, row["name"]).turns
-                    audit(db, namespace, row["name"], "conversation", range(gone), why, time.time())
-                    turns, conversations = turns + gone, conversations + 1
+                    turns += delete_audited(db, row["id"], namespace, row["name"], why).turns
+                    conversations += 1
                 self._cache.forget()
         return Pruned(conversations=conversations, turns=turns)
 
