@@ -63,7 +63,7 @@ class Connections:
 
     @classmethod
     def share(cls, address: Address) -> Connections:
-        """Those to a address. Raises StoreUnavailable where nobody gets in."""
+        """The connections to an address. Raises StoreUnavailable where nobody gets in."""
         key = (os.getpid(), address.conninfo, address.connections)  # a child of this process opens its own
         with cls._lock:
             found = cls._shared.get(key)

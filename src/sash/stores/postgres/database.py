@@ -19,7 +19,7 @@ import psycopg
 from sash.errors import ConversationClosed, StoreError, StoreUnavailable
 from sash.stores.postgres import setup
 from sash.stores.postgres.connections import PATIENCE, Connection, Connections, connect
-from sash.stores.postgres.faults import NOTHING, unavailable
+from sash.stores.postgres.faults import unavailable
 from sash.stores.postgres.transaction import PostgresTransaction, lock_key
 from sash.stores.postgres.url import read_url
 from sash.stores.transaction import Transaction
@@ -158,7 +158,7 @@ class PostgresDatabase:
             connection.execute("COMMIT")
         except psycopg.OperationalError as error:
             if not connection.closed or not self._was_committed(transaction):
-                raise unavailable(self._address, error, written=NOTHING) from error
+                raise unavailable(self._address, error) from error
 
     def _was_committed(self, transaction: Begun) -> bool:
         """What became of a transaction whose connection broke. Raises StoreUnavailable where nobody can tell.

@@ -32,10 +32,10 @@ _REFUSED = (
 )
 
 
-def unavailable(address: Address, error: psycopg.Error, *, written: str = NOTHING) -> StoreUnavailable:
-    """The error of ours for one of PostgreSQL's in a transaction; `written` says what became of that."""
+def unavailable(address: Address, error: psycopg.Error) -> StoreUnavailable:
+    """The error of ours for one of PostgreSQL's in a transaction of which nothing was written."""
     remedy = next((said for kind, said in _REMEDIES if isinstance(error, kind)), "see the server's log")
-    return StoreUnavailable(f"{address.shown!r}: {said_by(address, error)}; {remedy}. {written}", path=address.shown)
+    return StoreUnavailable(f"{address.shown!r}: {said_by(address, error)}; {remedy}. {NOTHING}", path=address.shown)
 
 
 def unreachable(address: Address, error: psycopg.Error) -> StoreUnavailable:
