@@ -10,11 +10,10 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Column, Table
 
 from sash import replay as replays
-from sash.cli.common import console, dollars, find, namespace, say
+from sash.cli.common import console, dollars, find, namespace, progress_bar, say
 from sash.cli.database import open_database
 from sash.cli.strategy import StrategyType, label
 from sash.conversation.session import DEFAULT_MODEL
@@ -66,7 +65,7 @@ def replay(
     found = [trace for name in traces for trace in _read(name, conversations, model)]
     terms = Terms(card=card(model), keep=keep, budget=budget, preamble=preamble)
     rivals = strategies or (Economic(), SteppedWindow(), SlidingWindow(), Everything())
-    with Progress(console=console(stderr=True), transient=True) as progress, _executor(jobs, len(found)) as executor:
+    with progress_bar() as progress, _executor(jobs, len(found)) as executor:
         task = progress.add_task("replaying", total=len(found))
         result = replays.compare(
             found,
