@@ -181,18 +181,15 @@ def _kept_usage(db: Transaction, by: Sequence[str], namespace: str, user: str | 
 def _summed(db: Transaction, by: Sequence[str], namespace: str, user: str | None, conversation: str | None) -> Rows:
     """Conversation by conversation, from its requests and summaries."""
     groups = ", ".join(_GROUPS[name] for name in by).format(day=db.sql.date("r.at"))
-    one = (
-        ""
-        if conversation is None
-        else ("r.conversation_id = (SELECT id FROM conversations WHERE namespace = ?1 AND name = ?2) AND ")
-    )
+    one = "SELECT id FROM conversations WHERE namespace = ?1 AND name = ?3"
+    only = "" if conversation is None else f"AND r.conversation_id = ({one}) "
     return db.execute(
         "SELECT sum(r.requests), sum(r.fresh), sum(r.read), sum(r.write_5m + r.write_1h), sum(r.output), "
         "coalesce(sum(r.cost), 0.0), coalesce(sum(r.requests) FILTER (WHERE r.cost IS NULL), 0), "
         f"{groups or _ALL} FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
-        f"WHERE {one}coalesce(c.namespace, r.namespace) = ?1 AND (c.name = ?2 OR ?2 IS NULL) "
-        "AND (c.owner = ?3 OR ?3 IS NULL) " + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
-        (namespace, conversation, user),
+        f"WHERE coalesce(c.namespace, r.namespace) = ?1 AND (c.owner = ?2 OR ?2 IS NULL) {only}"
+        + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
+        (namespace, user) if conversation is None else (namespace, user, conversation),
     )
 
 
