@@ -48,7 +48,6 @@ BETA_FIELDS = {
 NOT_SIMULATED = frozenset({"thread", "fallbacks", "fallback_credit_token", "billing_policy"})
 
 _MARK = frozenset({"cache_control"})
-_RESULT = frozenset({"tool_use_id", "content"})
 
 
 @dataclass(frozen=True, slots=True)
