@@ -114,8 +114,8 @@ class _Choice:
         situation = self.situation
         index = max(self.start, situation.holding(situation.keep))
         size = situation.kept(index)
-        inner = range(index, min(situation.newest, index + BOUNDARIES) + 1)
-        self.inner = [situation.kept(start) for start in inner][1:]
+        inner = range(index + 1, min(situation.newest, index + BOUNDARIES) + 1)
+        self.inner = [situation.kept(start) for start in inner]
         if self.must:
             index = max(self.start, situation.shortest(situation.keep))
             size = situation.kept(index)
