@@ -373,6 +373,23 @@ def test_at_once(sim: Simulator, tmp_path: Path) -> None:
     assert found.ready == 1 and found.dollars == pytest.approx(sim.log[-1].cost) and len(covered(sim, path)) == 1
 
 
+def test_what_is_broken_off_at_once_is_free_again(sim: Simulator, tmp_path: Path) -> None:
+    """Who breaks off with Ctrl-C gives the job back: the next run need not wait until its lease has ended."""
+    path = tmp_path / "a.db"
+    record(sim, path, "a")
+
+    def broken_off(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with summaries(sim, path) as backlog:
+        sim.script(broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            backlog.now()
+        sim.script(lambda _: None)
+        sim.clock.advance(60)
+        assert backlog.now().ready == 1
+
+
 def test_run_and_async(sim: Simulator, tmp_path: Path) -> None:
     """`run` hands in and waits until nothing waits any more; the asynchronous twin does the same."""
     quick = Simulator(batch_rules=BatchRules(begins_after=0), clock=sim.clock)

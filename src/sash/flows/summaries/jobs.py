@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from sash.errors import CallerError, ConversationBusy, RemoteError, StoreError
 from sash.flows.context import Context
+from sash.flows.record import Record
 from sash.flows.steps import Flow, Now
 from sash.model.summaries import Summary, SummaryTask
 from sash.planning.summaries.cost import SummaryRequest
@@ -52,17 +53,23 @@ def with_job(
     if task is None:
         return SummaryResult(note="somebody else is making it, or there is nothing left to cover")
 
-    def give_back(error: str, now: float) -> None:
-        chat.store.summaries.fail(
-            chat.conversation, token=task.token, error=error, retry_at=later(now, task.failures), upto=task.upto
-        )
-
     try:
-        return (yield from or_given_back(make(task), give_back))
+        return (yield from or_given_back(make(task), giving_back(chat.store, chat.conversation, task)))
     except (RemoteError, StoreError, CallerError) as error:
         if strict:
             raise
         return SummaryResult(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
+
+
+def giving_back(store: Record, conversation: int, task: SummaryTask) -> Callable[[str, float], None]:
+    """What gives the job of a summary back, for `or_given_back`."""
+
+    def give_back(error: str, now: float) -> None:
+        store.summaries.fail(
+            conversation, token=task.token, error=error, retry_at=later(now, task.failures), upto=task.upto
+        )
+
+    return give_back
 
 
 def or_given_back(work: Flow[R], give_back: Callable[[str, float], None]) -> Flow[R]:

@@ -15,7 +15,7 @@ from sash.errors import InvalidOption
 from sash.flows.context import Counter
 from sash.flows.record import Record
 from sash.flows.steps import Flow, Now, Send
-from sash.flows.summaries.jobs import later
+from sash.flows.summaries.jobs import giving_back, later, or_given_back
 from sash.flows.summaries.summarise import asking, findings, most_of, said_in
 from sash.flows.wires import wire_for
 from sash.model.answers import Answer
@@ -211,21 +211,8 @@ def at_once(store: Record, backlog: Backlog, counters: Counters) -> Flow[Collect
 
 def _asked(store: Record, backlog: Backlog, one: Resting, item: BatchTask, counters: Counters) -> Flow[Collected]:
     asked = body(backlog, item.task)
-    try:
-        answer = yield from Send(
-            wire=wire_for(card_of(backlog.by), asked, conversation=one.id, namespace=one.namespace)
-        )
-    except Exception as error:
-        now = yield from Now()
-        task = item.task
-        store.summaries.fail(
-            item.conversation,
-            token=task.token,
-            error=type(error).__name__,
-            retry_at=later(now, task.failures),
-            upto=task.upto,
-        )
-        raise
+    send = Send(wire=wire_for(card_of(backlog.by), asked, conversation=one.id, namespace=one.namespace))
+    answer = yield from or_given_back(iter(send), giving_back(store, item.conversation, item.task))
     size = sizer(counters(item.model or backlog.by))
     return kept(store, judged(backlog, item, answer, size, (yield from Now())))
 
