@@ -79,11 +79,6 @@ def as_summarised(memory: Memory, groups: Groups, strategy: Strategy) -> Memory:
     return memory.but(pinned_seqs=memory.loaded.pinned_seqs | beside)
 
 
-def instructions_in(groups: Groups) -> tuple[Turn, ...]:
-    """The turns of role system."""
-    return tuple(turn for group in groups for turn in group if turn.role == "system")
-
-
 @dataclass(frozen=True)
 class _Assessing:
     """One situation in the making."""

@@ -16,7 +16,7 @@ from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.counts import ZERO, Count
 from sash.model.turns import Turn, spoken
 from sash.planning import explain
-from sash.planning.assess import Groups, as_summarised, assess, instructions_in, sizes_as_sent, with_less
+from sash.planning.assess import Groups, as_summarised, assess, sizes_as_sent, with_less
 from sash.planning.carry_out import CarriedOut
 from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.oversize import results_to_clear
@@ -65,7 +65,7 @@ def make_plan(
     known = sizes_as_sent(memory, (*memory.loaded.pinned_turns, *memory.loaded.turns, *new), sizes)
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
-        first = instructions_in(groups[:1])
+        first = tuple(turn for turn in groups[0] if turn.role == "system")
         memory = memory.but(instructions=(*memory.loaded.instructions, *first))
         memory, groups = replace(memory, instructed=memory.instructed[len(first) :]), groups[1:]
     _reject_no_question(groups)
