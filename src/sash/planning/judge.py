@@ -18,7 +18,7 @@ from sash.planning.rules.media import json_bytes, pdf_pages_of, widest_side
 from sash.planning.rules.tools import SERVER_CALLS, call_id
 from sash.planning.rules.turns import is_server_result
 
-MOVING = 2
+MOVING_MARKERS = 2
 """Markers that stand elsewhere in the next request: those on the newest tail and on the one before."""
 
 
@@ -53,7 +53,7 @@ class Judge:
 def _settled(messages: Sequence[Message]) -> int:
     """How many of them stand before a reply that nothing in front of it waits for, nor a marker will leave."""
     marked = [at for at, message in enumerate(messages) if any("cache_control" in s.block for s in message.spots)]
-    last = marked[-MOVING:][0] if marked else len(messages) - 1
+    last = marked[-MOVING_MARKERS:][0] if marked else len(messages) - 1
     waiting: set[str] = set()
     found = 0
     for at, (message, after) in enumerate(pairwise(messages[: last + 1]), 1):
