@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy  # noqa: F401, ICN001 - `pytest.approx` peeks at it, half imported beside a conversation or not
 import pytest
 
 import servers
