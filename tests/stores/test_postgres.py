@@ -66,6 +66,8 @@ def name_of(url: str) -> str:
         ("postgresql://ann@host/db?schema=pg_mine", "schema='pg_mine'"),
         ("postgresql://ann@host/db?connections=0", "connections='0'"),
         ("mysql://ann:pw@host/db", "mysql://"),
+        ("postgresql://ann:p@w@host/db", "'postgresql://ann@host/db' is no URL.*written as %XX"),
+        ("postgresql://ann:p?w@host/db", "'postgresql://ann@host/db' is no URL.*written as %XX"),
     ],
 )
 def test_a_url_that_cannot_be_meant_is_refused(url: str, said: str) -> None:
@@ -80,6 +82,9 @@ def test_a_url_that_cannot_be_meant_is_refused(url: str, said: str) -> None:
         f"postgresql://ann:{SECRET}@host/db",
         f"postgresql://ann@host/db?password={SECRET}&schema=x",
         f"postgres://ann:{SECRET}@[::1]:5432/db?schema=x",
+        f"postgresql://ann:wo:rd?{SECRET}@host/db",
+        f"postgresql://ann:wo:rd@?{SECRET}@host/db?application_name=a@b",
+        f"postgresql://ann@host/db?x&password={SECRET}",
     ],
 )
 def test_a_password_is_never_shown(url: str) -> None:

@@ -7,6 +7,8 @@ import re
 from sash.errors import InvalidOption
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_QUERY = re.compile(r"\?(?=[\w&]*=)")
+"""Where parameters begin: a "?" before that is part of a password that nobody wrote as %3F."""
 POSTGRES = ("postgresql", "postgres")
 
 
@@ -27,19 +29,11 @@ def is_url(where: object) -> bool:
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown: its password, wherever it stands, is left out."""
-    head, mark, query = url.partition("?")
-    scheme, slashes, rest = head.partition("://")
-    authority, slash, path = rest.partition("/") if "@" not in rest else _split_authority(rest)
-    user, at, host = authority.rpartition("@")
-    user = user.partition(":")[0]
-    kept = [part for part in query.split("&") if not re.match(r"(?i)(ssl)?password=", part)]
-    query = "&".join(kept)
-    return f"{scheme}{slashes}{user}{at}{host}{slash}{path}{mark if query else ''}{query}"
-
-
-def _split_authority(rest: str) -> tuple[str, str, str]:
-    """The part before the path, where a password may hold slashes that nobody wrote as %2F."""
-    end = rest.rfind("@")
-    host, slash, path = rest[end:].partition("/")
-    return rest[:end] + host, slash, path
+    """A URL as it may be shown: its password, wherever it stands and whatever signs it has, is left out."""
+    scheme, slashes, rest = url.partition("://")
+    query = _QUERY.search(rest)
+    end = rest.rfind("@", 0, query.start() if query else len(rest))
+    who, at, place = rest[: max(end, 0)], "@" if end >= 0 else "", rest[end + 1 :]
+    where, mark, parameters = place.partition("?")
+    kept = "&".join(part for part in parameters.split("&") if not re.match(r"(?i)(ssl)?password=", part))
+    return f"{scheme}{slashes}{who.partition(':')[0]}{at}{where}{mark if kept else ''}{kept}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import psycopg
@@ -15,6 +16,8 @@ from sash.stores.urls import without_password
 SCHEMA, CONNECTIONS = "sash", 10
 OURS = ("schema", "language", "connections")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_AT = re.compile(r"(?<![^,])[^,/@][^,]*@")
+"""A host that is no socket and has an "@": what libpq took for it begins within the password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +43,7 @@ def read_url(url: str) -> Address:
     ours = {name: value for name, value in pairs if name in OURS}
     rest = [pair for pair in pairs if pair[0] not in OURS]
     shown = without_password(url)
-    try:
-        said = conninfo_to_dict(head + (f"?{urlencode(rest)}" if rest else ""))
-    except (psycopg.ProgrammingError, UnicodeError):
-        raise InvalidOption(  # what libpq says may quote the password
-            f"{shown!r} is no URL of a PostgreSQL database: postgresql://user@host:port/database?parameter=value "
-            "(signs that mean something in a URL are written as %XX)",
-            option="store",
-            value=shown,
-        ) from None
+    said = _parts(head + (f"?{urlencode(rest)}" if rest else ""), shown)
     if not said.get("dbname") and not said.get("service"):
         raise InvalidOption(
             f"{shown!r} names no database: postgresql://user@host/DATABASE", option="store", value=shown
@@ -61,6 +56,22 @@ def read_url(url: str) -> Address:
         language=ours.get("language"),
         connections=_connections(ours.get("connections", str(CONNECTIONS))),
     )
+
+
+def _parts(url: str, shown: str) -> dict[str, Any]:
+    """What libpq reads in a URL. Raises InvalidOption without its words, for these may quote the password."""
+    try:
+        said = conninfo_to_dict(url)
+    except (psycopg.ProgrammingError, UnicodeError):
+        said = None
+    if said is None or _AT.search(str(said.get("host") or "")):
+        raise InvalidOption(
+            f"{shown!r} is no URL of a PostgreSQL database: postgresql://user@host:port/database?parameter=value "
+            "(signs that mean something in a URL are written as %XX)",
+            option="store",
+            value=shown,
+        )
+    return said
 
 
 def _schema(name: str) -> str:
