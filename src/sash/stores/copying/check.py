@@ -21,12 +21,14 @@ def check(
     """Compare all rows, and rebuild all requests; how many requests these were. Raises CopyDiffers."""
     told = progress or (lambda _what, _done: None)
     with source.database.reading() as mine, target.database.reading() as theirs:
+        sent: list[tuple[int, int]] = []
         for table in TABLES:
             for one, other in zip_longest(_all(table, mine, namespace), _all(table, theirs, namespace)):
-                if one != other:
+                if one is None or one != other:
                     raise _differs(table, one or other or {}, source, target)
+                if table.name == "requests":
+                    sent.append((one["conversation_id"], one["number"]))
                 told(table.name, 1)
-        sent = [(row["conversation_id"], row["number"]) for page in _requests().rows(mine, namespace) for row in page]
     for conversation, number in sent:
         if not _rebuilds(source, target, conversation, number):
             raise CopyDiffers(
@@ -37,10 +39,6 @@ def check(
             )
         told("requests rebuilt", 1)
     return len(sent)
-
-
-def _requests() -> Table:
-    return next(table for table in TABLES if table.name == "requests")
 
 
 def _all(table: Table, db: Transaction, namespace: str | None) -> Iterator[Mapping[str, Any]]:
