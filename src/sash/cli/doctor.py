@@ -88,25 +88,22 @@ def _model_known(model: str) -> Finding:
 
 
 def _database(database: str) -> Finding:
-    """Opening it looks at its kind, its schema and its permissions."""
     if is_url(database):
-        return _server(database)
+        return Finding("database", "ok", _answered(database))
     if not Path(database).exists():
         return Finding("database", "note", f"{database} is not there yet; the first conversation creates it")
+    answered = _answered(database)
+    file = Path(database).stat()
+    if file.st_mode & 0o077:
+        return Finding("database", "note", f"{database} can be read by others; chmod 600 {database}")
+    return Finding("database", "ok", f"{answered}, {file.st_size / 1e6:.1f} MB")
+
+
+def _answered(database: str) -> str:
+    """How much it holds; opening it looks at its kind, its schema and its permissions."""
     with closing(open_database(database)) as store:
         rows = store.usage(by=())
-    requests = rows[0].requests if rows else 0
-    size = Path(database).stat().st_size / 1e6
-    readable = Path(database).stat().st_mode & 0o077
-    if readable:
-        return Finding("database", "note", f"{database} can be read by others; chmod 600 {database}")
-    return Finding("database", "ok", f"{database}: {counted(requests, 'request')} answered, {size:.1f} MB")
-
-
-def _server(url: str) -> Finding:
-    with closing(open_database(url)) as store:
-        rows = store.usage(by=())
-    return Finding("database", "ok", f"{shown(url)}: {counted(rows[0].requests if rows else 0, 'request')} answered")
+    return f"{shown(database)}: {counted(rows[0].requests if rows else 0, 'request')} answered"
 
 
 def _memory(database: str) -> Finding:
