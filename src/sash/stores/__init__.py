@@ -36,7 +36,7 @@ def check_store(store: Any) -> None:
         return
     if isinstance(store, str | Path) and str(store):
         check_fit("store", str(store), str)
-        is_url(store)
+        is_url(store)  # raises for a URL of another kind
         return
     if isinstance(store, type) or not hasattr(store, "branches"):
         raise InvalidOption(

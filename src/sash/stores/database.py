@@ -23,9 +23,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sash.errors import ConversationClosed, ForeignDatabase, NewerSchema, StoreUnavailable
+from sash.errors import ConversationClosed, ForeignDatabase, StoreUnavailable
 from sash.stores.dialect import SQLITE
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Transaction, newer_schema
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
 SCHEMA = 36
@@ -162,11 +162,7 @@ class SqliteDatabase:
         applied = {migration.name for migration in migrations.applied(db)}
         newer = sorted(applied - {migration.name for migration in migrations._migrations})
         if newer:
-            raise NewerSchema(
-                f"{self.path!r} was written by a newer sash (it knows {', '.join(newer)}); upgrade sash to open it",
-                path=self.path,
-                found=newer,
-            )
+            raise newer_schema(self.path, newer)
 
     def close(self) -> None:
         """Close; a second time does nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sash.errors import InvalidOption
+from sash.errors import InvalidOption, NewerSchema
 from sash.stores.dialect import Dialect
 
 Values = Sequence[Any] | Mapping[str, Any]
@@ -144,6 +144,15 @@ class Transaction:
         """Remember the highest ids given so far, before rows are deleted."""
         for table in NEVER_AGAIN:
             self.keep_free(table, self.highest_id(table))
+
+
+def newer_schema(path: str, found: Sequence[str]) -> NewerSchema:
+    """The error for a database with migrations (names) that this version does not know."""
+    return NewerSchema(
+        f"{path!r} was written by a newer sash (it knows {', '.join(found)}); upgrade sash to open it",
+        path=path,
+        found=found,
+    )
 
 
 def not_to_be_kept(values: Values) -> InvalidOption:

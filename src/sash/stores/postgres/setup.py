@@ -14,10 +14,11 @@ from typing import Any
 
 import psycopg
 
-from sash.errors import ForeignDatabase, InvalidOption, NewerSchema, StoreUnavailable
+from sash.errors import ForeignDatabase, InvalidOption, StoreUnavailable
 from sash.stores.postgres.migrations import STEPS
 from sash.stores.postgres.transaction import lock_key
 from sash.stores.postgres.url import Address
+from sash.stores.transaction import newer_schema
 
 OLDEST = 15
 """The oldest version of PostgreSQL that this was made for."""
@@ -79,11 +80,7 @@ def _applied(connection: Connection, address: Address) -> frozenset[str] | None:
             path=address.shown,
         )
     if newer := sorted(applied - names()):
-        raise NewerSchema(
-            f"{address.shown!r} was written by a newer sash (it knows {', '.join(newer)}); upgrade sash to open it",
-            path=address.shown,
-            found=newer,
-        )
+        raise newer_schema(address.shown, newer)
     return applied
 
 
