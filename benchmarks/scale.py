@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import multiprocessing
 import statistics
 import tempfile
@@ -28,6 +27,7 @@ from rich.table import Table
 import sash
 from benchmarks.postgres import Server
 from benchmarks.scale_client import MODEL, TABLES, WAYS, client, question, work
+from benchmarks.speed.measuring import exponent
 
 CONTEXT = multiprocessing.get_context("forkserver")
 READS = 40
@@ -120,7 +120,8 @@ def depths(store: str, turns: Sequence[int]) -> dict[str, Any]:
         for depth in turns:
             _deepen(where, f"deep-{depth}", depth)
             found[depth] = _read(where, f"deep-{depth}")
-    return {"store": store, "milliseconds": found, "exponent": round(_exponent(found), 3)}
+    slope = exponent(list(found), list(found.values())) if len(found) > 1 else 0.0
+    return {"store": store, "milliseconds": found, "exponent": round(slope, 3)}
 
 
 def _deepen(where: str, id: str, depth: int) -> None:
@@ -146,12 +147,6 @@ def _read(where: str, id: str) -> float:
             store.windows.read(conversation, model=MODEL, preamble=None)
             times.append(time.perf_counter() - began)
     return round(statistics.median(times) * 1_000, 3)
-
-
-def _exponent(found: dict[int, float]) -> float:
-    """The slope of a line through the logarithms."""
-    xs, ys = [math.log(depth) for depth in found], [math.log(taken) for taken in found.values()]
-    return statistics.linear_regression(xs, ys).slope if len(xs) > 1 else 0.0
 
 
 def main() -> None:

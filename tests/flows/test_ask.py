@@ -45,6 +45,16 @@ def pausing(*ids: str) -> list[Any]:
     return [Reply(content=searching(id), stop_reason="pause_turn") for id in ids]
 
 
+def waiting(talk: Talk, sim: Simulator) -> Conversation:
+    """A conversation whose reply was paused, and could not be gone on with; it could now."""
+    sim.script([*pausing("s1"), searched("s1")])
+    sim.fail_at(2, RateLimited())
+    chat = talk(tools=[SEARCH])
+    with pytest.raises(Unavailable):
+        chat.send("Find lamps.")
+    return chat
+
+
 def legal(sim: Simulator) -> bool:
     """Whether our own rules pass every request that the simulator got."""
     return all(check_request(attempt.body, betas=attempt.betas) == [] for attempt in sim.messages)
@@ -80,11 +90,7 @@ def test_pauses_have_an_end(talk: Talk, sim: Simulator) -> None:
 
 def test_a_paused_turn_that_fails_to_go_on_can_be_retried(talk: Talk, sim: Simulator) -> None:
     """429 in between: the first piece is recorded, retry() continues it."""
-    sim.script([*pausing("s1"), searched("s1")])
-    sim.fail_at(2, RateLimited())
-    chat = talk(tools=[SEARCH])
-    with pytest.raises(Unavailable):
-        chat.send("Find lamps.")
+    chat = waiting(talk, sim)
     assert [t.state for t in chat.history()] == ["answered", "answered"]
     assert chat.retry().text == "Nothing found."
     with pytest.raises(NothingToRetry):
@@ -121,11 +127,7 @@ def test_a_fork_takes_the_whole_of_a_paused_reply(talk: Talk, sim: Simulator) ->
 
 def test_a_reply_that_waits_is_not_shared(talk: Talk, sim: Simulator) -> None:
     """No fork at a reply that one conversation may finish and the other give up; nothing is made."""
-    sim.script([*pausing("s1"), searched("s1")])
-    sim.fail_at(2, RateLimited())
-    chat = talk(tools=[SEARCH])
-    with pytest.raises(Unavailable):
-        chat.send("Find lamps.")
+    chat = waiting(talk, sim)
     with pytest.raises(InvalidOption, match=r"waits for the server.*retry\(\)"):
         chat.fork(id="aside")
     chat.retry()

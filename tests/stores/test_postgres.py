@@ -448,6 +448,21 @@ def test_a_connection_cut_within_a_step_says_that_nothing_was_written(postgres_u
         assert store.conversations()[0].title is None
 
 
+def at_commit(monkeypatch: pytest.MonkeyPatch, committed: bool, happens: Callable[[], None]) -> None:
+    """Have that happen at the next COMMIT of any connection, once the server has carried it out, or before."""
+    real = psycopg.Connection.execute
+
+    def execute(self: Any, query: Any, *given: Any, **named: Any) -> Any:
+        if query == "COMMIT":
+            monkeypatch.undo()
+            if committed:
+                real(self, query)
+            happens()
+        return real(self, query, *given, **named)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", execute)
+
+
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_commit_whose_answer_was_lost_is_looked_up(
     postgres_url: str, committed: bool, monkeypatch: pytest.MonkeyPatch
@@ -455,17 +470,7 @@ def test_a_commit_whose_answer_was_lost_is_looked_up(
     """What had been committed counts as written, and nothing is raised; what had not is said not to be."""
     with closing(PostgresStore(postgres_url)) as store:
         Recorder(store).say("one")
-        real = psycopg.Connection.execute
-
-        def execute(self: Any, query: Any, *given: Any, **named: Any) -> Any:
-            if query == "COMMIT":
-                monkeypatch.undo()
-                if committed:
-                    real(self, query)
-                cut(postgres_url)
-            return real(self, query, *given, **named)
-
-        monkeypatch.setattr(psycopg.Connection, "execute", execute)
+        at_commit(monkeypatch, committed, lambda: cut(postgres_url))
         if committed:
             store.describe("a", title="kept")
         else:
@@ -481,19 +486,13 @@ def test_a_commit_that_a_crash_cut_off_is_never_taken_for_another(
     """A server that crashed may give a transaction's number again: what cannot be told is said to be unknown."""
     with closing(PostgresStore(postgres_url)) as store:
         Recorder(store).say("one")
-        real = psycopg.Connection.execute
 
-        def execute(self: Any, query: Any, *given: Any, **named: Any) -> Any:
-            if query == "COMMIT":
-                monkeypatch.undo()
-                if committed:
-                    real(self, query)
-                servers.server().crash()
-                for number in range(20):  # others take the next numbers
-                    Recorder(store, f"c{number}").say("meanwhile")
-            return real(self, query, *given, **named)
+        def crash() -> None:
+            servers.server().crash()
+            for number in range(20):  # others take the next numbers
+                Recorder(store, f"c{number}").say("meanwhile")
 
-        monkeypatch.setattr(psycopg.Connection, "execute", execute)
+        at_commit(monkeypatch, committed, crash)
         said = "is not known" if committed else "is not known|Nothing of this step was written"
         with pytest.raises(StoreUnavailable, match=said):
             store.describe("a", title="lost or kept")
