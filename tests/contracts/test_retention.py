@@ -103,3 +103,15 @@ def test_days_that_cannot_be_meant_are_refused(store: Any, days: Any) -> None:
     with pytest.raises(InvalidOption, match="days="):
         store.retain(days=days)
     assert ids(store) == {"old"} and store.retention.retained() is None
+
+
+@pytest.mark.parametrize("namespace", [None, 3])
+def test_what_is_no_namespace_is_refused(store: Any, namespace: Any) -> None:
+    """An argument of the wrong kind is an error of ours with its name and value; nothing is deleted or remembered."""
+    said(store, "old", 5)
+    for call in (store.retain, store.prune):
+        with pytest.raises(InvalidOption, match=f"namespace={namespace}"):
+            call(namespace, days=30)
+    with pytest.raises(InvalidOption, match="reason=3"):
+        store.prune(days=30, reason=3)
+    assert ids(store) == {"old"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from sash.errors import InvalidOption
 from sash.model.blocks import dumps
-from sash.model.fitting import check_fit
+from sash.model.fitting import checked
 from sash.model.users import check_user
 from sash.stores.cache import Cache
 from sash.stores.forgetting import delete_audited
@@ -32,6 +32,7 @@ class Retention:
     def __init__(self, database: Database, cache: Cache) -> None:
         self._database, self._cache = database, cache
 
+    @checked
     def retain(self, namespace: str = "", *, days: float | None) -> None:
         """Keep what nobody went on with for so many days; None: for good. Raises InvalidOption."""
         if days is not None:
@@ -41,12 +42,14 @@ class Retention:
             if days is not None:
                 db.execute("INSERT INTO retention (namespace, days) VALUES (?, ?)", (namespace, float(days)))
 
+    @checked
     def retained(self, namespace: str = "") -> float | None:
         """For how many days; None: for good."""
         with self._database.reading() as db:
             row = db.one("SELECT days FROM retention WHERE namespace = ?", (namespace,))
             return None if row is None else float(row["days"])
 
+    @checked
     def overdue(
         self, namespace: str = "", *, days: float | None = None, user: str | None = None, now: float | None = None
     ) -> Sequence[str]:
@@ -55,6 +58,7 @@ class Retention:
         with self._database.reading() as db:
             return [row["name"] for row in _overdue(db, given)]
 
+    @checked
     def prune(
         self,
         namespace: str = "",
@@ -104,6 +108,5 @@ def _overdue(db: Transaction, given: Mapping[str, Any], among: Sequence[int] | N
 
 
 def _check(days: float) -> None:
-    check_fit("days", days, float)
     if not (math.isfinite(days) and days > 0):
         raise InvalidOption(f"days={days!r}: give a number of days above 0", option="days", value=days)
