@@ -54,14 +54,15 @@ def test_a_command_takes_a_url(run: Run, filled: str, arguments: Ask, said: str)
     "arguments",
     [
         *(("show",), ("show", "order"), ("usage",), ("delete", "order", "--yes"), ("search", "number 1138")),
+        *(("replay", "--keep", 10), ("replay", "--id", "order")),
     ],
-    ids="-".join,
+    ids=lambda arguments: "-".join(map(str, arguments)),
 )
 def test_the_default_is_meant_where_none_is_named(
     run: Run, filled: str, monkeypatch: pytest.MonkeyPatch, arguments: Ask
 ) -> None:
     """With SASH_DATABASE set, the other arguments follow the command."""
-    monkeypatch.setenv("SASH_DATABASE", filled)
+    monkeypatch.setenv("SASH_DATABASE", f"{filled}\n")  # as a file of secrets ends
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     assert "1138" in result.output or "order" in result.output or "claude" in result.output

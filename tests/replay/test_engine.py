@@ -55,6 +55,18 @@ def test_what_comes_out_does_not_depend_on_who_computes_it(pool: Callable[[], Ex
     assert told[0] == told[1] and len(told[0]) == 6
 
 
+def test_an_executor_that_cannot_serve_is_named() -> None:
+    """What is none, and a strategy that no other process can be given: before anything is computed."""
+
+    class Local(SlidingWindow):
+        """Known here alone."""
+
+    with pytest.raises(InvalidOption, match=r"executor='x'.*concurrent\.futures"):
+        compare([steady(30.0, 5)], [Economic()], [TERMS], executor="x")  # type: ignore[arg-type]
+    with ProcessPoolExecutor(1) as pool, pytest.raises(InvalidOption, match="at the top of a module"):
+        compare([steady(30.0, 5)], [Local()], [TERMS], executor=pool)
+
+
 def test_without_marks_every_token_is_fresh() -> None:
     """Nothing is cached that no marker asked for."""
     outcome = run(steady(30.0, 10), Everything(), replace(TERMS, marks=NO_MARKS))

@@ -42,14 +42,17 @@ def shown(database: str) -> str:
 def with_default(command: click.Command, context: click.Context, arguments: list[str]) -> list[str]:
     """The arguments of a command, with the default database in front where they name none.
 
-    They name one if the first of them is a URL or a file that is there, and enough are left for what else is needed.
+    They name one if the first of them is a URL or a file that is there, and enough are left for what else is needed;
+    where any number of recordings may be named, if any is.
     """
-    default = os.environ.get(VARIABLE)
+    default = os.environ.get(VARIABLE, "").strip()
     names = [one.name for one in command.params if isinstance(one, click.Argument)]
-    if not default or names[:1] != ["database"]:
+    if not default or names[:1] not in (["database"], ["traces"]):
         return arguments
     found, _, _ = command.make_parser(context).parse_args(list(arguments))
-    first = found.get("database")
+    first = found.get(names[0] or "")
+    if isinstance(first, tuple):
+        return arguments if first else [default, *arguments]
     needed = [one.name for one in command.params if isinstance(one, click.Argument) and one.required]
     lacking = [name for name in needed if not isinstance(found.get(name or ""), str | tuple)]
     given = isinstance(first, str) and (is_url(first) or Path(first).exists() or len(names) == 1)

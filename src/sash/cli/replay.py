@@ -7,6 +7,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from multiprocessing import get_context
 from pathlib import Path
+from sys import maxsize
 
 import click
 from rich.console import Console
@@ -126,7 +127,7 @@ def _recorded(name: str, conversations: Sequence[str], model: str) -> Iterator[T
         return max(1, estimator.message(turn.role, turn.blocks).tokens)
 
     with closing(open_database(name)) as store:
-        for id in conversations or [info.id for info in store.conversations(namespace=namespace(), limit=10_000)]:
+        for id in conversations or [info.id for info in store.conversations(namespace=namespace(), limit=maxsize)]:
             head = find(store, id)
             turns = [t for t in store.turns.read(head.conversation) if t.state != "withdrawn"]
             if any(turn.opens for turn in turns):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
@@ -19,7 +20,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from sash.errors import MissingExtra
+from sash.errors import InvalidOption, MissingExtra
 from sash.planning.situation import Marks, Strategy
 from sash.replay.clairvoyant import mixed_optimum, optimum
 from sash.replay.engine import ReplayOutcome, Terms, run
@@ -163,9 +164,10 @@ def compare(
     for charts; `progress` is told each trace's name and terms as they are done, in order. `executor` spreads the
     traces: any of `concurrent.futures`, or one that behaves so (Dask's `client.get_executor()`); the result does not
     depend on it, and a pool of processes needs strategies that can be pickled. Raises UnknownModel where the
-    terms' card has no prices.
+    terms' card has no prices, and InvalidOption for an executor that is none, or that a strategy cannot be sent to.
     """
     rivals = [rival if isinstance(rival, Contender) else Contender(strategy=rival) for rival in contenders]
+    _check_executor(executor, rivals)
     jobs = [(trace, term) for trace in traces for term in terms]
     replay = partial(_rows, rivals=rivals, mixed=mixed, points=points)
     found: list[list[TraceRow]] = []
@@ -174,6 +176,23 @@ def compare(
         if progress is not None:
             progress(f"{trace.name} keep={term.keep} budget={term.budget} {term.card.id}")
     return Comparison(tuple(chain.from_iterable(found)))
+
+
+def _check_executor(executor: Executor | None, rivals: Sequence[Contender]) -> None:
+    if executor is not None and not isinstance(executor, Executor):
+        raise InvalidOption(
+            f"executor={executor!r:.60}: give one of concurrent.futures, or None", option="executor", value=executor
+        )
+    for rival in rivals if isinstance(executor, ProcessPoolExecutor) else ():
+        try:
+            pickle.dumps(rival)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise InvalidOption(
+                f"{rival.label:.60} cannot be sent to other processes ({error}): define its class at the top of a "
+                "module, or leave executor= out",
+                option="executor",
+                value=executor,
+            ) from error
 
 
 def _rows(job: tuple[Trace, Terms], *, rivals: Sequence[Contender], mixed: bool, points: bool) -> list[TraceRow]:
