@@ -21,6 +21,12 @@ class Dialect:
     """the function that gives the greatest of several values"""
     least = "min"
     """the function that gives the least of several values"""
+    shard = "0"
+    """which part of a sum this writer adds to"""
+
+    def unless_busy(self, subject: str) -> str:  # noqa: ARG002 - one writes at a time
+        """Whether no other transaction is at this subject, which is taken then."""
+        return "true"
 
     def next_id(self, table: str) -> str:
         """An id that no row of a table has ever had."""

@@ -7,6 +7,9 @@ from typing import Any
 
 from sash.stores.dialect import Dialect
 
+SHARDS = 16
+"""Parts of a sum that many add to at once: a row is held until its transaction is on the disk."""
+
 
 class PostgresDialect(Dialect):
     """PostgreSQL's expressions. The functions `ids` and `asked` stand in `search.sql`."""
@@ -15,6 +18,11 @@ class PostgresDialect(Dialect):
     greatest = "greatest"
     least = "least"
     arrival = "arrival"
+    shard = f"(pg_backend_pid() % {SHARDS})"
+
+    def unless_busy(self, subject: str) -> str:
+        """Whether no other transaction is at this subject, which is taken then."""
+        return f"pg_try_advisory_xact_lock(hashtextextended({subject}, 0))"
 
     def next_id(self, table: str) -> str:  # noqa: ARG002 - an identity column knows its sequence
         """An id that no row of a table has ever had."""
