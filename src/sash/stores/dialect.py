@@ -57,6 +57,10 @@ class Dialect:
         """Whether a text holds another one."""
         return f"instr({text}, {part}) > 0"
 
+    def array(self, json: str, key: str) -> str:
+        """The array that a JSON object has under a key, as JSON text; an empty one where it has none."""
+        return f"CASE WHEN json_type({json}, '$.{key}') = 'array' THEN {json} -> '$.{key}' ELSE '[]' END"
+
     def whole(self, number: str) -> str:
         """A number that is not negative, without its fraction."""
         return f"cast({number} AS INTEGER)"

@@ -44,6 +44,11 @@ class PostgresDialect(Dialect):
         """Whether a text holds another one."""
         return f"strpos({text}, {part}) > 0"
 
+    def array(self, json: str, key: str) -> str:
+        """The array that a JSON object has under a key, as JSON text; an empty one where it has none."""
+        found = f"({json})::json -> '{key}'"
+        return f"CASE WHEN json_typeof({found}) = 'array' THEN ({found})::text ELSE '[]' END"
+
     def whole(self, number: str) -> str:
         """A number that is not negative, without its fraction."""
         return f"trunc({number})::bigint"
