@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sash.counting.classes import CLASSES
-from sash.counting.constants import units
+from sash.counting.constants import UNIT_NAMES, units
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.counting.measure import Measure, some
@@ -46,12 +46,12 @@ def test_ctok_keeps_its_text_counts() -> None:
 
 def test_nothing_is_learned_about_what_was_not_there() -> None:
     """Without excitation neither value nor certainty changes."""
-    state = taught(some("user", 1), 9, 200)
-    names = [*CLASSES, *units(None, "v5")]
-    rows = {name: state.spread[i][i] for i, name in enumerate(names)}
-    fresh = taught(some("user", 1), 9, 1)
-    assert rows["image"] == fresh.spread[names.index("image")][names.index("image")]
-    assert state.value("image", -1) == units(None, "v5")["image"].tokens
+    state, table = taught(some("user", 1), 9, 200), units(None, "v5")
+    both = state.learn(some("image", 1), 4, 4, base="features", units=table)
+    fresh = Correction().learn(some("image", 1), 4, 4, base="features", units=table)
+    assert state.value("image", table["image"].tokens) == table["image"].tokens
+    assert both.spread["image"] == fresh.spread["image"]
+    assert both.spread["user"] == state.spread["user"] and both.value("user", -1) == state.value("user", -1)
 
 
 def test_an_unseen_injection_teaches_nothing() -> None:
@@ -78,7 +78,22 @@ def test_learned_values_stay_clamped(lessons: list[tuple[dict[str, float], int]]
 
 def test_a_state_of_another_shape_starts_afresh() -> None:
     """State written by a version that knew other parts is dropped, not misread."""
-    assert Correction.from_json({"values": {}, "spread": [[1.0]], "residuals": {}, "lessons": 4}) == Correction()
+    for spread in ([[1.0]], {"smell": {"smell": 1.0}}):
+        assert Correction.from_json({"values": {}, "spread": spread, "residuals": {}, "lessons": 4}) == Correction()
+
+
+def test_a_state_with_all_rows_goes_on() -> None:
+    """State that names no parts, but lists the covariance of all of them, teaches what the same with names does."""
+    table, names = units(None, "v5"), [*CLASSES, *UNIT_NAMES]
+    lesson = Measure(parts={"user": 1.0, "block": 2.0})
+    state = taught(lesson, 12, 3, base="ctok")
+    variances = {str(name): 0.08**2 for name in CLASSES} | {
+        name: max(1.0, cost.spread / 2) ** 2 for name, cost in table.items()
+    }
+    rows = [[state.spread.get(a, {a: variances[a]}).get(b, 0.0) for b in names] for a in names]
+    told = Correction.from_json({**state.as_json(), "spread": rows})
+    after = told.learn(lesson, 15, 15, base="ctok", units=table)
+    assert after.values == state.learn(lesson, 15, 15, base="ctok", units=table).values
 
 
 def test_turns_that_pass_their_bound_show_what_is_unseen() -> None:

@@ -9,10 +9,10 @@ not contain is neither updated nor forgotten. Storing the state is somebody else
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import sqrt
-from typing import Any
+from typing import Any, cast
 
 from sash.counting.bounds import KEPT, Cell
 from sash.counting.classes import CLASSES
@@ -33,13 +33,17 @@ _NOISE = {"ctok": 0.004, "tiktoken": 0.05, "features": 0.07}
 _NOISE_TOKENS = 3.0
 
 
+Spread = Mapping[str, Mapping[str, float]]
+"""A covariance: part -> part -> value, both ways round."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
     """What was learned: `values` (part -> factor or constant), their `spread`, and residual `cells` of whole turns."""
 
     values: Mapping[str, float] = field(default_factory=dict)
-    spread: tuple[tuple[float, ...], ...] = ()
-    """Covariance over `_names`, row by row; empty before the first lesson."""
+    spread: Spread = field(default_factory=dict)
+    """Covariance of the parts that lessons held; of all others it is the prior's. What is not there is 0."""
     residuals: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """The latest residuals by cell, oldest first: tokens above the bound ("turn"), share of the answer ("endpoint")."""
     lessons: int = 0
@@ -48,7 +52,7 @@ class Correction:
         """A plain value for a store; `from_json` reads it back."""
         return {
             "values": dict(self.values),
-            "spread": [list(row) for row in self.spread],
+            "spread": {name: dict(row) for name, row in self.spread.items()},
             "residuals": {name: list(values) for name, values in self.residuals.items()},
             "lessons": self.lessons,
         }
@@ -56,8 +60,8 @@ class Correction:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Correction:
         """Read what `as_json` wrote; a state of another shape (an older version's) starts afresh."""
-        spread = tuple(tuple(row) for row in value.get("spread", ()))
-        if len(spread) not in (0, len(_NAMES)):
+        spread = _spread(value.get("spread", {}))
+        if spread is None:
             return cls()
         residuals = {name: tuple(values) for name, values in value.get("residuals", {}).items()}
         return cls(values=dict(value.get("values", {})), spread=spread, residuals=residuals,
@@ -76,8 +80,8 @@ class Correction:
 
         `upper` is the bound before anything learned about whole turns, so that their excess can be learned.
         """
-        priors = _priors(units)
-        known = {name: self.value(name, priors[name].tokens) for name in _NAMES}
+        priors = {name: _prior(name, units) for name in dict.fromkeys((*self.spread, *measure.parts))}
+        known = {name: self.value(name, prior.tokens) for name, prior in priors.items()}
         estimate = measure.fixed + sum(known[name] * amount for name, amount in measure.parts.items())
         if exact > 2 * estimate + UNSEEN:
             return self
@@ -86,10 +90,11 @@ class Correction:
         if not active:
             return seen
         noise = (_NOISE_TOKENS + measure.slack + _NOISE[base] * estimate) ** 2
-        most = [_MOST_SPREAD * priors[name].deviation ** 2 for name in _NAMES]
-        values, spread = _update(known, _bounded(self.spread or _start(priors), most), active, exact - estimate, noise)
-        clamped = {name: priors[name].clamp(value) for name, value in values.items()}
-        return replace(seen, values=clamped, spread=spread, lessons=self.lessons + 1)
+        before = {**self.spread} | {name: {name: priors[name].variance} for name in active if name not in self.spread}
+        most = {name: _MOST_SPREAD * priors[name].variance for name in before}
+        step, spread = _update(_bounded(before, most), active, exact - estimate, noise)
+        learned = {name: priors[name].clamp(known[name] + by) for name, by in step.items() if by}
+        return replace(seen, values={**self.values, **learned}, spread=spread, lessons=self.lessons + 1)
 
     def observe(self, cell: str, residual: float) -> Correction:
         """Remember how far off something was, without learning from it."""
@@ -100,6 +105,16 @@ class Correction:
 _NAMES: tuple[str, ...] = (*CLASSES, *UNIT_NAMES)
 
 
+def _spread(stored: Any) -> Spread | None:
+    """A stored covariance; None for one of parts that are not known here. Older versions wrote all rows as a list."""
+    if isinstance(stored, Mapping):
+        return {name: dict(row) for name, row in stored.items()} if stored.keys() <= set(_NAMES) else None
+    if len(stored) not in (0, len(_NAMES)):
+        return None
+    rows = zip(_NAMES, stored, strict=False)
+    return {name: {other: value for other, value in zip(_NAMES, row, strict=True) if value} for name, row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class _Prior:
     tokens: float
@@ -107,63 +122,61 @@ class _Prior:
     low: float
     high: float
 
+    @property
+    def variance(self) -> float:
+        return self.deviation**2
+
     def clamp(self, value: float) -> float:
         return round(min(max(value, self.low), self.high), 4)
 
 
-def _priors(units: Mapping[Unit, Cost]) -> dict[str, _Prior]:
-    low, high = _FACTOR_RANGE
-    priors = {name: _Prior(1.0, _FACTOR_PRIOR, low, high) for name in map(str, CLASSES)}
-    for name, cost in units.items():
-        mean, reach = cost.tokens, max(40.0, 4 * cost.spread)
-        priors[name] = _Prior(mean, max(1.0, cost.spread / 2), max(0.0, mean - reach), mean + reach)
-    return priors
+def _prior(name: str, units: Mapping[Unit, Cost]) -> _Prior:
+    if name in CLASSES:
+        return _Prior(1.0, _FACTOR_PRIOR, *_FACTOR_RANGE)
+    cost = units[cast("Unit", name)]
+    mean, reach = cost.tokens, max(40.0, 4 * cost.spread)
+    return _Prior(mean, max(1.0, cost.spread / 2), max(0.0, mean - reach), mean + reach)
 
 
-def _start(priors: Mapping[str, _Prior]) -> tuple[tuple[float, ...], ...]:
-    variances = [priors[name].deviation ** 2 for name in _NAMES]
-    return tuple(tuple(v if i == j else 0.0 for j in range(len(_NAMES))) for i, v in enumerate(variances))
-
-
-def _bounded(spread: tuple[tuple[float, ...], ...], most: Sequence[float]) -> Any:
+def _bounded(spread: Spread, most: Mapping[str, float]) -> Spread:
     """A covariance whose variances are at most these: of parts that always come in one ratio, forgetting widens what
     no lesson tells apart, without end, until the sums drown in rounding."""
-    np = _load_numpy()
-    p = np.array(spread)
-    variances = np.clip(p.diagonal(), 0.0, None)
-    shrink = np.sqrt(np.minimum(1.0, np.array(most) / np.maximum(variances, 1e-12)))
-    bound = np.sqrt(np.outer(variances, variances))
-    return np.clip(p, -bound, bound) * np.outer(shrink, shrink)
+    variances = {name: max(0.0, row.get(name, 0.0)) for name, row in spread.items()}
+    shrink = {name: sqrt(min(1.0, most[name] / max(variance, 1e-12))) for name, variance in variances.items()}
+
+    def within(value: float, one: str, other: str) -> float:
+        bound = sqrt(variances[one] * variances[other])
+        return min(max(value, -bound), bound) * (shrink[one] * shrink[other])
+
+    return {one: {other: within(value, one, other) for other, value in row.items()} for one, row in spread.items()}
 
 
 def _update(
-    known: Mapping[str, float],
-    spread: Any,
-    active: Mapping[str, float],
-    surprise: float,
-    noise: float,
-) -> tuple[dict[str, float], tuple[tuple[float, ...], ...]]:
-    """One step of recursive least squares over the parts that were present."""
-    np = _load_numpy()
-    x = np.array([active.get(name, 0.0) for name in _NAMES])
+    spread: Spread, active: Mapping[str, float], surprise: float, noise: float
+) -> tuple[dict[str, float], Spread]:
+    """One step of recursive least squares over the parts that were present: what each moves by, and the covariance."""
     # Forget only what was excited: elsewhere the covariance would grow without end.
-    widen = np.where(x > 0, FORGETTING**-0.5, 1.0)
-    p = spread * widen[:, None] * widen[None, :]
-    gain = p @ x
-    variance = max(0.0, float(x @ gain)) + noise
-    step = gain * (_believed(surprise, _SURPRISE * sqrt(variance)) / variance)
-    p = p - np.outer(gain, gain) / variance
-    values = {name: known[name] + float(delta) for name, delta in zip(_NAMES, step, strict=True)}
-    return values, tuple(map(tuple, np.round((p + p.T) / 2, 8).tolist()))
+    widen = {name: FORGETTING**-0.5 if active.get(name, 0.0) > 0 else 1.0 for name in spread}
+    p = {one: {other: value * widen[one] * widen[other] for other, value in row.items()} for one, row in spread.items()}
+    gain = {name: sum(row.get(part, 0.0) * amount for part, amount in active.items()) for name, row in p.items()}
+    variance = max(0.0, sum(amount * gain[name] for name, amount in active.items())) + noise
+    believed = _believed(surprise, _SURPRISE * sqrt(variance)) / variance
+    moved = [name for name in gain if gain[name]]
+    for one in moved:
+        for other in moved:
+            p[one][other] = p[one].get(other, 0.0) - gain[one] * gain[other] / variance
+    after = {
+        one: {other: even for other, value in row.items() if (even := _rounded((value + p[other][one]) / 2))}
+        for one, row in p.items()
+    }
+    return {name: by * believed for name, by in gain.items()}, after
+
+
+def _rounded(value: float) -> float:
+    """To eight places, half to even."""
+    return round(value * 1e8) / 1e8
 
 
 def _believed(surprise: float, limit: float) -> float:
     """A surprise beyond the limit counts the less, the larger it is: something unseen came in."""
     return surprise if abs(surprise) <= limit else limit * limit / surprise
-
-
-def _load_numpy() -> Any:
-    """The one place that imports numpy here: only when something is learned."""
-    import numpy as np  # noqa: PLC0415
-
-    return np
