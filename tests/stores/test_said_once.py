@@ -110,7 +110,7 @@ def _as_it_was(path: Path) -> None:
         "CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN SELECT 1; END",
         "CREATE TRIGGER turns_rewritten AFTER UPDATE OF text ON turns BEGIN SELECT 1; END",
         "CREATE VIEW readable_turns AS SELECT text FROM turns",
-        f"DELETE FROM _sqlite_migrations WHERE name >= '{SMALLER}'",
+        f"DELETE FROM _sqlite_migrations WHERE name = '{SMALLER}'",
         "PRAGMA user_version = 35",
     ):  # fmt: skip
         db.execute(statement)

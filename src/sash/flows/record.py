@@ -14,11 +14,12 @@ from sash.limits.ceilings.policy import Account, Charge
 from sash.model.batches import UNDER_WAY, Batch, Kind, Phase, WaitingItem
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
+from sash.model.jobs import Job, JobsState, LeftJob, WorkerInfo
 from sash.model.leases import Place, Ticket
 from sash.model.preamble import Preamble
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.submissions import Claim, Claimed
-from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryRecord, SummaryTask
+from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryRecord, SummaryTask, Trouble
 from sash.model.turns import Draft, Mended, Turn
 from sash.model.window import Head, Loaded
 from sash.profile.entries import Distilling, Entry, Learned, NewDistilling
@@ -340,6 +341,10 @@ class Summaries(Protocol):
         """
         ...
 
+    def trouble(self, conversation: int) -> Trouble:
+        """How making summaries has been going wrong, and until when it is left alone or somebody is at it."""
+        ...
+
     def task(self, custom_id: str) -> BatchTask | None:
         """What an item is to become a summary of; None where it does not wait, or its conversation is gone."""
         ...
@@ -392,8 +397,8 @@ class Profiles(Protocol):
         """The user's next turns that the rules have not read, over all their conversations, the oldest first."""
         ...
 
-    def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, read: Sequence[Turn]) -> None:
-        """Keep what the rules found in the turns that they read; said again, an entry has one more source."""
+    def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, upto: int) -> None:
+        """Keep what the rules found in turns up to the id `upto`; said again, an entry has one more source."""
         ...
 
     def entries(self, *, user: str, namespace: str = "", ended: bool = False) -> Sequence[Entry]:
@@ -420,6 +425,10 @@ class Distillings(Protocol):
         """
         ...
 
+    def until(self, *, user: str, namespace: str) -> float:
+        """Until when nobody else may take the job: somebody has it, or it failed and is left alone. 0: at once."""
+        ...
+
     def keep(self, new: NewDistilling) -> int:
         """Record what it cost, and keep what was found if the job is still ours; how many entries that made.
 
@@ -429,6 +438,59 @@ class Distillings(Protocol):
 
     def fail(self, task: Distilling, *, error: str, retry_at: float) -> None:
         """Give the job back, if it is still ours."""
+        ...
+
+
+class Jobs(Protocol):
+    """What is left to workers: each job done by one at a time, and none lost."""
+
+    def leave(self, conversation: int, jobs: Sequence[LeftJob], *, at: float) -> None:
+        """Leave jobs of a conversation to whoever takes them. Left again, a job is the same one, on newer terms."""
+        ...
+
+    def renew(self, worker: WorkerInfo) -> None:
+        """Say that a worker lives; whoever does not for a minute counts as dead, and its job is free."""
+        ...
+
+    def end(self, worker: WorkerInfo) -> None:
+        """A worker takes no more jobs."""
+        ...
+
+    def take(
+        self,
+        worker: WorkerInfo,
+        *,
+        at: float,
+        namespace: str | None = None,
+        embedders: Sequence[str] = (),
+    ) -> Job | None:
+        """Take the job that has waited longest, of the kinds that the worker does; None where there is none.
+
+        Batches under way and rules of retention are jobs without anybody leaving them. `namespace`: None for all.
+        `embedders`: those at hand, "" for the built-in one. A job whose worker died is taken over.
+        """
+        ...
+
+    def finish(self, job: Job, worker: WorkerInfo, *, again: float | None = None, worked: bool = True) -> None:
+        """Give a job back: done or, from a time on, to be looked at `again`. What was left again meanwhile stays.
+
+        `worked`: whether anything was done. Whoever lost the job changes nothing.
+        """
+        ...
+
+    def fail(self, job: Job, worker: WorkerInfo, *, error: str, retry_at: float, fault: bool) -> None:
+        """Give a job back that failed, and say why and until when to leave it.
+
+        `fault`: it failed for its own sake. After `TRIES` of these it is given up, until it is left anew.
+        """
+        ...
+
+    def revive(self, *, namespace: str | None = None) -> int:
+        """Have what was given up tried again; how many jobs."""
+        ...
+
+    def state(self, *, at: float, namespace: str | None = None) -> JobsState:
+        """Who is alive, what waits since when, what was done, what fails. Counts of what was done are those of all."""
         ...
 
 
@@ -495,6 +557,8 @@ class Record(Protocol):
     def profiles(self) -> Profiles: ...
     @property
     def distillings(self) -> Distillings: ...
+    @property
+    def jobs(self) -> Jobs: ...
     @property
     def health(self) -> Health: ...
     @property

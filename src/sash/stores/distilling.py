@@ -14,7 +14,7 @@ from sash.model.blocks import dumps
 from sash.model.turns import Turn
 from sash.profile.distilling import known_already
 from sash.profile.entries import Distilled, Distilling, NewDistilling
-from sash.stores import attachments, blobs, profiles
+from sash.stores import attachments, blobs, processes, profiles
 from sash.stores.lineage import there
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.usage import charge, spent
@@ -40,7 +40,7 @@ class Distillings:
         with self._database.writing() as db:
             db.alone("user", *whose)
             job = _job(db, whose)
-            if job is not None and max(job["until"], job["retry_at"]) > at:
+            if _until(job) > at:
                 return None
             waiting = db.one(f"SELECT coalesce(sum(length(t.text)), 0) {_UNREAD}", whose)[0]
             found = (
@@ -52,13 +52,18 @@ class Distillings:
                 return None
             token = uuid.uuid4().hex
             db.execute(
-                "INSERT INTO profile_jobs VALUES (?1, ?2, ?3, ?4, 0, 0, '') "
-                "ON CONFLICT (namespace, owner) DO UPDATE SET token = ?3, until = ?4",
-                (*whose, token, until),
+                "INSERT INTO profile_jobs VALUES (?1, ?2, ?3, ?4, 0, 0, '', ?5, ?6) ON CONFLICT (namespace, owner) "
+                "DO UPDATE SET token = ?3, until = ?4, machine = ?5, process = ?6",
+                (*whose, token, until, *processes.owner().values()),
             )
             turns = tuple(blobs.turn(db, row) for row in found)
             failures = job["failures"] if job is not None else 0
             return Distilling(user=user, namespace=namespace, token=token, turns=turns, failures=failures)
+
+    def until(self, *, user: str, namespace: str) -> float:
+        """Until when nobody else may take it."""
+        with self._database.reading() as db:
+            return _until(_job(db, (namespace, user)))
 
     def keep(self, new: NewDistilling) -> int:
         """Record what it cost, and keep what was found; how many entries that made."""
@@ -90,6 +95,13 @@ class Distillings:
 def _job(db: Transaction, whose: tuple[str, str]) -> Row | None:
     found: Row | None = db.one("SELECT * FROM profile_jobs WHERE namespace = ? AND owner = ?", whose)
     return found
+
+
+def _until(job: Row | None) -> float:
+    """Until when nobody else may take it: somebody has it, or it failed and is left alone."""
+    if job is None:
+        return 0.0
+    return float(max(job["retry_at"], 0.0 if processes.gone(job) else job["until"]))
 
 
 def _ours(db: Transaction, task: Distilling) -> bool:

@@ -536,35 +536,48 @@ def m036_said_once(db: Database) -> None:
 
 
 @migrations()
-def m037_shards(db: Database) -> None:
-    """Up to where the rules have read is kept by branch, for only there do turns come in order; sums have shards."""
-    for statement in _SHARDS:
+def m037_jobs(db: Database) -> None:
+    """What is left to workers, who of them lives, and what they did; which process makes a summary or a profile."""
+    for statement in _JOBS:
         db.execute(statement)
 
 
-_SHARDS = (
-    "CREATE INDEX branches_conversation ON branches (conversation_id)",
-    "DROP TABLE profile_reading",  # all is read once more: what was read already makes no second entry
-    "CREATE TABLE profile_reading (branch_id INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
-    "ALTER TABLE usage_days RENAME TO usage_days_before",
-    """CREATE TABLE usage_days (
+_JOBS = (
+    """CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('summaries', 'embeddings', 'profiles', 'batches', 'retention')),
         namespace TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        day TEXT NOT NULL,
-        model TEXT NOT NULL,
-        shard INTEGER NOT NULL DEFAULT 0,
-        requests INTEGER NOT NULL,
-        fresh INTEGER NOT NULL,
-        read INTEGER NOT NULL,
-        written INTEGER NOT NULL,
-        output INTEGER NOT NULL,
-        cost REAL NOT NULL,
-        unpriced INTEGER NOT NULL,
-        PRIMARY KEY (namespace, owner, day, model, shard)
+        subject INTEGER NOT NULL,
+        maker TEXT NOT NULL,
+        terms TEXT NOT NULL,
+        at REAL NOT NULL,
+        wished INTEGER NOT NULL DEFAULT 1,
+        worker TEXT NOT NULL DEFAULT '',
+        retry_at REAL NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0,
+        faults INTEGER NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '',
+        UNIQUE (kind, namespace, subject)
+    ) STRICT""",
+    "CREATE INDEX jobs_due ON jobs (at, id)",
+    """CREATE TABLE workers (
+        token TEXT PRIMARY KEY,
+        machine TEXT NOT NULL,
+        process INTEGER NOT NULL,
+        kinds TEXT NOT NULL,
+        began REAL NOT NULL,
+        until REAL NOT NULL
     ) STRICT, WITHOUT ROWID""",
-    """INSERT INTO usage_days SELECT namespace, owner, day, model, 0,
-        requests, fresh, read, written, output, cost, unpriced FROM usage_days_before""",
-    "DROP TABLE usage_days_before",
+    """CREATE TABLE job_counts (
+        kind TEXT PRIMARY KEY,
+        done INTEGER NOT NULL,
+        failed INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    *(
+        f"ALTER TABLE {table} ADD COLUMN {column}"
+        for table in ("summary_jobs", "profile_jobs")
+        for column in ("machine TEXT NOT NULL DEFAULT ''", "process INTEGER NOT NULL DEFAULT 0")
+    ),
 )
 
 _LISTS = (

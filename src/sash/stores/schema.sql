@@ -263,7 +263,7 @@ CREATE TABLE summary_jobs (
         retry_at REAL NOT NULL,
         upto_seq INTEGER NOT NULL,
         error TEXT NOT NULL
-    ) STRICT;
+    , machine TEXT NOT NULL DEFAULT '', process INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE TABLE submissions (
         id INTEGER PRIMARY KEY,
@@ -449,6 +449,13 @@ CREATE TABLE forgotten (
         at REAL NOT NULL
     ) STRICT;
 
+CREATE TABLE profile_reading (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        upto INTEGER NOT NULL,
+        PRIMARY KEY (namespace, owner)
+    ) STRICT, WITHOUT ROWID;
+
 CREATE TABLE leases (
         id INTEGER PRIMARY KEY,
         conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
@@ -497,7 +504,7 @@ CREATE TABLE profile_jobs (
         until REAL NOT NULL,
         failures INTEGER NOT NULL,
         retry_at REAL NOT NULL,
-        error TEXT NOT NULL,
+        error TEXT NOT NULL, machine TEXT NOT NULL DEFAULT '', process INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (namespace, owner)
     ) STRICT, WITHOUT ROWID;
 
@@ -553,6 +560,21 @@ CREATE INDEX conversations_owner ON conversations (namespace, owner, updated_at,
 
 CREATE INDEX conversations_used ON conversations (namespace, updated_at, name);
 
+CREATE TABLE usage_days (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        day TEXT NOT NULL,
+        model TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        written INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        cost REAL NOT NULL,
+        unpriced INTEGER NOT NULL,
+        PRIMARY KEY (namespace, owner, day, model)
+    ) STRICT, WITHOUT ROWID;
+
 CREATE VIEW readable_turns AS
         SELECT c.namespace, c.name AS conversation, t.branch_id AS branch, t.seq, t.role, t.state,
             datetime(t.at, 'unixepoch') AS said_at, t.text
@@ -568,24 +590,38 @@ CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (tur
 
 CREATE TRIGGER turns_rewritten AFTER UPDATE OF said, content, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text) SELECT new.place, new.text || char(10, 10) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
 
-CREATE INDEX branches_conversation ON branches (conversation_id);
-
-CREATE TABLE profile_reading (branch_id INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT;
-
-CREATE TABLE usage_days (
+CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('summaries', 'embeddings', 'profiles', 'batches', 'retention')),
         namespace TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        day TEXT NOT NULL,
-        model TEXT NOT NULL,
-        shard INTEGER NOT NULL DEFAULT 0,
-        requests INTEGER NOT NULL,
-        fresh INTEGER NOT NULL,
-        read INTEGER NOT NULL,
-        written INTEGER NOT NULL,
-        output INTEGER NOT NULL,
-        cost REAL NOT NULL,
-        unpriced INTEGER NOT NULL,
-        PRIMARY KEY (namespace, owner, day, model, shard)
+        subject INTEGER NOT NULL,
+        maker TEXT NOT NULL,
+        terms TEXT NOT NULL,
+        at REAL NOT NULL,
+        wished INTEGER NOT NULL DEFAULT 1,
+        worker TEXT NOT NULL DEFAULT '',
+        retry_at REAL NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0,
+        faults INTEGER NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '',
+        UNIQUE (kind, namespace, subject)
+    ) STRICT;
+
+CREATE INDEX jobs_due ON jobs (at, id);
+
+CREATE TABLE workers (
+        token TEXT PRIMARY KEY,
+        machine TEXT NOT NULL,
+        process INTEGER NOT NULL,
+        kinds TEXT NOT NULL,
+        began REAL NOT NULL,
+        until REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job_counts (
+        kind TEXT PRIMARY KEY,
+        done INTEGER NOT NULL,
+        failed INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
@@ -625,6 +661,6 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm034_versions', datetime('now') || '+00:00'),
     ('sash', 'm035_lists', datetime('now') || '+00:00'),
     ('sash', 'm036_said_once', datetime('now') || '+00:00'),
-    ('sash', 'm037_shards', datetime('now') || '+00:00');
+    ('sash', 'm037_jobs', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

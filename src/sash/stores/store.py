@@ -17,6 +17,7 @@ from sash.stores.distilling import Distillings
 from sash.stores.forgetting import Forgetting
 from sash.stores.health import Health
 from sash.stores.index import Index
+from sash.stores.jobs import Jobs
 from sash.stores.leases import Leases
 from sash.stores.memory_files import MemoryFiles
 from sash.stores.memos import SqliteMemos
@@ -63,6 +64,7 @@ class DatabaseStore:
         self.memory_files = MemoryFiles(database)
         self.profiles = Profiles(database)
         self.distillings = Distillings(database)
+        self.jobs = Jobs(database)
         self.reports = Reports(database)
         self.conversations, self.describe = self.reports.conversations, self.reports.describe
         self.search, self.usage, self.cuts = self.reports.search, self.reports.usage, self.reports.cuts

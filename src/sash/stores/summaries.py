@@ -21,7 +21,8 @@ from sash.model.usage import Usage
 from sash.stores import attachments, blobs
 from sash.stores.cache import Cache
 from sash.stores.heads import take
-from sash.stores.lineage import END, BranchRanges, hold_sharing, present, there, touch_holders
+from sash.stores.lineage import END, BranchRanges, present, there, touch_holders
+from sash.stores.processes import gone, owner
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.usage import spent
 
@@ -56,7 +57,7 @@ class Summaries:
         with self._database.writing() as db:
             branch = present(db, conversation)
             job = _job(db, conversation)
-            if job is not None and job["until"] > at:
+            if job is not None and job["until"] > at and not gone(job):
                 return None
             parent = None if anew else newest(db, self._lines, branch, upto, server=server)
             if parent is not None and parent.upto >= upto:
@@ -87,7 +88,6 @@ class Summaries:
         with self._database.writing() as db:
             if new.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (new.item,)).rowcount:
                 return None
-            hold_sharing(db, new.conversation)
             if not there(db, new.conversation):
                 return None
             ours = _job(db, new.conversation, task.token) is not None
@@ -141,6 +141,11 @@ class Summaries:
             if _job(db, conversation, token) is not None:
                 take(db, self._cache, conversation)
                 _release(db, conversation, error, retry_at, upto)
+
+    def trouble(self, conversation: int) -> Trouble:
+        """How it has been going, and how long somebody is at it."""
+        with self._database.reading() as db:
+            return trouble(db, conversation)
 
     def read(self, conversation: int) -> Sequence[SummaryRecord]:
         """Those of the present branch's line."""
@@ -226,7 +231,7 @@ def trouble(db: Transaction, conversation: int) -> Trouble:
     job = _job(db, conversation)
     if job is None:
         return Trouble()
-    until = max(job["retry_at"], job["until"])
+    until = max(job["retry_at"], 0.0 if gone(job) else job["until"])
     return Trouble(failures=job["failures"], retry_at=until, upto=job["upto_seq"], error=job["error"])
 
 
@@ -239,9 +244,9 @@ def _job(db: Transaction, conversation: int, token: str | None = None) -> Row | 
 
 def _take(db: Transaction, conversation: int, token: str, until: float, upto: int) -> None:
     db.execute(
-        "INSERT INTO summary_jobs VALUES (?1, ?2, ?3, 0, 0, ?4, '') "
-        "ON CONFLICT (conversation_id) DO UPDATE SET token = ?2, until = ?3, upto_seq = ?4",
-        (conversation, token, until, upto),
+        "INSERT INTO summary_jobs VALUES (?1, ?2, ?3, 0, 0, ?4, '', ?5, ?6) ON CONFLICT (conversation_id) "
+        "DO UPDATE SET token = ?2, until = ?3, upto_seq = ?4, machine = ?5, process = ?6",
+        (conversation, token, until, upto, *owner().values()),
     )
 
 

@@ -81,6 +81,8 @@ class Transaction:
 
     held = ""
     """What a query ends in, for no other writer to change what it finds: here, nobody else writes anyway."""
+    skipping = ""
+    """The same for a query that steps over what another writer has: here, there is none."""
 
     def __init__(self, connection: Any, dialect: Dialect) -> None:
         self._connection = connection

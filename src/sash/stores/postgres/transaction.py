@@ -23,6 +23,7 @@ class PostgresTransaction(Transaction):
     def __init__(self, connection: psycopg.Connection[Any], *, writes: bool) -> None:
         super().__init__(connection, POSTGRES)
         self.held = LOCKED if writes else ""
+        self.skipping = f"{LOCKED} SKIP LOCKED" if writes else ""
 
     def execute(self, statement: str, values: Values = ()) -> Rows:
         """Run a statement. Raises InvalidOption for a number or a text that no database holds."""
