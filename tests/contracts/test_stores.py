@@ -290,6 +290,30 @@ def test_conversations_are_listed_newest_first_in_pages(store: Any) -> None:
     assert [info.id for info in store.conversations(namespace="other")] == ["elsewhere"]
 
 
+def test_lists_are_narrowed(store: Any) -> None:
+    """By a part of id or title, by tag, model and cost, and by all of them together; odd metadata has no tags."""
+    for name, title, tags in (
+        ("mill", "The Mill house", ["work", 'an "odd" one']),
+        ("windmill", None, "work"),
+        ("cake", "Ein Kuchen für Ännchen", ["home"]),
+        ("bare", None, None),
+    ):
+        Recorder(store, name).say("hello")
+        store.describe(name, title=title, metadata=None if tags is None else {"tags": tags})
+
+    def listed(**filters: Any) -> set[str]:
+        return {info.id for info in store.conversations(**filters)}
+
+    assert listed(title="mill") == {"mill", "windmill"}
+    assert listed(title="MILL HOUSE") == listed(tag="work") == listed(tag='an "odd" one') == {"mill"}
+    assert listed(title="für Ännchen") == {"cake"}
+    assert listed(tag="wor") == listed(model="none") == listed(dollars=100.0) == set()
+    every = listed()
+    assert listed(model=MODEL) == listed(dollars=0.0) == every and len(every) == 4
+    [found] = store.conversations(title="i", tag="home", model=MODEL, dollars=0.1)
+    assert (found.id, found.model) == ("cake", MODEL)
+
+
 def test_title_and_metadata_are_the_apps(store: Any) -> None:
     """None leaves a field as it is; a missing conversation is not found."""
     Recorder(store)

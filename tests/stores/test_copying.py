@@ -16,7 +16,7 @@ from recording import Recorder
 from sash.errors import CopyDiffers, InvalidOption
 from sash.model.counts import Count
 from sash.stores import copying
-from sash.stores.copying.tables import LEFT_OUT, TABLES
+from sash.stores.copying.tables import LEFT_OUT, NOBODYS, TABLES
 from sash.stores.store import DatabaseStore
 from summarising import Talker
 
@@ -196,6 +196,47 @@ def test_every_table_is_copied_or_left_out_for_a_reason(made: Make) -> None:
     copied = [table.name for table in TABLES]
     assert len(set(copied)) == len(copied)
     assert tables | {"migrations"} == set(copied) | LEFT_OUT.keys()
+
+
+def test_what_is_said_of_the_tables_is_so(made: Make) -> None:
+    """Keys tell rows apart; what is true or false, or filled by a database itself, is what both schemas say."""
+    file, server = made("sqlite"), made("postgres")
+    columns = (
+        "SELECT column_name AS name, data_type = 'boolean' AS yes_or_no, "
+        "is_generated = 'ALWAYS' OR identity_generation = 'ALWAYS' AS made FROM information_schema.columns "
+        "WHERE table_schema = 'sash' AND table_name = ?"
+    )
+    unique = (
+        "SELECT ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = i.indrelid "
+        "AND a.attnum = ANY (i.indkey)) AS key FROM pg_index i "
+        "WHERE i.indrelid = to_regclass(?) AND i.indisunique AND i.indpred IS NULL"
+    )
+    with file.database.reading() as mine, server.database.reading() as theirs:
+        for table in TABLES:
+            found = theirs.all(columns, (table.name,))
+            filled = mine.all("SELECT name FROM pragma_table_xinfo(?) WHERE hidden IN (2, 3)", (table.name,))
+            assert {row["name"] for row in found if row["yes_or_no"]} == set(table.booleans), table.name
+            hand_written = {row["name"] for row in (*filled, *(row for row in found if row["made"]))} - {"text"}
+            assert hand_written | ({"said"} if table.name == "turns" else set()) == set(table.made), table.name
+            assert set(table.key) in [set(row["key"]) for row in theirs.all(unique, (table.name,))], table.name
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_every_row_is_one_tenants(made: Make, kind: str) -> None:
+    """What names a tenant or leads to one belongs to it and to no other, and all rows but nobody's are somebody's."""
+    store = made(kind)
+    for namespace in ("acme", "other"):
+        live_in(store, namespace)
+    with store.database.reading() as db:
+        spaces = {row["id"]: row["namespace"] for row in db.all("SELECT id, namespace FROM conversations")}
+        for table in TABLES:
+            theirs = {name: [row for page in table.rows(db, name) for row in page] for name in ("acme", "other")}
+            for name, found in theirs.items():
+                told = [row.get("namespace", spaces.get(row.get("conversation_id") or 0, name)) for row in found]
+                assert set(told) <= {name}, table.name
+            if table.mine != NOBODYS:
+                keys = {table.key_of(row) for found in theirs.values() for row in found}
+                assert keys == {table.key_of(row) for page in table.rows(db, None) for row in page}, table.name
 
 
 def test_a_summary_is_copied_with_its_sources(made: Make) -> None:

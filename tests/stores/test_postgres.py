@@ -93,6 +93,39 @@ def test_a_password_is_never_shown(url: str) -> None:
     assert without_password(url).startswith(("postgresql://ann@host/db", "postgres://ann@[::1]:5432/db?schema=x"))
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        "postgresql:/ann:s3cr3t@host/db",
+        "postgres:ann:s3cr3t@host",
+        " postgresql://ann:s3cr3t@host/db",
+        "jdbc:postgresql://host/db?user=ann&password=s3cr3t",
+        "mysql:/ann:s3cr3t@host/db",
+        "host=db.internal user=ann password=s3cr3t dbname=app",
+        Path("postgresql://ann:s3cr3t@host/db"),
+    ],
+    ids=str,
+)
+def test_an_address_that_is_no_url_is_no_files_name(where: str | Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """It is refused with the remedy, nothing of it is shown, and no file is made of it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidOption, match="postgresql://user@host/database") as caught:
+        sash.open(where)
+    assert "s3cr3t" not in "".join(traceback.format_exception(caught.value)) + repr(caught.value.facts)
+    with pytest.raises(InvalidOption, match="postgresql://user@host/database"):
+        sash.Conversation(where, client="simulator")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.db", "postgresql/a.db", "a@b.db", "C:\\a.db", "notes: mine.db", "x=y.db"])
+def test_other_names_are_names_of_files(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """What only resembles an address is taken for what it is."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    sash.open(name).close()
+    assert Path(name).is_file()
+
+
 def test_what_a_server_refuses_is_said_without_the_password(postgres_url: str) -> None:
     """A user, a database, a server that is not there: a typed error with the remedy, and no password in its trace."""
     del postgres_url

@@ -22,7 +22,7 @@ from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
 from sash.flows.bulk.questions import WaitingQuestion
 from sash.flows.summaries.resting import Backlog
 from sash.stores import database
-from sash.stores.database import APPLICATION_ID, SCHEMA, SMALLER
+from sash.stores.database import APPLICATION_ID, SCHEMA
 from sash.stores.migrations import migrations
 
 
@@ -129,9 +129,9 @@ def test_an_old_file_is_brought_up_to_date(path: Path) -> None:
             "VALUES (1, '', 'a', 0, 0, 1)"
         )
         db.conn.execute("INSERT INTO branches (id, conversation_id, reason, created_at) VALUES (1, 1, 'start', 0)")
-        words = "text" if last < SMALLER else "said"
+        said = "text" if names.index(last) < names.index("m036_said_once") else "said"
         db.conn.execute(
-            f"INSERT INTO turns (id, conversation_id, branch_id, seq, role, plain, state, at, {words}, content) "
+            f"INSERT INTO turns (id, conversation_id, branch_id, seq, role, plain, state, at, {said}, content) "
             "VALUES (1, 1, 1, 1, 'user', 1, 'answered', 0, 'old', '[]')"
         )
         if names.index(last) < names.index("m005_pins_of_turns"):

@@ -97,6 +97,6 @@ class Profile:
         """Have the rules read what they have not."""
         profiles = self.store.profiles
         while turns := profiles.unread(user=self.user, namespace=self.namespace, most=AT_ONCE):
-            profiles.learn(learned(turns), user=self.user, namespace=self.namespace, upto=turns[-1].id)
+            profiles.learn(learned(turns), user=self.user, namespace=self.namespace, read=turns)
             if len(turns) < AT_ONCE:
                 break

@@ -397,8 +397,8 @@ class Profiles(Protocol):
         """The user's next turns that the rules have not read, over all their conversations, the oldest first."""
         ...
 
-    def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, upto: int) -> None:
-        """Keep what the rules found in turns up to the id `upto`; said again, an entry has one more source."""
+    def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, read: Sequence[Turn]) -> None:
+        """Keep what the rules found in the turns that they read; said again, an entry has one more source."""
         ...
 
     def entries(self, *, user: str, namespace: str = "", ended: bool = False) -> Sequence[Entry]:

@@ -42,7 +42,7 @@ class Branches:
                 db.update("conversations", key, {"owner": user})
                 book(db, [key], 1)
                 clear(db, namespace, "")
-                read_again(db, namespace, user)
+                read_again(db, key)
             return head_of(db, self._lines, key)
 
     def _found(self, db: Transaction, namespace: str, id: str, user: str) -> Head | None:

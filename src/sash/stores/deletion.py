@@ -160,6 +160,7 @@ _STATEMENTS = (
     "UPDATE turns SET origin_id = NULL WHERE origin_id IN {turns}",
     "DELETE FROM turns WHERE id IN {turns}",
     "DROP TABLE gone_turns",
+    "DELETE FROM profile_reading WHERE branch_id IN (SELECT id FROM branches WHERE conversation_id = :key)",
     "DELETE FROM vectors_removed WHERE branch_id IN (SELECT id FROM branches WHERE conversation_id = :key)",
     "DELETE FROM branches WHERE conversation_id = :key",
     "DELETE FROM conversations WHERE id = :key",

@@ -21,6 +21,12 @@ class Dialect:
     """the function that gives the greatest of several values"""
     least = "min"
     """the function that gives the least of several values"""
+    shard = "0"
+    """which part of a sum this writer adds to"""
+
+    def unless_busy(self, subject: str) -> str:  # noqa: ARG002 - one writes at a time
+        """Whether no other transaction is at this subject, which is taken then."""
+        return "true"
 
     def next_id(self, table: str) -> str:
         """An id that no row of a table has ever had."""
@@ -50,6 +56,10 @@ class Dialect:
     def contains(self, text: str, part: str) -> str:
         """Whether a text holds another one."""
         return f"instr({text}, {part}) > 0"
+
+    def array(self, json: str, key: str) -> str:
+        """The array that a JSON object has under a key, as JSON text; an empty one where it has none."""
+        return f"CASE WHEN json_type({json}, '$.{key}') = 'array' THEN {json} -> '$.{key}' ELSE '[]' END"
 
     def whole(self, number: str) -> str:
         """A number that is not negative, without its fraction."""

@@ -170,6 +170,23 @@ def touch_forks(db: Transaction, conversation: int) -> None:
     db.execute(_TOUCH.format(which="b.conversation_id = ?"), (conversation,))
 
 
+def hold_sharing(db: Transaction, conversation: int) -> None:
+    """Nobody else writes to a conversation and to those that may share turns with it, from here on.
+
+    Whoever goes on to touch others begins with this: held in the order of their ids, none waits in a circle.
+    """
+    if db.held:
+        db.execute(f"{_SHARING} ORDER BY id{db.held}", (conversation,))
+
+
+_SHARING = """WITH RECURSIVE line (id, parent) AS (
+    SELECT b.id, b.parent_id FROM branches b WHERE b.conversation_id = ?
+    UNION SELECT p.id, p.parent_id FROM branches p JOIN line l ON p.id = l.parent),
+sharing (id, conversation) AS (
+    SELECT b.id, b.conversation_id FROM branches b WHERE b.id IN (SELECT id FROM line)
+    UNION SELECT f.id, f.conversation_id FROM branches f JOIN sharing s ON f.parent_id = s.id)
+SELECT id FROM conversations WHERE id IN (SELECT conversation FROM sharing)"""
+
 _TOUCH = """WITH RECURSIVE holding (id, conversation) AS (
     SELECT b.id, b.conversation_id FROM branches b WHERE {which}
     UNION SELECT f.id, f.conversation_id FROM branches f JOIN holding h ON f.parent_id = h.id)

@@ -536,7 +536,40 @@ def m036_said_once(db: Database) -> None:
 
 
 @migrations()
-def m037_jobs(db: Database) -> None:
+def m037_shards(db: Database) -> None:
+    """Up to where the rules have read is kept by branch, for only there do turns come in order; sums have shards."""
+    for statement in _SHARDS:
+        db.execute(statement)
+
+
+_SHARDS = (
+    "CREATE INDEX branches_conversation ON branches (conversation_id)",
+    "DROP TABLE profile_reading",  # all is read once more: what was read already makes no second entry
+    "CREATE TABLE profile_reading (branch_id INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
+    "ALTER TABLE usage_days RENAME TO usage_days_before",
+    """CREATE TABLE usage_days (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        day TEXT NOT NULL,
+        model TEXT NOT NULL,
+        shard INTEGER NOT NULL DEFAULT 0,
+        requests INTEGER NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        written INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        cost REAL NOT NULL,
+        unpriced INTEGER NOT NULL,
+        PRIMARY KEY (namespace, owner, day, model, shard)
+    ) STRICT, WITHOUT ROWID""",
+    """INSERT INTO usage_days SELECT namespace, owner, day, model, 0,
+        requests, fresh, read, written, output, cost, unpriced FROM usage_days_before""",
+    "DROP TABLE usage_days_before",
+)
+
+
+@migrations()
+def m038_jobs(db: Database) -> None:
     """What is left to workers, who of them lives, and what they did; which process makes a summary or a profile."""
     for statement in _JOBS:
         db.execute(statement)

@@ -33,6 +33,8 @@ class ConversationInfo:
     """of the requests whose price is known"""
     unpriced: int = 0
     """requests whose price nobody knows; they are not in `dollars`"""
+    model: str = ""
+    """the one in force; "" before the first request"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +155,18 @@ class Store(Record, Protocol):
         *,
         namespace: str = "",
         user: str | None = None,
+        title: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        dollars: float | None = None,
         limit: int = 50,
         before: ConversationInfo | None = None,
     ) -> Sequence[ConversationInfo]:
-        """Conversations (of a user, or all), the newest used first; `before` (the last one of a page) pages on."""
+        """Conversations, the newest used first; `before` (the last one of a page) pages on.
+
+        Of a user; with `title` in id or title; on a model; with a tag (in the list `tags` of their metadata); that
+        cost at least so many dollars. None: all.
+        """
         ...
 
     def describe(

@@ -25,28 +25,23 @@ class Profiles:
         """The user's next turns that the rules have not read, over all their conversations, the oldest first."""
         with self._database.reading() as db:
             found = db.all(
-                f"SELECT {attachments.COLUMNS} FROM {attachments.TURNS} "
-                "JOIN conversations c ON c.id = t.conversation_id "
-                "WHERE c.namespace = ?1 AND c.owner = ?2 AND t.role = 'user' AND t.state <> 'withdrawn' AND t.id > "
-                "coalesce((SELECT upto FROM profile_reading WHERE namespace = ?1 AND owner = ?2), 0) "
-                "ORDER BY t.id LIMIT ?3",
+                f"SELECT {attachments.COLUMNS} FROM conversations c JOIN branches b ON b.conversation_id = c.id "
+                "JOIN turns t ON t.branch_id = b.id LEFT JOIN attachments a ON a.turn_id = t.id "
+                "WHERE c.namespace = ?1 AND c.owner = ?2 AND t.role = 'user' AND t.state <> 'withdrawn' AND t.seq > "
+                "coalesce((SELECT r.upto FROM profile_reading r WHERE r.branch_id = b.id), 0) ORDER BY t.id LIMIT ?3",
                 (namespace, user, most),
             )
             return [blobs.turn(db, row) for row in found]
 
-    def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, upto: int) -> None:
-        """Keep what the rules found in turns up to the id `upto`; said again, an entry has one more source."""
+    def learn(self, found: Sequence[tuple[Learned, Turn]], *, user: str, namespace: str, read: Sequence[Turn]) -> None:
+        """Keep what the rules found in the turns that they read; said again, an entry has one more source."""
         with self._database.writing() as db:
             db.alone("user", namespace, user)
             held = _held(db, (namespace, user)) if found else Holding(())
             for learned, turn in found:
                 if not _known(db, (namespace, user), learned, turn):
                     _keep(db, (namespace, user), held, held.change(learned, by="rules", at=turn.at, turn=turn.id))
-            db.execute(
-                "INSERT INTO profile_reading (namespace, owner, upto) VALUES (?, ?, ?) ON CONFLICT (namespace, owner) "
-                f"DO UPDATE SET upto = {db.sql.greatest}(profile_reading.upto, excluded.upto)",
-                (namespace, user, upto),
-            )
+            _read(db, read)
 
     def entries(self, *, user: str, namespace: str = "", ended: bool = False) -> Sequence[Entry]:
         """What holds, the newest first; with `ended`, what no longer does, too."""
@@ -95,9 +90,22 @@ def keep_distilled(db: Transaction, found: Distilled, *, user: str, namespace: s
     _keep(db, (namespace, user), held, replace(change, ends=tuple(ends)))
 
 
-def read_again(db: Transaction, namespace: str, user: str) -> None:
-    """Have the rules read from the beginning: turns that were nobody's have become the user's."""
-    db.execute("DELETE FROM profile_reading WHERE namespace = ? AND owner = ?", (namespace, user))
+def _read(db: Transaction, turns: Sequence[Turn]) -> None:
+    """These turns have been read, and with them all before them on their branches."""
+    db.execute(
+        "INSERT INTO profile_reading (branch_id, upto) SELECT branch_id, max(seq) FROM turns "
+        f"WHERE id IN {db.sql.among_ids('?')} GROUP BY branch_id "
+        f"ON CONFLICT (branch_id) DO UPDATE SET upto = {db.sql.greatest}(profile_reading.upto, excluded.upto)",
+        (dumps([turn.id for turn in turns]),),
+    )
+
+
+def read_again(db: Transaction, conversation: int) -> None:
+    """Have the rules read a conversation (id) from its beginning: what was nobody's has become a user's."""
+    db.execute(
+        "DELETE FROM profile_reading WHERE branch_id IN (SELECT id FROM branches WHERE conversation_id = ?)",
+        (conversation,),
+    )
 
 
 def redact(db: Transaction, turns: Sequence[int], at: float) -> None:
@@ -150,7 +158,7 @@ def forget(db: Transaction, namespace: str, user: str) -> int:
     mine = "FROM profile_entries WHERE namespace = ? AND owner = ?"
     entries = int(db.one(f"SELECT count(*) {mine}", (namespace, user))[0])
     db.execute(f"DELETE FROM profile_sources WHERE entry_id IN (SELECT id {mine})", (namespace, user))
-    for table in ("profile_entries", "profile_reading", "profile_jobs"):
+    for table in ("profile_entries", "profile_jobs"):
         db.execute(f"DELETE FROM {table} WHERE namespace = ? AND owner = ?", (namespace, user))
     return entries
 

@@ -47,6 +47,10 @@ class Reports:
         *,
         namespace: str = "",
         user: str | None = None,
+        title: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        dollars: float | None = None,
         limit: int = 50,
         before: ConversationInfo | None = None,
     ) -> Sequence[ConversationInfo]:
@@ -54,13 +58,22 @@ class Reports:
         check_whole("limit", limit, least=0, of="conversations")
         if not isinstance(before, ConversationInfo | None):
             raise InvalidOption(f"before={before!r:.60}: give the last one of a page", option="before", value=before)
-        given: list[Any] = [namespace]
-        only = ["c.namespace = ?"]  # each asked for alone: so that an index serves it
-        if user is not None:
-            only, given = [*only, "c.owner = ?"], [*given, user]
-        if before is not None:
-            only, given = [*only, "(c.updated_at, c.name) < (?, ?)"], [*given, before.updated_at, before.id]
         with self._database.reading() as db:
+            told = "(c.name || ' ' || coalesce(c.title, ''))"
+            tags = db.sql.names(db.sql.array("c.metadata", "tags"))
+            conditions: dict[str, Sequence[Any] | None] = {  # each asked for alone: so that an index serves it
+                "c.namespace = ?": (namespace,),
+                "c.owner = ?": None if user is None else (user,),
+                f"({db.sql.contains(told, '?')} OR {db.sql.contains(f'lower({told})', '?')})": (
+                    None if title is None else (title, title.lower())
+                ),
+                "c.model = ?": None if model is None else (model,),
+                f"? IN (SELECT value FROM {tags})": None if tag is None else (tag,),
+                "c.dollars >= ?": None if dollars is None else (dollars,),
+                "(c.updated_at, c.name) < (?, ?)": None if before is None else (before.updated_at, before.id),
+            }
+            only = [condition for condition, values in conditions.items() if values is not None]
+            given = [value for values in conditions.values() for value in values or ()]
             found = db.execute(
                 f"{_LISTING} WHERE {' AND '.join(only)} ORDER BY c.updated_at DESC, c.name DESC LIMIT ?",
                 (*given, limit),
@@ -211,6 +224,7 @@ def _info(row: Row) -> ConversationInfo:
         requests=row["requests"],
         dollars=row["dollars"],
         unpriced=row["unpriced"],
+        model=row["model"],
     )
 
 

@@ -17,7 +17,7 @@ from sash.stores import blobs, rows, submissions
 from sash.stores.cache import Cache, KeptWindow
 from sash.stores.heads import RAISE_VERSION, epoch_of, preamble_id, reject_conflict, take
 from sash.stores.leases import Leases
-from sash.stores.lineage import deleted, touch_holders
+from sash.stores.lineage import deleted, hold_sharing, touch_holders
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.turns import set_state, write
 from sash.stores.under_way import UnderWay, learn
@@ -34,6 +34,8 @@ class Requests:
     def begin(self, new: NewRequest) -> Begun:
         """Everything about a request that must be durable before it leaves."""
         with self._database.writing() as db:
+            if self._is_shared(db, new.branch, new.counts):
+                hold_sharing(db, new.conversation)
             now = _count_up(db, new)
             kept = self._cache.written(new.conversation, now["version"])
             before = kept.planned(new) if kept is not None else None
@@ -107,8 +109,12 @@ class Requests:
         _keep_counts(db, model, found)
         if kept is not None and kept.model == model:
             learn(kept.counts, counts)
-        if any(seq < self._lines.segments(db, branch)[-1][1] for seq in counts):
+        if self._is_shared(db, branch, counts):
             touch_holders(db, [turn for turn, _ in found])  # other branches read them, too
+
+    def _is_shared(self, db: Transaction, branch: int, seqs: Iterable[int]) -> bool:
+        """Whether any of these turns of a branch is one of the branches that it began from."""
+        return any(seq < self._lines.segments(db, branch)[-1][1] for seq in seqs)
 
     def _id_of(self, db: Transaction, branch: int, seq: int) -> int | None:
         row = next(iter(self._lines.rows(db, branch, seq, seq)), None)
@@ -119,6 +125,8 @@ class Requests:
         conflict: Conflict | None = None
         reply: Turn | None = None
         with self._database.writing() as db:
+            if self._may_touch_others(db, finished):
+                hold_sharing(db, finished.conversation)
             now = _raise_version(db, finished)
             kept = self._cache.written(finished.conversation, now["version"])
             way = kept.on_its_way(finished.request) if kept is not None else None
@@ -151,6 +159,14 @@ class Requests:
             raise conflict
         return reply
 
+    def _may_touch_others(self, db: Transaction, finished: FinishedRequest) -> bool:
+        """Whether what came of a request may change what other conversations send."""
+        kept = self._cache.windows.get(finished.conversation)
+        way = kept.on_its_way(finished.request) if kept is not None else None
+        if way is None or finished.settled_as == "withdrawn":
+            return True
+        return self._is_shared(db, way.columns["branch_id"], finished.counts)
+
     def _append_reply(
         self, db: Transaction, row: Row | Mapping[str, Any], branch: int, finished: FinishedRequest, draft: Draft
     ) -> Turn:
@@ -173,6 +189,8 @@ class Requests:
             row = db.one("SELECT at, model, conversation_id FROM requests WHERE id = ?", (request,))
             if row is None:
                 return  # its conversation was deleted meanwhile
+            if withdraw:
+                hold_sharing(db, row["conversation_id"])
             cost, unpriced = (paid.cost or 0.0, int(paid.cost is None)) if paid is not None else (0.0, 0)
             take(db, self._cache, row["conversation_id"], cost, unpriced)
             set_state(db, self._cache, row["conversation_id"], withdraw, "withdrawn")
@@ -297,7 +315,7 @@ def _lost() -> NotFound:
 
 
 def _learn_gap(db: Transaction, new: NewRequest, last: float | None) -> float | None:
-    """Add the time since the last plain request to the sums: this conversation's, and the namespace's (id 0).
+    """Add the time since the last plain request to the sums: this conversation's, and the namespace's (ids up to 0).
 
     `last`: when that was, where it is known. The result is the gap, None where this request ends none.
     """
@@ -310,8 +328,9 @@ def _learn_gap(db: Transaction, new: NewRequest, last: float | None) -> float | 
         return None
     gap = max(0.0, new.at - last)
     db.execute(
-        f"INSERT INTO gaps SELECT c.namespace, key.value, ?2, ?3, 1 FROM conversations c, {db.sql.ids('?1')} key "
-        "WHERE c.id = ?4 ON CONFLICT (namespace, conversation_id) DO UPDATE SET "
+        f"INSERT INTO gaps SELECT c.namespace, CASE key.value WHEN 0 THEN -{db.sql.shard} ELSE key.value END, "
+        f"?2, ?3, 1 FROM conversations c, {db.sql.ids('?1')} key WHERE c.id = ?4 "
+        "ON CONFLICT (namespace, conversation_id) DO UPDATE SET "
         "within_5m = gaps.within_5m + ?2, within_1h = gaps.within_1h + ?3, total = gaps.total + 1",
         (dumps([0, new.conversation]), float(gap <= 300), float(gap <= 3600), new.conversation),
     )
@@ -348,8 +367,9 @@ def _keep_preamble_count(db: Transaction, preamble: int, model: str, count: Coun
 def _keep_calibration(db: Transaction, finished: FinishedRequest) -> None:
     if finished.calibration is not None:
         lessons = finished.calibration.get("lessons", 0)
+        free = db.sql.unless_busy("'calibration ' || ?1 || ' ' || ?2")  # of two at once, one would be lost anyway
         db.execute(
-            "INSERT INTO calibration VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, base) DO UPDATE SET "
+            f"INSERT INTO calibration SELECT ?1, ?2, ?3, ?4, ?5 WHERE {free} ON CONFLICT (model, base) DO UPDATE SET "
             "state = excluded.state, lessons = excluded.lessons, updated_at = excluded.updated_at",
             (finished.model, finished.base, dumps(finished.calibration), lessons, finished.at),
         )

@@ -449,13 +449,6 @@ CREATE TABLE forgotten (
         at REAL NOT NULL
     ) STRICT;
 
-CREATE TABLE profile_reading (
-        namespace TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        upto INTEGER NOT NULL,
-        PRIMARY KEY (namespace, owner)
-    ) STRICT, WITHOUT ROWID;
-
 CREATE TABLE leases (
         id INTEGER PRIMARY KEY,
         conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
@@ -560,21 +553,6 @@ CREATE INDEX conversations_owner ON conversations (namespace, owner, updated_at,
 
 CREATE INDEX conversations_used ON conversations (namespace, updated_at, name);
 
-CREATE TABLE usage_days (
-        namespace TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        day TEXT NOT NULL,
-        model TEXT NOT NULL,
-        requests INTEGER NOT NULL,
-        fresh INTEGER NOT NULL,
-        read INTEGER NOT NULL,
-        written INTEGER NOT NULL,
-        output INTEGER NOT NULL,
-        cost REAL NOT NULL,
-        unpriced INTEGER NOT NULL,
-        PRIMARY KEY (namespace, owner, day, model)
-    ) STRICT, WITHOUT ROWID;
-
 CREATE VIEW readable_turns AS
         SELECT c.namespace, c.name AS conversation, t.branch_id AS branch, t.seq, t.role, t.state,
             datetime(t.at, 'unixepoch') AS said_at, t.text
@@ -589,6 +567,26 @@ CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN INSERT INTO turns_fts (
 CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; END;
 
 CREATE TRIGGER turns_rewritten AFTER UPDATE OF said, content, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text) SELECT new.place, new.text || char(10, 10) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
+
+CREATE INDEX branches_conversation ON branches (conversation_id);
+
+CREATE TABLE profile_reading (branch_id INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT;
+
+CREATE TABLE usage_days (
+        namespace TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        day TEXT NOT NULL,
+        model TEXT NOT NULL,
+        shard INTEGER NOT NULL DEFAULT 0,
+        requests INTEGER NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        written INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        cost REAL NOT NULL,
+        unpriced INTEGER NOT NULL,
+        PRIMARY KEY (namespace, owner, day, model, shard)
+    ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,
@@ -661,6 +659,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm034_versions', datetime('now') || '+00:00'),
     ('sash', 'm035_lists', datetime('now') || '+00:00'),
     ('sash', 'm036_said_once', datetime('now') || '+00:00'),
-    ('sash', 'm037_jobs', datetime('now') || '+00:00');
+    ('sash', 'm037_shards', datetime('now') || '+00:00'),
+    ('sash', 'm038_jobs', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

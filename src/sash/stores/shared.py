@@ -18,12 +18,11 @@ from sash.stores.lineage import deleted
 from sash.stores.transaction import Row, Transaction
 
 _FIND = """SELECT c.version, {changes} AS changes, (SELECT coalesce(max(id), 0) FROM forgotten) AS forgotten,
-    coalesce(g.within_5m, 0.0) - coalesce(o.within_5m, 0.0) AS within_5m,
-    coalesce(g.within_1h, 0.0) - coalesce(o.within_1h, 0.0) AS within_1h,
-    coalesce(g.total, 0.0) - coalesce(o.total, 0.0) AS gaps, k.state AS calibration,
+    coalesce((SELECT sum(g.within_5m) {all}), 0.0) - coalesce(o.within_5m, 0.0) AS within_5m,
+    coalesce((SELECT sum(g.within_1h) {all}), 0.0) - coalesce(o.within_1h, 0.0) AS within_1h,
+    coalesce((SELECT sum(g.total) {all}), 0.0) - coalesce(o.total, 0.0) AS gaps, k.state AS calibration,
     n.tokens, n.upper, n.source, n.base, r.at, r.markers
 FROM conversations c
-LEFT JOIN gaps g ON g.namespace = c.namespace AND g.conversation_id = 0
 LEFT JOIN gaps o ON o.namespace = c.namespace AND o.conversation_id = c.id
 LEFT JOIN calibration k ON k.model = ?2 AND k.base = ?3
 LEFT JOIN preambles p ON p.hash = ?4
@@ -31,6 +30,8 @@ LEFT JOIN preamble_counts n ON n.preamble_id = p.id AND n.model = ?2
 LEFT JOIN requests r ON r.id = (SELECT s.id FROM requests s WHERE s.preamble_id = p.id AND s.model = ?2
     AND s.usage IS NOT NULL AND (s.key IN {keys} OR ?5 IS NULL) ORDER BY s.at DESC LIMIT 1)
 WHERE c.id = ?1"""
+_ALL = "FROM gaps g WHERE g.namespace = c.namespace AND g.conversation_id <= 0"
+"""The sums of a namespace: whoever writes adds to one of several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def shared(db: Transaction, conversation: int, asked: SharedFor) -> Shared:
     """What it is now. Raises NotFound for one that was deleted meanwhile."""
     keys = None if asked.near is None else dumps(sorted(asked.near))
     given = (conversation, asked.model, asked.base, asked.preamble, keys)
-    row = db.one(_FIND.format(keys=db.sql.among_names("?5"), changes=db.sql.foreign_changes), given)
+    row = db.one(_FIND.format(keys=db.sql.among_names("?5"), changes=db.sql.foreign_changes, all=_ALL), given)
     if row is None:
         raise deleted(conversation)
     at, ttl = _marked(row)

@@ -21,7 +21,7 @@ from sash.model.usage import Usage
 from sash.stores import attachments, blobs
 from sash.stores.cache import Cache
 from sash.stores.heads import take
-from sash.stores.lineage import END, BranchRanges, present, there, touch_holders
+from sash.stores.lineage import END, BranchRanges, hold_sharing, present, there, touch_holders
 from sash.stores.processes import gone, owner
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.usage import spent
@@ -88,6 +88,7 @@ class Summaries:
         with self._database.writing() as db:
             if new.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (new.item,)).rowcount:
                 return None
+            hold_sharing(db, new.conversation)
             if not there(db, new.conversation):
                 return None
             ours = _job(db, new.conversation, task.token) is not None

@@ -14,7 +14,7 @@ from sash.model.turns import Draft, Mended, Turn
 from sash.stores import attachments, blobs, mends, rows
 from sash.stores.cache import Cache
 from sash.stores.heads import head_of, preamble_id, reject_conflict, take
-from sash.stores.lineage import END, BranchRanges, end_epochs, present
+from sash.stores.lineage import END, BranchRanges, end_epochs, hold_sharing, present
 from sash.stores.transaction import Database, Transaction
 
 
@@ -116,6 +116,7 @@ class Turns:
     def withdraw(self, conversation: int) -> int:
         """Take what waits for an answer out of the view."""
         with self._database.writing() as db:
+            hold_sharing(db, conversation)
             branch = take(db, self._cache, conversation)
             pending = db.execute("SELECT id FROM turns WHERE branch_id = ? AND state = 'pending'", (branch,))
             turns = [row["id"] for row in pending]
@@ -135,6 +136,7 @@ class Turns:
     ) -> None:
         """Withdraw turns, send others in another form, and end every epoch that holds one of them."""
         with self._database.writing() as db:
+            hold_sharing(db, conversation)
             branch = take(db, self._cache, conversation)
             reject_conflict(db, self._lines, branch, branch, head)
             changed = [*withdraw, *(one.turn for one in mended)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 
 from sash.errors import InvalidOption
 
@@ -10,12 +11,27 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _QUERY = re.compile(r"\?(?=[\w&]*=)")
 """Where parameters begin: a "?" before that is part of a password that nobody wrote as %3F."""
 POSTGRES = ("postgresql", "postgres")
+_MISWRITTEN = re.compile(
+    r"(?i)\s*(?:jdbc:)?postgres(?:ql)?:|\s+\w+://|[a-z][a-z0-9+.-]+:/*[^/]*@|.*\b(?:password|dbname)\s*="
+)
+"""What was meant as the address of a server, and is no URL: a slash is missing, or it is written in another way."""
 
 
 def is_url(where: object) -> bool:
-    """Whether a place is named by a URL. Raises InvalidOption for one of another kind of database."""
+    """Whether a place is named by a URL. Raises InvalidOption for one of another kind of database.
+
+    So it does for the address of a server that is written otherwise, a `Path` of a URL included: it is no file's name,
+    and whatever it holds is not shown.
+    """
     found = _SCHEME.match(where) if isinstance(where, str) else None
     if found is None:
+        if isinstance(where, str | PurePath) and _MISWRITTEN.match(str(where)):
+            raise InvalidOption(
+                "this names neither a file nor a database (it is not shown, for it may hold a password): write the "
+                "path of a file, or a text postgresql://user@host/database",
+                option="store",
+                value=None,
+            )
         return False
     scheme = found[1].lower()
     if scheme not in POSTGRES:

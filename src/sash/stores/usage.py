@@ -1,6 +1,7 @@
 """What was used, kept by namespace, user, day and model, and what each conversation cost: reports sum nothing anew.
 
 Both come to the same as the view `spending`, which reads the requests and summaries themselves; a test compares them.
+Where many write at once, each adds to a shard of a sum, so that they do not wait for one another's commits.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from sash.model.blocks import dumps
 from sash.model.usage import Usage
 from sash.stores.transaction import Transaction
 
-_TABLE = "usage_days (namespace, owner, day, model, requests, fresh, read, written, output, cost, unpriced)"
+_TABLE = "usage_days (namespace, owner, day, model, shard, requests, fresh, read, written, output, cost, unpriced)"
 _ADD = (
-    " ON CONFLICT (namespace, owner, day, model) DO UPDATE SET requests = u.requests + excluded.requests, "
+    " ON CONFLICT (namespace, owner, day, model, shard) DO UPDATE SET requests = u.requests + excluded.requests, "
     "fresh = u.fresh + excluded.fresh, read = u.read + excluded.read, written = u.written + excluded.written, "
     "output = u.output + excluded.output, cost = u.cost + excluded.cost, unpriced = u.unpriced + excluded.unpriced"
 )
@@ -23,8 +24,8 @@ INTO = _TABLE.replace(" ", " AS u ", 1)
 def spent(db: Transaction, conversation: int, *, at: float, model: str, usage: Usage, cost: float | None) -> None:
     """Book what a request of a conversation used. What it cost is added with its version (`heads.take`)."""
     db.execute(
-        f"INSERT INTO {INTO} SELECT c.namespace, c.owner, {db.sql.date('?2')}, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 "
-        f"FROM conversations c WHERE c.id = ?1{_ADD}",
+        f"INSERT INTO {INTO} SELECT c.namespace, c.owner, {db.sql.date('?2')}, ?3, {db.sql.shard}, "
+        f"?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM conversations c WHERE c.id = ?1{_ADD}",
         (
             conversation, at, model, 1, usage.fresh, usage.read, usage.write, usage.output, cost or 0.0,
             int(cost is None),
@@ -54,7 +55,7 @@ def book(db: Transaction, conversations: Collection[int], sign: int, owner: str 
     )  # fmt: skip
     day, given = db.sql.date("s.at"), (dumps(sorted(conversations)), sign)
     db.execute(
-        f"INSERT INTO {INTO} SELECT c.namespace, {whose}, {day}, s.model, {sums} FROM conversations c "
+        f"INSERT INTO {INTO} SELECT c.namespace, {whose}, {day}, s.model, {db.sql.shard}, {sums} FROM conversations c "
         f"JOIN spending s ON s.conversation_id = c.id WHERE c.id IN {db.sql.among_ids('?1')} "
         f"GROUP BY c.namespace, {by_owner}{day}, s.model{_ADD}",
         given if owner is None else (*given, owner),
@@ -73,4 +74,9 @@ def sum_up(db: Transaction, conversations: Collection[int]) -> None:
 
 def clear(db: Transaction, namespace: str, owner: str) -> None:
     """Leave no line of a user under whom nothing is booked any more."""
-    db.execute("DELETE FROM usage_days WHERE namespace = ? AND owner = ? AND requests <= 0", (namespace, owner))
+    empty = (
+        "SELECT day, model FROM usage_days WHERE namespace = ?1 AND owner = ?2 GROUP BY 1, 2 HAVING sum(requests) <= 0"
+    )
+    db.execute(
+        f"DELETE FROM usage_days WHERE namespace = ?1 AND owner = ?2 AND (day, model) IN ({empty})", (namespace, owner)
+    )

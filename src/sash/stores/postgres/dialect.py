@@ -7,6 +7,9 @@ from typing import Any
 
 from sash.stores.dialect import Dialect
 
+SHARDS = 16
+"""Parts of a sum that many add to at once: a row is held until its transaction is on the disk."""
+
 
 class PostgresDialect(Dialect):
     """PostgreSQL's expressions. The functions `ids` and `asked` stand in `search.sql`."""
@@ -15,6 +18,11 @@ class PostgresDialect(Dialect):
     greatest = "greatest"
     least = "least"
     arrival = "arrival"
+    shard = f"(pg_backend_pid() % {SHARDS})"
+
+    def unless_busy(self, subject: str) -> str:
+        """Whether no other transaction is at this subject, which is taken then."""
+        return f"pg_try_advisory_xact_lock(hashtextextended({subject}, 0))"
 
     def next_id(self, table: str) -> str:  # noqa: ARG002 - an identity column knows its sequence
         """An id that no row of a table has ever had."""
@@ -35,6 +43,11 @@ class PostgresDialect(Dialect):
     def contains(self, text: str, part: str) -> str:
         """Whether a text holds another one."""
         return f"strpos({text}, {part}) > 0"
+
+    def array(self, json: str, key: str) -> str:
+        """The array that a JSON object has under a key, as JSON text; an empty one where it has none."""
+        found = f"({json})::json -> '{key}'"
+        return f"CASE WHEN json_typeof({found}) = 'array' THEN ({found})::text ELSE '[]' END"
 
     def whole(self, number: str) -> str:
         """A number that is not negative, without its fraction."""

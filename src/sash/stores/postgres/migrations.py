@@ -127,6 +127,14 @@ STEPS: dict[str, tuple[str, ...]] = {
             FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id GROUP BY 1, 2, 3, 4""",
     ),
     "m036_said_once": (),
-    "m037_jobs": _JOBS,
+    "m037_shards": (
+        "CREATE INDEX branches_conversation ON branches (conversation_id)",
+        "DROP TABLE profile_reading",
+        "CREATE TABLE profile_reading (branch_id BIGINT PRIMARY KEY, upto BIGINT NOT NULL)",
+        "ALTER TABLE usage_days ADD COLUMN shard BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE usage_days DROP CONSTRAINT usage_days_pkey",
+        "ALTER TABLE usage_days ADD PRIMARY KEY (namespace, owner, day, model, shard)",
+    ),
+    "m038_jobs": _JOBS,
 }
 """The statements of each migration since the first version that kept records in PostgreSQL (m031)."""

@@ -1,0 +1,92 @@
+"""`sash serve`: the record on a page, to read, search and go on with."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from typing import Any
+
+import click
+
+from sash.cli.common import console, namespace, window_options
+from sash.cli.database import NEW_DATABASE, open_database, shown
+from sash.errors import InvalidOption, MissingExtra
+from sash.model.cards import card
+from sash.planning.situation import Strategy
+from sash.simulator import Clock, Simulator
+from sash.types import MemoryMode
+
+PACE = 0.01
+"""Seconds for each token of the simulator's replies, so that they stream as Claude's do."""
+
+
+@click.command()
+@click.argument("database", default="chats.db", type=NEW_DATABASE)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; others need a token.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=8642, show_default=True, help="The port.")
+@click.option("--token", envvar="SASH_SERVE_TOKEN", help="What clients must know (better: SASH_SERVE_TOKEN).")
+@window_options()
+@click.option("--simulator", is_flag=True, help="Talk to the built-in simulator: no key, no cost.")
+def serve(
+    database: str,
+    host: str,
+    port: int,
+    token: str | None,
+    model: str | None,
+    memory: MemoryMode,
+    budget: int | None,
+    keep: int | None,
+    strategy: Strategy | None,
+    simulator: bool,
+) -> None:
+    """Show DATABASE (default: chats.db) in a browser: read, search, see what was sent and why, talk."""
+    if model:
+        card(model)  # a misspelt one is no reason to make a file
+    app = _load_app()
+    settings = app.ServeSettings(
+        host=host,
+        port=port,
+        namespace=namespace(),
+        tokens=() if token is None else (app.AccessToken(token=token, namespace=namespace()),),
+        model=model,
+        memory=memory,
+        budget=budget,
+        options={"keep": keep, "strategy": strategy},
+    )
+    _check_free(host, port)
+    with closing(open_database(database)) as store:
+        console().print(f"{shown(database)} at http://{_in_url(host)}:{port}/ (Ctrl-C ends it)", soft_wrap=True)
+        app.run(settings, store, _simulator() if simulator else None)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise InvalidOption for an address that cannot be listened on."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, port))
+    except OSError as error:
+        raise InvalidOption(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another: --port",
+            option="port",
+            value=port,
+        ) from error
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _simulator() -> Any:
+    return Simulator(clock=Clock(wall=True), seconds_per_token=PACE).async_client()
+
+
+def _load_app() -> Any:
+    try:
+        from sash.serve import app  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra(
+            "sash serve needs starlette and uvicorn: pip install 'sash[serve]'", extra="serve"
+        ) from error
+    return app

@@ -1,0 +1,139 @@
+"""Open conversations: kept for a while, for each remembers its window and works in the background. No HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sash.claude.clients import async_client
+from sash.conversation import AsyncConversation
+from sash.conversation.workers import worker
+from sash.errors import NotFound, StoreError
+from sash.serve.settings import ServeSettings
+from sash.stores.store import DatabaseStore
+from sash.types import MemoryMode
+
+KEPT = 256
+"""Conversations that stay open though nobody uses them now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What a caller chooses for a conversation; None: what it has, else what the server was told."""
+
+    model: str | None = None
+    budget: int | None = None
+    memory: MemoryMode | None = None
+    user: str | None = None
+    system: str | None = None
+
+
+NOTHING_CHOSEN = Chosen()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A conversation and how many use it now."""
+
+    chat: AsyncConversation
+    users: int = 0
+
+
+class Talks:
+    """Conversations by tenant, id and what was chosen for them; those not used for longest are closed."""
+
+    def __init__(self, settings: ServeSettings, store: DatabaseStore, client: Any) -> None:
+        self._settings, self._store, self._given = settings, store, client
+        self._client: Any = None
+        self._connecting = asyncio.Lock()
+        self._open: OrderedDict[tuple[str, str, Chosen], _Open] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def client(self) -> Any:
+        """The client of all conversations, made once. Raises InvalidOption where there is no key."""
+        async with self._connecting:
+            if self._client is None:
+                self._client = await worker(partial(async_client, self._given))
+        return self._client
+
+    @asynccontextmanager
+    async def looking(
+        self, namespace: str, id: str, chosen: Chosen = NOTHING_CHOSEN
+    ) -> AsyncIterator[AsyncConversation]:
+        """A conversation to look at, which asks Claude nothing: no key is needed. Raises NotFound, CallerErrors."""
+        chat = AsyncConversation(self._store, client="simulator", **self._settings_of(namespace, id, chosen, False))
+        try:
+            yield chat
+        finally:
+            await chat.close()
+
+    @asynccontextmanager
+    async def talking(
+        self, namespace: str, id: str, chosen: Chosen = NOTHING_CHOSEN, *, create: bool = True
+    ) -> AsyncIterator[AsyncConversation]:
+        """A conversation to talk in, shared with whoever talks in it now. Raises CallerErrors."""
+        client = await self.client()
+        key = (namespace, id, chosen)
+        if key not in self._open:
+            settings = self._settings_of(namespace, id, chosen, create)
+            self._open[key] = _Open(AsyncConversation(self._store, client=client, **settings))
+        held = self._open[key]
+        self._open.move_to_end(key)
+        held.users += 1
+        try:
+            yield held.chat
+        except (NotFound, StoreError):
+            if self._open.get(key) is held:  # it may have been deleted by others: the next one opens it anew
+                del self._open[key]
+            raise
+        finally:
+            held.users -= 1
+            self._let_go(key, held)
+
+    def forget(self, namespace: str) -> None:
+        """Something of a tenant was deleted: nobody goes on with what was open."""
+        for key in [key for key in self._open if key[0] == namespace]:
+            held = self._open.pop(key)
+            if not held.users:
+                self._close(held.chat)
+
+    async def close(self) -> None:
+        """Close all of them, once what they do in the background is stopped."""
+        for held in self._open.values():
+            self._close(held.chat)
+        self._open.clear()
+        await asyncio.gather(*self._closing)
+
+    def _settings_of(self, namespace: str, id: str, chosen: Chosen, create: bool) -> dict[str, Any]:
+        told = self._settings
+        return {
+            **told.options,
+            "namespace": namespace,
+            "id": id,
+            "create": create,
+            "user": chosen.user,
+            "model": chosen.model or told.model,
+            "memory": chosen.memory or told.memory,
+            "budget": chosen.budget or told.budget,
+            "system": chosen.system,
+            "busy": "wait",
+        }
+
+    def _let_go(self, key: tuple[str, str, Chosen], held: _Open) -> None:
+        if self._open.get(key) is not held:
+            if not held.users:
+                self._close(held.chat)
+            return
+        idle = [name for name, one in self._open.items() if not one.users]
+        for name in idle[: max(0, len(self._open) - KEPT)]:
+            self._close(self._open.pop(name).chat)
+
+    def _close(self, chat: AsyncConversation) -> None:
+        task = asyncio.create_task(chat.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
