@@ -103,7 +103,7 @@ def instructions_in(turn: Turn) -> tuple[Standing, ...]:
     """Those of one turn, in their order."""
     if not _CUED.search(turn.text):
         return ()
-    said = {one.text: instructs(one) for one in statements([turn]) if instructs(one) or prefers(one)}
+    said = {one.text: asked for one in statements([turn]) if (asked := instructs(one)) or prefers(one)}
     return tuple(
         Standing(text=text, turn=turn.id, seq=turn.seq, at=turn.at, asked=asked) for text, asked in said.items()
     )

@@ -22,6 +22,7 @@ A question is none, unless it asks "can you always ...". Narration ("I always wa
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sash.summaries.forms import FORMS
 from sash.summaries.statements import Statement
@@ -53,8 +54,9 @@ def instructs(statement: Statement) -> bool:
     return says_to(statement.own)
 
 
+@lru_cache(maxsize=4_096)
 def says_to(text: str) -> bool:
-    """Whether a sentence has one of the documented forms."""
+    """Whether a sentence has one of the documented forms. Sentences are asked about again at each cut."""
     plain = text.strip().strip("\"'“”‘’*_ ")
     if _ASKED.search(plain) and not _STANDING.search(plain):
         return False
