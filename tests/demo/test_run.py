@@ -25,9 +25,16 @@ def _played(script: Script, **settings: object) -> Player:
     return player
 
 
-def test_the_replay_is_the_real_conversation(script: Script) -> None:
-    """What the record holds after a run is what the script says, turn by turn, both sides."""
+@pytest.fixture(scope="module")
+def played(script: Script) -> tuple[Player, float]:
+    """A run by default, played once for all who look at it, and the bill at its end."""
     player = _played(script)
+    return player, player.simulator.cost
+
+
+def test_the_replay_is_the_real_conversation(script: Script, played: tuple[Player, float]) -> None:
+    """What the record holds after a run is what the script says, turn by turn, both sides."""
+    player, _ = played
     said = [readable(blocks) for line in script.lines for blocks in (line.said, line.reply)]
     assert [turn.text for turn in player.chat.history()] == said
 
@@ -45,10 +52,9 @@ def test_time_passes_as_the_gaps_say(script: Script) -> None:
     assert recorded == pytest.approx(times)
 
 
-def test_dollars_are_the_simulators_bill(script: Script) -> None:
+def test_dollars_are_the_simulators_bill(played: tuple[Player, float]) -> None:
     """The totals are what the simulator billed for the lines, whatever is asked afterwards."""
-    player = _played(script)
-    billed = player.simulator.cost
+    player, billed = played
     for _ in player.ask():
         pass
     assert player.totals.dollars == pytest.approx(billed)
@@ -63,9 +69,9 @@ def test_no_prompt_passes_the_budget(script: Script) -> None:
         assert player.totals.cuts > 0
 
 
-def test_asking_does_not_change_the_conversation(script: Script) -> None:
+def test_asking_does_not_change_the_conversation(script: Script, played: tuple[Player, float]) -> None:
     """Questions go to forks: the conversation has the same turns and requests afterwards."""
-    player = _played(script)
+    player, _ = played
     before = (player.chat.history(), player.chat.usage())
     assert len(list(player.ask())) == len(script.probes)
     assert (player.chat.history(), player.chat.usage()) == before
@@ -81,9 +87,9 @@ def test_what_left_the_window_cannot_be_answered(script: Script) -> None:
         assert recalled.score == float(bool(recalled.in_view)), recalled.probe.id
 
 
-def test_the_table_compares_with_the_first_run(script: Script) -> None:
+def test_the_table_compares_with_the_first_run(script: Script, played: tuple[Player, float]) -> None:
     """The first row costs 1.00 times itself; the JSON holds the same numbers."""
-    players = [_played(script), _played(script, strategy=Everything())]
+    players = [played[0], _played(script, strategy=Everything())]
     for player in players:
         list(player.ask())
     ours, other = table(players)
