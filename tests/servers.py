@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from itertools import count
 from typing import Any
@@ -19,6 +19,9 @@ QUICK = ("fsync", "full_page_writes")
 """Settings that are for power cuts alone."""
 TEMPLATE = "made"
 """A database with the tables of a record: each test gets a copy."""
+
+APPLICATION = "bot"
+"""A user of the server who owns nothing."""
 
 _numbers = count()
 _started: list[Server] = []
@@ -52,6 +55,18 @@ def admin(statement: str, database: str | None = None) -> list[Any]:
     with psycopg.connect(server().url(database), autocommit=True) as connection:
         found = connection.execute(statement)
         return found.fetchall() if found.description else []
+
+
+def keep_tenants_apart(url: str) -> None:
+    """Turn row-level security on, and let an application in."""
+    admin(f"DO $$ BEGIN CREATE ROLE {APPLICATION} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    with closing(PostgresStore(url)) as owner:
+        owner.keep_tenants_apart([APPLICATION])
+
+
+def as_application(url: str) -> str:
+    """The URL of the same database for a user who is not the owner."""
+    return url.replace("postgres:@", f"{APPLICATION}@", 1)
 
 
 class Reader:

@@ -28,6 +28,7 @@ def test_every_version_stays_and_the_newest_counts(store: Any) -> None:
     assert [(file.path, file.text) for file in store.memory_files.files(user="ann")] == [(NOTE, "three")]
 
 
+@pytest.mark.namespaces
 def test_users_and_tenants_do_not_see_each_other(store: Any) -> None:
     """The same path of another user, or of a user of the same name elsewhere, is another file."""
     write(store, "ann's")

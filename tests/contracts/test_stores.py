@@ -122,6 +122,7 @@ def test_the_last_answered_request_is_the_anchor(record: Recorder) -> None:
     assert (last.sent.last, last.usage.prompt) == (1, 123)
 
 
+@pytest.mark.namespaces
 def test_gaps_are_learned_from_plain_requests(record: Recorder, store: Any) -> None:
     """Start to start; other conversations of the namespace add their sums, other namespaces do not."""
     for _ in range(3):
@@ -245,6 +246,7 @@ def test_what_was_said_elsewhere_is_appended_as_answered(record: Recorder) -> No
     assert record.head.requests == 0
 
 
+@pytest.mark.namespaces
 def test_search_finds_words_and_takes_signs_as_text(record: Recorder, store: Any) -> None:
     """Words match whatever their case and accents; operators mean nothing; namespaces stay apart."""
     record.say("The Café ledger of crate 1138")
@@ -274,6 +276,7 @@ def test_usage_sums_what_was_answered(record: Recorder, store: Any) -> None:
         store.usage(by=("colour",))
 
 
+@pytest.mark.namespaces
 def test_conversations_are_listed_newest_first_in_pages(store: Any) -> None:
     """Each once, however many pages, used at the same moment or not; namespaces stay apart."""
     for number in range(7):
@@ -334,6 +337,7 @@ def test_a_closed_store_says_so(record: Recorder, store: Any) -> None:
         store.search("word")
 
 
+@pytest.mark.namespaces
 def test_a_deleted_conversation_is_gone_and_its_cost_is_not(record: Recorder, store: Any) -> None:
     """Only the one of this namespace goes; its sums stay; forks take over what they share of it."""
     record.say("a slate roof")

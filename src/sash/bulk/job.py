@@ -65,7 +65,7 @@ class Bulk:
         self.id, self.namespace, self.workers = id, namespace, workers
         self.items = as_items(items, id)
         self._owns_store = store is None or isinstance(store, str | Path)
-        self.store = open_store(store)
+        self.store = open_store(store, namespace)
         self._client = client
         self._settings = {"cache": Marks(preamble="5m", tail=None), "priority": "background", **settings}
         self._session = Session(client=client, **self._settings)

@@ -39,7 +39,7 @@ class _Shared:
     def __init__(self, store: str | Path | Store, clock: Callable[[], float], settings: dict[str, Any]) -> None:
         self.backlog = Backlog(**settings)
         self._owns_store = isinstance(store, str | Path)
-        self._store = open_store(store)
+        self._store = open_store(store, self.backlog.namespace)
         self._clock = clock
         self._counters: dict[str, Estimator] = {}
 

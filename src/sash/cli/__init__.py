@@ -23,6 +23,7 @@ from sash.cli.move import export, import_
 from sash.cli.profile import profile
 from sash.cli.prune import prune
 from sash.cli.replay import replay
+from sash.cli.row_security import row_security
 from sash.cli.serve import serve
 from sash.cli.summaries import resummarise, summaries
 from sash.cli.summarise import summarise
@@ -38,7 +39,7 @@ def main(namespace: str) -> None:
 
 _COMMANDS = (
     *(chat, serve, show, search, usage, summaries, summarise, resummarise),
-    *(memory, profile, count, check, replay, export, import_, copy, delete, prune, demo, doctor),
+    *(memory, profile, count, check, replay, export, import_, copy, delete, prune, row_security, demo, doctor),
 )
 for command in _COMMANDS:
     main.add_command(command)

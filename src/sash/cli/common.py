@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
+from sash.cli.database import namespace as namespace
 from sash.cli.database import with_default
 from sash.cli.strategy import StrategyType
 from sash.conversation.memory import MODES
@@ -147,12 +148,6 @@ def percent(share: float | None) -> str:
 def moment(at: float) -> str:
     """A time, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def namespace() -> str:
-    """The tenant whose conversations are meant: what `sash --namespace NAME` says, "" without it."""
-    context = click.get_current_context(silent=True)
-    return str(context.find_root().params.get("namespace") or "") if context else ""
 
 
 def user_of(context: click.Context, parameter: click.Parameter, user: str | None) -> str | None:

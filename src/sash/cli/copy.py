@@ -25,7 +25,12 @@ def copy(context: click.Context, source: str, target: str) -> None:
     """
     given = context.find_root().get_parameter_source("namespace")
     tenant = None if given is ParameterSource.DEFAULT else namespace()
-    with closing(open_database(source)) as mine, closing(open_database(target)) as theirs, progress_bar() as progress:
+    everybody = tenant is None
+    with (
+        closing(open_database(source, all_tenants=everybody)) as mine,
+        closing(open_database(target, all_tenants=everybody)) as theirs,
+        progress_bar() as progress,
+    ):
         bar = progress.add_task("copying", total=2 * copying.size(mine, namespace=tenant))
 
         def told(what: str, done: int) -> None:

@@ -29,9 +29,15 @@ NEW_DATABASE = DatabaseType(dir_okay=False)
 """A database that is made where there is none."""
 
 
-def open_database(where: str) -> DatabaseStore:
-    """The store in a file or at a URL. Raises StoreErrors."""
-    return cast(DatabaseStore, open_store(where))
+def namespace() -> str:
+    """The tenant whose conversations are meant: what `sash --namespace NAME` says, "" without it."""
+    context = click.get_current_context(silent=True)
+    return str(context.find_root().params.get("namespace") or "") if context else ""
+
+
+def open_database(where: str, *, all_tenants: bool = False) -> DatabaseStore:
+    """The store in a file or at a URL, for the tenant that is meant or for all. Raises StoreErrors."""
+    return cast(DatabaseStore, open_store(where, None if all_tenants else namespace()))
 
 
 def shown(database: str) -> str:

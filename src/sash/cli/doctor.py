@@ -65,6 +65,7 @@ def _findings(database: str | None, model: str, client: Any) -> Iterator[Finding
         yield found
         if found.state != "fails" and (is_url(database) or Path(database).exists()):
             yield _memory(database)
+            yield from _server(database)
     try:
         asked = sync_client(client)
     except SashError as error:
@@ -102,7 +103,7 @@ def _database(database: str) -> Finding:
 def _answered(database: str) -> str:
     """How much it holds; opening it looks at its kind, its schema and its permissions."""
     with closing(open_database(database)) as store:
-        rows = store.usage(by=())
+        rows = store.usage(by=(), namespace=namespace())
     return f"{shown(database)}: {counted(rows[0].requests if rows else 0, 'request')} answered"
 
 
@@ -119,6 +120,14 @@ def _memory(database: str) -> Finding:
         f"{found.for_price:,} of {found.cuts:,} times old turns left what is sent though the budget had room, to save "
         f'about {dollars(found.saved)}; memory="full" keeps them while they fit',
     )
+
+
+def _server(database: str) -> Iterator[Finding]:
+    """What a database server says of itself."""
+    with closing(open_database(database)) as store:
+        remarks = store.remarks()
+    for remark in remarks:
+        yield Finding(remark.about, "ok" if remark.good else "note", remark.text)
 
 
 def _claude(client: Any, model: str) -> Iterator[Finding]:

@@ -267,7 +267,7 @@ class AsyncConversation(ConversationBase):
         self._require_open()
         async with self._opening:
             if self._store is None:
-                self._store = await worker(partial(open_store, self._where))
+                self._store = await worker(partial(open_store, self._where, self.namespace))
             if not self._session.is_open:
                 opened = asked(lambda: self._session.open(self._record()))
                 self._newest = await drive_async(opened, self._performer())

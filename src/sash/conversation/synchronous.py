@@ -113,7 +113,7 @@ class Conversation(ConversationBase):
     _awaits = False
 
     def _begin(self, store: str | Path | Store | None) -> None:
-        self._store = open_store(store)
+        self._store = open_store(store, self.namespace)
         self._claude: Claude | None = None
         self._summarising = Background(f"sash {self.id} summarises")
         self._embedding = Background(f"sash {self.id} embeds")

@@ -16,6 +16,7 @@ from sash.stores.port import Store
 from sash.stores.redis_book import RedisBook
 from sash.stores.spend import SqliteSpend
 from sash.stores.sqlite import SqliteStore
+from sash.stores.store import DatabaseStore
 from sash.stores.urls import is_url
 
 __all__ = [
@@ -46,19 +47,20 @@ def check_store(store: Any) -> None:
         )
 
 
-def open_store(store: str | Path | Store | None) -> Store:
-    """A store: the file at a path, what a postgresql:// URL names, a store object as it is, or None for one in memory.
+def open_store(store: str | Path | Store | None, namespace: str | None = None) -> Store:
+    """A store: the file at a path, what a postgresql:// URL names, a store object, or None for one in memory.
 
+    `namespace`: the tenant whom it is for, where the database keeps tenants apart; None: not said.
     Raises InvalidOption, MissingExtra, StoreErrors.
     """
     check_store(store)
     if store is None:
         return MemoryStore()
     if not isinstance(store, str | Path):
-        return store
+        return store.within(namespace) if namespace is not None and isinstance(store, DatabaseStore) else store
     if not is_url(store):
         return SqliteStore(store)
-    opened: Store = _load_postgres_store()(str(store))
+    opened: Store = _load_postgres_store()(str(store), namespace=namespace)
     return opened
 
 

@@ -21,6 +21,11 @@ class Dialect:
     """the function that gives the greatest of several values"""
     least = "min"
     """the function that gives the least of several values"""
+    add_preamble = (
+        "INSERT INTO preambles (hash, system, tools) VALUES (?, ?, ?) "
+        "ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id"
+    )
+    """the statement that keeps a preamble once, and tells its id"""
     shard = "0"
     """which part of a sum this writer adds to"""
 

@@ -77,12 +77,7 @@ def preamble_id(db: Transaction, preamble: Preamble) -> int:
     known = db.one("SELECT id FROM preambles WHERE hash = ?", (preamble.hash,))
     if known is not None:
         return int(known["id"])
-    row = db.one(
-        "INSERT INTO preambles (hash, system, tools) VALUES (?, ?, ?) "
-        "ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id",
-        (preamble.hash, preamble.system, preamble.tools),
-    )
-    return int(row["id"])
+    return int(db.one(db.sql.add_preamble, (preamble.hash, preamble.system, preamble.tools))["id"])
 
 
 RAISE_VERSION = (

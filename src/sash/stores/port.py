@@ -142,6 +142,16 @@ class UserFiles(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """How a database stands in one matter."""
+
+    about: str
+    text: str
+    good: bool = True
+    """whether nothing is lost by it"""
+
+
 class Store(Record, Protocol):
     """Where the record lives."""
 

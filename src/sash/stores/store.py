@@ -6,6 +6,8 @@ up to the fork instead of copying them. Every write checks that nobody else appe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sash.flows.profile import Profile
 from sash.model.fitting import checked
 from sash.model.users import check_user
@@ -21,6 +23,7 @@ from sash.stores.jobs import Jobs
 from sash.stores.leases import Leases
 from sash.stores.memory_files import MemoryFiles
 from sash.stores.memos import SqliteMemos
+from sash.stores.port import Remark
 from sash.stores.profiles import Profiles
 from sash.stores.reports import Reports
 from sash.stores.requests import Requests
@@ -85,6 +88,14 @@ class DatabaseStore:
         """What a user said of themselves that holds. Raises InvalidOption for what names no user."""
         check_user(user)
         return Profile(self, user, namespace=namespace)
+
+    def within(self, namespace: str) -> DatabaseStore:  # noqa: ARG002 - in a file, its statements are the wall
+        """The store as one tenant sees it: the same, unless the database itself keeps tenants apart."""
+        return self
+
+    def remarks(self) -> Sequence[Remark]:
+        """How the database stands, where that depends on whoever runs it: of a file there is nothing to say."""
+        return ()
 
     def close(self) -> None:
         """Close it; further calls raise ConversationClosed."""

@@ -10,16 +10,17 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 
-from sash.errors import ConversationClosed, StoreError, StoreUnavailable
-from sash.stores.postgres import setup
+from sash.errors import ConversationClosed, InvalidOption, StoreError, StoreUnavailable
+from sash.stores.postgres import row_security, setup
 from sash.stores.postgres.connections import PATIENCE, Connection, Connections, connect
 from sash.stores.postgres.faults import unavailable
+from sash.stores.postgres.placeholders import escaped
 from sash.stores.postgres.transaction import PostgresTransaction, lock_key
 from sash.stores.postgres.url import read_url
 from sash.stores.transaction import Transaction
@@ -35,10 +36,13 @@ UNKNOWN = (
 
 
 class PostgresDatabase:
-    """An open database with the present schema. `url`: see `PostgresStore`."""
+    """An open database with the present schema. `url`, `namespace`: see `PostgresStore`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, namespace: str | None = None) -> None:
+        self.url = url
         self._address = read_url(url)
+        self.namespace = namespace
+        self.held = False
         self._undone: list[Callable[[], None]] = []
         self._closed = False
         self._deferred = ""
@@ -48,6 +52,8 @@ class PostgresDatabase:
         local = (
             f'SET LOCAL search_path TO "{self._address.schema}"; SET LOCAL lock_timeout TO {int(PATIENCE * 1_000)}; '
         )
+        if self.namespace is not None:
+            local += row_security.tenant_setting(escaped(self.namespace))
         erasing = lock_key("erasing", self._address.schema)
         self._read = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {local}"
         self._write = f"BEGIN ISOLATION LEVEL READ COMMITTED; {local}"
@@ -73,6 +79,7 @@ class PostgresDatabase:
         connection = self._connections.take()
         try:
             setup.prepare(connection, self._address)
+            self.held = row_security.holds(connection, self._address.schema)
         except psycopg.Error as error:
             raise unavailable(self._address, error) from error
         finally:
@@ -87,7 +94,7 @@ class PostgresDatabase:
         """A consistent snapshot for several reads."""
         connection, _ = self._begin(self._read)
         try:
-            yield PostgresTransaction(connection, writes=False)
+            yield PostgresTransaction(connection, writes=False, held=self.held)
         except BaseException as error:
             self._roll_back(connection, error)
             if isinstance(error, psycopg.Error):
@@ -126,7 +133,7 @@ class PostgresDatabase:
     def _writing(self, begin: str) -> Iterator[PostgresTransaction]:
         connection, transaction = self._begin(begin)
         try:
-            yield PostgresTransaction(connection, writes=True)
+            yield PostgresTransaction(connection, writes=True, held=self.held)
             self._commit(connection, transaction)
         except BaseException as error:
             self._roll_back(connection, error)
@@ -140,6 +147,8 @@ class PostgresDatabase:
     def _begin(self, statements: str) -> tuple[Connection, Begun]:
         """A connection with a transaction, and which that is; one that broke meanwhile is left for another."""
         deadline = time.monotonic() + PATIENCE
+        if self.held and self.namespace is None:
+            raise _which_namespace(self.path)
         while True:
             if self._closed:
                 raise ConversationClosed(f"the store {self.path!r} is closed; open it again", conversation=None)
@@ -193,12 +202,44 @@ class PostgresDatabase:
             connection.close()  # what it has prepared is older than the tables: a newer version changed them
         self._connections.give_back(connection)
 
+    def keep_tenants_apart(self, users: Sequence[str], *, on: bool) -> None:
+        """Turn row-level security of the schema on or off, and let users in. Raises StoreUnavailable."""
+        connection = self._connections.take()
+        try:
+            with connection.transaction():
+                setup.lock(connection, self._address)
+                if on:
+                    row_security.turn_on(connection)
+                else:
+                    row_security.turn_off(connection)
+                row_security.let_in(connection, self._address.schema, users)
+            self.held = row_security.holds(connection, self._address.schema)
+        except psycopg.Error as error:
+            raise unavailable(self._address, error) from error
+        finally:
+            self._connections.give_back(connection)
+
+    def tenants_apart(self) -> bool:
+        """Whether the schema has row-level security."""
+        with self.reading() as db:
+            row = db.one("SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('conversations')")
+        return bool(row[0])
+
     def close(self) -> None:
         """Close; a second time does nothing."""
         with self._lock:
             if not self._closed:
                 self._closed = True
                 self._closing()
+
+
+def _which_namespace(path: str) -> InvalidOption:
+    return InvalidOption(
+        f"{path!r} has row-level security, and shows this user one namespace at a time: say which "
+        "(PostgresStore(url, namespace=NAME), or store.within(NAME)), or come as the owner of the schema",
+        option="namespace",
+        value=None,
+    )
 
 
 def _last_row(cursor: psycopg.Cursor[Any]) -> Begun:

@@ -101,4 +101,10 @@ def _quoted(lexeme: str) -> str:
     return f"'{doubled}'"
 
 
-POSTGRES = PostgresDialect()
+class HeldDialect(PostgresDialect):
+    """What it says where row-level security holds: of what tenants share, a row may be there and not be seen."""
+
+    add_preamble = "SELECT preamble_of(?, ?, ?) AS id"
+
+
+POSTGRES, HELD = PostgresDialect(), HeldDialect()

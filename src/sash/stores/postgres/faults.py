@@ -35,6 +35,8 @@ _REFUSED = (
 def unavailable(address: Address, error: psycopg.Error) -> StoreUnavailable:
     """The error of ours for one of PostgreSQL's in a transaction of which nothing was written."""
     remedy = next((said for kind, said in _REMEDIES if isinstance(error, kind)), "see the server's log")
+    if "row-level security" in str(error):
+        remedy = "this store shows one namespace, and writes to no other: open it for that one (namespace=NAME)"
     return StoreUnavailable(f"{address.shown!r}: {said_by(address, error)}; {remedy}. {NOTHING}", path=address.shown)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from sash.errors import ForeignDatabase, InvalidOption, StoreUnavailable
+from sash.stores.postgres import row_security
 from sash.stores.postgres.migrations import STEPS
 from sash.stores.postgres.transaction import lock_key
 from sash.stores.postgres.url import Address
@@ -37,7 +38,7 @@ def prepare(connection: Connection, address: Address) -> None:
     applied = _applied(connection, address)
     if applied is None or applied != names():
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock($1)", (lock_key("setup", address.schema),))
+            lock(connection, address)
             _set_up(connection, address)
     _reject_language(connection, address)
 
@@ -98,9 +99,16 @@ def _set_up(connection: Connection, address: Address) -> None:
     applied = _applied(connection, address)
     if applied is None and not _there(connection, address):
         connection.execute(f'CREATE SCHEMA "{address.schema}"')
-    connection.execute(f'SET LOCAL search_path TO "{address.schema}"')
     for statement in _new(connection, address) if applied is None else _missing(applied):
         connection.execute(statement)
+    if row_security.is_on(connection, address.schema):
+        row_security.turn_on(connection)  # what a migration added is held, too
+
+
+def lock(connection: Connection, address: Address) -> None:
+    """Nobody else changes the tables before this transaction ends; names in it are those of the schema."""
+    connection.execute("SELECT pg_advisory_xact_lock($1)", (lock_key("setup", address.schema),))
+    connection.execute(f'SET LOCAL search_path TO "{address.schema}"')
 
 
 def _there(connection: Connection, address: Address) -> bool:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 
-from sash.stores.postgres.dialect import POSTGRES
+from sash.stores.postgres.dialect import HELD, POSTGRES
 from sash.stores.postgres.placeholders import in_order, numbered, unescaped
 from sash.stores.transaction import Rows, Transaction, Values, can_hold, not_to_be_kept
 
@@ -18,10 +18,13 @@ LOCKED = " FOR NO KEY UPDATE"
 
 
 class PostgresTransaction(Transaction):
-    """Runs statements on one connection. `writes`: what it reads for writing is locked against other writers."""
+    """Runs statements on one connection. `writes`: what it reads for writing is locked against other writers.
 
-    def __init__(self, connection: psycopg.Connection[Any], *, writes: bool) -> None:
-        super().__init__(connection, POSTGRES)
+    `held`: by row-level security.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], *, writes: bool, held: bool) -> None:
+        super().__init__(connection, HELD if held else POSTGRES)
         self.held = LOCKED if writes else ""
         self.skipping = f"{LOCKED} SKIP LOCKED" if writes else ""
 
