@@ -69,9 +69,9 @@ def test_no_prompt_passes_the_budget(script: Script) -> None:
         assert player.totals.cuts > 0
 
 
-def test_asking_does_not_change_the_conversation(script: Script, played: tuple[Player, float]) -> None:
+def test_asking_does_not_change_the_conversation(script: Script) -> None:
     """Questions go to forks: the conversation has the same turns and requests afterwards."""
-    player, _ = played
+    player = _played(script)
     before = (player.chat.history(), player.chat.usage())
     assert len(list(player.ask())) == len(script.probes)
     assert (player.chat.history(), player.chat.usage()) == before
@@ -87,9 +87,9 @@ def test_what_left_the_window_cannot_be_answered(script: Script) -> None:
         assert recalled.score == float(bool(recalled.in_view)), recalled.probe.id
 
 
-def test_the_table_compares_with_the_first_run(script: Script, played: tuple[Player, float]) -> None:
+def test_the_table_compares_with_the_first_run(script: Script) -> None:
     """The first row costs 1.00 times itself; the JSON holds the same numbers."""
-    players = [played[0], _played(script, strategy=Everything())]
+    players = [_played(script), _played(script, strategy=Everything())]
     for player in players:
         list(player.ask())
     ours, other = table(players)
