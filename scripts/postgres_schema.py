@@ -9,7 +9,7 @@ HEAD = """-- What a new schema in PostgreSQL holds beside its search (search.sql
 -- Written by scripts/schema.py from the SQLite file's schema.sql.
 """
 BOOLEANS = ("plain", "tagged", "mended", "base64")
-SHARED = "preambles"
+SHARED = ("preambles", "wordings")
 """Rows that all requests of a bot name: checking them would have all writers lock the same row."""
 
 _OWN = r"CREATE (VIRTUAL|TRIGGER|VIEW indexed_turns)|.*_sqlite_migrations"
@@ -29,7 +29,12 @@ _TYPES = (
     (r"\) (STRICT, WITHOUT ROWID|STRICT)$", ")"),
     (r"(CREATE TABLE batch_items \()", r"\1\n        arrival BIGINT GENERATED ALWAYS AS IDENTITY,"),
 )
+_PIECES = r"\(SELECT group_concat\(part, ''\) FROM \(\n.*?json_each\(\((.+?)\)\) p\n.*?\((r\.\w+), .*?ORDER BY p\.key\)\)"
+_AGGREGATED = r"""(SELECT string_agg(p.value || coalesce(f.value, ''), '' ORDER BY p.n)
+                FROM json_array_elements_text((\1)::json) WITH ORDINALITY p (value, n)
+                LEFT JOIN unnest(string_to_array(\2, ' ')) WITH ORDINALITY f (value, n) USING (n))"""
 _VIEWS = (
+    (_PIECES, _AGGREGATED),
     (r"datetime\(([\w.]+), 'unixepoch'\)", r"to_char(to_timestamp(\1) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"),
     (r"date\(([\w.]+), 'unixepoch'\)", r"to_char(to_timestamp(\1) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
     (r"/ (sum\([^()]*\))", r"/ nullif(\1, 0)"),
@@ -55,7 +60,7 @@ def statements(sqlite: Iterable[str]) -> list[str]:
 def _translated(statement: str, indexed: set[tuple[str, str]]) -> str:
     if statement.startswith("CREATE VIEW"):
         for pattern, replacement in _VIEWS:
-            statement = re.sub(pattern, replacement, statement)
+            statement = re.sub(pattern, replacement, statement, flags=re.DOTALL)
         return statement
     if table := _table(statement):
         statement = _REFERENCE.sub(lambda found: _reference(found, table, indexed), statement)
@@ -67,7 +72,7 @@ def _translated(statement: str, indexed: set[tuple[str, str]]) -> str:
 def _reference(found: re.Match[str], table: str, indexed: set[tuple[str, str]]) -> str:
     """A reference is checked where an index finds who makes it: else each row deleted would read a whole table."""
     column, kind, rest, target, deleting = found.groups()
-    kept = deleting or ((table, column) in indexed and target != SHARED)
+    kept = deleting or ((table, column) in indexed and target not in SHARED)
     said = f" REFERENCES {target} (id){deleting or ''} DEFERRABLE" if kept else ""
     return f"{column} {kind}{rest}{said}"
 

@@ -116,8 +116,8 @@ def _tenants(path: Path, number: int) -> None:
 
 _AGAIN = (
     "DELETE FROM usage_days",
-    """INSERT INTO usage_days SELECT c.namespace, c.owner, date(s.at, 'unixepoch'), s.model, count(*), sum(fresh),
-        sum(read), sum(write_5m + write_1h), sum(output), sum(cost), 0
+    """INSERT INTO usage_days SELECT c.namespace, c.owner, date(s.at, 'unixepoch'), s.model, 0, count(*),
+        sum(fresh), sum(read), sum(write_5m + write_1h), sum(output), sum(cost), 0
         FROM spending s JOIN conversations c ON c.id = s.conversation_id GROUP BY 1, 2, 3, 4""",
 )
 """What is kept of all requests, once they are copied."""

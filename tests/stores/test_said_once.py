@@ -16,7 +16,6 @@ from sash import MemoryStore
 from sash.model.blocks import dumps, readable
 from sash.model.turns import Draft
 from sash.stores import SqliteStore
-from sash.stores.database import SMALLER
 
 ODD = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 BLOCKS = st.one_of(
@@ -110,7 +109,7 @@ def _as_it_was(path: Path) -> None:
         "CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN SELECT 1; END",
         "CREATE TRIGGER turns_rewritten AFTER UPDATE OF text ON turns BEGIN SELECT 1; END",
         "CREATE VIEW readable_turns AS SELECT text FROM turns",
-        f"DELETE FROM _sqlite_migrations WHERE name = '{SMALLER}'",
+        "DELETE FROM _sqlite_migrations WHERE name = 'm036_said_once'",
         "PRAGMA user_version = 35",
     ):  # fmt: skip
         db.execute(statement)

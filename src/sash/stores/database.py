@@ -28,13 +28,13 @@ from sash.stores.dialect import SQLITE
 from sash.stores.transaction import Transaction, newer_schema
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
-SCHEMA = 38
+SCHEMA = 39
 """How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
 INDEXES = ("turns_fts", "turns_characters")
 SECURE = sqlite3.sqlite_version_info >= (3, 42)
 """Whether FTS5 can delete for good ("secure-delete")."""
-SMALLER = "m036_said_once"
-"""The migration after which a file holds much less than before."""
+SMALLER = ("m036_said_once", "m039_wordings")
+"""The migrations after which a file holds much less than before."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
 MOST_IDLE = 4
@@ -107,7 +107,7 @@ class SqliteDatabase:
         db = steps.Database(self._sqlite)
         self._reject_newer(steps.migrations, db)
         if steps.migrations.pending(db):
-            smaller = any(migration.name == SMALLER for migration in steps.migrations.pending(db))
+            smaller = any(migration.name in SMALLER for migration in steps.migrations.pending(db))
             with self._setting_up():
                 steps.migrations.apply(db)
                 self._sign()

@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sash.stores import attachments, profiles
+from sash.stores import attachments, profiles, wordings
 from sash.stores.lineage import end_epochs, touch_forks
 from sash.stores.port import Deleted
 from sash.stores.transaction import Transaction
 from sash.stores.usage import book, clear, sum_up
+from sash.stores.wordings import TEXTS
 
 REASON = "what it quoted was deleted"
 
@@ -139,7 +140,14 @@ _STATEMENTS = (
     ),
     "UPDATE conversations SET preamble_id = NULL WHERE id = :key",
     "DELETE FROM imported WHERE conversation_id = :key",
+    "CREATE TEMP TABLE gone_wordings (id BIGINT)",
+    f"INSERT INTO gone_wordings {wordings.used_by('conversation_id = :key')}",
     "DELETE FROM requests WHERE conversation_id = :key",
+    (
+        "DELETE FROM wordings WHERE id IN (SELECT id FROM gone_wordings)"
+        + "".join(f" AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.{one}_id = wordings.id)" for one in TEXTS)
+    ),
+    "DROP TABLE gone_wordings",
     "DELETE FROM epochs WHERE conversation_id = :key",
     (
         "DELETE FROM gone_preambles WHERE EXISTS (SELECT 1 FROM epochs e WHERE e.preamble_id = gone_preambles.id) "

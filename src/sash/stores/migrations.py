@@ -14,6 +14,7 @@ from sqlite_utils import Database, Migrations
 
 from sash.errors import InvalidOption
 from sash.model.preamble import Preamble, preamble
+from sash.stores.wordings import TEXTS, parted
 
 migrations = Migrations("sash")
 
@@ -611,6 +612,44 @@ _JOBS = (
         for table in ("summary_jobs", "profile_jobs")
         for column in ("machine TEXT NOT NULL DEFAULT ''", "process INTEGER NOT NULL DEFAULT 0")
     ),
+)
+
+
+@migrations()
+def m039_wordings(db: Database) -> None:
+    """What requests say again and again is kept once; a view shows each whole."""
+    for statement in _WORDINGS:
+        db.execute(statement)
+    for (key,) in db.execute("SELECT id FROM requests").fetchall():
+        texts = db.execute(f"SELECT {', '.join(TEXTS)} FROM requests WHERE id = ?", (key,)).fetchone()
+        for name, text in zip(TEXTS, texts, strict=True):
+            if text is not None:
+                one = parted(name, text)
+                db.execute(_ADD_WORDING, (one.hash, one.wording))
+                db.execute(_PART.format(name), (one.figures, one.hash, key))
+
+
+_ADD_WORDING = "INSERT INTO wordings (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING"
+_PART = "UPDATE requests SET {0} = ?, {0}_id = (SELECT id FROM wordings WHERE hash = ?) WHERE id = ?"
+# Pieces and figures in turn: as `sash.stores.wordings.text` puts them together.
+_WHOLE = """CASE WHEN r.{0}_id IS NULL THEN r.{0} ELSE (SELECT group_concat(part, '') FROM (
+                SELECT p.value || coalesce(f.value, '') AS part
+                FROM json_each((SELECT text FROM wordings WHERE id = r.{0}_id)) p
+                LEFT JOIN json_each('["' || replace(r.{0}, ' ', '","') || '"]') f ON f.key = p.key
+                ORDER BY p.key)) END AS {0}"""
+_WORDINGS = (
+    "CREATE TABLE wordings (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, text TEXT NOT NULL) STRICT",
+    "ALTER TABLE requests ADD COLUMN why_id INTEGER REFERENCES wordings (id)",
+    "ALTER TABLE requests ADD COLUMN markers_id INTEGER",
+    "ALTER TABLE requests ADD COLUMN usage_id INTEGER",
+    "CREATE INDEX requests_why ON requests (why_id)",
+    f"""CREATE VIEW readable_requests AS
+        SELECT c.namespace, c.name AS conversation, r.number, datetime(r.at, 'unixepoch') AS sent_at, r.state, r.model,
+            r.expected_prompt, r.fresh + r.read + r.write_5m + r.write_1h AS prompt, r.output, r.cost,
+            {_WHOLE.format("why")},
+            {_WHOLE.format("markers")},
+            {_WHOLE.format("usage")}
+        FROM requests r JOIN conversations c ON c.id = r.conversation_id ORDER BY r.id""",
 )
 
 _LISTS = (

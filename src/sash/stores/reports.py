@@ -10,6 +10,7 @@ from sash.errors import InvalidOption, NotFound
 from sash.model.blocks import dumps
 from sash.model.fitting import check_whole, checked
 from sash.recall.words import runs, words
+from sash.stores import wordings
 from sash.stores.characters import characters_match
 from sash.stores.port import ConversationInfo, CutRow, Hit, UsageRow
 from sash.stores.transaction import Database, Row, Rows, Transaction
@@ -31,6 +32,8 @@ _GROUPS = {
 }
 _KEPT = {"day": "u.day", "model": "u.model", "user": "u.owner"}
 """The groups that usage is kept by."""
+_CUT = '"cut":true'
+"""What a request says for which old turns left the view."""
 _ALL = "'all'"
 """The one group where none are asked for."""
 
@@ -160,11 +163,12 @@ class Reports:
         """How often old turns left the view, and how often for the price alone."""
         with self._database.reading() as db:
             found = db.execute(
-                "SELECT r.why FROM requests r JOIN conversations c ON c.id = r.conversation_id "
-                "WHERE c.namespace = ? AND r.why LIKE '%\"cut\":true%'",
-                (namespace,),
+                "SELECT r.why, w.text AS wording FROM requests r JOIN conversations c ON c.id = r.conversation_id "
+                f"LEFT JOIN wordings w ON w.id = r.why_id WHERE c.namespace = ?1 AND ({db.sql.contains('r.why', '?2')} "
+                f"OR {db.sql.contains('w.text', '?3')})",
+                (namespace, _CUT, dumps(_CUT)[1:-1]),
             )
-            decided = [json.loads(row["why"]) for row in found]
+            decided = [json.loads(wordings.text(row["wording"], row["why"])) for row in found]
         saved = [float(why.get("saves", 0.0)) for why in decided]
         return CutRow(
             cuts=sum(why["rule"] != "first" for why in decided),

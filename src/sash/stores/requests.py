@@ -13,7 +13,7 @@ from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.turns import Draft, Turn
 from sash.model.usage import Usage
 from sash.model.window import Loaded
-from sash.stores import blobs, rows, submissions
+from sash.stores import blobs, rows, submissions, wordings
 from sash.stores.cache import Cache, KeptWindow
 from sash.stores.heads import RAISE_VERSION, epoch_of, preamble_id, reject_conflict, take
 from sash.stores.leases import Leases
@@ -22,6 +22,7 @@ from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.turns import set_state, write
 from sash.stores.under_way import UnderWay, learn
 from sash.stores.usage import spent
+from sash.stores.wordings import Parted
 
 
 class Requests:
@@ -36,7 +37,9 @@ class Requests:
         with self._database.writing() as db:
             if self._is_shared(db, new.branch, new.counts):
                 hold_sharing(db, new.conversation)
-            now = _count_up(db, new)
+            columns = rows.request_columns(new)
+            said = wordings.of(columns)
+            now = _count_up(db, new, said)
             kept = self._cache.written(new.conversation, now["version"])
             before = kept.planned(new) if kept is not None else None
             if before is None:
@@ -55,9 +58,9 @@ class Requests:
                 "epoch_id": epoch.id,
                 "preamble_id": preamble,
                 "turn_id": newest,
-                **rows.request_columns(new),
+                **columns,
             }
-            request = db.insert("requests", columns)
+            request = db.insert("requests", wordings.kept(db, columns, _known(said, now)))
             self._keep_counts(db, new.branch, new.sent.model, new.counts, kept, turns)
             _keep_preamble_count(db, preamble, new.sent.model, new.preamble_count)
             begun = Begun(
@@ -127,7 +130,9 @@ class Requests:
         with self._database.writing() as db:
             if self._may_touch_others(db, finished):
                 hold_sharing(db, finished.conversation)
-            now = _raise_version(db, finished)
+            used = rows.usage_columns(finished.usage, finished.usage_json)
+            said = wordings.of(used)
+            now = _raise_version(db, finished, said)
             kept = self._cache.written(finished.conversation, now["version"])
             way = kept.on_its_way(finished.request) if kept is not None else None
             row = way.columns if way is not None else _request(db, finished.request)
@@ -145,8 +150,8 @@ class Requests:
             self._keep_counts(db, branch, finished.model, _exact(finished, reply), kept, known)
             _keep_preamble_count(db, row["preamble_id"], finished.model, finished.preamble_count)
             _keep_calibration(db, finished)
-            outcome = _outcome(finished, row, reply)
-            db.update("requests", finished.request, outcome)
+            outcome = {**_outcome(finished, row, reply), **used}
+            db.update("requests", finished.request, wordings.kept(db, outcome, _known(said, now)))
             _book(db, finished.conversation, row, finished.usage, finished.cost)
             if conflict is None and finished.answers_calls and finished.state != "withdrawn":  # each has its answer now
                 db.execute("DELETE FROM tool_results WHERE conversation_id = ?", (finished.conversation,))
@@ -201,17 +206,17 @@ class Requests:
                 "latency": max(0.0, at - row["at"]),
                 **rows.paid_columns(paid),
             }
-            db.update("requests", request, outcome)
+            db.update("requests", request, wordings.kept(db, outcome, wordings.known(db, outcome)))
             if paid is not None:
                 _book(db, row["conversation_id"], row, paid.usage, paid.cost)
 
     def read(self, conversation: int, *, number: int) -> tuple[Request, Epoch, Sequence[Turn]]:
         """A past request, with everything that rebuilds it."""
         with self._database.reading() as db:
-            row = db.one("SELECT * FROM requests WHERE conversation_id = ? AND number = ?", (conversation, number))
+            row = db.one(f"{wordings.READ} WHERE r.conversation_id = ? AND r.number = ?", (conversation, number))
             if row is None:
                 raise NotFound(f"no request number {number} in this conversation", kind="request", key=number)
-            request = rows.request(row)
+            request = rows.request(wordings.whole(row))
             epoch = epoch_of(db, request.epoch)
             pinned = [
                 turn for first in epoch.pinned_seqs for turn in self._sent_exchange(db, request, first, epoch.first_seq)
@@ -268,26 +273,36 @@ def _new_epoch(db: Transaction, new: NewRequest, preamble: int) -> Epoch:
     return epoch_of(db, key)
 
 
-def _count_up(db: Transaction, new: NewRequest) -> Row:
-    """One more request of the conversation: its number, and where the conversation stands now."""
+def _count_up(db: Transaction, new: NewRequest, said: Sequence[Parted]) -> Row:
+    """One more request of the conversation: its number, where the conversation stands now, and known wordings."""
     learned = {} if new.learned is None else {"learned": dumps(new.learned)}
     now = {"updated_at": new.at, "model": new.home or new.sent.model, "key": new.sent.key} | learned
     pairs = ", ".join(f"{name} = ?" for name in now)
     row: Row | None = db.one(
         f"UPDATE conversations SET version = version + 1, requests = requests + 1, {pairs} WHERE id = ? "
         "RETURNING requests, branch_id, version, (SELECT epoch_id FROM branches b WHERE b.id = branch_id) AS epoch_id, "
-        "(SELECT e.preamble_id FROM epochs e WHERE e.id = ?) AS preamble_id",
-        (*now.values(), new.conversation, new.epoch.id),
+        f"(SELECT e.preamble_id FROM epochs e WHERE e.id = ?) AS preamble_id{_finding(said)}",
+        (*now.values(), new.conversation, new.epoch.id, *(one.hash for one in said)),
     )
     if row is None:
         raise deleted(new.conversation)
     return row
 
 
-def _raise_version(db: Transaction, finished: FinishedRequest) -> Row:
+def _finding(said: Sequence[Parted]) -> str:
+    """Columns that find the wordings of these texts, given their hashes."""
+    return "".join(f", {wordings.FIND} AS {one.column}_id" for one in said)
+
+
+def _known(said: Sequence[Parted], found: Row) -> list[tuple[Parted, int | None]]:
+    return [(one, found[f"{one.column}_id"]) for one in said]
+
+
+def _raise_version(db: Transaction, finished: FinishedRequest, said: Sequence[Parted]) -> Row:
     paid = finished.usage is not None
     dollars, unpriced = (finished.cost or 0.0) if paid else 0.0, int(paid and finished.cost is None)
-    row: Row | None = db.one(RAISE_VERSION, (dollars, unpriced, finished.conversation))
+    given = (dollars, unpriced, finished.conversation, *(one.hash for one in said))
+    row: Row | None = db.one(f"{RAISE_VERSION}{_finding(said)}", given)
     if row is None:
         raise _lost()
     return row
@@ -401,5 +416,4 @@ def _outcome(finished: FinishedRequest, row: Row | Mapping[str, Any], reply: Tur
         "error": finished.error,
         "extra": dumps(finished.extra),
         "surprise": finished.surprise or None,
-        **rows.usage_columns(finished.usage, finished.usage_json),
     }

@@ -157,8 +157,8 @@ def learned(value: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
-def request(row: Row) -> Request:
-    """A row of `requests`."""
+def request(row: Row | Mapping[str, Any]) -> Request:
+    """A row of `requests` with its texts."""
     return Request(
         id=row["id"],
         number=row["number"],

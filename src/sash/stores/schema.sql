@@ -114,7 +114,7 @@ CREATE TABLE requests (
         message_id TEXT,
         request_id TEXT,
         error TEXT,
-        extra TEXT NOT NULL DEFAULT '{}', surprise TEXT, key TEXT NOT NULL DEFAULT '',
+        extra TEXT NOT NULL DEFAULT '{}', surprise TEXT, key TEXT NOT NULL DEFAULT '', why_id INTEGER REFERENCES wordings (id), markers_id INTEGER, usage_id INTEGER,
         UNIQUE (conversation_id, number)
     ) STRICT;
 
@@ -622,6 +622,30 @@ CREATE TABLE job_counts (
         failed INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE wordings (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, text TEXT NOT NULL) STRICT;
+
+CREATE INDEX requests_why ON requests (why_id);
+
+CREATE VIEW readable_requests AS
+        SELECT c.namespace, c.name AS conversation, r.number, datetime(r.at, 'unixepoch') AS sent_at, r.state, r.model,
+            r.expected_prompt, r.fresh + r.read + r.write_5m + r.write_1h AS prompt, r.output, r.cost,
+            CASE WHEN r.why_id IS NULL THEN r.why ELSE (SELECT group_concat(part, '') FROM (
+                SELECT p.value || coalesce(f.value, '') AS part
+                FROM json_each((SELECT text FROM wordings WHERE id = r.why_id)) p
+                LEFT JOIN json_each('["' || replace(r.why, ' ', '","') || '"]') f ON f.key = p.key
+                ORDER BY p.key)) END AS why,
+            CASE WHEN r.markers_id IS NULL THEN r.markers ELSE (SELECT group_concat(part, '') FROM (
+                SELECT p.value || coalesce(f.value, '') AS part
+                FROM json_each((SELECT text FROM wordings WHERE id = r.markers_id)) p
+                LEFT JOIN json_each('["' || replace(r.markers, ' ', '","') || '"]') f ON f.key = p.key
+                ORDER BY p.key)) END AS markers,
+            CASE WHEN r.usage_id IS NULL THEN r.usage ELSE (SELECT group_concat(part, '') FROM (
+                SELECT p.value || coalesce(f.value, '') AS part
+                FROM json_each((SELECT text FROM wordings WHERE id = r.usage_id)) p
+                LEFT JOIN json_each('["' || replace(r.usage, ' ', '","') || '"]') f ON f.key = p.key
+                ORDER BY p.key)) END AS usage
+        FROM requests r JOIN conversations c ON c.id = r.conversation_id ORDER BY r.id;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -660,6 +684,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm035_lists', datetime('now') || '+00:00'),
     ('sash', 'm036_said_once', datetime('now') || '+00:00'),
     ('sash', 'm037_shards', datetime('now') || '+00:00'),
-    ('sash', 'm038_jobs', datetime('now') || '+00:00');
+    ('sash', 'm038_jobs', datetime('now') || '+00:00'),
+    ('sash', 'm039_wordings', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

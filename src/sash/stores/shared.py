@@ -13,7 +13,7 @@ from sash.model.blocks import dumps
 from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.window import Loaded
-from sash.stores import rows
+from sash.stores import rows, wordings
 from sash.stores.lineage import deleted
 from sash.stores.transaction import Row, Transaction
 
@@ -21,7 +21,7 @@ _FIND = """SELECT c.version, {changes} AS changes, (SELECT coalesce(max(id), 0) 
     coalesce((SELECT sum(g.within_5m) {all}), 0.0) - coalesce(o.within_5m, 0.0) AS within_5m,
     coalesce((SELECT sum(g.within_1h) {all}), 0.0) - coalesce(o.within_1h, 0.0) AS within_1h,
     coalesce((SELECT sum(g.total) {all}), 0.0) - coalesce(o.total, 0.0) AS gaps, k.state AS calibration,
-    n.tokens, n.upper, n.source, n.base, r.at, r.markers
+    n.tokens, n.upper, n.source, n.base, r.at, r.markers, w.text AS wording
 FROM conversations c
 LEFT JOIN gaps o ON o.namespace = c.namespace AND o.conversation_id = c.id
 LEFT JOIN calibration k ON k.model = ?2 AND k.base = ?3
@@ -29,6 +29,7 @@ LEFT JOIN preambles p ON p.hash = ?4
 LEFT JOIN preamble_counts n ON n.preamble_id = p.id AND n.model = ?2
 LEFT JOIN requests r ON r.id = (SELECT s.id FROM requests s WHERE s.preamble_id = p.id AND s.model = ?2
     AND s.usage IS NOT NULL AND (s.key IN {keys} OR ?5 IS NULL) ORDER BY s.at DESC LIMIT 1)
+LEFT JOIN wordings w ON w.id = r.markers_id
 WHERE c.id = ?1"""
 _ALL = "FROM gaps g WHERE g.namespace = c.namespace AND g.conversation_id <= 0"
 """The sums of a namespace: whoever writes adds to one of several."""
@@ -101,6 +102,6 @@ def shared(db: Transaction, conversation: int, asked: SharedFor) -> Shared:
 
 
 def _marked(row: Row) -> tuple[float | None, Ttl]:
-    stored = json.loads(row["markers"]) if row["markers"] else []
+    stored = json.loads(wordings.text(row["wording"], row["markers"])) if row["at"] is not None else []
     marked: list[Ttl] = [marker["ttl"] for marker in stored if marker["role"] == "preamble"]
     return (row["at"], marked[0]) if marked else (None, "5m")

@@ -16,7 +16,7 @@ from itertools import pairwise
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.window import Head, LastRequest, Loaded
-from sash.stores import blobs, rows
+from sash.stores import blobs, rows, wordings
 from sash.stores.cache import UNSETTLED, Cache, KeptWindow
 from sash.stores.heads import head_for, head_of
 from sash.stores.shared import Shared, SharedFor, shared
@@ -186,11 +186,11 @@ class Windows:
             return None
         spans = {segment: high for segment, _, high in self._lines.segments(db, head.branch)}
         for row in db.execute(
-            "SELECT * FROM requests WHERE epoch_id = ? AND usage IS NOT NULL AND state <> 'failed' ORDER BY id DESC",
+            f"{wordings.READ} WHERE r.epoch_id = ? AND r.usage IS NOT NULL AND r.state <> 'failed' ORDER BY r.id DESC",
             (head.epoch.id,),
         ):
             if row["last_seq"] <= spans.get(row["branch_id"], -1):
-                return replace(rows.last_request(row), first=_first_tail(db, head.epoch.id))
+                return replace(rows.last_request(wordings.whole(row)), first=_first_tail(db, head.epoch.id))
         return None
 
 

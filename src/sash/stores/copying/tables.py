@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sash.stores.transaction import Row, Transaction
+from sash.stores.wordings import used_by
 
 PAGE = 500
 """Rows read and written at a time."""
@@ -123,6 +124,7 @@ TABLES = (
     ),
     Table(name="summary_jobs", key=("conversation_id",), mine=OF_CONVERSATION),
     Table(name="epochs", mine=OF_CONVERSATION, booleans=("tagged",)),
+    Table(name="wordings", mine=f"id IN ({used_by(OF_CONVERSATION)})"),
     Table(name="requests", mine=OF_CONVERSATION, booleans=("plain",)),
     Table(name="counts", key=("turn_id", "model"), mine=OF_TURN),
     Table(name="preamble_counts", key=("preamble_id", "model"), mine=f"preamble_id IN {_PREAMBLES}"),
