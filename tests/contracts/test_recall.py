@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recording import MODEL, Recorder, text
@@ -18,6 +19,7 @@ from sash.recall.ranking import Matches
 from sash.stores import embedders, vocabulary
 from sash.stores.characters import CONTINUATIONS
 from sash.stores.index import LACKING
+from sash.stores.vectors import Blocks, as_stored, unit_rows
 
 TOPICS = {"cat": 0, "kitten": 0, "boat": 1, "harbour": 1, "cake": 2, "bread": 2}
 
@@ -327,11 +329,36 @@ def test_words_of_a_long_history_are_learned_part_by_part(record: Recorder, monk
     assert likes(record, "suticase", "raincaot") == {"suitcase": (1, 3, 5, 7), "raincoat": (8,)}
 
 
-def test_vectors_are_stored_as_half_floats(record: Recorder) -> None:
-    """Two bytes a number; a text without meaning takes none."""
+def test_vectors_are_stored_in_bytes(record: Recorder) -> None:
+    """One byte a number; a text without meaning takes none."""
     record.say("The cat sleeps.", "Hm.")
     embedded(record, "cat", Topics())
-    assert vectors(record) == [(1, "topics", 6), (2, "topics", 0)]
+    assert vectors(record) == [(1, "topics", 3), (2, "topics", 0)]
+
+
+def test_vectors_stored_before_are_read(record: Recorder, store: Any) -> None:
+    """Older rows hold two bytes a number: they are searched beside new ones, and no turn is embedded again."""
+    record.say("The cat sleeps.", "A boat and a boat and a cat.")
+    before = embedded(record, "kitten", Topics())
+    with store.database.writing() as db:
+        for place, numbers in [(row[0], row[1]) for row in db.all("SELECT place, vector FROM vectors")]:
+            halves = np.frombuffer(numbers, dtype=np.int8) / np.float16(127)
+            db.execute("UPDATE vectors SET vector = ?, bytes = 2 WHERE place = ?", (halves.tobytes(), place))
+    record.say("A kitten.", "Bread.")
+    store.index._blocks = Blocks()  # as another process, which has read nothing yet
+    embedder = Topics()
+    assert embedded(record, "kitten", embedder) == [(3, 1.0), *before]
+    assert embedder.seen == ["A kitten.", "Bread.", "kitten"]
+
+
+@pytest.mark.parametrize("width", [1, 2, 64, 256])
+def test_a_stored_vector_keeps_its_direction(width: int) -> None:
+    """No number is off by more than half a step of its greatest one, so a cosine by no more than that comes to."""
+    rows = unit_rows(np.random.default_rng(width).normal(size=(200, width)), 200, "any")
+    stored, step = as_stored(rows), np.abs(rows).max(axis=1) / 254
+    assert np.allclose(np.linalg.norm(stored, axis=1), 1)
+    assert (1 - (stored * rows).sum(axis=1) <= width * step**2 / 2 + 1e-6).all()
+    assert not as_stored(np.zeros((2, width), np.float32)).any()
 
 
 def test_another_embedders_vectors_are_made_anew(record: Recorder) -> None:

@@ -121,8 +121,8 @@ class Index:
         with self._database.reading() as db:
             lacking = self._unembedded(db, self._line(db, conversation, until), embedder.name, LACKING)
         texts = [text, *(said for _, said in lacking)]
-        vector, *others = unit_rows(embedder.embed(texts), len(texts), embedder.name)
-        beside = dict(zip((place for place, _ in lacking), map(as_stored, others), strict=True))
+        rows = unit_rows(embedder.embed(texts), len(texts), embedder.name)
+        vector, beside = rows[0], dict(zip((place for place, _ in lacking), as_stored(rows[1:]), strict=True))
         with self._database.reading() as db:
             segments = self._line(db, conversation, until)
             seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name, beside)
@@ -247,9 +247,9 @@ class Index:
         """Store them, each only if its turn still says what was embedded."""
         with self._database.passing() as db:
             db.many(
-                "INSERT INTO vectors (place, embedder, vector) "
-                "SELECT place, ?, ? FROM turns WHERE place = ? AND text = ? ON CONFLICT (place) "
-                "DO UPDATE SET embedder = excluded.embedder, vector = excluded.vector",
+                "INSERT INTO vectors (place, embedder, vector, bytes) "
+                "SELECT place, ?, ?, 1 FROM turns WHERE place = ? AND text = ? ON CONFLICT (place) "
+                "DO UPDATE SET embedder = excluded.embedder, vector = excluded.vector, bytes = 1",
                 [(embedder, blob(row), at, text) for (at, text), row in zip(batch, vectors, strict=True)],
             )
 

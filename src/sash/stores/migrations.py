@@ -629,6 +629,12 @@ def m039_wordings(db: Database) -> None:
                 db.execute(_PART.format(name), (one.figures, one.hash, key))
 
 
+@migrations()
+def m040_smaller_vectors(db: Database) -> None:
+    """A vector takes a byte for each number; those stored before take two."""
+    db.execute("ALTER TABLE vectors ADD COLUMN bytes INTEGER NOT NULL DEFAULT 2")
+
+
 _ADD_WORDING = "INSERT INTO wordings (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING"
 _PART = "UPDATE requests SET {0} = ?, {0}_id = (SELECT id FROM wordings WHERE hash = ?) WHERE id = ?"
 # Pieces and figures in turn: as `sash.stores.wordings.text` puts them together.

@@ -195,7 +195,7 @@ CREATE TABLE vectors (
         place INTEGER PRIMARY KEY,
         embedder TEXT NOT NULL,
         vector BLOB NOT NULL
-    ) STRICT;
+    , bytes INTEGER NOT NULL DEFAULT 2) STRICT;
 
 CREATE TABLE vectors_removed (
         branch_id INTEGER PRIMARY KEY,
@@ -685,6 +685,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm036_said_once', datetime('now') || '+00:00'),
     ('sash', 'm037_shards', datetime('now') || '+00:00'),
     ('sash', 'm038_jobs', datetime('now') || '+00:00'),
-    ('sash', 'm039_wordings', datetime('now') || '+00:00');
+    ('sash', 'm039_wordings', datetime('now') || '+00:00'),
+    ('sash', 'm040_smaller_vectors', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

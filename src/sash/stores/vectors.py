@@ -1,4 +1,7 @@
-"""Vectors of turns: kept as float16, searched exactly, in memory once they were read.
+"""Vectors of turns: kept as a byte for each number, searched exactly, in memory once they were read.
+
+Only the direction of a vector counts, so its greatest number is stored as 127 or -127, and what is read gets its length
+of 1 again. Older rows hold two bytes for each number, a float16 (column `bytes`), until their turns are embedded anew.
 
 `Blocks` holds the vectors of one branch's own turns as a matrix (row = seq - 1); a line of several branches is
 searched block by block. A block that was read is only extended; it is read anew when a vector of it was removed
@@ -20,6 +23,7 @@ from sash.stores.transaction import Transaction
 HELD = 400_000
 """Rows held in memory over all conversations; the block longest unused goes first."""
 GROWTH = 1.5
+GREATEST = 127
 
 
 @dataclass(kw_only=True)
@@ -88,7 +92,7 @@ class Blocks:
         """Read what came behind the last row."""
         np = load_numpy()
         found = db.all(
-            "SELECT place, vector FROM vectors WHERE place BETWEEN ? AND ? AND embedder = ? ORDER BY place",
+            "SELECT place, vector, bytes FROM vectors WHERE place BETWEEN ? AND ? AND embedder = ? ORDER BY place",
             (position(branch, block.first + block.used), position(branch, -1), block.embedder),
         )
         if not found:
@@ -96,11 +100,12 @@ class Blocks:
         at = np.array([row[0] for row in found], dtype=np.int64) - position(branch, block.first)
         width = block.matrix.shape[1]
         self._make_room(block, int(at[-1]) + 1)
-        full = [index for index, row in enumerate(found) if row[1]]
-        read = np.frombuffer(b"".join(row[1] for row in found), dtype=np.float16)
-        if len(read) != len(full) * width:
-            raise _other_width(block.embedder, width)
-        block.matrix[at[full]] = read.reshape(-1, width)
+        for kind in (np.dtype(np.int8), np.dtype(np.float16)):
+            full = [index for index, row in enumerate(found) if row[1] and row[2] == kind.itemsize]
+            read = np.frombuffer(b"".join(found[index][1] for index in full), dtype=kind)
+            if len(read) != len(full) * width:
+                raise _other_width(block.embedder, width)
+            block.matrix[at[full]] = _unit(read.reshape(-1, width).astype(np.float32))
 
     def _make_room(self, block: _Block, used: int) -> None:
         np = load_numpy()
@@ -170,19 +175,30 @@ def unit_rows(rows: Any, texts: int, embedder: str) -> Any:
         raise _no_vectors(embedder, texts, f"an array of shape {found.shape}")
     if not np.isfinite(found).all():
         raise _no_vectors(embedder, texts, "numbers that are not finite")
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return found / np.where(lengths > 0, lengths, 1)
+    return _unit(found)
+
+
+def _unit(rows: Any) -> Any:
+    """Rows of length 1; zeros stay zeros."""
+    np = load_numpy()
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1)
 
 
 def blob(row: Any) -> bytes:
-    """A vector as it is stored: float16; nothing for one that has no direction."""
-    return bytes(row.astype(load_numpy().float16).tobytes()) if row.any() else b""
+    """A vector as it is stored; nothing for one that has no direction."""
+    return bytes(_in_bytes(row).tobytes()) if row.any() else b""
+
+
+def _in_bytes(rows: Any) -> Any:
+    np = load_numpy()
+    greatest = np.abs(rows).max(axis=-1, keepdims=True)
+    return np.rint(rows * (GREATEST / np.where(greatest > 0, greatest, 1))).astype(np.int8)
 
 
 def as_stored(rows: Any) -> Any:
     """Vectors as they are once they were stored and read again."""
-    np = load_numpy()
-    return rows.astype(np.float16).astype(np.float32)
+    return _unit(_in_bytes(rows).astype(load_numpy().float32))
 
 
 def load_numpy() -> Any:

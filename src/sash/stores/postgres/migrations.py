@@ -162,5 +162,6 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "m038_jobs": _JOBS,
     "m039_wordings": _WORDINGS,  # what was recorded before stays whole in its row
+    "m040_smaller_vectors": ("ALTER TABLE vectors ADD COLUMN bytes BIGINT NOT NULL DEFAULT 2",),
 }
 """The statements of each migration since the first version that kept records in PostgreSQL (m031)."""

@@ -183,7 +183,7 @@ CREATE TABLE vectors (
         place BIGINT PRIMARY KEY,
         embedder TEXT COLLATE "C" NOT NULL,
         vector BYTEA NOT NULL
-    );
+    , bytes BIGINT NOT NULL DEFAULT 2);
 
 CREATE TABLE vectors_removed (
         branch_id BIGINT PRIMARY KEY,
@@ -656,4 +656,5 @@ INSERT INTO migrations (name) VALUES
     ('m036_said_once'),
     ('m037_shards'),
     ('m038_jobs'),
-    ('m039_wordings');
+    ('m039_wordings'),
+    ('m040_smaller_vectors');
