@@ -53,3 +53,13 @@ _.server_version
 # What a guarantee says, and the fitting of the estimator needs.
 WIDTH
 most_passed
+
+# What Starlette, pydantic, markdown-it, logging and the templates of pages look for.
+_._none_of_nothing
+_.exc_text
+_.model_config
+_.predicted
+_.regex
+_.result_left
+_.to_string
+_.validateLink

@@ -347,6 +347,20 @@ def test_a_stream_gives_text_then_the_reply(talk: Talk) -> None:
     assert stream.reply.usage.prompt > 0
 
 
+def test_what_is_asked_again_or_otherwise_streams_as_well(talk: Talk, sim: Simulator) -> None:
+    """`stream_retry`, `stream_regenerate` and `stream_edit` give in pieces what `retry` and the others give whole."""
+    chat = talk()
+    sim.fail_next(CutStream(events=1))
+    with pytest.raises(Unavailable), chat.stream("My order is number 1138.") as stream:
+        stream.until_done()
+    for what in ("stream_retry", "stream_regenerate", "stream_edit"):
+        edited = (chat.history()[0], "Order 12?") if what == "stream_edit" else ()
+        with getattr(chat, what)(*edited) as stream:
+            text = "".join(stream)
+        assert text == stream.reply.text == chat.history()[-1].text != ""
+    assert chat.history()[0].text == "Order 12?"
+
+
 def test_a_streams_events_are_the_sdks(talk: Talk) -> None:
     """As the stream helper gives them, from message_start to message_stop."""
     with talk().stream("Hello.") as stream:

@@ -293,6 +293,35 @@ def test_conversations_are_listed_newest_first_in_pages(store: Any) -> None:
     assert [info.id for info in store.conversations(namespace="other")] == ["elsewhere"]
 
 
+def test_the_branches_of_a_conversation_are_found_from_any_of_them(record: Recorder, store: Any) -> None:
+    """Each with where it parts and how far it goes, whichever is the present one; those of forks are not ours."""
+    record.say("one")
+    first = record.head.branch
+    record.branch(2, "edit")
+    record.say("two")
+    second = record.head.branch
+    record.branch(2, "fork", "b")
+    fork = Recorder(store, "b")
+    fork.say("three")
+    fork.branch(4, "regenerate")
+    told = [(first, None, 0, "start", 2), (second, first, 2, "edit", 4)]
+    for present in (second, first):
+        store.branches.switch(record.key, branch=present)
+        found = store.branches.read(record.key, limit=9)
+        assert [(one.id, one.parent, one.fork_seq, one.reason, one.newest) for one in reversed(found)] == told
+    assert [one.reason for one in store.branches.read(fork.key, limit=9)] == ["regenerate", "fork"]
+    assert len(store.branches.read(record.key, limit=1)) == 1
+
+
+def test_requests_are_paged_backwards(record: Recorder, store: Any) -> None:
+    """The newest first, each as `read` gives it."""
+    for number in range(5):
+        record.say(f"say {number}")
+    pages = [store.requests.page(record.key, limit=2, before=before) for before in (None, 4, 2)]
+    assert [[one.number for one in page] for page in pages] == [[5, 4], [3, 2], [1]]
+    assert pages[0][0] == store.requests.read(record.key, number=5)[0]
+
+
 def test_lists_are_narrowed(store: Any) -> None:
     """By a part of id or title, by tag, model and cost, and by all of them together; odd metadata has no tags."""
     for name, title, tags in (

@@ -93,13 +93,19 @@ class AsyncConversation(ConversationBase):
         """Say something and get the reply as it comes: `async with chat.stream("...") as s: async for text in s`."""
 
         arrived = self._clock()
+        return self._streaming(lambda: self._send_flow(content, options, arrived, stream=True))
 
-        async def start() -> AsyncRun:
-            await self._connect()
-            flow = self._in_order(lambda: self._send_flow(content, options, arrived, stream=True), this_task())
-            return AsyncRun(flow, self._performer(), self._turns)
+    def stream_retry(self, **options: Unpack[CallOptions]) -> AsyncReplyStream:
+        """`retry`, the reply as it comes."""
+        return self._streaming(lambda: self._retry_flow(options, stream=True))
 
-        return AsyncReplyStream(start, self._catch_up)
+    def stream_regenerate(self, **options: Unpack[CallOptions]) -> AsyncReplyStream:
+        """`regenerate`, the reply as it comes."""
+        return self._streaming(lambda: self._regenerate_flow(options, stream=True))
+
+    def stream_edit(self, turn: Turn | int, content: Content, **options: Unpack[CallOptions]) -> AsyncReplyStream:
+        """`edit`, the reply as it comes."""
+        return self._streaming(lambda: self._edit_flow(turn_id(turn), content, options, stream=True))
 
     async def submit(self, results: Results, **options: Unpack[CallOptions]) -> Reply:
         """Answer the tool calls of the newest reply. See `Conversation.submit`."""
@@ -300,6 +306,13 @@ class AsyncConversation(ConversationBase):
     async def _do(self, flow: Callable[[], Flow[R]]) -> R:
         await self._open()
         return await drive_async(later(flow), self._performer(), turns=self._turns)
+
+    def _streaming(self, flow: Callable[[], Flow[Reply]]) -> AsyncReplyStream:
+        async def start() -> AsyncRun:
+            await self._connect()
+            return AsyncRun(self._in_order(flow, this_task()), self._performer(), self._turns)
+
+        return AsyncReplyStream(start, self._catch_up)
 
     async def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True, tell: Tell | None = None) -> R:
         await (self._connect() if talk else self._open())

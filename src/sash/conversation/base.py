@@ -303,16 +303,16 @@ class ConversationBase:
         drafts = () if content is None else asking.question(content)
         return self._answer(run(asking.chat, drafts, asking.settings, asking.call, limits), asking)
 
-    def _retry_flow(self, arguments: Mapping[str, Any]) -> Flow[Reply]:
-        asking = self._asking(arguments)
+    def _retry_flow(self, arguments: Mapping[str, Any], *, stream: bool = False) -> Flow[Reply]:
+        asking = self._asking(arguments, stream=stream)
         return self._answer(branch.retry(asking.chat, asking.settings, asking.call), asking)
 
-    def _regenerate_flow(self, arguments: Mapping[str, Any]) -> Flow[Reply]:
-        asking = self._asking(arguments)
+    def _regenerate_flow(self, arguments: Mapping[str, Any], *, stream: bool = False) -> Flow[Reply]:
+        asking = self._asking(arguments, stream=stream)
         return self._answer(branch.regenerate(asking.chat, asking.settings, asking.call), asking)
 
-    def _edit_flow(self, turn: int, content: Any, arguments: Mapping[str, Any]) -> Flow[Reply]:
-        asking = self._asking(arguments)
+    def _edit_flow(self, turn: int, content: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> Flow[Reply]:
+        asking = self._asking(arguments, stream=stream)
         drafts = asking.question(content)
         return self._answer(branch.edit(asking.chat, turn, drafts, asking.settings, asking.call), asking)
 

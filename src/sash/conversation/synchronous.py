@@ -163,13 +163,19 @@ class Conversation(ConversationBase):
         """Say something and get the reply as it comes: `with chat.stream("...") as s: for text in s: ...`."""
 
         arrived = self._clock()
+        return self._streaming(lambda: self._send_flow(content, options, arrived, stream=True))
 
-        def start() -> RunningFlow:
-            self._require_open()
-            flow = self._in_order(lambda: self._send_flow(content, options, arrived, stream=True), this_thread())
-            return RunningFlow(flow, self._talker())
+    def stream_retry(self, **options: Unpack[CallOptions]) -> ReplyStream:
+        """`retry`, the reply as it comes."""
+        return self._streaming(lambda: self._retry_flow(options, stream=True))
 
-        return ReplyStream(start, self._catch_up)
+    def stream_regenerate(self, **options: Unpack[CallOptions]) -> ReplyStream:
+        """`regenerate`, the reply as it comes."""
+        return self._streaming(lambda: self._regenerate_flow(options, stream=True))
+
+    def stream_edit(self, turn: Turn | int, content: Content, **options: Unpack[CallOptions]) -> ReplyStream:
+        """`edit`, the reply as it comes."""
+        return self._streaming(lambda: self._edit_flow(turn_id(turn), content, options, stream=True))
 
     def submit(self, results: Results, **options: Unpack[CallOptions]) -> Reply:
         """Answer the tool calls of the newest reply, all in one user turn, and wait for the next reply.
@@ -395,6 +401,13 @@ class Conversation(ConversationBase):
     def _do(self, flow: Callable[[], Flow[R]]) -> R:
         self._require_open()
         return drive(flow(), self._performer())
+
+    def _streaming(self, flow: Callable[[], Flow[Reply]]) -> ReplyStream:
+        def start() -> RunningFlow:
+            self._require_open()
+            return RunningFlow(self._in_order(flow, this_thread()), self._talker())
+
+        return ReplyStream(start, self._catch_up)
 
     def _alone(self, flow: Callable[[], Flow[R]], *, talk: bool = True, tell: Tell | None = None) -> R:
         """Drive a flow that writes: one at a time, whoever else writes to this conversation."""

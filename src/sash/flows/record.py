@@ -21,7 +21,7 @@ from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.submissions import Claim, Claimed
 from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryRecord, SummaryTask, Trouble
 from sash.model.turns import Draft, Mended, Turn
-from sash.model.window import Head, Loaded
+from sash.model.window import Branch, Head, Loaded
 from sash.profile.entries import Distilling, Entry, Learned, NewDistilling
 from sash.recall.query import Term
 from sash.recall.ranking import DEEP, Like, Matches
@@ -40,6 +40,10 @@ class Branches(Protocol):
 
     def head(self, conversation: int) -> Head:
         """Where the conversation stands now; cheap."""
+        ...
+
+    def read(self, conversation: int, *, limit: int) -> Sequence[Branch]:
+        """The branches of the conversation, the newest first."""
         ...
 
     def new(
@@ -186,6 +190,10 @@ class Requests(Protocol):
 
     def read(self, conversation: int, *, number: int) -> tuple[Request, Epoch, Sequence[Turn]]:
         """One request by its number, with its epoch and the turns it sent. Raises NotFound."""
+        ...
+
+    def page(self, conversation: int, *, limit: int, before: int | None = None) -> Sequence[Request]:
+        """Requests, the newest first: all, or those whose number is below `before`."""
         ...
 
 

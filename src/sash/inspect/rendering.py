@@ -13,6 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sash.inspect.markdown import markdown
+from sash.inspect.window import told_sources
 from sash.model.values import counted
 
 BIDI = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"))
@@ -31,7 +32,7 @@ def templates(*packages: str) -> Environment:
     )
     made.filters.update(
         dollars=dollars, tokens=tokens, moment=moment, iso=iso, percent=percent, counted=counted, markdown=markdown,
-        pretty=pretty, name=name, marked=marked, seconds=seconds, tags=tags,
+        pretty=pretty, name=name, marked=marked, seconds=seconds, tags=tags, sources=told_sources,
     )  # fmt: skip
     return made
 

@@ -157,4 +157,6 @@ class Request:
     """the decision, as `plan.why` had it"""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """what came beside the reply, as `Answer.extra`"""
+    surprise: str = ""
+    """how the bill differs from what was expected, and why; "" where it does not"""
     body_hash: str = ""

@@ -42,6 +42,22 @@ class Head:
     """id of the newest entry in the audit of what was forgotten"""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A line of turns of a conversation, and where it parts from another one."""
+
+    id: int
+    parent: int | None
+    """id of the branch whose turns up to `fork_seq` it shares; None: it shares none"""
+    fork_seq: int
+    reason: str
+    """start, fork, edit, regenerate, or conflict"""
+    at: float
+    """unix seconds"""
+    newest: int
+    """seq of its newest turn"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LastRequest:
     """The last request of an epoch that ended in a reply: the anchor of counting and caching."""

@@ -35,7 +35,6 @@ class Replies:
     def __init__(self, stall_seconds: float) -> None:
         self._stall = stall_seconds
         self._running: set[RunningReply] = set()
-        self._stopping = False
 
     async def events(
         self, namespace: str, conversation: str, work: Callable[[Tell], Awaitable[None]]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 from sash.errors import InvalidOption, NotFound
 from sash.flows.history.extend import FOREIGN
-from sash.model.window import Head
+from sash.model.window import Branch, Head
 from sash.planning.rules import has_thinking
 from sash.stores import blobs
 from sash.stores.cache import Cache
 from sash.stores.heads import head_of, take
 from sash.stores.profiles import read_again
-from sash.stores.transaction import Database, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.usage import book, clear
 
 
@@ -68,6 +69,22 @@ class Branches:
         """Where the conversation stands."""
         with self._database.reading() as db:
             return head_of(db, self._lines, conversation)
+
+    def read(self, conversation: int, *, limit: int) -> Sequence[Branch]:
+        """The branches of a conversation, found from the present one: up to its first, and down to all."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "WITH RECURSIVE up (id, parent_id) AS (SELECT b.id, b.parent_id FROM conversations c "
+                "JOIN branches b ON b.id = c.branch_id WHERE c.id = ?1 UNION ALL "
+                "SELECT b.id, b.parent_id FROM branches b JOIN up ON b.id = up.parent_id "
+                "WHERE b.conversation_id = ?1), "
+                "down (id) AS (SELECT id FROM up UNION "
+                "SELECT b.id FROM branches b JOIN down ON b.parent_id = down.id WHERE b.conversation_id = ?1) "
+                "SELECT b.*, coalesce((SELECT max(t.seq) FROM turns t WHERE t.branch_id = b.id), b.fork_seq) AS newest "
+                "FROM down JOIN branches b ON b.id = down.id ORDER BY b.id DESC LIMIT ?2",
+                (conversation, limit),
+            )
+            return [_branch(row) for row in found]
 
     def new(
         self, conversation: int, *, seq: int, reason: Literal["fork", "edit", "regenerate"], as_id: str | None = None
@@ -137,3 +154,14 @@ class Branches:
         with self._database.writing() as db:
             take(db, self._cache, conversation)
             db.update("conversations", conversation, {"branch_id": branch})
+
+
+def _branch(row: Row) -> Branch:
+    return Branch(
+        id=row["id"],
+        parent=row["parent_id"],
+        fork_seq=row["fork_seq"],
+        reason=row["reason"],
+        at=row["created_at"],
+        newest=row["newest"],
+    )

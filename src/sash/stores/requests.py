@@ -17,7 +17,7 @@ from sash.stores import blobs, rows, submissions, wordings
 from sash.stores.cache import Cache, KeptWindow
 from sash.stores.heads import RAISE_VERSION, epoch_of, preamble_id, reject_conflict, take
 from sash.stores.leases import Leases
-from sash.stores.lineage import deleted, hold_sharing, touch_holders
+from sash.stores.lineage import END, deleted, hold_sharing, touch_holders
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.turns import set_state, write
 from sash.stores.under_way import UnderWay, learn
@@ -223,6 +223,15 @@ class Requests:
             ]
             again = [turn for seq in epoch.instructions for turn in self._sent_turns(db, request, seq, seq)]
             return request, epoch, [*pinned, *again, *self._sent_turns(db, request, epoch.first_seq, request.sent.last)]
+
+    def page(self, conversation: int, *, limit: int, before: int | None = None) -> Sequence[Request]:
+        """Requests, the newest first."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT * FROM requests WHERE conversation_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
+                (conversation, END if before is None else before, limit),
+            )
+            return [rows.request(row) for row in found]
 
     def _sent_exchange(self, db: Transaction, request: Request, first: int, end: int) -> list[Turn]:
         """A pinned exchange as it stood in front of a view that starts at `end`."""

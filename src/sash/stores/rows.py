@@ -185,6 +185,7 @@ def request(row: Row | Mapping[str, Any]) -> Request:
         error=row["error"],
         why=json.loads(row["why"]),
         extra=json.loads(row["extra"]),
+        surprise=row["surprise"] or "",
         body_hash=row["body_hash"],
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sash.errors import CallerError, InvalidOption, NothingToRetry
 from sash.flows.context import Context
+from sash.flows.record import Record
 from sash.flows.request.deliver import deliver
 from sash.flows.request.send import Call
 from sash.flows.steps import Flow
@@ -48,7 +49,12 @@ class PastRequest:
 
 def past_request(chat: Context, number: int) -> PastRequest:
     """Rebuild request `number`. Raises NotFound."""
-    request, epoch, turns = chat.store.requests.read(chat.conversation, number=number)
+    return past_request_of(chat.store, chat.conversation, number)
+
+
+def past_request_of(store: Record, conversation: int, number: int) -> PastRequest:
+    """The same from a store: `conversation` is its key there."""
+    request, epoch, turns = store.requests.read(conversation, number=number)
     rebuilt = body(epoch, turns, request.sent)
     return PastRequest(
         request=request, epoch=epoch, turns=turns, body=rebuilt, intact=body_hash(rebuilt) == request.body_hash

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
-from sash.serve.pages import access, conversations
+from sash.serve.pages import access, conversation, conversations
+
+ONE = "/c/{id:name}"
 
 ROUTES: tuple[BaseRoute, ...] = (
     Route("/", conversations.listing),
@@ -12,4 +14,13 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/login", access.login, methods=["GET", "POST"]),
     Route("/logout", access.logout, methods=["POST"]),
     Route("/static/{file}", access.static),
+    Route(ONE, conversation.conversation),
+    Route(f"{ONE}/fork", conversation.fork, methods=["POST"]),
+    Route(f"{ONE}/pin", conversation.pin, methods=["POST"]),
+    Route(f"{ONE}/branch", conversation.branch, methods=["POST"]),
+    Route(f"{ONE}/settings", conversation.settings),
+    Route(f"{ONE}/settings", conversation.describe, methods=["POST"]),
+    Route(f"{ONE}/delete", conversation.delete, methods=["POST"]),
+    Route(f"{ONE}/turns/{{turn:int}}", conversation.turn),
+    Route(f"{ONE}/turns/{{turn:int}}/pictures/{{at:int}}", conversation.picture),
 )

@@ -45,4 +45,4 @@ def listing(request: Request) -> Response:
 async def begin(request: Request) -> Response:
     """The page of a conversation that nobody has said anything in."""
     del request
-    return RedirectResponse(f"/c/{segment(uuid.uuid4().hex[:12])}", 303)
+    return RedirectResponse(f"/c/{segment(uuid.uuid4().hex[:12])}?new=1", 303)
