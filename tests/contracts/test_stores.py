@@ -113,6 +113,17 @@ def test_counts_are_kept_by_turn_and_model_and_usage_wins(record: Recorder) -> N
     assert other.counts == {}
 
 
+def test_a_view_asked_for_first_keeps_what_is_known_of_the_history(record: Recorder) -> None:
+    """A history that is read for a first plan is not parsed again for the next one, which asks for the view first."""
+    said = [text(f"words {number}", ("user", "assistant")[number % 2]) for number in range(24)]
+    record.store.turns.append(record.key, head=0, turns=said, at=1.0)
+    before = record.window(reach=100_000).turns
+    assert record.window(reach=0).turns == ()
+    again = record.window(reach=100_000).turns
+    assert again == before and len(again) == 24
+    assert all(one is other for one, other in zip(again[:8], before[:8], strict=True))
+
+
 def test_the_last_answered_request_is_the_anchor(record: Recorder) -> None:
     """A failed request after it does not take its place."""
     record.say("one")

@@ -90,9 +90,9 @@ class KeptWindow:
 
     def answered(self, loaded: Loaded | None) -> None:
         """A reply of ours was recorded: the window is this now; None: to be read again."""
-        self.under_way, self.whole = None, None
-        if loaded is not None:
-            self.turns = list(loaded.turns)
+        way, self.under_way, self.whole = self.under_way, None, None
+        if loaded is not None and way is not None:
+            self.turns += loaded.turns[len(way.before.turns) :]
             self.whole = (self.version, self.reach, loaded)
 
     def id_of(self, seq: int) -> int | None:

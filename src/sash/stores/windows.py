@@ -8,10 +8,12 @@ which the caller's turn to write comes. Else the newest turns are read again, or
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from operator import attrgetter
 
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
@@ -85,14 +87,15 @@ class Windows:
     def _loaded(self, db: Transaction, head: Head, model: str, reach: int | None, now: Shared) -> Loaded:
         first = self._first(db, head, reach)
         kept = self._turns(db, head, model, first, now.version)
+        turns = kept.turns[bisect_left(kept.turns, first, key=attrgetter("seq")) :]
         summary = newest(db, self._lines, head.branch)
         pins, pinned = self._in_front(db, head, summary, first, model)
         instructions = self._instructions(db, head.branch, first, model)
         gaps, kept.plain_at = _gaps(db, head.conversation)
         loaded = Loaded(
             head=head,
-            turns=tuple(kept.turns),
-            withdrawn=(*pinned.withdrawn, *kept.withdrawn),
+            turns=tuple(turns),
+            withdrawn=(*pinned.withdrawn, *(seq for seq in kept.withdrawn if seq >= first)),
             pinned_turns=tuple(pinned.turns),
             pinned_seqs=frozenset(pins),
             instructions=tuple(instructions.turns),
@@ -126,10 +129,11 @@ class Windows:
         fits = kept is not None and (kept.version, kept.branch, kept.model) == (version, head.branch, model)
         if kept is None or not fits or kept.first > first:
             kept = KeptWindow(version=version, branch=head.branch, model=model, first=first)
+        # Asked again at one version for less, as before a first request: what is remembered beyond that stays.
+        first = kept.first if kept.whole is not None else first
         newest = max((turn.seq for turn in kept.turns[-1:]), default=first - 1)
         kept.cut_to(first, newest - UNSETTLED)
-        known = max(first - 1, newest - UNSETTLED)
-        self._read_into(kept, db, known + 1, head.seq)
+        self._read_into(kept, db, max(first - 1, newest - UNSETTLED) + 1, head.seq)
         return kept
 
     def _read_into(self, kept: KeptWindow, db: Transaction, first: int, last: int) -> None:

@@ -5,7 +5,7 @@ the summary and choosing the moment is others' work: `sash.flows`. It knows no m
 """
 
 from sash.summaries.facts import Fact, facts_of, instructions_of
-from sash.summaries.guard import GuardVerdict, judge
+from sash.summaries.guard import GuardVerdict, judge, replaced_by
 from sash.summaries.layout import render
 from sash.summaries.pieces import split
 from sash.summaries.prompts import PROMPT_VERSION, SummaryPrompt, ask, ask_warm
@@ -21,5 +21,6 @@ __all__ = [
     "instructions_of",
     "judge",
     "render",
+    "replaced_by",
     "split",
 ]

@@ -8,7 +8,7 @@ by cost of loss, within the limit; the user's instructions come first. It knows 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -69,8 +69,8 @@ def judge(
 ) -> GuardVerdict:
     """Judge an answer: its blocks and stop reason, against the facts and turns that it stands for.
 
-    `limit` is the most tokens of the summary as it is sent, `replaced` the tokens of what it replaces (the previous
-    summary and the leaving turns), `size` tells the tokens of a text. Without `must_keep` nothing is added.
+    `limit` is the most tokens of the summary as it is sent, `replaced` the tokens of what it replaces (`replaced_by`),
+    `size` tells the tokens of a text. Without `must_keep` nothing is added.
     """
     answer = whole(unescape("\n".join(texts(blocks)))).strip()
     reason = _unfit(blocks, stop_reason, answer)
@@ -92,6 +92,17 @@ def judge(
     while summary.kept and tokens_of(summary, size) > room:
         summary = replace(summary, kept=summary.kept[:-1])
     return _report(summary, Coverage(read.lines()), facts, verbatim, tokens_of(summary, size))
+
+
+def replaced_by(limit: int, previous: str, turns: Iterable[Turn], size: Size) -> int:
+    """Tokens of what a summary replaces: the previous one and the leaving turns. Beyond `limit` none are counted: a
+    summary that keeps to it is shorter anyway, and a long backlog need not be tokenized for that."""
+    tokens = size(previous)
+    for turn in turns:
+        if tokens > limit:
+            break
+        tokens += size(turn.content)
+    return tokens
 
 
 def _chosen(summary: SummaryParts, facts: Sequence[Fact], room: int, size: Size) -> tuple[SummaryLine, ...]:

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from sash.errors import InvalidOption
 from sash.model.blocks import dumps, text_block
 from sash.model.turns import Turn, by_exchange
 
 
-def split(turns: Sequence[Turn], most: int, size: Callable[[str], int]) -> list[tuple[Turn, ...]]:
+class BacklogPiece(NamedTuple):
+    """Turns that one request reads, and the tokens of their text with a tag around each."""
+
+    turns: tuple[Turn, ...]
+    tokens: int
+
+
+def split(turns: Sequence[Turn], most: int, size: Callable[[str], int]) -> list[BacklogPiece]:
     """Turns in pieces of at most `most` tokens of readable text, in order; `size` tells a text's tokens.
 
     An exchange that is larger is broken between turns, and a turn that is larger into parts of the same seq.
@@ -22,15 +30,16 @@ def split(turns: Sequence[Turn], most: int, size: Callable[[str], int]) -> list[
     """
     if most < LEAST:
         raise InvalidOption(f"pieces of {most} tokens are too small; give at least {LEAST}", option="most", value=most)
-    pieces: list[list[Turn]] = []
-    room = 0
+    pieces: list[BacklogPiece] = []
+    held: list[Turn] = []
+    filled = 0
     for unit, tokens in _units(turns, most, size):
-        if not pieces or tokens > room:
-            pieces.append([])
-            room = most
-        pieces[-1] += unit
-        room -= tokens
-    return [tuple(piece) for piece in pieces]
+        if held and filled + tokens > most:
+            pieces.append(BacklogPiece(tuple(held), filled))
+            held, filled = [], 0
+        held += unit
+        filled += tokens
+    return [*pieces, BacklogPiece(tuple(held), filled)] if held else pieces
 
 
 LEAST = 100

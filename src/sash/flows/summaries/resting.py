@@ -25,7 +25,7 @@ from sash.model.cards import card as card_of
 from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, SummaryTask
 from sash.model.turns import Turn, by_exchange, spoken
 from sash.model.usage import Usage
-from sash.summaries import PROMPT_VERSION, ask, facts_of, judge, render, split
+from sash.summaries import PROMPT_VERSION, ask, facts_of, judge, render, replaced_by, split
 
 LEASE = 300.0
 """Seconds for which a conversation is ours while its request is made; a batch's item holds the place from then on."""
@@ -126,9 +126,9 @@ def leaving(backlog: Backlog, turns: Sequence[Turn], size: Callable[[str], int])
     rest = [turn for exchange in exchanges for turn in exchange]
     if not spoken(rest) or sum(size(turn.text) for turn in rest) < backlog.least:
         return None
-    first, *more = split(rest, most_of(card_of(backlog.by), backlog.limit), size)
-    if more and more[0][0].seq == first[-1].seq:  # the piece ends inside a turn
-        first = tuple(turn for turn in first if turn.seq < more[0][0].seq)
+    (first, _), *more = split(rest, most_of(card_of(backlog.by), backlog.limit), size)
+    if more and more[0].turns[0].seq == first[-1].seq:  # the piece ends inside a turn
+        first = tuple(turn for turn in first if turn.seq < more[0].turns[0].seq)
     return first
 
 
@@ -166,7 +166,7 @@ def judged(
         facts=facts_of(task.turns, previous),
         turns=task.turns,
         limit=backlog.limit,
-        replaced=size(previous) + sum(size(turn.content) for turn in task.turns),
+        replaced=replaced_by(backlog.limit, previous, task.turns, size),
         size=size,
         must_keep=backlog.must_keep,
     )

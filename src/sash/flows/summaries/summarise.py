@@ -34,7 +34,7 @@ from sash.planning.strategies.summarised import Summarised
 from sash.planning.summaries.cost import SummaryRequest, limit_of
 from sash.planning.traits import part
 from sash.planning.view import assemble
-from sash.summaries import PROMPT_VERSION, GuardVerdict, ask, ask_warm, facts_of, judge, render, split
+from sash.summaries import PROMPT_VERSION, GuardVerdict, ask, ask_warm, facts_of, judge, render, replaced_by, split
 
 CAUTION = 0.7
 """The share of a price cliff, or of a window, that one piece of a backlog may take: its size is estimated."""
@@ -150,9 +150,9 @@ def _by_model(chat: Context, settings: Settings, own: Summarised, task: SummaryT
     usage, cost, requests = Usage(), 0.0, 0
     verbatim: tuple[int, ...] = ()
     verdict: GuardVerdict | None = None
-    for piece in split(task.turns, most_of(card, limit), size):
+    for piece, read in split(task.turns, most_of(card, limit), size):
         asked = ask(previous, piece, limit)
-        tokens = size(asked.system) + sum(size(str(block.get("text", ""))) for block in asked.content)
+        tokens = read + sum(map(size, (asked.system, previous, str(asked.content[-1]["text"]))))
         body = asking(card, asked.system, asked.content, limit)
         answer = yield from Send(wire=wire(chat, other, body, purpose="summary", prompt=tokens))
         requests, usage = requests + 1, usage + Usage.billed(answer.usage)
@@ -179,14 +179,13 @@ def _by_model(chat: Context, settings: Settings, own: Summarised, task: SummaryT
 def _judged(
     own: Summarised, answer: Answer, previous: str, turns: Sequence[Turn], limit: int, size: Callable[[str], int]
 ) -> GuardVerdict:
-    replaced = size(previous) + sum(size(turn.content) for turn in turns)
     return judge(
         answer.blocks,
         answer.stop_reason,
         facts=facts_of(turns, previous),
         turns=turns,
         limit=limit,
-        replaced=replaced,
+        replaced=replaced_by(limit, previous, turns, size),
         size=size,
         must_keep=own.must_keep,
     )
