@@ -60,6 +60,7 @@ from sash.planning.inputs import Settings
 from sash.planning.routing import Fallback, Route
 from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Marks, Strategy
+from sash.planning.strategies.economic import check_tools
 from sash.planning.strategies.summarised import Summarised, summarising
 from sash.planning.traits import check_strategy
 from sash.profile.standing import Standing
@@ -353,6 +354,7 @@ class Session:
         if tools is not None and not list(tools) and now.tools:
             checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
         check_markers(now, checked)
+        check_tools(self.strategy, [str(tool.get("name")) for tool in now.tool_list])
         most = self.max_tokens if max_tokens is None else max_tokens
         check_numbers(max_tokens=most)
         return Settings(

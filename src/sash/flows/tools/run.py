@@ -24,6 +24,7 @@ from sash.model.replies import Reply, after
 from sash.model.turns import Draft, Turn
 from sash.planning.history.results import judged
 from sash.planning.inputs import Settings
+from sash.planning.plan import Plan
 
 PAGE = 8
 LONG_PAGE = 200
@@ -83,8 +84,22 @@ def run(chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call, 
 
 def _step(chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     reply = yield from deliver(chat, drafts, settings, call)
+    if cleared := _cleared(reply.plan):
+        yield from _tell(RunEvent(type="cleared", reply=reply, calls=cleared))
+    if shortened := _shortened(reply.plan):
+        yield from _tell(RunEvent(type="shortened", reply=reply, calls=shortened))
     yield from _tell(RunEvent(type="reply", reply=reply))
     return reply
+
+
+def _cleared(plan: Plan) -> tuple[str, ...]:
+    """The calls whose results left the view with this request."""
+    return tuple(str(b.get("tool_use_id")) for t in plan.turns if t.seq in plan.decision.cleared for b in t.blocks)
+
+
+def _shortened(plan: Plan) -> tuple[str, ...]:
+    """The calls whose results, new in this request, were too large for it."""
+    return tuple(sorted(plan.epoch.relief.single(plan.turns[-1].seq)))
 
 
 def _tell(event: RunEvent) -> Flow[None]:
