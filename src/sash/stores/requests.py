@@ -300,7 +300,7 @@ def _count_up(db: Transaction, new: NewRequest, said: Sequence[Parted]) -> Row:
 
 def _finding(said: Sequence[Parted]) -> str:
     """Columns that find the wordings of these texts, given their hashes."""
-    return "".join(f", {wordings.FIND} AS {one.column}_id" for one in said)
+    return "".join(f", ({wordings.FIND}) AS {one.column}_id" for one in said)
 
 
 def _known(said: Sequence[Parted], found: Row) -> list[tuple[Parted, int | None]]:
