@@ -57,14 +57,14 @@ class RunEvent:
     """What happens in a tool run between the events of its replies: a reply is recorded, or a call has its result.
 
     With "cleared", old results left the view with the request just answered; with "shortened", results of the newest
-    turn did that were too large to send.
+    turn that were too long were sent as their ends, or as placeholders.
     """
 
     type: Literal["reply", "tool_result", "cleared", "shortened"]
     reply: Any = None
     """the `Reply` of one step; of one whose results left, too"""
     calls: tuple[str, ...] = ()
-    """the ids of the calls whose results left"""
+    """the ids of the calls whose results left or are shorter"""
     call: Block | None = None
     """the `tool_use` block"""
     result: Block | None = None
