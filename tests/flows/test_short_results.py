@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from held import bare
-from sash import AsyncConversation, Conversation, check_request
-from sash import open as open_store
+from sash import AsyncConversation, Conversation, SqliteStore, check_request
 from sash.errors import InvalidOption
 from sash.model.answers import RunEvent
 from sash.simulator import Simulator
@@ -85,7 +84,7 @@ def test_the_ends_stay_the_same_for_ever(talk: Talk, sim: Simulator, path: Path)
     assert [results(attempt.body) for attempt in sim.messages[1:]] == [[sent]] * 3
     assert again.history()[2].recorded[0]["content"] == LINES
     held(again, sim)
-    with closing(open_store(path)) as source, closing(open_store(path.with_name("copy.db"))) as target:
+    with closing(SqliteStore(path)) as source, closing(SqliteStore(path.with_name("copy.db"))) as target:
         copy(source, target)
         check(source, target)
 
