@@ -39,6 +39,11 @@ def async_client(client: Any) -> Any:
     return client
 
 
+def keyless_client() -> Any:
+    """An `AsyncAnthropic` with no key but the one that `with_options(api_key=...)` gives it."""
+    return _load_anthropic().AsyncAnthropic(api_key="none")
+
+
 def check_client(client: Any, *, waits: bool) -> None:
     """Raise InvalidOption for what is no client, or one that does not suit a caller who waits or does not."""
     if client is None or (isinstance(client, str) and client == "simulator"):

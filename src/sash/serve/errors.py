@@ -25,9 +25,12 @@ from sash.errors import (
     StoreError,
 )
 from sash.serve.bounds import StalledClient
+from sash.serve.gateway.errors import refused, told_by_status, told_of
 from sash.serve.security import HEADERS
 from sash.serve.serving import serving_of
 
+GATEWAY = "/v1/"
+"""Where errors are told as the API tells them."""
 STATUS: tuple[tuple[type[SashError], int], ...] = (
     (NotFound, 404),
     (ConversationBusy, 409),
@@ -56,6 +59,8 @@ def as_json(error: SashError) -> dict[str, Any]:
 def answer_sash_error(request: Request, error: Exception) -> Response:
     """An error of ours."""
     assert isinstance(error, SashError)
+    if request.url.path.startswith(GATEWAY):
+        return refused(told_of(error), request.url.path)
     return answer(request, status_of(error), type(error).__name__, str(error))
 
 
@@ -85,7 +90,9 @@ def answer_unexpected(request: Request, error: Exception) -> Response:
 def answer(request: Request, status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Response:
     """A page where a browser asks for one, else JSON."""
     wants_page = "text/html" in request.headers.get("accept", "")
-    if wants_page and not request.url.path.startswith(("/api", "/v1")):
+    if request.url.path.startswith(GATEWAY):
+        return refused(told_by_status(status, message), request.url.path, headers)
+    if wants_page and not request.url.path.startswith("/api"):
         return serving_of(request).page(request, "error.html", status=status, kind=kind, message=message)
     return JSONResponse({"error": {"type": kind, "message": message}}, status, headers)
 

@@ -10,6 +10,8 @@ from starlette.responses import HTMLResponse, Response
 
 from sash.inspect.rendering import templates
 from sash.serve.addresses import segment
+from sash.serve.lines import Lines
+from sash.serve.passing import Passing
 from sash.serve.replies import Replies
 from sash.serve.settings import ServeSettings
 from sash.serve.talks import Talks
@@ -23,6 +25,8 @@ class Serving:
         self.settings, self.store = settings, store
         self.talks = Talks(settings, store, client)
         self.replies = Replies(settings.stall_seconds)
+        self.lines = Lines()
+        self.passing = Passing(settings, store, self.talks)
         self._templates = templates("sash.serve")
         self._templates.filters["segment"] = segment
         self._templates.globals["version"] = version("sash")
@@ -30,6 +34,7 @@ class Serving:
     async def close(self) -> None:
         """End the replies in hand, then close what is open; the store is its caller's."""
         await self.replies.close(self.settings.grace)
+        await self.passing.close()
         await self.talks.close()
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:

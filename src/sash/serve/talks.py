@@ -6,14 +6,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sash.claude.clients import async_client
+from sash.claude.clients import async_client, keyless_client
 from sash.conversation import AsyncConversation
 from sash.conversation.workers import worker
-from sash.errors import NotFound, StoreError
+from sash.errors import InvalidOption, NotFound, StoreError
 from sash.serve.settings import ServeSettings
 from sash.stores.store import DatabaseStore
 from sash.types import MemoryMode
@@ -31,6 +31,8 @@ class Chosen:
     memory: MemoryMode | None = None
     user: str | None = None
     system: str | None = None
+    key: str | None = field(default=None, repr=False)
+    """the caller's own key for Claude, where the server has none"""
 
 
 NOTHING_CHOSEN = Chosen()
@@ -50,16 +52,25 @@ class Talks:
     def __init__(self, settings: ServeSettings, store: DatabaseStore, client: Any) -> None:
         self._settings, self._store, self._given = settings, store, client
         self._client: Any = None
+        self._keyless: Any = None
         self._connecting = asyncio.Lock()
         self._open: OrderedDict[tuple[str, str, Chosen], _Open] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def client(self) -> Any:
-        """The client of all conversations, made once. Raises InvalidOption where there is no key."""
+    async def client(self, key: str | None = None) -> Any:
+        """The client of all conversations, made once; where the server has no key, one with the caller's `key`.
+
+        Raises InvalidOption where there is none at all.
+        """
         async with self._connecting:
-            if self._client is None:
-                self._client = await worker(partial(async_client, self._given))
-        return self._client
+            if self._client is None and (self._keyless is None or key is None):
+                try:
+                    self._client = await worker(partial(async_client, self._given))
+                except InvalidOption:
+                    if key is None:
+                        raise
+                    self._keyless = await worker(keyless_client)
+        return self._client or self._keyless.with_options(api_key=key)
 
     @asynccontextmanager
     async def looking(
@@ -77,7 +88,9 @@ class Talks:
         self, namespace: str, id: str, chosen: Chosen = NOTHING_CHOSEN, *, create: bool = True
     ) -> AsyncIterator[AsyncConversation]:
         """A conversation to talk in, shared with whoever talks in it now. Raises CallerErrors."""
-        client = await self.client()
+        client = await self.client(chosen.key)
+        if client is self._client:
+            chosen = replace(chosen, key=None)  # the server's own pays, whoever calls
         key = (namespace, id, chosen)
         if key not in self._open:
             settings = self._settings_of(namespace, id, chosen, create)

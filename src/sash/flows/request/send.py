@@ -20,7 +20,6 @@ from sash.flows.context import Context
 from sash.flows.profile import Profile
 from sash.flows.request.calibrate import answered_by_another, learn
 from sash.flows.request.known import tells
-from sash.flows.request.load import forget_stored
 from sash.flows.request.prepare import Prepared
 from sash.flows.request.wait_for_summary import prepare_covered
 from sash.flows.steps import (
@@ -137,9 +136,7 @@ def begin(chat: Context, prepared: Prepared, settings: Settings) -> Begun:
         submission=chat.submission,
         forgotten=prepared.forgotten,
     )
-    begun = chat.store.requests.begin(new)
-    forget_stored(prepared.sized, plan.sent.model, chat.sizes)
-    return begun
+    return chat.store.requests.begin(new)
 
 
 class _Cut(Exception):
