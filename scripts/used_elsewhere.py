@@ -11,7 +11,7 @@ _.__getitem__
 _._repr_html_
 _.cancel
 _.is_exact
-_.tool_result_tool
+_.tool_result
 _.revoke
 _.recall_tool
 _.serve

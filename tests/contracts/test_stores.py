@@ -333,6 +333,36 @@ def test_requests_are_paged_backwards(record: Recorder, store: Any) -> None:
     assert pages[0][0] == store.requests.read(record.key, number=5)[0]
 
 
+@pytest.mark.namespaces
+def test_what_was_dearest_comes_first(store: Any) -> None:
+    """Conversations by what they cost; usage by its dearest groups, of a day and later."""
+    for name, times in (("a", 1), ("b", 3), ("c", 2)):
+        for number in range(times):
+            Recorder(store, name).say(f"say {number}")
+    Recorder(store, "free")
+    Recorder(store, "elsewhere", namespace="other").say("hello")
+    assert [info.id for info in store.dearest(limit=9)] == ["b", "c", "a"]
+    assert [info.id for info in store.dearest(limit=1)] == ["b"]
+    assert [row.group for row in store.usage(by=("conversation",), most=2)] == [("b",), ("c",)]
+    assert [row.requests for row in store.usage(by=("day",), most=1)] == [6]
+    assert store.usage(by=("model",), since="1970-01-02") == []
+    assert [row.requests for row in store.usage(by=("conversation",), since="1970-01-01")] == [1, 3, 2]
+
+
+@pytest.mark.namespaces
+def test_users_are_those_who_left_something(store: Any) -> None:
+    """A conversation, a memory file or an entry in a profile; by name, page by page; of one namespace."""
+    store.branches.open(namespace="", id="1", user="bob")
+    store.branches.open(namespace="", id="2", user="bob")
+    store.branches.open(namespace="", id="3")
+    store.branches.open(namespace="other", id="4", user="zoe")
+    store.memory_files.change(lambda folder: folder.write("/memories/a", "x"), user="ann", at=0.0)
+    store.profile("carla").set("Likes slate")
+    assert store.users() == ["ann", "bob", "carla"]
+    assert (store.users(limit=1), store.users(after="ann", limit=1)) == (["ann"], ["bob"])
+    assert store.users(namespace="other") == ["zoe"]
+
+
 def test_lists_are_narrowed(store: Any) -> None:
     """By a part of id or title, by tag, model and cost, and by all of them together; odd metadata has no tags."""
     for name, title, tags in (

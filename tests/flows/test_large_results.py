@@ -102,7 +102,7 @@ def test_a_result_too_large_alone_offers_to_be_recalled(talk: Talk, sim: Simulat
         return book(9_000 * page)
 
     sim.script([[{"type": "tool_use", "name": "read", "input": {"page": 1}}], "I see."])
-    chat.run(ASKED, tools=[read, chat.tool_result_tool()])
+    chat.run(ASKED, tools=[read, chat.result_tools()[0]])
     (said,) = results_of(sim.messages[-1].body)
     assert said.startswith(f"[Result of read, {len(book(9_000)):,} characters, cleared to save context. recall_result")
     held(chat, sim)

@@ -211,7 +211,7 @@ def test_pinned_exchanges_keep_their_results(talk: Talk, sim: Simulator) -> None
 def test_a_cleared_result_can_be_read_again(talk: Talk, sim: Simulator) -> None:
     """Placeholders name the recall tool and the call where the tool is offered; it returns what was recorded."""
     chat = talk(budget=BUDGET, keep=2_000, model="claude-opus-4-8")
-    again = chat.tool_result_tool()
+    again, _ = chat.result_tools()
     sim.script(looking(16))
     chat.run(ASKED, tools=[look, again], max_steps=50)
     placeholder = next(text for text in sent_results(sim.messages[-1].body) if "cleared" in text)

@@ -72,7 +72,7 @@ def test_nothing_is_written_or_deleted_in_another_namespace(held: str) -> None:
     with closing(PostgresStore(held)) as owner:
         live_in(owner, "acme")
     bot = servers.as_application(held)
-    for table in row_security.OWN:
+    for table in row_security.held():
         if table not in row_security.READ_ONLY:
             assert asked(bot, f"DELETE FROM {table}", "other") == [0], table
     for table in ("turns", "requests", "memory_files", "usage_days"):
@@ -91,6 +91,8 @@ def test_nothing_is_written_or_deleted_in_another_namespace(held: str) -> None:
             asked(bot, statement, tenant)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         asked(bot, "ALTER TABLE turns DISABLE ROW LEVEL SECURITY", "acme")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        asked(bot, "UPDATE wordings SET text = '[]'", "acme")
 
 
 def test_a_conversation_names_its_namespace_by_itself(held: str, talk: Callable[..., sash.Conversation]) -> None:
@@ -133,6 +135,13 @@ def test_all_that_a_record_does_works_for_an_application(held: str) -> None:
         for name in ("order", "other"):
             theirs.delete(name, namespace="other")
         assert asked(held, "SELECT count(*) FROM blobs") == [(0,)]
+        assert {row[0] for row in asked(held, "SELECT id FROM wordings")} == words_of_all(held)
+
+
+def words_of_all(url: str) -> set[int]:
+    """The wordings that requests use."""
+    columns = ("why_id", "markers_id", "usage_id")
+    return {key for one in columns for (key,) in asked(url, f"SELECT {one} FROM requests WHERE {one} IS NOT NULL")}
 
 
 def intact_in(store: PostgresStore, namespace: str) -> list[bool]:

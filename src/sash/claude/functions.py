@@ -62,6 +62,11 @@ def _load_function_tools() -> Any:
     return function_tools
 
 
+def name_of(tool: Any) -> str:
+    """What a tool of `as_tools` is called."""
+    return str(tool.get("name") if isinstance(tool, Mapping) else tool.name)
+
+
 def functions(tools: Sequence[Any], *, waiting: bool) -> dict[str, Function]:
     """What can be called among `tools`, by name. Raises InvalidOption for coroutines where nothing can wait for them.
 

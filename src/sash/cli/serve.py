@@ -51,7 +51,7 @@ def serve(
         model=model,
         memory=memory,
         budget=budget,
-        options={"keep": keep, "strategy": strategy},
+        options={"keep": keep, "strategy": strategy, "meter": True},
     )
     _check_free(host, port)
     with closing(open_database(database)) as store:

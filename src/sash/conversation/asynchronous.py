@@ -179,18 +179,29 @@ class AsyncConversation(ConversationBase):
         """The whole recorded result of a tool call. See `Conversation.tool_result`."""
         return await self._ask(lambda: self._result(call))
 
-    def tool_result_tool(self) -> Any:
-        """A function tool by which Claude reads a cleared result again. See `Conversation.tool_result_tool`."""
+    def result_tools(self) -> list[Any]:
+        """Two function tools by which Claude reads on in results. See `Conversation.result_tools`."""
 
-        async def recall_result(tool_use_id: str) -> Any:
-            """Read the whole result of an earlier tool call that was cleared to save context.
+        async def recall_result(tool_use_id: str, start: int = 0, end: int | None = None) -> Any:
+            """Read the result of an earlier tool call, whole or in part, that was shortened or cleared to save context.
 
             Args:
                 tool_use_id: the id of the call, as its placeholder names it
+                start: the first character to read, from 0
+                end: where to stop; leave it out to read to the end
             """
-            return await self.tool_result(tool_use_id)
+            return await self._ask(lambda: self._part_of_result(tool_use_id, start, end))
 
-        return as_tools([recall_result])[0]
+        async def search_result(tool_use_id: str, query: str) -> str:
+            """Find the places in the result of an earlier tool call that hold words of a query.
+
+            Args:
+                tool_use_id: the id of the call, as its placeholder names it
+                query: words that are likely to stand there
+            """
+            return await self._ask(lambda: self._found_in_result(tool_use_id, query))
+
+        return as_tools([recall_result, search_result])
 
     def recall_tool(self) -> Any:
         """A function tool by which Claude searches this conversation itself. See `Conversation.recall_tool`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sash.claude.clients import check_client
-from sash.claude.functions import as_tools, functions
+from sash.claude.functions import as_tools, functions, name_of
 from sash.claude.structured import read
 from sash.conversation.arguments import check_flag, check_listener, check_text, drafts_of
 from sash.conversation.callers import waiting
@@ -41,7 +41,8 @@ from sash.flows.request.route import chosen
 from sash.flows.steps import Flow
 from sash.flows.summaries.jobs import SummaryResult
 from sash.flows.summaries.summarise import resummarise, summarise, summariser
-from sash.flows.tools.run import Tools, recorded_result, run, submit
+from sash.flows.tools.results import part_of, places_in, recorded_result
+from sash.flows.tools.run import Tools, run, submit
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.fitting import check_whole
@@ -292,7 +293,7 @@ class ConversationBase:
         """A run over the functions among `tools`, which stay in force as tools of any send do."""
         check_whole("max_steps", max_steps, of="requests")
         check_listener(on_event)
-        given = self._session.tools if tools is None else as_tools(tools)
+        given = self._run_tools(tools)
         with_tools = {**arguments, "tools": given or None}
         asking = self._asking(with_tools, stream=on_event is not None, tools=given)
         found = functions(given, waiting=self._awaits)
@@ -302,6 +303,18 @@ class ConversationBase:
         limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps)
         drafts = () if content is None else asking.question(content)
         return self._answer(run(asking.chat, drafts, asking.settings, asking.call, limits), asking)
+
+    def result_tools(self) -> list[Any]:
+        """See the conversations."""
+        raise NotImplementedError
+
+    def _run_tools(self, tools: Sequence[Any] | None) -> Sequence[Any]:
+        """The tools of a run; with those that read on in results, where these are sent shortened."""
+        given = self._session.tools if tools is None else as_tools(tools)
+        if self._session.max_result is None or not given:
+            return given
+        known = {name_of(tool) for tool in given}
+        return [*given, *(tool for tool in self.result_tools() if name_of(tool) not in known)]
 
     def _retry_flow(self, arguments: Mapping[str, Any], *, stream: bool = False) -> Flow[Reply]:
         asking = self._asking(arguments, stream=stream)
@@ -389,6 +402,12 @@ class ConversationBase:
         check_text("call", call)
         return recorded_result(self._chat(), call)
 
+    def _part_of_result(self, call: str, start: int, end: int | None) -> Any:
+        return part_of(call, self._result(call), start, end)
+
+    def _found_in_result(self, call: str, query: str) -> str:
+        return places_in(call, self._result(call), query)
+
     def _redact_flow(self, turn: int, reason: str) -> Flow[int]:
         check_text("reason", reason)
         chat, now = self._chat(), (yield from steps.Now())
@@ -406,7 +425,8 @@ class ConversationBase:
         return make_query(text, now=self._clock(), zone=settings.timezone)
 
     def _extend_flow(self, messages: Iterable[Any]) -> Flow[Sequence[Turn]]:
-        turns = yield from extend(self._chat(), drafts_of(messages), self._session.preamble)
+        session = self._session
+        turns = yield from extend(self._chat(), drafts_of(messages), session.preamble, max_result=session.max_result)
         self._note(turns[-1] if turns else None)
         return turns
 

@@ -60,6 +60,7 @@ from sash.planning.inputs import Settings
 from sash.planning.routing import Fallback, Route
 from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Marks, Strategy
+from sash.planning.strategies.economic import check_tools
 from sash.planning.strategies.summarised import Summarised, summarising
 from sash.planning.traits import check_strategy
 from sash.profile.standing import Standing
@@ -133,6 +134,7 @@ class Session:
         summarise: bool | str | Summarised | None = None,
         recall: Recall | bool | None = None,
         max_tokens: int = DEFAULT_MAX_TOKENS,
+        max_result: int | None = None,
         cache: Ttl | Marks | Literal["auto"] | None = "auto",
         namespace: str = "",
         user: str | None = None,
@@ -157,7 +159,7 @@ class Session:
         retries: RetryPolicy | Retries | bool | None = None,
         **options: Unpack[RequestOptions],
     ) -> None:
-        check_numbers(budget=budget, max_tokens=max_tokens)
+        check_numbers(budget=budget, max_tokens=max_tokens, max_result=max_result)
         check_store(store)
         check_choice("busy", busy, ("wait", "error"))
         check_choice("counter", counter, ("auto", "ctok", "tiktoken", "features"))
@@ -185,7 +187,7 @@ class Session:
         self.recalls = recall_of(recall, mode.recalls(self.budget))
         self._others = mode.others and recall is None
         self.instructions, self.distils = mode.quotes(self.budget), mode.distils
-        self.max_tokens = max_tokens
+        self.max_tokens, self.max_result = max_tokens, max_result
         self.marks = marks_of(cache)
         self.layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries)
         self.priority, self.max_wait, self.dedupe_window = priority, max_wait, dedupe_window
@@ -353,6 +355,7 @@ class Session:
         if tools is not None and not list(tools) and now.tools:
             checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
         check_markers(now, checked)
+        check_tools(self.strategy, [str(tool.get("name")) for tool in now.tool_list])
         most = self.max_tokens if max_tokens is None else max_tokens
         check_numbers(max_tokens=most)
         return Settings(
@@ -364,6 +367,7 @@ class Session:
             memory=told(self),
             max_tokens=min(most, card.max_output) if max_tokens is None else most,
             marks=self.marks,
+            max_result=self.max_result,
             options=body_options(checked),
             betas=tuple(checked.get("betas") or ()),
             headers=dict(checked.get("extra_headers") or {}),
@@ -413,6 +417,7 @@ class Session:
             "strategy": self.strategy,
             "recall": self.recalls or False,
             "max_tokens": self.max_tokens,
+            "max_result": self.max_result,
             "cache": self.marks or "auto",
             "counter": self.base,
             "count_online": self.count_online,

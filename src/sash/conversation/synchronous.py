@@ -70,6 +70,8 @@ class Conversation(ConversationBase):
     `budget`         the most prompt tokens of a request (32,000; with memory="all" 100,000)
     `keep`           the recent tokens that always stay verbatim (budget / 4; "lean": / 16, "all": / 2)
     `max_tokens`     the most tokens of a reply (8,192)
+    `max_result`     tokens of a tool's result above which its beginning and its end are sent, and Claude may read on
+                     (None: by price, where `result_tools()` are among the tools; else results are sent whole)
     `cache`          "auto": the strategy chooses the lifetime of markers; "5m", "1h" or `Marks` fix it; None: no marker
     `counter`        what tokens are estimated with: "auto" takes the best at hand of "ctok", "tiktoken" and "features"
     `count_online`   whether count-tokens may be asked when an estimate is not sure enough (True)
@@ -270,18 +272,33 @@ class Conversation(ConversationBase):
         """The whole recorded result of a tool call by the call's id: text or blocks. Raises NotFound."""
         return self._ask(lambda: self._result(call))
 
-    def tool_result_tool(self) -> Any:
-        """A function tool by which Claude reads a cleared result again: give it to `run` with your own tools."""
+    def result_tools(self) -> list[Any]:
+        """Two function tools by which Claude reads on in results that were shortened or cleared: give them to `run`.
 
-        def recall_result(tool_use_id: str) -> Any:
-            """Read the whole result of an earlier tool call that was cleared to save context.
+        `recall_result(tool_use_id, start, end)` reads a result whole or in part, `search_result(tool_use_id, query)`
+        finds words in it. With `max_result` set, a run offers them by itself.
+        """
+
+        def recall_result(tool_use_id: str, start: int = 0, end: int | None = None) -> Any:
+            """Read the result of an earlier tool call, whole or in part, that was shortened or cleared to save context.
 
             Args:
                 tool_use_id: the id of the call, as its placeholder names it
+                start: the first character to read, from 0
+                end: where to stop; leave it out to read to the end
             """
-            return self.tool_result(tool_use_id)
+            return self._ask(lambda: self._part_of_result(tool_use_id, start, end))
 
-        return as_tools([recall_result])[0]
+        def search_result(tool_use_id: str, query: str) -> str:
+            """Find the places in the result of an earlier tool call that hold words of a query.
+
+            Args:
+                tool_use_id: the id of the call, as its placeholder names it
+                query: words that are likely to stand there
+            """
+            return self._ask(lambda: self._found_in_result(tool_use_id, query))
+
+        return as_tools([recall_result, search_result])
 
     def recall_tool(self) -> Any:
         """A function tool by which Claude searches this conversation itself: give it to `run` with your own tools."""

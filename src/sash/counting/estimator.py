@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from math import ceil, floor
+from sys import intern
 from typing import Any
 
 from sash.counting.bases import Base, base
@@ -93,7 +94,7 @@ class Estimator:
 
     def corrected(self, correction: Correction) -> Estimator:
         """The same estimator with another state of learning; they share the count of characters."""
-        self._blocks  # noqa: B018 - made before it is shared
+        self._blocks, self._shares  # noqa: B018 - made before they are shared
         twin = copy(self)
         twin.correction = correction
         return twin
@@ -101,7 +102,7 @@ class Estimator:
     @property
     def base(self) -> str:
         """Provenance: the base, the generation, and whether the model is a guess; e.g. "ctok/v5"."""
-        return f"{self._base.name}/{self.generation}{' (unknown model)' if self._doubt else ''}"
+        return intern(f"{self._base.name}/{self.generation}{' (unknown model)' if self._doubt else ''}")
 
     @property
     def unseen(self) -> float:

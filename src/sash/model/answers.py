@@ -54,11 +54,17 @@ class TextEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvent:
-    """What happens in a tool run between the events of its replies: a reply is recorded, or a call has its result."""
+    """What happens in a tool run between the events of its replies: a reply is recorded, or a call has its result.
 
-    type: Literal["reply", "tool_result"]
+    With "cleared", old results left the view with the request just answered; with "shortened", results of the newest
+    turn that were too long were sent as their ends, or as placeholders.
+    """
+
+    type: Literal["reply", "tool_result", "cleared", "shortened"]
     reply: Any = None
-    """the `Reply` of one step"""
+    """the `Reply` of one step; of one whose results left, too"""
+    calls: tuple[str, ...] = ()
+    """the ids of the calls whose results left or are shorter"""
     call: Block | None = None
     """the `tool_use` block"""
     result: Block | None = None

@@ -19,10 +19,13 @@ Block = dict[str, Any]
 Content = str | Sequence[Any]
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def dumps(value: Any) -> str:
     """JSON text as the SDK puts it on the wire. Raises InvalidContent for what JSON cannot hold."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return _ENCODER.encode(value)
     except (TypeError, ValueError) as error:
         raise InvalidContent(f"content cannot be written as JSON: {error}", problem=str(error)) from error
 

@@ -97,6 +97,8 @@ class Draft:
 
     role: Role
     content: str
+    form: str | None = None
+    """The JSON text of the blocks that are sent in its place; None: it is sent as it is recorded."""
     origin: int | None = None
     """The id of the turn that this one repeats (`regenerate`) or replaces (`edit`)."""
     at: float | None = None
@@ -138,7 +140,8 @@ class Turn:
     model: str = ""
     """which model replied; "" where the user speaks, or nobody knows"""
     mended: str | None = None
-    """the JSON text of the blocks that are sent in its place since a repair; None: it is sent as it came"""
+    """the JSON text of the blocks that are sent in its place, since a repair or (results too long) from the start;
+    None: it is sent as it came"""
 
     def __repr__(self) -> str:
         return f"Turn(id={self.id}, seq={self.seq}, {self.role}, {self.state}, text={short(self.text)})"
@@ -152,6 +155,11 @@ class Turn:
     def form(self) -> str:
         """The JSON text of what is sent of it: its content, or what a repair made of that."""
         return self.content if self.mended is None else self.mended
+
+    @property
+    def recorded(self) -> list[Block]:
+        """What was recorded of it, parsed, whatever is sent of that. Treat it as read-only."""
+        return self.blocks if self.mended is None else parsed(self.content)
 
     @property
     def text(self) -> str:
@@ -215,6 +223,7 @@ def as_turns(drafts: Iterable[Draft], head: int, now: float, state: State = "pen
             state=state,
             content=draft.content,
             at=now,
+            mended=draft.form,
         )
         for seq, draft in enumerate(drafts, head + 1)
     )

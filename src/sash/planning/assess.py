@@ -6,21 +6,24 @@ total, the present view is that and what came since.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import takewhile
+from itertools import accumulate, chain, takewhile
 from math import ceil
 
 from sash.model.counts import ZERO, Count
 from sash.model.epochs import Epoch
 from sash.model.turns import Exchange, Turn, by_exchange, spoken
 from sash.planning.inputs import Memory, Settings
-from sash.planning.overflow.relief import tool_results
+from sash.planning.overflow.clearing import served_turns
+from sash.planning.overflow.relief import may_clear, tool_results
 from sash.planning.rules import has_thinking
 from sash.planning.situation import ResultsTurn, Situation, Size, Strategy
 from sash.planning.survey import Group, in_tool_run
 from sash.planning.traits import traits
+from sash.planning.worth.chance import worth_of
+from sash.planning.worth.ledger import KnownResult, Ledger
 
 Groups = tuple[Group, ...]
 """Turns by exchange, oldest first."""
@@ -33,19 +36,24 @@ def assess(
     known: Mapping[int, Count],
     settings: Settings,
     now: float,
+    ledger: Callable[[tuple[Turn, ...]], Ledger],
 ) -> Situation:
-    """The situation in which the newest of `groups` is to be sent; `known` are the sizes of all turns by seq."""
-    return _Assessing(memory, groups, exchanges, known, settings).situation(now)
+    """The situation in which the newest of `groups` is to be sent; `known` are the sizes of all turns by seq.
+
+    `ledger` makes one of the tool results of turns.
+    """
+    return _Assessing(memory, groups, exchanges, known, settings, ledger).situation(now)
 
 
-def sizes_as_sent(memory: Memory, turns: Iterable[Turn], counts: Mapping[int, Count]) -> dict[int, Count]:
+def sizes_as_sent(memory: Memory, turns: Sequence[Turn], counts: Mapping[int, Count]) -> dict[int, Count]:
     """Sizes of the turns in the form in which the present epoch sends them."""
     relief = memory.relief
     singles = replace(relief, results=relief.results | memory.cleared_results)
     partly = {seq for seq, _ in singles.results}
     sent = dict(counts)
-    for turn in turns if relief.cleared or partly else ():
-        if turn.seq in relief.cleared:
+    cleared = relief.cleared | (served_turns(turns, memory.epoch) if memory.epoch else frozenset())
+    for turn in turns if cleared or partly else ():
+        if turn.seq in cleared:
             sent[turn.seq] = memory.cleared_sizes(turn)
         elif turn.seq in partly:
             sent[turn.seq] = memory.cleared_sizes(turn, singles.single(turn.seq))
@@ -88,6 +96,7 @@ class _Assessing:
     exchanges: tuple[Exchange, ...]
     known: Mapping[int, Count]
     settings: Settings
+    ledger: Callable[[tuple[Turn, ...]], Ledger]
 
     def situation(self, now: float) -> Situation:
         memory, settings = self.memory, self.settings
@@ -103,7 +112,8 @@ class _Assessing:
             attachments=_sum(self._attached.values()),
             recalled=_size(self._recalled),
             pinned_exchanges=self._pinned,
-            results=self._results(),
+            results=(found := self._results()),
+            clears=may_clear(memory, self.groups, settings) if found else "",
             budget=settings.card.window if traits(settings.strategy).ignores_budget else settings.budget,
             reserve=settings.reserve,
             keep=settings.keep,
@@ -137,7 +147,32 @@ class _Assessing:
         """Turns of tool results, where the strategy may clear them."""
         if not traits(self.settings.strategy).clears:
             return ()
-        return tuple(tool_results(self.memory, self.groups, self.known, self._start or 0, self._pinned))
+        found = tuple(tool_results(self.memory, self.groups, self.known, self._start or 0, self._pinned))
+        return tuple(self._valued(found)) if self._long else found
+
+    @property
+    def _long(self) -> bool:
+        """Whether there is more in view than always stays."""
+        return sum(exchange.tokens for exchange in self.exchanges[self._start or 0 :]) > self.settings.keep
+
+    def _valued(self, found: Sequence[ResultsTurn]) -> Iterator[ResultsTurn]:
+        """The same, with what stands behind each and what it is worth."""
+        ledger, by_turn = self.ledger(tuple(chain.from_iterable(self.groups))), dict[int, list[KnownResult]]()
+        for one in ledger.results:
+            by_turn.setdefault(one.seq, []).append(one)
+        behind = self._behind
+        for turn in found:
+            yield replace(turn, behind=behind[turn.seq], worth=worth_of(by_turn.get(turn.seq, ()), ledger.step))
+
+    @cached_property
+    def _behind(self) -> dict[int, int]:
+        """Tokens of the view from each turn on, by seq; thinking, which no turn's size holds, is spread over all."""
+        turns = [turn for group in self.groups[self._start or 0 :] for turn in group if turn.role != "system"]
+        sums = list(accumulate((self.known[turn.seq].tokens for turn in reversed(turns)), initial=0))[:0:-1]
+        present = self._stay()
+        view = present.tokens - self.memory.fixed.tokens - self._front.tokens if present and sums else 0
+        scale = max(1.0, view / sums[0]) if sums and sums[0] else 1.0
+        return {turn.seq: int(size * scale) for turn, size in zip(turns, sums, strict=True)}
 
     # ---- what is sent wherever the view starts ----------------------------------------------------
 

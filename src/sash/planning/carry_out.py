@@ -20,6 +20,7 @@ from sash.planning.cache.breakpoints import MOST, Room, place
 from sash.planning.cache.prediction import expect
 from sash.planning.cache.restless import Restless
 from sash.planning.inputs import BINDING_BETA, CLEARING_BETA, Memory, Settings
+from sash.planning.overflow.clearing import uses
 from sash.planning.overflow.relief import FittedView, words
 from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Decision, Marks, Situation
@@ -170,6 +171,7 @@ class CarriedOut:
             card=settings.card,
             room=Room(slots=MOST - by_hand, preamble=self._in_front, prompt=self.shape.prompt.tokens),
             stable=self.restless.stable if self.restless.unmarked else None,
+            changed_from=self.shape.changed_from if memory.warmth.tail_until > self.now else 0,
         )
         return (*chosen, *settings.hand_markers)
 
@@ -215,6 +217,7 @@ class CarriedOut:
             self.sent.markers,
             preamble=self._in_front,
             base=self._base_size(),
+            unchanged=self.shape.unchanged,
             warmth=self.memory.warmth,
             same_epoch=not self._anew,
             now=self.now,
@@ -294,6 +297,5 @@ def _clearing(served: int, turns: Sequence[Turn]) -> dict[str, Any]:
 
     It is told how many to keep, so that number grows with the view: what is cleared, and the prefix, stay the same.
     """
-    uses = sum(block.get("type") == "tool_use" for turn in turns if turn.role == "assistant" for block in turn.blocks)
-    keep = {"type": "tool_uses", "value": max(1, uses - served)}
+    keep = {"type": "tool_uses", "value": max(1, sum(map(uses, turns)) - served)}
     return {"type": "clear_tool_uses_20250919", "trigger": {"type": "tool_uses", "value": served}, "keep": keep}

@@ -361,6 +361,16 @@ def _cache_policy(cycle: _Cycle, frame: Frame, steady: float) -> CachePolicy:
     )
 
 
+def order_point(stake: float, *, carry: float, growth: float, left: float) -> float:
+    """The tokens of excess from which on it pays to be rid of them for `stake` dollars.
+
+    They cost `carry` dollars a token with each of the `left` requests to be expected, which add `growth` tokens each.
+    """
+    stay = max(1e-6, left / (left + 1.0))
+    rest = 1.0 - stay
+    return _cut_at(stake * rest / carry, rest / (stay * growth))
+
+
 def _cut_at(goal: float, rate: float) -> float:
     """Solve x - (1 - e^(-k x)) / k = goal: a close guess from the expansion, then Newton."""
     third = goal * rate / 3.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from sash.model.cards import Ttl, lasting, supposition
 from sash.model.values import counted
-from sash.planning.cache.breakpoints import STABLE
+from sash.planning.cache.breakpoints import STABLE, UNCHANGED
 from sash.planning.planned import Planned
 
 
@@ -26,6 +26,7 @@ def text(plan: Planned) -> str:
         _elsewhere(plan),
         _recalled(plan),
         _why(plan),
+        _cleared(plan),
         _size(plan),
         _cache(plan),
         _rejected(plan),
@@ -62,7 +63,7 @@ def _pinned(plan: Planned) -> str:
 
 
 NAMED = 8
-"""Recalled turns named with their reasons."""
+"""Recalled turns, and turns of results that leave, named with their reasons."""
 
 
 def _recalled(plan: Planned) -> str:
@@ -101,6 +102,21 @@ def sentence(clause: str) -> str:
     return clause[:1].upper() + clause[1:] if clause.partition(" ")[0].isalpha() else clause
 
 
+def _cleared(plan: Planned) -> str:
+    """Which results leave with this request, what that saves, and what it would cost to read them again."""
+    clearing = plan.decision.clearing
+    if clearing is None:
+        return ""
+    named = "; ".join(
+        f"turn {one.seq}, {' and '.join(one.worth.tools)}: {one.worth.why}" for one in clearing.turns[:NAMED]
+    )
+    more = f"; and {len(clearing.turns) - NAMED} more turns" if len(clearing.turns) > NAMED else ""
+    return (
+        f"Results that leave, {clearing.tokens:,} tokens ({named}{more}). That saves about ${clearing.saves:.4f} "
+        f"with the requests to come; to read all of it again would cost about ${clearing.once:.4f}."
+    )
+
+
 def _size(plan: Planned) -> str:
     count, limit = plan.prompt, plan.situation.limit
     source = {
@@ -134,6 +150,7 @@ PLACES = {
     STABLE: "the part of tools and system prompt that stays the same",
     "base": "the messages that stay longest",
     "previous tail": "all up to the last request",
+    UNCHANGED: "all before the results that leave",
     "new tail": "all of this one",
     "hand": "what you marked yourself",
 }

@@ -55,6 +55,8 @@ class Settings:
     """what was chosen to be remembered, in plain words"""
     reserve: int = 0
     """tokens of the budget that stay free: for what may be recalled with the newest question"""
+    max_result: int | None = None
+    """tokens of a tool result above which only its ends are sent; None: by price, where Claude can read on"""
     beta: bool = True
     """whether beta features may be asked for where they help"""
 

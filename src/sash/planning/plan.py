@@ -85,7 +85,8 @@ def _decided(
 ) -> CarriedOut:
     """What the strategy decides, made to fit: results of the newest turn give way until it does."""
     while True:
-        situation = assess(memory, groups, shortcuts.exchanges.of(groups, known), known, settings, now)
+        exchanges = shortcuts.exchanges.of(groups, known)
+        situation = assess(memory, groups, exchanges, known, settings, now, shortcuts.ledger.of)
         decision = settings.strategy.decide(situation)
         _reject_bad_start(decision, situation, settings.strategy)
         shape = fit_view(memory, groups, known, situation, decision, settings)

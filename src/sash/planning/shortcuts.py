@@ -14,6 +14,7 @@ from sash.planning.growing import MOVING, Grown
 from sash.planning.judge import Judge
 from sash.planning.survey import Group, Survey, exchange, surveyed
 from sash.planning.view import Placed, placed
+from sash.planning.worth.ledger import Ledger, entered
 
 
 class Shortcuts:
@@ -24,6 +25,7 @@ class Shortcuts:
         self.digest = Digest()
         self.survey = Grown(Survey(), surveyed)
         self.exchanges = Exchanges()
+        self.ledger = Grown(Ledger(), entered)
         self._epoch: Epoch | None = None
         self._placed = Grown[Turn, Placed](Placed(), lambda before, _: before)
 

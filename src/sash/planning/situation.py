@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from operator import attrgetter, neg
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from sash.model.cards import ModelCard, Ttl
 from sash.model.settings import settings
@@ -75,6 +75,22 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What a turn of tool results may still be good for."""
+
+    again: float = 1.0
+    """the chance that something which only it says is needed again"""
+    tools: tuple[str, ...] = ()
+    """the tool of each result"""
+    why: str = ""
+    """what the chance rests on, in words"""
+
+
+Clears = Literal["", "any", "oldest"]
+"""Which results may give way while the view stays: none, any (as placeholders), or the oldest, by the API."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultsTurn:
     """A turn of tool results in the present view that is still sent as recorded."""
 
@@ -89,6 +105,9 @@ class ResultsTurn:
     """seq of the reply that made the calls"""
     call_saves: Size = field(default_factory=Size)
     """what leaving out the calls' input would save"""
+    behind: int = 0
+    """tokens of the view from this turn on"""
+    worth: Worth = field(default_factory=Worth)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +139,8 @@ class Situation:
     """indices of pinned exchanges: sent in front when they lie before the start"""
     results: tuple[ResultsTurn, ...] = ()
     """oldest first, those of pinned exchanges left out; only for strategies that ask for it (`clears = True`)"""
+    clears: Clears = ""
+    """which of these may give way in place"""
     budget: int
     reserve: int = 0
     """of the budget, for what is still to be attached to the newest question"""
@@ -198,6 +219,24 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clearing:
+    """Tool results that give way in place: nothing else of the view changes, and what stands before stays cached."""
+
+    turns: tuple[ResultsTurn, ...]
+    """oldest first"""
+    tokens: int
+    """what leaves the view"""
+    now: float
+    """dollars by which the prompt of this request gets dearer; below 0: cheaper"""
+    saves: float
+    """dollars that this saves with the requests to come, reading again included"""
+    again: float
+    """dollars to be expected for reading some of it again, part of `saves`"""
+    once: float
+    """dollars of reading all of it again, once"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What to send: the exchanges from index `first_exchange` on; the view stays where that is the situation's."""
 
@@ -208,6 +247,8 @@ class Decision:
     """one sentence with its numbers"""
     cleared: frozenset[int] = frozenset()
     """seqs of turns to send with placeholders from now on; a new epoch begins when there are any"""
+    clearing: Clearing | None = None
+    """where these give way in place, and not at a cut: what for"""
     marks: Marks | None = None
     """None: the conversation's own setting"""
     rejected: str = ""

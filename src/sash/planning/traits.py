@@ -47,8 +47,7 @@ def check_strategy(strategy: object, option: str = "strategy") -> None:
 
 def traits(strategy: object) -> Traits:
     """The traits of a strategy and of those inside it."""
-    chain = list(parts(strategy))
-    return Traits(**{name: any(getattr(one, name, False) for one in chain) for name in _NAMES})
+    return Traits(**{name: True for one in parts(strategy) for name in _NAMES if getattr(one, name, False)})
 
 
 def parts(strategy: object) -> Iterator[object]:

@@ -73,14 +73,14 @@ class SqliteAttempts:
                 held={name: count for name, count in held},  # noqa: C416 - rows are no pairs
             )
 
-    def hours(self, since: float) -> list[Hour]:
-        """What happened in each hour since a unix time, oldest first."""
+    def hours(self, since: float, namespace: str | None = None) -> list[Hour]:
+        """What happened in each hour since a unix time, oldest first; of one tenant, or (None) of all."""
         with self._database.reading() as db:
             found = db.execute(
                 f"SELECT {db.sql.whole('at / 3600')} * 3600.0 AS hour, coalesce(sum(cost), 0.0), count(*), "
-                "count(*) FILTER (WHERE status IS NULL OR status >= 500) FROM attempts WHERE at >= ? AND held_by = '' "
-                "GROUP BY hour ORDER BY hour",
-                (since,),
+                "count(*) FILTER (WHERE status IS NULL OR status >= 500) FROM attempts WHERE at >= ?1 AND held_by = '' "
+                "AND (namespace = ?2 OR ?2 IS NULL) GROUP BY hour ORDER BY hour",
+                (since, namespace),
             )
             return [
                 Hour(start=start, dollars=dollars, attempts=attempts, failures=failures)

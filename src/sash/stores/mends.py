@@ -1,4 +1,5 @@
-"""What repairs made of turns: the form in which each is sent since, beside its content, which stays as it came.
+"""What is sent of turns in the place of their content, which stays as it came: what repairs made of them, and the ends
+of tool results that are too long to be sent whole.
 
 A request that left before a repair is rebuilt without it: each form knows the newest request of its time.
 """
@@ -28,6 +29,12 @@ def put(db: Transaction, mended: Iterable[Mended], at: float) -> None:
         db.insert("mends", {**columns, "request_id": newest, "at": at})
         db.update("turns", one.turn, {"mended": True, "plain": one.plain})
         db.execute("DELETE FROM counts WHERE turn_id = ?", (one.turn,))
+
+
+def begin(db: Transaction, turn: int, form: str, at: float) -> None:
+    """Have a turn that was just recorded sent in another form from the start."""
+    newest = db.highest_id("requests")
+    db.insert("mends", {"turn_id": turn, "content": form, "sources": "[]", "request_id": newest, "at": at})
 
 
 def of(db: Transaction, turn: int, request: int = NOW) -> str | None:

@@ -245,8 +245,21 @@ class Store(Record, Protocol):
         namespace: str = "",
         user: str | None = None,
         conversation: str | None = None,
+        since: str = "",
+        most: int | None = None,
     ) -> Sequence[UsageRow]:
-        """Tokens and dollars grouped by any of day, model, conversation, user."""
+        """Tokens and dollars grouped by any of day, model, conversation, user.
+
+        `since`: a day as "2026-11-30", from which on. `most`: only so many groups, the dearest first.
+        """
+        ...
+
+    def dearest(self, *, namespace: str = "", limit: int = 20) -> Sequence[ConversationInfo]:
+        """The conversations that cost most, the dearest first."""
+        ...
+
+    def users(self, *, namespace: str = "", after: str = "", limit: int = 50) -> Sequence[str]:
+        """Who left a conversation, a memory file or an entry in a profile, by name; `after` pages on."""
         ...
 
     def cuts(self, *, namespace: str = "") -> CutRow:

@@ -84,6 +84,29 @@ class Reports:
             return [_info(row) for row in found]
 
     @checked
+    def dearest(self, *, namespace: str = "", limit: int = 20) -> Sequence[ConversationInfo]:
+        """The conversations that cost most."""
+        check_whole("limit", limit, least=0, of="conversations")
+        with self._database.reading() as db:
+            found = db.execute(
+                f"{_LISTING} WHERE c.namespace = ? AND c.dollars > 0 ORDER BY c.dollars DESC, c.id LIMIT ?",
+                (namespace, limit),
+            )
+            return [_info(row) for row in found]
+
+    @checked
+    def users(self, *, namespace: str = "", after: str = "", limit: int = 50) -> Sequence[str]:
+        """Users by name: those who have a conversation, a memory file or an entry in a profile."""
+        check_whole("limit", limit, least=0, of="users")
+        each = " UNION ".join(
+            f"SELECT owner FROM (SELECT DISTINCT owner FROM {table} WHERE namespace = ?1 AND owner > ?2 "
+            f"ORDER BY owner LIMIT ?3) {table}_owners"
+            for table in ("conversations", "memory_files", "profile_entries")
+        )
+        with self._database.reading() as db:
+            return [row["owner"] for row in db.execute(f"{each} ORDER BY owner LIMIT ?3", (namespace, after, limit))]
+
+    @checked
     def describe(
         self, id: str, *, namespace: str = "", title: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> ConversationInfo:
@@ -143,6 +166,8 @@ class Reports:
         namespace: str = "",
         user: str | None = None,
         conversation: str | None = None,
+        since: str = "",
+        most: int | None = None,
     ) -> Sequence[UsageRow]:
         """Sums over answered requests, with those for summaries and of conversations since deleted.
 
@@ -153,9 +178,16 @@ class Reports:
                 raise InvalidOption(
                     f"cannot group usage by {name!r}; groups are {', '.join(_GROUPS)}", option="by", value=name
                 )
+        if most is not None:
+            check_whole("most", most, of="groups")
         kept = conversation is None and "conversation" not in by
+        order = "" if most is None else f"ORDER BY dollars DESC LIMIT {most}"
         with self._database.reading() as db:
-            found = _kept_usage(db, by, namespace, user) if kept else _summed(db, by, namespace, user, conversation)
+            found = (
+                _kept_usage(db, by, namespace, user, since, order)
+                if kept
+                else _summed(db, by, namespace, user, conversation, since, order)
+            )
             return [_usage_row(row) for row in found if row[0]]
 
     @checked
@@ -183,30 +215,39 @@ def _holding(db: Transaction, at: int) -> str:
     return f"AND t.place IN ({held}) AND {db.sql.contains('t.text', f'?{at + 1}')}"
 
 
-def _kept_usage(db: Transaction, by: Sequence[str], namespace: str, user: str | None) -> Rows:
+def _kept_usage(db: Transaction, by: Sequence[str], namespace: str, user: str | None, since: str, order: str) -> Rows:
     """By any of day, model and user."""
     groups = ", ".join(_KEPT[name] for name in by)
     return db.execute(
-        "SELECT sum(u.requests), sum(u.fresh), sum(u.read), sum(u.written), sum(u.output), sum(u.cost), "
-        f"sum(u.unpriced), {groups or _ALL} FROM usage_days u WHERE u.namespace = ? "
+        "SELECT sum(u.requests), sum(u.fresh), sum(u.read), sum(u.written), sum(u.output), sum(u.cost) AS dollars, "
+        f"sum(u.unpriced), {groups or _ALL} FROM usage_days u WHERE u.namespace = ? AND u.day >= ? "
         + ("" if user is None else "AND u.owner = ? ")
-        + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
-        (namespace,) if user is None else (namespace, user),
+        + (f"GROUP BY {groups} {order or f'ORDER BY {groups}'}" if groups else ""),
+        (namespace, since) if user is None else (namespace, since, user),
     )
 
 
-def _summed(db: Transaction, by: Sequence[str], namespace: str, user: str | None, conversation: str | None) -> Rows:
+def _summed(
+    db: Transaction,
+    by: Sequence[str],
+    namespace: str,
+    user: str | None,
+    conversation: str | None,
+    since: str,
+    order: str,
+) -> Rows:
     """Conversation by conversation, from its requests and summaries."""
-    groups = ", ".join(_GROUPS[name] for name in by).format(day=db.sql.date("r.at"))
-    one = "SELECT id FROM conversations WHERE namespace = ?1 AND name = ?3"
+    day = db.sql.date("r.at")
+    groups = ", ".join(_GROUPS[name] for name in by).format(day=day)
+    one = "SELECT id FROM conversations WHERE namespace = ?1 AND name = ?4"
     only = "" if conversation is None else f"AND r.conversation_id = ({one}) "
     return db.execute(
         "SELECT sum(r.requests), sum(r.fresh), sum(r.read), sum(r.write_5m + r.write_1h), sum(r.output), "
-        "coalesce(sum(r.cost), 0.0), coalesce(sum(r.requests) FILTER (WHERE r.cost IS NULL), 0), "
+        "coalesce(sum(r.cost), 0.0) AS dollars, coalesce(sum(r.requests) FILTER (WHERE r.cost IS NULL), 0), "
         f"{groups or _ALL} FROM spending r LEFT JOIN conversations c ON c.id = r.conversation_id "
-        f"WHERE coalesce(c.namespace, r.namespace) = ?1 AND (c.owner = ?2 OR ?2 IS NULL) {only}"
-        + (f"GROUP BY {groups} ORDER BY {groups}" if groups else ""),
-        (namespace, user) if conversation is None else (namespace, user, conversation),
+        f"WHERE coalesce(c.namespace, r.namespace) = ?1 AND (c.owner = ?2 OR ?2 IS NULL) AND {day} >= ?3 {only}"
+        + (f"GROUP BY {groups} {order or f'ORDER BY {groups}'}" if groups else ""),
+        (namespace, user, since) if conversation is None else (namespace, user, since, conversation),
     )
 
 

@@ -228,10 +228,10 @@ class Requests:
         """Requests, the newest first."""
         with self._database.reading() as db:
             found = db.execute(
-                "SELECT * FROM requests WHERE conversation_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
+                f"{wordings.READ} WHERE r.conversation_id = ? AND r.number < ? ORDER BY r.number DESC LIMIT ?",
                 (conversation, END if before is None else before, limit),
             )
-            return [rows.request(row) for row in found]
+            return [rows.request(wordings.whole(row)) for row in found]
 
     def _sent_exchange(self, db: Transaction, request: Request, first: int, end: int) -> list[Turn]:
         """A pinned exchange as it stood in front of a view that starts at `end`."""
@@ -300,7 +300,7 @@ def _count_up(db: Transaction, new: NewRequest, said: Sequence[Parted]) -> Row:
 
 def _finding(said: Sequence[Parted]) -> str:
     """Columns that find the wordings of these texts, given their hashes."""
-    return "".join(f", {wordings.FIND} AS {one.column}_id" for one in said)
+    return "".join(f", ({wordings.FIND}) AS {one.column}_id" for one in said)
 
 
 def _known(said: Sequence[Parted], found: Row) -> list[tuple[Parted, int | None]]:

@@ -70,6 +70,7 @@ class DatabaseStore:
         self.jobs = Jobs(database)
         self.reports = Reports(database)
         self.conversations, self.describe = self.reports.conversations, self.reports.describe
+        self.dearest, self.users = self.reports.dearest, self.reports.users
         self.search, self.usage, self.cuts = self.reports.search, self.reports.usage, self.reports.cuts
         self.retention = Retention(database, cache)
         self.retain, self.prune = self.retention.retain, self.retention.prune

@@ -176,12 +176,16 @@ def write(
             "content": content,
             "origin_id": draft.origin,
             "model": model,
+            "mended": draft.form is not None,
         }
         key = db.insert("turns", db.sql.turn_columns(columns))
         blobs.place(db, key, places)
+        if draft.form is not None:
+            mends.begin(db, key, draft.form, at)
         if draft.attachment is not None:
             attachments.put(db, key, draft.attachment, at)
-        appended.append(rows.turn({**columns, "id": key}, draft.content, attachments.as_read(draft.attachment), None))
+        attached = attachments.as_read(draft.attachment)
+        appended.append(rows.turn({**columns, "id": key}, draft.content, attached, draft.form))
     return appended
 
 

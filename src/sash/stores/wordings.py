@@ -20,8 +20,8 @@ from sash.stores.transaction import Row, Transaction
 
 TEXTS = ("why", "markers", "usage")
 """Columns of `requests` that are kept so, each with the id of its wording in another one beside it."""
-FIND = "(SELECT id FROM wordings WHERE hash = ?)"
-"""The id of a wording, NULL for one that nobody has used; given its hash."""
+FIND = "SELECT id FROM wordings WHERE hash = ?"
+"""The id of a wording, given its hash."""
 READ = (
     "SELECT r.*, w.text AS why_wording, m.text AS markers_wording, u.text AS usage_wording FROM requests r "
     "LEFT JOIN wordings w ON w.id = r.why_id LEFT JOIN wordings m ON m.id = r.markers_id "
@@ -88,13 +88,9 @@ def kept(db: Transaction, columns: Mapping[str, Any], ids: Iterable[tuple[Parted
 
 def known(db: Transaction, columns: Mapping[str, Any]) -> list[tuple[Parted, int | None]]:
     """The texts among the columns of a request, in parts, with the ids of their wordings."""
-    return [(one, db.one(f"SELECT {FIND}", (one.hash,))[0]) for one in of(columns)]
+    return [(one, db.one(f"SELECT ({FIND})", (one.hash,))[0]) for one in of(columns)]
 
 
 def _add(db: Transaction, one: Parted) -> int:
-    row = db.one(
-        "INSERT INTO wordings (hash, text) VALUES (?, ?) "
-        "ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id",
-        (one.hash, one.wording),
-    )
-    return int(row["id"])
+    db.execute("INSERT INTO wordings (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", (one.hash, one.wording))
+    return int(db.one(FIND, (one.hash,))[0])

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from sash.flows.context import Context
 from sash.flows.steps import Flow, Now
 from sash.flows.tools.open_calls import Closed, close_open_calls
+from sash.flows.tools.shorten import with_short_results
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Turn
 from sash.planning.history.arrival import arriving, names_calls, opening
@@ -25,10 +26,13 @@ NEWEST = 64
 FOREIGN = "turns recorded from elsewhere hold thinking that is bound to another conversation"
 
 
-def extend(chat: Context, drafts: Sequence[Draft], preamble: Preamble) -> Flow[Sequence[Turn]]:
+def extend(
+    chat: Context, drafts: Sequence[Draft], preamble: Preamble, *, max_result: int | None = None
+) -> Flow[Sequence[Turn]]:
     """Record `drafts` behind the newest turn, sending nothing. The recorded turns.
 
-    Before a first request the record knows no settings: system prompt and tools in force are kept with the turns.
+    Before a first request the record knows no settings: system prompt and tools in force are kept with the turns. Of
+    tool results with more than `max_result` tokens the beginning and the end will be sent.
     """
     head = chat.store.branches.head(chat.conversation)
     newest = chat.store.turns.read(chat.conversation, limit=NEWEST, newest=True)
@@ -36,6 +40,7 @@ def extend(chat: Context, drafts: Sequence[Draft], preamble: Preamble) -> Flow[S
     tied = _tied(chat, live, drafts[:1])
     before = chat.store.turns.read(chat.conversation) if names_calls(drafts) else ()
     drafts = arriving(drafts, readable([turn for turn in before if turn.state != "withdrawn"]))
+    drafts = with_short_results(drafts, max_result, chat.counter, preamble)
     front = () if any(turn.role != "system" and sendable(turn.blocks) for turn in live) else opening(drafts)
     now = yield from Now()
     recorded = chat.store.turns.append(

@@ -111,6 +111,14 @@ def _estimated(turns: Sequence[Turn], settings: Settings, counter: Counter, size
     return found
 
 
+def forget_stored(sized: Sized, model: str, sizes: Sizes) -> None:
+    """The record holds what was estimated for a request from now on: `sizes` need not."""
+    loaded = sized.memory.loaded
+    for turn in (*loaded.pinned_turns, *loaded.instructions, *loaded.turns) if sized.estimated else ():
+        if turn.seq in sized.estimated:
+            sizes.pop((model, turn.id, turn.state), None)
+
+
 def _restless(loaded: Loaded, settings: Settings) -> Restless:
     """Whether the preamble changes from request to request, by the last one; the strategy's cuts are no change."""
     last, epoch = loaded.last, loaded.head.epoch

@@ -18,6 +18,7 @@ from sash.flows.request.load import Sized, remember, summary_size
 from sash.flows.request.sizes import measure
 from sash.flows.steps import Flow, Now
 from sash.flows.tools.open_calls import close_open_calls
+from sash.flows.tools.shorten import limit_of, with_short_results
 from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Marker
@@ -25,6 +26,7 @@ from sash.model.turns import Draft, Turn, as_turns, last_spoken, spoken
 from sash.model.window import Loaded
 from sash.planning.history.paused import paused
 from sash.planning.inputs import Memory, Settings
+from sash.planning.overflow.shortening import said_of
 from sash.planning.plan import Plan, make_plan
 from sash.planning.traits import traits
 
@@ -71,14 +73,16 @@ def prepare(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[
     drafts = (*tied.answers, *drafts)
     if not drafts and not _waiting(loaded.turns):
         raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
-    new = as_turns(drafts, loaded.head.seq, now)
-    hand, new, drafts = _take_markers(new, drafts)
+    hand, new, drafts = _take_markers(as_turns(drafts, loaded.head.seq, now), drafts)
+    short = with_short_results(drafts, limit_of(settings, loaded), chat.counter, settings.preamble)
+    if short != drafts:
+        drafts, new = short, as_turns(short, loaded.head.seq, now)
     if hand != settings.hand_markers:
         settings = replace(settings, hand_markers=hand)
     measures = {turn.seq: measure(turn, chat.counter, settings.card) for turn in new}
     counts = {seq: chat.counter.count(found) for seq, found in measures.items()}
     made = yield from _planned(chat, sized.memory, new, counts, settings, now)
-    more = (*made.notes, *tied.notes)
+    more = (*made.notes, *tied.notes, *(said for draft in drafts for said in said_of(draft)))
     return Prepared(
         plan=replace(made.plan, notes=(*made.plan.notes, *more)) if more else made.plan,
         drafts=_with_attachments(drafts, made.new),

@@ -20,6 +20,7 @@ from sash.flows.context import Context
 from sash.flows.profile import Profile
 from sash.flows.request.calibrate import answered_by_another, learn
 from sash.flows.request.known import tells
+from sash.flows.request.load import forget_stored
 from sash.flows.request.prepare import Prepared
 from sash.flows.request.wait_for_summary import prepare_covered
 from sash.flows.steps import (
@@ -136,7 +137,9 @@ def begin(chat: Context, prepared: Prepared, settings: Settings) -> Begun:
         submission=chat.submission,
         forgotten=prepared.forgotten,
     )
-    return chat.store.requests.begin(new)
+    begun = chat.store.requests.begin(new)
+    forget_stored(prepared.sized, plan.sent.model, chat.sizes)
+    return begun
 
 
 class _Cut(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sash.errors import InvalidContent, NotFound, NothingToRetry
+from sash.errors import InvalidContent, NothingToRetry
 from sash.flows.context import Context
 from sash.flows.request.deliver import deliver
 from sash.flows.request.send import Call
@@ -19,14 +19,14 @@ from sash.flows.steps import CallTool, Emit, Flow, Now
 from sash.flows.tools.open_calls import kept_results, left_open
 from sash.model.answers import RunEvent, StreamEvent
 from sash.model.blocks import Block, dumps
-from sash.model.functions import Function, answers, error_result, result_block
+from sash.model.functions import Function, answers, error_result, is_result, result_block
 from sash.model.replies import Reply, after
 from sash.model.turns import Draft, Turn
 from sash.planning.history.results import judged
 from sash.planning.inputs import Settings
+from sash.planning.plan import Plan
 
 PAGE = 8
-LONG_PAGE = 200
 FORCED = ("any", "tool")
 
 
@@ -83,8 +83,25 @@ def run(chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call, 
 
 def _step(chat: Context, drafts: Sequence[Draft], settings: Settings, call: Call) -> Flow[Reply]:
     reply = yield from deliver(chat, drafts, settings, call)
+    if cleared := _cleared(reply.plan):
+        yield from _tell(RunEvent(type="cleared", reply=reply, calls=cleared))
+    if shortened := _shortened(reply.plan):
+        yield from _tell(RunEvent(type="shortened", reply=reply, calls=shortened))
     yield from _tell(RunEvent(type="reply", reply=reply))
     return reply
+
+
+def _cleared(plan: Plan) -> tuple[str, ...]:
+    """The calls whose results left the view with this request."""
+    return tuple(str(b.get("tool_use_id")) for t in plan.turns if t.seq in plan.decision.cleared for b in t.blocks)
+
+
+def _shortened(plan: Plan) -> tuple[str, ...]:
+    """The calls whose results, new in this request, were too long for it."""
+    newest = plan.turns[-1]
+    whole = newest.recorded
+    ends = {str(block.get("tool_use_id")) for block in newest.blocks if is_result(block) and block not in whole}
+    return tuple(sorted(ends | plan.epoch.relief.single(newest.seq)))
 
 
 def _tell(event: RunEvent) -> Flow[None]:
@@ -140,19 +157,6 @@ def _left_over(chat: Context, tools: Tools) -> Flow[tuple[Draft, ...]]:
     if len(results) < len(calls):
         raise InvalidContent(f"{_by_hand(calls, results)} first", problem="tool-unanswered")
     return (_answering(calls, results),)
-
-
-def recorded_result(chat: Context, call: str) -> Any:
-    """The content of the newest recorded result of a tool call, whole, by the call's id. Raises NotFound."""
-    head = chat.store.branches.head(chat.conversation)
-    for last in range(head.seq, 0, -LONG_PAGE):
-        first = max(0, last - LONG_PAGE)
-        page = chat.store.turns.read(chat.conversation, after=first, limit=last - first)
-        for turn in reversed(page):
-            for block in turn.blocks if turn.role == "user" and not turn.plain else ():
-                if block.get("tool_use_id") == call:
-                    return block.get("content", "")
-    raise NotFound(f"no result of a tool call {call!r} is recorded", kind="tool result", key=call)
 
 
 def _newest(chat: Context) -> Turn | None:

@@ -2,8 +2,9 @@
 
 Slots by priority: new tail; the previous written tail that is still in the view (a marker on it reads
 it however many blocks were added since, where the server's lookback of 20 blocks would miss it);
-preamble; epoch base where its lifetime is longer than the tail's. Never on thinking or empty blocks,
-nothing below the model's cacheable minimum ("Prompt caching" docs). Sizes are tokens.
+preamble; epoch base where its lifetime is longer than the tail's. Where only some turns change, the last turn of the
+user before them takes the place of the previous tail: an earlier request wrote up to there. Never on thinking or empty
+blocks, nothing below the model's cacheable minimum ("Prompt caching" docs). Sizes are tokens.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from sash.planning.view import Message
 MOST = 4
 STABLE = "stable part"
 """The role of a marker on the part of the preamble that stays, where what lies behind it changes."""
+UNCHANGED = "unchanged part"
+"""The role of a marker on the messages that stay as they were, where results behind them give way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +44,19 @@ def place(
     card: ModelCard,
     room: Room,
     stable: tuple[Place, int] | None = None,
+    changed_from: int = 0,
 ) -> tuple[Marker, ...]:
     """Choose the markers, in the order in which they stand in the request.
 
     `stable`: the last block of the preamble that stays, where the rest changes; `room.preamble` is the size up to it.
+    `changed_from`: seq of the first turn that is sent otherwise than before, where what stands before it is cached.
     """
     big_enough = room.prompt >= card.cache_minimum
     tail = _tail(numbered, marks.tail) if marks.tail and big_enough else None
     wanted = [
         tail,
         _still_there(numbered, previous, marks.tail) if big_enough else None,
+        _unchanged(numbered, changed_from, marks.tail) if changed_from and big_enough else None,
         _preamble(epoch, marks.preamble, stable) if marks.preamble and room.preamble >= card.cache_minimum else None,
         _base(epoch, numbered, marks) if big_enough else None,
     ]
@@ -81,6 +87,14 @@ def _still_there(numbered: Sequence[tuple[int, Message]], previous: Marker | Non
         if seq == previous.seq:
             there = previous.block < len(sent["content"]) and markable(sent["content"][previous.block])
             return replace(previous, ttl=tail or previous.ttl, role="previous tail") if there else None
+    return None
+
+
+def _unchanged(numbered: Sequence[tuple[int, Message]], before: int, ttl: Ttl | None) -> Marker | None:
+    """The end of an earlier request, the last one that is still as it was."""
+    for seq, sent in reversed(numbered):
+        if 0 < seq < before and sent["role"] == "user":
+            return _on(seq, sent, ttl or "5m", UNCHANGED)
     return None
 
 

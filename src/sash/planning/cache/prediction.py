@@ -7,12 +7,12 @@ the rest at the base price. The reply is not foreseen. Tokens and dollars.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sash.model.cards import ModelCard
 from sash.model.epochs import Expected, Marker
 from sash.model.usage import Usage
-from sash.planning.cache.breakpoints import STABLE
+from sash.planning.cache.breakpoints import STABLE, UNCHANGED
 from sash.planning.situation import Size, Warmth
 
 
@@ -26,9 +26,11 @@ def expect(
     same_epoch: bool,
     now: float,
     card: ModelCard,
+    unchanged: int = 0,
 ) -> Expected:
-    """Predict one request. `preamble` and `base` are the prefix sizes at those markers."""
-    ends = [(marker, _end(marker, prompt.tokens, preamble, base, warmth)) for marker in markers]
+    """Predict one request. `preamble`, `base` and `unchanged` are the prefix sizes at those markers."""
+    sizes = {"base": base, UNCHANGED: unchanged, "previous tail": warmth.tail_tokens}
+    ends = [(marker, _end(marker, prompt.tokens, preamble, sizes, warmth)) for marker in markers]
     ends = [(marker, end) for marker, end in ends if end >= card.cache_minimum]
     read = max((end for marker, end in ends if _alive(marker, warmth, same_epoch, now)), default=0)
     last = max((end for _, end in ends), default=0)
@@ -46,14 +48,12 @@ def expect(
     )
 
 
-def _end(marker: Marker, prompt: int, preamble: int, base: int, warmth: Warmth) -> int:
+def _end(marker: Marker, prompt: int, preamble: int, sizes: Mapping[str, int], warmth: Warmth) -> int:
     """Size of the prefix that ends at the marker."""
     if marker.place != "turn":
         # An estimated preamble cannot be larger than an exact prefix that holds it.
         return min(preamble, prompt, warmth.tail_tokens or prompt)
-    if marker.role == "previous tail":
-        return min(warmth.tail_tokens, prompt)
-    return min(base, prompt) if marker.role == "base" else prompt
+    return min(sizes.get(marker.role, prompt), prompt)
 
 
 def _alive(marker: Marker, warmth: Warmth, same_epoch: bool, now: float) -> bool:
@@ -61,4 +61,6 @@ def _alive(marker: Marker, warmth: Warmth, same_epoch: bool, now: float) -> bool
         return warmth.stable_until > now
     if marker.role == "preamble":
         return warmth.preamble_until > now
+    if marker.role == UNCHANGED:
+        return warmth.tail_until > now
     return marker.role == "previous tail" and same_epoch and warmth.tail_until > now

@@ -6,10 +6,11 @@ record keeps the result. A result that is no longer than its placeholder stays a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sash.model.blocks import Block, dumps
+from sash.model.epochs import Epoch
 from sash.model.preamble import Preamble
 from sash.model.turns import Turn
 
@@ -26,6 +27,25 @@ def names_of(turn: Turn | None) -> dict[str, str]:
     """The tools that a reply called, by call id."""
     blocks = turn.blocks if turn is not None else ()
     return {str(block.get("id")): str(block.get("name")) for block in blocks if block.get("type") == "tool_use"}
+
+
+def uses(turn: Turn) -> int:
+    """How many tools a reply calls."""
+    return sum(block.get("type") == "tool_use" for block in turn.blocks) if turn.role == "assistant" else 0
+
+
+def served_turns(turns: Iterable[Turn], epoch: Epoch) -> frozenset[int]:
+    """seqs of the turns whose results the API clears, all of them, in this epoch."""
+    left, found = epoch.relief.served, list[int]()
+    for turn in turns if left else ():
+        if turn.seq < epoch.first_seq or turn.seq in epoch.relief.dropped:
+            continue
+        left -= uses(turn)
+        if left < 0:
+            break
+        if turn.role == "user" and not turn.plain:
+            found.append(turn.seq)
+    return frozenset(found)
 
 
 def cleared(blocks: Sequence[Block], names: Mapping[str, str], *, recall: bool) -> list[Block]:

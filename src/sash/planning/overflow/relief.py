@@ -16,11 +16,12 @@ from functools import cached_property
 from itertools import accumulate
 
 from sash.model.counts import Count
-from sash.model.epochs import Relief
+from sash.model.epochs import Epoch, Relief
 from sash.model.turns import Turn, spoken
 from sash.planning.inputs import Memory, Settings
+from sash.planning.overflow.clearing import served_turns, uses
 from sash.planning.rules import has_thinking
-from sash.planning.situation import Decision, ResultsTurn, Situation, Size
+from sash.planning.situation import Clearing, Clears, Decision, ResultsTurn, Situation, Size
 from sash.planning.summaries.compaction import before_block, ignored, keeps_thinking
 from sash.planning.traits import traits
 
@@ -44,13 +45,23 @@ class FittedView:
     """the view itself stays as it was, pins and instructions included: only the API edits it"""
     grows: bool = False
     """nothing that was sent before changes: only the newest turn takes another form than the recorded one"""
+    changed_from: int = 0
+    """seq of the first turn that is sent otherwise than before, where all before it is the same; 0: none is"""
+    unchanged: int = 0
+    """tokens of the prompt before that turn"""
 
 
 def tool_results(
     memory: Memory, groups: Sequence[Sequence[Turn]], known: Mapping[int, Count], start: int, pins: frozenset[int]
 ) -> Iterator[ResultsTurn]:
-    """The turns of tool results since exchange `start`, oldest first, with what clearing each would save."""
+    """The turns of tool results since exchange `start`, oldest first, with what clearing each would save.
+
+    Those that are cleared already are left out. What stands behind each, and what it is worth, is not known here.
+    """
     relief = memory.relief
+    gone = relief.cleared | relief.dropped
+    if memory.epoch is not None and relief.served:
+        gone |= served_turns((turn for group in groups for turn in group), memory.epoch)
     for index, group in enumerate(groups):
         if index < start or index in pins:
             continue
@@ -58,7 +69,7 @@ def tool_results(
         for turn in spoken(group):
             if turn.role == "assistant":
                 call = turn
-            elif not turn.plain and turn.seq not in relief.cleared | relief.dropped:
+            elif not turn.plain and turn.seq not in gone:
                 yield ResultsTurn(
                     seq=turn.seq,
                     exchange=index,
@@ -72,6 +83,33 @@ def tool_results(
 def _saving(memory: Memory, turn: Turn, known: Mapping[int, Count]) -> Size:
     slim, whole = memory.cleared_sizes(turn), known[turn.seq]
     return Size(tokens=max(0, whole.tokens - slim.tokens), upper=max(0, whole.upper - slim.upper))
+
+
+def may_clear(memory: Memory, groups: Sequence[Sequence[Turn]], settings: Settings) -> Clears:
+    """Which results may give way in the present view, everything else of it staying as it is.
+
+    Where thinking is bound to what stands before it, the API has to clear them: the oldest ones ("Preserved thinking").
+    """
+    epoch = memory.epoch
+    if epoch is None or traits(settings.strategy).server or epoch.relief.drops:
+        return ""
+    turns = [turn for group in groups for turn in spoken(group) if turn.seq > epoch.thinking_stripped_to]
+    if not settings.card.thinking_bound or not any(
+        turn.role == "assistant" and has_thinking(turn.blocks) for turn in turns
+    ):
+        return "any"
+    if not settings.beta or "context_management" in settings.options or pins_have_results(memory, groups):
+        return ""
+    return "oldest"
+
+
+def pins_have_results(memory: Memory, groups: Sequence[Sequence[Turn]]) -> bool:
+    """Whether the oldest results, which the API would clear first, may be pinned ones."""
+    pins = memory.loaded.pinned_seqs
+    pinned = [group for group in groups[:-1] if group[0].seq in pins]
+    return any(
+        turn.role == "user" and not turn.plain for group in (memory.loaded.pinned_turns, *pinned) for turn in group
+    )
 
 
 def fit_view(
@@ -125,14 +163,39 @@ class _Relieving:
 
     def _as_decided(self) -> FittedView:
         situation, decision = self.situation, self.decision
+        if decision.clearing is not None and self.epoch is not None:
+            return self._in_place(self.epoch, decision.clearing)
         cleared = self._staying(self.present.cleared | decision.cleared)
         stays = self.epoch is not None and not situation.forced and decision.first_exchange == situation.first_exchange
         if stays and self.epoch is not None and cleared == self.present.cleared:
             return self._growing(self.epoch.thinking_stripped_to)
+        cleared |= self._staying(self._by_api)
         left_out = (self.present.dropped - before_block(self.memory, self.groups)) | ignored(self.memory, self.groups)
         here = self._staying(frozenset(seq for seq, _ in self.single))
         single = frozenset(one for one in self.single if one[0] in here)
         return self._cut(decision, Relief(cleared=cleared, dropped=self._staying(left_out), results=single).tidy())
+
+    def _in_place(self, epoch: Epoch, clearing: Clearing) -> FittedView:
+        """The present view with what is new, without results that leave it; all before the first of them stays."""
+        situation, first, last = self.situation, clearing.turns[0], clearing.turns[-1]
+        if situation.clears == "any":
+            relief = replace(self.growing, cleared=self.growing.cleared | self.decision.cleared).tidy()
+        else:
+            older = (turn for group in self.groups for turn in group if epoch.first_seq <= turn.seq <= last.seq)
+            sent = (turn for turn in older if turn.seq not in self.growing.dropped)
+            relief = replace(self.growing, served=sum(map(uses, sent)))
+        size = situation.prompt(situation.first_exchange or 0)
+        saved = sum((turn.saves for turn in clearing.turns), Size())
+        return FittedView(
+            decision=self.decision,
+            cut=True,
+            thinking_stripped_to=epoch.thinking_stripped_to,
+            relief=relief,
+            prompt=_less(size, Size(tokens=saved.tokens, upper=max(0, 2 * saved.tokens - saved.upper))),
+            same_prefix=True,
+            changed_from=first.seq,
+            unchanged=max(0, size.tokens - first.behind),
+        )
 
     def _growing(self, base: int) -> FittedView:
         """The present view and what is new; a new epoch only where not all that is new can be sent as recorded."""
@@ -173,7 +236,7 @@ class _Relieving:
         size = replace(self.situation, stay=None).prompt(decision.first_exchange) + max(
             thoughts, self._surplus(), key=lambda size: size.upper
         )
-        for seq in relief.cleared - self.present.cleared:
+        for seq in relief.cleared - self.present.cleared - self._by_api:
             turn = self._by_seq[seq]
             size = _less(size, _saving(self.memory, turn, self.known))
         shape = FittedView(
@@ -184,6 +247,12 @@ class _Relieving:
             if self._detached(decision.first_exchange)
             else shape
         )
+
+    @property
+    def _by_api(self) -> frozenset[int]:
+        """The turns whose results the API clears in the present view: from a cut on they are placeholders of ours."""
+        turns = (turn for group in self.groups for turn in group)
+        return served_turns(turns, self.epoch) if self.epoch else frozenset()
 
     def _detached(self, start: int) -> bool:
         """Whether what is attached to the newest question stands in this view by itself, as it did not in its own."""
@@ -261,7 +330,7 @@ class _Relieving:
         situation = self.situation
         if not self.settings.beta or "context_management" in self.settings.options or situation.first_exchange is None:
             return None
-        served = 0 if self._pins_have_results() else self._to_serve()
+        served = 0 if pins_have_results(self.memory, self.groups) else self._to_serve()
         if not served or self.epoch is None:
             return None
         what = f"the API clears the oldest {served} tool results"
@@ -274,15 +343,6 @@ class _Relieving:
             relief=replace(self.growing, served=served),
             prompt=_less(situation.prompt(situation.first_exchange), self._served_saving(served)),
             same_prefix=True,
-        )
-
-    def _pins_have_results(self) -> bool:
-        """Whether the oldest results, which the API would clear first, may be pinned ones."""
-        older = [group for index, group in enumerate(self.groups[:-1]) if index in self.situation.pinned_exchanges]
-        return any(
-            turn.role == "user" and not turn.plain
-            for group in (self.memory.loaded.pinned_turns, *older)
-            for turn in group
         )
 
     def _to_serve(self) -> int:

@@ -116,7 +116,7 @@ def body_size(body: Body) -> Iterator[Finding]:
 
 def json_bytes(value: Any) -> int:
     """How long a value is as the JSON that is sent. Raises TypeError, ValueError or RecursionError where it is none."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_opaque)
+    text = _ENCODER.encode(value)
     return len(text.encode(errors="replace"))
 
 
@@ -135,6 +135,9 @@ def _opaque(value: Any) -> Any:
     """SDK objects as their fields; anything else (an open file) has a size that is unknown here."""
     made = as_mapping(value)
     return dict(made) if made is not None else str(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_opaque)
 
 
 def _images(body: Body) -> list[Spot]:

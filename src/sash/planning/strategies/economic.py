@@ -1,6 +1,7 @@
-"""The economic window: cut when it is free, when it pays or when it must; mark what pays.
+"""The economic window: cut or clear when it is free, when it pays or when it must; mark what pays.
 
-At each request it prices every choice of (stay or cut) x (tail marked for 5 min, for 1 h, not at all):
+At each request it prices every choice of (stay, cut, or clear old tool results) x (tail marked for 5 min, for 1 h,
+not at all):
 the prompt now, and what follows from it (`sash.planning.economics`), and takes the least. What it
 learns of the conversation's pauses and sizes travels in `Decision.learned`. Without prices it falls
 back to two fixed watermarks and says so.
@@ -9,20 +10,27 @@ back to two fixed watermarks and says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sash.errors import InvalidOption
 from sash.model.cards import Ttl, lasting
+from sash.model.fitting import nearest
 from sash.model.settings import settings
+from sash.model.values import counted
 from sash.planning.economics import CachePolicy, Frame, PauseModel, cache_policies, prior, rates
-from sash.planning.situation import Decision, Marks, Situation
+from sash.planning.runs import RunModel
+from sash.planning.situation import Clearing, Decision, Marks, Situation
 from sash.planning.strategies.base import Named
+from sash.planning.strategies.clearing import ClearingTerms, best_clearing
 from sash.planning.strategies.windows import SteppedWindow
+from sash.planning.traits import part
 
 BOUNDARIES = 12
 """how many exchanges of the shortest run are considered as the next place to cut at"""
+ROOM = 0.25
+"""the share of the room behind the preamble that is free again after clearing that the limit forced"""
 LATER = (1, 4, 16, 64)
 """exchanges from now at which a cut of the usual size is considered too"""
 
@@ -34,8 +42,14 @@ class Economic(Named):
 
     `per_cut`: dollars that each cut costs beside the prompt (a summary). `inside_tools`: cut inside a tool
     run where it pays, on models that do not bind thinking; without it only the limit cuts there.
+
+    `clear_results`: old tool results may leave where that pays, in a tool run, too; the rest of the view stays as it
+    is. `caution`: how many times its price it counts that one has to be read again (1: just that; a result that is
+    missed costs more than money). `exclude`: tools whose results stay. `cheap`: tools that are cheap to call again and
+    do nothing else; theirs count once. With `early=False` they leave only where the limit forces it.
     """
 
+    clears: ClassVar[bool] = True
     gone: ClassVar[Mapping[str, str]] = {
         "worth": "it kept all or nothing: early=False keeps all that fits the budget, keep= of the conversation a part"
     }
@@ -43,8 +57,18 @@ class Economic(Named):
     early: bool = True
     per_cut: float = 0.0
     inside_tools: bool = False
+    clear_results: bool = True
+    caution: float = 2.0
+    exclude: tuple[str, ...] = ()
+    cheap: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not (math.isfinite(self.caution) and self.caution >= 0):
+            raise InvalidOption(
+                f"Economic(caution={self.caution}) must be 0 or more: 1 counts what reading again costs",
+                option="caution",
+                value=self.caution,
+            )
         if not (math.isfinite(self.per_cut) and self.per_cut >= 0):
             raise InvalidOption(
                 f"Economic(per_cut={self.per_cut}) must be 0 or more dollars", option="per_cut", value=self.per_cut
@@ -55,6 +79,19 @@ class Economic(Named):
         if not situation.card.prices:
             return _without_prices(situation)
         return _Choice(self, situation).decision()
+
+
+def check_tools(strategy: object, known: Collection[str]) -> None:
+    """Raise InvalidOption where an economic window names tools that are not among the `known` ones, if any are."""
+    window = part(strategy, Economic)
+    for option in ("exclude", "cheap") if window is not None and known else ():
+        for name in getattr(window, option):
+            if name not in known:
+                raise InvalidOption(
+                    f"Economic({option}=...): no tool is named {name!r}; {nearest(name, known)}",
+                    option=option,
+                    value=name,
+                )
 
 
 def _without_prices(situation: Situation) -> Decision:
@@ -77,6 +114,8 @@ class PricedOption:
     """the prompt of this request"""
     ahead: float
     """what follows, less the usual cost of the requests to come"""
+    clearing: Clearing | None = None
+    """results that leave, the start staying where it is"""
 
     @property
     def total(self) -> float:
@@ -105,6 +144,8 @@ class _Choice:
         self.usual = max(1.0, min(self.view, situation.keep + self.over))
         self.outlook = self.habits.outlook(prior(situation.gaps))
         self.policies = cache_policies(self._frame(), self.outlook)
+        self.runs = self._learn_runs()
+        self.clearing = self._clearing()
 
     def _shortest(self) -> tuple[int, int]:
         """Where the shortest run that holds `keep` starts, the newest exchange at the latest, and its tokens.
@@ -136,6 +177,39 @@ class _Choice:
             over=self.run - situation.keep if whole else None,
         )
 
+    def _learn_runs(self) -> RunModel:
+        """The lengths of the runs so far; that of the last exchange is known when the next one begins."""
+        runs, before = RunModel.from_json(self.situation.learned.get("runs", {})), self.situation.exchanges[-2:-1]
+        return runs if self.inside or not before else runs.after(before[0].requests)
+
+    def _clearing(self) -> Clearing | None:
+        """The best way to clear old results, where some may leave and that pays, or makes room."""
+        situation, strategy = self.situation, self.strategy
+        if not (strategy.clear_results and situation.clears and situation.results) or situation.first_exchange is None:
+            return None
+        if not (strategy.early or self.must):
+            return None
+        prompt = self.preamble + self.view
+        _, read, write = rates(situation.card.price(prompt))
+        cached, alive = self._cached(self.start, prompt)
+        terms = ClearingTerms(
+            card=situation.card,
+            view=prompt,
+            cached=cached,
+            read=read,
+            write=write[alive or "5m"],
+            left=self.runs.left(situation.exchanges[-1].requests if self.inside else 1),
+            growth=self.growth,
+            caution=strategy.caution,
+            cheap=frozenset(strategy.cheap),
+        )
+        return best_clearing(situation, terms, frozenset(strategy.exclude), self._enough() if self.must else 0)
+
+    def _enough(self) -> int:
+        """Tokens that have to leave for the run to go on for a while, where the limit forces a change."""
+        room = self.situation.limit - self.preamble
+        return self.upper - self.preamble - int(room * (1.0 - ROOM))
+
     def _frame(self) -> Frame:
         situation = self.situation
         usual = self.preamble + self.usual
@@ -163,27 +237,42 @@ class _Choice:
         best = min(options, key=lambda option: option.total)
         return Decision(
             first_exchange=best.start,
+            cleared=frozenset(turn.seq for turn in best.clearing.turns) if best.clearing else frozenset(),
+            clearing=best.clearing,
             rule=self._rule(best),
             reason=self._reason(best),
             marks=self._marks(best),
             rejected=self._rejected(best, options),
             saves=self._saves(best, options),
-            learned={**self.habits.to_json(), "sent": self.preamble + best.view},
+            learned={**self.habits.to_json(), "sent": self.preamble + best.view, "runs": self.runs.to_json()},
         )
 
     def _saves(self, best: PricedOption, options: list[PricedOption]) -> float:
         """What a cut saves that nothing but the price asks for."""
-        staying = [option.total for option in options if option.start == self.start]
+        staying = [option.total for option in options if option.start == self.start and not option.clearing]
         early = best.start != self.start and not self._crosses()
         return min(staying) - best.total if early and staying else 0.0
 
     def _options(self) -> Iterator[PricedOption]:
-        """Stay unless the limit forbids, cut where something can leave."""
+        """Stay unless the limit forbids, cut or clear where something can leave."""
         can_leave = self.short > self.start
-        if not (self.must and can_leave):
+        if not (self.must and (can_leave or self.clearing)):
             yield from self._priced(self.start, self.view)
+        if self.clearing:
+            yield from self._cleared(self.clearing)
         if can_leave and (self.must or self._may_cut_early() or self._crosses()):
             yield from self._priced(self.short, self.least)
+
+    def _cleared(self, clearing: Clearing) -> Iterator[PricedOption]:
+        """The prices of staying, less what clearing saves."""
+        for option in self._priced(self.start, self.view):
+            yield replace(
+                option,
+                view=self.view - clearing.tokens,
+                now=option.now + clearing.now,
+                ahead=option.ahead - clearing.saves - clearing.now,
+                clearing=clearing,
+            )
 
     def _crosses(self) -> bool:
         """Whether staying would pass a price cliff, and a cut would not: as good as a limit, unless crossing pays."""
@@ -273,9 +362,9 @@ class _Choice:
     def _rule(self, best: PricedOption) -> str:
         if self.situation.first_exchange is None:
             return "first"
-        if best.start == self.start:
+        if best.start == self.start and not best.clearing:
             return "forced" if self.situation.forced else "stay"
-        if self.must or self._crosses():
+        if self.must or (self._crosses() and not best.clearing):
             return "must"
         return "pays" if self._warm() else "free"
 
@@ -286,8 +375,10 @@ class _Choice:
         situation = self.situation
         if situation.first_exchange is None:
             return f"this is the first request ({best.view:,} tokens of conversation)"
+        if best.clearing:
+            return f"{self._why_now(best)}: {leaving(best.clearing)}"
         if best.start != self.start:
-            return f"{self._why_now()}: the oldest turns leave, {best.view:,} tokens of conversation stay"
+            return f"{self._why_now(best)}: the oldest turns leave, {best.view:,} tokens of conversation stay"
         if self.short == self.start:
             return f"nothing has to leave: the newest {situation.keep:,} tokens always stay"
         if not self.strategy.early:
@@ -300,27 +391,36 @@ class _Choice:
             f"pays from about {int(self.usual + way.cut_at):,}"
         )
 
-    def _why_now(self) -> str:
-        """Why the oldest turns leave with this request."""
+    def _why_now(self, best: PricedOption) -> str:
+        """Why something leaves with this request."""
         situation = self.situation
         if self.must:
             most = situation.prompt(self.start).upper
             return f"the prompt could take {most:,} tokens, more than the {situation.limit:,} allowed"
-        if self._crosses():
+        if self._crosses() and not best.clearing:
             return f"beyond {situation.card.cliff:,} tokens every one of them costs more"
         if self._warm():
             return f"to read {self.view:,} tokens with every request costs more than to cache fewer anew"
         return f"what is sent must be cached anew anyway ({situation.forced or 'the cache has expired'})"
 
     def _rejected(self, best: PricedOption, options: list[PricedOption]) -> str:
-        others = [o for o in options if (o.start, o.tail) != (best.start, best.tail)]
+        def sent(option: PricedOption) -> tuple[int, int]:
+            return option.start, option.view
+
+        others = [o for o in options if (*sent(o), o.tail) != (*sent(best), best.tail)]
         if not others:
             return ""
-        # the other start if there is one, else another mark
-        other = min(others, key=lambda o: (o.start == best.start, o.total))
-        verb = "the same" if other.start == best.start else "keeping" if other.start == self.start else "shortening to"
-        what = verb if other.start == best.start else f"{verb} {other.view:,} tokens of conversation"
+        # another view if there is one, else another mark
+        other = min(others, key=lambda o: (sent(o) == sent(best), o.total))
+        verb = "keeping" if sent(other) == (self.start, self.view) else "shortening to"
+        what = "the same" if sent(other) == sent(best) else f"{verb} {other.view:,} tokens of conversation"
         return (
             f"{what}, {lasting(other.tail)}: ${other.now:.6f} for this prompt instead of ${best.now:.6f}, "
             f"${other.total - best.total:.6f} dearer with the requests to come"
         )
+
+
+def leaving(clearing: Clearing) -> str:
+    """What clearing comes to, in words."""
+    results = sum(turn.results for turn in clearing.turns)
+    return f"{counted(results, 'old tool result')} of {clearing.tokens:,} tokens leave, and can be read again"

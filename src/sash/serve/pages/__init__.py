@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
-from sash.serve.pages import access, conversation, conversations
+from sash.serve.pages import access, conversation, conversations, memory, requests, strategies, usage
 
 ONE = "/c/{id:name}"
+USER = "/memory/{user:name}"
 
 ROUTES: tuple[BaseRoute, ...] = (
     Route("/", conversations.listing),
@@ -21,6 +22,17 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route(f"{ONE}/settings", conversation.settings),
     Route(f"{ONE}/settings", conversation.describe, methods=["POST"]),
     Route(f"{ONE}/delete", conversation.delete, methods=["POST"]),
+    Route(f"{ONE}/requests/{{number:int}}", requests.request),
+    Route(f"{ONE}/requests/{{number:int}}/body.json", requests.body),
+    Route(f"{ONE}/strategies", strategies.strategies),
+    Route("/usage", usage.usage),
+    Route("/memory", memory.users),
+    Route(USER, memory.user),
+    Route(f"{USER}/keep", memory.keep, methods=["POST"]),
+    Route(f"{USER}/remove", memory.remove, methods=["POST"]),
+    Route(f"{USER}/files", memory.write, methods=["POST"]),
+    Route(f"{USER}/versions", memory.versions),
+    Route(f"{USER}/forget", memory.forget, methods=["POST"]),
     Route(f"{ONE}/turns/{{turn:int}}", conversation.turn),
     Route(f"{ONE}/turns/{{turn:int}}/pictures/{{at:int}}", conversation.picture),
 )

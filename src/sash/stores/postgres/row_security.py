@@ -63,16 +63,18 @@ OWN: dict[str, str] = {
     "alerts": _NAMED.format("name", "' '", "> 0"),
 }  # fmt: skip
 """By table: which rows are a tenant's."""
-ADDED_BY_ANYBODY = ("preambles", "blobs", "memos", "memo_tags", "alerts")
+ADDED_BY_ANYBODY = ("preambles", "blobs", "wordings", "memos", "memo_tags", "alerts")
 """Tables whose rows become a tenant's by what is written next, or are not read back by who adds them."""
 KEPT_WHILE_HELD = {
     "preambles": "NOT preamble_held(id)",
     "preamble_counts": "NOT preamble_held(preamble_id)",
     "blobs": "NOT blob_held(hash)",
+    "wordings": "NOT wording_held(id)",
 }
 """Tables that tenants share: a row goes when no conversation holds it any more, whosoever it is."""
 OF_ALL = {
     "calibration": "numbers learned of all",
+    "wordings": "what plans, markers and usage are told in, without a figure",
     "memo_use": "numbers of all",
     "last_ids": "numbers of all",
     "workers": "processes that work for all",
@@ -81,6 +83,8 @@ OF_ALL = {
 }
 """Tables that everybody sees, and why."""
 READ_ONLY = ("migrations", "turns_fts", "turns_characters")
+NEVER_CHANGED = ("wordings",)
+"""Tables whose rows come and go, and say the same all that time."""
 
 Connection = psycopg.Connection[Any]
 
@@ -95,10 +99,15 @@ def holds(connection: Connection, schema: str) -> bool:
     return _first(connection, "SELECT row_security_active(to_regclass($1))", schema)
 
 
+def held() -> list[str]:
+    """Tables with policies."""
+    return list(dict.fromkeys((*OWN, *KEPT_WHILE_HELD)))
+
+
 def turn_on(connection: Connection) -> None:
     """Have the schema in the search path show each user one namespace at a time; once more, it is as it should be."""
     connection.execute(Path(__file__).with_name("row_security.sql").read_text(encoding="utf-8"))
-    for table in OWN:
+    for table in held():
         for statement in _policies(table):
             connection.execute(statement)
     for (view,) in connection.execute("SELECT viewname FROM pg_views WHERE schemaname = current_schema()").fetchall():
@@ -107,7 +116,7 @@ def turn_on(connection: Connection) -> None:
 
 def turn_off(connection: Connection) -> None:
     """Show everybody with rights on the tables all rows again."""
-    for table in OWN:
+    for table in held():
         connection.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
 
 
@@ -127,11 +136,12 @@ def _policies(table: str) -> Iterator[str]:
     yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
     for name in ("own", "added", "kept"):
         yield f"DROP POLICY IF EXISTS {name} ON {table}"
-    added = "true" if table in ADDED_BY_ANYBODY else OWN[table]
+    own = OWN.get(table, "true")
+    added = "true" if table in ADDED_BY_ANYBODY else own
     if table not in ADDED_BY_ANYBODY and table not in KEPT_WHILE_HELD:
-        yield f"CREATE POLICY own ON {table} USING ({OWN[table]})"
+        yield f"CREATE POLICY own ON {table} USING ({own})"
         return
-    yield f"CREATE POLICY own ON {table} USING ({OWN[table]}) WITH CHECK ({added})"
+    yield f"CREATE POLICY own ON {table} USING ({own}) WITH CHECK ({added})"
     if table in KEPT_WHILE_HELD:
         yield f"CREATE POLICY kept ON {table} AS RESTRICTIVE FOR DELETE USING ({KEPT_WHILE_HELD[table]})"
 
@@ -144,6 +154,8 @@ def _rights(schema: str, user: str) -> Iterator[str]:
         yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {here} GRANT {what.format('')} TO {role}"
     for table in READ_ONLY:
         yield f"REVOKE INSERT, UPDATE, DELETE ON {here}.{table} FROM {role}"
+    for table in NEVER_CHANGED:
+        yield f"REVOKE UPDATE ON {here}.{table} FROM {role}"
 
 
 def _first(connection: Connection, asked: str, schema: str) -> bool:

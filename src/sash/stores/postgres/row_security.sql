@@ -14,6 +14,9 @@ CREATE OR REPLACE FUNCTION preamble_of(hash text, system text, tools text) RETUR
         ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id $$;
 CREATE OR REPLACE FUNCTION blob_held(hash text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     SELECT EXISTS (SELECT 1 FROM turn_blobs t WHERE t.hash = $1) $$;
+CREATE OR REPLACE FUNCTION wording_held(wording bigint) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT EXISTS (SELECT 1 FROM requests r WHERE r.why_id = wording) OR EXISTS (SELECT 1 FROM requests r WHERE r.markers_id = wording)
+        OR EXISTS (SELECT 1 FROM requests r WHERE r.usage_id = wording) $$;
 
 -- Remembered replies carry their namespace among their tags.
 CREATE OR REPLACE FUNCTION memo_tenant(memo text) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$

@@ -1,0 +1,124 @@
+"""What is remembered of users: their profiles and their memory files, to read, correct and forget."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sash.flows.tools.memory_files import run_command
+from sash.model.functions import ToolFailed
+from sash.model.memory_files import Folder, memory_path
+from sash.profile.entries import KINDS
+from sash.serve.addresses import segment
+from sash.serve.asking import Parameters, address, form_of, query_of
+from sash.serve.serving import namespace_of, serving_of
+
+PAGE = 50
+
+
+class UsersQuery(Parameters):
+    """Where the list of users goes on."""
+
+    after: str = ""
+
+
+class UserQuery(Parameters):
+    """What of a user is shown."""
+
+    history: int = 0
+
+
+def users(request: Request) -> Response:
+    """The list."""
+    serving, asked = serving_of(request), query_of(request, UsersQuery)
+    found = serving.store.users(namespace=namespace_of(request), after=asked.after, limit=PAGE + 1)
+    goes_on = address("/memory", after=found[PAGE - 1]) if len(found) > PAGE else ""
+    return serving.page(request, "users.html", users=found[:PAGE], next=goes_on, after=asked.after)
+
+
+def user(request: Request) -> Response:
+    """One user."""
+    serving, asked, name = serving_of(request), query_of(request, UserQuery), request.path_params["user"]
+    namespace = namespace_of(request)
+    known = serving.store.profile(name, namespace=namespace)
+    return serving.page(
+        request,
+        "user.html",
+        user=name,
+        entries=known.history() if asked.history else known.entries(),
+        history=bool(asked.history),
+        files=serving.store.memory_files.files(user=name, namespace=namespace),
+        kinds=KINDS,
+    )
+
+
+async def keep(request: Request) -> Response:
+    """One more entry of a profile."""
+    form = await form_of(request)
+    return await _changed(request, lambda profile: profile.set(form.get("text", ""), kind=form.get("kind", "fact")))
+
+
+async def remove(request: Request) -> Response:
+    """End an entry of a profile."""
+    form = await form_of(request)
+    if not form.get("entry", "").isdecimal():
+        raise HTTPException(400, "entry: a number belongs there")
+    return await _changed(request, lambda profile: profile.remove(int(form["entry"])))
+
+
+async def _changed(request: Request, change: Any) -> Response:
+    serving, name = serving_of(request), request.path_params["user"]
+    known = serving.store.profile(name, namespace=namespace_of(request))
+    await run_in_threadpool(change, known)
+    return _back(name)
+
+
+async def write(request: Request) -> Response:
+    """Write a memory file, or (without a text) delete it, by the rules that Claude's tool keeps."""
+    form, name = await form_of(request), request.path_params["user"]
+    path, text = memory_path(form.get("path", "")), form.get("text", "").replace("\r\n", "\n")
+
+    def edit(folder: Folder) -> None:
+        if path in folder.sizes:
+            run_command(folder, {"command": "delete", "path": path})
+        if "delete" not in form:
+            run_command(folder, {"command": "create", "path": path, "file_text": text})
+
+    def change() -> None:
+        files = serving_of(request).store.memory_files
+        files.change(edit, user=name, namespace=namespace_of(request), at=time.time())
+
+    try:
+        await run_in_threadpool(change)
+    except ToolFailed as error:
+        raise HTTPException(400, str(error)) from error
+    return _back(name)
+
+
+def versions(request: Request) -> Response:
+    """All versions of a memory file."""
+    serving, name, path = serving_of(request), request.path_params["user"], request.query_params.get("path", "")
+    found = serving.store.memory_files.versions(path, user=name, namespace=namespace_of(request))
+    if not found:
+        raise HTTPException(404, "no such file")
+    return serving.page(request, "versions.html", user=name, path=path, versions=found[::-1])
+
+
+async def forget(request: Request) -> Response:
+    """Remove a user for good, once the name was typed."""
+    form, serving, name = await form_of(request), serving_of(request), request.path_params["user"]
+    if form.get("confirmed") != name:
+        raise HTTPException(400, "to forget the user, type the name as it stands there")
+    namespace = namespace_of(request)
+    await run_in_threadpool(lambda: serving.store.forget_user(name, namespace=namespace, reason="forgotten on a page"))
+    serving.talks.forget(namespace)
+    return RedirectResponse("/memory", 303)
+
+
+def _back(user: str) -> Response:
+    return RedirectResponse(f"/memory/{segment(user)}", 303)

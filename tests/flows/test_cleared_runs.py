@@ -1,0 +1,145 @@
+"""Long tool runs whose old results leave because that pays: what is sent, what it costs, what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sash import Conversation, Economic, check_request
+from sash.errors import InvalidOption
+from sash.model.answers import RunEvent
+from sash.planning.rules import has_thinking
+from sash.planning.situation import Strategy
+from sash.simulator import Simulator
+
+Talk = Callable[..., Conversation]
+BINDING, FREE = "claude-sonnet-5-5", "claude-sonnet-5"
+CALLS = 40
+
+
+def look(word: str) -> str:
+    """Look a word up."""
+    shelves = (f"Shelf {n} of {word} holds {n * 37 % 101} lamps and {n * 53 % 89} jars of oil." for n in range(75))
+    return "\n".join(shelves)
+
+
+def looking(calls: int) -> Callable[[Any], Any]:
+    """A Claude that makes so many calls, one by one, and then is done."""
+    made = iter(range(1, calls + 1))
+
+    def reply(_: Any) -> Any:
+        number = next(made, None)
+        return (
+            "All done." if number is None else [{"type": "tool_use", "name": "look", "input": {"word": f"w{number}"}}]
+        )
+
+    return reply
+
+
+def run(chat: Conversation, sim: Simulator, calls: int = CALLS, pause: float = 0.0) -> tuple[Any, list[RunEvent]]:
+    """One question and its calls; each of the events. `pause`: seconds that the tenth call takes."""
+    events: list[RunEvent] = []
+
+    def told(event: Any) -> None:
+        if isinstance(event, RunEvent):
+            events.append(event)
+            if event.type == "tool_result" and event.call and event.call["input"] == {"word": "w25"}:
+                sim.clock.advance(pause)
+
+    sim.script(looking(calls))
+    return chat.run("Look up many words.", tools=[look], max_steps=calls + 5, on_event=told), events
+
+
+def opened(talk: Talk, model: str, strategy: Strategy | None = None, **settings: Any) -> Conversation:
+    """A conversation with room for all of it, little afraid of reading something again."""
+    chosen = {
+        "strategy": strategy or Economic(caution=0.3),
+        "budget": 150_000,
+        "keep": 3_000,
+        "memory": "none",
+        **settings,
+    }
+    return talk(model=model, **chosen)
+
+
+def clearings(reply: Any) -> list[int]:
+    """Numbers of the requests with which results left, from 0."""
+    return [number for number, step in enumerate(reply.steps) if step.plan.decision.clearing]
+
+
+@pytest.mark.parametrize("model", [BINDING, FREE])
+def test_old_results_leave_a_running_exchange(talk: Talk, sim: Simulator, model: str) -> None:
+    """None is refused, each is rebuilt byte for byte; calls and thinking stay, what stands before stays cached."""
+    chat = opened(talk, model)
+    reply, _ = run(chat, sim)
+    assert {attempt.status for attempt in sim.messages} == {200}
+    assert clearings(reply)
+    for number in (*clearings(reply), CALLS):
+        attempt = sim.messages[number]
+        assert check_request(attempt.body, betas=attempt.betas) == []
+        assert chat.request(number + 1).intact
+        replies = [message for message in attempt.body["messages"] if message["role"] == "assistant"]
+        thought = [turn for turn in chat.history()[: 2 * number + 1] if has_thinking(turn.blocks)]
+        assert len(replies) == number
+        assert sum(has_thinking(message["content"]) for message in replies) == len(thought) > 0
+    assert ("context_management" in sim.messages[-1].body) == (model == BINDING)
+
+
+@pytest.mark.parametrize("model", [BINDING, FREE])
+def test_the_bill_of_a_clearing_is_foretold(talk: Talk, sim: Simulator, model: str) -> None:
+    """Reads are as expected within 2% of the prompt, at a clearing within 10%; it costs less than never to clear."""
+    reply, _ = run(opened(talk, model), sim)
+    for number in range(1, CALLS + 1):
+        usage, plan = sim.messages[number].usage, reply.steps[number].plan
+        assert usage is not None
+        assert abs(usage.read - plan.expected.read) <= (0.1 if plan.decision.clearing else 0.02) * usage.prompt
+    other = Simulator()
+    with other.client(max_retries=0) as client:
+        run(opened(talk, model, Economic(clear_results=False), id="b", client=client), other)
+    assert sim.cost < other.cost
+
+
+@pytest.mark.parametrize("model", [BINDING, FREE])
+def test_a_pause_in_a_run_is_the_time_to_clear(talk: Talk, sim: Simulator, model: str) -> None:
+    """The tool that took ten minutes let the cache expire: what is old leaves with the request that follows."""
+    reply, _ = run(opened(talk, model), sim, pause=600.0)
+    plan = reply.steps[25].plan
+    assert plan.decision.rule == "free"
+    assert plan.decision.clearing
+    assert "expired" in plan.explain()
+
+
+def test_a_run_tells_what_left(talk: Talk, sim: Simulator) -> None:
+    """An event before that of the reply names the calls; the plan says which, why, what it saves, what it may cost."""
+    reply, events = run(opened(talk, FREE), sim)
+    first = clearings(reply)[0]
+    told = next(event for event in events if event.type == "cleared")
+    plan = told.reply.plan
+    assert plan is reply.steps[first].plan
+    assert len(told.calls) == len(plan.decision.cleared) > 1
+    sent = {b["tool_use_id"]: b["content"] for m in plan.body["messages"] for b in m["content"] if "tool_use_id" in b}
+    assert all("cleared to save context" in sent[call] for call in told.calls)
+    text = plan.explain()
+    assert f"{plan.decision.clearing.tokens:,} tokens (turn {min(plan.decision.cleared)}, look: " in text
+    assert f"${plan.decision.clearing.saves:.4f}" in text
+    assert f"${plan.decision.clearing.once:.4f}" in text
+
+
+def test_results_of_excluded_tools_stay(talk: Talk, sim: Simulator) -> None:
+    """Whatever it costs."""
+    for model in (BINDING, FREE):
+        reply, events = run(opened(talk, model, Economic(exclude=("look",)), id=model), sim)
+        assert not clearings(reply)
+        assert not [event for event in events if event.type == "cleared"]
+
+
+@pytest.mark.parametrize("strategy", [Economic(exclude=("lok",)), Economic(cheap=("lok",))])
+def test_an_unknown_tool_is_named(talk: Talk, sim: Simulator, strategy: Strategy) -> None:
+    """Before anything is sent, with the nearest one that is known."""
+    chat = opened(talk, FREE, strategy)
+    with pytest.raises(InvalidOption, match=r"'lok'.*look"):
+        chat.run("Look up.", tools=[look])
+    assert not sim.messages
+    assert chat.history() == []
