@@ -5,9 +5,10 @@
 
 Without `--trace`: synthetic traffic (seeds from 1000 on, which nothing was tuned on), and below SASH_DATA,
 where set, the transcripts (at keep 20,000 and budget 150,000 only) and LoCoMo's session times. `--json`
-prints one object per trace, model, strategy, keep and budget. `--reach` holds the economic window against
-the targets: ratio to the optimum by regime, against the best fixed window chosen on other seeds, and
-against the best fixed window in hindsight on each trace.
+prints one object per trace, model, strategy, keep and budget. The last rows say where the optimum lies that clears old
+tool results, too, a result that is needed being fetched again at `--refetch` fresh tokens beside its own. `--reach`
+holds the economic window against the targets: ratio to the optimum by regime, against the best fixed window chosen on
+other seeds, and against the best fixed window in hindsight on each trace.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from sash.errors import SashError
 from sash.model.cards import card
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
-from sash.replay import NO_MARKS, Comparison, Contender, Terms, Trace, TraceRow, compare, many, read, regimes
+from sash.replay import NO_MARKS, REFETCH, Comparison, Contender, Terms, Trace, TraceRow, compare, many, read, regimes
 
 SETTINGS = ((8_000, 32_000), (4_000, 64_000), (20_000, 150_000))
 MODELS = ("claude-sonnet-5-5", "claude-sonnet-5", "claude-haiku-5-5")
@@ -60,6 +61,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", nargs="+", default=list(MODELS), metavar="ID")
     parser.add_argument("--seeds", type=int, default=4, help="synthetic traces per regime")
     parser.add_argument("--exchanges", type=int, default=400, help="length of a synthetic trace")
+    parser.add_argument("--refetch", type=int, default=REFETCH, help="fresh tokens that fetching a result again costs")
     parser.add_argument("--mixed", action="store_true", help="also the optimum that mixes lifetimes in a view")
     parser.add_argument("--reach", action="store_true", help="hold the economic window against its targets")
     parser.add_argument("--json", action="store_true")
@@ -117,7 +119,10 @@ def _cost(options: argparse.Namespace) -> None:
         task = progress.add_task("replaying", total=sum(len(meant) for _, meant in traces) * len(options.model))
         for trace, meant in traces:
             for keep, budget in meant:
-                terms = [Terms(card=card(model), keep=keep, budget=budget) for model in options.model]
+                terms = [
+                    Terms(card=card(model), keep=keep, budget=budget, refetch=options.refetch)
+                    for model in options.model
+                ]
                 found = compare([trace], contenders(keep, budget), terms, mixed=options.mixed)
                 rows += found.rows
                 progress.advance(task, len(terms))
@@ -149,7 +154,21 @@ def _print_averages(rows: Sequence[TraceRow]) -> None:
                 for g in groups
             ]
             table.add_row(name, *(f"{fmean(cell):.3f} ({max(cell):.2f})" if cell else "" for cell in cells))
+        table.add_section()
+        _add_optima(table, here, groups)
         Console(width=260).print(table)
+
+
+def _add_optima(table: Table, rows: Sequence[TraceRow], groups: Sequence[str]) -> None:
+    """Where the optimum lies that clears tool results, too: a bound that is proven, and a schedule that exists."""
+    bounds = {(row.outcome.trace, row.outcome.model): row.optima for row in rows}
+    for name in ("least", "most"):
+        cells = []
+        for group in groups:
+            here = [optima for (trace, _), optima in bounds.items() if regime_of(trace) == group]
+            shares = [getattr(optima, name) / optima.starts for optima in here]
+            cells.append(f"{fmean(shares):.3f} ({max(shares):.2f})" if shares else "")
+        table.add_row(f"optimum with clearing, at {name}", *cells)
 
 
 # The reach: is the economic window as good as the targets say, on traffic it has not seen?

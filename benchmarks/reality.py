@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sash import ClearedTools, Conversation, Economic, SlidingWindow, SteppedWindow, formats
 from sash.errors import BudgetExceeded, RequestRejected
@@ -72,7 +73,7 @@ def replay(
             clock=simulator.clock.now,
         ) as chat,
     ):  # fmt: skip
-        told = _Telling(chat, simulator, history)
+        told = Telling(chat, simulator, history)
         told.tell()
         sent = [attempt for attempt in simulator.messages if attempt.usage is not None]
         limit = chat.card.window if isinstance(strategy, Everything) else budget
@@ -83,7 +84,7 @@ def replay(
         )  # fmt: skip
 
 
-class _Telling:
+class Telling:
     """A history on its way: its turns in order, and the ids that its calls have now."""
 
     def __init__(self, chat: Conversation, simulator: Simulator, history: ImportedConversation) -> None:
@@ -96,37 +97,50 @@ class _Telling:
         at = 0
         while at < len(self.turns):
             turn = self.turns[at]
-            replies = list(self._replies(at + 1))
+            replies = list(self.replies(at + 1))
             if turn.role == "user" and (replies or at == len(self.turns) - 1):
-                self._say(turn, [block for reply in replies for block in reply.content])
+                self._say(at, turn, [block for reply in replies for block in reply.content])
                 at += len(replies)
             else:
                 self.chat.extend([{"role": turn.role, "content": self._now(turn.content)}])
             at += 1
 
-    def _replies(self, at: int) -> Iterator[ImportedTurn]:
+    def replies(self, at: int) -> Iterator[ImportedTurn]:
+        """The recorded replies from this index on, up to what was said next."""
         for turn in self.turns[at:]:
             if turn.role != "assistant":
                 return
             yield turn
 
-    def _say(self, turn: ImportedTurn, recorded: Sequence[Block]) -> None:
+    def before(self, at: int) -> None:
+        """Called before the turn at this index is said."""
+
+    def seen(self, at: int, body: Mapping[str, Any]) -> None:
+        """Called with what Claude is shown when the turn at this index is said."""
+
+    def _say(self, at: int, turn: ImportedTurn, recorded: Sequence[Block]) -> None:
+        self.before(at)
         said = [block for block in recorded if "thinking" not in block["type"]] or [SILENCE]
         answer = [{name: v for name, v in block.items() if name != "id"} for block in said]
         content = self._now(turn.content)
+
+        def reply(body: Mapping[str, Any]) -> Reply:
+            self.seen(at, body)
+            return Reply(content=answer)
+
         while True:
-            self.simulator.script(lambda _: Reply(content=answer))
+            self.simulator.script(reply)
             try:
-                reply = self.chat.send(content)
+                sent = self.chat.send(content)
                 break
             except BudgetExceeded:
                 self.exceeded += 1
                 content = _shorter(content)
             except RequestRejected:
                 return
-        self.cuts += reply.plan.cut
+        self.cuts += sent.plan.cut
         calls = [block for block in said if block["type"] == "tool_use"]
-        self.ids |= {old["id"]: new["id"] for old, new in zip(calls, reply.tool_calls, strict=True)}
+        self.ids |= {old["id"]: new["id"] for old, new in zip(calls, sent.tool_calls, strict=True)}
 
     def _now(self, content: Sequence[Block]) -> list[Block]:
         """Results under the ids that their calls have now."""

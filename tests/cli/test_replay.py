@@ -28,6 +28,21 @@ def test_a_bare_trace_is_billed_under_every_strategy(run: Run, tmp_path: Path) -
     assert ratios["Economic()"] < 1.1 and ratios["SlidingWindow()"] > 2
 
 
+def test_an_agents_trace_shows_both_optima(run: Run, tmp_path: Path) -> None:
+    """Clearing a tool result that is used once more is cheaper than to keep it, unless fetching it again is dear."""
+    trace = tmp_path / "t.jsonl"
+    first = {"gap_s": 0, "tokens": 40_000, "results": [{"tokens": 39_000, "needed": [55]}]}
+    trace.write_text("\n".join(map(json.dumps, [first, *[{"gap_s": 5, "tokens": 500, "exchange": False}] * 60])))
+    arguments = ("replay", trace, "--keep", 2_000, "--budget", 90_000)
+    cheap, dear = (json.loads(run(*arguments, "--json", "--refetch", price).stdout)[0] for price in (0, 10**6))
+    assert cheap["clearing_least"] <= cheap["clearing_most"] < cheap["optimum"]
+    assert cheap["clearing_most"] < dear["clearing_most"] <= dear["optimum"]
+    assert "clears old tool results" in run(*arguments).stdout
+    assert "refetch" in run(*arguments, "--refetch", -1).stderr
+    bare(trace)
+    assert "no tool results are known" in run(*arguments).stdout
+
+
 def test_many_traces_on_many_cores(run: Run, tmp_path: Path) -> None:
     """More processes print what one prints; none, or half of one, is refused."""
     traces = [bare(tmp_path / f"{n}.jsonl", 20 + n) for n in range(2)]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sash.formats.values import ImportedConversation, ImportedTurn, text_block
+from sash.model.blocks import Block, dumps
 from sash.model.turns import Role, Turn
-from sash.replay import of_conversation, of_record, read
+from sash.replay import TraceResult, of_conversation, of_record, read
 
 
 def turn(role: Role, at: float | None = None, *, result: bool = False, prompt: int = 0) -> ImportedTurn:
@@ -65,6 +66,36 @@ def test_a_recorded_conversation_becomes_a_trace() -> None:
     ]
     trace = of_record(turns, lambda _: 7, name="mine")
     assert [(c.gap_s, c.tokens, c.exchange) for c in trace.calls] == [(0, 7, True), (5, 14, False), (84, 7, True)]
+
+
+def test_results_come_with_their_uses() -> None:
+    """A result names its tool, its size, and the requests whose replies use what it alone told; in both readers."""
+
+    def use(id: str, tool: str, **arguments: str) -> Block:
+        return {"type": "tool_use", "id": id, "name": tool, "input": arguments}
+
+    said: list[tuple[Role, list[Block]]] = [
+        ("user", [text_block("Look up my order.")]),
+        ("assistant", [use("a", "find", who="me")]),
+        ("user", [{"type": "tool_result", "tool_use_id": "a", "content": "It is order X-1138."}]),
+        ("assistant", [use("b", "read", order="X-1138")]),
+        ("user", [{"type": "tool_result", "tool_use_id": "b", "content": "Paid."}]),
+        ("assistant", [text_block("It is paid.")]),
+    ]
+    imported = tuple(ImportedTurn(role=role, content=blocks) for role, blocks in said)
+    recorded = [
+        Turn(id=n, branch=1, seq=n, role=role, plain=n == 1, state="answered", content=dumps(blocks), at=n)
+        for n, (role, blocks) in enumerate(said, 1)
+    ]
+    for trace in (
+        of_conversation(ImportedConversation(id="c", turns=imported), count=ten),
+        of_record(recorded, lambda _: 10, name="c"),
+    ):
+        assert [call.results for call in trace.calls] == [
+            (),
+            (TraceResult(10, "find", (1,)),),
+            (TraceResult(10, "read", ()),),
+        ]
 
 
 @pytest.mark.parametrize(("name", "requests"), [("transcripts", 100), ("locomo", 200)])

@@ -1,5 +1,6 @@
 """Bare traces: what is read, what is refused, and that made-up traffic can be repeated."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash.errors import InvalidImport, InvalidOption
-from sash.replay import Trace, TraceCall, from_times, load, loads, regimes, synthetic
+from sash.replay import Trace, TraceCall, TraceResult, from_times, load, loads, regimes, synthetic
 
-calls = st.builds(TraceCall, st.floats(0, 1e6).map(lambda gap: round(gap, 2)), st.integers(1, 10**6), st.booleans())
+results = st.builds(TraceResult, st.integers(1, 99), st.sampled_from(("", "read", "größer")))
+calls = st.builds(
+    TraceCall,
+    st.floats(0, 1e6).map(lambda gap: round(gap, 2)),
+    st.integers(200, 10**6),
+    st.booleans(),
+    st.lists(results, max_size=2).map(tuple),
+)
 
 
 def test_exchange_is_true_when_absent() -> None:
@@ -17,10 +25,12 @@ def test_exchange_is_true_when_absent() -> None:
     assert loads('{"gap_s": 41.0, "tokens": 350}').calls == (TraceCall(41.0, 350, True),)
 
 
-@given(st.lists(calls, min_size=1, max_size=20))
+@given(st.lists(calls, min_size=1, max_size=8))
 def test_dumps_and_loads_are_inverse(given_calls: list[TraceCall]) -> None:
-    """What is written as JSON lines is read back equal."""
-    trace = Trace("t", tuple(given_calls))
+    """What is written as JSON lines is read back equal, results and their uses too."""
+    last = (len(given_calls) - 1,)
+    used = [replace(call, results=tuple(replace(one, needed=last) for one in call.results)) for call in given_calls]
+    trace = Trace("t", tuple(used))
     assert loads(trace.dumps(), name="t") == trace
 
 
@@ -34,6 +44,11 @@ def test_dumps_and_loads_are_inverse(given_calls: list[TraceCall]) -> None:
         ('{"gap_s": NaN, "tokens": 5}', "not a number"),
         ('{"gap_s": 1}', "tokens missing"),
         ('{"gap_s": 1, "tokens": 5, "exchange": 1}', "use true"),
+        ('{"gap_s": 1, "tokens": 5, "results": 4}', "list of objects"),
+        ('{"gap_s": 1, "tokens": 5, "results": [{}]}', "result's tokens is None"),
+        ('{"gap_s": 1, "tokens": 5, "results": [{"tokens": 2, "needed": "x"}]}', "indices of requests"),
+        ('{"gap_s": 1, "tokens": 5, "results": [{"tokens": 2, "tool": 3}]}', "give its name"),
+        ('{"gap_s": 1, "tokens": 5, "results": [{"tokens": 6}]}', "results are part of it"),
         ("[1, 2]", "not an object"),
         ('{"gap_s": 1, "tok', "not JSON"),
     ],
@@ -44,6 +59,21 @@ def test_a_bad_line_is_named_with_its_remedy(line: str, named: str) -> None:
         loads(f'{{"gap_s": 0, "tokens": 5}}\n\n{line}\n', name="mine")
     assert caught.value.line == 3
     assert "mine, line 3" in str(caught.value)
+
+
+@pytest.mark.parametrize("needed", [-1, 0, 9])
+def test_a_result_is_needed_by_a_request_that_has_it(needed: int) -> None:
+    """Neither before it came nor behind the last request: the message says what may be given."""
+    line = f'{{"gap_s": 1, "tokens": 5, "results": [{{"tokens": 2, "needed": [{needed}]}}]}}'
+    with pytest.raises(InvalidImport, match=rf"needed at request {needed}: give one from 1 to 1"):
+        loads(f'{{"gap_s": 0, "tokens": 5}}\n{line}\n', name="mine")
+
+
+def test_made_up_tool_runs_tell_of_their_results() -> None:
+    """Each request inside a run brings a result, and some are used later."""
+    trace = synthetic("tools", 3, exchanges=60)
+    assert all(bool(call.results) != call.exchange for call in trace.calls)
+    assert any(at > i + 5 for i, call in enumerate(trace.calls) for one in call.results for at in one.needed)
 
 
 def test_an_empty_trace_is_refused() -> None:

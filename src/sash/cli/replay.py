@@ -7,6 +7,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 from sys import maxsize
 
 import click
@@ -39,6 +40,12 @@ MADE_UP = "synthetic:"
 @click.option("--budget", default=32_000, show_default=True, help="The most prompt tokens of a request.")
 @click.option("--preamble", default=0, show_default=True, help="Tokens of tools and system.")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Whose prices and tokenizer.")
+@click.option(
+    "--refetch",
+    default=replays.REFETCH,
+    show_default=True,
+    help="What fetching a cleared tool result again costs beside its own tokens, in fresh tokens.",
+)
 @click.option("--mixed", is_flag=True, help="Also the optimum that mixes lifetimes inside a view (slow).")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Processes, for many traces.")
 @click.option("--html", "page", type=click.Path(dir_okay=False), help="Write charts of window and cost to this page.")
@@ -52,6 +59,7 @@ def replay(
     budget: int,
     preamble: int,
     model: str,
+    refetch: int,
     mixed: bool,
     jobs: int,
     page: str | None,
@@ -64,7 +72,7 @@ def replay(
     and exchange), or synthetic:REGIME[:SEED].
     """
     found = [trace for name in traces for trace in _read(name, conversations, model)]
-    terms = Terms(card=card(model), keep=keep, budget=budget, preamble=preamble)
+    terms = Terms(card=card(model), keep=keep, budget=budget, preamble=preamble, refetch=refetch)
     rivals = strategies or (Economic(), SteppedWindow(), SlidingWindow(), Everything())
     with progress_bar() as progress, _executor(jobs, len(found)) as executor:
         task = progress.add_task("replaying", total=len(found))
@@ -136,7 +144,7 @@ def _recorded(name: str, conversations: Sequence[str], model: str) -> Iterator[T
 
 def _show(result: Comparison, out: Console) -> None:
     table = Table(Column("trace", max_width=14, no_wrap=True), Column("strategy", no_wrap=True), "dollars", "ratio")
-    for name in ("hits", "cuts", "fresh", "read", "written", "kept", "least"):
+    for name in ("clearing", "hits", "cuts", "fresh", "read", "written", "kept", "least"):
         table.add_column(name, justify="right")
     for row in result.rows:
         run = row.outcome
@@ -145,6 +153,7 @@ def _show(result: Comparison, out: Console) -> None:
             label(run.strategy),
             dollars(run.dollars),
             f"{row.ratio:.3f}",
+            f"{row.clearing_ratio:.3f}",
             f"{run.hit_rate:.0%}",
             str(run.cuts),
             f"{run.usage.fresh:,}",
@@ -158,10 +167,26 @@ def _show(result: Comparison, out: Console) -> None:
         _show_averages(result, out)
     first = result.rows[0].outcome
     say(out, f"ratio: dollars over the clairvoyant optimum's, for keep={first.keep:,} and budget={first.budget:,}.")
+    _say_clearing(result, out)
+
+
+def _say_clearing(result: Comparison, out: Console) -> None:
+    """Where the optimum that clears tool results lies, the mean over traces."""
+    bounds = list({row.outcome.trace: row.optima for row in result.rows}.values())
+    least = fmean(one.least / one.starts for one in bounds)
+    most = fmean(one.most / one.starts for one in bounds)
+    if least == most == 1:
+        say(out, "clearing: no tool results are known that could be cleared, so the same.")
+    else:
+        where = f"{least:.3f}" if most - least < 0.0005 else f"{least:.3f} to {most:.3f}"
+        say(
+            out,
+            f"clearing: over the least that a policy could pay that clears old tool results, too ({where} of that).",
+        )
 
 
 def _show_averages(result: Comparison, out: Console) -> None:
-    table = Table("strategy", "traces", "mean dollars", "mean ratio", "95% over traces", "worst", "hits")
+    table = Table("strategy", "traces", "mean dollars", "mean ratio", "95% over traces", "worst", "clearing", "hits")
     for average in result.averages():
         spread = "" if average.error is None else f"± {average.error:.3f}"
         table.add_row(
@@ -171,6 +196,7 @@ def _show_averages(result: Comparison, out: Console) -> None:
             f"{average.ratio:.3f}",
             spread,
             f"{average.worst:.3f}",
+            f"{average.clearing_ratio:.3f}",
             f"{average.hit_rate:.0%}",
         )
     out.print(table)

@@ -9,22 +9,26 @@ Asks no API and needs no key: bills follow the cache's rules on sizes and times 
 """
 
 from sash.replay.clairvoyant import Promise, mixed_optimum, optimum, promise
+from sash.replay.clearing import REFETCH, Optima, optima
 from sash.replay.engine import NO_MARKS, Point, ReplayOutcome, Terms, run
 from sash.replay.readers import of_conversation, of_record, read
 from sash.replay.report import Average, Comparison, Contender, TraceRow, compare, html, png
-from sash.replay.traces import Trace, TraceCall, from_times, load, loads, many, regimes, synthetic
+from sash.replay.traces import Trace, TraceCall, TraceResult, from_times, load, loads, many, regimes, synthetic
 
 __all__ = [
     "NO_MARKS",
+    "REFETCH",
     "Average",
     "Comparison",
     "Contender",
+    "Optima",
     "Point",
     "Promise",
     "ReplayOutcome",
     "Terms",
     "Trace",
     "TraceCall",
+    "TraceResult",
     "TraceRow",
     "compare",
     "from_times",
@@ -35,6 +39,7 @@ __all__ = [
     "mixed_optimum",
     "of_conversation",
     "of_record",
+    "optima",
     "optimum",
     "png",
     "promise",

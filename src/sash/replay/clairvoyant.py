@@ -65,7 +65,7 @@ def promise(trace: Trace, *, keep: int, budget: int, preamble: int = 0) -> Promi
 
 def optimum(trace: Trace, card: ModelCard, *, keep: int, budget: int, preamble: int = 0) -> float:
     """Dollars of the cheapest policy with one lifetime per view. Raises UnknownModel where the card has no prices."""
-    return _Single(trace, card, keep, budget, preamble).least()
+    return SingleLifetime(trace, card, keep, budget, preamble).least()
 
 
 def mixed_optimum(trace: Trace, card: ModelCard, *, keep: int, budget: int, preamble: int = 0) -> float:
@@ -140,36 +140,43 @@ class _Program:
         return fresh, read, self._rate("write_5m", prompts), self._rate("write_1h", prompts)
 
     def _rate(self, name: str, prompts: Any) -> Any:
-        rate = self.np.full(len(prompts), getattr(self.card.prices[0], name) / 1e6)
+        rate = self.np.full(prompts.shape, getattr(self.card.prices[0], name) / 1e6)
         for tier in self.card.prices[1:]:
             rate = self.np.where(prompts > tier.above, getattr(tier, name) / 1e6, rate)
         return rate
 
-    def _afresh(self, view: Any, rates: tuple[Any, Any, Any, Any], large: Any) -> tuple[float, float, float, Any, Any]:
+    def _afresh(
+        self, view: Any, rates: tuple[Any, Any, Any, Any], large: Any, more: Any = 0.0
+    ) -> tuple[float, float, float, Any, Any]:
         """Begin anew at each start without a 1 h part: new (gone, bare5, bare1, warm5, warm51).
 
-        `view` are the tokens after the preamble, `large` where the whole prompt can be cached.
+        `view` are the tokens after the preamble, `large` where the whole prompt can be cached; `more` are dollars by
+        start beside those of the tokens.
         """
         fresh, read, write5, write1 = rates
         gone, five, one = self._abandon()
         size, where = self.preamble, self.np.where
-        to_gone = float((gone + fresh * (size + view)).min())
-        warm5 = gone + write5 * (size + view)
+        to_gone = float((gone + fresh * (size + view) + more).min())
+        warm5 = gone + write5 * (size + view) + more
         warm51 = self.np.full_like(view, _INF)
         to_bare5 = to_bare1 = _INF
         if self.preamble_caches:
             started5 = self.np.minimum(gone + write5 * size, five + read * size)
             started1 = self.np.minimum(gone + write1 * size, one + read * size)
-            to_bare5, to_bare1 = float((started5 + fresh * view).min()), float((started1 + fresh * view).min())
-            warm5, warm51 = started5 + write5 * view, started1 + write5 * view
+            unwritten, written = fresh * view + more, write5 * view + more
+            to_bare5, to_bare1 = float((started5 + unwritten).min()), float((started1 + unwritten).min())
+            warm5, warm51 = started5 + written, started1 + written
         return to_gone, to_bare5, to_bare1, where(large, warm5, _INF), where(large, warm51, _INF)
 
-    def _go_on(self, warm: Any, late: Any, i: int, starts: slice, write: Any, rates: tuple[Any, Any, Any, Any]) -> Any:
+    def _held(self, i: int, starts: slice) -> Any:
+        """Tokens of the prompt before request `i`, by start."""
+        return self.preamble + self.ends[i] - self.before[starts]
+
+    def _go_on(self, warm: Any, late: Any, i: int, held: Any, write: Any, rates: tuple[Any, Any, Any, Any]) -> Any:
         """Stay in a view: (least if its tail is written now, if only this request stays unwritten, if two do)."""
         fresh, read = rates[0], rates[1]
-        held = self.preamble + self.ends[i] - self.before[starts]
         new, last = self.ends[i + 1] - self.ends[i], self.ends[i] - self.ends[max(i - 1, 0)]
-        from_warm, from_late = warm[starts] + read * held, late[starts] + read * (held - last)
+        from_warm, from_late = warm + read * held, late + read * (held - last)
         written = self.np.minimum(from_warm + write * new, from_late + write * (new + last))
         return written, from_warm + fresh * new, from_late + fresh * (new + last)
 
@@ -194,7 +201,7 @@ def _emptied(*arrays: Any) -> float:
     return least
 
 
-class _Single(_Program):
+class SingleLifetime(_Program):
     """One lifetime per view: adds `warm1` and `late1`, views that live 1 h."""
 
     def __init__(self, trace: Trace, card: ModelCard, keep: int, budget: int, preamble: int) -> None:
@@ -204,19 +211,24 @@ class _Single(_Program):
     def _long_views(self) -> list[Any]:
         return [self.warm1, self.late1]
 
+    def _afresh1(self, gone: float, one: float, view: Any, rates: tuple[Any, Any, Any, Any]) -> Any:
+        """Begin anew at each start with all of it for 1 h, where nothing is alive or the preamble for 1 h."""
+        new1 = gone + rates[3] * (self.preamble + view)
+        if self.preamble_caches:
+            new1 = self.np.minimum(new1, one + rates[1] * self.preamble + rates[3] * view)
+        return new1
+
     def _step(self, i: int, starts: slice) -> None:
-        np, view = self.np, self.ends[i + 1] - self.before[starts]
+        np, view, held = self.np, self.ends[i + 1] - self.before[starts], self._held(i, starts)
         rates = self._rates(self.preamble + view)
         large = self.preamble + view >= self.minimum
         gone, _, one = self._abandon()
         to_gone, to_bare5, to_bare1, new5, new51 = self._afresh(view, rates, large)
-        new1 = gone + rates[3] * (self.preamble + view)
-        if self.preamble_caches:
-            new1 = np.minimum(new1, one + rates[1] * self.preamble + rates[3] * view)
-        moves5 = self._go_on(self.warm5, self.late5, i, starts, rates[2], rates)
-        moves51 = self._go_on(self.warm51, self.late51, i, starts, rates[2], rates)
-        moves1 = self._go_on(self.warm1, self.late1, i, starts, rates[3], rates)
-        shortened = self._go_on(self.warm1, self.late1, i, starts, rates[2], rates)[0]
+        new1 = self._afresh1(gone, one, view, rates)
+        moves5 = self._go_on(self.warm5[starts], self.late5[starts], i, held, rates[2], rates)
+        moves51 = self._go_on(self.warm51[starts], self.late51[starts], i, held, rates[2], rates)
+        moves1 = self._go_on(self.warm1[starts], self.late1[starts], i, held, rates[3], rates)
+        shortened = self._go_on(self.warm1[starts], self.late1[starts], i, held, rates[2], rates)[0]
         self._store(starts, (np.minimum(moves5[0], new5), moves5[1]), (self.warm5, self.late5))
         best51 = np.minimum(np.minimum(moves51[0], shortened), new51)
         self._store(starts, (best51, moves51[1]), (self.warm51, self.late51))
@@ -247,13 +259,13 @@ class _Mixed(_Program):
             self.tailed.fill(_INF)
 
     def _step(self, i: int, starts: slice) -> None:
-        np, view = self.np, self.ends[i + 1] - self.before[starts]
+        np, view, held = self.np, self.ends[i + 1] - self.before[starts], self._held(i, starts)
         rates = self._rates(self.preamble + view)
         large = self.preamble + view >= self.minimum
         gone, _, one = self._abandon()
         to_gone, to_bare5, to_bare1, new5, new51 = self._afresh(view, rates, large)
-        moves5 = self._go_on(self.warm5, self.late5, i, starts, rates[2], rates)
-        moves51 = self._go_on(self.warm51, self.late51, i, starts, rates[2], rates)
+        moves5 = self._go_on(self.warm5[starts], self.late5[starts], i, held, rates[2], rates)
+        moves51 = self._go_on(self.warm51[starts], self.late51[starts], i, held, rates[2], rates)
         self._shift(starts, int(self.opens[starts.start]), i)
         self._grow(i, starts, rates, self._first_tokens(gone, one, rates))
         self._store(starts, (np.minimum(moves5[0], new5), moves5[1]), (self.warm5, self.late5))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
+from math import isfinite
 from typing import Any
 
 from sash.errors import InvalidOption
@@ -20,6 +21,7 @@ from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Stra
 from sash.planning.traits import traits
 from sash.replay.billing import BareCache
 from sash.replay.clairvoyant import Promise, promise
+from sash.replay.clearing import REFETCH
 from sash.replay.traces import Trace
 
 NO_MARKS = Marks(preamble=None, tail=None)
@@ -37,6 +39,8 @@ class Terms:
     """for strategies that choose none"""
     gaps: Gaps = field(default_factory=Gaps)
     """what other conversations taught about pauses"""
+    refetch: int = REFETCH
+    """for the optimum that clears: what fetching a result again costs beside its own tokens, in fresh tokens"""
 
     def __post_init__(self) -> None:
         if not 0 < self.keep < self.budget:
@@ -50,6 +54,10 @@ class Terms:
                 f"preamble={self.preamble} leaves no room in the budget of {self.budget}",
                 option="preamble",
                 value=self.preamble,
+            )
+        if not (isfinite(self.refetch) and self.refetch >= 0):
+            raise InvalidOption(
+                f"refetch={self.refetch!r}: give fresh tokens, from 0 on", option="refetch", value=self.refetch
             )
 
 

@@ -1,25 +1,31 @@
 """From recorded conversations to bare traces: files of other programs, and sash's own turns.
 
 Where a reply carries the API's usage and its request continues the one before, sizes are exact: the
-difference of two prompts. Elsewhere the turns are counted. Times are those of the record; turns without
+difference of two prompts. Elsewhere the turns are counted, and tool results always are. What later calls use of a
+result is found by `sash.model.references`. Times are those of the record; turns without
 a time follow the one before at once. It opens files only in `read`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from pathlib import Path
 
 from sash import formats
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidImport
 from sash.formats import ImportedConversation, ImportedTurn
+from sash.model.blocks import Block, dumps
+from sash.model.references import Holder, needs
 from sash.model.turns import Turn
 from sash.model.usage import Usage
-from sash.replay.traces import Trace, TraceCall, load
+from sash.replay.traces import Trace, TraceCall, TraceResult, load
 
 Counter = Callable[[ImportedTurn], int]
+Message = tuple[str, Sequence[Block]]
+"""Role and blocks."""
 
 
 def read(path: str | Path, *, model: str | None = None) -> tuple[Trace, ...]:
@@ -58,7 +64,16 @@ def counter(model: str | None = None) -> Counter:
 def of_conversation(conversation: ImportedConversation, *, count: Counter | None = None, name: str = "") -> Trace:
     """The requests behind an imported conversation: one for each run of user turns. Raises InvalidOption if none."""
     count = count or counter()
-    return Trace(name or conversation.id, tuple(_calls(_requests(conversation.turns), count)))
+    requests = tuple(_requests(conversation.turns))
+    calls = _calls(requests, count)
+    added = [[(turn.role, turn.content) for turn in request.added] for request in requests]
+    if requests and requests[-1].reply is not None:
+        added.append([(requests[-1].reply.role, requests[-1].reply.content)])
+
+    def size(block: Block) -> int:
+        return count(ImportedTurn(role="user", content=[block]))
+
+    return Trace(name or conversation.id, tuple(map(_with_results, calls, _results(added), repeat(size))))
 
 
 @dataclass(slots=True)
@@ -120,12 +135,64 @@ def _size(request: _Request, before: int, count: Counter) -> tuple[int, int]:
 def of_record(turns: Iterable[Turn], sizes: Callable[[Turn], int], *, name: str) -> Trace:
     """The trace of a recorded conversation; `sizes` gives the tokens of a turn."""
     calls: list[TraceCall] = []
+    said: list[list[Message]] = [[]]
     added, clock = 0, 0.0
     for turn in turns:
         added += max(1, sizes(turn))
+        said[-1].append((turn.role, turn.blocks))
         if turn.role == "assistant":
             continue
         gap = max(0.0, turn.at - clock) if calls else 0.0
         calls.append(TraceCall(round(gap, 3), added, turn.opens))
+        said.append([])
         added, clock = 0, turn.at
-    return Trace(name, tuple(calls))
+
+    def size(block: Block) -> int:
+        return sizes(replace(turn, role="user", content=dumps([block]), mended=None))
+
+    return Trace(name, tuple(map(_with_results, calls, _results(said), repeat(size))))
+
+
+# What is said of tool results: their sizes, and which replies use them.
+
+
+@dataclass(frozen=True, slots=True)
+class _ResultUsed:
+    """A tool result of a request."""
+
+    block: Block
+    tool: str
+    needed: tuple[int, ...]
+
+
+def _results(said: Sequence[Sequence[Message]]) -> list[list[_ResultUsed]]:
+    """The results that each request brought; `said` are the messages that each added, and the last reply behind them.
+
+    A call stands in the first message of what the next request adds: the request before it was answered with it.
+    """
+    owners = [number for number, messages in enumerate(said) for _ in messages]
+    history = list(chain.from_iterable(said))
+    used: dict[Holder, set[int]] = {}
+    for need in needs(history):
+        if need.result is not None:
+            used.setdefault(need.result, set()).add(owners[need.message] - 1)
+    tools = {
+        str(b.get("id")): str(b.get("name")) for _, blocks in history for b in blocks if b.get("type") == "tool_use"
+    }
+    found: list[list[_ResultUsed]] = [[] for _ in said]
+    for message, (_, blocks) in enumerate(history):
+        for block in blocks:
+            if block.get("type") == "tool_result":
+                id = str(block.get("tool_use_id"))
+                needed = tuple(sorted(used.get(Holder(message=message, result=id), ())))
+                found[owners[message]].append(_ResultUsed(block, tools.get(id, ""), needed))
+    return found
+
+
+def _with_results(call: TraceCall, results: Sequence[_ResultUsed], size: Callable[[Block], int]) -> TraceCall:
+    """The call with its results, counted; in proportion where they come to more than it added by the API's usage."""
+    sizes = [size(result.block) for result in results]
+    share = min(1.0, call.tokens / max(1, sum(sizes)))
+    known = [(int(tokens * share), result) for tokens, result in zip(sizes, results, strict=True)]
+    made = tuple(TraceResult(tokens, result.tool, result.needed) for tokens, result in known if tokens > 0)
+    return replace(call, results=made)

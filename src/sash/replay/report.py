@@ -1,6 +1,6 @@
 """Several strategies over several traces: rows, averages with their confidence, JSON and charts.
 
-`compare` runs everything and holds it against the clairvoyant optimum. `html` draws with inline SVG and
+`compare` runs everything and holds it against the clairvoyant optima. `html` draws with inline SVG and
 needs nothing; `png` needs matplotlib (the extra `charts`), loaded on first use. Dollars are those of the
 prompts. It writes no file but the one `png` is given.
 """
@@ -22,7 +22,8 @@ from typing import Any
 
 from sash.errors import InvalidOption, MissingExtra
 from sash.planning.situation import Marks, Strategy
-from sash.replay.clairvoyant import mixed_optimum, optimum
+from sash.replay.clairvoyant import mixed_optimum
+from sash.replay.clearing import Optima, optima
 from sash.replay.engine import ReplayOutcome, Terms, run
 from sash.replay.traces import Trace
 
@@ -49,7 +50,7 @@ class TraceRow:
     """One strategy on one trace, beside the least that any policy could have paid."""
 
     outcome: ReplayOutcome
-    optimum: float
+    optima: Optima
     mixed: float | None = None
     """the optimum that may mix lifetimes inside a view, where it was asked for"""
     oversized: int = 0
@@ -57,8 +58,13 @@ class TraceRow:
 
     @property
     def ratio(self) -> float:
-        """Dollars over the optimum's."""
-        return self.outcome.dollars / self.optimum
+        """Dollars over those of the optimum that moves the start alone."""
+        return self.outcome.dollars / self.optima.starts
+
+    @property
+    def clearing_ratio(self) -> float:
+        """Dollars over the bound below which no policy goes that clears tool results, too."""
+        return self.outcome.dollars / self.optima.least
 
     def as_json(self) -> dict[str, Any]:
         """One flat object."""
@@ -70,8 +76,11 @@ class TraceRow:
             "keep": o.keep,
             "budget": o.budget,
             "dollars": round(o.dollars, 8),
-            "optimum": round(self.optimum, 8),
+            "optimum": round(self.optima.starts, 8),
             "ratio": round(self.ratio, 5),
+            "clearing_least": round(self.optima.least, 8),
+            "clearing_most": round(self.optima.most, 8),
+            "clearing_ratio": round(self.clearing_ratio, 5),
             "hit_rate": round(o.hit_rate, 5),
             "cuts": o.cuts,
             "requests": o.requests,
@@ -104,6 +113,8 @@ class Average:
     error: float | None
     """half the width of the mean ratio's 95% interval over traces (Student); None for a single trace"""
     worst: float
+    clearing_ratio: float
+    """mean"""
     hit_rate: float
 
 
@@ -137,6 +148,7 @@ def _average(keep: int, budget: int, strategy: str, rows: Sequence[TraceRow]) ->
         ratio=fmean(ratios),
         error=_student(len(ratios)) * stdev(ratios) / math.sqrt(len(ratios)) if len(ratios) > 1 else None,
         worst=max(ratios),
+        clearing_ratio=fmean(row.clearing_ratio for row in rows),
         hit_rate=fmean(row.outcome.hit_rate for row in rows),
     )
 
@@ -198,14 +210,14 @@ def _check_executor(executor: Executor | None, rivals: Sequence[Contender]) -> N
 def _rows(job: tuple[Trace, Terms], *, rivals: Sequence[Contender], mixed: bool, points: bool) -> list[TraceRow]:
     trace, terms = job
     bounds: dict[str, Any] = {"keep": terms.keep, "budget": terms.budget, "preamble": terms.preamble}
-    least = optimum(trace, terms.card, **bounds)
+    least = optima(trace, terms.card, **bounds, refetch=terms.refetch)
     both = mixed_optimum(trace, terms.card, **bounds) if mixed else None
     oversized = len(trace.oversized(terms.budget - terms.preamble))
     rows = []
     for rival in rivals:
         given = terms if rival.marks is None else replace(terms, marks=rival.marks)
         outcome = run(trace, rival.strategy, given, label=rival.label, points=points)
-        rows.append(TraceRow(outcome=outcome, optimum=least, mixed=both, oversized=oversized))
+        rows.append(TraceRow(outcome=outcome, optima=least, mixed=both, oversized=oversized))
     return rows
 
 
@@ -234,7 +246,17 @@ def _name(run: ReplayOutcome, runs: Sequence[ReplayOutcome]) -> str:
 
 
 def _table(rows: Sequence[TraceRow]) -> str:
-    heads = ("strategy", "trace", "dollars", "ratio", "hit rate", "cuts", "mean verbatim", "least verbatim")
+    heads = (
+        "strategy",
+        "trace",
+        "dollars",
+        "ratio",
+        "with clearing",
+        "hit rate",
+        "cuts",
+        "mean verbatim",
+        "least verbatim",
+    )
     cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in rows)
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{cells}</table>"
 
@@ -246,6 +268,7 @@ def _cells(row: TraceRow) -> tuple[str, ...]:
         o.trace,
         f"{o.dollars:.4f}",
         f"{row.ratio:.3f}",
+        f"{row.clearing_ratio:.3f}",
         f"{o.hit_rate:.1%}",
         str(o.cuts),
         f"{o.mean_verbatim:,.0f}",

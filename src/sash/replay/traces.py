@@ -1,7 +1,8 @@
 """Traces: when requests came and how many tokens each added, without any text.
 
-A trace is a tuple of `Call`s, one per API request; times are seconds from request start to request
-start, sizes are the tokens a request adds to the prompt (the reply before it included). Readers take
+A trace is a tuple of `TraceCall`s, one per API request; times are seconds from request start to request
+start, sizes are the tokens a request adds to the prompt (the reply before it included). Of tool results
+among them it tells size, tool, and which later replies use something that nothing but the result said. Readers take
 JSON lines, a list of times and sizes, or an imported conversation; `regimes` makes synthetic ones from
 a seed. It knows no prices and no strategy.
 """
@@ -12,7 +13,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -25,17 +26,49 @@ DAY = 24 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
+class TraceResult:
+    """A tool result among what a request adds: its tokens, and where it is used."""
+
+    tokens: int
+    tool: str = ""
+    needed: tuple[int, ...] = ()
+    """indices of the requests whose replies use what only this result told; a request that is not in view of it has to
+    fetch it again"""
+
+    def __post_init__(self) -> None:
+        problem = _problem_of_result(self.tokens, self.tool, self.needed)
+        if problem:
+            raise InvalidOption(problem, option="result", value=(self.tokens, self.tool, self.needed))
+
+
+@dataclass(frozen=True, slots=True)
 class TraceCall:
     """One request: seconds since the previous request's start, tokens it adds, whether an exchange begins here."""
 
     gap_s: float
     tokens: int
     exchange: bool = True
+    results: tuple[TraceResult, ...] = ()
+    """the tool results in it, part of its tokens"""
 
     def __post_init__(self) -> None:
         problem = _problem(self.gap_s, self.tokens, self.exchange)
+        held = sum(result.tokens for result in self.results)
+        if not problem and held > self.tokens:
+            problem = f"its results hold {held} tokens and the request adds {self.tokens}: results are part of it"
         if problem:
             raise InvalidOption(problem, option="call", value=(self.gap_s, self.tokens, self.exchange))
+
+
+def _problem_of_result(tokens: object, tool: object, needed: object) -> str:
+    """What is wrong with a result, with the remedy; "" if nothing is."""
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
+        return f"a result's tokens is {tokens!r}: give a whole number from 1 on"
+    if not isinstance(tool, str):
+        return f"a result's tool is {tool!r}: give its name"
+    if not isinstance(needed, tuple) or not all(isinstance(i, int) and not isinstance(i, bool) for i in needed):
+        return f"a result's needed is {needed!r}: give the indices of requests, counted from 0"
+    return ""
 
 
 def _number(value: object) -> bool:
@@ -67,6 +100,12 @@ class Trace:
     def __post_init__(self) -> None:
         if not self.calls:
             raise InvalidOption(f"the trace {self.name!r} holds no request", option="calls", value=())
+        for i, call in enumerate(self.calls):
+            wrong = [at for result in call.results for at in result.needed if not i <= at < len(self.calls)]
+            if wrong:
+                last = len(self.calls) - 1
+                problem = f"a result of request {i} is needed at request {wrong[0]}: give one from {i} to {last}"
+                raise InvalidOption(problem, option="needed", value=wrong[0])
 
     @cached_property
     def times(self) -> tuple[float, ...]:
@@ -96,7 +135,11 @@ class Trace:
 
 def _line(call: TraceCall) -> str:
     fields: dict[str, Any] = {"gap_s": call.gap_s, "tokens": call.tokens}
-    return json.dumps(fields if call.exchange else {**fields, "exchange": False}) + "\n"
+    if not call.exchange:
+        fields["exchange"] = False
+    if call.results:
+        fields["results"] = [asdict(result) for result in call.results]
+    return json.dumps(fields) + "\n"
 
 
 def loads(text: str, *, name: str = "trace") -> Trace:
@@ -104,7 +147,10 @@ def loads(text: str, *, name: str = "trace") -> Trace:
     calls = tuple(_call(line, number, name) for number, line in enumerate(text.splitlines(), 1) if line.strip())
     if not calls:
         raise InvalidImport(f"{name}: no request in it; give one JSON object a line", path=name, line=0)
-    return Trace(name, calls)
+    try:
+        return Trace(name, calls)
+    except InvalidOption as error:
+        raise InvalidImport(f"{name}: {error}", path=name, line=0) from error
 
 
 def load(path: str | Path) -> Trace:
@@ -131,7 +177,22 @@ def _call(line: str, number: int, name: str) -> TraceCall:
     problem = _problem(fields["gap_s"], fields["tokens"], exchange)
     if problem:
         raise _bad(name, number, problem)
-    return TraceCall(float(fields["gap_s"]), fields["tokens"], exchange)
+    try:
+        return TraceCall(float(fields["gap_s"]), fields["tokens"], exchange, _results(fields.get("results", [])))
+    except InvalidOption as error:
+        raise _bad(name, number, str(error)) from error
+
+
+def _results(given: object) -> tuple[TraceResult, ...]:
+    """The results of a line. Raises InvalidOption."""
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        problem = f'results is {given!r:.60}: give a list of objects such as {{"tokens": 900, "needed": [4]}}'
+        raise InvalidOption(problem, option="results", value=given)
+    return tuple(TraceResult(one.get("tokens"), one.get("tool", ""), _indices(one.get("needed", []))) for one in given)
+
+
+def _indices(needed: Any) -> Any:
+    return tuple(needed) if isinstance(needed, list) else needed
 
 
 def _bad(name: str, number: int, what: str) -> InvalidImport:
@@ -181,7 +242,16 @@ def synthetic(regime: str, seed: int, *, exchanges: int = 600) -> Trace:
         if opened > exchanges:
             break
         taken.append(call)
-    return Trace(f"{regime}/{seed}", tuple(taken))
+    return Trace(f"{regime}/{seed}", tuple(_with_uses(taken, random.Random(f"{regime}/{seed}/uses"))))
+
+
+def _with_uses(calls: Sequence[TraceCall], dice: random.Random) -> Iterator[TraceCall]:
+    """The calls, their results used by now and then a reply: at once as a rule, much later seldom."""
+    for i, call in enumerate(calls):
+        later = [i + 1 + int(dice.expovariate(1 / 3)), i + 1 + int(dice.expovariate(1 / 40))]
+        used = [at for at, chance in zip(later, (0.5, 0.08), strict=True) if dice.random() < chance and at < len(calls)]
+        needed = tuple(sorted(set(used)))
+        yield replace(call, results=tuple(replace(result, needed=needed) for result in call.results))
 
 
 def _sizes(dice: random.Random, *, spread: float = 0.6) -> Callable[[], int]:
@@ -290,7 +360,8 @@ def _tools(dice: random.Random) -> Iterator[TraceCall]:
     while True:
         yield TraceCall(_around(dice, median, 0.9), user())
         while dice.random() > 1 / length:
-            yield TraceCall(_around(dice, 12, 0.8), result(), exchange=False)
+            gap, tokens = _around(dice, 12, 0.8), result()
+            yield TraceCall(gap, tokens, exchange=False, results=(TraceResult(max(1, tokens * 4 // 5), "read"),))
 
 
 _REGIMES: Mapping[str, Callable[[random.Random], Iterator[TraceCall]]] = {
