@@ -18,6 +18,7 @@ import anthropic
 
 from lines import ticket
 from sash import Conversation, SqliteStore
+from sash.cli import main
 from striking import around_all
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -89,3 +90,9 @@ def talk(where: Path | str, url: str, name: str, many: int) -> None:
     with Conversation(where, id="a", model=MODEL, client=client_of(url)) as chat:
         for number in range(many):
             chat.send(f"{name} {number}")
+
+
+def command(url: str, *arguments: str) -> None:
+    """A command of `sash` that asks a simulator which is served there; ends as the command does."""
+    os.environ |= {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "x"}
+    main(list(arguments))

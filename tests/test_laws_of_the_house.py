@@ -38,6 +38,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
             "types",
             "conversation",
             "bulk",
+            "worker",
         ),
         *("replay", "inspect", "demo"),
     ),

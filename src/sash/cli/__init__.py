@@ -27,6 +27,7 @@ from sash.cli.row_security import row_security
 from sash.cli.serve import serve
 from sash.cli.summaries import resummarise, summaries
 from sash.cli.summarise import summarise
+from sash.cli.worker import worker
 
 
 @click.group(cls=SashGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +40,7 @@ def main(namespace: str) -> None:
 
 _COMMANDS = (
     *(chat, serve, show, search, usage, summaries, summarise, resummarise),
-    *(memory, profile, count, check, replay, export, import_, copy, delete, prune, row_security, demo, doctor),
+    *(memory, profile, count, check, replay, export, import_, copy, delete, prune, row_security, demo, doctor, worker),
 )
 for command in _COMMANDS:
     main.add_command(command)

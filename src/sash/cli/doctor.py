@@ -25,6 +25,7 @@ from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
 from sash.limits.headers import told
 from sash.model.cards import card
+from sash.model.jobs import FailingJob
 from sash.model.values import counted
 from sash.stores.urls import is_url
 
@@ -66,6 +67,7 @@ def _findings(database: str | None, model: str, client: Any) -> Iterator[Finding
         if found.state != "fails" and (is_url(database) or Path(database).exists()):
             yield _memory(database)
             yield from _server(database)
+            yield from _workers(database)
     try:
         asked = sync_client(client)
     except SashError as error:
@@ -128,6 +130,43 @@ def _server(database: str) -> Iterator[Finding]:
         remarks = store.remarks()
     for remark in remarks:
         yield Finding(remark.about, "ok" if remark.good else "note", remark.text)
+
+
+def _workers(database: str) -> Iterator[Finding]:
+    """Who does what is left to workers, how it stands, and what fails."""
+    now = time.time()
+    with closing(open_database(database, all_tenants=not namespace())) as store:
+        state = store.jobs.state(at=now, namespace=namespace() or None)
+    waiting = sum(kind.waiting for kind in state.kinds)
+    if state.workers:
+        alive = ", ".join(f"{one.name} ({', '.join(one.kinds)})" for one in state.workers)
+        yield Finding("workers", "ok", f"{len(state.workers)} alive: {alive}")
+    elif waiting:
+        waits = f"none is alive, and {counted(waiting, 'job')} to be done: sash worker {shown(database)}"
+        yield Finding("workers", "note", waits)
+    elif state.kinds:
+        yield Finding("workers", "ok", "none is alive, and nothing waits for one")
+    for kind in state.kinds:
+        since = f" (the oldest {_span(now - kind.oldest)})" if kind.oldest is not None else ""
+        counts = f"{kind.waiting} waiting{since}, {kind.running} running, {kind.done} done, {kind.failed} failed"
+        yield Finding("jobs", "note" if kind.given_up else "ok", f"{kind.kind}: {counts}, {kind.given_up} given up")
+    for job in state.failing:
+        yield Finding("jobs", "note", _failing(job, now))
+
+
+def _failing(job: FailingJob, now: float) -> str:
+    whose = job.conversation or (f"batch {job.subject}" if job.kind == "batches" else job.namespace)
+    then = f"tried again in {_span(job.retry_at - now)}" if job.retry_at > now else "to be tried again"
+    further = "given up (sash worker --anew tries it again)" if job.given_up else then
+    return f"{job.kind} of {whose!r} came to nothing {counted(job.failures, 'time')}, {job.error}; {further}"
+
+
+def _span(seconds: float) -> str:
+    """A length of time in the unit that suits it."""
+    for unit, size in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def _claude(client: Any, model: str) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from sash.model.turns import Draft, Turn
 from sash.planning.routing import Fallback, Route, Routing, as_models
 from sash.planning.situation import Marks
 from sash.recall import Recall
+from sash.stores import only_here
 
 T = TypeVar("T")
 
@@ -171,6 +172,18 @@ def check_seconds(name: str, value: Any) -> None:
 def check_choice(name: str, value: Any, known: Sequence[str]) -> None:
     if value not in known:
         raise InvalidOption(f"{name}={value!r}: choose one of {', '.join(known)}", option=name, value=value)
+
+
+def check_background(background: Any, store: Any) -> None:
+    """Raise InvalidOption for another word, and for jobs left in a record that no worker could open."""
+    check_choice("background", background, ("here", "worker"))
+    if background == "worker" and only_here(store):
+        raise InvalidOption(
+            'background="worker" leaves jobs to other processes, which cannot open a record in memory: '
+            'name a file or a postgresql:// URL, or leave it at "here"',
+            option="background",
+            value=background,
+        )
 
 
 def check_markers(now: Preamble, options: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from sash.conversation.drivers import asked
 from sash.conversation.memory import searching
 from sash.conversation.session import Asking, Session
 from sash.conversation.tracing import Spans
-from sash.errors import ConversationClosed, InvalidContent, InvalidOption
+from sash.errors import ConversationClosed, InvalidContent, InvalidOption, StoreError
 from sash.flows import steps
 from sash.flows.context import Context
 from sash.flows.distil import WORTH_IT, distil
@@ -30,6 +31,7 @@ from sash.flows.history.check import check
 from sash.flows.history.elsewhere import recall_elsewhere
 from sash.flows.history.extend import extend
 from sash.flows.history.recall import embed, recall, search_history
+from sash.flows.left import embedding_job, profile_job, summary_job
 from sash.flows.order import in_order
 from sash.flows.profile import Profile
 from sash.flows.record import Record
@@ -46,6 +48,7 @@ from sash.flows.tools.run import Tools, run, submit
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.fitting import check_whole
+from sash.model.jobs import LeftJob
 from sash.model.leases import Ticket
 from sash.model.replies import Reply, each
 from sash.model.summaries import SummaryRecord
@@ -61,6 +64,8 @@ from sash.stores import Store
 from sash.stores.around import around
 from sash.stores.port import UsageRow
 from sash.types import MemoryMode
+
+log = logging.getLogger("sash")
 
 EMBEDDED = 32
 """Turns without a vector, from which they are embedded beside the conversation: a search embeds fewer itself."""
@@ -219,6 +224,7 @@ class ConversationBase:
         self._wish = self._foreseen(reply)
         self._note(each(reply)[-1].turn)
         self._unread += _said(reply)
+        self._leave_jobs()
         return read(reply, asking.format)
 
     def _foreseen(self, reply: Reply) -> SummaryRequest | None:
@@ -226,6 +232,8 @@ class ConversationBase:
         own, last = summariser(self.strategy), each(reply)[-1]
         if own is None or last.plan is None or last.tool_calls:
             return None
+        if self._session.leaves_jobs:
+            own = replace(own, warm=False)  # a worker has not what the chat's own prefix is made of
         recalls = self.recalls if last.plan.epoch.first_seq > 1 else None
         return ahead(last.plan, last.usage, own, recalls.tokens + self._session.instructions if recalls else 0)
 
@@ -236,12 +244,19 @@ class ConversationBase:
 
     def _model_due(self) -> Callable[[], Flow[Any]] | None:
         """What a model is to do beside the conversation now, if anything: a summary, reading what the user said."""
+        if self._session.leaves_jobs:
+            return None
+        wish, distiller = self._wanted()
+        if self._closed or not (wish or distiller):
+            return None
+        return lambda: self._model_flow(wish, distiller)
+
+    def _wanted(self) -> tuple[SummaryRequest | None, str]:
+        """The summary that is to be made now, and the model that is to read what the user said; not asked for twice."""
         wish, self._wish = self._wish, None
         distils = self._distiller and (wish is not None or self._unread > WORTH_IT)
         self._unread = 0 if distils else self._unread
-        if self._closed or not (wish or distils):
-            return None
-        return lambda: self._model_flow(wish, self._distiller if distils else "")
+        return wish, self._distiller if distils else ""
 
     def _model_flow(self, wish: SummaryRequest | None, distiller: str) -> Flow[Any]:
         """Make the summary that is due, then have the user's words read."""
@@ -259,11 +274,37 @@ class ConversationBase:
 
     def _embedding_due(self) -> Callable[[], Flow[int]] | None:
         """The turns that are to be embedded beside the conversation now, if they are many enough."""
+        embedder = False if self._session.leaves_jobs or self._closed else self._embedder_due()
+        return (lambda: asked(lambda: self._embed(embedder))) if embedder else None
+
+    def _embedder_due(self) -> bool | Embedder:
+        """What is to embed the turns that have no vector, if they are many enough; not asked for twice."""
         recall = self._session.recall
-        if self._closed or not (recall and recall.semantic) or self._newest - self._embedded < EMBEDDED:
-            return None
-        self._embedded, embedder = self._newest, recall.semantic
-        return lambda: asked(lambda: self._embed(embedder))
+        if recall is None or not recall.semantic or self._newest - self._embedded < EMBEDDED:
+            return False
+        self._embedded = self._newest
+        return recall.semantic
+
+    def _leave_jobs(self) -> None:
+        """Say in the record what is to be done beside the conversation, where workers do that.
+
+        What could not be said now is found again at the next reply: nothing is taken back of the one that has come.
+        """
+        if not self._session.leaves_jobs:
+            return
+        (wish, distiller), embedder = self._wanted(), self._embedder_due()
+        chat, own, left = self._chat(), summariser(self.strategy), list[LeftJob]()
+        if wish is not None and own is not None:
+            left.append(summary_job(wish, own, budget=self.budget, counter=self._session.base))
+        if distiller:
+            left.append(profile_job(distiller, least=0 if wish else WORTH_IT))
+        if embedder:
+            left.append(embedding_job("" if embedder is True else embedder.name))
+        if left:
+            try:
+                chat.store.jobs.leave(chat.conversation, left, at=self._clock())
+            except StoreError as error:
+                log.warning("%s were not left to workers: %s", [one.kind for one in left], type(error).__name__)
 
     def _embed(self, embedder: bool | Embedder) -> int:
         """Give all turns the vectors by which they are found, until the conversation is closed."""
@@ -428,6 +469,7 @@ class ConversationBase:
         session = self._session
         turns = yield from extend(self._chat(), drafts_of(messages), session.preamble, max_result=session.max_result)
         self._note(turns[-1] if turns else None)
+        self._leave_jobs()
         return turns
 
 

@@ -23,6 +23,7 @@ from sash.conversation.arguments import (
     Setting,
     body_options,
     card_for,
+    check_background,
     check_choice,
     check_clock,
     check_flag,
@@ -141,6 +142,7 @@ class Session:
         counter: Literal["auto", "ctok", "tiktoken", "features"] = "auto",
         count_online: bool = True,
         busy: Literal["wait", "error"] = "wait",
+        background: Literal["here", "worker"] = "here",
         dedupe_window: float = 0.0,
         fallback: Sequence[str] | Fallback | None = None,
         router: Route | None = None,
@@ -162,6 +164,7 @@ class Session:
         check_numbers(budget=budget, max_tokens=max_tokens, max_result=max_result)
         check_store(store)
         check_choice("busy", busy, ("wait", "error"))
+        check_background(background, store)
         check_choice("counter", counter, ("auto", "ctok", "tiktoken", "features"))
         check_choice("priority", priority, ("interactive", "background"))
         check_seconds("dedupe_window", dedupe_window)
@@ -192,6 +195,7 @@ class Session:
         self.layers = Layers(breaker=breaker, ceilings=ceilings, limits=limits, meter=meter, memo=memo, retries=retries)
         self.priority, self.max_wait, self.dedupe_window = priority, max_wait, dedupe_window
         self.base, self.count_online, self.waits = counter, count_online, busy == "wait"
+        self.leaves_jobs = background == "worker"
         self.routing, self.keys = routing_of(fallback, router, tier), as_pool(keys)
         self._card = card_for(card, model)
         self._told: set[str] = set()
@@ -422,6 +426,7 @@ class Session:
             "counter": self.base,
             "count_online": self.count_online,
             "busy": "wait" if self.waits else "error",
+            "background": "worker" if self.leaves_jobs else "here",
             "dedupe_window": self.dedupe_window,
             "fallback": self.routing.fallback if self.routing else None,
             "router": self.routing.route if self.routing else None,

@@ -102,6 +102,8 @@ class Conversation(ConversationBase):
     `breaker`        True or a `BreakerPolicy`: fails fast while a model is down
     `meter`          True, `Alerts` or a `Meter`: every attempt is written down
     `busy`           "wait" or "error": what a call does while another one writes to this conversation, wherever
+    `background`     "here": summaries ahead of time, vectors and profiles are made beside the conversation; "worker":
+                     processes of `sash worker` make them (`sash.worker`), for a record that these can open
     `clock`          a function that tells unix seconds (`time.time`)
     ===============  ==================================================================================================
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sash.errors import CallerError, RemoteError, StoreError
+from sash.errors import CallerError, RemoteError, SashError, StoreError
 from sash.flows.context import Context
 from sash.flows.profile import Profile
 from sash.flows.steps import Flow, Now, Send
@@ -44,6 +44,10 @@ class Distillation:
     kept: int = 0
     note: str = ""
     cost: float = 0.0
+    turns: int = 0
+    """that were read"""
+    error: SashError | None = None
+    """of the far side, or of the record"""
 
 
 def distil(chat: Context, settings: Settings, by: str, *, least: int = WORTH_IT) -> Flow[Distillation]:
@@ -64,7 +68,8 @@ def distil(chat: Context, settings: Settings, by: str, *, least: int = WORTH_IT)
     try:
         return (yield from or_given_back(_distilled(chat, settings, by, task, known), give_back))
     except (RemoteError, StoreError, CallerError) as error:
-        return Distillation(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'nothing was kept'}")
+        note = f"{type(error).__name__}: {getattr(error, 'kind', None) or 'nothing was kept'}"
+        return Distillation(note=note, error=error)
 
 
 def _distilled(
@@ -93,7 +98,8 @@ def _distilled(
         done=found is not None or task.failures + 1 >= PATIENCE,
     )
     kept = chat.store.distillings.keep(made)
-    return Distillation(kept=kept, note="" if found else f"no answer: {answer.stop_reason}", cost=cost or 0.0)
+    note = "" if found else f"no answer: {answer.stop_reason}"
+    return Distillation(kept=kept, note=note, cost=cost or 0.0, turns=len(turns))
 
 
 def _first(turns: Sequence[Turn]) -> tuple[Turn, ...]:

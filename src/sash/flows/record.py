@@ -168,7 +168,8 @@ class Requests(Protocol):
     def finish(self, finished: FinishedRequest) -> Turn | None:
         """Record reply, usage and cost in one transaction; the result is the reply's turn.
 
-        When another writer appended meanwhile, the reply is kept on a branch of its own and Conflict is raised.
+        When another writer appended meanwhile, the reply is kept on a branch of its own and Conflict is raised. An item
+        of a batch that waits no more was used by somebody else: nothing is written, and the result is None.
         """
         ...
 

@@ -93,6 +93,8 @@ class FinishedRequest:
     """whether its call sends nothing more: the place in line is given up with it"""
     surprise: str = ""
     """how the bill differs from what was expected, and why; "" where it does not"""
+    item: str = ""
+    """the item of a batch that it was; "" for a request of its own"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,6 +92,8 @@ class Trouble:
     upto: int = 0
     """seq up to which the last one was to cover"""
     error: str = ""
+    held_until: float = 0.0
+    """until when somebody is at it who lives, in unix seconds"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 from sash.errors import InvalidOption
 from sash.model.fitting import check_fit
 from sash.stores.attempts import SqliteAttempts
-from sash.stores.memory import MemoryStore
+from sash.stores.memory import MEMORY, MemoryStore
 from sash.stores.memos import SqliteMemos
 from sash.stores.opening import missing_driver
 from sash.stores.port import Store
@@ -62,6 +62,11 @@ def open_store(store: str | Path | Store | None, namespace: str | None = None) -
         return SqliteStore(store)
     opened: Store = _load_postgres_store()(str(store), namespace=namespace)
     return opened
+
+
+def only_here(store: Any) -> bool:
+    """Whether a record is kept in the memory of this process, where no other one can open it."""
+    return store is None or str(getattr(store, "path", store)) == MEMORY
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sash.model.batches import UNDER_WAY, Batch, Kind, Phase, WaitingItem
 from sash.model.blocks import dumps
-from sash.stores.transaction import Database, Row
+from sash.stores.transaction import Database, Row, Transaction
 
 _ITEM = (
     "INSERT INTO batch_items (custom_id, batch_id, conversation_id, model, branch_id, parent_id, facts) "
@@ -84,7 +84,12 @@ class Batches:
     def close_item(self, custom_id: str) -> None:
         """Whatever came of it."""
         with self._database.writing() as db:
-            db.execute("DELETE FROM batch_items WHERE custom_id = ?", (custom_id,))
+            close_item(db, custom_id)
+
+
+def close_item(db: Transaction, custom_id: str) -> bool:
+    """An item waits no more; whether it did."""
+    return bool(db.execute("DELETE FROM batch_items WHERE custom_id = ?", (custom_id,)).rowcount)
 
 
 def _columns(item: WaitingItem, batch: int) -> tuple[object, ...]:

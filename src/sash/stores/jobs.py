@@ -113,11 +113,12 @@ class Jobs:
         with self._database.passing() as db:
             mine = {"id": job.id, "worker": worker.token, "wished": job.wished, "again": again or 0.0}
             whose = "WHERE id = :id AND worker = :worker"
-            if again is None and db.execute(f"DELETE FROM jobs {whose} AND wished = :wished", mine).rowcount:
-                _count(db, job.kind, done=1)
-                return
-            forgiven = ", failures = 0, faults = 0, error = ''" if worked else ""
-            freed = db.execute(f"UPDATE jobs SET worker = '', retry_at = :again{forgiven} {whose}", mine).rowcount
+            freed = 0
+            if again is None:
+                freed = db.execute(f"DELETE FROM jobs {whose} AND wished = :wished", mine).rowcount
+            if not freed:
+                forgiven = ", failures = 0, faults = 0, error = ''" if worked else ""
+                freed = db.execute(f"UPDATE jobs SET worker = '', retry_at = :again{forgiven} {whose}", mine).rowcount
             if freed and worked:
                 _count(db, job.kind, done=1)
 
@@ -135,6 +136,7 @@ class Jobs:
     def revive(self, *, namespace: str | None = None) -> int:
         """Have what was given up tried again."""
         with self._database.passing() as db:
+            db.execute("UPDATE profile_jobs SET retry_at = 0 WHERE namespace = ?1 OR ?1 IS NULL", (namespace,))
             return db.execute(
                 "UPDATE jobs SET faults = 0, failures = 0, retry_at = 0 "
                 "WHERE faults >= ?1 AND (namespace = ?2 OR ?2 IS NULL)",

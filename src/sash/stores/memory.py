@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from sash.stores.sqlite import SqliteStore
 
+MEMORY = ":memory:"
+"""SQLite's name for a database in memory."""
+
 
 class MemoryStore(SqliteStore):
     """Nothing is written to disk; `close` forgets everything."""
 
     def __init__(self) -> None:
-        super().__init__(":memory:")
+        super().__init__(MEMORY)

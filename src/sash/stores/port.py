@@ -202,8 +202,12 @@ class Store(Record, Protocol):
     def retain(self, namespace: str = "", *, days: float | None) -> None:
         """Keep conversations of a namespace until nobody went on with them for so many days; None: for good.
 
-        `prune` goes by it. Raises InvalidOption.
+        `prune` goes by it, and workers keep it. Raises InvalidOption.
         """
+        ...
+
+    def retained(self, namespace: str = "") -> float | None:
+        """For how many days `retain` said that conversations are kept; None: for good."""
         ...
 
     def prune(

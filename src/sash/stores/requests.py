@@ -10,10 +10,11 @@ from sash.model.blocks import dumps
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
-from sash.model.turns import Draft, Turn
+from sash.model.turns import Turn
 from sash.model.usage import Usage
 from sash.model.window import Loaded
 from sash.stores import blobs, rows, submissions, wordings
+from sash.stores.batches import close_item
 from sash.stores.cache import Cache, KeptWindow
 from sash.stores.heads import RAISE_VERSION, epoch_of, preamble_id, reject_conflict, take
 from sash.stores.leases import Leases
@@ -128,10 +129,11 @@ class Requests:
         conflict: Conflict | None = None
         reply: Turn | None = None
         with self._database.writing() as db:
+            if finished.item and not close_item(db, finished.item):
+                return None  # somebody else used it just now
             if self._may_touch_others(db, finished):
                 hold_sharing(db, finished.conversation)
-            used = rows.usage_columns(finished.usage, finished.usage_json)
-            said = wordings.of(used)
+            said = wordings.of(used := rows.usage_columns(finished.usage, finished.usage_json))
             now = _raise_version(db, finished, said)
             kept = self._cache.written(finished.conversation, now["version"])
             way = kept.on_its_way(finished.request) if kept is not None else None
@@ -144,8 +146,7 @@ class Requests:
             except Conflict as lost:
                 conflict = lost
                 branch = _side_branch(db, row, finished.at)
-            if finished.reply is not None:
-                reply = self._append_reply(db, row, branch, finished, finished.reply)
+            reply = self._append_reply(db, row, branch, finished)
             known = [*(way.begun.turns if way is not None else ()), *filter(None, [reply])]
             self._keep_counts(db, branch, finished.model, _exact(finished, reply), kept, known)
             _keep_preamble_count(db, row["preamble_id"], finished.model, finished.preamble_count)
@@ -173,10 +174,12 @@ class Requests:
         return self._is_shared(db, way.columns["branch_id"], finished.counts)
 
     def _append_reply(
-        self, db: Transaction, row: Row | Mapping[str, Any], branch: int, finished: FinishedRequest, draft: Draft
-    ) -> Turn:
+        self, db: Transaction, row: Row | Mapping[str, Any], branch: int, finished: FinishedRequest
+    ) -> Turn | None:
+        if finished.reply is None:
+            return None
         said, at, model = finished.state, finished.at, finished.model
-        reply, *_ = write(db, finished.conversation, branch, row["last_seq"], [draft], said, at, model)
+        reply, *_ = write(db, finished.conversation, branch, row["last_seq"], [finished.reply], said, at, model)
         return reply
 
     def fail(

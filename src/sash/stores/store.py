@@ -41,8 +41,9 @@ class DatabaseStore:
     """A store on an open database.
 
     One object may serve many conversations and threads. For people: `conversations`, `describe`, `search`, `usage`,
-    `cuts`, `delete`, `forget_user`, `retain`, `prune`, `close` (see `sash.stores.Store`). What conversations need has a
-    part for each group of tables (`sash.flows.record.Record`): `store.turns`, `store.requests`, `store.summaries`, ...
+    `cuts`, `delete`, `forget_user`, `retain`, `retained`, `prune`, `close` (see `sash.stores.Store`). What
+    conversations need has a part for each group of tables (`sash.flows.record.Record`): `store.turns`,
+    `store.requests`, `store.summaries`, ...
     """
 
     def __init__(self, database: Database) -> None:
@@ -74,6 +75,7 @@ class DatabaseStore:
         self.search, self.usage, self.cuts = self.reports.search, self.reports.usage, self.reports.cuts
         self.retention = Retention(database, cache)
         self.retain, self.prune = self.retention.retain, self.retention.prune
+        self.retained = self.retention.retained
         self.delete, self.forget_user = self.forgetting.delete, self.forgetting.forget_user
 
     def __repr__(self) -> str:

@@ -19,6 +19,7 @@ from sash.model.summaries import BatchTask, NewSummary, Resting, Summary, Summar
 from sash.model.turns import Turn, spoken
 from sash.model.usage import Usage
 from sash.stores import attachments, blobs
+from sash.stores.batches import close_item
 from sash.stores.cache import Cache
 from sash.stores.heads import take
 from sash.stores.lineage import END, BranchRanges, hold_sharing, present, there, touch_holders
@@ -86,7 +87,7 @@ class Summaries:
         """Record it, whatever it came to."""
         task = new.task
         with self._database.writing() as db:
-            if new.item and not db.execute("DELETE FROM batch_items WHERE custom_id = ?", (new.item,)).rowcount:
+            if new.item and not close_item(db, new.item):
                 return None
             hold_sharing(db, new.conversation)
             if not there(db, new.conversation):
@@ -232,8 +233,14 @@ def trouble(db: Transaction, conversation: int) -> Trouble:
     job = _job(db, conversation)
     if job is None:
         return Trouble()
-    until = max(job["retry_at"], 0.0 if gone(job) else job["until"])
-    return Trouble(failures=job["failures"], retry_at=until, upto=job["upto_seq"], error=job["error"])
+    held = 0.0 if gone(job) else job["until"]
+    return Trouble(
+        failures=job["failures"],
+        retry_at=max(job["retry_at"], held),
+        upto=job["upto_seq"],
+        error=job["error"],
+        held_until=held,
+    )
 
 
 def _job(db: Transaction, conversation: int, token: str | None = None) -> Row | None:

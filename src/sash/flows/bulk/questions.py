@@ -7,7 +7,7 @@ loses nothing; what a batch did not hold is pending again. A result is used once
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -123,7 +123,12 @@ def release(store: Record, ready: Iterable[Ready]) -> Flow[None]:
 def collect(store: Record, job: str, card_of: Cards, *, namespace: str) -> Flow[dict[int, RemoteError]]:
     """Settle all batches of a job that have ended; errors by the position of their items."""
     mine = store.batches.read(kind="question", namespace=namespace, job=job)
-    looked = yield from batches.collect(store, mine, partial(_use, store, card_of), partial(_free, store))
+    return (yield from collect_from(store, mine, card_of))
+
+
+def collect_from(store: Record, under_way: Sequence[Batch], card_of: Cards) -> Flow[dict[int, RemoteError]]:
+    """Settle those of these batches that have ended; errors by the position of their items."""
+    looked = yield from batches.collect(store, under_way, partial(_use, store, card_of), partial(_free, store))
     return {position: error for position, error in looked.came if error is not None}
 
 
@@ -180,10 +185,10 @@ def _finish(store: Record, item: WaitingItem, answer: Answer, card: ModelCard) -
             at=now,
             model=item.model,
             extra=answer.extra,
+            item=item.custom_id,
         )
     )
     store.submissions.release(question.submission, (question.number,))
-    store.batches.close_item(item.custom_id)
     return question.position, None
 
 

@@ -6,7 +6,7 @@ kept as rejected.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from operator import add
@@ -50,9 +50,12 @@ def submit(store: Record, backlog: Backlog, counters: Counters) -> Flow[Submitte
     return Submitted(batches=tuple(sent), conversations=told.ready, skipped=tuple(told.skipped))
 
 
-def collect(store: Record, counters: Counters) -> Flow[Collected]:
-    """Use the results of all batches that have ended. Raises RemoteError; what was used till then stays used."""
-    under_way = store.batches.read(kind="summary")
+def collect(store: Record, counters: Counters, only: Sequence[Batch] | None = None) -> Flow[Collected]:
+    """Use the results of all batches that have ended (or of these `only`).
+
+    Raises RemoteError; what was used till then stays used.
+    """
+    under_way = store.batches.read(kind="summary") if only is None else only
     looked = yield from batches.collect(store, under_way, partial(_use, store, counters), partial(_free, store))
     return reduce(add, looked.came, Collected(waiting=looked.waiting, lost=looked.lost))
 

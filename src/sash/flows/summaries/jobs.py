@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sash.errors import CallerError, ConversationBusy, RemoteError, StoreError
+from sash.errors import CallerError, ConversationBusy, RemoteError, SashError, StoreError
 from sash.flows.context import Context
 from sash.flows.record import Record
 from sash.flows.steps import Flow, Now
@@ -32,6 +32,8 @@ class SummaryResult:
     summary: Summary | None = None
     note: str = ""
     cost: float = 0.0
+    error: SashError | None = None
+    """of the far side, or of the record"""
 
 
 Make = Callable[[SummaryTask], Flow[SummaryResult]]
@@ -58,7 +60,8 @@ def with_job(
     except (RemoteError, StoreError, CallerError) as error:
         if strict:
             raise
-        return SummaryResult(note=f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}")
+        note = f"{type(error).__name__}: {getattr(error, 'kind', None) or 'no summary'}"
+        return SummaryResult(note=note, error=error)
 
 
 def giving_back(store: Record, conversation: int, task: SummaryTask) -> Callable[[str, float], None]:
