@@ -27,13 +27,13 @@ def text(words: str, role: Any = "user") -> Draft:
 class Recorder:
     """One conversation of one store, written to by hand. Times count seconds from 1,000."""
 
-    def __init__(self, store: Any, id: str = "a", namespace: str = "") -> None:
+    def __init__(self, store: Any, id: str = "a", namespace: str = "", user: str = "") -> None:
         self.store = store
-        self.key = self.head_of(id, namespace).conversation
+        self.key = self.head_of(id, namespace, user=user).conversation
         self.now = 1_000.0
 
-    def head_of(self, id: str, namespace: str = "", create: bool = True) -> Head:
-        head: Head = self.store.branches.open(namespace=namespace, id=id, create=create)
+    def head_of(self, id: str, namespace: str = "", create: bool = True, user: str = "") -> Head:
+        head: Head = self.store.branches.open(namespace=namespace, id=id, create=create, user=user)
         return head
 
     @property

@@ -11,6 +11,7 @@ import sash
 from benchmarks.speed.measuring import WORDS, Answering, Row, alternately, client, exponent, record, said, settled
 from benchmarks.speed.requests import talk
 from sash import Conversation, Recall
+from sash.recall import make_query
 
 BUDGET = 10_000
 PAGE = 50
@@ -68,7 +69,8 @@ def _grown(exchanges: int, semantic: bool) -> int:
 
 
 def lists(sizes: list[int], rounds: int) -> Iterator[Row]:
-    """A page of conversations, a search in one tenant and the usage of a user, in files of many conversations."""
+    """A page of conversations, a search in one tenant, a question to the other conversations of a user and his usage,
+    in files of many conversations."""
     taken: dict[str, list[float]] = {}
     for number in sizes:
         with tempfile.TemporaryDirectory() as folder:
@@ -90,11 +92,15 @@ def _asked(path: Path, rounds: int) -> dict[str, float]:
         rounds,
         page=lambda: store.conversations(namespace="many"),
         search=lambda: store.search("quick lazy", namespace="one"),
+        others=lambda: store.index.elsewhere(0, user="user 0", namespace="one", terms=_ASKED, most=4),
         usage=lambda: store.usage(by=("day", "model"), namespace="many", user="user 1"),
         days=lambda: store.usage(by=("user", "day"), namespace="one"),
     )
     store.close()
     return found
+
+
+_ASKED = make_query("Which quick fox jumps over the lazy dog?").terms
 
 
 def _tenants(path: Path, number: int) -> None:

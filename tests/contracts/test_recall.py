@@ -432,3 +432,18 @@ def test_without_the_extra_it_is_named(record: Recorder, monkeypatch: pytest.Mon
         patch.setattr(builtins, "__import__", absent)
         with pytest.raises(MissingExtra, match=r"sash\[semantic\]"):
             near(record, "cat", True)
+
+
+def test_other_conversations_are_told_by_what_their_user_said(record: Recorder, store: Any) -> None:
+    """The best come first by words that are rare among the user's own turns, whatever others say and how often."""
+    said = {"rare": "The mule is grey.", "common": "Flour, flour.", "more": "Flour again.", "nothing": "Hello."}
+    for id, words in said.items():
+        Recorder(store, id, user="ann").say(words)
+    asked = {"user": "ann", "namespace": "", "terms": make_query("the mule and the flour").terms, "most": 9}
+    before = [name for _, name in store.index.elsewhere(record.key, **asked)]
+    assert before[0] == "rare" and sorted(before) == ["common", "more", "rare"]
+    for number in range(40):
+        Recorder(store, f"other {number % 3}", user="bob").say("My mule, your mule, his mule.")
+    Recorder(store, "a", namespace="other", user="ann").say("A mule with flour.")
+    assert [name for _, name in store.index.elsewhere(record.key, **asked)] == before
+    assert [name for _, name in store.index.elsewhere(record.key, **{**asked, "most": 1})] == ["rare"]

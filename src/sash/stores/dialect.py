@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 GRAM = 3
@@ -97,10 +97,6 @@ class Dialect:
         kept = {name: value for name, value in columns.items() if name != "text"}
         return {**kept, "said": "" if _is_plain_text(columns["content"]) else columns["text"]}
 
-    def score(self, index: str, query: str) -> str:  # noqa: ARG002 - FTS5 knows what it was asked
-        """How well an entry answers a query: the better, the smaller."""
-        return "bm25(turns_fts, 1.0, 0.0)" if index == "turns_fts" else f"bm25({index})"
-
     def snippet(self, index: str, text: str, query: str) -> str:  # noqa: ARG002
         """The words around what was found in a text, in brackets."""
         return f"snippet({index}, 0, '[', ']', ' ... ', 16)"
@@ -108,10 +104,6 @@ class Dialect:
     def characters(self, run: str) -> str | None:
         """What asks the index of characters for a run of them; None for one too short for that index."""
         return f'"{run}"' if len(run) >= GRAM else None
-
-    def any_of(self, index: str, queries: Iterable[str]) -> str:  # noqa: ARG002
-        """One query that any of these answers."""
-        return " OR ".join(queries)
 
 
 def _is_plain_text(content: str) -> bool:

@@ -7,7 +7,8 @@ the file holds. Ranking is done elsewhere (`sash.recall.ranking`); here is what 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from sash.stores.cache import Cache
 from sash.stores.characters import characters_match, clinging, common, spaceless
 from sash.stores.embedders import WordVectors, embedder_of
 from sash.stores.lineage import Segment, present
-from sash.stores.transaction import Database, Transaction
+from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.vectors import Blocks, as_stored, blob, nearest, position, removals, seq_of, smeared, unit_rows
 
 READ = 20_000
@@ -32,7 +33,7 @@ TERMS = 24
 NAMES = 16
 """Speakers whose names are told apart."""
 CANDIDATES = 200
-"""Turns of other conversations looked at, to tell which of these to search."""
+"""Turns of other conversations looked at for each term, to tell which of these to search."""
 BATCH = 256
 """Texts given to an embedder at once."""
 LACKING = 128
@@ -140,20 +141,18 @@ class Index:
     def elsewhere(
         self, conversation: int, *, user: str, namespace: str, terms: Sequence[Term], most: int
     ) -> Sequence[tuple[int, str]]:
-        """Other conversations of a user by the best turns that hold any of the terms."""
-        found: dict[tuple[int, str], float] = {}
+        """Other conversations of a user by their best turn, the best first: by what the terms in it are worth.
+
+        How rare a term is, is asked of the user's turns alone: what others say neither counts nor costs.
+        """
+        worth: dict[tuple[int, str], dict[int, float]] = {}
         with self._database.reading() as db:
-            for index, asked in _any_of(db, terms):
-                for row in db.execute(
-                    f"SELECT c.id, c.name, {db.sql.score(index, '?1')} AS score FROM {index} "
-                    f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                    f"WHERE {db.sql.matches_of(index, '?1', '?2')} AND c.namespace = ?2 AND c.owner = ?3 "
-                    "AND c.id <> ?4 AND t.state <> 'withdrawn' ORDER BY score LIMIT ?5",
-                    (asked, namespace, user, conversation, CANDIDATES),
-                ):
-                    held = (row["id"], row["name"])
-                    found[held] = found.get(held, 0.0) + row["score"]  # the smaller the better
-        return sorted(found, key=lambda one: found[one])[:most]
+            total = db.one(_TOTAL_OF_OTHERS, (namespace, user, conversation))[0]
+            for term in terms:
+                for row in _of_others(db, term, (namespace, user, conversation)):
+                    turns = worth.setdefault((row["id"], row["name"]), defaultdict(float))
+                    turns[row["place"]] += weight(term, row["found"], total, ())
+        return sorted(worth, key=lambda one: -max(worth[one].values()))[:most]
 
     def between(
         self, conversation: int, *, spans: Sequence[tuple[float, float]], until: int | None = None
@@ -281,12 +280,24 @@ def _of_words(embedder: bool | Embedder) -> WordVectors | None:
     return known if isinstance(known, WordVectors) else None
 
 
-def _any_of(db: Transaction, terms: Sequence[Term]) -> Iterator[tuple[str, str]]:
-    """Each index with the question that any of the terms answers."""
-    for kind, index in _INDEXES.items():
-        asked = [one.match if kind == "words" else characters_match(db, one.text) for one in terms if one.index == kind]
-        if any(asked):
-            yield index, db.sql.any_of(index, filter(None, asked))
+_OTHERS = "c.namespace = ?1 AND c.owner = ?2 AND c.id <> ?3"
+_TOTAL_OF_OTHERS = f"""SELECT coalesce(sum((SELECT max(t.seq) FROM turns t WHERE t.branch_id = b.id) - b.fork_seq), 0)
+    FROM conversations c JOIN branches b ON b.conversation_id = c.id WHERE {_OTHERS}"""
+
+
+def _of_others(db: Transaction, term: Term, whose: tuple[str, str, int]) -> Iterable[Row]:
+    """The newest turns of a user's other conversations that hold a term, branch by branch, and how many do."""
+    index = _INDEXES[term.index]
+    match = term.match if term.index == "words" else characters_match(db, term.text)
+    if not match:
+        return ()
+    return db.execute(
+        f"SELECT c.id, c.name, t.place, count(*) OVER () AS found FROM conversations c CROSS JOIN branches b "
+        f"CROSS JOIN {index} CROSS JOIN turns t WHERE {_OTHERS} AND b.conversation_id = c.id "
+        f"AND {db.sql.matches(index, '?4')} AND {index}.rowid BETWEEN (b.id << 32) AND (b.id << 32) + 4294967295 "
+        f"AND t.place = {index}.rowid AND t.state <> 'withdrawn' ORDER BY t.place DESC LIMIT {CANDIDATES}",
+        (*whose, match),
+    )
 
 
 def _read(db: Transaction, term: Term, match: str, segments: Sequence[Segment]) -> list[int]:

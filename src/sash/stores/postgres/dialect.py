@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sash.stores.dialect import Dialect
@@ -67,15 +67,11 @@ class PostgresDialect(Dialect):
 
     def worth(self, index: str, text: str, query: str) -> str:  # noqa: ARG002
         """How well an entry answers by itself: the better, the smaller."""
-        return self.score(index, query)
+        return f"-ts_rank({index}.words, {_asked(index, query)})"
 
     def turn_columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of a turn as they are written."""
         return dict(columns)
-
-    def score(self, index: str, query: str) -> str:
-        """How well an entry answers a query: the better, the smaller."""
-        return f"-ts_rank({index}.words, {_asked(index, query)})"
 
     def snippet(self, index: str, text: str, query: str) -> str:
         """The words around what was found in a text, in brackets."""
@@ -86,10 +82,6 @@ class PostgresDialect(Dialect):
         """What asks the index of characters for a run: all pairs of them in it, or the one there is."""
         pairs = [run[at : at + 2] for at in range(max(1, len(run) - 1))]
         return " & ".join(map(_quoted, dict.fromkeys(pairs)))
-
-    def any_of(self, index: str, queries: Iterable[str]) -> str:
-        """One query that any of these answers."""
-        return (" OR " if index == "turns_fts" else " | ").join(queries)
 
 
 def _asked(index: str, query: str) -> str:
