@@ -13,6 +13,7 @@ from sash.model.answers import RunEvent
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Strategy
 from sash.simulator import Simulator
+from sash.simulator.editing import edit
 
 Talk = Callable[..., Conversation]
 BINDING, FREE = "claude-sonnet-5-5", "claude-sonnet-5"
@@ -118,13 +119,35 @@ def test_a_run_tells_what_left(talk: Talk, sim: Simulator) -> None:
     told = next(event for event in events if event.type == "cleared")
     plan = told.reply.plan
     assert plan is reply.steps[first].plan
-    assert len(told.calls) == len(plan.decision.cleared) > 1
+    assert len(told.calls) == len(plan.decision.clearing.turns) > 1
     sent = {b["tool_use_id"]: b["content"] for m in plan.body["messages"] for b in m["content"] if "tool_use_id" in b}
     assert all("cleared to save context" in sent[call] for call in told.calls)
     text = plan.explain()
     assert f"{plan.decision.clearing.tokens:,} tokens (turn {min(plan.decision.cleared)}, look: " in text
     assert f"${plan.decision.clearing.saves:.4f}" in text
     assert f"${plan.decision.clearing.once:.4f}" in text
+
+
+def ask(word: str) -> str:
+    """Ask the customer about a word."""
+    return f"The customer says {word} is fine. " * 60
+
+
+@pytest.mark.parametrize("model", [BINDING, FREE])
+def test_what_one_tool_said_stays_while_the_rest_leaves(talk: Talk, sim: Simulator, model: str) -> None:
+    """Claude still sees the results of the excluded tool, and those of the other no more, whoever clears."""
+    names = iter(["ask", *["look"] * 9] * 4)
+    replies = ([{"type": "tool_use", "name": name, "input": {"word": f"w{n}"}}] for n, name in enumerate(names))
+    sim.script(lambda _: next(replies, "All done."))
+    chat = opened(talk, model, Economic(caution=0.3, exclude=("ask",)))
+    reply = chat.run("Look up many words.", tools=[look, ask], max_steps=CALLS + 5)
+    assert {attempt.status for attempt in sim.messages} == {200}
+    assert clearings(reply)
+    seen = edit(sim.messages[-1].body, lambda body: len(str(body))).body
+    said = [str(block["content"]) for m in seen["messages"] for block in m["content"] if "tool_use_id" in block]
+    assert sum("The customer says" in text for text in said) == 4
+    assert sum("cleared to save context" in text for text in said) > 9
+    assert chat.request(CALLS + 1).intact
 
 
 def test_results_of_excluded_tools_stay(talk: Talk, sim: Simulator) -> None:

@@ -22,17 +22,24 @@ chances = st.lists(st.floats(0.0, 1.0), min_size=40, max_size=40)
 
 
 def running(
-    saved: list[int], clears: Clears = "any", again: Any = 0.05, *, warm: bool = True, **changes: Any
+    saved: list[int],
+    clears: Clears = "any",
+    again: Any = 0.05,
+    *,
+    inputs: int = 0,
+    warm: bool = True,
+    **changes: Any,
 ) -> Situation:
-    """A tool run whose results save so many tokens each, with 100 tokens of call around every one."""
+    """A tool run whose results save so many tokens each, `inputs` the input of its call, in 100 tokens around."""
     behind, turns = 0, []
     for at in range(len(saved) - 1, -1, -1):
-        behind += saved[at] + 100
+        behind += saved[at] + inputs + 100
         chance = again if isinstance(again, float) else again[at]
         turns.append(
             ResultsTurn(
                 seq=2 * at + 3, exchange=0, results=1, saves=Size(tokens=saved[at], upper=saved[at]), call=2 * at + 2,
-                behind=behind, worth=Worth(again=chance, tools=("read" if at % 2 else "write",), why="old"),
+                call_saves=Size(tokens=inputs, upper=inputs), behind=behind, after=behind - saved[at] - inputs - 100,
+                worth=Worth(again=chance, tools=("read" if at % 2 else "write",), why="old"),
             )
         )  # fmt: skip
     prompt, last = FIXED + behind, 2 * len(saved) + 1
@@ -59,24 +66,26 @@ def running(
 @given(sizes, chances, st.sampled_from(["any", "oldest"]), st.booleans())
 def test_what_always_stays_is_never_cleared(saved: list[int], again: list[float], clears: Clears, warm: bool) -> None:
     """Nothing of the newest `keep` tokens leaves; the start stays where it is when something is cleared."""
-    held = running(saved, clears, again, warm=warm)
+    held = running(saved, clears, again, warm=warm, inputs=200)
     decision = Economic(caution=1.0).decide(held)
-    by_seq = {turn.seq: turn for turn in held.results}
-    for seq in decision.cleared:
-        assert by_seq[seq].behind - by_seq[seq].saves.tokens >= KEEP
+    turns = {seq: turn for turn in held.results for seq in (turn.seq, turn.call)}
+    assert all(turns[seq].after >= KEEP for seq in decision.cleared)
     assert decision.first_exchange == 0
 
 
-@given(sizes, chances, st.sampled_from(["any", "oldest"]), st.booleans())
-def test_clearing_saves_what_it_says(saved: list[int], again: list[float], clears: Clears, warm: bool) -> None:
+@given(sizes, chances, st.sampled_from(["any", "oldest"]), st.sampled_from([0, 30, 900]), st.booleans())
+def test_clearing_saves_what_it_says(
+    saved: list[int], again: list[float], clears: Clears, inputs: int, warm: bool
+) -> None:
     """Dollars above zero, tokens as their turns have them; to read all again costs at least what is expected."""
-    decision = Economic(caution=1.0).decide(running(saved, clears, again, warm=warm))
+    decision = Economic(caution=1.0).decide(running(saved, clears, again, warm=warm, inputs=inputs))
     if decision.clearing is None:
         assert not decision.cleared
         return
     turns = decision.clearing.turns
-    assert decision.cleared == {turn.seq for turn in turns}
-    assert decision.clearing.tokens == sum(turn.saves.tokens for turn in turns)
+    leaves = inputs if clears == "oldest" or inputs > 100 else 0
+    assert decision.cleared == {turn.seq for turn in turns} | {turn.call for turn in turns if leaves}
+    assert decision.clearing.tokens == sum(turn.saves.tokens + leaves for turn in turns)
     assert decision.clearing.saves > 0.0
     assert 0.0 <= decision.clearing.again <= decision.clearing.once
     assert decision.rule == ("pays" if warm else "free")
@@ -133,7 +142,7 @@ def test_the_limit_lets_results_leave_with_room_to_spare(saved: list[int], again
     assert held.stay is not None
     limit = held.stay.upper - 1
     tight = replace(held, budget=limit)
-    free = sum(turn.saves.tokens for turn in held.results if turn.behind - turn.saves.tokens >= KEEP)
+    free = sum(turn.saves.tokens for turn in held.results if turn.after >= KEEP)
     decision = Economic().decide(tight)
     if free >= 0.3 * limit:
         assert decision.rule == "must"

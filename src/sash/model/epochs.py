@@ -29,6 +29,10 @@ class Relief:
     """single results that are placeholders, by seq and call id: of a turn whose results were too large together"""
     served: int = 0
     """how many of the oldest tool results the API is asked to clear; the same ones for the whole epoch"""
+    inputs: bool = False
+    """whether it clears the inputs of those calls, too"""
+    spared: tuple[str, ...] = ()
+    """the tools whose results it is to leave"""
     drops: bool = False
     """the API is asked to drop thinking blocks whose prefix changed"""
     detached: frozenset[int] = frozenset()

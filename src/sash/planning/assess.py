@@ -162,7 +162,9 @@ class _Assessing:
             by_turn.setdefault(one.seq, []).append(one)
         behind = self._behind
         for turn in found:
-            yield replace(turn, behind=behind[turn.seq], worth=worth_of(by_turn.get(turn.seq, ()), ledger.step))
+            worth = worth_of(by_turn.get(turn.seq, ()), ledger.step)
+            after = behind[turn.seq] - self.known[turn.seq].tokens
+            yield replace(turn, behind=behind[turn.call or turn.seq], after=max(0, after), worth=worth)
 
     @cached_property
     def _behind(self) -> dict[int, int]:

@@ -281,7 +281,7 @@ def with_relief(relief: Relief, settings: Settings, turns: Sequence[Turn]) -> tu
     """The options and betas of a request in an epoch: the caller's, and those that its relief asks of the API."""
     options, betas = dict(settings.options), list(settings.betas)
     if relief.served and "context_management" not in options:
-        options["context_management"] = {"edits": [_clearing(relief.served, turns)]}
+        options["context_management"] = {"edits": [_clearing(relief, turns)]}
         betas.append(CLEARING_BETA)
     if relief.drops:
         asked = options.get("thinking") or {"type": "adaptive"}
@@ -292,10 +292,13 @@ def with_relief(relief: Relief, settings: Settings, turns: Sequence[Turn]) -> tu
     return options, tuple(dict.fromkeys(betas))
 
 
-def _clearing(served: int, turns: Sequence[Turn]) -> dict[str, Any]:
+def _clearing(relief: Relief, turns: Sequence[Turn]) -> dict[str, Any]:
     """The edit by which the API clears the oldest tool results ("Context editing" docs).
 
     It is told how many to keep, so that number grows with the view: what is cleared, and the prefix, stay the same.
     """
-    keep = {"type": "tool_uses", "value": max(1, sum(map(uses, turns)) - served)}
-    return {"type": "clear_tool_uses_20250919", "trigger": {"type": "tool_uses", "value": served}, "keep": keep}
+    keep = {"type": "tool_uses", "value": max(1, sum(map(uses, turns)) - relief.served)}
+    trigger = {"type": "tool_uses", "value": relief.served}
+    inputs = {"clear_tool_inputs": True} if relief.inputs else {}
+    spared = {"exclude_tools": list(relief.spared)} if relief.spared else {}
+    return {"type": "clear_tool_uses_20250919", "trigger": trigger, "keep": keep, **inputs, **spared}

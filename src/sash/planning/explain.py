@@ -111,9 +111,11 @@ def _cleared(plan: Planned) -> str:
         f"turn {one.seq}, {' and '.join(one.worth.tools)}: {one.worth.why}" for one in clearing.turns[:NAMED]
     )
     more = f"; and {len(clearing.turns) - NAMED} more turns" if len(clearing.turns) > NAMED else ""
+    inputs = " and the inputs of their calls" if clearing.inputs else ""
     return (
-        f"Results that leave, {clearing.tokens:,} tokens ({named}{more}). That saves about ${clearing.saves:.4f} "
-        f"with the requests to come; to read all of it again would cost about ${clearing.once:.4f}."
+        f"Results{inputs} that leave, {clearing.tokens:,} tokens ({named}{more}). "
+        f"That saves about ${clearing.saves:.4f} with the requests to come; "
+        f"to read all of it again would cost about ${clearing.once:.4f}."
     )
 
 

@@ -106,7 +106,9 @@ class ResultsTurn:
     call_saves: Size = field(default_factory=Size)
     """what leaving out the calls' input would save"""
     behind: int = 0
-    """tokens of the view from this turn on"""
+    """tokens of the view from the reply on that made the calls"""
+    after: int = 0
+    """tokens of the view behind this turn"""
     worth: Worth = field(default_factory=Worth)
 
 
@@ -224,6 +226,10 @@ class Clearing:
 
     turns: tuple[ResultsTurn, ...]
     """oldest first"""
+    inputs: frozenset[int]
+    """seqs of the replies whose calls lose their inputs, too"""
+    spared: tuple[str, ...]
+    """tools whose results stay among these turns, where the API clears"""
     tokens: int
     """what leaves the view"""
     now: float
@@ -234,6 +240,11 @@ class Clearing:
     """dollars to be expected for reading some of it again, part of `saves`"""
     once: float
     """dollars of reading all of it again, once"""
+
+    @property
+    def seqs(self) -> frozenset[int]:
+        """Of all the turns that are sent with less from now on."""
+        return frozenset(turn.seq for turn in self.turns) | self.inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,8 @@ def relief(stored: Mapping[str, Any]) -> Relief:
         dropped=frozenset(stored.get("dropped", ())),
         results=frozenset((seq, call) for seq, call in stored.get("results", ())),
         served=stored.get("served", 0),
+        inputs=stored.get("inputs", False),
+        spared=tuple(stored.get("spared", ())),
         drops=stored.get("drops", False),
         detached=frozenset(stored.get("detached", ())),
     )
@@ -97,6 +99,8 @@ def relief_column(found: Relief) -> str:
         "dropped": sorted(found.dropped),
         "results": sorted(found.results),
         "served": found.served,
+        "inputs": found.inputs,
+        "spared": list(found.spared),
         "drops": found.drops,
         "detached": sorted(found.detached),
     }

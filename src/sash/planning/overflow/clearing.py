@@ -35,16 +35,20 @@ def uses(turn: Turn) -> int:
 
 
 def served_turns(turns: Iterable[Turn], epoch: Epoch) -> frozenset[int]:
-    """seqs of the turns whose results the API clears, all of them, in this epoch."""
-    left, found = epoch.relief.served, list[int]()
+    """seqs of the turns whose results the API clears in this epoch, all of them, and of calls without their inputs."""
+    relief = epoch.relief
+    called: Turn | None = None
+    left, found = relief.served, list[int]()
     for turn in turns if left else ():
-        if turn.seq < epoch.first_seq or turn.seq in epoch.relief.dropped:
+        if turn.seq < epoch.first_seq or turn.seq in relief.dropped:
             continue
         left -= uses(turn)
         if left < 0:
             break
-        if turn.role == "user" and not turn.plain:
-            found.append(turn.seq)
+        if turn.role == "assistant":
+            called = turn
+        elif not turn.plain and called is not None and not set(names_of(called).values()) & set(relief.spared):
+            found += [called.seq, turn.seq] if relief.inputs else [turn.seq]
     return frozenset(found)
 
 

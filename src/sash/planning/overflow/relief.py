@@ -183,9 +183,14 @@ class _Relieving:
         else:
             older = (turn for group in self.groups for turn in group if epoch.first_seq <= turn.seq <= last.seq)
             sent = (turn for turn in older if turn.seq not in self.growing.dropped)
-            relief = replace(self.growing, served=sum(map(uses, sent)))
+            relief = replace(
+                self.growing, served=sum(map(uses, sent)), inputs=bool(clearing.inputs), spared=clearing.spared
+            )
+        way = self.present.inputs, self.present.spared
+        as_before = not self.present.served or way == (relief.inputs, relief.spared)
         size = situation.prompt(situation.first_exchange or 0)
         saved = sum((turn.saves for turn in clearing.turns), Size())
+        saved = sum((turn.call_saves for turn in clearing.turns if turn.call in clearing.inputs), saved)
         return FittedView(
             decision=self.decision,
             cut=True,
@@ -193,7 +198,7 @@ class _Relieving:
             relief=relief,
             prompt=_less(size, Size(tokens=saved.tokens, upper=max(0, 2 * saved.tokens - saved.upper))),
             same_prefix=True,
-            changed_from=first.seq,
+            changed_from=(first.call or first.seq) if as_before else 0,
             unchanged=max(0, size.tokens - first.behind),
         )
 

@@ -8,7 +8,7 @@ Pure arithmetic on values: tokens, dollars.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -19,7 +19,7 @@ from sash.planning.situation import Clearing, ResultsTurn, Situation
 ASKING = 150
 """Tokens of a reply that calls a tool again."""
 LEAST = 64
-"""Tokens that clearing a turn of results has to save to be worth a thought."""
+"""Tokens that clearing something has to save to be worth a thought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +42,25 @@ class ClearingTerms:
     """how many times its price it counts to read something again"""
     cheap: frozenset[str]
     """tools for which it counts once"""
+    spared: frozenset[str]
+    """tools whose results stay"""
+    all_inputs: bool
+    """the inputs of all calls leave with their results: the API clears, and knows no sizes"""
 
     @property
     def horizon(self) -> float:
         """Dollars that a token costs which stays to the end of the run."""
         return self.read * self.left
 
+    def tokens(self, turn: ResultsTurn) -> int:
+        """What leaves with it: its results, and the inputs of the calls where they are large."""
+        inputs = turn.call_saves.tokens
+        return turn.saves.tokens + (inputs if self.all_inputs or inputs >= LEAST else 0)
+
     def again(self, turn: ResultsTurn) -> float:
         """Dollars to call for these results again: one more reply, on the view as it is then."""
         asking = self.read * self.view + self.card.price(self.view).output / 1e6 * ASKING * turn.results
-        return asking + (self.write + self.horizon) * turn.saves.tokens
+        return asking + (self.write + self.horizon) * self.tokens(turn)
 
     def risk(self, turn: ResultsTurn) -> float:
         """The same by its chance; what is not known to be cheap counts more."""
@@ -60,28 +69,22 @@ class ClearingTerms:
 
     def gain(self, turn: ResultsTurn) -> float:
         """Dollars saved by leaving it out of what is written anyway."""
-        return (self.write + self.horizon) * turn.saves.tokens - self.risk(turn)
+        return (self.write + self.horizon) * self.tokens(turn) - self.risk(turn)
 
     def rewriting(self, first: ResultsTurn) -> float:
         """Dollars to write, instead of reading, what is cached behind the first result that leaves."""
         return (self.write - self.read) * max(0, self.cached - (self.view - first.behind))
 
 
-def candidates(situation: Situation, spared: frozenset[str]) -> list[ResultsTurn]:
+def candidates(situation: Situation, terms: ClearingTerms) -> list[ResultsTurn]:
     """What may leave, oldest first: all of it stands before the newest `keep` tokens, and none is of a spared tool."""
-    keep = situation.keep
-    return [
-        turn
-        for turn in situation.results
-        if turn.behind - turn.saves.tokens >= keep
-        and turn.saves.tokens >= LEAST
-        and spared.isdisjoint(turn.worth.tools)
-    ]
+    older = (turn for turn in situation.results if turn.after >= situation.keep)
+    return [turn for turn in older if terms.tokens(turn) >= LEAST and terms.spared.isdisjoint(turn.worth.tools)]
 
 
-def best_clearing(situation: Situation, terms: ClearingTerms, spared: frozenset[str], enough: int) -> Clearing | None:
+def best_clearing(situation: Situation, terms: ClearingTerms, enough: int) -> Clearing | None:
     """The clearing that saves most and pays now; with `enough` > 0 the best one that frees so many tokens."""
-    turns = candidates(situation, spared)
+    turns = candidates(situation, terms)
     if not turns:
         return None
     found = _oldest(turns, terms, enough) if situation.clears == "oldest" else _any(turns, terms, enough)
@@ -99,17 +102,17 @@ def _any(turns: Sequence[ResultsTurn], terms: ClearingTerms, enough: int) -> lis
     sums = list(accumulate(max(0.0, gain) for gain in reversed(gains)))[::-1]
     starts = [at for at, gain in enumerate(gains) if gain > 0]
     best = max(starts, key=lambda at: sums[at] - terms.rewriting(turns[at]), default=None)
-    if enough and (best is None or _tokens(turns[at] for at in starts if at >= best) < enough):
-        return _most_worthwhile(turns, gains, enough)
+    if enough and (best is None or sum(terms.tokens(turns[at]) for at in starts if at >= best) < enough):
+        return _most_worthwhile(turns, terms, enough)
     return [turns[at] for at in starts if at >= best] if best is not None else []
 
 
-def _most_worthwhile(turns: Sequence[ResultsTurn], gains: Sequence[float], enough: int) -> list[ResultsTurn]:
+def _most_worthwhile(turns: Sequence[ResultsTurn], terms: ClearingTerms, enough: int) -> list[ResultsTurn]:
     """Where so much has to leave: those first that lose least for their size."""
-    order = sorted(range(len(turns)), key=lambda at: -gains[at] / turns[at].saves.tokens)
-    sums = accumulate(turns[at].saves.tokens for at in order)
+    order = sorted(turns, key=lambda turn: -terms.gain(turn) / terms.tokens(turn))
+    sums = accumulate(map(terms.tokens, order))
     number = next((n for n, tokens in enumerate(sums, 1) if tokens >= enough), len(order))
-    return [turns[at] for at in sorted(order[:number])]
+    return sorted(order[:number], key=lambda turn: turn.seq)
 
 
 def _oldest(turns: Sequence[ResultsTurn], terms: ClearingTerms, enough: int) -> list[ResultsTurn]:
@@ -117,19 +120,17 @@ def _oldest(turns: Sequence[ResultsTurn], terms: ClearingTerms, enough: int) -> 
     sums = list(accumulate(map(terms.gain, turns)))
     best = max(range(len(turns)), key=sums.__getitem__)
     if enough:
-        sizes = accumulate(turn.saves.tokens for turn in turns)
+        sizes = accumulate(map(terms.tokens, turns))
         best = max(best, next((at for at, tokens in enumerate(sizes) if tokens >= enough), len(turns) - 1))
     return list(turns[: best + 1])
 
 
-def _tokens(turns: Iterable[ResultsTurn]) -> int:
-    return sum(turn.saves.tokens for turn in turns)
-
-
 def _clearing(turns: Sequence[ResultsTurn], terms: ClearingTerms) -> Clearing:
-    rewriting, tokens = terms.rewriting(turns[0]), _tokens(turns)
+    rewriting, tokens = terms.rewriting(turns[0]), sum(map(terms.tokens, turns))
     return Clearing(
         turns=tuple(turns),
+        inputs=frozenset(turn.call for turn in turns if terms.tokens(turn) > turn.saves.tokens),
+        spared=tuple(sorted(terms.spared)) if terms.all_inputs else (),
         tokens=tokens,
         now=rewriting - terms.write * tokens,
         saves=sum(map(terms.gain, turns)) - rewriting,
@@ -140,6 +141,6 @@ def _clearing(turns: Sequence[ResultsTurn], terms: ClearingTerms) -> Clearing:
 
 def _pays(turns: Sequence[ResultsTurn], terms: ClearingTerms) -> bool:
     """Whether to clear now, and not when there is more to clear; tokens that may come back count by what they gain."""
-    stake = terms.rewriting(turns[0]) - terms.write * _tokens(turns)
+    stake = terms.rewriting(turns[0]) - terms.write * sum(map(terms.tokens, turns))
     tokens = sum(map(terms.gain, turns)) / (terms.write + terms.horizon)
     return stake <= 0 or tokens >= order_point(stake, carry=terms.read, growth=terms.growth, left=terms.left)

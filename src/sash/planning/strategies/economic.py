@@ -43,10 +43,11 @@ class Economic(Named):
     `per_cut`: dollars that each cut costs beside the prompt (a summary). `inside_tools`: cut inside a tool
     run where it pays, on models that do not bind thinking; without it only the limit cuts there.
 
-    `clear_results`: old tool results may leave where that pays, in a tool run, too; the rest of the view stays as it
-    is. `caution`: how many times its price it counts that one has to be read again (1: just that; a result that is
-    missed costs more than money). `exclude`: tools whose results stay. `cheap`: tools that are cheap to call again and
-    do nothing else; theirs count once. With `early=False` they leave only where the limit forces it.
+    `clear_results`: old tool results, and large inputs of their calls, may leave where that pays, in a tool run, too;
+    the rest of the view stays as it is. `caution`: how many times its price it counts that one has to be read again
+    (1: just that; a result that is missed costs more than money). `exclude`: tools whose results stay. `cheap`: tools
+    that are cheap to call again and do nothing else; theirs count once. With `early=False` they leave only where the
+    limit forces it.
     """
 
     clears: ClassVar[bool] = True
@@ -202,8 +203,10 @@ class _Choice:
             growth=self.growth,
             caution=strategy.caution,
             cheap=frozenset(strategy.cheap),
+            spared=frozenset(strategy.exclude),
+            all_inputs=situation.clears == "oldest",
         )
-        return best_clearing(situation, terms, frozenset(strategy.exclude), self._enough() if self.must else 0)
+        return best_clearing(situation, terms, self._enough() if self.must else 0)
 
     def _enough(self) -> int:
         """Tokens that have to leave for the run to go on for a while, where the limit forces a change."""
@@ -237,7 +240,7 @@ class _Choice:
         best = min(options, key=lambda option: option.total)
         return Decision(
             first_exchange=best.start,
-            cleared=frozenset(turn.seq for turn in best.clearing.turns) if best.clearing else frozenset(),
+            cleared=best.clearing.seqs if best.clearing else frozenset(),
             clearing=best.clearing,
             rule=self._rule(best),
             reason=self._reason(best),
