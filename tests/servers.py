@@ -57,6 +57,14 @@ def admin(statement: str, database: str | None = None) -> list[Any]:
         return found.fetchall() if found.description else []
 
 
+def run(url: str, *statements: str) -> list[Any]:
+    """What a person's statements find."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            found = connection.execute(statement)
+        return found.fetchall() if found.description else []
+
+
 def keep_tenants_apart(url: str) -> None:
     """Turn row-level security on, and let an application in."""
     admin(f"DO $$ BEGIN CREATE ROLE {APPLICATION} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")

@@ -30,6 +30,7 @@ from sash.stores.postgres.placeholders import escaped, in_order, numbered, unesc
 from sash.stores.postgres.store import PostgresStore
 from sash.stores.urls import without_password
 
+run = servers.run
 SECRET = "s3cr3t/wo:rd@x"
 
 
@@ -38,14 +39,6 @@ def empty() -> Iterator[str]:
     """The URL of a database with nothing in it."""
     with servers.fresh_database(made=False) as url:
         yield url
-
-
-def run(url: str, *statements: str) -> list[Any]:
-    """What a person's statements find."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        for statement in statements:
-            found = connection.execute(statement)
-        return found.fetchall() if found.description else []
 
 
 def name_of(url: str) -> str:

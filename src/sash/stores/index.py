@@ -23,6 +23,7 @@ from sash.stores.cache import Cache
 from sash.stores.characters import characters_match, clinging, common, spaceless
 from sash.stores.embedders import WordVectors, embedder_of
 from sash.stores.lineage import Segment, present
+from sash.stores.nearness import PLAIN, asks_database, fill, nearest_of, told_to, written
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.vectors import Blocks, as_stored, blob, nearest, position, removals, seq_of, smeared, unit_rows
 
@@ -126,6 +127,8 @@ class Index:
         vector, beside = rows[0], dict(zip((place for place, _ in lacking), as_stored(rows[1:]), strict=True))
         with self._database.reading() as db:
             segments = self._line(db, conversation, until)
+            if vector.any() and asks_database(db, segments):
+                return nearest_of(db, segments, vector, embedder.name, beside=beside, gains=gains, most=most)
             seqs, cosines = self._blocks.closeness(db, segments, vector, embedder.name, beside)
         return nearest(seqs, smeared(cosines, gains), most) if vector.any() else []
 
@@ -189,7 +192,15 @@ class Index:
             vectors = unit_rows(embedder.embed([text for _, text in batch]), len(batch), embedder.name)
             self._keep_vectors(batch, vectors, embedder.name)
             done += len(batch)
+        self._tell(conversation)
         return done
+
+    def _tell(self, conversation: int) -> None:
+        """Tell a database that knows vectors those that were kept before it did."""
+        told = 1
+        while told:
+            with self._database.passing() as db:
+                told = fill(db, self._line(db, conversation, None)) if db.nearness else 0
 
     def _learn(self, conversation: int, embedder: bool | Embedder, most: int | None) -> int:
         """Read the words of turns not read yet, some at a time: nobody else comes to the database meanwhile."""
@@ -245,11 +256,16 @@ class Index:
     def _keep_vectors(self, batch: Sequence[tuple[int, str]], vectors: Any, embedder: str) -> None:
         """Store them, each only if its turn still says what was embedded."""
         with self._database.passing() as db:
+            names, marks, again = PLAIN if db.nearness is None else told_to(db.nearness)
+            near = [(written(row),) if names else () for row in as_stored(vectors)]
             db.many(
-                "INSERT INTO vectors (place, embedder, vector, bytes) "
-                "SELECT place, ?, ?, 1 FROM turns WHERE place = ? AND text = ? ON CONFLICT (place) "
-                "DO UPDATE SET embedder = excluded.embedder, vector = excluded.vector, bytes = 1",
-                [(embedder, blob(row), at, text) for (at, text), row in zip(batch, vectors, strict=True)],
+                f"INSERT INTO vectors (place, embedder, vector, bytes{names}) "
+                f"SELECT place, ?, ?, 1{marks} FROM turns WHERE place = ? AND text = ? ON CONFLICT (place) "
+                f"DO UPDATE SET embedder = excluded.embedder, vector = excluded.vector, bytes = 1{again}",
+                [
+                    (embedder, blob(row), *told, at, text)
+                    for (at, text), row, told in zip(batch, vectors, near, strict=True)
+                ],
             )
 
     # ---- lines ----------------------------------------------------------------------------------

@@ -81,6 +81,8 @@ class Transaction:
 
     held = ""
     """What a query ends in, for no other writer to change what it finds: here, nobody else writes anyway."""
+    nearness: str | None = None
+    """The schema of what compares vectors in the database itself; None: nothing does."""
     skipping = ""
     """The same for a query that steps over what another writer has: here, there is none."""
 

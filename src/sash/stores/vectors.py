@@ -196,6 +196,12 @@ def _in_bytes(rows: Any) -> Any:
     return np.rint(rows * (GREATEST / np.where(greatest > 0, greatest, 1))).astype(np.int8)
 
 
+def stored(vector: bytes, size: int) -> Any:
+    """A vector as it stands in a row, with so many bytes for each number: its direction counts, not its length."""
+    np = load_numpy()
+    return np.frombuffer(vector, dtype=np.int8 if size == 1 else np.float16).astype(np.float32)
+
+
 def as_stored(rows: Any) -> Any:
     """Vectors as they are once they were stored and read again."""
     return _unit(_in_bytes(rows).astype(load_numpy().float32))

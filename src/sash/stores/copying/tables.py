@@ -138,6 +138,7 @@ TABLES = (
         name="vectors",
         key=("place",),
         mine=f"place IN (SELECT place FROM turns WHERE conversation_id IN {_CONVERSATIONS})",
+        made=("near",),
     ),
     Table(name="vectors_removed", key=("branch_id",), mine=f"branch_id IN {_BRANCHES}"),
     Table(name="batches", mine=f"id IN (SELECT batch_id FROM batch_items WHERE {OF_CONVERSATION})"),

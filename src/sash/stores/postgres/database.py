@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 from sash.errors import ConversationClosed, InvalidOption, StoreError, StoreUnavailable
-from sash.stores.postgres import row_security, setup
+from sash.stores.postgres import pgvector, row_security, setup
 from sash.stores.postgres.connections import PATIENCE, Connection, Connections, connect
 from sash.stores.postgres.faults import unavailable
 from sash.stores.postgres.placeholders import escaped
@@ -43,6 +43,7 @@ class PostgresDatabase:
         self._address = read_url(url)
         self.namespace = namespace
         self.held = False
+        self.nearness: str | None = None
         self._undone: list[Callable[[], None]] = []
         self._closed = False
         self._deferred = ""
@@ -80,10 +81,14 @@ class PostgresDatabase:
         try:
             setup.prepare(connection, self._address)
             self.held = row_security.holds(connection, self._address.schema)
+            self.nearness = pgvector.prepare(connection, self._address.schema)
         except psycopg.Error as error:
             raise unavailable(self._address, error) from error
         finally:
             self._connections.give_back(connection)
+
+    def _transaction(self, connection: Connection, *, writes: bool) -> PostgresTransaction:
+        return PostgresTransaction(connection, writes=writes, held=self.held, nearness=self.nearness)
 
     def when_undone(self, forget: Callable[[], None]) -> None:
         """Have this called when a transaction fails: what was remembered while it ran never happened."""
@@ -94,7 +99,7 @@ class PostgresDatabase:
         """A consistent snapshot for several reads."""
         connection, _ = self._begin(self._read)
         try:
-            yield PostgresTransaction(connection, writes=False, held=self.held)
+            yield self._transaction(connection, writes=False)
         except BaseException as error:
             self._roll_back(connection, error)
             if isinstance(error, psycopg.Error):
@@ -133,7 +138,7 @@ class PostgresDatabase:
     def _writing(self, begin: str) -> Iterator[PostgresTransaction]:
         connection, transaction = self._begin(begin)
         try:
-            yield PostgresTransaction(connection, writes=True, held=self.held)
+            yield self._transaction(connection, writes=True)
             self._commit(connection, transaction)
         except BaseException as error:
             self._roll_back(connection, error)
@@ -224,6 +229,16 @@ class PostgresDatabase:
         with self.reading() as db:
             row = db.one("SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('conversations')")
         return bool(row[0])
+
+    def lacking_index(self) -> str | None:
+        """The statement that would make search by meaning quicker, where there is one."""
+        if self.nearness is None:
+            return None
+        connection = self._connections.take()
+        try:
+            return pgvector.lacking_index(connection, self._address.schema, self.nearness)
+        finally:
+            self._connections.give_back(connection)
 
     def close(self) -> None:
         """Close; a second time does nothing."""

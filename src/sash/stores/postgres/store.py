@@ -58,7 +58,24 @@ class PostgresStore(DatabaseStore):
         self.database.keep_tenants_apart(tuple(users), on=on)
 
     def remarks(self) -> Sequence[Remark]:
-        """Whom row-level security holds."""
+        """Whom row-level security holds, and how search by meaning works."""
+        return (*self._of_tenants(), self._of_vectors())
+
+    def _of_vectors(self) -> Remark:
+        if self.database.nearness is None:
+            text = (
+                "without the extension pgvector each process reads the vectors of a conversation before it searches "
+                "them by meaning: install it (CREATE EXTENSION vector) if conversations have thousands of turns, then "
+                "open the record as the schema's owner"
+            )
+            return Remark(about="meaning", text=text, good=False)
+        lacking = self.database.lacking_index()
+        if lacking is not None:
+            text = f"pgvector searches long conversations without an index; the schema's owner may make it: {lacking}"
+            return Remark(about="meaning", text=text, good=False)
+        return Remark(about="meaning", text="pgvector searches long conversations")
+
+    def _of_tenants(self) -> Sequence[Remark]:
         if not self.database.tenants_apart():
             return ()
         if self.database.held:

@@ -20,12 +20,15 @@ LOCKED = " FOR NO KEY UPDATE"
 class PostgresTransaction(Transaction):
     """Runs statements on one connection. `writes`: what it reads for writing is locked against other writers.
 
-    `held`: by row-level security.
+    `held`: by row-level security. `nearness`: see `Transaction`.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], *, writes: bool, held: bool) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], *, writes: bool, held: bool = False, nearness: str | None = None
+    ) -> None:
         super().__init__(connection, HELD if held else POSTGRES)
         self.held = LOCKED if writes else ""
+        self.nearness = nearness
         self.skipping = f"{LOCKED} SKIP LOCKED" if writes else ""
 
     def execute(self, statement: str, values: Values = ()) -> Rows:
