@@ -42,12 +42,12 @@ def serve(
     """Show DATABASE (default: chats.db) in a browser: read, search, see what was sent and why, talk."""
     if model:
         card(model)  # a misspelt one is no reason to make a file
-    app = _load_app()
-    settings = app.ServeSettings(
+    server = _load_server()
+    settings = server.ServeSettings(
         host=host,
         port=port,
         namespace=namespace(),
-        tokens=() if token is None else (app.AccessToken(token=token, namespace=namespace()),),
+        tokens=() if token is None else (server.AccessToken(token=token, namespace=namespace()),),
         model=model,
         memory=memory,
         budget=budget,
@@ -55,8 +55,11 @@ def serve(
     )
     _check_free(host, port)
     with closing(open_database(database)) as store:
-        console().print(f"{shown(database)} at http://{_in_url(host)}:{port}/ (Ctrl-C ends it)", soft_wrap=True)
-        app.run(settings, store, _simulator() if simulator else None)
+
+        def started(url: str) -> None:
+            console().print(f"{shown(database)} at {url} (Ctrl-C ends it)", soft_wrap=True)
+
+        server.run(settings, store, _simulator() if simulator else None, started)
 
 
 def _check_free(host: str, port: int) -> None:
@@ -74,19 +77,15 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
 def _simulator() -> Any:
     return Simulator(clock=Clock(wall=True), seconds_per_token=PACE).async_client()
 
 
-def _load_app() -> Any:
+def _load_server() -> Any:
     try:
-        from sash.serve import app  # noqa: PLC0415
+        from sash.serve import server  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra(
             "sash serve needs starlette and uvicorn: pip install 'sash[serve]'", extra="serve"
         ) from error
-    return app
+    return server

@@ -11,11 +11,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.exceptions import HTTPException
+
 Event = tuple[str, dict[str, Any]]
 """A name and what is told with it, as JSON values."""
 Tell = Callable[[str, dict[str, Any]], Awaitable[None]]
 HELD = 64
 """Events that wait for a slow reader."""
+LOOK = 0.05
+"""Seconds between looks whether all replies have ended."""
 
 
 @dataclass(eq=False)
@@ -35,11 +39,14 @@ class Replies:
     def __init__(self, stall_seconds: float) -> None:
         self._stall = stall_seconds
         self._running: set[RunningReply] = set()
+        self._closed = False
 
     async def events(
         self, namespace: str, conversation: str, work: Callable[[Tell], Awaitable[None]]
     ) -> AsyncIterator[Event]:
         """What `work` tells, as it comes. It is stopped when the reader leaves."""
+        if self._closed:
+            raise HTTPException(503, "the server is about to stop; send again when it is back")
         running = RunningReply(namespace, conversation)
         running.task = asyncio.create_task(self._work(running, work))
         self._running.add(running)
@@ -62,14 +69,20 @@ class Replies:
                 one.task.cancel()
         return len(found)
 
-    async def close(self, grace: float) -> None:
-        """Let replies in hand go on for so many seconds, then stop them; all are recorded when this returns."""
+    async def close(self, grace: float, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Let replies in hand go on for so many seconds, then stop them; all are recorded when this returns.
+
+        No more are begun. `hurry`: whether there is no time left.
+        """
+        self._closed = True
+        clock = asyncio.get_running_loop()
+        until = clock.time() + grace
+        while self._running and clock.time() < until and not hurry():
+            await asyncio.sleep(LOOK)
         tasks = [one.task for one in self._running if one.task is not None]
-        if tasks:
-            _, left = await asyncio.wait(tasks, timeout=grace)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self, running: RunningReply, work: Callable[[Tell], Awaitable[None]]) -> None:
         async def tell(name: str, facts: dict[str, Any]) -> None:
