@@ -177,7 +177,7 @@ def test_a_client_that_takes_nothing_is_left() -> None:
 
     guarded = Bounds(app, ServeSettings(stall_seconds=0.01))  # type: ignore[arg-type]
     with pytest.raises(StalledClient):
-        asyncio.run(guarded({"type": "http", "headers": []}, nothing, stalls))  # type: ignore[arg-type]
+        asyncio.run(guarded({"type": "http", "headers": []}, nothing, stalls))
 
 
 def test_a_reader_who_stalls_stops_the_reply() -> None:
