@@ -14,9 +14,14 @@ from sash.simulator import Clock, Simulator
 PATIENCE = 60.0
 
 
+def slow_simulator(seconds_per_token: float = 0.02) -> Simulator:
+    """A simulator whose replies take their time."""
+    return Simulator(clock=Clock(wall=True), seconds_per_token=seconds_per_token, thinking=False)
+
+
 def slow_client(seconds_per_token: float = 0.02) -> Any:
-    """A client of a simulator whose replies take their time."""
-    return Simulator(clock=Clock(wall=True), seconds_per_token=seconds_per_token, thinking=False).async_client()
+    """A client of one."""
+    return slow_simulator(seconds_per_token).async_client()
 
 
 @contextmanager

@@ -79,6 +79,10 @@ def test_calls_stand_with_their_results_and_pictures_are_shown(serve: Serve, sto
     shown = client.get(place)
     assert (shown.headers["content-type"], shown.content) == ("image/png", PNG)
     assert client.get(place[:-1] + "1").status_code == HTTPStatus.NOT_FOUND
+    reply = store.turns.read(store.branches.open(namespace="", id="acts").conversation)[-1]
+    fork = client.post("/c/acts/fork", data={"turn": reply.id}).headers["location"]
+    [shared] = re.findall(r'<img src="([^"]+)"', client.get(fork).text)
+    assert client.get(shared).content == PNG
 
 
 def test_a_long_text_is_cut_off_and_has_a_page_of_its_own(serve: Serve, store: SqliteStore) -> None:
