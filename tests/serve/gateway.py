@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
 from starlette.testclient import TestClient
 
 from sash import SqliteStore
-from sash.serve.app import Server, make_app
-from sash.serve.settings import ServeSettings
 from sash.simulator import Simulator
+
+from .running import running
 
 MODEL = "claude-sonnet-5-5"
 VERSION = {"anthropic-version": "2026-10-21"}
@@ -58,21 +56,6 @@ def held(client: TestClient, store: SqliteStore, id: str = "mill") -> list[dict[
 @contextmanager
 def socket_of(store: SqliteStore, simulator: Simulator | None = None, **settings: Any) -> Iterator[str]:
     """The address of a gateway that listens in a thread."""
-    app = make_app(ServeSettings(**settings), store, (simulator or Simulator(thinking=False)).async_client())
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", access_log=False)
-    server = Server(config, app.state.serving)
-    started, listening = threading.Event(), server.startup
-
-    async def startup(sockets: Any = None) -> None:
-        await listening(sockets)
-        started.set()
-
-    server.startup = startup  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert started.wait(60)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    client = (simulator or Simulator(thinking=False)).async_client()
+    with running(store, client, **settings) as (url, _):
+        yield url.rstrip("/")

@@ -100,7 +100,7 @@ def test_every_page_is_fit_to_be_read(chromium: Any, site: Any, scheme: str, pat
     """Contrast, labels and names pass axe; nothing sticks out at 360 or 1,600 pixels; the console has no error."""
     url, *_ = site
     tab, checker = Tab(chromium, url, color_scheme=scheme), axe.Axe()
-    found = []
+    found = list[tuple[str, ...]]()
     for path in paths:
         page = tab.open(path)
         for width in WIDTHS:
