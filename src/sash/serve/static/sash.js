@@ -261,5 +261,6 @@ class Composer {
 const composer = document.getElementById("composer");
 if (composer) {
   new Composer(composer);
-  if (!location.hash && !location.search && document.querySelector(".turn")) composer.scrollIntoView({ block: "end" });
+  const newest = document.querySelector("#transcript > .turn:last-of-type");
+  if (newest && !location.hash && !location.search) newest.scrollIntoView({ block: "end" });
 }
