@@ -148,7 +148,7 @@ class _Assessing:
         if not traits(self.settings.strategy).clears:
             return ()
         found = tuple(tool_results(self.memory, self.groups, self.known, self._start or 0, self._pinned))
-        return tuple(self._valued(found)) if self._long else found
+        return tuple(self._valued(found)) if found and self._long else found
 
     @property
     def _long(self) -> bool:

@@ -121,6 +121,8 @@ class Memory:
     """the turns of role system among those that may be sent, `loaded.instructions` apart"""
     compacted: int = 0
     """seq of the last block among those that the API compacted by threshold; 0 for none"""
+    answering: tuple[int, ...] = ()
+    """seqs of the turns of tool results among those that may be sent, oldest first"""
 
     @property
     def epoch(self) -> Epoch | None:

@@ -24,6 +24,8 @@ class Survey:
     """the turns of role system"""
     compacted: int = 0
     """seq of the last block that the API compacted by threshold, in an imported history; 0 for none"""
+    answering: tuple[int, ...] = ()
+    """seqs of the turns of tool results, oldest first"""
 
 
 def surveyed(before: Survey, turns: Sequence[Turn]) -> Survey:
@@ -34,6 +36,7 @@ def surveyed(before: Survey, turns: Sequence[Turn]) -> Survey:
         groups=(*before.groups[:-1], *map(tuple, found)),
         instructions=(*before.instructions, *(turn for turn in turns if turn.role == "system")),
         compacted=next((turn.seq for turn in reversed(turns) if _compacted(turn)), before.compacted),
+        answering=(*before.answering, *(turn.seq for turn in turns if turn.role == "user" and not turn.plain)),
     )
 
 

@@ -10,6 +10,7 @@ Pure; sizes are tokens ("Context editing", "Preserved thinking" docs).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -62,11 +63,12 @@ def tool_results(
     gone = relief.cleared | relief.dropped
     if memory.epoch is not None and relief.served:
         gone |= served_turns((turn for group in groups for turn in group), memory.epoch)
-    for index, group in enumerate(groups):
+    places = (bisect_right(groups, seq, key=_first) - 1 for seq in memory.answering)
+    for index in dict.fromkeys(places):
         if index < start or index in pins:
             continue
         call: Turn | None = None
-        for turn in spoken(group):
+        for turn in spoken(groups[index]):
             if turn.role == "assistant":
                 call = turn
             elif not turn.plain and turn.seq not in gone:
@@ -78,6 +80,10 @@ def tool_results(
                     call=call.seq if call else 0,
                     call_saves=_saving(memory, call, known) if call else Size(),
                 )
+
+
+def _first(group: Sequence[Turn]) -> int:
+    return group[0].seq
 
 
 def _saving(memory: Memory, turn: Turn, known: Mapping[int, Count]) -> Size:
