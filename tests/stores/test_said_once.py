@@ -62,6 +62,51 @@ def test_search_finds_in_its_tenant_alone(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize(("index", "query"), [("turns_fts", '"weather"'), ("turns_characters", '"京の天"')])
+def test_the_index_itself_passes_over_other_tenants(tmp_path: Path, index: str, query: str) -> None:
+    """Of words and of characters alike, it finds a tenant's own turns and none of the others'."""
+    store = SqliteStore(tmp_path / "a.db")
+    tenants = ["", "a", "ab", "A", "näme", 'q"uote) OR (', "x" * 200, "nn", "61"]
+    for tenant in tenants:
+        Recorder(store, namespace=tenant).say("The weather in 東京の天気 today.", "東京の天気: fair weather.")
+    with store.database.reading() as db:
+        found = f"SELECT count(*) FROM {index} WHERE {db.sql.matches_of(index, '?1', '?2')}"
+        assert [db.one(found, (query, tenant))[0] for tenant in tenants] == [2] * len(tenants)
+        assert db.one(found, (query, "nobody"))[0] == 0
+        assert db.one(f"SELECT count(*) FROM {index} WHERE {db.sql.matches(index, '?')}", (query,))[0] == 18
+    assert len(store.search("天気", namespace="ab")) == len(store.search("weather 東京の", namespace="ab")) == 2
+    assert store.search("61", namespace="a") == store.search("nn", namespace="a") == []
+    store.close()
+
+
+def test_an_older_index_of_characters_learns_whose_they_are(tmp_path: Path) -> None:
+    """What was found by its characters is found again, in its tenant, and goes when its turn goes."""
+    path = tmp_path / "a.db"
+    store = SqliteStore(path)
+    Recorder(store, namespace="a").say("明日の東京の天気は？", "晴れです。")
+    store.close()
+    file = sqlite3.connect(path)
+    for statement in (
+        "DROP TABLE turns_characters_terms", "DROP TABLE turns_characters",
+        "CREATE VIRTUAL TABLE turns_characters USING fts5 (text, content='', tokenize='trigram')",
+        "INSERT INTO turns_characters (rowid, text) SELECT place, text || char(10, 10) FROM turns",
+        "CREATE VIRTUAL TABLE turns_characters_terms USING fts5vocab (turns_characters, 'row')",
+        "DELETE FROM _sqlite_migrations WHERE name = 'm041_tenants_of_characters'", "PRAGMA user_version = 40",
+    ):  # fmt: skip
+        file.execute(statement)
+    file.commit()
+    file.close()
+    store = SqliteStore(path)
+    assert [hit.seq for hit in store.search("東京の", namespace="a")] == [1]
+    assert store.search("東京の") == []
+    Recorder(store, "b", namespace="a").say("東京の夜")
+    assert len(store.search("東京の", namespace="a")) == 2
+    store.delete("a", namespace="a")
+    with store.database.reading() as db:
+        assert db.one("SELECT count(*) FROM turns_characters WHERE turns_characters MATCH '東京の'")[0] == 1
+    store.close()
+
+
 def test_the_best_come_first(tmp_path: Path) -> None:
     """A turn that says the words more often, and little else, comes before one that mentions them."""
     store = SqliteStore(tmp_path / "a.db")

@@ -29,7 +29,7 @@ def characters_match(db: Transaction, run: str) -> str:
     if asked is not None:
         return asked
     found = db.all(
-        "SELECT term FROM turns_characters_terms WHERE term >= ? AND term < ? LIMIT ?",
+        "SELECT term FROM turns_characters_terms WHERE term >= ? AND term < ? AND col = 'text' LIMIT ?",
         (run, run + "\U0010ffff", CONTINUATIONS + 1),
     )
     if len(found) > CONTINUATIONS:
@@ -75,5 +75,5 @@ def common(db: Transaction, run: str, segments: Sequence[Segment]) -> list[int]:
 
 
 def _held(db: Transaction, run: str) -> bool:
-    asked = "SELECT 1 FROM turns_characters_terms WHERE term >= ? AND term < ? LIMIT 1"
+    asked = "SELECT 1 FROM turns_characters_terms WHERE term >= ? AND term < ? AND col = 'text' LIMIT 1"
     return db.one(asked, (run, run + "\U0010ffff")) is not None

@@ -12,6 +12,10 @@ GRAM = 3
 """Characters of which the index of characters holds strings."""
 
 
+TENANTS = {"turns_fts": "'n' || {0} || 'z'", "turns_characters": "'nn' || {0} || 'zz'"}
+"""By index, its word for a tenant, given the namespace in hexadecimal: of three signs at least where it holds those."""
+
+
 class Dialect:
     """SQLite's expressions. Each argument is SQL: a column, a placeholder, the name of an index."""
 
@@ -79,13 +83,12 @@ class Dialect:
 
     def matches(self, index: str, query: str) -> str:
         """Whether an entry of a full-text index answers a query: quoted words and phrases, with OR between them."""
-        return f"{index} MATCH ('text : (' || {query} || ')')" if index == "turns_fts" else f"{index} MATCH {query}"
+        return f"{index} MATCH ('text : (' || {query} || ')')"
 
     def matches_of(self, index: str, query: str, namespace: str) -> str:
         """The same among one tenant's turns: the words of others are passed over by the index itself."""
-        if index != "turns_fts":
-            return self.matches(index, query)
-        return f"turns_fts MATCH ('tenant : n' || hex({namespace}) || 'z AND text : (' || {query} || ')')"
+        tenant = TENANTS[index].format(f"hex({namespace})")
+        return f"{index} MATCH ('tenant : ' || {tenant} || ' AND text : (' || {query} || ')')"
 
     def worth(self, index: str, text: str, query: str) -> str:  # noqa: ARG002 - FTS5 knows what it was asked
         """How well an entry answers by itself, however common its words are elsewhere: the better, the smaller."""

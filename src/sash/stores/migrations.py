@@ -635,6 +635,13 @@ def m040_smaller_vectors(db: Database) -> None:
     db.execute("ALTER TABLE vectors ADD COLUMN bytes INTEGER NOT NULL DEFAULT 2")
 
 
+@migrations()
+def m041_tenants_of_characters(db: Database) -> None:
+    """The index of characters knows tenants, too: whoever searches passes over what others said."""
+    for statement in _TENANTS_OF_CHARACTERS:
+        db.execute(statement)
+
+
 _ADD_WORDING = "INSERT INTO wordings (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING"
 _PART = "UPDATE requests SET {0} = ?, {0}_id = (SELECT id FROM wordings WHERE hash = ?) WHERE id = ?"
 # Pieces and figures in turn: as `sash.stores.wordings.text` puts them together.
@@ -1199,4 +1206,28 @@ _SAID_ONCE = (
     f"CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN {_COME}; END",
     f"CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN {_GONE}; END",
     f"CREATE TRIGGER turns_rewritten AFTER UPDATE OF {_INDEXED} ON turns BEGIN {_GONE}; {_COME}; END",
+)
+
+_TENANT_SIGNS = "(SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = {0}.conversation_id)"
+_SIGNS_OF = f"{{0}}.place, {{0}}.text || char(10, 10), {_TENANT_SIGNS}"
+_SIGNS_WHERE = "WHERE " + _SPACELESS.format("{0}.text")
+_ADD_SIGNS = f"INSERT INTO turns_characters (rowid, text, tenant) SELECT {_SIGNS_OF} {{1}}{_SIGNS_WHERE}"
+_NO_SIGNS = (
+    "INSERT INTO turns_characters (turns_characters, rowid, text, tenant) "
+    f"SELECT 'delete', {_SIGNS_OF.format('old')} {_SIGNS_WHERE.format('old')}"
+)
+_ALL_GONE = f"{_NO_TENANT_WORDS}; {_NO_SIGNS}; {_NO_VECTOR}"
+_ALL_COME = f"{_TENANT_WORDS}; {_ADD_SIGNS.format('new', '')}"
+_TENANTS_OF_CHARACTERS = (
+    "DROP TRIGGER turns_written",
+    "DROP TRIGGER turns_gone",
+    "DROP TRIGGER turns_rewritten",
+    "DROP TABLE turns_characters_terms",
+    "DROP TABLE turns_characters",
+    "CREATE VIRTUAL TABLE turns_characters USING fts5 (text, tenant, content='', tokenize='trigram')",
+    _ADD_SIGNS.format("t", "FROM turns t "),
+    "CREATE VIRTUAL TABLE turns_characters_terms USING fts5vocab (turns_characters, 'col')",
+    f"CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN {_ALL_COME}; END",
+    f"CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN {_ALL_GONE}; END",
+    f"CREATE TRIGGER turns_rewritten AFTER UPDATE OF {_INDEXED} ON turns BEGIN {_ALL_GONE}; {_ALL_COME}; END",
 )

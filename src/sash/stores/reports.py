@@ -211,7 +211,7 @@ class Reports:
 
 def _holding(db: Transaction, at: int) -> str:
     """That a turn holds a run of characters: asked of the index in value `at`, and said in the value behind it."""
-    held = f"SELECT rowid FROM turns_characters WHERE {db.sql.matches('turns_characters', f'?{at}')}"
+    held = f"SELECT rowid FROM turns_characters WHERE {db.sql.matches_of('turns_characters', f'?{at}', '?2')}"
     return f"AND t.place IN ({held}) AND {db.sql.contains('t.text', f'?{at + 1}')}"
 
 

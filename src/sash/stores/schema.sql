@@ -187,10 +187,6 @@ CREATE UNIQUE INDEX turns_place ON turns (place);
 
 CREATE INDEX turns_speakers ON turns (branch_id, speaker) WHERE speaker IS NOT NULL;
 
-CREATE VIRTUAL TABLE turns_characters USING fts5 (text, content='', tokenize='trigram');
-
-CREATE VIRTUAL TABLE turns_characters_terms USING fts5vocab (turns_characters, 'row');
-
 CREATE TABLE vectors (
         place INTEGER PRIMARY KEY,
         embedder TEXT NOT NULL,
@@ -562,12 +558,6 @@ CREATE VIEW indexed_turns AS SELECT t.place, t.text, (SELECT 'n' || hex(namespac
 
 CREATE VIRTUAL TABLE turns_fts USING fts5 (text, tenant, content='indexed_turns', content_rowid='place', tokenize='porter unicode61 remove_diacritics 2');
 
-CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text) SELECT new.place, new.text || char(10, 10) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
-
-CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; END;
-
-CREATE TRIGGER turns_rewritten AFTER UPDATE OF said, content, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text) SELECT 'delete', old.place, old.text || char(10, 10) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text) SELECT new.place, new.text || char(10, 10) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
-
 CREATE INDEX branches_conversation ON branches (conversation_id);
 
 CREATE TABLE profile_reading (branch_id INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT;
@@ -646,6 +636,16 @@ CREATE VIEW readable_requests AS
                 ORDER BY p.key)) END AS usage
         FROM requests r JOIN conversations c ON c.id = r.conversation_id ORDER BY r.id;
 
+CREATE VIRTUAL TABLE turns_characters USING fts5 (text, tenant, content='', tokenize='trigram');
+
+CREATE VIRTUAL TABLE turns_characters_terms USING fts5vocab (turns_characters, 'col');
+
+CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text, tenant) SELECT new.place, new.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = new.conversation_id) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
+
+CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text, tenant) SELECT 'delete', old.place, old.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = old.conversation_id) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; END;
+
+CREATE TRIGGER turns_rewritten AFTER UPDATE OF said, content, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text, tenant) SELECT 'delete', old.place, old.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = old.conversation_id) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text, tenant) SELECT new.place, new.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = new.conversation_id) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -686,6 +686,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm037_shards', datetime('now') || '+00:00'),
     ('sash', 'm038_jobs', datetime('now') || '+00:00'),
     ('sash', 'm039_wordings', datetime('now') || '+00:00'),
-    ('sash', 'm040_smaller_vectors', datetime('now') || '+00:00');
+    ('sash', 'm040_smaller_vectors', datetime('now') || '+00:00'),
+    ('sash', 'm041_tenants_of_characters', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

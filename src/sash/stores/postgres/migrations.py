@@ -163,5 +163,6 @@ STEPS: dict[str, tuple[str, ...]] = {
     "m038_jobs": _JOBS,
     "m039_wordings": _WORDINGS,  # what was recorded before stays whole in its row
     "m040_smaller_vectors": ("ALTER TABLE vectors ADD COLUMN bytes BIGINT NOT NULL DEFAULT 2",),
+    "m041_tenants_of_characters": (),
 }
 """The statements of each migration since the first version that kept records in PostgreSQL (m031)."""

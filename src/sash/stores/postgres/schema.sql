@@ -657,4 +657,5 @@ INSERT INTO migrations (name) VALUES
     ('m037_shards'),
     ('m038_jobs'),
     ('m039_wordings'),
-    ('m040_smaller_vectors');
+    ('m040_smaller_vectors'),
+    ('m041_tenants_of_characters');
