@@ -62,10 +62,10 @@ def contenders(budget: int) -> dict[str, tuple[Strategy, Mapping[str, Any]]]:
     plain: tuple[Strategy, ...] = (
         Everything(),
         Economic(),
-        Economic(inside_tools=True),
+        Economic(clear_results=False),
         SlidingWindow(),
         SteppedWindow(),
-        ClearedTools(inner=Economic()),
+        ClearedTools(inner=Economic(clear_results=False)),
     )
     return {**{repr(one): (one, {}) for one in plain}, SERVED: (Everything(), served)}
 
@@ -193,9 +193,11 @@ def bounds(history: ImportedConversation, whole: Lived, setting: Setting) -> Opt
 
 def _resized(call: TraceCall, tokens: int) -> TraceCall:
     """The call with the tokens that it really added."""
-    share = min(1.0, tokens / max(1, sum(result.tokens for result in call.results)))
+    share = min(1.0, tokens / max(1, sum(result.tokens + result.arguments for result in call.results)))
     results = (
-        replace(result, tokens=int(result.tokens * share)) for result in call.results if result.tokens * share >= 1
+        replace(result, tokens=int(result.tokens * share), arguments=int(result.arguments * share))
+        for result in call.results
+        if result.tokens * share >= 1
     )
     return replace(call, tokens=max(1, tokens), results=tuple(results))
 

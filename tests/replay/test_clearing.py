@@ -50,21 +50,22 @@ class Brute:
             for i in range(len(trace.calls))
         ]
         self.results = [(c, one) for c, call in enumerate(trace.calls) for one in call.results]
+        self.saves = [(c, one.tokens - PLACEHOLDER) for c, one in self.results]
+        self.saves += [(c, one.arguments) for c, one in self.results]
+        """what may leave: results, and behind them the arguments of their calls, in the same order"""
         self.refetch = refetch
         self.known: dict[Any, float] = {}
 
     def size(self, start: int, upto: int, gone: frozenset[int]) -> int:
         """Tokens of the calls from an exchange on, up to a call, without what is gone."""
         first = self.trace.opens[start]
-        left = sum(
-            one.tokens - PLACEHOLDER for n, (c, one) in enumerate(self.results) if n in gone and first <= c < upto
-        )
+        left = sum(saved for n, (c, saved) in enumerate(self.saves) if n in gone and first <= c < upto)
         return self.preamble + self.ends[max(upto, first)] - self.ends[first] - left
 
     def fetches(self, i: int, gone: frozenset[int]) -> float:
         """Dollars for what the reply to request `i` uses of what is gone."""
         total = 0.0
-        for n in gone:
+        for n in (n for n in gone if n < len(self.results)):
             call, one = self.results[n]
             before = max((at for at in one.needed if at < i), default=call - 1)
             if i in one.needed and before < self.old[i]:
@@ -77,10 +78,10 @@ class Brute:
         found = []
         for chosen in range(self.high[i] + 1):
             first = self.trace.opens[chosen]
-            may = [
-                n for n, (c, one) in enumerate(self.results) if first <= c < self.old[i] and one.tokens > PLACEHOLDER
-            ]
+            may = [n for n, (c, saved) in enumerate(self.saves) if first <= c < self.old[i] and saved > 0]
             for some in chain.from_iterable(combinations(may, k) for k in range(len(may) + 1)):
+                if any(n >= len(self.results) and n - len(self.results) not in some for n in some):
+                    continue  # arguments leave with their results alone
                 if chosen < newest and self.size(chosen, i + 1, frozenset(some)) > self.budget:
                     continue
                 found.append((chosen, frozenset(some), False))
@@ -102,7 +103,7 @@ class Brute:
 
     def _send(self, i: int, cache: Marked, before: frozenset[int], view: tuple[int, frozenset[int], bool]) -> float:
         start, gone, goes_on = view
-        new = min((self.results[n][0] for n in gone - before), default=i)
+        new = min((self.saves[n][0] for n in gone - before), default=i)
         best = math.inf
         for marks in EVERY:
             for more in {None, self.size(start, self.old[i], gone)} if gone != before or not goes_on else {None}:
@@ -127,7 +128,8 @@ def traces(draw: Any) -> Trace:
         tokens, gap = draw(st.integers(200, 30_000 if i < 2 else 3000)), draw(st.sampled_from((5.0, 5.0, *GAPS)))
         needed = tuple(sorted(draw(st.sets(st.integers(i, count - 1), max_size=1))))
         size = draw(st.integers(tokens // 2, tokens))
-        results = (TraceResult(size, "read", needed),) if draw(st.booleans()) else ()
+        given_to = draw(st.sampled_from((0, 0, tokens - size)))
+        results = (TraceResult(size, "read", needed, given_to),) if draw(st.booleans()) else ()
         calls.append(TraceCall(gap, tokens, draw(st.booleans()), results))
     return Trace("t", tuple(calls))
 

@@ -69,7 +69,10 @@ def test_a_recorded_conversation_becomes_a_trace() -> None:
 
 
 def test_results_come_with_their_uses() -> None:
-    """A result names its tool, its size, and the requests whose replies use what it alone told; in both readers."""
+    """A result names its tool, the requests whose replies use what it alone told, and sizes; in both readers.
+
+    The counters find ten tokens in everything, with arguments or without.
+    """
 
     def use(id: str, tool: str, **arguments: str) -> Block:
         return {"type": "tool_use", "id": id, "name": tool, "input": arguments}

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from sash.errors import InvalidImport, InvalidOption
 from sash.replay import Trace, TraceCall, TraceResult, from_times, load, loads, regimes, synthetic
 
-results = st.builds(TraceResult, st.integers(1, 99), st.sampled_from(("", "read", "größer")))
+results = st.builds(
+    TraceResult, st.integers(1, 50), st.sampled_from(("", "read", "größer")), arguments=st.integers(0, 50)
+)
 calls = st.builds(
     TraceCall,
     st.floats(0, 1e6).map(lambda gap: round(gap, 2)),
@@ -48,7 +50,8 @@ def test_dumps_and_loads_are_inverse(given_calls: list[TraceCall]) -> None:
         ('{"gap_s": 1, "tokens": 5, "results": [{}]}', "result's tokens is None"),
         ('{"gap_s": 1, "tokens": 5, "results": [{"tokens": 2, "needed": "x"}]}', "indices of requests"),
         ('{"gap_s": 1, "tokens": 5, "results": [{"tokens": 2, "tool": 3}]}', "give its name"),
-        ('{"gap_s": 1, "tokens": 5, "results": [{"tokens": 6}]}', "results are part of it"),
+        ('{"gap_s": 1, "tokens": 5, "results": [{"tokens": 2, "arguments": -3}]}', "from 0 on"),
+        ('{"gap_s": 1, "tokens": 5, "results": [{"tokens": 2, "arguments": 4}]}', "results are part of it"),
         ("[1, 2]", "not an object"),
         ('{"gap_s": 1, "tok', "not JSON"),
     ],

@@ -7,12 +7,13 @@ what is cached in front of the first result that it clears, if a marker stands t
 view may set one more, behind the last call that is not among the newest `keep` tokens. Budget and prices are those of
 what is really sent. A reply that uses something only a cleared result told (`TraceResult.needed`) fetches it again:
 `refetch` tokens and the result's own, at the price of fresh ones; uses that follow each other within `keep` tokens take
-one fetch. What left by a cut costs no fetch, as in `optimum`: so clearing is a move more, and never dearer.
+one fetch. What left by a cut costs no fetch, as in `optimum`: so clearing is a move more, and never dearer. With a
+result its call's arguments may leave.
 
 **The lower bound.** States are those of `optimum`, with the newest request e at which the view changed. Each is given
 less than any real view could cost, so no schedule that clears can cost less:
-- *Sizes.* Of calls that lay before the newest `keep` tokens at e the view holds placeholders only. It cannot hold
-  less: later results could not be cleared at e, and nothing changed since.
+- *Sizes.* Of results that came before the newest `keep` tokens at e the view holds placeholders only, of their calls'
+  arguments nothing. It cannot hold less: later results could not be cleared at e, and nothing changed since.
 - *A change at i* reads all before the newest call with a result that may be cleared, in its cleared form, and rewrites
   the rest. A real change begins at that result or an older one: it reads no more and rewrites no less.
 - *Fetches.* Between two changes each result is there or not. If it is, it was read at every request; if it is not, each
@@ -24,9 +25,9 @@ less than any real view could cost, so no schedule that clears can cost less:
   requests, each as if it had been made at the stretch's last one so far: that only lets it clear more.
 
 **The schedule.** The same program over real sizes, for schedules of one kind: every change clears all results but for
-a fixed set of keepers, its marker stands where the next change looks for it, and its bill is what the cache
-would charge. The best of three sets (none, those whose reading costs less than their fetches, all that are needed),
-and of `optimum` itself.
+a fixed set of keepers and leaves arguments as they are, its marker stands where the next change looks for it, and its
+bill is what the cache would charge. The best of three sets (none, those whose reading costs less than their fetches,
+all that are needed), and of `optimum` itself.
 """
 
 from __future__ import annotations
@@ -82,7 +83,12 @@ def optima(
 
 
 def _clearable(result: TraceResult) -> bool:
-    return result.tokens > PLACEHOLDER
+    return result.tokens > PLACEHOLDER or result.arguments > 0
+
+
+def _saved(result: TraceResult) -> int:
+    """Tokens that a placeholder saves."""
+    return max(0, result.tokens - PLACEHOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +142,14 @@ class _Given:
         read = self.card.price(0).read / 1e6
         for use in (use for uses in self.uses for use in uses):
             fetches[id(use.result)] = fetches.get(id(use.result), 0.0) + use.fetch
-            reading[id(use.result)] = read * (use.result.tokens - PLACEHOLDER) * (len(self.trace.calls) - use.call)
+            reading[id(use.result)] = read * _saved(use.result) * (len(self.trace.calls) - use.call)
         worth = frozenset(one for one, dollars in fetches.items() if dollars > reading[one])
         return list(dict.fromkeys((frozenset(), worth, frozenset(fetches))))
 
-    def cleared(self, keepers: frozenset[int]) -> list[int]:
-        """Tokens of each call once its results are cleared, but for the keepers."""
+    def cleared(self, keepers: frozenset[int], arguments: bool) -> list[int]:
+        """Tokens of each call once its results are cleared, but for the keepers; its arguments, too, or not."""
         return [
-            call.tokens
-            - sum(one.tokens - PLACEHOLDER for one in call.results if _clearable(one) and id(one) not in keepers)
+            call.tokens - sum(_saved(one) + one.arguments * arguments for one in call.results if id(one) not in keepers)
             for call in self.trace.calls
         ]
 
@@ -162,7 +167,7 @@ class _Clearing(SingleLifetime):
         self.holding = [any(_clearable(one) and id(one) not in keepers for one in call.results) for call in calls]
         self.at, self.last, self.upto = 0, self.opens[:1], self.opens[:1]
         """the request at hand; for each column, its last request so far, and how many calls it may have cleared"""
-        self.small = np.array(list(accumulate(given.cleared(keepers), initial=0)), dtype=float)
+        self.small = np.array(list(accumulate(given.cleared(keepers, arguments=self.loose), initial=0)), dtype=float)
         self.old = np.array(given.old)
         self.reads = np.append(0.0, np.cumsum(np.full(len(calls), self.card.price(0).read / 1e6)))
         self.lows = self._lows()
@@ -214,7 +219,7 @@ class _Clearing(SingleLifetime):
         raise NotImplementedError
 
     loose = False
-    """whether changes count as late as their column goes, and tails unwritten for long as unwritten once"""
+    """whether a change counts as its column's last, arguments leave, and tails unwritten for long are unwritten once"""
 
     # ---- a request ---------------------------------------------------------------------------------
 
@@ -320,7 +325,7 @@ class _Bound(_Clearing):
 
     def _dollars(self, use: _ResultUse) -> Any:
         read = self.reads[self.at + 1] - self.reads[self.np.maximum(self.last, use.since)]
-        return self.np.minimum(use.fetch, (use.result.tokens - PLACEHOLDER) * read)
+        return self.np.minimum(use.fetch, _saved(use.result) * read)
 
     def _cached(self, prefix: Any) -> Any:
         return prefix

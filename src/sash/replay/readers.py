@@ -161,7 +161,8 @@ class _ResultUsed:
     """A tool result of a request."""
 
     block: Block
-    tool: str
+    call: Block
+    """that was answered with it"""
     needed: tuple[int, ...]
 
 
@@ -176,23 +177,29 @@ def _results(said: Sequence[Sequence[Message]]) -> list[list[_ResultUsed]]:
     for need in needs(history):
         if need.result is not None:
             used.setdefault(need.result, set()).add(owners[need.message] - 1)
-    tools = {
-        str(b.get("id")): str(b.get("name")) for _, blocks in history for b in blocks if b.get("type") == "tool_use"
-    }
+    calls = {b.get("id"): b for _, blocks in history for b in blocks if b.get("type") == "tool_use"}
     found: list[list[_ResultUsed]] = [[] for _ in said]
     for message, (_, blocks) in enumerate(history):
         for block in blocks:
             if block.get("type") == "tool_result":
                 id = str(block.get("tool_use_id"))
                 needed = tuple(sorted(used.get(Holder(message=message, result=id), ())))
-                found[owners[message]].append(_ResultUsed(block, tools.get(id, ""), needed))
+                found[owners[message]].append(_ResultUsed(block, calls.get(id, {}), needed))
     return found
 
 
 def _with_results(call: TraceCall, results: Sequence[_ResultUsed], size: Callable[[Block], int]) -> TraceCall:
     """The call with its results, counted; in proportion where they come to more than it added by the API's usage."""
-    sizes = [size(result.block) for result in results]
-    share = min(1.0, call.tokens / max(1, sum(sizes)))
-    known = [(int(tokens * share), result) for tokens, result in zip(sizes, results, strict=True)]
-    made = tuple(TraceResult(tokens, result.tool, result.needed) for tokens, result in known if tokens > 0)
+    sizes = [(size(result.block), _arguments(result.call, size)) for result in results]
+    share = min(1.0, call.tokens / max(1, sum(map(sum, sizes))))
+    made = tuple(
+        TraceResult(int(tokens * share), str(result.call.get("name", "")), result.needed, int(arguments * share))
+        for (tokens, arguments), result in zip(sizes, results, strict=True)
+        if tokens * share >= 1
+    )
     return replace(call, results=made)
+
+
+def _arguments(call: Block, size: Callable[[Block], int]) -> int:
+    """Tokens that a call is shorter by without its arguments."""
+    return max(0, size(call) - size({**call, "input": {}})) if call.get("input") else 0

@@ -34,11 +34,13 @@ class TraceResult:
     needed: tuple[int, ...] = ()
     """indices of the requests whose replies use what only this result told; a request that is not in view of it has to
     fetch it again"""
+    arguments: int = 0
+    """tokens of its call's arguments, which the same request adds, and which may be cleared with it"""
 
     def __post_init__(self) -> None:
-        problem = _problem_of_result(self.tokens, self.tool, self.needed)
+        problem = _problem_of_result(self.tokens, self.tool, self.needed, self.arguments)
         if problem:
-            raise InvalidOption(problem, option="result", value=(self.tokens, self.tool, self.needed))
+            raise InvalidOption(problem, option="result", value=(self.tokens, self.tool, self.needed, self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,14 @@ class TraceCall:
 
     def __post_init__(self) -> None:
         problem = _problem(self.gap_s, self.tokens, self.exchange)
-        held = sum(result.tokens for result in self.results)
+        held = sum(result.tokens + result.arguments for result in self.results)
         if not problem and held > self.tokens:
             problem = f"its results hold {held} tokens and the request adds {self.tokens}: results are part of it"
         if problem:
             raise InvalidOption(problem, option="call", value=(self.gap_s, self.tokens, self.exchange))
 
 
-def _problem_of_result(tokens: object, tool: object, needed: object) -> str:
+def _problem_of_result(tokens: object, tool: object, needed: object, arguments: object) -> str:
     """What is wrong with a result, with the remedy; "" if nothing is."""
     if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
         return f"a result's tokens is {tokens!r}: give a whole number from 1 on"
@@ -68,6 +70,8 @@ def _problem_of_result(tokens: object, tool: object, needed: object) -> str:
         return f"a result's tool is {tool!r}: give its name"
     if not isinstance(needed, tuple) or not all(isinstance(i, int) and not isinstance(i, bool) for i in needed):
         return f"a result's needed is {needed!r}: give the indices of requests, counted from 0"
+    if not isinstance(arguments, int) or isinstance(arguments, bool) or arguments < 0:
+        return f"a result's arguments is {arguments!r}: give a whole number of tokens, from 0 on"
     return ""
 
 
@@ -188,7 +192,10 @@ def _results(given: object) -> tuple[TraceResult, ...]:
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         problem = f'results is {given!r:.60}: give a list of objects such as {{"tokens": 900, "needed": [4]}}'
         raise InvalidOption(problem, option="results", value=given)
-    return tuple(TraceResult(one.get("tokens"), one.get("tool", ""), _indices(one.get("needed", []))) for one in given)
+    return tuple(
+        TraceResult(one.get("tokens"), one.get("tool", ""), _indices(one.get("needed", [])), one.get("arguments", 0))
+        for one in given
+    )
 
 
 def _indices(needed: Any) -> Any:
@@ -361,7 +368,8 @@ def _tools(dice: random.Random) -> Iterator[TraceCall]:
         yield TraceCall(_around(dice, median, 0.9), user())
         while dice.random() > 1 / length:
             gap, tokens = _around(dice, 12, 0.8), result()
-            yield TraceCall(gap, tokens, exchange=False, results=(TraceResult(max(1, tokens * 4 // 5), "read"),))
+            told = TraceResult(max(1, tokens * 4 // 5), "read", arguments=tokens // 20)
+            yield TraceCall(gap, tokens, exchange=False, results=(told,))
 
 
 _REGIMES: Mapping[str, Callable[[random.Random], Iterator[TraceCall]]] = {
