@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from sash.cli.common import console, namespace, window_options
 from sash.cli.database import NEW_DATABASE, open_database, shown
@@ -26,6 +27,11 @@ PACE = 0.01
 @click.option("--port", type=click.IntRange(1, 65_535), default=8642, show_default=True, help="The port.")
 @click.option("--token", envvar="SASH_SERVE_TOKEN", help="What clients must know (better: SASH_SERVE_TOKEN).")
 @window_options()
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A TOML file: limits, ceilings, breaker, keys, memo, fallback, tokens.",
+)
 @click.option("--simulator", is_flag=True, help="Talk to the built-in simulator: no key, no cost.")
 def serve(
     database: str,
@@ -37,22 +43,22 @@ def serve(
     budget: int | None,
     keep: int | None,
     strategy: Strategy | None,
+    config: str | None,
     simulator: bool,
 ) -> None:
     """Show DATABASE (default: chats.db) in a browser: read, search, see what was sent and why, talk."""
     if model:
         card(model)  # a misspelt one is no reason to make a file
     server = _load_server()
-    settings = server.ServeSettings(
-        host=host,
-        port=port,
-        namespace=namespace(),
-        tokens=() if token is None else (server.AccessToken(token=token, namespace=namespace()),),
-        model=model,
-        memory=memory,
-        budget=budget,
-        options={"keep": keep, "strategy": strategy, "meter": True},
-    )
+    told = server.read_config(config) if config else {"options": {}, "tokens": ()}
+    own = () if token is None else (server.AccessToken(token=token, namespace=namespace()),)
+    changed = {
+        **told,
+        **_typed(model=model, memory=memory, budget=budget),
+        "options": {"meter": True, **told["options"], **_typed(keep=keep, strategy=strategy)},
+        "tokens": (*own, *told["tokens"]),
+    }
+    settings = server.ServeSettings(host=host, port=port, namespace=namespace(), **changed)
     _check_free(host, port)
     with closing(open_database(database)) as store:
 
@@ -60,6 +66,12 @@ def serve(
             console().print(f"{shown(database)} at {url} (Ctrl-C ends it)", soft_wrap=True)
 
         server.run(settings, store, _simulator() if simulator else None, started)
+
+
+def _typed(**given: Any) -> dict[str, Any]:
+    """What was said on the command line: it goes before a file."""
+    asked = click.get_current_context().get_parameter_source
+    return {name: value for name, value in given.items() if asked(name) is not ParameterSource.DEFAULT}
 
 
 def _check_free(host: str, port: int) -> None:

@@ -11,11 +11,12 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sash.serve.app import make_app
+from sash.serve.config import read_config
 from sash.serve.errors import Discreet
 from sash.serve.settings import AccessToken, ServeSettings
 from sash.stores.store import DatabaseStore
 
-__all__ = ["AccessToken", "SashServer", "ServeSettings", "run"]
+__all__ = ["AccessToken", "SashServer", "ServeSettings", "read_config", "run"]
 
 HEAD_SECONDS = 20.0
 """How long the head of a request may take to arrive."""

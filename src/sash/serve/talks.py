@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from sash.claude.clients import async_client, keyless_client
+from sash.claude.keys import first_client
 from sash.conversation import AsyncConversation
 from sash.conversation.workers import worker
 from sash.errors import InvalidOption, NotFound, StoreError
@@ -65,12 +66,16 @@ class Talks:
         async with self._connecting:
             if self._client is None and (self._keyless is None or key is None):
                 try:
-                    self._client = await worker(partial(async_client, self._given))
+                    self._client = await worker(partial(async_client, self._first()))
                 except InvalidOption:
                     if key is None:
                         raise
                     self._keyless = await worker(keyless_client)
         return self._client or self._keyless.with_options(api_key=key)
+
+    def _first(self) -> Any:
+        """The client that was given, or that of the first key of a pool."""
+        return first_client(self._settings.options.get("keys"), self._given, waits=True)
 
     @asynccontextmanager
     async def looking(
