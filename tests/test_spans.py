@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sash import AsyncConversation, Conversation, ServerCompaction, SlidingWindow, Summarised, simulator
+from sash import AsyncConversation, Conversation, Recall, ServerCompaction, SlidingWindow, Summarised, simulator
 from sash.claude.middleware import Meter
+from sash.worker import Worker
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace")
+sdk_metrics = pytest.importorskip("opentelemetry.sdk.metrics")
 export = pytest.importorskip("opentelemetry.sdk.trace.export")
 memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
 
@@ -96,3 +99,39 @@ def test_without_a_meter_there_are_none(traced: Any) -> None:
     assert names(exporter) == []
     asyncio.run(talk(meter=Meter(tracer_provider=provider)))
     assert "sash.plan" in names(exporter)
+
+
+def test_a_worker_leaves_a_span_for_each_job_and_counts_them(traced: Any, tmp_path: Path) -> None:
+    """By kind and outcome, and how many wait and live; no text of what was said."""
+    reading = pytest.importorskip("opentelemetry.sdk.metrics.export").InMemoryMetricReader()
+    provider, exporter = traced
+    meter = Meter(tracer_provider=provider, provider=sdk_metrics.MeterProvider([reading]))
+    path = tmp_path / "chats.db"
+    with Conversation(
+        path, id="a", client="simulator", background="worker", recall=Recall(semantic=Embedder())
+    ) as chat:
+        chat.extend([{"role": ("user", "assistant")[at % 2], "content": f"Slate {at}"} for at in range(40)])
+    with Worker(path, client="simulator", embedder=Embedder(), meter=meter) as worker, worker._alive():
+        assert worker._next(strict=True) == "done"
+        read = reading.get_metrics_data().resource_metrics[0].scope_metrics
+    found = {
+        metric.name: [(dict(point.attributes), getattr(point, "value", None)) for point in metric.data.data_points]
+        for scope in read
+        for metric in scope.metrics
+    }
+    what = {"sash.job.kind": "embeddings", "sash.job.outcome": "done"}
+    assert found["sash.jobs"] == [(what, 1)] and found["sash.job.duration"][0][0] == what
+    assert found["sash.workers"] == [({}, 1)]
+    assert found["sash.jobs.waiting"] == [({"sash.job.kind": "embeddings"}, 0)]
+    (span,) = [span for span in exporter.get_finished_spans() if span.name == "sash.job"]
+    assert dict(span.attributes) == {**what, "sash.worker": worker.info.name, "gen_ai.conversation.id": "a"}
+
+
+class Embedder:
+    """One that makes the same of every text."""
+
+    name = "same"
+
+    def embed(self, texts: list[str], /) -> list[list[float]]:
+        """One row for each."""
+        return [[1.0, 2.0] for _ in texts]

@@ -16,8 +16,13 @@ from flows.test_replies import ODD, raw
 from sash import Conversation, MemoryStore
 from sash.bulk import Bulk, JobProgress
 from sash.bulk.batches import HandedOver
+from sash.claude.adapter import Claude
+from sash.conversation.drivers import Performer, drive
 from sash.errors import InvalidOption, RequestRejected, Unavailable
 from sash.flows.bulk.batches import CLOCKS
+from sash.flows.bulk.questions import collect_from
+from sash.flows.steps import NextResult
+from sash.model.cards import card
 from sash.simulator import BatchRules, HttpError, OddBody, Overloaded, PromptTooLong, ServerError, Simulator
 from sash.simulator.batches import BATCHES, ITEMS
 
@@ -55,6 +60,33 @@ def test_a_batch_answers_at_half_the_price(sim: Simulator) -> None:
                 assert [turn.text for turn in chat.history()] == [QUESTIONS[outcome.position], outcome.text]
                 assert chat.request(1).intact
     assert sum(attempt.path == BATCHES for attempt in sim.log) == 1
+
+
+def test_two_who_collect_one_batch_at_once_use_each_result_once(sim: Simulator, path: Path) -> None:
+    """Whoever comes second to an item writes nothing: no reply ends on a branch of its own, nothing is booked twice."""
+    with job(sim, store=path) as bulk, sim.client() as client:
+        bulk.run(batch=True, wait=False)
+        performer, others = Performer(Claude(client), sim.clock.now), 0
+
+        def collect(perform: Any) -> None:
+            under_way = bulk.store.batches.read(kind="question")
+            drive(collect_from(bulk.store, under_way, card), perform)
+
+        def beside(step: Any) -> Any:
+            nonlocal others
+            if isinstance(step, NextResult) and not others:
+                others = 1
+                collect(performer)
+            return performer(step)
+
+        collect(beside)
+        assert others == 1
+        for position, question in enumerate(QUESTIONS):
+            with Conversation(path, id=f"j/{position:06d}", create=False, client=client) as chat:
+                assert [turn.state for turn in chat.history()] == ["answered", "answered"]
+                assert chat.history()[0].text == question
+                assert len(bulk.store.branches.read(chat._chat().conversation, limit=9)) == 1
+        assert sum(row.dollars for row in bulk.store.usage(by=())) == pytest.approx(sim.cost)
 
 
 def test_a_batch_may_be_left_to_itself(path: Path) -> None:
