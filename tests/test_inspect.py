@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from sash import Conversation, Recall, SteppedWindow
+from sash import Conversation, File, Recall, SteppedWindow
 from sash.simulator import Simulator
 
 FILLER = "Now tell me something quite different about the weather in the mountains, please, number {}. "
+VOID = ("br", "img", "meta", "link", "hr", "input")
 
 
 class Balanced(HTMLParser):
@@ -19,9 +20,9 @@ class Balanced(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        """Every element but a line break is closed again."""
+        """Every element that has an end is closed again."""
         del attrs
-        if tag != "br":
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -47,24 +48,38 @@ def test_what_was_recalled_stands_in_strip_and_list() -> None:
     with recalling(Simulator()) as chat:
         attached = next(turn.attachment for turn in reversed(chat.history()) if turn.plain)
         assert attached is not None
-        told = f"{attached.tokens:,} tokens (estimate) of turn"
-        page = chat._repr_html_()
-        strip = re.findall(r"<div class='recalled[^']*' title='([^']*)' style='flex:(\d+)'>", page)
-        question = chat.history()[-2].seq
-        assert [
-            (title.startswith(f"recalled for turn {question}: {told}"), int(wide)) for title, wide in strip[-1:]
-        ] == [(True, attached.tokens)]
-        assert f"recalled: {told}" in page
-        assert all(str(source.seq) in strip[-1][0] for source in attached.sources)
-        assert "no longer sent" not in page.split("<table>")[1].split("What is the password")[0].split("<tr>")[-1]
+        page, question = chat._repr_html_(), chat.history()[-2].seq
+        [told] = re.findall(rf"<title>(quoted in front of turn {question}: [^<]*)</title>", page)
+        assert f"{attached.tokens:,} tokens (estimate)" in told
+        assert all(f"turn {source.seq} (" in told for source in attached.sources)
+        assert "Quoted in front of it: turn" in page and "<cellar>" not in page
         parser = Balanced()
         parser.feed(page)
         assert parser.open == []
 
 
-def test_without_recall_nothing_is_marked() -> None:
-    """The strip has no such part; only the legend names it."""
-    with Conversation(client="simulator") as chat:
-        chat.send("Hello.")
-        assert "<div class='recalled" not in chat._repr_html_()
-        assert "recalled:" not in chat._repr_html_()
+def test_what_is_no_longer_sent_says_so() -> None:
+    """After the next cut the recalled turns have left the strip, and the list says that they are not sent."""
+    with recalling(Simulator()) as chat:
+        chat.send(FILLER.format(99) * 20)
+        page = chat._repr_html_()
+        question = next(turn.seq for turn in chat.history() if turn.text == "What is the password of the cellar?")
+        epoch = chat.request(chat.usage().requests).epoch
+        gone = epoch.attachments_from > question
+        assert gone == ("no longer sent: turn" in page) == (f"quoted in front of turn {question}" not in page)
+
+
+def test_the_piece_holds_all_that_it_shows() -> None:
+    """Style and pictures are inside: nothing is loaded, and there is no script."""
+    with Conversation(client=Simulator().client()) as chat:
+        picture = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
+        chat.extend([{"role": "user", "content": [File(picture), "What is <this>?"]}])
+        page = chat._repr_html_()
+    assert "data:image/png;base64," in page and "&lt;this&gt;" in page and "prefers-color-scheme: dark" in page
+    assert "<script" not in page and "<link" not in page and not re.search(r'(src|href)="(?!data:|#)', page)
+
+
+def test_an_empty_conversation_has_a_piece_too() -> None:
+    """Before anything was said there is no strip and no turn, and no error."""
+    with Conversation(id="new", client=Simulator().client()) as chat:
+        assert "0 turns" in chat._repr_html_()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from typing import IO
+from typing import IO, Any
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -30,7 +30,6 @@ from sash.cli.database import DATABASE, open_database
 from sash.cli.strategy import label
 from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import InvalidOption
-from sash.inspect.html import render
 from sash.limits.ceilings.policy import Account, Charge
 from sash.limits.memo.policy import MemoUse
 from sash.model.epochs import Epoch, Request
@@ -56,7 +55,7 @@ GROUPS = ("day", "model", "conversation", "user")
 )
 @click.option("--user", callback=user_of, help="List this user's conversations.")
 @click.option("--full", is_flag=True, help="Show turns whole.")
-@click.option("--html", type=click.File("w", encoding="utf-8", atomic=True), help="Write the window as an HTML page.")
+@click.option("--html", type=click.File("w", encoding="utf-8", atomic=True), help="Write it as one HTML page.")
 def show(database: str, id: str | None, limit: int | None, user: str | None, full: bool, html: IO[str] | None) -> None:
     """List the conversations of DATABASE, or show the one named ID."""
     with closing(open_database(database)) as store:
@@ -155,8 +154,13 @@ def _show_plan(out: Console, request: Request) -> None:
 
 def _page(store: Store, head: Head, id: str) -> str:
     model = head.epoch.model if head.epoch else DEFAULT_MODEL
-    window = render(store, head.conversation, id, model)
-    return f"<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>sash</title>\n<body>{window}</body></html>\n"
+    return str(_load_page()(store, head.conversation, id, model))
+
+
+def _load_page() -> Any:
+    from sash.inspect.html import page  # noqa: PLC0415 - its templates are a larger import
+
+    return page
 
 
 @click.command()
