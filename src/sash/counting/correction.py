@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import sqrt
 from typing import Any, cast
 
@@ -73,7 +74,7 @@ class Correction:
 
     def cell(self, name: str) -> Cell:
         """The residuals of whole turns ("turn") or of the endpoint ("endpoint") seen so far."""
-        return Cell.of(self.residuals.get(name, ()))
+        return _cell(self.residuals.get(name, ()))
 
     def learn(self, measure: Measure, exact: int, upper: float, *, base: str, units: Mapping[Unit, Cost]) -> Correction:
         """The state after one clean difference: `measure` turned out to be `exact` tokens, `upper` was its bound.
@@ -100,6 +101,12 @@ class Correction:
         """Remember how far off something was, without learning from it."""
         kept = (*self.residuals.get(cell, ()), round(residual, 6))[-KEPT:]
         return replace(self, residuals={**self.residuals, cell: kept})
+
+
+@lru_cache(maxsize=8)
+def _cell(residuals: tuple[float, ...]) -> Cell:
+    """Put in order once for a state: every plan asks for it."""
+    return Cell.of(residuals)
 
 
 _NAMES: tuple[str, ...] = (*CLASSES, *UNIT_NAMES)

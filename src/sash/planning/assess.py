@@ -48,7 +48,7 @@ def assess(
 def sizes_as_sent(memory: Memory, turns: Sequence[Turn], counts: Mapping[int, Count]) -> dict[int, Count]:
     """Sizes of the turns in the form in which the present epoch sends them."""
     relief = memory.relief
-    singles = replace(relief, results=relief.results | memory.cleared_results)
+    singles = replace(relief, results=relief.results | memory.cleared_results) if memory.cleared_results else relief
     partly = {seq for seq, _ in singles.results}
     sent = dict(counts)
     cleared = relief.cleared | (served_turns(turns, memory.epoch) if memory.epoch else frozenset())

@@ -26,14 +26,17 @@ class Shortcuts:
         self.survey = Grown(Survey(), surveyed)
         self.exchanges = Exchanges()
         self.ledger = Grown(Ledger(), entered)
+        self._asked: Epoch | None = None
         self._epoch: Epoch | None = None
         self._placed = Grown[Turn, Placed](Placed(), lambda before, _: before)
 
     def placed(self, turns: tuple[Turn, ...], epoch: Epoch) -> Placed:
         """The turns of a view as messages."""
-        view = replace(epoch, id=0, family=0, strategy="", reason="")  # none of that shows in a message
-        if view != self._epoch:
-            self._epoch, self._placed = view, Grown(Placed(), partial(placed, epoch=view))
+        if epoch is not self._asked:
+            view = replace(epoch, id=0, family=0, strategy="", reason="")  # none of that shows in a message
+            if view != self._epoch:
+                self._epoch, self._placed = view, Grown(Placed(), partial(placed, epoch=view))
+            self._asked = epoch
         return self._placed.of(turns)
 
 
