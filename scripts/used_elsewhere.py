@@ -51,6 +51,7 @@ _.row_factory
 _.server_version
 
 # What a guarantee says, and the fitting of the estimator needs.
+OF_ALL
 WIDTH
 most_passed
 
