@@ -29,7 +29,7 @@ READ = (
 )
 """What a request is read from: rows for `whole`."""
 
-_FIGURE = re.compile(r"(?<!\w)[a-f]*+\d(?:[0-9A-Za-z]|[.,-](?=\d))*+", re.ASCII)
+_FIGURE = re.compile(r"((?<!\w)[a-f]*+\d(?:[0-9A-Za-z]|[.,-](?=\d))*+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Parted:
 
 def parted(column: str, text: str) -> Parted:
     """A text in its parts."""
-    return Parted(column, dumps(_FIGURE.split(text)), " ".join(_FIGURE.findall(text)))
+    pieces = _FIGURE.split(text)
+    return Parted(column, dumps(pieces[::2]), " ".join(pieces[1::2]))
 
 
 def text(wording: str | None, figures: str) -> str:
