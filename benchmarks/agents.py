@@ -340,7 +340,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.json:
         print(json.dumps([asdict(row) for row in found], indent=1))
     else:
-        Console(width=170).print(table(found, setting))
+        Console(width=200).print(table(found, setting))
 
 
 if __name__ == "__main__":
