@@ -94,6 +94,24 @@ def test_the_same_call_again_replaces_the_older_result() -> None:
     assert needed_again(first, 3) < needed_again(other, 3)
 
 
+def test_a_result_that_says_the_same_repeats_the_older_one() -> None:
+    """Whatever was called for it; one that says a part of it, or that tells too little to be known by, does not."""
+    file = " ".join(f"order_{n} at src/part_{n}.py" for n in range(20))
+    turns = [call(2, "read_file", path="a.py"), result(3, file), call(4, "run", command="cat a.py")]
+    older, newer = entered(Ledger(), [*turns, result(5, f"$ cat a.py {file}")]).results
+    assert (older.repeated, newer.repeated) == (5, 0)
+    assert "says the same (turn 5)" in worth_of([older], 2).why
+    half, _ = entered(Ledger(), [*turns, result(5, file[: len(file) // 2])]).results
+    assert half.repeated == 0
+    short = [
+        call(2, "read_file", path="a.py"),
+        result(3, "order_1"),
+        call(4, "run", command="cat"),
+        result(5, "order_1"),
+    ]
+    assert [one.repeated for one in entered(Ledger(), short).results] == [0, 0]
+
+
 def test_an_edit_of_its_path_makes_a_result_stale() -> None:
     """What a file held before it was edited is needed less."""
     turns = [call(2, "read_file", path="src/a.py"), result(3, "one"), call(4, "edit_file", path="src/a.py", new="x")]

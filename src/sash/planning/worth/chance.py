@@ -22,12 +22,12 @@ HALVED_UNUSED = 60.0
 CHANGED = 0.5
 """what is left of it where a later call changed what the result shows"""
 REPLACED = 0.01
-"""the chance where a newer result of the same call stands in the view"""
+"""the chance where a newer result of the same call, or one that says the same, stands in the view"""
 
 
 def needed_again(one: KnownResult, step: int) -> float:
     """The chance after `step` replies."""
-    if one.replaced:
+    if one.replaced or one.repeated:
         return REPLACED
     halved = HALVED if one.used > one.step else HALVED_UNUSED
     return FRESH / (1.0 + (step - one.used) / halved) * (CHANGED if one.changed else 1.0)
@@ -50,6 +50,8 @@ def because(one: KnownResult, step: int) -> str:
     """Why that is its chance, in words."""
     if one.replaced:
         return f"the same call was made again (turn {one.replaced})"
+    if one.repeated:
+        return f"a newer result says the same (turn {one.repeated})"
     idle = counted(step - one.used, "reply")
     said = f"last used {idle} ago" if one.used > one.step else f"{idle} old, nothing of it used"
     return f"{said}, and what it shows was changed since (turn {one.changed})" if one.changed else said

@@ -15,6 +15,8 @@ from sash.model.blocks import Block, dumps
 from sash.model.turns import Turn
 from sash.planning.worth.signs import signs, texts_of
 
+TELLING, SAME = 8, 0.95
+"""Signs that a result must have to be recognised in another one; the share of them that has to stand there."""
 _PATH = re.compile(r"[^\s]*[/\\][^\s]+|[^\s/\\]+\.\w{1,8}")
 _CHANGES = re.compile(r"edit|write|replace|create|update|insert|patch|append|delete|remove", re.IGNORECASE)
 
@@ -53,6 +55,8 @@ class KnownResult:
     """seq of a newer result of the very same call; 0 for none"""
     changed: int = 0
     """seq of a later call that changed what stands at its path; 0 for none"""
+    repeated: int = 0
+    """seq of a newer result that says the same, or nearly; 0 for none"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +137,19 @@ def _told(before: Ledger, turn: Turn) -> Ledger:
     if not new:
         return before
     calls = {one.call: one.seq for one in new}
-    old = (replace(one, replaced=calls[one.call]) if one.call in calls else one for one in before.results)
+    old = (
+        replace(one, replaced=calls[one.call]) if one.call in calls else _repeated(one, new) for one in before.results
+    )
     return replace(before, results=(*old, *new))
+
+
+def _repeated(one: KnownResult, new: Sequence[KnownResult]) -> KnownResult:
+    return next((replace(one, repeated=other.seq) for other in new if repeats(other.signs, one.signs)), one)
+
+
+def repeats(newer: frozenset[str], older: frozenset[str]) -> bool:
+    """Whether a result says what an older one says: all but a few of its signs."""
+    return len(older) >= TELLING and len(newer & older) >= SAME * len(older)
 
 
 def _result(before: Ledger, turn: Turn, block: Block, call: ToolCall) -> KnownResult:
