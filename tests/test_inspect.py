@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from sash import Conversation, File, Recall, SteppedWindow
+from sash import Conversation, Economic, Everything, File, Recall, SteppedWindow, card, replay
 from sash.simulator import Simulator
 
 FILLER = "Now tell me something quite different about the weather in the mountains, please, number {}. "
@@ -83,3 +83,14 @@ def test_an_empty_conversation_has_a_piece_too() -> None:
     """Before anything was said there is no strip and no turn, and no error."""
     with Conversation(id="new", client=Simulator().client()) as chat:
         assert "0 turns" in chat._repr_html_()
+
+
+def test_a_comparison_is_drawn_as_a_table() -> None:
+    """The cheapest first, each with what it is; the markup closes what it opens."""
+    terms = replay.Terms(card=card("claude-sonnet-5-5"), keep=1_000, budget=4_000)
+    result = replay.compare([replay.synthetic("chatty", 1, exchanges=20)], [Everything(), Economic()], [terms])
+    page, parser = result._repr_html_(), Balanced()
+    cheapest = min(result.rows, key=lambda row: row.outcome.dollars).outcome.strategy
+    assert re.findall(r"<code>([^<]*)</code>", page)[0] == cheapest
+    parser.feed(page)
+    assert parser.open == []

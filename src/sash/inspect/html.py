@@ -5,6 +5,7 @@ The templates and the stylesheet are those of `sash serve`; pictures are inside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -43,6 +44,12 @@ def page(store: Store, conversation: int, name: str, model: str) -> str:
     """A page of its own, with more of the transcript."""
     shown = _values(store, conversation, model, 0, turns=IN_FILE, most=100_000)
     return _templates().get_template("file.html").render(name_of=name, model=model, **shown)
+
+
+def comparison_html(rows: Sequence[Any]) -> str:
+    """What strategies would have cost, the cheapest first: the rows of a `sash.replay.Comparison`."""
+    ordered = sorted(rows, key=lambda row: row.outcome.dollars)
+    return _templates().get_template("comparison.html").render(style=Markup(stylesheet()), rows=ordered)
 
 
 @cache

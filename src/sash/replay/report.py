@@ -128,6 +128,9 @@ class Comparison:
         """A JSON list, one object per row."""
         return json.dumps([row.as_json() for row in self.rows], indent=1)
 
+    def _repr_html_(self) -> str:
+        return str(_load_comparison_html()(self.rows))
+
     def averages(self) -> tuple[Average, ...]:
         """Per strategy, keep and budget, the cheapest first within a setting."""
         groups: dict[tuple[int, int, str], list[TraceRow]] = {}
@@ -301,6 +304,12 @@ def _thinned(values: Sequence[float], most: int) -> list[tuple[int, float]]:
     step = max(1, math.ceil(len(values) / most))
     starts = range(0, len(values), step)
     return [max(((i, values[i]) for i in range(a, min(a + step, len(values)))), key=lambda p: p[1]) for a in starts]
+
+
+def _load_comparison_html() -> Any:
+    from sash.inspect.html import comparison_html  # noqa: PLC0415 - notebooks alone need it
+
+    return comparison_html
 
 
 def _load_pyplot() -> Any:

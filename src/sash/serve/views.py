@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sash.conversation import AsyncConversation
+from sash.conversation.workers import worker
 from sash.errors import CallerError
 from sash.inspect.window import WindowPart, window_parts
 from sash.model.counts import Count
 from sash.model.turns import Turn
-from sash.model.window import Loaded
 from sash.planning.plan import Plan
 from sash.stores.store import DatabaseStore
 from sash.types import Content
@@ -40,16 +41,13 @@ async def next_request(store: DatabaseStore, chat: AsyncConversation, content: C
     except CallerError as error:
         await chat.history(limit=0)  # a conversation that is not there is no trouble with a plan
         return PlannedWindow(plan=None, parts=[], trouble=str(error))
-    return PlannedWindow(plan=plan, parts=planned_parts(plan, _loaded(store, chat, plan)))
+    return PlannedWindow(plan=plan, parts=await worker(partial(planned_parts, store, chat, plan)))
 
 
-def _loaded(store: DatabaseStore, chat: AsyncConversation, plan: Plan) -> Loaded:
-    key = store.branches.open(namespace=chat.namespace, id=chat.id, create=False).conversation
-    return store.windows.read(key, model=plan.sent.model, preamble=None)
-
-
-def planned_parts(plan: Plan, loaded: Loaded) -> list[WindowPart]:
+def planned_parts(store: DatabaseStore, chat: AsyncConversation, plan: Plan) -> list[WindowPart]:
     """The parts of a planned request; sizes are the record's where it has them."""
+    key = store.branches.open(namespace=chat.namespace, id=chat.id, create=False).conversation
+    loaded = store.windows.read(key, model=plan.sent.model, preamble=None)
     fixed = plan.situation.fixed.tokens - plan.situation.front
     preamble = Count(fixed, fixed, "estimate", "") if plan.epoch.preamble.system or plan.epoch.preamble.tools else None
     sent = loaded.last.sent.last if loaded.last else 0

@@ -7,10 +7,12 @@ recorded, or `error`. A client that leaves stops the reply: what had come is rec
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from sash.conversation import AsyncConversation
 from sash.conversation.streaming import AsyncReplyStream
+from sash.conversation.workers import worker
 from sash.errors import SashError
 from sash.serve.api.endpoints import Endpoint, EndpointCall, event_stream
 from sash.serve.api.schemas import (
@@ -25,7 +27,7 @@ from sash.serve.api.schemas import (
 )
 from sash.serve.errors import as_json
 from sash.serve.replies import Event, Tell
-from sash.serve.views import next_request
+from sash.serve.views import planned_parts
 
 ONE = "/api/conversations/{id:name}"
 Start = Callable[[AsyncConversation], AsyncReplyStream]
@@ -36,8 +38,7 @@ async def plan(call: EndpointCall) -> PlanOut:
     asked: PlanRequest = call.body
     async with call.serving.talks.looking(call.namespace, call.id, asked.chosen) as chat:
         planned = await chat.plan(asked.said(), **asked.options)
-        found = await next_request(call.store, chat, asked.said())
-    return PlanOut.of(planned, found.parts)
+        return PlanOut.of(planned, await worker(partial(planned_parts, call.store, chat, planned)))
 
 
 async def send(call: EndpointCall) -> Any:
