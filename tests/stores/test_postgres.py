@@ -174,6 +174,18 @@ def test_two_schemas_of_one_database_are_two_records(empty: str) -> None:
         assert not two.conversations() and len(one.conversations()) == 1
 
 
+def test_a_send_asks_no_table_outside_its_schema(empty: str, sim: Simulator) -> None:
+    """Where groups of tenants have schemas, each may be on a server of its own: no other's tables are waited for."""
+    with closing(PostgresStore(f"{empty}&schema=two")), psycopg.connect(empty) as other:
+        for (table,) in other.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'two'").fetchall():
+            other.execute(f'LOCK TABLE two."{table}" IN ACCESS EXCLUSIVE MODE')
+        url = f"{empty}&schema=one"
+        with sim.client(max_retries=0) as client, sash.Conversation(url, id="a", client=client, user="ann") as chat:
+            for said in ("I live in Haarlem.", "Where do I live?"):
+                chat.send(said)
+            assert [turn.state for turn in chat.history()] == ["answered"] * 4
+
+
 @pytest.mark.parametrize("table", ["orders (id int)", "migrations (id int, migration text)", "migrations (name text)"])
 def test_a_schema_of_somebody_else_is_left_alone(empty: str, table: str) -> None:
     """ForeignDatabase names the schema and the remedy; nothing is added to it."""
