@@ -13,7 +13,9 @@ from sash.model.blocks import dumps
 from sash.model.turns import Turn
 from sash.serve.gateway.known import Contradiction, Unknown, held_against, rest
 
-CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"b": 1, "a": {"x": None}}}
+CALL = {
+    "type": "tool_use", "id": "toolu_1", "caller": {"type": "direct"}, "name": "look", "input": {"b": 1, "a": {}},
+}  # fmt: skip
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "found"}
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s"}
 
@@ -61,7 +63,7 @@ def test_what_follows_the_end_of_the_record_is_new(lists: Any, since: int) -> No
 
 def test_the_same_in_another_form_is_the_same() -> None:
     """Thinking left out, other key order, markers, nulls, results as blocks, white space: all of it is known."""
-    call = {"input": {"a": {}, "b": 1}, "name": "look", "id": "toolu_1", "type": "tool_use", "caller": None}
+    call = {"input": {"a": {}, "b": 1}, "name": "look", "id": "toolu_1", "type": "tool_use"}
     result = {**RESULT, "content": [text("found")], "is_error": False, "cache_control": {"type": "ephemeral"}}
     messages = said(
         ("user", [text("one ")]), ("assistant", [text("two"), call]), ("user", [result]),

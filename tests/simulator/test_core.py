@@ -172,9 +172,27 @@ def test_clearing_loses_the_cache_from_the_cleared_point() -> None:
     beta = "context-management-2025-06-27"
     post(sim, {**sent, "context_management": {"edits": [edit]}}, betas=beta)
     assert usage(sim).read == sim.count(body(user(text(long())), tools=[TOOL])) - 3
-    other = {**sent, "context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}
-    status, answer = post(sim, other, betas=beta)
-    assert status == 400 and "does not offer" in answer["error"]["message"]
+
+
+def test_thinking_of_older_turns_is_cleared() -> None:
+    """`clear_thinking` leaves out the thinking of all but the newest turns, says so, and "all" leaves everything."""
+    sim, said = Simulator(), [user("One?")]
+    for question in ("Two?", "Three?"):
+        said += [{"role": "assistant", "content": post(sim, body(*said))[1]["content"]}, user(question)]
+    assert all(message["content"][0]["type"] == "thinking" for message in said[1::2])
+    whole, beta = post(sim, body(*said))[1]["usage"]["input_tokens"], "context-management-2025-06-27"
+
+    def cleared(**edit: Any) -> Any:
+        edits = {"edits": [{"type": "clear_thinking_20251015", **edit}]}
+        return post(sim, {**body(*said), "context_management": edits}, betas=beta)
+
+    for keep, turns in (({"type": "thinking_turns", "value": 1}, 1), ({"type": "thinking_turns", "value": 2}, 0)):
+        answer = cleared(keep=keep)[1]
+        applied = answer["context_management"]["applied_edits"]
+        assert [edit["cleared_thinking_turns"] for edit in applied] == [turns] * bool(turns)
+        assert answer["usage"]["input_tokens"] + sum(edit["cleared_input_tokens"] for edit in applied) == whole
+    assert cleared(keep="all")[1]["usage"]["input_tokens"] == whole
+    assert cleared(keep={"type": "thinking_turns", "value": 0})[0] == cleared(keep="none")[0] == 400
 
 
 MARK = {"type": "ephemeral"}

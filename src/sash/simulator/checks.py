@@ -657,6 +657,8 @@ def _context_management(request: _Request) -> Iterator[Problem]:
             yield Problem(rule="context_management", message=f"{at}.type: Input should be one of {', '.join(_EDITS)}")
         elif edit["type"] == "clear_thinking_20251015" and index > 0:
             yield Problem(rule="context_management", message=f"{at}: clear_thinking_20251015 must be the first edit")
+        elif edit["type"] == "clear_thinking_20251015":
+            yield from _clearing_thinking(edit, at)
         elif edit["type"] == "clear_tool_uses_20250919":
             yield from _clearing(edit, at)
         elif edit["type"] == THRESHOLD:
@@ -685,6 +687,18 @@ def _threshold(request: _Request, edit: JsonObject, at: str) -> Iterator[Problem
 
 
 _AMOUNTS = {"trigger": ("input_tokens", "tool_uses"), "keep": ("tool_uses",), "clear_at_least": ("input_tokens",)}
+
+
+def _clearing_thinking(edit: JsonObject, at: str) -> Iterator[Problem]:
+    """The fields of a clear_thinking_20251015 edit ("Context editing")."""
+    keep = edit.get("keep")
+    turns = keep.get("value") if isinstance(keep, Mapping) and keep.get("type") == "thinking_turns" else None
+    if keep not in (None, "all") and not (isinstance(turns, int) and turns > 0):
+        said = "Input should be 'all', or have the type thinking_turns and a value above 0"
+        yield Problem(rule="context_management", message=f"{at}.keep: {said}")
+    for name in edit:
+        if name not in ("type", "keep"):
+            yield Problem(rule="context_management", message=f"{at}.{name}: Extra inputs are not permitted")
 
 
 def _clearing(edit: JsonObject, at: str) -> Iterator[Problem]:

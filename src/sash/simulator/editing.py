@@ -1,8 +1,8 @@
-"""Server-side context editing: `clear_tool_uses_20250919` ("Context editing" docs).
+"""Server-side context editing: `clear_thinking_20251015` and `clear_tool_uses_20250919` ("Context editing" docs).
 
-Before the prompt is rendered, the oldest tool results give way to a placeholder; the client keeps and resends
-its whole history, and thinking stays valid, for the API does not count this as an edit. What is
-not simulated (`clear_thinking`), `unsupported` names.
+Before the prompt is rendered, the thinking of older turns is left out, and the oldest tool results give way to a
+placeholder; the client keeps and resends its whole history, and what thinking it has stays valid, for the API does not
+count this as an edit.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from typing import Any
 
 from sash.simulator.prompt import Block, blocks_of
 
+CLEAR_THINKING = "clear_thinking_20251015"
 CLEAR_TOOL_USES = "clear_tool_uses_20250919"
 THRESHOLD = "compact_20260112"
 """Compaction by threshold comes after these edits: see `compaction`."""
 PLACEHOLDER = "[tool result cleared to save context]"
 TRIGGER = 100_000
 KEEP = 3
+KEPT_THINKING = 1
+"""Turns whose thinking stays where an edit does not say: the documentation at hand names no default."""
+THOUGHTS = ("thinking", "redacted_thinking")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +35,6 @@ class Edited:
     """Prompt tokens before editing, where editing was asked for."""
 
 
-def unsupported(body: Mapping[str, Any]) -> list[str]:
-    """The edits asked for that are not simulated."""
-    edits = (body.get("context_management") or {}).get("edits") or []
-    return [edit["type"] for edit in edits if edit["type"] not in (CLEAR_TOOL_USES, THRESHOLD)]
-
-
 def edit(body: Mapping[str, Any], count: Callable[[Mapping[str, Any]], int]) -> Edited:
     """Apply the edits of a body; `count` gives the prompt tokens of a body."""
     edits = (body.get("context_management") or {}).get("edits") or []
@@ -45,16 +43,43 @@ def edit(body: Mapping[str, Any], count: Callable[[Mapping[str, Any]], int]) -> 
     before = size = count(body)
     applied = []
     for wanted in edits:
-        if wanted["type"] != CLEAR_TOOL_USES:
+        if wanted["type"] == THRESHOLD:
             continue
-        cleared, calls = _clear(body, wanted, size)
-        smaller = count(cleared) if calls else size
-        if calls and size - smaller >= _value(wanted.get("clear_at_least"), 0):
-            applied.append(
-                {"type": CLEAR_TOOL_USES, "cleared_tool_uses": calls, "cleared_input_tokens": size - smaller}
-            )
+        thinking = wanted["type"] == CLEAR_THINKING
+        cleared, number = _without_thinking(body, wanted) if thinking else _clear(body, wanted, size)
+        smaller = count(cleared) if number else size
+        if number and size - smaller >= _value(wanted.get("clear_at_least"), 0):
+            what = "cleared_thinking_turns" if thinking else "cleared_tool_uses"
+            applied.append({"type": wanted["type"], what: number, "cleared_input_tokens": size - smaller})
             body, size = cleared, smaller
     return Edited(body=body, applied=tuple(applied), before=before)
+
+
+def _without_thinking(body: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+    """The body without the thinking of all but the newest turns that think, and how many turns lost it.
+
+    A turn reaches from one message in which the user speaks to the next: results of tools are a part of it.
+    """
+    keep = wanted.get("keep")
+    if keep == "all":
+        return body, 0
+    turns: list[list[int]] = []
+    for at, message in enumerate(body["messages"]):
+        blocks = blocks_of(message["content"])
+        if message["role"] == "user" and not any(block["type"] == "tool_result" for block in blocks):
+            turns.append([])
+        elif turns and message["role"] == "assistant" and any(block["type"] in THOUGHTS for block in blocks):
+            turns[-1].append(at)
+    thinking = [turn for turn in turns if turn]
+    gone = thinking[: max(0, len(thinking) - _value(keep, KEPT_THINKING))]
+    places = {at for turn in gone for at in turn}
+    messages = [_thoughtless(m) if at in places else m for at, m in enumerate(body["messages"])]
+    return {**body, "messages": messages}, len(gone)
+
+
+def _thoughtless(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    left = [block for block in blocks_of(message["content"]) if block["type"] not in THOUGHTS]
+    return {**message, "content": left} if left else message
 
 
 def _value(limit: Any, default: int) -> int:

@@ -53,7 +53,7 @@ def _capabilities(card: ModelCard) -> dict[str, Any]:
         "code_execution": _support(False),
         "context_management": {
             "supported": True,
-            "clear_thinking_20251015": _support(False),
+            "clear_thinking_20251015": _support(True),
             "clear_tool_uses_20250919": _support(True),
             "compact_20260112": _support(card.compaction),
         },

@@ -155,9 +155,6 @@ class Service:
         )
         if judged.problems:
             raise Denied(judged.problems[0])
-        if missing := editing.unsupported(body):
-            message = f"context_management: the simulator does not offer {', '.join(missing)}"
-            raise Denied(Problem(rule="not_simulated", message=message))
         tokenizer = self._tokenizer or tokenizer_for(known)
         edited = editing.edit(without(body, judged.dropped), lambda part: self._render(part, known, tokenizer).total)
         prompt = self._render(edited.body, known, tokenizer)

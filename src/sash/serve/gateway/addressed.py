@@ -9,7 +9,7 @@
     idempotency-key       the client's own name for this submission: sent twice, it is answered once
 
 Without the first, the session that Claude Code names in `metadata.user_id` is the conversation: its lists are all that
-was said, and branch.
+was said, and branch; it is remembered whole (`memory="all"`), up to the model's window, for it minds its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from urllib.parse import quote, unquote
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from sash.errors import InvalidOption
+from sash.errors import InvalidOption, UnknownModel
+from sash.model.cards import card
 from sash.serve.gateway.known import Lists
 from sash.serve.security import granted
 from sash.serve.settings import AccessToken
@@ -65,8 +66,8 @@ def address_of(headers: Headers, body: Mapping[str, Any], namespace: str, tokens
         conversation=named or session,
         chosen=Chosen(
             user=told(headers, "user"),
-            budget=_whole(headers, "budget"),
-            memory=_one_of(headers, "memory", get_args(MemoryMode)),
+            budget=_whole(headers, "budget") or (_all_of_the_window(body) if session else None),
+            memory=_one_of(headers, "memory", get_args(MemoryMode)) or ("all" if session else None),
             key=key_of(headers, tokens),
         ),
         lists=lists or ("all" if session else "auto"),
@@ -103,6 +104,17 @@ def session_of(body: Mapping[str, Any]) -> str | None:
         return named[1] if named else None
     session = found.get("session_id") if isinstance(found, Mapping) else None
     return session if isinstance(session, str) and session else None
+
+
+def _all_of_the_window(body: Mapping[str, Any]) -> int | None:
+    """The most prompt tokens that leave room for a reply; None for what is no call."""
+    most = body.get("max_tokens", 0)
+    try:
+        window = card(str(body.get("model"))).window
+    except UnknownModel:
+        return None
+    room = window - most if isinstance(most, int) and not isinstance(most, bool) else window
+    return room if room > 0 else None
 
 
 def key_of(headers: Headers, tokens: Sequence[AccessToken]) -> str | None:

@@ -22,6 +22,11 @@ Lists = Literal["auto", "all", "new"]
 """What a client's lists hold: all that was said, what is new, or whichever a list shows by itself."""
 PASSING = ("thinking", "redacted_thinking")
 """Blocks that clients may leave out."""
+ESSENCE = {
+    "tool_use": ("type", "id", "name", "input"),
+    "tool_result": ("type", "tool_use_id", "content", "is_error"),
+}
+"""What clients keep of a block whatever else it came with (`caller`)."""
 MARKER = "cache_control"
 
 
@@ -135,7 +140,8 @@ def _of_blocks(
 def _mark(block: Mapping[str, Any]) -> str:
     if block.get("type") == "text":
         return str(block["text"]).strip()
-    return json.dumps(_bare(block), sort_keys=True, ensure_ascii=False)
+    names = ESSENCE.get(str(block.get("type")), block)
+    return json.dumps(_bare({name: block.get(name) for name in names}), sort_keys=True, ensure_ascii=False)
 
 
 def _bare(value: Any) -> Any:

@@ -12,11 +12,13 @@ from sash.errors import SashError
 from sash.model.replies import Reply
 from sash.serve.gateway.addressed import Destination, address_of, encoded
 from sash.serve.gateway.bodies import body_of, messages_of, new_of, options_of
+from sash.serve.gateway.chat import call_of, wants_usage
 from sash.serve.gateway.errors import refused, told_by_status, told_of
-from sash.serve.gateway.events import as_json, facts_of, message_of, sse
+from sash.serve.gateway.events import as_json, facts_of, message_of
 from sash.serve.gateway.known import rest
 from sash.serve.gateway.passing import pass_on
 from sash.serve.gateway.saying import placed, saying
+from sash.serve.gateway.shapes import AnswerShape, Anthropics, OpenAIs
 from sash.serve.replies import Event, Tell
 from sash.serve.serving import Serving, namespace_of, serving_of
 
@@ -28,16 +30,27 @@ FAILED = "failed"
 
 
 async def messages(request: Request) -> Response:
-    """Answer a call."""
-    serving, body = serving_of(request), await body_of(request)
+    """Answer a call of the Messages API."""
+    body = await body_of(request)
+    return await _answer(request, body, Anthropics())
+
+
+async def chat_completions(request: Request) -> Response:
+    """Answer a call of OpenAI's chat completions."""
+    body = await body_of(request)
+    return await _answer(request, call_of(body), OpenAIs(usage=wants_usage(body)))
+
+
+async def _answer(request: Request, body: Mapping[str, Any], shape: AnswerShape) -> Response:
+    serving = serving_of(request)
     address = address_of(request.headers, body, namespace_of(request), serving.settings.tokens)
     if address.conversation is None:
-        return await pass_on(serving.passing, request, address, body)
+        return await pass_on(serving.passing, request, address, body, shape)
     if body.get("stream"):
-        return await _stream(serving, address, body, request.url.path)
+        return await _stream(serving, address, body, request.url.path, shape)
     async with saying(serving, address, body) as said:
         reply = await said.reply()
-    return Response(as_json(message_of(reply)), 200, headers_of(said.chat.id, reply), JSON)
+    return Response(shape.whole(message_of(reply)), 200, headers_of(said.chat.id, reply), JSON)
 
 
 def headers_of(conversation: str, reply: Reply | None = None) -> dict[str, str]:
@@ -53,7 +66,7 @@ async def count_tokens(request: Request) -> Response:
     serving, body = serving_of(request), await body_of(request)
     address = address_of(request.headers, body, namespace_of(request), serving.settings.tokens)
     if address.conversation is None:
-        return await pass_on(serving.passing, request, address, body)
+        return await pass_on(serving.passing, request, address, body, Anthropics())
     messages, options = messages_of(body), options_of(body, address.betas, address.version)
     async with placed(serving, address, messages) as (chat, found):
         new = new_of(rest(messages, found.place))
@@ -61,7 +74,9 @@ async def count_tokens(request: Request) -> Response:
     return Response(as_json({"input_tokens": counted.tokens}), 200, headers_of(chat.id), JSON)
 
 
-async def _stream(serving: Serving, address: Destination, body: Mapping[str, Any], path: str) -> Response:
+async def _stream(
+    serving: Serving, address: Destination, body: Mapping[str, Any], path: str, shape: AnswerShape
+) -> Response:
     """A stream; what fails before its first event is told by the status."""
 
     async def work(tell: Tell) -> None:
@@ -82,16 +97,16 @@ async def _stream(serving: Serving, address: Destination, body: Mapping[str, Any
         if name == "conversation":
             conversation = facts["id"]
         elif name != "start":
-            return StreamingResponse(_sent(facts, events), 200, {**headers_of(conversation), **STREAM})
+            return StreamingResponse(_sent(facts, events, shape), 200, {**headers_of(conversation), **STREAM})
     return refused(told_by_status(503, ENDED), path)
 
 
-async def _sent(first: Mapping[str, Any], events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+async def _sent(first: Mapping[str, Any], events: AsyncIterator[Event], shape: AnswerShape) -> AsyncIterator[bytes]:
     """The bytes of a stream; one that ends too soon says so."""
     last = first
-    yield sse(first)
+    yield shape.piece(first)
     async for name, facts in events:
         last = {"type": "error", **facts["told"].body("")} if name == FAILED else facts
-        yield sse(last)
+        yield shape.piece(last)
     if last["type"] not in ("message_stop", "error"):
-        yield sse(told_by_status(503, ENDED).body(""))
+        yield shape.piece(told_by_status(503, ENDED).body(""))

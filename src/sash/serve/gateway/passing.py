@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from sash.claude import raw
 from sash.conversation.workers import worker
 from sash.errors import SashError, UnknownModel
+from sash.limits.attempts import MESSAGES
 from sash.limits.context import forecasting
 from sash.limits.sizes import most_tokens
 from sash.model.cards import ModelCard, card
@@ -19,6 +21,7 @@ from sash.model.forecast import Forecast, user_of
 from sash.serve.gateway.addressed import Destination
 from sash.serve.gateway.errors import told_of
 from sash.serve.gateway.events import sse
+from sash.serve.gateway.shapes import AnswerShape, OpenAIs
 from sash.serve.passing import Passing
 
 ASKED = ("anthropic-beta", "anthropic-version")
@@ -28,14 +31,20 @@ TOLD = ("content-type", "request-id", "x-sash-memo", "anthropic-workspace-id", "
 LIMITS = "anthropic-ratelimit-"
 
 
-async def pass_on(passing: Passing, request: Request, address: Destination, body: Mapping[str, Any]) -> Response:
+async def pass_on(
+    passing: Passing, request: Request, address: Destination, body: Mapping[str, Any], shape: AnswerShape
+) -> Response:
     """Pass on a call, streamed where it asks for that."""
     client, stream = await passing.client(address.chosen.key), body.get("stream") is True
     with forecasting(await worker(partial(forecast_of, body, address))):
-        answer = await raw.post(client, request.url.path, body, asked(request), stream=stream)
-    if not stream:
-        return Response(await answer.read(), answer.status, told(answer.headers))
-    return StreamingResponse(_sent(answer), answer.status, told(answer.headers))
+        path = MESSAGES if isinstance(shape, OpenAIs) else request.url.path
+        answer = await raw.post(client, path, body, asked(request), stream=stream)
+    translates, headers = isinstance(shape, OpenAIs), told(answer.headers)
+    if stream:
+        sent = _sent(answer)
+        return StreamingResponse(_translated(sent, shape) if translates else sent, answer.status, headers)
+    content = await answer.read()
+    return Response(shape.whole(json.loads(content)) if translates else content, answer.status, headers)
 
 
 async def look_up(passing: Passing, request: Request, key: str | None) -> raw.RawAnswer:
@@ -74,6 +83,17 @@ def asked(request: Request) -> dict[str, str]:
 def told(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that come back."""
     return {name: value for name, value in headers.items() if name.lower() in TOLD or name.lower().startswith(LIMITS)}
+
+
+async def _translated(sent: AsyncIterator[bytes], shape: AnswerShape) -> AsyncIterator[bytes]:
+    """The events of a stream of bytes, in another shape."""
+    left = b""
+    async for piece in sent:
+        *events, left = (left + piece).split(b"\n\n")
+        for event in events:
+            data = next((line[5:] for line in event.split(b"\n") if line.startswith(b"data:")), None)
+            if data:
+                yield shape.piece(json.loads(data))
 
 
 async def _sent(answer: raw.RawAnswer) -> AsyncIterator[bytes]:
