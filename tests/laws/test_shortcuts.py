@@ -20,6 +20,7 @@ from sash.model.turns import Turn
 from sash.planning.inputs import Memory, Settings
 from sash.planning.judge import Judge
 from sash.planning.plan import Plan, make_plan
+from sash.planning.rules import VERSION
 from sash.planning.shortcuts import Shortcuts
 from strategies import WINDOWS, afternoons
 from walks import take
@@ -55,10 +56,10 @@ def planned_twice(
 class Doubted(Judge):
     """A judge that is held against the rules over the whole."""
 
-    def problems(self, body: Any, *, betas: Any, card: Any) -> Any:
+    def problems(self, body: Any, *, betas: Any, card: Any, version: str = VERSION) -> Any:
         """Their common verdict."""
-        found = super().problems(body, betas=betas, card=card)
-        assert found == check_request(body, betas=betas, card=card)
+        found = super().problems(body, betas=betas, card=card, version=version)
+        assert found == check_request(body, betas=betas, card=card, version=version)
         return found
 
 

@@ -289,3 +289,13 @@ def test_sessions_are_recorded_and_branch(serve: Serve, store: SqliteStore) -> N
     assert beside.headers["x-sash-conversation"].startswith("s-1~")
     post(client, asked, reply, user("What is the order number?"), to=None, metadata=meta)
     assert len(held(client, store, "s-1")) == 4
+
+
+@pytest.mark.parametrize(("version", "status"), [("2023-06-01", 200), ("2026-10-21", 400)])
+def test_a_call_is_judged_by_the_version_it_names(serve: Serve, version: str, status: int) -> None:
+    """Sampling parameters pass where the version of the call has them, and go out; else nothing is sent."""
+    sim = Simulator(thinking=False)
+    answer = post(serve(simulator=sim), user("Hello."), temperature=0.5, headers={"anthropic-version": version})
+    assert answer.status_code == status, answer.text
+    sent: list[Any] = [attempt.body for attempt in sim.log if attempt.body]
+    assert [one["temperature"] for one in sent] == [0.5] * (status == HTTPStatus.OK)

@@ -30,15 +30,17 @@ class Judge:
         self._front: Sequence[Any] = []
         self._before = NOTHING_BEFORE
 
-    def problems(self, body: Mapping[str, Any], *, betas: Collection[str], card: ModelCard) -> list[Problem]:
+    def problems(
+        self, body: Mapping[str, Any], *, betas: Collection[str], card: ModelCard, version: str = VERSION
+    ) -> list[Problem]:
         """What the API would refuse in a request body of plain values. Nobody may change its messages later."""
-        messages, terms = body["messages"], (frozenset(betas), card)
+        messages, terms = body["messages"], (frozenset(betas), card, version)
         if terms != self._terms or messages[: len(self._front)] != self._front:
             self._terms, self._front, self._before = terms, [], NOTHING_BEFORE
         new = {**body, "messages": messages[len(self._front) :]}
-        there = read(new, card=card, betas=betas, version=VERSION, before=self._before)
+        there = read(new, card=card, betas=betas, version=version, before=self._before)
         if there.continues_thread or any(judged(there)):
-            return check_request(body, betas=betas, card=card)
+            return check_request(body, betas=betas, card=card, version=version)
         self._keep(messages, there)
         return []
 

@@ -28,6 +28,7 @@ from sash.planning.history.paused import paused
 from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.shortening import said_of
 from sash.planning.plan import Plan, make_plan
+from sash.planning.rules import VERSION
 from sash.planning.traits import traits
 
 REACH = 6
@@ -202,7 +203,10 @@ def _take_markers(
 
 
 def _reject_illegal(chat: Context, plan: Plan, settings: Settings) -> None:
-    problems = chat.shortcuts.judge.problems(plan.shared_body, betas=plan.sent.betas, card=settings.card)
+    version = settings.headers.get("anthropic-version", VERSION)
+    problems = chat.shortcuts.judge.problems(
+        plan.shared_body, betas=plan.sent.betas, card=settings.card, version=version
+    )
     if problems:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
