@@ -1,8 +1,9 @@
 """Replaying: what a run adds up to, and what the economic window does over whole traces."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,11 +39,30 @@ def steady(gap: float, count: int = 200, tokens: int = 400) -> Trace:
     return Trace(f"every {gap:.0f} s", tuple(TraceCall(gap, tokens) for _ in range(count)))
 
 
+@contextmanager
+def cluster() -> Iterator[Executor]:
+    """A scheduler and a worker of Dask on loopback, which speak over sockets."""
+    distributed = pytest.importorskip("distributed")
+    settings = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(host="127.0.0.1", protocol="tcp", **settings) as workers,
+        distributed.Client(workers) as client,
+    ):
+        yield client.get_executor()
+
+
 @pytest.mark.parametrize(
-    "pool", [lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")), lambda: ThreadPoolExecutor(3)]
+    "pool",
+    [
+        pytest.param(lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")), id="processes"),
+        pytest.param(lambda: ThreadPoolExecutor(3), id="threads"),
+        pytest.param(cluster, id="dask"),
+    ],
 )
-def test_what_comes_out_does_not_depend_on_who_computes_it(pool: Callable[[], Executor]) -> None:
-    """A pool of processes or of threads gives the rows, their order and the progress that one process gives."""
+def test_what_comes_out_does_not_depend_on_who_computes_it(
+    pool: Callable[[], AbstractContextManager[Executor]],
+) -> None:
+    """Processes, threads or a cluster give the rows, their order and the progress that one process gives."""
     traces = [synthetic("office", seed, exchanges=12) for seed in range(3)]
     terms = [TERMS, replace(TERMS, keep=2_000, budget=8_000)]
     told: list[list[str]] = [[], []]
