@@ -14,7 +14,6 @@ from typing import Any
 from sash.simulator.prompt import Block, blocks_of
 
 CLEAR_THINKING = "clear_thinking_20251015"
-CLEAR_TOOL_USES = "clear_tool_uses_20250919"
 THRESHOLD = "compact_20260112"
 """Compaction by threshold comes after these edits: see `compaction`."""
 PLACEHOLDER = "[tool result cleared to save context]"
