@@ -90,7 +90,7 @@ DOOR = {
     "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "File", "Marks",
     "MemoryStore", "ModelCard", "Plan", "Recall", "Reply", "SashError", "ServerCompaction", "SlidingWindow",
     "SqliteStore", "SteppedWindow", "Summarised", "Turn", "async_memory_tool", "card", "check_request", "errors",
-    "memory_tool", "open", "simulator",
+    "memory_tool", "open", "simulator", "tool",
 }  # fmt: skip
 
 

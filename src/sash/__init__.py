@@ -7,6 +7,7 @@ cost. Start at `Conversation`; the parts behind it are in `sash.planning`, `sash
 from typing import TYPE_CHECKING, Any
 
 from sash import errors
+from sash.claude.functions import tool
 from sash.claude.memory import async_memory_tool, memory_tool
 from sash.conversation import AsyncConversation, Conversation
 from sash.errors import SashError
@@ -60,6 +61,7 @@ __all__ = [
     "errors",
     "memory_tool",
     "simulator",
+    "tool",
 ]
 
 __version__ = "0.1.0"

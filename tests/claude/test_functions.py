@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from sash import AsyncConversation, Conversation, MemoryStore
-from sash.claude.functions import as_tools
+from sash import AsyncConversation, Conversation, MemoryStore, tool
+from sash.claude.functions import as_tools, cheap_names
 from sash.errors import InvalidOption
+from sash.model.preamble import preamble
 from sash.simulator import Simulator
 
 CALL = {"type": "tool_use", "name": "lookup", "input": {"word": "lamp"}}
@@ -122,3 +123,64 @@ def test_a_context_manager_that_yields_a_function_is_its_tool() -> None:
     [tool] = as_tools([opened])
     assert tool.to_dict()["input_schema"]["required"] == ["word"]
     assert tool.call({"word": "lamp"}) == "lamp"
+
+
+def weigh(crate: int) -> str:
+    """Weigh a crate."""
+    return f"{crate} kg"
+
+
+def given_tools() -> dict[str, Any]:
+    """A tool of each kind that can be given, all anew."""
+    import anthropic  # noqa: PLC0415
+
+    def here(crate: int) -> str:
+        """Weigh a crate."""
+        return weigh(crate)
+
+    async def later(crate: int) -> str:
+        """Weigh a crate."""
+        return weigh(crate)
+
+    class Scales:
+        def weigh(self, crate: int) -> str:
+            """Weigh a crate."""
+            return weigh(crate)
+
+    return {
+        "function": here,
+        "coroutine": later,
+        "method": Scales().weigh,
+        "of the SDK": anthropic.beta_tool(weigh),
+        "definition": {"name": "weigh", "description": "Weigh a crate.", "input_schema": {"type": "object"}},
+    }
+
+
+@pytest.mark.parametrize("kind", given_tools())
+def test_a_mark_is_told_to_us_and_not_to_claude(kind: str) -> None:
+    """Marked as cheap, each kind of tool is sent as without the mark, called as before, and known to be cheap."""
+    [plain] = as_tools([given_tools()[kind]])
+    given = given_tools()[kind]
+    for mark in (partial(tool, cheap=True), tool(cheap=True)):
+        marked = mark(given)
+        [made] = as_tools([marked])
+        assert preamble(None, [made]) == preamble(None, [plain])
+        assert cheap_names([made]) == {preamble(None, [made]).tool_list[0]["name"]}
+        assert marked == given
+        assert not cheap_names(as_tools([tool(marked, cheap=False)]))
+
+
+def test_unmarked_tools_are_not_cheap() -> None:
+    """Nothing is cheap that nobody said is; a mark on a definition leaves the one that was given as it was."""
+    definition = given_tools()["definition"]
+    assert tool(definition, cheap=True) == definition
+    assert not cheap_names(as_tools([weigh, definition]))
+
+
+@pytest.mark.parametrize("given", [Counter(), "lookup", len])
+def test_only_tools_are_marked(given: Any) -> None:
+    """Anything else is refused where it is marked, and so is a mark that is neither True nor False."""
+    with pytest.raises(InvalidOption, match="a tool is a function"):
+        tool(given, cheap=True)
+    with pytest.raises(InvalidOption, match="cheap='yes'"):
+        tool(lookup, cheap="yes")  # type: ignore[call-overload]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sash import Conversation, Economic, check_request
+from sash import Conversation, Economic, check_request, tool
 from sash.errors import InvalidOption
 from sash.model.answers import RunEvent
 from sash.planning.rules import has_thinking
@@ -166,3 +166,35 @@ def test_an_unknown_tool_is_named(talk: Talk, sim: Simulator, strategy: Strategy
         chat.run("Look up.", tools=[look])
     assert not sim.messages
     assert chat.history() == []
+
+
+def named(given: Callable[..., str]) -> Callable[..., str]:
+    """A copy of `look` by that name: marks stay with their own function."""
+
+    def look(word: str) -> str:
+        """Look a word up."""
+        return given(word)
+
+    return look
+
+
+@pytest.mark.parametrize("model", [BINDING, FREE])
+def test_a_tool_says_itself_that_it_is_cheap(talk: Talk, model: str) -> None:
+    """`tool(cheap=True)` clears as the strategy's `cheap=` does, sooner than without; Claude is sent the same tools."""
+    ways = {
+        "named": (look, Economic(caution=4.0, cheap=("look",))),
+        "marked": (tool(named(look), cheap=True), Economic(caution=4.0)),
+        "neither": (look, Economic(caution=4.0)),
+    }
+    left, sent = {}, {}
+    for way, (function, strategy) in ways.items():
+        sim = Simulator()
+        with sim.client(max_retries=0) as client:
+            chat = opened(talk, model, strategy, id=f"{model}-{way}", client=client)
+            sim.script(looking(CALLS))
+            reply = chat.run("Look up many words.", tools=[function], max_steps=CALLS + 5)
+        left[way] = [step.plan.decision.cleared for step in reply.steps]
+        sent[way] = sim.messages[-1].body["tools"]
+    assert left["named"] == left["marked"] != left["neither"]
+    assert sum(map(len, left["marked"])) > sum(map(len, left["neither"]))
+    assert sent["named"] == sent["marked"]

@@ -8,12 +8,17 @@ through: Claude may call it, and the run ends there for the caller to answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from inspect import Parameter, iscoroutinefunction, isfunction, ismethod, signature
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from sash.claude.loading import _load_tool_error
 from sash.errors import InvalidOption
 from sash.model.functions import Function, ToolFailed
+
+GivenTool = TypeVar("GivenTool")
+_CHEAP = "sash_cheap"
+"""The attribute that carries the mark."""
 
 
 def as_tools(tools: Sequence[Any]) -> list[Any]:
@@ -28,18 +33,27 @@ def as_tools(tools: Sequence[Any]) -> list[Any]:
 
 
 def _as_tool(tool: Any) -> Any:
-    if isinstance(tool, Mapping) or hasattr(tool, "to_dict"):
+    _reject_no_tool(tool)
+    if not _is_plain_function(tool):
         return tool
-    if not (isfunction(tool) or ismethod(tool)):
-        wrap = ": write a function (def ...) that calls it" if callable(tool) else ""
-        raise InvalidOption(
-            f"a tool is a function, a function tool of the SDK or a definition, not {tool!r:.60}{wrap}",
-            option="tools",
-            value=tool,
-        )
     _reject_unnamed(tool)
     made = _load_function_tools()
     return made.AsyncFunctionTool(tool) if iscoroutinefunction(tool) else made.function_tool(tool)
+
+
+def _is_plain_function(tool: Any) -> bool:
+    return isfunction(tool) or ismethod(tool)
+
+
+def _reject_no_tool(tool: Any) -> None:
+    if isinstance(tool, Mapping) or hasattr(tool, "to_dict") or _is_plain_function(tool):
+        return
+    wrap = ": write a function (def ...) that calls it" if callable(tool) else ""
+    raise InvalidOption(
+        f"a tool is a function, a function tool of the SDK or a definition, not {tool!r:.60}{wrap}",
+        option="tools",
+        value=tool,
+    )
 
 
 def _reject_unnamed(function: Callable[..., Any]) -> None:
@@ -60,6 +74,41 @@ def _load_function_tools() -> Any:
     from sash.claude import function_tools  # noqa: PLC0415
 
     return function_tools
+
+
+class _MarkedDefinition(dict[str, Any]):
+    """A definition with a mark, which is no part of what is sent."""
+
+
+@overload
+def tool(given: GivenTool, /, *, cheap: bool = ...) -> GivenTool: ...
+@overload
+def tool(*, cheap: bool = ...) -> Callable[[GivenTool], GivenTool]: ...
+def tool(given: Any = None, /, *, cheap: bool = False) -> Any:
+    """A tool with what Claude is not told of it: `@tool(cheap=True)` above a function, or `tool(given, cheap=True)`.
+
+    `given`: a function or a function tool of the SDK, which is marked and returned, or a definition, of which a marked
+    copy is returned. `cheap`: calling it again is cheap and does nothing else, so that its old results leave sooner
+    (`Economic`). Raises InvalidOption for what is no tool, and for another `cheap` than True or False.
+    """
+    if not isinstance(cheap, bool):
+        raise InvalidOption(f"tool(cheap={cheap!r:.60}) is True or False", option="cheap", value=cheap)
+    if given is None:
+        return partial(tool, cheap=cheap)
+    _reject_no_tool(given)
+    marked = _MarkedDefinition(given) if isinstance(given, Mapping) else given
+    setattr(marked.__func__ if ismethod(marked) else marked, _CHEAP, cheap)
+    return marked
+
+
+def cheap_names(tools: Iterable[Any]) -> frozenset[str]:
+    """Names of those among tools of `as_tools` that were said to be cheap to call again."""
+    return frozenset(name_of(one) for one in tools if _is_cheap(one))
+
+
+def _is_cheap(tool: Any) -> bool:
+    """What its own mark says, else that of the function behind it."""
+    return bool(getattr(tool, _CHEAP, getattr(getattr(tool, "func", None), _CHEAP, False)))
 
 
 def name_of(tool: Any) -> str:

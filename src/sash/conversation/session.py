@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from sash.claude.functions import as_tools
+from sash.claude.functions import as_tools, cheap_names
 from sash.claude.keys import Key, KeyPool, as_pool
 from sash.claude.options import check_values
 from sash.claude.structured import format_of
@@ -203,6 +203,7 @@ class Session:
         self._meet(*filter(None, [self._card]), *(self.routing.cards.values() if self.routing else ()))
         self.tools: Sequence[Any] = as_tools(() if tools is None else tools)
         self.preamble = preamble(system, self.tools)
+        self.cheap = cheap_names(self.tools)
         self._given = (system is not None, tools is not None)
         self.options = check_options(options, beside=SETTINGS, elsewhere=CALLS)
         check_values(self.options)
@@ -333,6 +334,7 @@ class Session:
     def keep_lasting(self, asking: Asking) -> None:
         """Model, system, tools, thinking and effort of a call stay in force."""
         self._card, self.preamble = asking.settings.card, asking.settings.preamble
+        self.cheap = asking.settings.cheap
         if asking.tools is not None:
             self.tools = asking.tools
         if asking.options.get("thinking") is not None:
@@ -354,7 +356,8 @@ class Session:
         """Settings for one request."""
         card = self._card_for(model)
         checked = self._options_with(options, output_format)
-        parts = preamble(system, None if tools is None else as_tools(tools))
+        given = as_tools(() if tools is None else tools)
+        parts = preamble(system, given)
         now = Preamble(system=parts.system or self.preamble.system, tools=parts.tools or self.preamble.tools)
         if tools is not None and not list(tools) and now.tools:
             checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
@@ -372,6 +375,7 @@ class Session:
             max_tokens=min(most, card.max_output) if max_tokens is None else most,
             marks=self.marks,
             max_result=self.max_result,
+            cheap=cheap_names(given) if given else self.cheap,
             options=body_options(checked),
             betas=tuple(checked.get("betas") or ()),
             headers=dict(checked.get("extra_headers") or {}),

@@ -114,6 +114,7 @@ class _Assessing:
             pinned_exchanges=self._pinned,
             results=(found := self._results()),
             clears=may_clear(memory, self.groups, settings) if found else "",
+            cheap=settings.cheap,
             budget=settings.card.window if traits(settings.strategy).ignores_budget else settings.budget,
             reserve=settings.reserve,
             keep=settings.keep,

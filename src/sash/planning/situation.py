@@ -143,6 +143,8 @@ class Situation:
     """oldest first, those of pinned exchanges left out; only for strategies that ask for it (`clears = True`)"""
     clears: Clears = ""
     """which of these may give way in place"""
+    cheap: frozenset[str] = frozenset()
+    """tools that were said to be cheap to call again"""
     budget: int
     reserve: int = 0
     """of the budget, for what is still to be attached to the newest question"""

@@ -46,8 +46,8 @@ class Economic(Named):
     `clear_results`: old tool results, and large inputs of their calls, may leave where that pays, in a tool run, too;
     the rest of the view stays as it is. `caution`: how many times its price it counts that one has to be read again
     (1: just that; a result that is missed costs more than money). `exclude`: tools whose results stay. `cheap`: tools
-    that are cheap to call again and do nothing else; theirs count once. With `early=False` they leave only where the
-    limit forces it.
+    that are cheap to call again and do nothing else, beside those that say so themselves (`sash.tool(cheap=True)`);
+    theirs count once. With `early=False` they leave only where the limit forces it.
     """
 
     clears: ClassVar[bool] = True
@@ -202,7 +202,7 @@ class _Choice:
             left=self.runs.left(situation.exchanges[-1].requests if self.inside else 1),
             growth=self.growth,
             caution=strategy.caution,
-            cheap=frozenset(strategy.cheap),
+            cheap=situation.cheap.union(strategy.cheap),
             spared=frozenset(strategy.exclude),
             all_inputs=situation.clears == "oldest",
         )
