@@ -300,6 +300,24 @@ def test_asking_the_command_for_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize("client", [(), ("--simulator",)])
+def test_a_server_listens_before_the_sdk_is_loaded(tmp_path: Path, client: tuple[str, ...]) -> None:
+    """`sash serve` listens, and shows the list of conversations, without the SDK, numpy or tokenizers."""
+    late = [name for name in HEAVY if name not in ("pydantic", "sqlite_utils")]
+    code = (
+        "import sys\nfrom sash.cli import main\nfrom sash.serve import server\n"
+        "from starlette.testclient import TestClient\n"
+        "def run(settings, store, client, started):\n"
+        "    app = server.SashServer(settings, store, client, started).config.app\n"
+        "    print(TestClient(app, 'http://127.0.0.1').get('/').status_code)\n"
+        "server.run = run\n"
+        f"main(['serve', {str(tmp_path / 'chats.db')!r}, *{client!r}], standalone_mode=False)\n"
+        f"print([name for name in {late!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["200", "[]"]
+
+
 def test_importing_sash_leaves_simulator_and_pages_alone() -> None:
     """`import sash` loads neither the simulator nor the notebook view; `sash.simulator` comes when it is named."""
     code = (

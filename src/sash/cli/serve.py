@@ -90,7 +90,8 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _simulator() -> Any:
-    return Simulator(clock=Clock(wall=True), seconds_per_token=PACE).async_client()
+    """What makes its client: the SDK is loaded when somebody talks."""
+    return Simulator(clock=Clock(wall=True), seconds_per_token=PACE).async_client
 
 
 def _load_server() -> Any:

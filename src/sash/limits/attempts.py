@@ -15,13 +15,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sash.claude.loading import _load_anthropic
+from sash.limits.context import MESSAGES
 
 if TYPE_CHECKING:
     from anthropic import Middleware
 else:
     Middleware = _load_anthropic().Middleware
-
-MESSAGES = "/v1/messages"
 
 
 class Signal:

@@ -13,6 +13,9 @@ from typing import Any
 
 from sash.model.forecast import Forecast
 
+MESSAGES = "/v1/messages"
+"""Where a reply is asked for."""
+
 _forecast: ContextVar[Forecast | None] = ContextVar("sash_forecast", default=None)
 _bypass_memo: ContextVar[bool] = ContextVar("sash_bypass_memo", default=False)
 _notes: ContextVar[dict[str, Any] | None] = ContextVar("sash_notes", default=None)

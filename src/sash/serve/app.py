@@ -21,7 +21,10 @@ from sash.stores.store import DatabaseStore
 
 
 def make_app(settings: ServeSettings, store: DatabaseStore, client: Any = None) -> Starlette:
-    """The application over a store, which its caller closes. `client`: as `AsyncConversation` takes one."""
+    """The application over a store, which its caller closes.
+
+    `client`: as `AsyncConversation` takes one, or a function that makes it when Claude is first asked.
+    """
     serving = Serving(settings, store, client)
     routes = Router([*pages.ROUTES, *api.ROUTES, *gateway.ROUTES])
     guarded = KeepSlashes(AccessGuard(Bounds(routes, settings), settings))

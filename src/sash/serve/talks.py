@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from sash.claude.clients import async_client, keyless_client
@@ -66,7 +65,7 @@ class Talks:
         async with self._connecting:
             if self._client is None and (self._keyless is None or key is None):
                 try:
-                    self._client = await worker(partial(async_client, self._first()))
+                    self._client = await worker(lambda: async_client(self._first()))
                 except InvalidOption:
                     if key is None:
                         raise
@@ -74,8 +73,9 @@ class Talks:
         return self._client or self._keyless.with_options(api_key=key)
 
     def _first(self) -> Any:
-        """The client that was given, or that of the first key of a pool."""
-        return first_client(self._settings.options.get("keys"), self._given, waits=True)
+        """The client that was given, made now where its maker was, or that of the first key of a pool."""
+        given = self._given() if callable(self._given) else self._given
+        return first_client(self._settings.options.get("keys"), given, waits=True)
 
     @asynccontextmanager
     async def looking(

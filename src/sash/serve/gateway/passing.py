@@ -13,8 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from sash.claude import raw
 from sash.conversation.workers import worker
 from sash.errors import SashError, UnknownModel
-from sash.limits.attempts import MESSAGES
-from sash.limits.context import forecasting
+from sash.limits.context import MESSAGES, forecasting
 from sash.limits.sizes import most_tokens
 from sash.model.cards import ModelCard, card
 from sash.model.forecast import Forecast, user_of
