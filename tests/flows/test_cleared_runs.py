@@ -198,3 +198,25 @@ def test_a_tool_says_itself_that_it_is_cheap(talk: Talk, model: str) -> None:
     assert left["named"] == left["marked"] != left["neither"]
     assert sum(map(len, left["marked"])) > sum(map(len, left["neither"]))
     assert sent["named"] == sent["marked"]
+
+
+class Bare:
+    """A client of a platform without betas."""
+
+    def __init__(self, client: Any) -> None:
+        self.messages = client.messages
+
+
+@pytest.mark.parametrize("model", [BINDING, FREE])
+def test_what_a_client_without_betas_cannot_have_is_said_once(talk: Talk, sim: Simulator, model: str) -> None:
+    """Where thinking is bound nothing leaves, and one plan of the conversation says why; elsewhere results leave."""
+    with sim.client(max_retries=0) as client:
+        first, _ = run(opened(talk, model, id="bare", client=Bare(client)), sim)
+        later, _ = run(opened(talk, model, id="bare", client=Bare(client)), sim)
+    assert {attempt.status for attempt in sim.messages} == {200}
+    assert not any(attempt.betas for attempt in sim.messages)
+    steps = [*first.steps, *later.steps]
+    said = [step.plan for step in steps if any("beta feature" in note for note in step.plan.notes)]
+    assert len(said) == (model == BINDING)
+    assert all(f"{BINDING} binds thinking" in plan.explain() for plan in said)
+    assert bool(clearings(first)) == (model == FREE)

@@ -135,6 +135,21 @@ def test_excluded_tools_keep_their_results() -> None:
     assert {tools[seq] for seq in Economic(caution=4.0, cheap=("read",)).decide(unsure).cleared} == {("read",)}
 
 
+def test_what_only_beta_features_could_clear_is_said_once() -> None:
+    """Without them nothing leaves; the first decision that would have cleared says so, no later one does."""
+    held = replace(running([2_000] * 40, "oldest"), clears="", lacks_beta=True)
+    first = Economic().decide(held)
+    assert not first.cleared
+    assert first.clearing is None
+    assert "beta" in first.note
+    assert BOUND.id in first.note
+    assert not Economic().decide(replace(held, learned=first.learned or {})).note
+    assert not Economic(clear_results=False).decide(held).note
+    few = Economic().decide(replace(running([2_000] * 5, "oldest"), clears="", lacks_beta=True))
+    assert not few.note
+    assert Economic().decide(replace(held, learned=few.learned or {})).note
+
+
 @given(sizes, chances, st.sampled_from(["any", "oldest"]))
 def test_the_limit_lets_results_leave_with_room_to_spare(saved: list[int], again: list[float], clears: Clears) -> None:
     """Where the view does not fit and enough may leave, the run goes on within the limit, the view where it was."""

@@ -17,7 +17,7 @@ from sash.model.epochs import Epoch
 from sash.model.turns import Exchange, Turn, by_exchange, spoken
 from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.clearing import served_turns
-from sash.planning.overflow.relief import may_clear, tool_results
+from sash.planning.overflow.relief import lacks_beta, may_clear, tool_results
 from sash.planning.rules import has_thinking
 from sash.planning.situation import ResultsTurn, Situation, Size, Strategy
 from sash.planning.survey import Group, in_tool_run
@@ -114,6 +114,7 @@ class _Assessing:
             pinned_exchanges=self._pinned,
             results=(found := self._results()),
             clears=may_clear(memory, self.groups, settings) if found else "",
+            lacks_beta=bool(found) and lacks_beta(memory, self.groups, settings),
             cheap=settings.cheap,
             budget=settings.card.window if traits(settings.strategy).ignores_budget else settings.budget,
             reserve=settings.reserve,

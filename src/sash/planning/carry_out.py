@@ -250,6 +250,8 @@ class CarriedOut:
             yield UNDECLARED
         if self.shape.cut and decision.saves > 0:
             yield self._for_price()
+        if decision.note:
+            yield decision.note
         if decision.waits:
             yield f"Waits for a summary of the turns up to {decision.summarise}: the budget has no more room for them."
         if foreign:

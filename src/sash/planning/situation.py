@@ -143,6 +143,8 @@ class Situation:
     """oldest first, those of pinned exchanges left out; only for strategies that ask for it (`clears = True`)"""
     clears: Clears = ""
     """which of these may give way in place"""
+    lacks_beta: bool = False
+    """the oldest would be the API's to clear, had the client beta features"""
     cheap: frozenset[str] = frozenset()
     """tools that were said to be cheap to call again"""
     budget: int
@@ -266,6 +268,8 @@ class Decision:
     """None: the conversation's own setting"""
     rejected: str = ""
     """the alternative that was not taken, with its price"""
+    note: str = ""
+    """what else there is to tell, a sentence"""
     saves: float = 0.0
     """dollars that leaving out what would fit saves, with the requests to come"""
     learned: Mapping[str, Any] | None = None

@@ -109,6 +109,11 @@ def may_clear(memory: Memory, groups: Sequence[Sequence[Turn]], settings: Settin
     return "oldest"
 
 
+def lacks_beta(memory: Memory, groups: Sequence[Sequence[Turn]], settings: Settings) -> bool:
+    """Whether it is only for want of beta features that the API cannot clear the oldest results in place."""
+    return not settings.beta and may_clear(memory, groups, replace(settings, beta=True)) == "oldest"
+
+
 def pins_have_results(memory: Memory, groups: Sequence[Sequence[Turn]]) -> bool:
     """Whether the oldest results, which the API would clear first, may be pinned ones."""
     pins = memory.loaded.pinned_seqs

@@ -87,7 +87,7 @@ def best_clearing(situation: Situation, terms: ClearingTerms, enough: int) -> Cl
     turns = candidates(situation, terms)
     if not turns:
         return None
-    found = _oldest(turns, terms, enough) if situation.clears == "oldest" else _any(turns, terms, enough)
+    found = _oldest(turns, terms, enough) if terms.all_inputs else _any(turns, terms, enough)
     if not found:
         return None
     clearing = _clearing(found, terms)

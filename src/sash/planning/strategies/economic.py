@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sash.errors import InvalidOption
-from sash.model.cards import Ttl, lasting
+from sash.model.cards import ModelCard, Ttl, lasting
 from sash.model.fitting import nearest
 from sash.model.settings import settings
 from sash.model.values import counted
 from sash.planning.economics import CachePolicy, Frame, PauseModel, cache_policies, prior, rates
 from sash.planning.runs import RunModel
-from sash.planning.situation import Clearing, Decision, Marks, Situation
+from sash.planning.situation import Clearing, Clears, Decision, Marks, Situation
 from sash.planning.strategies.base import Named
 from sash.planning.strategies.clearing import ClearingTerms, best_clearing
 from sash.planning.strategies.windows import SteppedWindow
@@ -31,6 +31,8 @@ BOUNDARIES = 12
 """how many exchanges of the shortest run are considered as the next place to cut at"""
 ROOM = 0.25
 """the share of the room behind the preamble that is free again after clearing that the limit forced"""
+SAID = "no_beta_said"
+"""the key in what is learned under which stands that it was said"""
 LATER = (1, 4, 16, 64)
 """exchanges from now at which a cut of the usual size is considered too"""
 
@@ -102,6 +104,16 @@ def _without_prices(situation: Situation) -> Decision:
     )
 
 
+def _without_beta(card: ModelCard, missed: Clearing) -> str:
+    """What to tell where only the API could clear, and cannot be asked to."""
+    saving = f", which would save about ${missed.saves:.4f} with the requests to come" if missed.saves > 0 else ""
+    return (
+        f"Old tool results stay in view: {card.id} binds thinking to what stands before it, so that only the API may "
+        f"clear them, by a beta feature, and this client has none (`client.beta`). {missed.tokens:,} tokens could "
+        f"leave{saving}."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class PricedOption:
     """One thing that could be done, priced in dollars."""
@@ -146,7 +158,11 @@ class _Choice:
         self.outlook = self.habits.outlook(prior(situation.gaps))
         self.policies = cache_policies(self._frame(), self.outlook)
         self.runs = self._learn_runs()
-        self.clearing = self._clearing()
+        self.clearing = self._clearing(situation.clears)
+        said = situation.learned.get(SAID, False)
+        self.missed = self._clearing("oldest") if situation.lacks_beta and not said else None
+        """what would leave, had the client beta features; None: nothing, or that was said before"""
+        self.said = {SAID: True} if said or self.missed else {}
 
     def _shortest(self) -> tuple[int, int]:
         """Where the shortest run that holds `keep` starts, the newest exchange at the latest, and its tokens.
@@ -183,10 +199,10 @@ class _Choice:
         runs, before = RunModel.from_json(self.situation.learned.get("runs", {})), self.situation.exchanges[-2:-1]
         return runs if self.inside or not before else runs.after(before[0].requests)
 
-    def _clearing(self) -> Clearing | None:
+    def _clearing(self, clears: Clears) -> Clearing | None:
         """The best way to clear old results, where some may leave and that pays, or makes room."""
         situation, strategy = self.situation, self.strategy
-        if not (strategy.clear_results and situation.clears and situation.results) or situation.first_exchange is None:
+        if not (strategy.clear_results and clears and situation.results) or situation.first_exchange is None:
             return None
         if not (strategy.early or self.must):
             return None
@@ -204,7 +220,7 @@ class _Choice:
             caution=strategy.caution,
             cheap=situation.cheap.union(strategy.cheap),
             spared=frozenset(strategy.exclude),
-            all_inputs=situation.clears == "oldest",
+            all_inputs=clears == "oldest",
         )
         return best_clearing(situation, terms, self._enough() if self.must else 0)
 
@@ -247,7 +263,13 @@ class _Choice:
             marks=self._marks(best),
             rejected=self._rejected(best, options),
             saves=self._saves(best, options),
-            learned={**self.habits.to_json(), "sent": self.preamble + best.view, "runs": self.runs.to_json()},
+            learned={
+                **self.habits.to_json(),
+                "sent": self.preamble + best.view,
+                "runs": self.runs.to_json(),
+                **self.said,
+            },
+            note=_without_beta(self.situation.card, self.missed) if self.missed else "",
         )
 
     def _saves(self, best: PricedOption, options: list[PricedOption]) -> float:
