@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -17,8 +18,8 @@ from sqlite_utils import Database
 import sash
 from children import ended, open_file, started
 from recording import Recorder, text
-from sash import SqliteStore
-from sash.errors import Conflict, ForeignDatabase, NewerSchema, StoreUnavailable
+from sash import SqliteStore, formats
+from sash.errors import Conflict, ForeignDatabase, InvalidImport, NewerSchema, StoreUnavailable
 from sash.flows.bulk.questions import WaitingQuestion
 from sash.flows.summaries.resting import Backlog
 from sash.stores import database
@@ -219,6 +220,34 @@ def test_batches_under_way_in_an_older_file_are_collected(path: Path) -> None:
 def test_two_processes_may_open_a_new_file_at_once(path: Path) -> None:
     """One makes the tables, the other finds them."""
     assert ended(*[started(open_file, path) for _ in range(3)]) == [0, 0, 0]
+
+
+def _open_again(path: Path) -> None:
+    open_file(path)
+
+
+def _import_by_mistake(path: Path) -> None:
+    with pytest.raises(InvalidImport, match="a database of sash itself"):
+        formats.read(path)
+
+
+@pytest.mark.parametrize("look", [_open_again, _import_by_mistake])
+def test_what_else_a_process_does_with_its_file_leaves_its_locks_alone(
+    path: Path, look: Callable[[Path], None]
+) -> None:
+    """Another process that comes and goes takes no open log away, and all see what is written later."""
+    with closing(SqliteStore(path)) as store:
+        one = Recorder(store)
+        one.say("before")
+        look(path)
+        assert ended(started(open_file, path)) == [0]
+        assert path.with_name(f"{path.name}-wal").exists()
+        one.say("after")
+        assert ended(started(open_file, path)) == [0]
+        with closing(SqliteStore(path)) as other:
+            assert [info.turns for info in other.conversations()] == [4]
+    with closing(sqlite3.connect(path)) as alone:
+        assert alone.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_a_folder_that_is_not_there_or_not_ours_says_so(tmp_path: Path) -> None:

@@ -52,10 +52,13 @@ def reject_database(place: Path) -> None:
 
     Raises OSError where it cannot be read.
     """
-    with place.open("rb") as file:
-        if file.read(len(_SQLITE)) != _SQLITE:
-            return
-    with closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+    in_use = place.with_name(f"{place.name}-wal").exists()  # then closing what SQLite did not open ends its locks
+    if not in_use:
+        with place.open("rb") as file:
+            if file.read(len(_SQLITE)) != _SQLITE:
+                return
+    how = "mode=ro" if in_use else "mode=ro&immutable=1"
+    with closing(sqlite3.connect(f"{place.absolute().as_uri()}?{how}", uri=True)) as db:
         try:
             tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 50")]
         except sqlite3.DatabaseError as error:

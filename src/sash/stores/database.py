@@ -11,6 +11,7 @@ what SQLite says otherwise than other databases is named in `sash.stores.dialect
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import sqlite3
@@ -40,6 +41,8 @@ PATIENCE = 10.0
 MOST_IDLE = 4
 """Connections that are kept open for readers."""
 Reader = tuple[sqlite3.Connection, Transaction]
+_creating = threading.Lock()
+"""Held while a new file is made: nobody opens it before it is closed again."""
 
 
 class SqliteDatabase:
@@ -75,13 +78,27 @@ class SqliteDatabase:
             raise self._unavailable(error) from error
 
     def _create_private(self) -> None:
-        """Create the file readable by its owner alone; chats are nobody else's business."""
+        """Create the file readable by its owner alone; chats are nobody else's business.
+
+        One that is there is not opened: closing it again would take away the locks that all connections of this process
+        hold there (POSIX), and other processes would delete the log that these write to.
+        """
+        where = Path(self.path).resolve()
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            with _creating:
+                os.close(os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            if where.is_dir():
+                raise self._unopened(os.strerror(errno.EISDIR)) from None
+            if not os.access(where, os.R_OK | os.W_OK):
+                raise self._unopened(os.strerror(errno.EACCES)) from None
         except OSError as error:
-            raise StoreUnavailable(
-                f"cannot open {self.path!r}: {error.strerror}; check the folder and its permissions", path=self.path
-            ) from error
+            raise self._unopened(str(error.strerror)) from error
+
+    def _unopened(self, reason: str) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"cannot open {self.path!r}: {reason}; check the folder and its permissions", path=self.path
+        )
 
     def _prepare(self) -> None:
         with self._lock, self._translated():
