@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -21,10 +22,11 @@ from starlette.exceptions import HTTPException
 from sash import SqliteStore
 from sash.serve import server as serving
 from sash.serve.bounds import Bounds, StalledClient
-from sash.serve.replies import HELD, Replies, Tell
+from sash.serve.replies import COMMENT, HELD, QUIET, Replies, Tell
 from sash.serve.settings import ServeSettings
 
-from .running import PATIENCE, running, slow_client
+from .conftest import Serve
+from .running import PATIENCE, running, slow_client, slow_simulator
 
 LONG = "Please tell me all of this again: " + "the roof needs slates, and the mason wants his money. " * 12
 
@@ -203,6 +205,46 @@ def test_a_reader_who_stalls_stops_the_reply() -> None:
 
     names = asyncio.run(read_one())
     assert ended == [True] and len(names) <= HELD + 1
+
+
+def test_a_stream_in_which_nothing_comes_is_kept_open() -> None:
+    """While the work is silent its reader is told so, and then all that it tells comes, in order."""
+
+    async def read() -> list[str]:
+        heard = asyncio.Event()
+
+        async def work(tell: Tell) -> None:
+            await tell("text", {"text": "a"})
+            await heard.wait()
+            await tell("done", {})
+
+        names = []
+        async for name, _ in Replies(stall_seconds=1.0, quiet_seconds=0.001).events("", "a", work):
+            names.append(name)
+            if name == QUIET:
+                heard.set()
+        return names
+
+    names = asyncio.run(read())
+    assert QUIET in names
+    assert [name for name in names if name != QUIET] == ["start", "text", "done"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/conversations/mill/send", {"content": "Tell me of the roof."}),
+        ("/v1/messages", {"messages": [{"role": "user", "content": "Tell me of the roof."}], "stream": True}),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Tell me of the roof."}], "stream": True}),
+    ],
+)
+def test_silence_in_a_stream_is_a_comment(serve: Serve, path: str, body: Any) -> None:
+    """Each kind of stream has comment lines between its events while a reply is slow, and is otherwise whole."""
+    client = serve(simulator=slow_simulator(), quiet_seconds=0.001, headers={"x-sash-conversation": "mill"})
+    events = client.post(path, json=body).text.split("\n\n")
+    assert COMMENT.strip() in events
+    assert all(event.startswith(("event: ", "data: ")) for event in events if event and event != COMMENT.strip())
+    assert any(sign in events[-2] for sign in ("event: done", "message_stop", "[DONE]"))
 
 
 def test_a_server_about_to_stop_begins_no_reply() -> None:

@@ -1,7 +1,8 @@
 """One TOML file that says how to serve: limits, ceilings, breaker, keys, memo, fallback, tokens. Checked as it is read.
 
     [conversation]              # as `Conversation` takes them: model, memory, budget, keep, max_tokens, thinking, ...
-    [server]                    # as `ServeSettings` takes them: largest_body, body_seconds, stall_seconds, grace
+    [server]                    # as `ServeSettings` takes them: largest_body, body_seconds, stall_seconds,
+                                # quiet_seconds, grace
     limits = "build"            # a tier, true, or a table: requests, input_tokens, output_tokens, concurrency, burst
     [[ceilings]]                # dollars, tokens, per, period
     [breaker] [memo] [retries]  # as BreakerPolicy, MemoPolicy, RetryPolicy take them; or = true
@@ -39,7 +40,7 @@ GUARDS: Mapping[str, Callable[..., Any]] = {
     "fallback": Fallback,
 }
 """What one table each makes; `true` stands for its defaults, a text for a tier of limits."""
-SERVER = ("largest_body", "body_seconds", "stall_seconds", "grace")
+SERVER = ("largest_body", "body_seconds", "stall_seconds", "quiet_seconds", "grace")
 CHOSEN = ("model", "memory", "budget")
 """Settings of conversations that callers may choose otherwise."""
 NOT_HERE = ("store", "client", "id", "namespace", "user", "create", "clock", "busy", "system", "tools")

@@ -16,6 +16,10 @@ from starlette.exceptions import HTTPException
 Event = tuple[str, dict[str, Any]]
 """A name and what is told with it, as JSON values."""
 Tell = Callable[[str, dict[str, Any]], Awaitable[None]]
+QUIET = "quiet"
+"""The name of an event that says only that nothing came for a while: proxies and clients keep the stream open."""
+COMMENT = ": nothing came for a while\n\n"
+"""What readers of server-sent events pass over: what stands for a `QUIET` event."""
 HELD = 64
 """Events that wait for a slow reader."""
 LOOK = 0.05
@@ -36,15 +40,15 @@ class RunningReply:
 class Replies:
     """All replies under way."""
 
-    def __init__(self, stall_seconds: float) -> None:
-        self._stall = stall_seconds
+    def __init__(self, stall_seconds: float, quiet_seconds: float = 15.0) -> None:
+        self._stall, self._quiet = stall_seconds, quiet_seconds
         self._running: set[RunningReply] = set()
         self._closed = False
 
     async def events(
         self, namespace: str, conversation: str, work: Callable[[Tell], Awaitable[None]]
     ) -> AsyncIterator[Event]:
-        """What `work` tells, as it comes. It is stopped when the reader leaves."""
+        """What `work` tells, as it comes, and `QUIET` whenever nothing does. It is stopped when the reader leaves."""
         if self._closed:
             raise HTTPException(503, "the server is about to stop; send again when it is back")
         running = RunningReply(namespace, conversation)
@@ -52,10 +56,17 @@ class Replies:
         self._running.add(running)
         try:
             yield "start", {"reply": running.id}
-            while (event := await running.events.get()) is not None:
+            while (event := await self._next(running)) is not None:
                 yield event
         finally:
             running.task.cancel()
+
+    async def _next(self, running: RunningReply) -> Event | None:
+        try:
+            async with asyncio.timeout(self._quiet):
+                return await running.events.get()
+        except TimeoutError:
+            return QUIET, {}
 
     def stop(self, namespace: str, conversation: str, reply: str | None = None) -> int:
         """Stop the replies of a conversation, or one of them; how many there were."""

@@ -24,7 +24,7 @@ class Serving:
     def __init__(self, settings: ServeSettings, store: DatabaseStore, client: Any) -> None:
         self.settings, self.store = settings, store
         self.talks = Talks(settings, store, client)
-        self.replies = Replies(settings.stall_seconds)
+        self.replies = Replies(settings.stall_seconds, settings.quiet_seconds)
         self.lines = Lines()
         self.passing = Passing(settings, store, self.talks)
         self._templates = templates("sash.serve")

@@ -53,6 +53,8 @@ class ServeSettings:
     """how long a body may take to arrive"""
     stall_seconds: float = 30.0
     """how long a client may take no byte of its answer"""
+    quiet_seconds: float = 15.0
+    """how long a stream is silent before a comment is sent in it"""
     grace: float = 10.0
     """how long replies in hand may go on when the server is told to stop"""
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sash.serve.asking import query_of
-from sash.serve.replies import Event
+from sash.serve.replies import COMMENT, QUIET, Event
 from sash.serve.serving import Serving, namespace_of, serving_of
 from sash.stores.store import DatabaseStore
 
@@ -96,6 +96,6 @@ def event_stream(events: AsyncIterator[Event]) -> Response:
 
     async def lines() -> AsyncIterator[str]:
         async for name, facts in events:
-            yield f"event: {name}\ndata: {json.dumps(facts, ensure_ascii=False)}\n\n"
+            yield COMMENT if name == QUIET else f"event: {name}\ndata: {json.dumps(facts, ensure_ascii=False)}\n\n"
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})

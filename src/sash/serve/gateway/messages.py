@@ -19,7 +19,7 @@ from sash.serve.gateway.known import rest
 from sash.serve.gateway.passing import pass_on
 from sash.serve.gateway.saying import placed, saying
 from sash.serve.gateway.shapes import AnswerShape, Anthropics, OpenAIs
-from sash.serve.replies import Event, Tell
+from sash.serve.replies import COMMENT, QUIET, Event, Tell
 from sash.serve.serving import Serving, namespace_of, serving_of
 
 JSON = "application/json"
@@ -96,7 +96,7 @@ async def _stream(
             return refused(facts["told"], path)
         if name == "conversation":
             conversation = facts["id"]
-        elif name != "start":
+        elif name not in ("start", QUIET):
             return StreamingResponse(_sent(facts, events, shape), 200, {**headers_of(conversation), **STREAM})
     return refused(told_by_status(503, ENDED), path)
 
@@ -106,6 +106,9 @@ async def _sent(first: Mapping[str, Any], events: AsyncIterator[Event], shape: A
     last = first
     yield shape.piece(first)
     async for name, facts in events:
+        if name == QUIET:
+            yield COMMENT.encode()
+            continue
         last = {"type": "error", **facts["told"].body("")} if name == FAILED else facts
         yield shape.piece(last)
     if last["type"] not in ("message_stop", "error"):
