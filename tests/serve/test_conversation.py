@@ -126,6 +126,23 @@ def test_forks_pins_names_and_deletion(serve: Serve, store: SqliteStore) -> None
     assert client.get(fork).status_code == HTTPStatus.OK
 
 
+def test_a_turn_is_redacted_once_its_number_was_typed(serve: Serve, store: SqliteStore) -> None:
+    """A wrong number changes nothing; the right one takes its words out of page and search; talk goes on."""
+    client = serve()
+    key = store.branches.open(namespace="", id="mill").conversation
+    turn = store.turns.read(key)[2]
+    place = f"/c/mill/turns/{turn.id}"
+    assert f'href="{place}#redact"' in client.get("/c/mill").text
+    assert f'action="{place}/redact"' in client.get(place).text
+    assert client.post(f"{place}/redact", data={"confirmed": "1"}).status_code == HTTPStatus.BAD_REQUEST
+    assert "18,450" in client.get(place).text
+    assert client.post(f"{place}/redact", data={"confirmed": "3"}).headers["location"] == "/c/mill"
+    assert "18,450" not in client.get(place).text
+    assert turn.seq not in {hit.seq for hit in store.search("18,450", namespace="")}
+    sent = client.post("/api/conversations/mill/send", json={"content": "And now?", "stream": False})
+    assert sent.status_code == HTTPStatus.OK
+
+
 @pytest.mark.parametrize("path", ["/c/none", "/c/mill/turns/999", "/c/mill/settings/x", "/c/none/settings"])
 def test_what_is_not_there_is_not_found(serve: Serve, path: str) -> None:
     """404, in words, for a page."""

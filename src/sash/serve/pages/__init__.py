@@ -34,5 +34,6 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route(f"{USER}/versions", memory.versions),
     Route(f"{USER}/forget", memory.forget, methods=["POST"]),
     Route(f"{ONE}/turns/{{turn:int}}", conversation.turn),
+    Route(f"{ONE}/turns/{{turn:int}}/redact", conversation.redact, methods=["POST"]),
     Route(f"{ONE}/turns/{{turn:int}}/pictures/{{at:int}}", conversation.picture),
 )

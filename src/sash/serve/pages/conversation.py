@@ -180,6 +180,18 @@ def turn(request: Request) -> Response:
     return serving_of(request).page(request, "turn.html", id=id, turns=shown)
 
 
+async def redact(request: Request) -> Response:
+    """Take the words of a turn out of the record, once its number was typed."""
+    form, serving, namespace = await form_of(request), serving_of(request), namespace_of(request)
+    found = await run_in_threadpool(_turn, request)
+    if form.get("confirmed") != str(found.seq):
+        raise HTTPException(400, "to redact the turn, type its number as it stands there")
+    async with serving.talks.looking(namespace, request.path_params["id"]) as chat:
+        await chat.redact(found.id, reason="redacted on its page")
+    serving.talks.forget(namespace)
+    return _back(request)
+
+
 def picture(request: Request) -> Response:
     """A picture of a turn, as what it is and nothing else."""
     found: list[Block] = pictures(_turn(request))
