@@ -165,6 +165,26 @@ def test_the_owner_sees_all_and_copies_all(held: str) -> None:
         assert owner.prune("acme", days=1, now=1e12).conversations == 1
 
 
+def test_an_application_copies_one_tenant_after_the_other(held: str) -> None:
+    """What tenants of one source share is there already, unseen; rows of another source in their place are refused."""
+    bot = servers.as_application(held)
+    with ExitStack() as stack:
+        source, strange = (stack.enter_context(closing(sash.MemoryStore())) for _ in range(2))
+        shared = stack.enter_context(closing(PostgresStore(bot)))
+        for namespace in ("acme", "other"):
+            live_in(source, namespace)
+        for namespace in ("acme", "other"):
+            target = shared.within(namespace)
+            assert copying.copy(source, target, namespace=namespace).conversations == 3
+            assert copying.check(source, target, namespace=namespace) >= 9
+        before = asked(held, "SELECT * FROM preambles ORDER BY id")
+        live_in(strange, "third")
+        with pytest.raises(InvalidOption, match="another tenant's"):
+            copying.copy(strange, shared.within("third"), namespace="third")
+        assert asked(held, "SELECT * FROM preambles ORDER BY id") == before
+        assert shared.within("third").conversations(namespace="third") == []
+
+
 def test_it_is_turned_on_by_the_owner_alone_and_off_again(held: str) -> None:
     """Twice is once; what is off holds nobody; nobody else turns it off."""
     bot = servers.as_application(held)

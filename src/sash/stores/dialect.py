@@ -25,6 +25,8 @@ class Dialect:
     """the function that gives the greatest of several values"""
     least = "min"
     """the function that gives the least of several values"""
+    unless_unseen = ""
+    """What an insertion ends in that leaves rows alone which the server shows to others only: here, all are shown."""
     add_preamble = (
         "INSERT INTO preambles (hash, system, tools) VALUES (?, ?, ?) "
         "ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id"

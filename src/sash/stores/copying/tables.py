@@ -74,13 +74,13 @@ class Table:
         return {tuple(row) for row in found}
 
     def add(self, db: Transaction, rows: list[Mapping[str, Any]]) -> None:
-        """Write rows."""
+        """Write rows, but where another tenant's stand that are not shown."""
         if rows:
             rows = [db.sql.turn_columns(row) for row in rows] if self.name == "turns" else rows
             names = list(rows[0])
             marks = ", ".join("?" * len(names))
             db.many(
-                f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({marks})",
+                f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({marks}){db.sql.unless_unseen}",
                 [tuple(row[name] for name in names) for row in rows],
             )
 

@@ -58,7 +58,29 @@ def _add(target: DatabaseStore, table: Table, page: list[Mapping[str, Any]]) -> 
         known = table.known(db, page)
         new = [row for row in page if table.key_of(row) not in known]
         table.add(db, new)
+        if db.sql.unless_unseen and new:
+            _reject_unseen(target, table, db, new)
         return len(new)
+
+
+def _reject_unseen(target: DatabaseStore, table: Table, db: Transaction, new: list[Mapping[str, Any]]) -> None:
+    """What another tenant has in their place is not shown; it may stay there only where it says the same."""
+    shown = table.known(db, new)
+    for row in new:
+        if table.key_of(row) not in shown and not _kept_for_all(table, db, row):
+            raise InvalidOption(
+                f"{target.path!r} holds another tenant's {table.name} in the place of {table.key_of(row)!r}; name a "
+                "database without conversations, or one where other tenants of the same source were copied",
+                option="to",
+                value=target.path,
+            )
+
+
+def _kept_for_all(table: Table, db: Transaction, row: Mapping[str, Any]) -> bool:
+    """Whether this very row is there for other tenants: preambles and blobs are kept once for all."""
+    if table.name == "preambles":
+        return bool(db.one(db.sql.add_preamble, (row["hash"], row["system"], row["tools"]))["id"] == row["id"])
+    return table.name == "blobs"  # told apart by the hash of what they are
 
 
 def _reject_others(source: DatabaseStore, target: DatabaseStore, db: Transaction) -> None:

@@ -97,6 +97,7 @@ class HeldDialect(PostgresDialect):
     """What it says where row-level security holds: of what tenants share, a row may be there and not be seen."""
 
     add_preamble = "SELECT preamble_of(?, ?, ?) AS id"
+    unless_unseen = " ON CONFLICT DO NOTHING"
 
 
 POSTGRES, HELD = PostgresDialect(), HeldDialect()
