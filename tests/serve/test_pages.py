@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from http import HTTPStatus
+
+import pytest
 
 from sash import Conversation, Recall, SqliteStore, SteppedWindow, Summarised
 from sash.limits.meter.alerts import Hour
@@ -129,6 +132,26 @@ def test_users_are_paged(serve: Serve, store: SqliteStore) -> None:
         found = re.search(r'rel="next" href="([^"]*)"', html)
         place = found[1] if found else ""
     assert seen == ["ann", *(f"user%20{number:03}" for number in range(120))]
+
+
+@pytest.mark.parametrize("what", ["entries", "files"])
+def test_what_is_known_of_a_user_is_paged(serve: Serve, store: SqliteStore, what: str) -> None:
+    """All entries and all files, once, fifty to a page."""
+    client, place, seen = serve(), "/memory/ann?history=1", list[str]()
+    signs = {"entries": r"Likes number (\d+)<", "files": r'name="path" value="/memories/(\d+).md"'}
+    for number in range(120):
+        if what == "entries":
+            store.profile("ann").set(f"Likes number {number}", kind="preference")
+        else:
+            client.post("/memory/ann/files", data={"path": f"/memories/{number}.md", "text": "x"})
+    while place:
+        html = client.get(place).text
+        found = re.findall(signs[what], html)
+        assert len(found) <= 50
+        seen += found
+        more = re.search(r'rel="next" href="([^"]*)"', html)
+        place = unescape(more[1]) if more else ""
+    assert sorted(seen, key=int) == [str(number) for number in range(120)]
 
 
 def test_strategies_are_compared_on_demand(serve: Serve, store: SqliteStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,9 +29,11 @@ class UsersQuery(Parameters):
 
 
 class UserQuery(Parameters):
-    """What of a user is shown."""
+    """What of a user is shown: with what no longer holds, and after how many entries and files."""
 
     history: int = 0
+    entries: int = Field(default=0, ge=0)
+    files: int = Field(default=0, ge=0)
 
 
 def users(request: Request) -> Response:
@@ -46,15 +49,26 @@ def user(request: Request) -> Response:
     serving, asked, name = serving_of(request), query_of(request, UserQuery), request.path_params["user"]
     namespace = namespace_of(request)
     known = serving.store.profile(name, namespace=namespace)
+    entries = known.history() if asked.history else known.entries()
+    files = serving.store.memory_files.files(user=name, namespace=namespace)
     return serving.page(
         request,
         "user.html",
         user=name,
-        entries=known.history() if asked.history else known.entries(),
+        entries=entries[asked.entries :][:PAGE],
+        more_entries=_further(name, asked, "entries", len(entries)),
         history=bool(asked.history),
-        files=serving.store.memory_files.files(user=name, namespace=namespace),
+        files=files[asked.files :][:PAGE],
+        more_files=_further(name, asked, "files", len(files)),
         kinds=KINDS,
     )
+
+
+def _further(user: str, asked: UserQuery, what: str, there_are: int) -> str:
+    """Where the rest of the entries or files is shown; "" where that was all."""
+    shown = getattr(asked, what) + PAGE
+    place = {**asked.model_dump(exclude_defaults=True), what: shown}
+    return address(f"/memory/{segment(user)}", **place) if shown < there_are else ""
 
 
 async def keep(request: Request) -> Response:
