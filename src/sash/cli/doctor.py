@@ -136,7 +136,7 @@ def _workers(database: str) -> Iterator[Finding]:
     """Who does what is left to workers, how it stands, and what fails."""
     now = time.time()
     with closing(open_database(database, all_tenants=not namespace())) as store:
-        state = store.jobs.state(at=now, namespace=namespace() or None)
+        state = store.within(namespace()).jobs.state(at=now, namespace=namespace() or None)
     waiting = sum(kind.waiting for kind in state.kinds)
     if state.workers:
         alive = ", ".join(f"{one.name} ({', '.join(one.kinds)})" for one in state.workers)
