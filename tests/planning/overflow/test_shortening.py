@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash import card
-from sash.model.blocks import dumps
+from sash.flows.tools.results import part_of
+from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft
 from sash.planning.overflow.shortening import LEAST, priced_limit, said_of, shortened
 from sash.recall.passages import passages
@@ -44,6 +46,26 @@ def test_what_is_sent_is_no_longer_and_the_rest_is_whole(texts: list[str], most:
             head, _, tail = block["content"].partition("\n[Characters ")
             assert whole["content"].startswith(head) and whole["content"].endswith(tail.partition(".]\n")[2][-most:])
     assert len(said_of(made)) == sum(one != two for one, two in zip(draft.blocks, sent, strict=True))
+
+
+@given(st.lists(st.sampled_from(["", "one line\n", "word " * 60, "z" * 900]), min_size=1, max_size=6))
+def test_the_handle_counts_characters_as_reading_on_does(texts: list[str]) -> None:
+    """What the handle says is left out is, read by its numbers, what stands between the beginning and the end."""
+    (whole,) = answered([*map(text_block, texts), text_block("z" * 2_000)]).blocks
+    (sent,) = json.loads(shortened(answered(whole["content"]), 100, size, reads_on=True).form or "")
+    found = re.fullmatch(r"(.*)\n\[Characters ([\d,]+) to ([\d,]+) of ([\d,]+) .*?\]\n(.*)", sent["content"], re.DOTALL)
+    assert found is not None
+    start, end, length = (int(number.replace(",", "")) for number in found.group(2, 3, 4))
+    assert found[1] == part_of("c", whole["content"], 0, start)
+    assert found[5] == part_of("c", whole["content"], end, length)
+    assert not part_of("c", whole["content"], length - 1, length + 1)[1:]
+
+
+def test_a_result_that_holds_bare_strings_stays_whole() -> None:
+    """Other programs put more than blocks into a result; what is no text block is not shortened."""
+    draft = answered(["word " * 2_000])
+    assert shortened(draft, 100, size, reads_on=True) == draft
+    assert part_of("c", ["word " * 20, text_block("end")], 100, 104) == "\nend"
 
 
 @given(st.integers(0, 1_000_000), st.integers(1, 1_000_000))

@@ -59,4 +59,4 @@ def places_in(call: str, content: Any, query: str) -> str:
 
 
 def _text(content: Any) -> str:
-    return content if isinstance(content, str) else readable(content)
+    return readable([{"type": "tool_result", "content": content}])

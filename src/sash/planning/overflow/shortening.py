@@ -8,10 +8,10 @@ tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from sash.model.blocks import Block, dumps
+from sash.model.blocks import Block, dumps, parsed, readable, text_block
 from sash.model.cards import ModelCard
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft
@@ -71,11 +71,10 @@ def said_of(draft: Draft) -> list[str]:
     """Which results of a turn are sent shortened, a sentence each."""
     if draft.form is None:
         return []
-    sent = replace(draft, content=draft.form, form=None).blocks
     return [
         f"the result of call {whole['tool_use_id']} ({len(_text(whole) or ''):,} characters) is sent as its beginning "
         f"and its end ({len(_text(short) or ''):,} characters), and recorded whole"
-        for whole, short in zip(draft.blocks, sent, strict=True)
+        for whole, short in zip(draft.blocks, parsed(draft.form), strict=True)
         if whole != short
     ]
 
@@ -94,13 +93,14 @@ def _short(block: Block, most: int, size: Callable[[str], int], reads_on: bool) 
 
 
 def _text(block: Block) -> str | None:
-    """What a result says, if it is text alone."""
+    """What a result says, if it is text alone; reading on counts the characters of the same text."""
     content = block.get("content", "")
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, Sequence) or any(part.get("type") != "text" for part in content):
+    parts = [text_block(content)] if isinstance(content, str) else content
+    if not isinstance(parts, list) or any(
+        not isinstance(part, Mapping) or part.get("type") != "text" for part in parts
+    ):
         return None
-    return "\n".join(str(part["text"]) for part in content)
+    return readable(parts)
 
 
 def _weight(text: str, size: Callable[[str], int]) -> int:
