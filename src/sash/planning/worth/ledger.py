@@ -69,10 +69,6 @@ class Ledger:
     open: Mapping[str, ToolCall] = field(default_factory=dict)
     """the calls of the last reply, by id"""
 
-    def of_turn(self, seq: int) -> tuple[KnownResult, ...]:
-        """The results that one turn carries."""
-        return tuple(one for one in self.results if one.seq == seq)
-
 
 def entered(before: Ledger, turns: Sequence[Turn]) -> Ledger:
     """The ledger with these turns, which follow."""
