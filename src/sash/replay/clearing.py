@@ -72,14 +72,19 @@ def optima(
     `refetch`: what fetching a cleared result again costs beside its own tokens, in fresh tokens. All three are equal
     where the trace tells of no results. Raises UnknownModel without prices, InvalidOption for a negative refetch.
     """
-    if not isfinite(refetch) or refetch < 0:
-        raise InvalidOption(f"refetch={refetch!r}: give fresh tokens, from 0 on", option="refetch", value=refetch)
+    check_refetch(refetch)
     plain = optimum(trace, card, keep=keep, budget=budget, preamble=preamble)
     if not any(_clearable(result) for call in trace.calls for result in call.results):
         return Optima(starts=plain, least=plain, most=plain)
     given = _Given(trace, card, keep, budget, preamble, refetch)
     found = [_Schedule(given, keepers).least() for keepers in given.keepers()]
     return Optima(starts=plain, least=min(plain, _Bound(given).least()), most=min(plain, *found))
+
+
+def check_refetch(refetch: int) -> None:
+    """Raise InvalidOption for what is no price of fetching a result again."""
+    if not (isfinite(refetch) and refetch >= 0):
+        raise InvalidOption(f"refetch={refetch!r}: give fresh tokens, from 0 on", option="refetch", value=refetch)
 
 
 def _clearable(result: TraceResult) -> bool:

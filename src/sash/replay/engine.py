@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from math import isfinite
 from typing import Any
 
 from sash.errors import InvalidOption
@@ -21,7 +20,7 @@ from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Stra
 from sash.planning.traits import traits
 from sash.replay.billing import BareCache
 from sash.replay.clairvoyant import Promise, promise
-from sash.replay.clearing import REFETCH
+from sash.replay.clearing import REFETCH, check_refetch
 from sash.replay.traces import Trace
 
 NO_MARKS = Marks(preamble=None, tail=None)
@@ -55,10 +54,7 @@ class Terms:
                 option="preamble",
                 value=self.preamble,
             )
-        if not (isfinite(self.refetch) and self.refetch >= 0):
-            raise InvalidOption(
-                f"refetch={self.refetch!r}: give fresh tokens, from 0 on", option="refetch", value=self.refetch
-            )
+        check_refetch(self.refetch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
