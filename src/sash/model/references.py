@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sash.model.blocks import readable
+from sash.model.values import leaves
 
 SHORTEST, LONGEST, LINE = 4, 400, 20
 """Characters of a value, at least and at most; of a line in a longer text, at least."""
@@ -34,20 +35,8 @@ _ORDINARY = re.compile(r"[^\W\d_]+")
 
 def values_of(arguments: Any) -> frozenset[str]:
     """The values in a call's arguments (any JSON)."""
-    found = (value.strip() for leaf in _leaves(arguments) for value in _candidates(leaf))
+    found = (value.strip() for leaf in leaves(arguments) for value in _candidates(leaf))
     return frozenset(value for value in found if _tells(value))
-
-
-def _leaves(arguments: Any) -> Iterator[str]:
-    """Strings and numbers, names of fields left out."""
-    if isinstance(arguments, Mapping):
-        for value in arguments.values():
-            yield from _leaves(value)
-    elif isinstance(arguments, list | tuple):
-        for value in arguments:
-            yield from _leaves(value)
-    elif arguments is not None and not isinstance(arguments, bool):
-        yield str(arguments)
 
 
 def _candidates(leaf: str) -> Iterator[str]:
@@ -168,7 +157,7 @@ class _Earlier:
 def text_of(block: Mapping[str, Any]) -> str:
     """What a block says; of a call its arguments, each on a line of its own, as they were meant and not as JSON."""
     if block.get("type") == "tool_use":
-        return "\n".join(_leaves(block.get("input")))
+        return "\n".join(leaves(block.get("input")))
     return readable([block])
 
 

@@ -66,6 +66,17 @@ def sound(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def leaves(value: Any) -> Iterator[str]:
+    """The strings and numbers in a JSON value, as text; names of fields are none of them."""
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
 def copied(value: Any) -> Any:
     """A JSON value with containers of its own."""
     if isinstance(value, dict):

@@ -6,9 +6,10 @@ Everyday words tell nothing of where they come from, so only what has a digit, a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+
+from sash.model.values import leaves
 
 MOST = 4_000
 """Signs of one text that are looked at."""
@@ -30,10 +31,4 @@ def signs(text: str) -> frozenset[str]:
 
 def texts_of(value: Any) -> str:
     """Every text in a JSON value: of content blocks, or of a call's input."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        return "\n".join(filter(None, map(texts_of, value.values())))
-    if isinstance(value, Sequence):
-        return "\n".join(filter(None, map(texts_of, value)))
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    return "\n".join(filter(None, leaves(value)))
