@@ -51,7 +51,7 @@ def sizes_as_sent(memory: Memory, turns: Sequence[Turn], counts: Mapping[int, Co
     singles = replace(relief, results=relief.results | memory.cleared_results) if memory.cleared_results else relief
     partly = {seq for seq, _ in singles.results}
     sent = dict(counts)
-    cleared = relief.cleared | (served_turns(turns, memory.epoch) if memory.epoch else frozenset())
+    cleared = relief.cleared | served_turns(turns, memory.epoch)
     for turn in turns if cleared or partly else ():
         if turn.seq in cleared:
             sent[turn.seq] = memory.cleared_sizes(turn)

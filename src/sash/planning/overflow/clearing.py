@@ -34,12 +34,14 @@ def uses(turn: Turn) -> int:
     return sum(block.get("type") == "tool_use" for block in turn.blocks) if turn.role == "assistant" else 0
 
 
-def served_turns(turns: Iterable[Turn], epoch: Epoch) -> frozenset[int]:
+def served_turns(turns: Iterable[Turn], epoch: Epoch | None) -> frozenset[int]:
     """seqs of the turns whose results the API clears in this epoch, all of them, and of calls without their inputs."""
+    if epoch is None or not epoch.relief.served:
+        return frozenset()
     relief = epoch.relief
     called: Turn | None = None
     left, found = relief.served, list[int]()
-    for turn in turns if left else ():
+    for turn in turns:
         if turn.seq < epoch.first_seq or turn.seq in relief.dropped:
             continue
         left -= uses(turn)

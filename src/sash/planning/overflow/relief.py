@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Relief
@@ -60,9 +60,7 @@ def tool_results(
     Those that are cleared already are left out. What stands behind each, and what it is worth, is not known here.
     """
     relief = memory.relief
-    gone = relief.cleared | relief.dropped
-    if memory.epoch is not None and relief.served:
-        gone |= served_turns((turn for group in groups for turn in group), memory.epoch)
+    gone = relief.cleared | relief.dropped | served_turns(chain.from_iterable(groups), memory.epoch)
     places = (bisect_right(groups, seq, key=_first) - 1 for seq in memory.answering)
     for index in dict.fromkeys(places):
         if index < start or index in pins:
@@ -267,8 +265,7 @@ class _Relieving:
     @property
     def _by_api(self) -> frozenset[int]:
         """The turns whose results the API clears in the present view: from a cut on they are placeholders of ours."""
-        turns = (turn for group in self.groups for turn in group)
-        return served_turns(turns, self.epoch) if self.epoch else frozenset()
+        return served_turns(chain.from_iterable(self.groups), self.epoch)
 
     def _detached(self, start: int) -> bool:
         """Whether what is attached to the newest question stands in this view by itself, as it did not in its own."""
