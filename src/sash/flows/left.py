@@ -119,7 +119,7 @@ def collect_left(store: Record, job: Job, counters: Counters, card_of: Cards) ->
     under_way = [batch for batch in store.batches.read() if batch.id == job.subject]
     for batch in under_way:
         if batch.kind == "summary":
-            yield from summaries.collect(store, counters, [batch])
+            yield from summaries.collect_from(store, [batch], counters)
         else:
             yield from questions.collect_from(store, [batch], card_of)
     if any(batch.id == job.subject for batch in store.batches.read()):

@@ -50,12 +50,13 @@ def submit(store: Record, backlog: Backlog, counters: Counters) -> Flow[Submitte
     return Submitted(batches=tuple(sent), conversations=told.ready, skipped=tuple(told.skipped))
 
 
-def collect(store: Record, counters: Counters, only: Sequence[Batch] | None = None) -> Flow[Collected]:
-    """Use the results of all batches that have ended (or of these `only`).
+def collect(store: Record, counters: Counters) -> Flow[Collected]:
+    """Use the results of all batches that have ended. Raises RemoteError; what was used till then stays used."""
+    return (yield from collect_from(store, store.batches.read(kind="summary"), counters))
 
-    Raises RemoteError; what was used till then stays used.
-    """
-    under_way = store.batches.read(kind="summary") if only is None else only
+
+def collect_from(store: Record, under_way: Sequence[Batch], counters: Counters) -> Flow[Collected]:
+    """Use the results of those of these batches that have ended. Raises as `collect` does."""
     looked = yield from batches.collect(store, under_way, partial(_use, store, counters), partial(_free, store))
     return reduce(add, looked.came, Collected(waiting=looked.waiting, lost=looked.lost))
 
