@@ -176,19 +176,21 @@ def test_a_stream_that_breaks_says_so_and_goes_on(serve: Serve, store: SqliteSto
         (b'{"messages": [{"role": "user"}]}', 400, "invalid_request_error"),
         (b'{"messages": [{"role": "user", "content": [{"text": "x"}]}]}', 400, "invalid_request_error"),
         (b'{"messages": [{"role": "user", "content": 7}]}', 400, "invalid_request_error"),
+        (b'{"messages": [{"role": "user", "content": null}]}', 400, "invalid_request_error"),
+        (b'{"messages": [{"role": "user", "content": {"type": "text", "text": "x"}}]}', 400, "invalid_request_error"),
         (b'{"messages": [{"role": "user", "content": "\\ud800"}]}', 400, "invalid_request_error"),
         (b'{"messages": [{"role": "user", "content": "x"}], "max_tokens": "many"}', 400, "invalid_request_error"),
         (b'{"messages": [{"role": "user", "content": "x"}], "max_tokens": 5, "model": "no"}', 404, "not_found_error"),
     ],
 )
-@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("to", ["mill", "new", None])
 def test_what_is_no_call_is_refused_in_the_apis_shape(
-    serve: Serve, store: SqliteStore, content: bytes, status: int, kind: str, named: bool
+    serve: Serve, store: SqliteStore, content: bytes, status: int, kind: str, to: str | None
 ) -> None:
     """Whatever a body holds: an error as the API writes it, and nothing is lost or recorded as said."""
     client = serve()
     before = held(client, store)
-    headers = {**VERSION, **({"x-sash-conversation": "mill"} if named else {})}
+    headers = {**VERSION, **({} if to is None else {"x-sash-conversation": to})}
     answer = client.post("/v1/messages", content=content, headers=headers)
     assert (answer.status_code, answer.json()["type"], answer.json()["error"]["type"]) == (status, "error", kind)
     assert answer.headers["request-id"] == answer.json()["request_id"]

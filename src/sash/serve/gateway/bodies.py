@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from sash.conversation.workers import worker
 from sash.errors import InvalidContent
-from sash.model.blocks import plain
+from sash.model.blocks import plain, well_formed
 from sash.model.options import BETA, BODY
 from sash.planning.rules import VERSION
 from sash.serve.gateway.known import MARKER, unmarked
@@ -94,16 +94,12 @@ class New:
 
 
 def new_of(messages: Sequence[Mapping[str, Any]]) -> New:
-    """Tell apart what is new."""
+    """Tell apart what is new. Raises InvalidContent for what is no content."""
     replies = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
     since = replies[-1] + 1 if replies else 0
     past, now = messages[:since], messages[since:]
     return New(
         past=[dict(message) for message in past],
         instructions=[dict(message) for message in now if message["role"] == "system"],
-        question=[block for message in now if message["role"] == "user" for block in _blocks(message["content"])],
+        question=[block for message in now if message["role"] == "user" for block in well_formed(message["content"])],
     )
-
-
-def _blocks(content: Any) -> list[Any]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
