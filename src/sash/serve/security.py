@@ -125,17 +125,19 @@ def check_origin(method: str, headers: Headers) -> None:
 
 def header_token(headers: Headers) -> str:
     """The token that a program sends; "" for none."""
+    bearer = bearer_of(headers)
+    return headers.get("x-api-key", "") if bearer is None else bearer
+
+
+def bearer_of(headers: Headers) -> str | None:
+    """What `Authorization: Bearer` holds; None where another scheme is spoken, or none."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def granted(tokens: Iterable[AccessToken], given: str) -> AccessToken | None:
-    """The access that a token gives; all are compared, in constant time."""
-    found = None
-    for one in tokens:
-        if hmac.compare_digest(digest(one.token), digest(given)):
-            found = one
-    return found
+    """The access that a token gives."""
+    return _granted_by_digest(tokens, digest(given))
 
 
 def granted_by_cookie(tokens: Iterable[AccessToken], headers: Headers) -> AccessToken | None:
@@ -144,9 +146,14 @@ def granted_by_cookie(tokens: Iterable[AccessToken], headers: Headers) -> Access
         morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return None
+    return None if morsel is None else _granted_by_digest(tokens, morsel.value.encode("utf-8", "replace"))
+
+
+def _granted_by_digest(tokens: Iterable[AccessToken], given: bytes) -> AccessToken | None:
+    """The access of the token with this digest; all are compared, in constant time."""
     found = None
     for one in tokens:
-        if morsel is not None and hmac.compare_digest(digest(one.token), morsel.value.encode("utf-8", "replace")):
+        if hmac.compare_digest(digest(one.token), given):
             found = one
     return found
 

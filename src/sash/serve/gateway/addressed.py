@@ -28,7 +28,7 @@ from starlette.exceptions import HTTPException
 from sash.errors import InvalidOption, UnknownModel
 from sash.model.cards import card
 from sash.serve.gateway.known import Lists
-from sash.serve.security import granted
+from sash.serve.security import bearer_of, granted
 from sash.serve.settings import AccessToken
 from sash.serve.talks import Chosen
 from sash.types import MemoryMode
@@ -119,8 +119,7 @@ def _all_of_the_window(body: Mapping[str, Any]) -> int | None:
 
 def key_of(headers: Headers, tokens: Sequence[AccessToken]) -> str | None:
     """The caller's own key for Claude: what was sent as one and is no token of this server."""
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    given = (headers.get("x-api-key", ""), bearer.strip() if scheme.lower() == "bearer" else "")
+    given = (headers.get("x-api-key", ""), bearer_of(headers))
     return next((one for one in given if one and granted(tokens, one) is None), None)
 
 
