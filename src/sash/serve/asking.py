@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from sash.stores.port import ConversationInfo
 
 M = TypeVar("M", bound=BaseModel)
+MOST_DIGITS = 19
+"""Of a number in a form: those of the largest that a database holds."""
 
 
 class Parameters(BaseModel):
-    """What may be asked: nothing else, and an empty field is none."""
+    """What may be asked, and nothing else."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,11 +38,6 @@ class ListQuery(Parameters):
     limit: int = Field(50, ge=1, le=200)
     before: str | None = Field(None, description="`next` of the page before")
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _none_of_nothing(cls, value: Any) -> Any:
-        return None if value == "" else value
-
     @property
     def filters(self) -> dict[str, Any]:
         """What narrows the list, as the store takes it."""
@@ -47,7 +45,7 @@ class ListQuery(Parameters):
 
 
 def query_of(request: Request, model: type[M]) -> M:
-    """The query of an address. Raises pydantic's ValidationError."""
+    """The query of an address, where an empty field is none. Raises pydantic's ValidationError."""
     return model.model_validate({name: value for name, value in request.query_params.items() if value != ""})
 
 
@@ -56,6 +54,14 @@ async def form_of(request: Request) -> dict[str, str]:
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise HTTPException(415, "a form is sent as application/x-www-form-urlencoded")
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def number_in(form: Mapping[str, str], name: str) -> int:
+    """The whole number in a field of a form. Raises HTTPException 400."""
+    given = form.get(name, "")
+    if not given.isdecimal() or len(given) > MOST_DIGITS:
+        raise HTTPException(400, f"{name}: a number belongs there")
+    return int(given)
 
 
 def cursor_of(info: ConversationInfo) -> str:

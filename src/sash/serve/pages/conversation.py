@@ -22,7 +22,7 @@ from sash.model.cards import TABLE
 from sash.model.turns import Turn
 from sash.model.window import Branch, Head
 from sash.serve.addresses import segment
-from sash.serve.asking import Parameters, address, form_of, query_of
+from sash.serve.asking import Parameters, address, form_of, number_in, query_of
 from sash.serve.changing import described, switched
 from sash.serve.serving import Serving, namespace_of, serving_of
 from sash.serve.views import PlannedWindow, next_request, turns_before
@@ -206,7 +206,7 @@ async def fork(request: Request) -> Response:
     """A new conversation that shares the past up to a reply."""
     form, id = await form_of(request), request.path_params["id"]
     async with serving_of(request).talks.looking(namespace_of(request), id) as chat:
-        made = await chat.fork(_number(form, "turn"), id=f"{id}-{uuid.uuid4().hex[:6]}")
+        made = await chat.fork(number_in(form, "turn"), id=f"{id}-{uuid.uuid4().hex[:6]}")
         await made.close()
     return RedirectResponse(f"/c/{segment(made.id)}", 303)
 
@@ -217,7 +217,7 @@ async def pin(request: Request) -> Response:
 
     def change() -> None:
         key = _key(request)
-        serving_of(request).store.turns.pin(key, turn=_number(form, "turn"), pinned=bool(form.get("pinned")))
+        serving_of(request).store.turns.pin(key, turn=number_in(form, "turn"), pinned=bool(form.get("pinned")))
 
     await run_in_threadpool(change)
     return _back(request)
@@ -226,7 +226,7 @@ async def pin(request: Request) -> Response:
 async def branch(request: Request) -> Response:
     """Go on with another branch."""
     form = await form_of(request)
-    await run_in_threadpool(lambda: switched(serving_of(request).store, _key(request), _number(form, "branch")))
+    await run_in_threadpool(lambda: switched(serving_of(request).store, _key(request), number_in(form, "branch")))
     return _back(request)
 
 
@@ -264,12 +264,6 @@ async def delete(request: Request) -> Response:
 def _key(request: Request) -> int:
     store = serving_of(request).store
     return store.branches.open(namespace=namespace_of(request), id=request.path_params["id"], create=False).conversation
-
-
-def _number(form: dict[str, str], name: str) -> int:
-    if not form.get(name, "").isdecimal():
-        raise HTTPException(400, f"{name}: a number belongs there")
-    return int(form[name])
 
 
 def _back(request: Request) -> Response:

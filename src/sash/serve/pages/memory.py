@@ -16,7 +16,7 @@ from sash.model.functions import ToolFailed
 from sash.model.memory_files import Folder, memory_path
 from sash.profile.entries import KINDS
 from sash.serve.addresses import segment
-from sash.serve.asking import Parameters, address, form_of, query_of
+from sash.serve.asking import Parameters, address, form_of, number_in, query_of
 from sash.serve.serving import namespace_of, serving_of
 
 PAGE = 50
@@ -80,9 +80,8 @@ async def keep(request: Request) -> Response:
 async def remove(request: Request) -> Response:
     """End an entry of a profile."""
     form = await form_of(request)
-    if not form.get("entry", "").isdecimal():
-        raise HTTPException(400, "entry: a number belongs there")
-    return await _changed(request, lambda profile: profile.remove(int(form["entry"])))
+    entry = number_in(form, "entry")
+    return await _changed(request, lambda profile: profile.remove(entry))
 
 
 async def _changed(request: Request, change: Any) -> Response:
