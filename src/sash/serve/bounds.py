@@ -45,8 +45,7 @@ class _BoundedBody:
 
     def __init__(self, receive: Receive, settings: ServeSettings, announced: int) -> None:
         self._receive, self._settings = receive, settings
-        self._size = self._announced = 0
-        self._announced = announced
+        self._size, self._announced = 0, announced
         self._until: float | None = None
         self._whole = False
 

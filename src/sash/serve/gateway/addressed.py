@@ -26,7 +26,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from sash.errors import InvalidOption, UnknownModel
-from sash.model.cards import card
+from sash.model.cards import ModelCard, card
 from sash.serve.gateway.known import Lists
 from sash.serve.security import bearer_of, granted
 from sash.serve.settings import AccessToken
@@ -109,12 +109,19 @@ def session_of(body: Mapping[str, Any]) -> str | None:
 def _all_of_the_window(body: Mapping[str, Any]) -> int | None:
     """The most prompt tokens that leave room for a reply; None for what is no call."""
     most = body.get("max_tokens", 0)
+    known = card_of(body)
+    if known is None:
+        return None
+    room = known.window - most if isinstance(most, int) and not isinstance(most, bool) else known.window
+    return room if room > 0 else None
+
+
+def card_of(body: Mapping[str, Any]) -> ModelCard | None:
+    """The card of the model that a body names; None for one that nobody knows."""
     try:
-        window = card(str(body.get("model"))).window
+        return card(str(body.get("model")))
     except UnknownModel:
         return None
-    room = window - most if isinstance(most, int) and not isinstance(most, bool) else window
-    return room if room > 0 else None
 
 
 def key_of(headers: Headers, tokens: Sequence[AccessToken]) -> str | None:

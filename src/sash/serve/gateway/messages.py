@@ -109,7 +109,7 @@ async def _sent(first: Mapping[str, Any], events: AsyncIterator[Event], shape: A
         if name == QUIET:
             yield COMMENT.encode()
             continue
-        last = {"type": "error", **facts["told"].body("")} if name == FAILED else facts
+        last = facts["told"].body("") if name == FAILED else facts
         yield shape.piece(last)
     if last["type"] not in ("message_stop", "error"):
         yield shape.piece(told_by_status(503, ENDED).body(""))

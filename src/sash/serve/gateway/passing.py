@@ -12,12 +12,11 @@ from starlette.responses import Response, StreamingResponse
 
 from sash.claude import raw
 from sash.conversation.workers import worker
-from sash.errors import SashError, UnknownModel
+from sash.errors import SashError
 from sash.limits.context import MESSAGES, forecasting
 from sash.limits.sizes import most_tokens
-from sash.model.cards import ModelCard, card
 from sash.model.forecast import Forecast, user_of
-from sash.serve.gateway.addressed import Destination
+from sash.serve.gateway.addressed import Destination, card_of
 from sash.serve.gateway.errors import told_of
 from sash.serve.gateway.events import sse
 from sash.serve.gateway.shapes import AnswerShape, OpenAIs
@@ -35,10 +34,11 @@ async def pass_on(
 ) -> Response:
     """Pass on a call, streamed where it asks for that."""
     client, stream = await passing.client(address.chosen.key), body.get("stream") is True
+    translates = isinstance(shape, OpenAIs)
     with forecasting(await worker(partial(forecast_of, body, address))):
-        path = MESSAGES if isinstance(shape, OpenAIs) else request.url.path
+        path = MESSAGES if translates else request.url.path
         answer = await raw.post(client, path, body, asked(request), stream=stream)
-    translates, headers = isinstance(shape, OpenAIs), told(answer.headers)
+    headers = told(answer.headers)
     if stream:
         sent = _sent(answer)
         return StreamingResponse(_translated(sent, shape) if translates else sent, answer.status, headers)
@@ -61,17 +61,10 @@ def forecast_of(body: Mapping[str, Any], address: Destination) -> Forecast | Non
         countable=prompt,
         prompt=prompt,
         output=most,
-        card=_card(body),
+        card=card_of(body),
         namespace=address.namespace,
         user=user_of(body) or address.chosen.user or "",
     )
-
-
-def _card(body: Mapping[str, Any]) -> ModelCard | None:
-    try:
-        return card(str(body.get("model")))
-    except UnknownModel:
-        return None
 
 
 def asked(request: Request) -> dict[str, str]:
