@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, model_validator
 
 from sash.inspect.rendering import tags
 from sash.inspect.window import WindowPart
@@ -172,14 +172,16 @@ class FileIn(Parameters):
     name: str = Field("", max_length=300)
     data: str = Field(description="its bytes, in base64")
 
+    _bytes: bytes = PrivateAttr(default=b"")
+
     def read(self) -> File:
         """The file itself."""
-        return File(base64.b64decode(self.data, validate=True), name=self.name)
+        return File(self._bytes, name=self.name)
 
     @model_validator(mode="after")
-    def _is_base64(self) -> Self:
+    def _decode(self) -> Self:
         try:
-            base64.b64decode(self.data, validate=True)
+            self._bytes = base64.b64decode(self.data, validate=True)
         except binascii.Error as error:
             raise ValueError("data: no base64") from error
         return self
