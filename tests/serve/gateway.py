@@ -46,9 +46,8 @@ def events(answer: Any) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n") if line.startswith("data: ")]
 
 
-def held(client: TestClient, store: SqliteStore, id: str = "mill") -> list[dict[str, Any]]:
+def held(store: SqliteStore, id: str = "mill") -> list[dict[str, Any]]:
     """All that a client holds who was there from the beginning."""
-    del client
     turns = store.turns.read(store.branches.open(namespace="", id=id).conversation)
     return [{"role": turn.role, "content": turn.blocks} for turn in turns]
 

@@ -73,7 +73,7 @@ def test_tools_go_both_ways(serve: Serve, store: SqliteStore, stream: bool) -> N
     result = {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": "blue"}
     ended = ask(client, user("Which?"), said, result, tools=TOOLS, headers=named).json()
     assert ended["choices"][0]["message"]["content"] == "Blue ones."
-    assert len(held(client, store, "tools")) == 4
+    assert len(held(store, "tools")) == 4
 
 
 def test_what_a_body_asks_for_goes_out() -> None:

@@ -34,14 +34,14 @@ def test_a_client_sends_what_is_new_and_is_remembered(serve: Serve) -> None:
 def test_a_client_sends_its_whole_list(serve: Serve, store: SqliteStore) -> None:
     """Of a list that the record knows the tail alone is said; what the client holds then is the record."""
     client = serve()
-    mine = held(client, store)
+    mine = held(store)
     for text in ("And the mason?", "Thank you."):
         mine.append(user(text))
         mine.append({"role": "assistant", "content": post(client, *mine).json()["content"]})
-    assert [m["content"] for m in held(client, store)[-3:]] == [
+    assert [m["content"] for m in held(store)[-3:]] == [
         mine[-3]["content"], [{"type": "text", "text": "Thank you."}], mine[-1]["content"],
     ]  # fmt: skip
-    assert len(held(client, store)) == len(mine)
+    assert len(held(store)) == len(mine)
 
 
 def test_a_stream_is_the_apis_own_and_ends_when_it_is_recorded(serve: Serve, store: SqliteStore) -> None:
@@ -54,7 +54,7 @@ def test_a_stream_is_the_apis_own_and_ends_when_it_is_recorded(serve: Serve, sto
     )  # fmt: skip
     assert set(kinds[2:-3]) == {"content_block_delta"}
     said = "".join(event["delta"]["text"] for event in found if event["type"] == "content_block_delta")
-    assert held(client, store)[-1]["content"] == [{"type": "text", "text": said}]
+    assert held(store)[-1]["content"] == [{"type": "text", "text": said}]
     assert found[-2]["sash"]["request"] == 4
 
 
@@ -68,23 +68,23 @@ def test_a_list_that_contradicts_the_record_is_refused_or_branches(
     refused = post(client, *other, stream=stream)
     assert refused.status_code == HTTPStatus.CONFLICT
     assert refused.json()["error"]["type"] == "conflict_error" and "messages.2" in refused.json()["error"]["message"]
-    before, wants = held(client, store), {"x-sash-on-conflict": "branch"}
+    before, wants = held(store), {"x-sash-on-conflict": "branch"}
     branch = post(client, *other, stream=stream, headers=wants).headers["x-sash-conversation"]
-    assert branch.startswith("mill~") and held(client, store) == before
-    mine = [*held(client, store, branch), user("How many slates?")]
+    assert branch.startswith("mill~") and held(store) == before
+    mine = [*held(store, branch), user("How many slates?")]
     again = post(client, *mine, headers=wants)
     assert again.headers["x-sash-conversation"] == branch
-    assert len(held(client, store, branch)) == len(mine) + 1
+    assert len(held(store, branch)) == len(mine) + 1
 
 
 def test_asked_again_it_branches_each_time(serve: Serve, store: SqliteStore) -> None:
     """A list that the record goes on behind is refused, or answered anew in a branch; each answer is found again."""
     client, wants = serve(), {"x-sash-on-conflict": "branch"}
-    asked = held(client, store)[:-1]
+    asked = held(store)[:-1]
     assert post(client, *asked).status_code == HTTPStatus.CONFLICT
     names = [post(client, *asked, headers=wants).headers["x-sash-conversation"] for _ in range(2)]
     assert len({"mill", *names}) == 3
-    assert [len(held(client, store, name)) for name in names] == [6, 6]
+    assert [len(held(store, name)) for name in names] == [6, 6]
 
 
 def test_what_was_said_elsewhere_is_recorded_first(serve: Serve, store: SqliteStore) -> None:
@@ -92,7 +92,7 @@ def test_what_was_said_elsewhere_is_recorded_first(serve: Serve, store: SqliteSt
     client = serve()
     answer = post(client, *MILL, user("How many slates does the roof need?"), to="new")
     assert "2,400" in answer.json()["content"][0]["text"]
-    assert len(held(client, store, "new")) == 4
+    assert len(held(store, "new")) == 4
 
 
 def test_tools_of_the_client(serve: Serve, store: SqliteStore) -> None:
@@ -107,7 +107,7 @@ def test_tools_of_the_client(serve: Serve, store: SqliteStore) -> None:
     result = {"type": "tool_result", "tool_use_id": reply["content"][0]["id"], "content": "blue"}
     mine = [asked, {"role": "assistant", "content": reply["content"]}, {"role": "user", "content": [result]}]
     assert post(client, *mine, tools=[TOOL], to="tools").json()["content"][0]["text"] == "Blue ones."
-    assert [message["content"][0]["type"] for message in held(client, store, "tools")] == [
+    assert [message["content"][0]["type"] for message in held(store, "tools")] == [
         "text", "tool_use", "tool_result", "text",
     ]  # fmt: skip
 
@@ -132,18 +132,18 @@ def test_a_call_that_failed_is_sent_again_and_said_once(serve: Serve, store: Sql
     sim = Simulator(thinking=False)
     client = serve(simulator=sim)
     sim.fail_next(Overloaded(), times=3)
-    mine = [*held(client, store), user("And the mason?")]
+    mine = [*held(store), user("And the mason?")]
     answer = post(client, *mine, stream=stream)
     assert (answer.status_code, answer.json()["error"]["type"]) == (529, "overloaded_error")
     assert answer.headers["x-should-retry"] == "false"
     assert post(client, *mine, stream=stream).status_code == HTTPStatus.OK
-    assert len(held(client, store)) == len(mine) + 1
+    assert len(held(store)) == len(mine) + 1
 
 
 def test_one_submission_is_answered_once(serve: Serve, store: SqliteStore) -> None:
     """The same idempotency key gets the first reply, as list, as news and as a stream."""
     client, name = serve(), {"idempotency-key": "form-17"}
-    mine = [*held(client, store), user("And the mason?")]
+    mine = [*held(store), user("And the mason?")]
     first = post(client, *mine, headers=name).json()
     again = post(client, *mine, headers=name).json()
     news = post(client, mine[-1], headers=name).json()
@@ -151,14 +151,14 @@ def test_one_submission_is_answered_once(serve: Serve, store: SqliteStore) -> No
     assert first["content"] == again["content"] == news["content"]
     text = "".join(event["delta"]["text"] for event in streamed if event["type"] == "content_block_delta")
     assert text == first["content"][0]["text"]
-    assert len(held(client, store)) == len(mine) + 1
+    assert len(held(store)) == len(mine) + 1
 
 
 def test_a_stream_that_breaks_says_so_and_goes_on(serve: Serve, store: SqliteStore) -> None:
     """The last event is the API's error; what had come is recorded, and a list with or without it goes on."""
     sim = Simulator(thinking=False)
     client = serve(simulator=sim)
-    mine = held(client, store)
+    mine = held(store)
     sim.script([Reply(content="Slates are laid from the eaves upwards, row by row, always.")])
     sim.fail_next(CutStream(events=4))
     found = events(post(client, *mine, user("How?"), stream=True))
@@ -189,12 +189,12 @@ def test_what_is_no_call_is_refused_in_the_apis_shape(
 ) -> None:
     """Whatever a body holds: an error as the API writes it, and nothing is lost or recorded as said."""
     client = serve()
-    before = held(client, store)
+    before = held(store)
     headers = {**VERSION, **({} if to is None else {"x-sash-conversation": to})}
     answer = client.post("/v1/messages", content=content, headers=headers)
     assert (answer.status_code, answer.json()["type"], answer.json()["error"]["type"]) == (status, "error", kind)
     assert answer.headers["request-id"] == answer.json()["request_id"]
-    assert held(client, store)[: len(before)] == before
+    assert held(store)[: len(before)] == before
 
 
 def test_without_a_name_a_call_is_passed_on(serve: Serve, store: SqliteStore) -> None:
@@ -219,7 +219,7 @@ def test_tokens_are_counted_of_what_would_be_sent(serve: Serve, store: SqliteSto
         "/v1/messages/count_tokens", json={"model": body()["model"], "messages": [user("Hi")]}, headers=VERSION
     )
     assert named.json()["input_tokens"] > alone.json()["input_tokens"] > 0
-    assert len(held(client, store)) == 6
+    assert len(held(store)) == 6
 
 
 def test_models_are_listed_for_clients_of_both_apis(serve: Serve) -> None:
@@ -243,7 +243,7 @@ def test_a_tenants_token_fixes_the_namespace(serve: Serve, store: SqliteStore) -
     assert (refused.status_code, refused.json()["error"]["type"]) == (403, "permission_error")
     nobody = post(client, user("x"))
     assert (nobody.status_code, nobody.json()["error"]["type"]) == (401, "authentication_error")
-    assert len(held(client, store)) == 6
+    assert len(held(store)) == 6
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_any_id_may_be_named_by_a_header(serve: Serve, store: SqliteStore, id: s
         answer = post(client, user("Hello."), to=encoded(id))
         assert "set-cookie" not in answer.headers
         assert told(answer.headers, "conversation") == id
-    assert len(held(client, store, id)) == 4
+    assert len(held(store, id)) == 4
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_sessions_are_recorded_and_branch(serve: Serve, store: SqliteStore) -> N
     beside = post(client, user("A title for this, please."), to=None, metadata=meta)
     assert beside.headers["x-sash-conversation"].startswith("s-1~")
     post(client, asked, reply, user("What is the order number?"), to=None, metadata=meta)
-    assert len(held(client, store, "s-1")) == 4
+    assert len(held(store, "s-1")) == 4
 
 
 @pytest.mark.parametrize(("version", "status"), [("2023-06-01", 200), ("2026-10-21", 400)])

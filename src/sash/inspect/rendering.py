@@ -32,7 +32,7 @@ def templates(*packages: str) -> Environment:
     )
     made.filters.update(
         dollars=dollars, tokens=tokens, moment=moment, iso=iso, percent=percent, counted=counted, markdown=markdown,
-        pretty=pretty, name=name, marked=marked, seconds=seconds, tags=tags, sources=told_sources,
+        name=name, marked=marked, seconds=seconds, tags=tags, sources=told_sources,
     )  # fmt: skip
     return made
 

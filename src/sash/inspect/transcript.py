@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sash.model.blocks import Block, readable
+from sash.model.incoming import CALLS
 from sash.model.turns import Turn
 
 LONG = 20_000
@@ -88,7 +89,7 @@ def _pictures(blocks: Sequence[Block]) -> Iterator[Block]:
 
 
 def _is_call(block: Block) -> bool:
-    return block.get("type") in ("tool_use", "server_tool_use", "mcp_tool_use")
+    return block.get("type") in CALLS
 
 
 def _results(turns: Sequence[Turn]) -> dict[Any, tuple[Turn, Block]]:

@@ -7,9 +7,9 @@ several turns. Everything else becomes one placeholder. Pure.
 from __future__ import annotations
 
 from sash.model.blocks import Block, dumps, text_block
+from sash.model.incoming import CALLS
 
 GAP = "[redacted]"
-CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
 
 
 def redacted(blocks: list[Block]) -> str:
