@@ -148,3 +148,11 @@ def test_what_is_not_there_is_not_found(serve: Serve, path: str) -> None:
     """404, in words, for a page."""
     answer = serve().get(path, headers={"accept": "text/html"})
     assert answer.status_code == HTTPStatus.NOT_FOUND and "<h1>" in answer.text
+
+
+@pytest.mark.parametrize("number", ["", "one", "-1", "9" * 30, "9" * 5_000])
+@pytest.mark.parametrize(("path", "field"), [("/c/mill/pin", "turn"), ("/memory/ann/remove", "entry")])
+def test_a_field_that_holds_no_number_is_named(serve: Serve, path: str, field: str, number: str) -> None:
+    """However long what a form holds is: 400, and the field's name."""
+    answer = serve().post(path, data={field: number})
+    assert answer.status_code == HTTPStatus.BAD_REQUEST and f"{field}: a number belongs there" in answer.text
