@@ -56,7 +56,6 @@ WIDTH
 most_passed
 
 # What Starlette, pydantic, markdown-it, logging and the templates of pages look for.
-_._none_of_nothing
 _.exc_text
 _.model_config
 _.predicted
