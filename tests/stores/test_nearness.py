@@ -12,6 +12,7 @@ import pytest
 
 import servers
 from recording import Recorder, text
+from sash.errors import StoreUnavailable
 from sash.stores import nearness
 from sash.stores.postgres import pgvector
 from sash.stores.postgres.store import PostgresStore
@@ -140,6 +141,17 @@ def test_without_the_extension_it_is_said_what_is_lost(postgres_url: str) -> Non
     with closing(PostgresStore(postgres_url)) as store:
         (remark,) = store.remarks()
         assert not remark.good and "CREATE EXTENSION vector" in remark.text
+
+
+def test_what_the_server_refuses_while_it_is_asked_is_an_error_of_ours(postgres_url: str) -> None:
+    """A remark that cannot be made raises StoreUnavailable with what the server said, and the connection goes back."""
+    servers.run(postgres_url, "CREATE EXTENSION vector")
+    with closing(PostgresStore(f"{postgres_url}&connections=1")) as store:
+        servers.run(postgres_url, "ALTER TABLE sash.vectors RENAME TO elsewhere")
+        with pytest.raises(StoreUnavailable, match="vectors"):
+            store.remarks()
+        servers.run(postgres_url, "ALTER TABLE sash.elsewhere RENAME TO vectors")
+        assert store.remarks()
 
 
 def test_an_application_uses_what_the_owner_made(postgres_url: str) -> None:

@@ -77,11 +77,17 @@ class PostgresDatabase:
         return self._address.conninfo, self._address.schema
 
     def _prepare(self) -> None:
-        connection = self._connections.take()
-        try:
+        with self._connection() as connection:
             setup.prepare(connection, self._address)
             self.held = row_security.holds(connection, self._address.schema)
             self.nearness = pgvector.prepare(connection, self._address.schema)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection without a transaction, for what concerns the tables themselves. Raises StoreUnavailable."""
+        connection = self._connections.take()
+        try:
+            yield connection
         except psycopg.Error as error:
             raise unavailable(self._address, error) from error
         finally:
@@ -209,8 +215,7 @@ class PostgresDatabase:
 
     def keep_tenants_apart(self, users: Sequence[str], *, on: bool) -> None:
         """Turn row-level security of the schema on or off, and let users in. Raises StoreUnavailable."""
-        connection = self._connections.take()
-        try:
+        with self._connection() as connection:
             with connection.transaction():
                 setup.lock(connection, self._address)
                 if on:
@@ -219,10 +224,6 @@ class PostgresDatabase:
                     row_security.turn_off(connection)
                 row_security.let_in(connection, self._address.schema, users)
             self.held = row_security.holds(connection, self._address.schema)
-        except psycopg.Error as error:
-            raise unavailable(self._address, error) from error
-        finally:
-            self._connections.give_back(connection)
 
     def tenants_apart(self) -> bool:
         """Whether the schema has row-level security."""
@@ -231,14 +232,11 @@ class PostgresDatabase:
         return bool(row[0])
 
     def lacking_index(self) -> str | None:
-        """The statement that would make search by meaning quicker, where there is one."""
+        """The statement that would make search by meaning quicker, where there is one. Raises StoreUnavailable."""
         if self.nearness is None:
             return None
-        connection = self._connections.take()
-        try:
+        with self._connection() as connection:
             return pgvector.lacking_index(connection, self._address.schema, self.nearness)
-        finally:
-            self._connections.give_back(connection)
 
     def close(self) -> None:
         """Close; a second time does nothing."""
