@@ -101,7 +101,7 @@ def _until(job: Row | None) -> float:
     """Until when nobody else may take it: somebody has it, or it failed and is left alone."""
     if job is None:
         return 0.0
-    return float(max(job["retry_at"], 0.0 if processes.gone(job) else job["until"]))
+    return max(float(job["retry_at"]), processes.held_until(job))
 
 
 def _ours(db: Transaction, task: Distilling) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sash.model.blocks import dumps
 from sash.model.jobs import KINDS, TRIES, FailingJob, Job, JobsState, KindOfJobs, LeftJob, WorkerInfo
-from sash.stores.processes import gone
+from sash.stores.processes import held_until
 from sash.stores.transaction import Database, Row, Transaction
 
 LASTS = 60.0
@@ -146,7 +146,7 @@ class Jobs:
     def state(self, *, at: float, namespace: str | None = None) -> JobsState:
         """How all stands."""
         with self._database.reading() as db:
-            alive = [row for row in db.all("SELECT * FROM workers ORDER BY began, token") if not _dead(row)]
+            alive = _alive(db)
             given = {"at": at, "namespace": namespace, "tries": TRIES}
             given["alive"] = dumps([row["token"] for row in alive])
             return JobsState(
@@ -199,12 +199,15 @@ def _job(row: Row) -> Job:
 
 def _others(db: Transaction, worker: WorkerInfo) -> list[str]:
     """The workers that live beside this one."""
-    rows = db.all("SELECT * FROM workers WHERE token <> ?", (worker.token,))
-    return [row["token"] for row in rows if not _dead(row)]
+    return [row["token"] for row in _alive(db) if row["token"] != worker.token]
+
+
+def _alive(db: Transaction) -> list[Row]:
+    return [row for row in db.all("SELECT * FROM workers ORDER BY began, token") if not _dead(row)]
 
 
 def _dead(row: Row) -> bool:
-    return bool(row["until"] < time.time()) or gone(row)
+    return held_until(row) < time.time()
 
 
 def _bury(db: Transaction) -> None:

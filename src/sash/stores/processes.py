@@ -30,6 +30,11 @@ def gone(row: Row) -> bool:
     return False
 
 
+def held_until(row: Row) -> float:
+    """Until when (unix seconds) the process that a row names holds it; 0 where that has ended."""
+    return 0.0 if gone(row) else float(row["until"])
+
+
 @cache
 def machine() -> str:
     """Where a process id means something: this host (a container has a name of its own), since it was started."""

@@ -23,7 +23,7 @@ from sash.stores.batches import close_item
 from sash.stores.cache import Cache
 from sash.stores.heads import take
 from sash.stores.lineage import END, BranchRanges, hold_sharing, present, there, touch_holders
-from sash.stores.processes import gone, owner
+from sash.stores.processes import held_until, owner
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.usage import spent
 
@@ -58,7 +58,7 @@ class Summaries:
         with self._database.writing() as db:
             branch = present(db, conversation)
             job = _job(db, conversation)
-            if job is not None and job["until"] > at and not gone(job):
+            if job is not None and held_until(job) > at:
                 return None
             parent = None if anew else newest(db, self._lines, branch, upto, server=server)
             if parent is not None and parent.upto >= upto:
@@ -233,7 +233,7 @@ def trouble(db: Transaction, conversation: int) -> Trouble:
     job = _job(db, conversation)
     if job is None:
         return Trouble()
-    held = 0.0 if gone(job) else job["until"]
+    held = held_until(job)
     return Trouble(
         failures=job["failures"],
         retry_at=max(job["retry_at"], held),
