@@ -37,12 +37,13 @@ from sash import ClearedTools, Conversation, Economic, SlidingWindow, SteppedWin
 from sash.counting.estimator import Estimator
 from sash.errors import SashError
 from sash.formats import ImportedConversation
-from sash.model.blocks import Block
+from sash.model.blocks import Block, text_block
 from sash.model.references import InView, Need, held, needs
 from sash.model.usage import Usage
 from sash.planning.situation import Strategy
 from sash.planning.strategies import Everything
 from sash.replay import REFETCH, Optima, Trace, TraceCall, of_conversation, optima
+from sash.replay.traces import in_proportion
 from sash.simulator import Simulator
 
 SOURCES = ("transcripts", "tau-bench")
@@ -99,7 +100,7 @@ class _Looking(Telling):
 
     def __init__(self, chat: Conversation, simulator: Simulator, history: ImportedConversation) -> None:
         super().__init__(chat, simulator, history)
-        self.system: list[Block] = [{"type": "text", "text": str(history.system or "")}]
+        self.system: list[Block] = [text_block(str(history.system or ""))]
         self.wanted: dict[int, list[Need]] = {}
         for need in needs((turn.role, turn.content) for turn in history.turns):
             self.wanted.setdefault(need.message, []).append(need)
@@ -132,7 +133,7 @@ class _Looking(Telling):
 
 
 def _blocks(content: str | Sequence[Block]) -> Sequence[Block]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [text_block(content)] if isinstance(content, str) else content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +194,7 @@ def bounds(history: ImportedConversation, whole: Lived, setting: Setting) -> Opt
 
 def _resized(call: TraceCall, tokens: int) -> TraceCall:
     """The call with the tokens that it really added."""
-    share = min(1.0, tokens / max(1, sum(result.tokens + result.arguments for result in call.results)))
-    results = (
-        replace(result, tokens=int(result.tokens * share), arguments=int(result.arguments * share))
-        for result in call.results
-        if result.tokens * share >= 1
-    )
-    return replace(call, tokens=max(1, tokens), results=tuple(results))
+    return replace(call, tokens=max(1, tokens), results=in_proportion(call.results, tokens))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from sash.model.blocks import Block, dumps
 from sash.model.references import Holder, needs
 from sash.model.turns import Turn
 from sash.model.usage import Usage
-from sash.replay.traces import Trace, TraceCall, TraceResult, load
+from sash.replay.traces import Trace, TraceCall, TraceResult, in_proportion, load
 
 Counter = Callable[[ImportedTurn], int]
 Message = tuple[str, Sequence[Block]]
@@ -191,13 +191,12 @@ def _results(said: Sequence[Sequence[Message]]) -> list[list[_ResultUsed]]:
 def _with_results(call: TraceCall, results: Sequence[_ResultUsed], size: Callable[[Block], int]) -> TraceCall:
     """The call with its results, counted; in proportion where they come to more than it added by the API's usage."""
     sizes = [(size(result.block), _arguments(result.call, size)) for result in results]
-    share = min(1.0, call.tokens / max(1, sum(map(sum, sizes))))
-    made = tuple(
-        TraceResult(int(tokens * share), str(result.call.get("name", "")), result.needed, int(arguments * share))
+    made = [
+        TraceResult(tokens, str(result.call.get("name", "")), result.needed, arguments)
         for (tokens, arguments), result in zip(sizes, results, strict=True)
-        if tokens * share >= 1
-    )
-    return replace(call, results=made)
+        if tokens >= 1
+    ]
+    return replace(call, results=in_proportion(made, call.tokens))
 
 
 def _arguments(call: Block, size: Callable[[Block], int]) -> int:

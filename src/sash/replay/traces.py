@@ -62,6 +62,16 @@ class TraceCall:
             raise InvalidOption(problem, option="call", value=(self.gap_s, self.tokens, self.exchange))
 
 
+def in_proportion(results: Sequence[TraceResult], tokens: int) -> tuple[TraceResult, ...]:
+    """The results, made smaller where they come to more than the `tokens` of their request; those of none are gone."""
+    share = min(1.0, tokens / max(1, sum(result.tokens + result.arguments for result in results)))
+    return tuple(
+        replace(result, tokens=int(result.tokens * share), arguments=int(result.arguments * share))
+        for result in results
+        if result.tokens * share >= 1
+    )
+
+
 def _problem_of_result(tokens: object, tool: object, needed: object, arguments: object) -> str:
     """What is wrong with a result, with the remedy; "" if nothing is."""
     if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
