@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from sash.errors import InvalidOption, NotFound, UnknownModel
 from sash.model.jobs import TRIES, KindOfJobs
 from sash.simulator import BatchRules, Simulator
 from sash.simulator.faults import HttpError, Overloaded
-from sash.worker import Worker
+from sash.worker import Worked, Worker
 from summarising import BY, Talker
 
 OWN = Summarised(tokens=500, warm=False)
@@ -387,6 +388,19 @@ def test_stopping_ends_a_rest(path: Path) -> None:
         worker.stop()
         thread.join()
         assert worker._store.jobs.state(at=0.0).workers == ()
+
+
+def test_stopping_while_the_record_cannot_be_reached_is_no_failure(path: Path) -> None:
+    """What was done is told: that the worker is gone, the record knows by itself before long."""
+    sash.open(path).close()
+    with Worker(path, client="simulator", every=3_600.0) as worker, ThreadPoolExecutor(1) as beside:
+        running = beside.submit(worker.run)
+        while not worker._store.jobs.state(at=0.0).workers:
+            threading.Event().wait(0.001)
+        with worker._store.database.writing() as db:  # type: ignore[attr-defined]
+            db.execute("ALTER TABLE workers RENAME TO elsewhere")
+        worker.stop()
+        assert running.result() == Worked()
 
 
 # ---- bad input ---------------------------------------------------------------------------------------------

@@ -219,14 +219,18 @@ class Worker:
         finally:
             ended.set()
             thread.join()
-            self._store.jobs.end(self.info)
+            self._tell(self._store.jobs.end)
 
     def _beat(self, ended: threading.Event) -> None:
         while not ended.wait(BEAT):
-            try:
-                self._store.jobs.renew(self.info)
-            except StoreError as error:  # next time
-                log.warning("a worker could not say that it lives: %s", type(error).__name__)
+            self._tell(self._store.jobs.renew)
+
+    def _tell(self, what: Callable[[WorkerInfo], None]) -> None:
+        """Say that it lives, or no more; where that cannot be said, the record finds out by itself."""
+        try:
+            what(self.info)
+        except StoreError as error:
+            log.warning("a worker could not say whether it lives: %s", type(error).__name__)
 
 
 def _known(jobs: Any) -> frozenset[str]:
