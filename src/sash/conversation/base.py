@@ -340,7 +340,7 @@ class ConversationBase:
         found = functions(given, waiting=self._awaits)
         if not found:
             raise InvalidOption("run() calls functions: give some as tools=[...]", option="tools", value=tools)
-        by_hand = frozenset(str(tool.get("name")) for tool in asking.settings.preamble.tool_list) - set(found)
+        by_hand = frozenset(asking.settings.preamble.tool_names) - set(found)
         limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps)
         drafts = () if content is None else asking.question(content)
         return self._answer(run(asking.chat, drafts, asking.settings, asking.call, limits), asking)

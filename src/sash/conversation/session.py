@@ -362,7 +362,7 @@ class Session:
         if tools is not None and not list(tools) and now.tools:
             checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
         check_markers(now, checked)
-        check_tools(self.strategy, [str(tool.get("name")) for tool in now.tool_list])
+        check_tools(self.strategy, now.tool_names)
         most = self.max_tokens if max_tokens is None else max_tokens
         check_numbers(max_tokens=most)
         return Settings(

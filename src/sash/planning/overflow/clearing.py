@@ -20,7 +20,7 @@ RECALL = "recall_result"
 
 def offers_recall(preamble: Preamble) -> bool:
     """Whether the tools let Claude read a cleared result again."""
-    return any(tool.get("name") == RECALL for tool in preamble.tool_list)
+    return RECALL in preamble.tool_names
 
 
 def names_of(turn: Turn | None) -> dict[str, str]:

@@ -37,7 +37,7 @@ SAMPLE = 4_000
 
 def offers_reading_on(preamble: Preamble) -> bool:
     """Whether the tools let Claude read what is left out of a result."""
-    return {RECALL, SEARCH} <= {str(tool.get("name")) for tool in preamble.tool_list}
+    return {RECALL, SEARCH}.issubset(preamble.tool_names)
 
 
 def priced_limit(card: ModelCard, *, prompt: int, budget: int) -> int:
