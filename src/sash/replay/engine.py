@@ -1,6 +1,6 @@
 """Running a strategy over a trace with a virtual clock, billed by the real cache rules.
 
-`run` gives one `Outcome`: dollars and tokens of the prompts (replies cost the same whatever is kept),
+`run` gives one `ReplayOutcome`: dollars and tokens of the prompts (replies cost the same whatever is kept),
 hit rate, cuts, and how much was kept verbatim. Sizes are exact here, so upper bounds equal sizes. It
 knows no text; requests inside a tool run are offered to the strategy as an open exchange.
 """
