@@ -12,6 +12,7 @@ from sash.model.cards import card
 from sash.model.usage import Usage
 from sash.simulator import Clock, PromptRules, Simulator
 from sash.simulator.billing import dollars
+from sash.simulator.editing import edit
 
 from .samples import MODEL, TOOL, assistant, body, call, image, long, post, result, text, user
 
@@ -193,6 +194,23 @@ def test_thinking_of_older_turns_is_cleared() -> None:
         assert answer["usage"]["input_tokens"] + sum(edit["cleared_input_tokens"] for edit in applied) == whole
     assert cleared(keep="all")[1]["usage"]["input_tokens"] == whole
     assert cleared(keep={"type": "thinking_turns", "value": 0})[0] == cleared(keep="none")[0] == 400
+
+
+@pytest.mark.parametrize(("further", "cleared"), [([], 0), (["And now?"], 1)])
+def test_results_go_on_with_a_turn_and_words_begin_one(further: list[str], cleared: int) -> None:
+    """`clear_thinking` counts turns as the model does: a message of results alone begins none, one with words does."""
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+    said = [
+        user("Has it been sent?"),
+        assistant(thought, call()),
+        user(result(), *further),
+        assistant(thought, "Yes."),
+        user("Thanks."),
+    ]
+    edits = {"edits": [{"type": "clear_thinking_20251015"}]}
+    edited = edit({"messages": said, "context_management": edits}, lambda body: len(str(body)))
+    assert [one["cleared_thinking_turns"] for one in edited.applied] == [cleared] * bool(cleared)
+    assert sum(block == thought for message in edited.body["messages"] for block in message["content"]) == 2 - cleared
 
 
 MARK = {"type": "ephemeral"}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sash.simulator.prompt import Block, blocks_of
+from sash.simulator.prompt import THINKING, Block, blocks_of, starts_turn, without_thinking
 
 CLEAR_THINKING = "clear_thinking_20251015"
 THRESHOLD = "compact_20260112"
@@ -21,7 +21,6 @@ TRIGGER = 100_000
 KEEP = 3
 KEPT_THINKING = 1
 """Turns whose thinking stays where an edit does not say: the documentation at hand names no default."""
-THOUGHTS = ("thinking", "redacted_thinking")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ def edit(body: Mapping[str, Any], count: Callable[[Mapping[str, Any]], int]) -> 
         if wanted["type"] == THRESHOLD:
             continue
         thinking = wanted["type"] == CLEAR_THINKING
-        cleared, number = _without_thinking(body, wanted) if thinking else _clear(body, wanted, size)
+        cleared, number = _cleared_of_thinking(body, wanted) if thinking else _clear(body, wanted, size)
         smaller = count(cleared) if number else size
         if number and size - smaller >= _value(wanted.get("clear_at_least"), 0):
             what = "cleared_thinking_turns" if thinking else "cleared_tool_uses"
@@ -54,7 +53,7 @@ def edit(body: Mapping[str, Any], count: Callable[[Mapping[str, Any]], int]) -> 
     return Edited(body=body, applied=tuple(applied), before=before)
 
 
-def _without_thinking(body: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+def _cleared_of_thinking(body: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
     """The body without the thinking of all but the newest turns that think, and how many turns lost it.
 
     A turn reaches from one message in which the user speaks to the next: results of tools are a part of it.
@@ -64,10 +63,9 @@ def _without_thinking(body: Mapping[str, Any], wanted: Mapping[str, Any]) -> tup
         return body, 0
     turns: list[list[int]] = []
     for at, message in enumerate(body["messages"]):
-        blocks = blocks_of(message["content"])
-        if message["role"] == "user" and not any(block["type"] == "tool_result" for block in blocks):
+        if starts_turn(message):
             turns.append([])
-        elif turns and message["role"] == "assistant" and any(block["type"] in THOUGHTS for block in blocks):
+        elif turns and any(block["type"] in THINKING for block in blocks_of(message["content"])):
             turns[-1].append(at)
     thinking = [turn for turn in turns if turn]
     gone = thinking[: max(0, len(thinking) - _value(keep, KEPT_THINKING))]
@@ -77,8 +75,8 @@ def _without_thinking(body: Mapping[str, Any], wanted: Mapping[str, Any]) -> tup
 
 
 def _thoughtless(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    left = [block for block in blocks_of(message["content"]) if block["type"] not in THOUGHTS]
-    return {**message, "content": left} if left else message
+    left = without_thinking(message)
+    return left if left["content"] else message
 
 
 def _value(limit: Any, default: int) -> int:

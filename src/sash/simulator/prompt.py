@@ -300,16 +300,18 @@ def shown_messages(body: Block, card: ModelCard) -> list[Block]:
     messages = visible_messages(body)
     if card.thinking_kept == "all":
         return messages
-    turn_start = max((i for i, message in enumerate(messages) if _starts_turn(message)), default=0)
-    return [_without_thinking(message) if i < turn_start else message for i, message in enumerate(messages)]
+    turn_start = max((i for i, message in enumerate(messages) if starts_turn(message)), default=0)
+    return [without_thinking(message) if i < turn_start else message for i, message in enumerate(messages)]
 
 
-def _starts_turn(message: Block) -> bool:
+def starts_turn(message: Block) -> bool:
+    """Whether the user speaks in a message: results of tools alone go on with a turn."""
     blocks = blocks_of(message["content"])
     return message["role"] == "user" and any(block.get("type") != "tool_result" for block in blocks)
 
 
-def _without_thinking(message: Block) -> Block:
+def without_thinking(message: Block) -> Block:
+    """The message without its thinking blocks."""
     return {**message, "content": [b for b in blocks_of(message["content"]) if b.get("type") not in THINKING]}
 
 
