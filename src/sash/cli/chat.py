@@ -23,6 +23,7 @@ from sash.cli.common import (
     dollars,
     namespace,
     one_line,
+    paced_simulator,
     percent,
     printable,
     say,
@@ -42,15 +43,12 @@ from sash.model.replies import Reply
 from sash.model.values import counted
 from sash.planning import explain
 from sash.planning.situation import Strategy
-from sash.simulator import Clock, Simulator
 from sash.stores.port import UsageRow
 from sash.types import MemoryMode
 
 with contextlib.suppress(ImportError):  # line editing and history where the platform has it
     import readline  # noqa: F401
 
-PACE = 0.01
-"""Seconds for each token of the simulator's replies, so that they stream as Claude's do."""
 SHOWN = 10
 """Turns that `/history` shows."""
 GO_ON = "Go on."
@@ -101,7 +99,7 @@ def chat(
 
 
 def _client(simulator: bool) -> Any:
-    return sync_client(Simulator(clock=Clock(wall=True), seconds_per_token=PACE).client() if simulator else None)
+    return sync_client(paced_simulator().client() if simulator else None)
 
 
 class Talk:

@@ -26,10 +26,14 @@ from sash.conversation.session import DEFAULT_MEMORY
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.model.users import check_user
 from sash.model.window import Head
+from sash.simulator import Clock, Simulator
 from sash.stores import Store
 
 PIPED_WIDTH = 120
 """Columns where the output is no terminal and COLUMNS does not say."""
+
+PACE = 0.01
+"""Seconds for each token of the simulator's replies, so that they stream as Claude's do."""
 
 NO_KEY = "no key for Claude: set ANTHROPIC_API_KEY, or try without one: --simulator"
 
@@ -169,6 +173,11 @@ def turns_of(store: Store, id: str) -> int:
         return find(store, id).seq
     except NotFound:
         return 0
+
+
+def paced_simulator() -> Simulator:
+    """A simulator to talk to: its replies take their time."""
+    return Simulator(clock=Clock(wall=True), seconds_per_token=PACE)
 
 
 def window_options(*, budget: int | None = None) -> Callable[[F], F]:

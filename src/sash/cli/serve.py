@@ -9,16 +9,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from sash.cli.common import console, namespace, window_options
+from sash.cli.common import console, namespace, paced_simulator, window_options
 from sash.cli.database import NEW_DATABASE, open_database, shown
 from sash.errors import InvalidOption, MissingExtra
 from sash.model.cards import card
 from sash.planning.situation import Strategy
-from sash.simulator import Clock, Simulator
 from sash.types import MemoryMode
-
-PACE = 0.01
-"""Seconds for each token of the simulator's replies, so that they stream as Claude's do."""
 
 
 @click.command()
@@ -91,7 +87,7 @@ def _check_free(host: str, port: int) -> None:
 
 def _simulator() -> Any:
     """What makes its client: the SDK is loaded when somebody talks."""
-    return Simulator(clock=Clock(wall=True), seconds_per_token=PACE).async_client
+    return paced_simulator().async_client
 
 
 def _load_server() -> Any:
