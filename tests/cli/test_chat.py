@@ -162,7 +162,7 @@ def test_keep_beyond_the_budget_is_a_usage_error(run: Run, tmp_path: Path) -> No
 STANDS_STILL = """
 import sys, time
 from sash.cli import main
-module = sys.modules["sash.cli.chat"]
+module, common = sys.modules["sash.cli.chat"], sys.modules["sash.cli.common"]
 pieces = stops = 0
 
 class Talk(module.Talk):
@@ -171,7 +171,7 @@ class Talk(module.Talk):
         super()._print_piece(text)
         pieces += 1
 
-class Clock(module.Clock):
+class Clock(common.Clock):
     def wait(self, seconds):
         global stops
         if pieces and not stops:
@@ -179,7 +179,7 @@ class Clock(module.Clock):
             print("(stands still)", flush=True)
             time.sleep(3_600)
 
-module.Talk, module.Clock = Talk, Clock
+module.Talk, common.Clock = Talk, Clock
 main()
 """
 """`sash` on a simulator that stands still in the middle of its first reply, until Ctrl-C; all else takes no time."""
