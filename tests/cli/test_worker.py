@@ -46,7 +46,7 @@ def test_only_the_kinds_that_were_named_are_done(run: Run, left: Path) -> None:
 
 
 def test_what_fails_is_named_until_it_is_tried_anew(run: Run, left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its conversation and what the API said; `--once` ends with code 1 where a try came to nothing."""
+    """With its conversation and what the API said; nothing fails of the command itself."""
     sim = Simulator()
     sim.faults.storm(1.0, [Overloaded()])
     with sim.serve() as url:
@@ -54,8 +54,7 @@ def test_what_fails_is_named_until_it_is_tried_anew(run: Run, left: Path, monkey
         monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
         monkeypatch.setenv("SASH_DATABASE", str(left))
         result = run("worker", "--once")
-        assert result.exit_code == 1 and "0 jobs done, 1 failed" in result.output
-        assert run("worker", "--once").exit_code == 0  # it waits for its time
+        assert result.exit_code == 0 and "0 jobs done, 1 failed" in result.output
     said = " ".join(run("doctor", left, "--simulator").output.split())
     assert "summaries of 'mill' came to nothing 1 time, Unavailable: overloaded_error; tried again in 30 s" in said
     store = sash.open(left)
