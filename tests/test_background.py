@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+import sash.conversation.background
+from sash import Conversation, Recall
 from sash.conversation.background import AsyncBackground, Background
 from sash.errors import StoreUnavailable
 
@@ -39,6 +41,30 @@ def test_failures_of_the_record_are_logged_and_bugs_raised(caplog: pytest.LogCap
     with pytest.raises(ZeroDivisionError):
         background.wait()
     background.wait()
+
+
+def test_what_was_left_behind_says_nothing(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing right after a send, while vectors are made: that the record was closed meanwhile is no news."""
+    monkeypatch.setattr(sash.conversation.background, "PATIENCE", 0.0)
+    caplog.set_level("DEBUG", logger="sash")
+    begun, go = threading.Event(), threading.Event()
+
+    class Slow:
+        name = "slow"
+
+        def embed(self, texts: list[str], /) -> list[list[float]]:
+            """The same for all, once it may."""
+            begun.set()
+            go.wait()
+            return [[1.0] for _ in texts]
+
+    chat = Conversation(None, client="simulator", recall=Recall(semantic=Slow()))
+    while not begun.is_set():
+        chat.send("The mill stands by the water.")
+    chat.close()
+    go.set()
+    chat.wait_for_background()
+    assert caplog.text == ""
 
 
 def test_settling_from_the_work_itself_does_not_wait_for_itself() -> None:

@@ -21,7 +21,7 @@ from sash import AsyncConversation, Conversation, MemoryStore, Recall, Summarise
 from sash.bulk import Bulk
 from sash.bulk.summaries import Summaries
 from sash.errors import InvalidOption, NotFound, UnknownModel
-from sash.model.jobs import TRIES, KindOfJobs
+from sash.model.jobs import TRIES, KindOfJobs, LeftJob
 from sash.simulator import BatchRules, Simulator
 from sash.simulator.faults import HttpError, Overloaded
 from sash.worker import Worked, Worker
@@ -261,6 +261,45 @@ def test_what_can_never_be_is_given_up(path: Path) -> None:
         with Worker(one.chat._store, client=one.client, clock=one.sim.clock.now) as worker:
             assert worker.revive() == 1
             assert worker.run(once=True).done == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "given_up"),
+    [
+        (404, "not_found_error", True),
+        (403, "permission_error", True),
+        (401, "authentication_error", False),
+        (402, "billing_error", False),
+    ],
+)
+def test_what_no_other_key_would_mend_is_given_up(
+    status: int, kind: str, given_up: bool, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model that is none for this account ends as failed, with its name; a key or a plan is waited for.
+
+    Each time that the conversation goes on, it is tried once; of itself never.
+    """
+    with talker(str(path)) as one:
+        until_left(one)
+        one.sim.faults.storm(1.0, [HttpError(status=status, kind=kind, message="no")])
+        results = []
+        for _ in range(TRIES + 2):
+            results.append(work(one))
+            one.sim.clock.advance(3_601)
+        assert sum(did.failed for did in results) == len(one.makings()) == (TRIES if given_up else TRIES + 2)
+        assert sum(did.given_up for did in results) == int(given_up) == ("--anew" in caplog.text)
+        (failing,) = one.chat._store.jobs.state(at=one.sim.clock.now()).failing
+        assert failing.given_up == given_up
+        assert failing.error == f"AccessDenied: {kind}" + (f" ({BY})" if given_up else "")
+        if given_up:
+            key = one.chat._chat().conversation
+            job = LeftJob(kind="summaries", maker=BY, terms={"upto": 4, "tokens": 500, "must_keep": False})
+            one.chat._store.jobs.leave(key, [job], at=one.sim.clock.now())
+            assert [work(one).given_up for _ in range(2)] == [1, 0]
+            one.sim.faults.calm()
+            with Worker(one.chat._store, client=one.client, clock=one.sim.clock.now) as worker:
+                assert [job.error for job in worker.given_up()] == [failing.error]
+                assert worker.revive() == 1 and worker.run(once=True).done == 1
 
 
 def test_no_error_of_others_ends_a_worker(path: Path, caplog: pytest.LogCaptureFixture) -> None:

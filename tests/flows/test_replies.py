@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sash import AsyncConversation, Conversation, MemoryStore, SlidingWindow, check_request
-from sash.errors import RemoteError, ReplyInterrupted, Unavailable
+from sash.errors import BudgetExceeded, RemoteError, ReplyInterrupted, Unavailable
+from sash.model.counts import Count
 from sash.simulator import OddBody, Simulator, SpoiltInput
 from sash.simulator import Reply as Scripted
 from sash.stores.around import around
@@ -190,6 +191,25 @@ def test_async_streams_that_are_none_are_told_of_too(sim: Simulator, body: Any) 
 
     error = asyncio.run(main())
     assert (error.kind, error.state) == ("overloaded_error" if body == OddBody().body else "no_message", "pending")
+
+
+@pytest.mark.parametrize("body", [{}, {"input_tokens": "many"}, {"input_tokens": -1}, [], "a page"], ids=repr)
+def test_an_answer_that_is_no_count_is_an_error_of_the_endpoint(talk: Talk, sim: Simulator, body: Any) -> None:
+    """Whoever asked for an exact count is told what came, with the estimate; a send goes by its bound."""
+
+    async def count() -> Count:
+        async with AsyncConversation(None, client=sim.async_client(max_retries=0)) as chat:
+            return await chat.count("Go.", exact=True)
+
+    sim.fail_next(OddBody(body=body), times=3, path="/v1/messages/count_tokens")
+    for exactly in (lambda: talk().count("Go.", exact=True), lambda: asyncio.run(count())):
+        with pytest.raises(Unavailable, match="the estimate is") as failed:
+            exactly()
+        assert (failed.value.status, failed.value.kind) == (200, "no_count")
+    question = "a word or two " * 50
+    expected = talk().plan(question).prompt
+    with pytest.raises(BudgetExceeded):
+        talk(id="b", budget=expected.tokens).send(question)
 
 
 @pytest.mark.parametrize("spoilt", ['{"word": "la', '{"word": lamp}', "}"])

@@ -55,7 +55,7 @@ class Claude:
                     return step.handle.close()
                 case CountTokens():
                     count = _messages(self._clients.of(""), step.betas).count_tokens
-                    return count(**translate.count_arguments(step.params, step.betas)).input_tokens
+                    return translate.tokens(count(**translate.count_arguments(step.params, step.betas)))
         except translate.error_types() as error:
             raise translate.remote_error(error) from error
         raise NotSupported(f"no way to perform {type(step).__name__}", feature=type(step).__name__)
@@ -95,7 +95,7 @@ class AsyncClaude:
                     return await step.handle.close()
                 case CountTokens():
                     count = _messages(self._clients.of(""), step.betas).count_tokens
-                    return (await count(**translate.count_arguments(step.params, step.betas))).input_tokens
+                    return translate.tokens(await count(**translate.count_arguments(step.params, step.betas)))
         except translate.error_types() as error:
             raise translate.remote_error(error) from error
         raise NotSupported(f"no way to perform {type(step).__name__}", feature=type(step).__name__)

@@ -73,6 +73,21 @@ def answer(message: Any) -> Answer:
     )
 
 
+def tokens(answer: Any) -> int:
+    """What the counting endpoint answered. Raises Unavailable for anything else that came with a status of success."""
+    counted = getattr(answer, "input_tokens", None)
+    if isinstance(counted, bool) or not isinstance(counted, int) or counted < 0:
+        raise Unavailable(
+            f"what came is no count of tokens: {answer!r:.200}; ask again later",
+            status=200,
+            kind="no_count",
+            request_id=getattr(answer, "_request_id", None),
+            retry_after=None,
+            detail=f"{answer!r:.200}",
+        )
+    return counted
+
+
 def partial(message: Any) -> Answer:
     """A stream's snapshot; of one that is no message, what it used."""
     try:

@@ -151,10 +151,11 @@ def _workers(database: str) -> Iterator[Finding]:
         counts = f"{kind.waiting} waiting{since}, {kind.running} running, {kind.done} done, {kind.failed} failed"
         yield Finding("jobs", "note" if kind.given_up else "ok", f"{kind.kind}: {counts}, {kind.given_up} given up")
     for job in state.failing:
-        yield Finding("jobs", "note", _failing(job, now))
+        yield Finding("jobs", "note", failing(job, now))
 
 
-def _failing(job: FailingJob, now: float) -> str:
+def failing(job: FailingJob, now: float) -> str:
+    """What became of a job that failed, why, and what comes next."""
     whose = job.conversation or (f"batch {job.subject}" if job.kind == "batches" else job.namespace)
     then = f"tried again in {_span(job.retry_at - now)}" if job.retry_at > now else "to be tried again"
     further = "given up (sash worker --anew tries it again)" if job.given_up else then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import click
 
 from sash.cli.common import namespace
 from sash.cli.database import DATABASE, shown
+from sash.cli.doctor import failing
 from sash.model.jobs import KINDS
 from sash.model.values import counted
 from sash.worker import Worker
@@ -62,10 +64,13 @@ def worker(
             click.echo(f"{counted(made.revive(), 'job')} to be tried again")
         if not once:
             click.echo(f"{made.info.name} does {', '.join(jobs)} of {shown(database)}")
+        for job in made.given_up():
+            click.echo(failing(job, time.time()), err=True)
         if made.lacks_embedder:
             click.echo("vectors are left to others: pip install 'sash[semantic]' brings what makes them", err=True)
         did = made.run(once=once)
-    click.echo(f"{counted(did.done, 'job')} done, {did.failed} failed")
+    given_up = f", {did.given_up} given up (sash worker --anew tries again)" if did.given_up else ""
+    click.echo(f"{counted(did.done, 'job')} done, {did.failed} failed{given_up}")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Work beside a conversation: one thing at a time, in a thread or a task, that no send waits for.
 
 `wait` waits until it is done; what it raised is raised there, or logged when nobody waits. Closing waits a moment,
-then leaves it behind: the record stays legal wherever it stops.
+then leaves it behind: the record stays legal wherever it stops, and that it stopped is no news.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Background:
         self._name = name
         self._thread: threading.Thread | None = None
         self._ended = 0
+        self._left_behind = False
         self._error: BaseException | None = None
 
     def start(self, work: Callable[[], Any]) -> None:
@@ -45,7 +46,8 @@ class Background:
         try:
             work()
         except SashError as error:  # the record says what failed
-            _tell(error)
+            if not self._left_behind:
+                _tell(error)
         except BaseException as error:  # noqa: BLE001 - a bug: whoever settles must see it
             _tell(error)
             self._error = error
@@ -74,6 +76,7 @@ class Background:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(PATIENCE)
+            self._left_behind = thread.is_alive()
 
 
 class AsyncBackground:
@@ -83,6 +86,7 @@ class AsyncBackground:
         self._name = name
         self._task: asyncio.Task[Any] | None = None
         self._ended = 0
+        self._left_behind = False
 
     def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Begin, unless something is running."""
@@ -95,7 +99,8 @@ class AsyncBackground:
         except asyncio.CancelledError:
             raise
         except SashError as error:  # the record says what failed
-            _tell(error)
+            if not self._left_behind:
+                _tell(error)
         except Exception as error:  # noqa: BLE001 - a bug: whoever settles must see it
             _tell(error)
             return error
@@ -128,5 +133,6 @@ class AsyncBackground:
         if task is None or task.done():
             return
         await asyncio.wait([task], timeout=PATIENCE)
+        self._left_behind = not task.done()
         task.cancel()
         await asyncio.wait([task])

@@ -438,7 +438,9 @@ class Conversation(ConversationBase):
             self._catch_up()
 
     def _catch_up(self) -> None:
-        """Begin what is due in the background."""
+        """Begin what is due in the background; nothing after the end."""
+        if self._closed:
+            return
         self._start(self._summarising, self._model_due())
         self._start(self._embedding, self._embedding_due())
 

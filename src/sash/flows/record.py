@@ -487,10 +487,10 @@ class Jobs(Protocol):
         """
         ...
 
-    def fail(self, job: Job, worker: WorkerInfo, *, error: str, retry_at: float, fault: bool) -> None:
-        """Give a job back that failed, and say why and until when to leave it.
+    def fail(self, job: Job, worker: WorkerInfo, *, error: str, retry_at: float, fault: bool) -> bool:
+        """Give a job back that failed, and say why and until when to leave it; whether it is given up.
 
-        `fault`: it failed for its own sake. After `TRIES` of these it is given up, until it is left anew.
+        `fault`: it failed for its own sake. That often as `TRIES` says, it is given up. Left anew, it is tried once.
         """
         ...
 

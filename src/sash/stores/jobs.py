@@ -42,7 +42,7 @@ SELECT :kind, namespace, id, :maker, :terms, :at FROM conversations WHERE id = :
 ON CONFLICT (kind, namespace, subject) DO UPDATE SET maker = excluded.maker, terms = excluded.terms,
     wished = jobs.wished + 1,
     retry_at = CASE WHEN jobs.faults < :tries THEN jobs.retry_at ELSE 0 END,
-    faults = CASE WHEN jobs.faults < :tries THEN jobs.faults ELSE 0 END"""
+    faults = CASE WHEN jobs.faults < :tries THEN jobs.faults ELSE :tries - 1 END"""
 _NAMED = """
 SELECT j.*, coalesce(c.name, '') AS name FROM jobs j
 LEFT JOIN conversations c ON c.id = j.subject AND j.kind IN ('summaries', 'embeddings', 'profiles')"""
@@ -122,16 +122,17 @@ class Jobs:
             if freed and worked:
                 _count(db, job.kind, done=1)
 
-    def fail(self, job: Job, worker: WorkerInfo, *, error: str, retry_at: float, fault: bool) -> None:
+    def fail(self, job: Job, worker: WorkerInfo, *, error: str, retry_at: float, fault: bool) -> bool:
         """It failed; whoever lost it meanwhile changes nothing."""
         with self._database.passing() as db:
-            freed = db.execute(
+            left = db.one(
                 "UPDATE jobs SET worker = '', failures = failures + 1, faults = faults + ?, error = ?, retry_at = ? "
-                "WHERE id = ? AND worker = ?",
+                "WHERE id = ? AND worker = ? RETURNING faults",
                 (int(fault), error, retry_at, job.id, worker.token),
-            ).rowcount
-            if freed:
+            )
+            if left is not None:
                 _count(db, job.kind, failed=1)
+            return left is not None and left["faults"] >= TRIES
 
     def revive(self, *, namespace: str | None = None) -> int:
         """Have what was given up tried again."""

@@ -18,6 +18,7 @@ import math
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ from sash.errors import (
 from sash.flows.left import JobResult
 from sash.flows.summaries.jobs import later
 from sash.model.cards import card
-from sash.model.jobs import KINDS, Job, WorkerInfo
+from sash.model.jobs import KINDS, FailingJob, Job, JobsState, WorkerInfo
 from sash.recall.settings import Embedder
 from sash.stores import Store, open_store
 from sash.stores.processes import owner
@@ -56,6 +57,8 @@ BEAT = 15.0
 """Seconds between two words that a worker lives."""
 PASSING = (Unavailable, AccessDenied, CeilingReached, ReplyInterrupted, StoreError)
 """What a job is not to blame for: it is tried again for as long as it takes."""
+REFUSED = (403, 404)
+"""Of what is denied, what waiting does not mend: the model that a job names is none for this account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,8 @@ class Worked:
     done: int = 0
     failed: int = 0
     """tries that came to nothing"""
+    given_up: int = 0
+    """those of them after which the job is left until somebody asks for it again"""
 
 
 class Worker:
@@ -105,7 +110,7 @@ class Worker:
             self.close()
             raise
         self.info = WorkerInfo(token=uuid.uuid4().hex, kinds=kinds, began=clock(), **owner())  # type: ignore[arg-type]
-        self._telemetry = Telemetry(self.info.name, lambda: self._store.jobs.state(at=clock()), settings.get("meter"))
+        self._telemetry = Telemetry(self.info.name, self._state, settings.get("meter"))
         self._stopping = False
         self._stops: SimpleQueue[None] = SimpleQueue()
 
@@ -122,12 +127,12 @@ class Worker:
 
         A record that cannot be reached meanwhile is waited for; with `once`, its StoreUnavailable is raised.
         """
-        done = failed = 0
+        came_of: Counter[str] = Counter()
         rest = FIRST
         with self._alive():
             while not self._stopping:
                 came = self._next(strict=once)
-                done, failed = done + (came == "done"), failed + (came == "failed")
+                came_of[came] += 1
                 if came:
                     rest = FIRST
                 elif once:
@@ -135,7 +140,12 @@ class Worker:
                 else:
                     self._rest(min(rest, self._every))
                     rest *= 2
-        return Worked(done=done, failed=failed)
+        given_up = came_of["given up"]
+        return Worked(done=came_of["done"], failed=came_of["failed"] + given_up, given_up=given_up)
+
+    def given_up(self) -> Sequence[FailingJob]:
+        """What nobody tries any more until it is asked for: the oldest of its jobs, each with its reason."""
+        return [job for job in self._state().failing if job.given_up]
 
     def revive(self) -> int:
         """Have what was given up tried again; how many jobs."""
@@ -161,6 +171,10 @@ class Worker:
     ) -> None:
         self.close()
 
+    def _state(self) -> JobsState:
+        """How the jobs stand that are its to do."""
+        return self._store.jobs.state(at=self._clock(), namespace=self._namespace)
+
     # ---- one job after the other ----------------------------------------------------------------
 
     def _next(self, *, strict: bool) -> str:
@@ -177,14 +191,14 @@ class Worker:
             return ""
 
     def _do(self, job: Job) -> str:
-        """Do a job, and say in the record what became of it: done, nothing (to do, or not yet) or failed."""
+        """Do a job, and say in the record what became of it: done, nothing (to do, or not yet), failed, given up."""
         with self._telemetry.around(job) as tell:
             try:
                 result = self._doing.job(job, lambda: not self._stopping)
             except NotFound:
                 result = JobResult(worked=False)  # its conversation was deleted meanwhile
             except Exception as error:  # noqa: BLE001 - of an embedder, too: said in the record, tried again, given up
-                return tell(self._failed(job, _in_words(error), fault=not isinstance(error, PASSING)))
+                return tell(self._failed(job, self._in_words(job, error), fault=_own_fault(error)))
             except BaseException:
                 self._store.jobs.finish(job, self.info, again=self._clock(), worked=False)
                 raise
@@ -194,10 +208,19 @@ class Worker:
             return tell("done" if result.worked else "nothing")
 
     def _failed(self, job: Job, error: str, *, fault: bool) -> str:
-        log.warning("%s of %r came to nothing: %s", job.kind, job.conversation or job.namespace, error)
         retry_at = later(self._clock(), job.failures)
-        self._store.jobs.fail(job, self.info, error=error, retry_at=retry_at, fault=fault)
-        return "failed"
+        given_up = self._store.jobs.fail(job, self.info, error=error, retry_at=retry_at, fault=fault)
+        further = "; given up, sash worker --anew tries it again" if given_up else ""
+        log.warning("%s of %r came to nothing: %s%s", job.kind, job.conversation or job.namespace, error, further)
+        return "given up" if given_up else "failed"
+
+    def _in_words(self, job: Job, error: Exception) -> str:
+        """What went wrong, without a word of any message."""
+        if not isinstance(error, SashError):
+            return f"{type(error).__name__} (not an error of sash)"
+        kind, status = error.facts.get("kind"), error.facts.get("status")
+        model = f" ({self._doing.model(job)})" if status in REFUSED else ""
+        return f"{type(error).__name__}: {kind}{model}" if kind else type(error).__name__
 
     # ---- alive ----------------------------------------------------------------------------------
 
@@ -253,9 +276,6 @@ def _opened(store: Any, namespace: str | None) -> Store:
     return open_store(store, namespace)
 
 
-def _in_words(error: Exception) -> str:
-    """What went wrong, without a word of any message."""
-    name, kind = type(error).__name__, getattr(error, "facts", {}).get("kind")
-    if isinstance(error, SashError):
-        return f"{name}: {kind}" if kind else name
-    return f"{name} (not an error of sash)"
+def _own_fault(error: Exception) -> bool:
+    """Whether a job failed for its own sake: however often it is tried, it would again."""
+    return not isinstance(error, PASSING) or getattr(error, "facts", {}).get("status") in REFUSED

@@ -68,10 +68,14 @@ class Doing:
             return self._drive(collect_left(self._store, job, self._counter, card), job)
         beside = self._beside(job)
         if job.kind == "summaries":
-            return self._drive(summarise_left(beside.chat, beside.settings, job, self._by or job.maker), job)
+            return self._drive(summarise_left(beside.chat, beside.settings, job, self.model(job)), job)
         if job.kind == "profiles":
-            return self._drive(distil_left(beside.chat, beside.settings, job, self._by or job.maker, go_on), job)
+            return self._drive(distil_left(beside.chat, beside.settings, job, self.model(job), go_on), job)
         return drive(embed_left(beside.chat, self._embedder(job.maker), go_on), Performer(None, self._clock))
+
+    def model(self, job: Job) -> str:
+        """The model that does a job; of a batch, whichever its questions name."""
+        return (self._by or job.maker) if job.kind != "batches" else f"batch {job.subject}"
 
     def close(self) -> None:
         """Have everything written down, and close the client that was made here."""
