@@ -202,7 +202,8 @@ def test_an_answer_that_is_no_count_is_an_error_of_the_endpoint(talk: Talk, sim:
             return await chat.count("Go.", exact=True)
 
     sim.fail_next(OddBody(body=body), times=3, path="/v1/messages/count_tokens")
-    for exactly in (lambda: talk().count("Go.", exact=True), lambda: asyncio.run(count())):
+    asked: list[Callable[[], Count]] = [lambda: talk().count("Go.", exact=True), lambda: asyncio.run(count())]
+    for exactly in asked:
         with pytest.raises(Unavailable, match="the estimate is") as failed:
             exactly()
         assert (failed.value.status, failed.value.kind) == (200, "no_count")
