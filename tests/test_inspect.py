@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pytest
+
 from sash import Conversation, Economic, Everything, File, Recall, SteppedWindow, card, replay
+from sash.inspect.window import past_parts, planned_parts
 from sash.simulator import Simulator
 
 FILLER = "Now tell me something quite different about the weather in the mountains, please, number {}. "
@@ -77,6 +80,42 @@ def test_the_piece_holds_all_that_it_shows() -> None:
         page = chat._repr_html_()
     assert "data:image/png;base64," in page and "&lt;this&gt;" in page and "prefers-color-scheme: dark" in page
     assert "<script" not in page and "<link" not in page and not re.search(r'(src|href)="(?!data:|#)', page)
+
+
+def test_plans_and_past_requests_are_drawn_like_conversations() -> None:
+    """By the same stylesheet, self-contained and closed, with what the request holds, why, its price and its body."""
+    with recalling(Simulator()) as chat:
+        plan, past = chat.plan("And <b>now</b>?"), chat.request(chat.usage().requests)
+        for drawn in (str(plan._repr_html_()), str(past._repr_html_())):
+            assert drawn.startswith('<div class="sash piece">') and "prefers-color-scheme: dark" in drawn
+            assert "<b>now</b>" not in drawn and not re.search(r'<script|<link|(src|href)="(?!data:|#)', drawn)
+            assert "quoted in front of turn" in drawn and "&#34;max_tokens&#34;: 300" in drawn
+            parser = Balanced()
+            parser.feed(drawn)
+            assert parser.open == []
+        assert plan.explain().splitlines()[0] in str(plan._repr_html_())
+        used = past.request.usage
+        assert used is not None and f"{used.prompt:,}" in str(past._repr_html_())
+
+
+@pytest.mark.parametrize("kind", ["plan", "request"])
+def test_the_parts_of_a_request_add_up_to_what_it_reads_and_costs(kind: str) -> None:
+    """Parts stand in the order they are sent; those shown as read are the front that the cache gives, and no more."""
+    sim = Simulator(thinking=False)
+    with Conversation(client=sim.client(), clock=sim.clock.now, system="Be a mason. " * 400, budget=20_000) as chat:
+        for number in range(4):
+            chat.send(FILLER.format(number) * 6)
+        if kind == "plan":
+            plan = chat.plan("And now?")
+            parts, read, prompt = planned_parts(plan), plan.expected.read, plan.prompt.tokens
+        else:
+            past = chat.request(4)
+            assert past.request.usage is not None
+            parts, read, prompt = past_parts(past), past.request.usage.read, past.request.usage.prompt
+    cached = [part.cached for part in parts]
+    assert cached == sorted(cached, reverse=True) and any(cached) and not all(cached)
+    assert sum(part.tokens for part in parts) == pytest.approx(prompt, abs=40)
+    assert sum(part.tokens for part in parts if part.cached) == pytest.approx(read, abs=40)
 
 
 def test_an_empty_conversation_has_a_piece_too() -> None:

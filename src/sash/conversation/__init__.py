@@ -5,6 +5,9 @@
 """
 
 from sash.conversation.asynchronous import AsyncConversation
+from sash.conversation.notebook import draw_in_notebooks
 from sash.conversation.synchronous import Conversation
 
 __all__ = ["AsyncConversation", "Conversation"]
+
+draw_in_notebooks()

@@ -20,6 +20,7 @@ from sash.conversation.background import Background
 from sash.conversation.base import ConversationBase, usage_sum
 from sash.conversation.callers import this_thread
 from sash.conversation.drivers import Performer, RunningFlow, Tell, asked, drive
+from sash.conversation.notebook import drawn
 from sash.conversation.profile import profile_tool
 from sash.conversation.streaming import ReplyStream
 from sash.conversation.tracing import performer
@@ -394,7 +395,7 @@ class Conversation(ConversationBase):
         self._store.describe(self.id, namespace=self.namespace, title=title, metadata=metadata)
 
     def _repr_html_(self) -> str:
-        return str(_load_inspect().conversation_html(self))
+        return drawn(self)
 
     # ---- driving --------------------------------------------------------------------------------
 
@@ -447,9 +448,3 @@ class Conversation(ConversationBase):
     def _start(self, background: Background, due: Callable[[], Flow[Any]] | None) -> None:
         if due is not None:
             background.start(lambda: drive(due(), self._performer()))
-
-
-def _load_inspect() -> Any:
-    from sash import inspect  # noqa: PLC0415 - notebooks alone need it
-
-    return inspect

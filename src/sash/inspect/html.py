@@ -1,24 +1,27 @@
-"""A conversation as self-contained HTML, for notebooks (`_repr_html_`) and as a file of its own (`sash show --html`).
+"""Conversations, plans, requests, comparisons as self-contained HTML: for notebooks (`_repr_html_`) and for files.
 
 The templates and the stylesheet are those of `sash serve`; pictures are inside. No script, nothing to load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
 
+from sash.flows.history.branch import PastRequest
 from sash.inspect.chart import chart
-from sash.inspect.rendering import stylesheet, templates
+from sash.inspect.rendering import pretty, stylesheet, templates
 from sash.inspect.strip import strip
 from sash.inspect.transcript import shown_turns
-from sash.inspect.window import window_parts
+from sash.inspect.window import WindowPart, marker_lines, past_parts, planned_parts, window_parts
 from sash.model.blocks import Block
+from sash.model.epochs import Sent
 from sash.model.turns import Turn
+from sash.planning.plan import Plan
 from sash.stores.port import Store
 
 IN_NOTEBOOK, IN_FILE = 8, 200
@@ -27,6 +30,8 @@ CLIPPED = 2_000
 """Characters of a text that a notebook shows."""
 REQUESTS = 60
 """Newest requests on the chart."""
+BODY = 20_000
+"""Characters of a request's body that a notebook shows."""
 
 
 def conversation_html(chat: Any) -> str:
@@ -46,6 +51,32 @@ def page(store: Store, conversation: int, name: str, model: str) -> str:
     return _templates().get_template("file.html").render(name_of=name, model=model, **shown)
 
 
+def plan_html(plan: Plan) -> str:
+    """What the next request would hold, and why."""
+    parts, told = planned_parts(plan), plan.explain().splitlines()
+    shown = _request(parts, plan.situation.budget, plan.sent, plan.shared_body)
+    return _templates().get_template("plan.html").render(plan=plan, told=told, **shown)
+
+
+def request_html(past: PastRequest) -> str:
+    """What a request held, and what it was to cost and did."""
+    shown = _request(past_parts(past), int(past.request.why.get("budget") or 0), past.request.sent, past.body)
+    return _templates().get_template("request_piece.html").render(past=past, **shown)
+
+
+def _request(parts: list[WindowPart], budget: int, sent: Sent, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What is shown of a request, planned or past; of its body as much as a notebook takes."""
+    text = pretty(body)
+    return {
+        "style": Markup(stylesheet()),
+        "strip": strip(parts, budget),
+        "parts": parts,
+        "markers": marker_lines(sent.markers),
+        "body": text[:BODY],
+        "left": max(0, len(text) - BODY),
+    }
+
+
 def comparison_html(rows: Sequence[Any]) -> str:
     """What strategies would have cost, the cheapest first: the rows of a `sash.replay.Comparison`."""
     ordered = sorted(rows, key=lambda row: row.outcome.dollars)
@@ -60,7 +91,7 @@ def _templates() -> Environment:
 def _values(store: Store, conversation: int, model: str, budget: int, *, turns: int, most: int) -> dict[str, Any]:
     loaded = store.windows.read(conversation, model=model, preamble=None)
     last, epoch = loaded.last, loaded.head.epoch
-    cached = last.sent.last if last and last.usage.read + last.usage.write else 0
+    cached = last.sent.last if last and last.usage.read + last.usage.write else None
     sent = sorted({turn.id: turn for turn in (*loaded.pinned_turns, *loaded.turns)}.values(), key=lambda turn: turn.seq)
     parts = window_parts(epoch, sent, loaded.counts, loaded.preamble_count, cached)
     requests = store.requests.page(conversation, limit=REQUESTS)

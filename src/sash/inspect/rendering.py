@@ -15,6 +15,7 @@ from markupsafe import Markup
 from sash.inspect.markdown import markdown
 from sash.inspect.window import told_sources
 from sash.model.values import counted
+from sash.planning.explain import sentence
 
 BIDI = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"))
 """Signs that turn the direction of what follows: names are shown without them."""
@@ -32,7 +33,7 @@ def templates(*packages: str) -> Environment:
     )
     made.filters.update(
         dollars=dollars, tokens=tokens, moment=moment, iso=iso, percent=percent, counted=counted, markdown=markdown,
-        name=name, marked=marked, seconds=seconds, tags=tags, sources=told_sources,
+        name=name, marked=marked, seconds=seconds, tags=tags, sources=told_sources, sentence=sentence,
     )  # fmt: skip
     return made
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sash.flows.history.branch import PastRequest
 from sash.model.counts import Count
-from sash.model.epochs import Epoch
+from sash.model.epochs import Epoch, Marker
+from sash.model.preamble import Preamble
 from sash.model.turns import Attachment, Source, Turn
+from sash.planning.cache.breakpoints import UNCHANGED
+from sash.planning.explain import PLACES
+from sash.planning.plan import Plan
 
 SHOWN = 240
 """Parts that are told apart; of more, neighbouring turns are shown as one."""
 PER_TOKEN = 4
 """Characters of a token, roughly: for what nobody counted by itself."""
+NEW = "it is said with this request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +44,69 @@ class WindowPart:
         return f"{self.name}: {size}, {'in the cache' if self.cached else 'not in the cache yet'}. {self.why}."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkerLine:
+    """A cache marker, in words."""
+
+    what: str
+    ttl: str
+    where: str
+
+
+def marker_lines(markers: Sequence[Marker]) -> list[MarkerLine]:
+    """The markers of a request, in its order."""
+    return [
+        MarkerLine(
+            what=PLACES.get(one.role, one.role),
+            ttl=one.ttl,
+            where=f"turn {one.seq}" if one.place == "turn" else one.place,
+        )
+        for one in markers
+    ]
+
+
+def planned_parts(plan: Plan, new: str = NEW) -> list[WindowPart]:
+    """The parts of a request that is planned. `new`: why what is said with it is in."""
+    front = plan.situation.fixed.tokens - plan.situation.front
+    cached = _cached_to(plan.expected.read, plan.sent.markers, front)
+    return window_parts(plan.epoch, plan.turns, plan.sizes, Count(front, front, plan.prompt.source, ""), cached, new)
+
+
+def past_parts(past: PastRequest) -> list[WindowPart]:
+    """The parts of a request that was sent; those that it read from the cache, as usage says."""
+    read = past.request.usage.read if past.request.usage else 0
+    cached = _cached_to(read, past.request.sent.markers, past.preamble.tokens if past.preamble else 0)
+    return window_parts(past.epoch, past.turns, past.sizes, past.preamble, cached)
+
+
+def _cached_to(read: int, markers: Sequence[Marker], preamble: int) -> int | None:
+    """The last seq of what is read from the cache: the marker on the last tail says where that ended."""
+    if not read:
+        return None
+    ends = [marker.seq for marker in markers if marker.role in ("previous tail", UNCHANGED)]
+    return max(ends, default=0) if read > preamble else 0
+
+
 def window_parts(
-    epoch: Epoch | None, turns: Sequence[Turn], counts: Mapping[int, Count], preamble: Count | None, cached: int
+    epoch: Epoch | None,
+    turns: Sequence[Turn],
+    counts: Mapping[int, Count],
+    preamble: Count | None,
+    cached: int | None,
+    new: str = NEW,
 ) -> list[WindowPart]:
-    """The parts in the order they are sent. `counts`: by seq. `cached`: the last seq in the cache, 0 for none."""
-    parts = []
-    if preamble is not None and preamble.tokens:
+    """The parts in the order they are sent. `counts`: by seq.
+
+    `cached`: the last seq in the cache; 0: nothing behind tools and system prompt, None: not even these.
+    """
+    parts, cached = [], -1 if cached is None else cached
+    if preamble is not None and preamble.tokens and epoch is not None and epoch.preamble != Preamble():
         what, why = "tools and system prompt", "in front of every request"
-        parts.append(_part("preamble", what, preamble, preamble.tokens, cached > 0, why))
+        parts.append(_part("preamble", what, preamble, preamble.tokens, cached >= 0, why))
     parts += _summary(epoch, cached > 0)
     for turn in turns:
         parts += _attached(turn, epoch, turn.seq <= cached)
-        parts.append(_turn(turn, epoch, counts.get(turn.seq), turn.seq <= cached))
+        parts.append(_turn(turn, epoch, counts.get(turn.seq), turn.seq <= cached, new))
     return merged(parts)
 
 
@@ -88,7 +145,7 @@ def _summary(epoch: Epoch | None, cached: bool) -> list[WindowPart]:
     return [_part("summary", f"summary of the turns up to {epoch.summary.upto}", None, tokens, cached, why)]
 
 
-def _turn(turn: Turn, epoch: Epoch | None, count: Count | None, cached: bool) -> WindowPart:
+def _turn(turn: Turn, epoch: Epoch | None, count: Count | None, cached: bool, new: str) -> WindowPart:
     first = epoch.first_seq if epoch else 1
     kind, name = str(turn.role), f"{turn.role}'s turn {turn.seq}"
     why = f"the window begins at turn {first}" if first > 1 else "nothing has left the window yet"
@@ -97,7 +154,7 @@ def _turn(turn: Turn, epoch: Epoch | None, count: Count | None, cached: bool) ->
     elif turn.seq < first:
         kind, name, why = "pinned", f"pinned turn {turn.seq}", "its exchange is pinned"
     if turn.id == 0:
-        name, why = f"what is said next (turn {turn.seq})", "a short question is supposed here"
+        name, why = f"what is said next (turn {turn.seq})", new
     tokens = count.tokens if count else max(1, len(turn.content) // PER_TOKEN)
     return _part(kind, name, count, tokens, cached and turn.id != 0, why, turn.seq)
 

@@ -1,4 +1,4 @@
-"""A plan in words, as JSON values for the record, and as a strip for notebooks.
+"""A plan in words, and as JSON values for the record.
 
 Reads a plan, decides nothing. Tokens with their provenance, dollars with their parts. No message text
 goes into `why`, which is stored and may be logged; into `text` none but the words by which a turn was recalled.
@@ -7,7 +7,6 @@ goes into `why`, which is stored and may be logged; into `text` none but the wor
 from __future__ import annotations
 
 from collections import Counter
-from html import escape
 from math import ceil
 from typing import Any
 
@@ -196,27 +195,3 @@ def why(plan: Planned) -> dict[str, Any]:
         "notes": list(plan.notes),
         "attached": [source.seq for source in plan.attachment.sources] if plan.attachment else [],
     }
-
-
-def strip(plan: Planned) -> str:
-    """The window as a strip of blocks in proportion to their tokens, cached ones dark."""
-    fixed, front = plan.situation.fixed.tokens, plan.situation.front
-    parts = [("tools and system prompt", fixed - front), *([("summary, pins, instructions", front)] if front else [])]
-    parts += [(f"turns {e.first}-{e.last}", e.tokens) for e in plan.situation.exchanges[plan.decision.first_exchange :]]
-    parts += [("recalled", plan.situation.recalled.tokens)] if plan.attachment else []
-    return _bar(parts, plan.expected.read) + f"<pre style='white-space:pre-wrap'>{escape(text(plan))}</pre>"
-
-
-def _bar(parts: list[tuple[str, int]], read: int) -> str:
-    total = sum(tokens for _, tokens in parts) or 1
-    cells, position = [], 0
-    for name, tokens in parts:
-        position += tokens
-        color = "#8d6e63" if name == "tools and system prompt" else "#90caf9"
-        shade = "brightness(.75)" if position <= read else "none"
-        title = f"{name}: {tokens:,} tokens, {'read from the cache' if position <= read else 'not in the cache yet'}"
-        cells.append(
-            f"<div title='{escape(title)}' style='flex:{max(tokens, total // 400)};background:{color};"
-            f"filter:{shade};border-right:1px solid #fff'></div>"
-        )
-    return f"<div style='display:flex;height:24px;width:100%'>{''.join(cells)}</div>"

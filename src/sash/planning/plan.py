@@ -14,6 +14,7 @@ from typing import Any
 
 from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
 from sash.model.counts import ZERO, Count
+from sash.model.notebook import Drawable
 from sash.model.turns import Turn, spoken
 from sash.planning import explain
 from sash.planning.assess import Groups, as_summarised, assess, sizes_as_sent, with_less
@@ -28,7 +29,7 @@ from sash.planning.summaries.compaction import before_block, ignored
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Plan(Planned):
+class Plan(Planned, Drawable):
     """The decision for one request. Nothing has been sent or written; `body` is what would be."""
 
     @property
@@ -39,9 +40,6 @@ class Plan(Planned):
     def explain(self) -> str:
         """A few lines in plain words: what is sent, what is not and why, tokens, dollars, the road not taken."""
         return explain.text(self)
-
-    def _repr_html_(self) -> str:
-        return explain.strip(self)
 
 
 def make_plan(
@@ -75,7 +73,7 @@ def make_plan(
     memory = as_summarised(memory, groups, settings.strategy)
     gone = ignored(memory, groups)
     known.update({seq: ZERO if seq in gone else sizes[seq] for seq in before_block(memory, groups)})
-    return _plan(_decided(memory, groups, known, settings, now, shortcuts))
+    return _plan(_decided(memory, groups, known, settings, now, shortcuts), known)
 
 
 def _decided(
@@ -101,11 +99,12 @@ def _decided(
     return CarriedOut(memory, groups, situation, shape, settings, now, shortcuts)
 
 
-def _plan(made: CarriedOut) -> Plan:
+def _plan(made: CarriedOut, sizes: Mapping[int, Count]) -> Plan:
     return Plan(
         epoch=made.epoch,
         cut=made.shape.cut,
         turns=made.turns,
+        sizes=sizes,
         numbered=made.numbered,
         sent=made.sent,
         prompt=made.prompt,

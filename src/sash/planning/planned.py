@@ -25,6 +25,8 @@ class Planned:
     """whether a new epoch begins with this request"""
     turns: tuple[Turn, ...]
     """everything that is sent after the preamble, oldest first; the new turns have id 0"""
+    sizes: Mapping[int, Count] = field(repr=False)
+    """of turns as they are sent, by seq, without what is attached"""
     numbered: tuple[tuple[int, Message], ...] = field(repr=False)
     sent: Sent
     prompt: Count

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from sash.conversation import AsyncConversation
-from sash.conversation.workers import worker
 from sash.errors import CallerError
-from sash.inspect.window import WindowPart, window_parts
-from sash.model.counts import Count
+from sash.inspect.window import WindowPart, planned_parts
 from sash.model.turns import Turn
 from sash.planning.plan import Plan
 from sash.stores.store import DatabaseStore
-from sash.types import Content
 
 GO_ON = "Go on."
 """What is supposed to be said next."""
@@ -34,25 +30,14 @@ class PlannedWindow:
         return self.plan.situation.budget if self.plan else 0
 
 
-async def next_request(store: DatabaseStore, chat: AsyncConversation, content: Content = GO_ON) -> PlannedWindow:
-    """Plan it, and take it apart. Raises NotFound."""
+async def next_request(chat: AsyncConversation) -> PlannedWindow:
+    """Plan it for a short question, and take it apart. Raises NotFound."""
     try:
-        plan = await chat.plan(content)
+        plan = await chat.plan(GO_ON)
     except CallerError as error:
         await chat.history(limit=0)  # a conversation that is not there is no trouble with a plan
         return PlannedWindow(plan=None, parts=[], trouble=str(error))
-    return PlannedWindow(plan=plan, parts=await worker(partial(planned_parts, store, chat, plan)))
-
-
-def planned_parts(store: DatabaseStore, chat: AsyncConversation, plan: Plan) -> list[WindowPart]:
-    """The parts of a planned request; sizes are the record's where it has them."""
-    key = store.branches.open(namespace=chat.namespace, id=chat.id, create=False).conversation
-    loaded = store.windows.read(key, model=plan.sent.model, preamble=None)
-    fixed = plan.situation.fixed.tokens - plan.situation.front
-    preamble = Count(fixed, fixed, "estimate", "") if plan.epoch.preamble.system or plan.epoch.preamble.tools else None
-    sent = loaded.last.sent.last if loaded.last else 0
-    cached = 0 if not plan.expected.read else 1 if plan.cut else sent
-    return window_parts(plan.epoch, plan.turns, loaded.counts, loaded.preamble_count or preamble, cached)
+    return PlannedWindow(plan=plan, parts=planned_parts(plan, "a short question is supposed here"))
 
 
 def turns_before(store: DatabaseStore, conversation: int, before: int | None, limit: int) -> Sequence[Turn]:

@@ -13,7 +13,9 @@ from sash.flows.record import Record
 from sash.flows.request.deliver import deliver
 from sash.flows.request.send import Call
 from sash.flows.steps import Flow
+from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
+from sash.model.notebook import Drawable
 from sash.model.replies import Reply
 from sash.model.turns import Draft, Turn
 from sash.model.window import Head
@@ -26,7 +28,7 @@ PAGE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class PastRequest:
+class PastRequest(Drawable):
     """A request as it was sent, rebuilt from the record."""
 
     request: Request
@@ -35,6 +37,10 @@ class PastRequest:
     body: Mapping[str, Any] = field(repr=False)
     intact: bool
     """whether the rebuilt body is the one that was sent, byte for byte (redaction leaves a gap)"""
+    sizes: Mapping[int, Count] = field(repr=False)
+    """of its turns by seq, as far as they are known"""
+    preamble: Count | None = field(repr=False)
+    """of tools and system prompt; None: unknown"""
 
     @property
     def number(self) -> int:
@@ -55,9 +61,17 @@ def past_request(chat: Context, number: int) -> PastRequest:
 def past_request_of(store: Record, conversation: int, number: int) -> PastRequest:
     """The same from a store: `conversation` is its key there."""
     request, epoch, turns = store.requests.read(conversation, number=number)
-    rebuilt = body(epoch, turns, request.sent)
+    model, rebuilt = request.sent.model, body(epoch, turns, request.sent)
+    ids = {turn.id for turn in turns}
+    known = store.index.read(conversation, seqs=[turn.seq for turn in turns], model=model)
     return PastRequest(
-        request=request, epoch=epoch, turns=turns, body=rebuilt, intact=body_hash(rebuilt) == request.body_hash
+        request=request,
+        epoch=epoch,
+        turns=turns,
+        body=rebuilt,
+        intact=body_hash(rebuilt) == request.body_hash,
+        sizes={turn.seq: count for turn, count in known if count is not None and turn.id in ids},
+        preamble=store.windows.read(conversation, model=model, preamble=epoch.preamble).preamble_count,
     )
 
 

@@ -7,13 +7,12 @@ recorded, or `error`. A client that leaves stops the reply: what had come is rec
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from typing import Any
 
 from sash.conversation import AsyncConversation
 from sash.conversation.streaming import AsyncReplyStream
-from sash.conversation.workers import worker
 from sash.errors import SashError
+from sash.inspect.window import planned_parts
 from sash.serve.api.endpoints import Endpoint, EndpointCall, event_stream
 from sash.serve.api.schemas import (
     EditRequest,
@@ -27,7 +26,6 @@ from sash.serve.api.schemas import (
 )
 from sash.serve.errors import as_json
 from sash.serve.replies import Event, Tell
-from sash.serve.views import planned_parts
 
 ONE = "/api/conversations/{id:name}"
 Start = Callable[[AsyncConversation], AsyncReplyStream]
@@ -38,7 +36,7 @@ async def plan(call: EndpointCall) -> PlanOut:
     asked: PlanRequest = call.body
     async with call.serving.talks.looking(call.namespace, call.id, asked.chosen) as chat:
         planned = await chat.plan(asked.said(), **asked.options)
-        return PlanOut.of(planned, await worker(partial(planned_parts, call.store, chat, planned)))
+        return PlanOut.of(planned, planned_parts(planned))
 
 
 async def send(call: EndpointCall) -> Any:

@@ -52,7 +52,7 @@ async def conversation(request: Request) -> Response:
     namespace = namespace_of(request)
     try:
         async with serving.talks.looking(namespace, id) as chat:
-            planned = await next_request(serving.store, chat)
+            planned = await next_request(chat)
     except NotFound:
         if not asked.new:
             raise
