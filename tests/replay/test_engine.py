@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sash import Conversation
 from sash.errors import InvalidImport, InvalidOption, MissingExtra
 from sash.model.cards import card
 from sash.planning.situation import Decision, Marks, Situation
@@ -29,6 +30,7 @@ from sash.replay import (
     run,
     synthetic,
 )
+from sash.simulator import Simulator
 
 SONNET = card("claude-sonnet-5")
 TERMS = Terms(card=SONNET, keep=4_000, budget=32_000)
@@ -153,16 +155,29 @@ def test_requests_inside_a_tool_run_are_open() -> None:
     assert seen == [(False, 1, 1), (True, 2, 1), (True, 3, 1), (False, 1, 2)]
 
 
-def test_a_start_beyond_the_newest_exchange_is_refused() -> None:
-    """The strategy that chose it is named."""
+@dataclass(frozen=True)
+class Wild:
+    """Answers what it was given."""
 
-    @dataclass(frozen=True)
-    class Wild:
-        def decide(self, situation: Situation) -> Decision:
-            return Decision(first_exchange=len(situation.exchanges), rule="stay", reason="")
+    answer: Any
 
-    with pytest.raises(InvalidOption, match="Wild"):
-        run(steady(1.0, 2), Wild(), TERMS)
+    def decide(self, _: Situation) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, 0, *(Decision(first_exchange=at, rule="stay", reason="") for at in (1, -1, "0"))],  # type: ignore[arg-type]
+)
+def test_what_is_no_decision_is_refused(answer: Any) -> None:
+    """Of a replay and of a conversation alike: the strategy is named, and nothing is sent."""
+    with pytest.raises(InvalidOption, match=r"Wild.*must return"):
+        run(steady(1.0, 1), Wild(answer), TERMS)
+    simulator = Simulator()
+    with Conversation(client=simulator.client(), strategy=Wild(answer)) as chat:
+        with pytest.raises(InvalidOption, match=r"Wild.*must return"):
+            chat.send("Hello!")
+        assert not simulator.log and not chat.history()
 
 
 @pytest.mark.parametrize("changes", [{"keep": 0}, {"keep": 40_000}, {"preamble": 32_000}, {"preamble": -1}])

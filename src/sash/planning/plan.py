@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sash.errors import BudgetExceeded, InvalidContent, InvalidOption
+from sash.errors import BudgetExceeded, InvalidContent
 from sash.model.counts import ZERO, Count
 from sash.model.notebook import Drawable
 from sash.model.turns import Turn, spoken
@@ -24,8 +24,9 @@ from sash.planning.overflow.oversize import results_to_clear
 from sash.planning.overflow.relief import FittedView, fit_view
 from sash.planning.planned import Planned
 from sash.planning.shortcuts import Shortcuts
-from sash.planning.situation import Decision, Situation, Strategy
+from sash.planning.situation import Situation
 from sash.planning.summaries.compaction import before_block, ignored
+from sash.planning.traits import decide
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -88,8 +89,7 @@ def _decided(
     while True:
         exchanges = shortcuts.exchanges.of(groups, known)
         situation = assess(memory, groups, exchanges, known, settings, now, shortcuts.ledger.of)
-        decision = settings.strategy.decide(situation)
-        _reject_bad_start(decision, situation, settings.strategy)
+        decision = decide(settings.strategy, situation)
         shape = fit_view(memory, groups, known, situation, decision, settings)
         more = results_to_clear(memory, groups[-1], situation, shape, settings)
         if not more:
@@ -124,16 +124,6 @@ def _reject_no_question(groups: Groups) -> None:
         raise InvalidContent(
             "a tool_result without its tool call: a conversation begins with what the user says. Nothing was sent",
             problem="tool-orphan",
-        )
-
-
-def _reject_bad_start(decision: Decision, situation: Situation, strategy: Strategy) -> None:
-    if not 0 <= decision.first_exchange <= situation.newest:
-        raise InvalidOption(
-            f"strategy {strategy!r} chose exchange {decision.first_exchange} of {situation.newest + 1}; "
-            "it must return the index of an exchange, the newest at the latest",
-            option="strategy",
-            value=strategy,
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from sash.errors import InvalidOption
+from sash.planning.situation import Decision, Situation, Strategy
 
 P = TypeVar("P")
 
@@ -43,6 +44,21 @@ def check_strategy(strategy: object, option: str = "strategy") -> None:
     else:
         return
     raise InvalidOption(f"{option}: {what}", option=option, value=strategy)
+
+
+def decide(strategy: Strategy, situation: Situation) -> Decision:
+    """What a strategy answers. Raises InvalidOption for what is no decision, or names no exchange of the situation."""
+    decision: object = strategy.decide(situation)
+    if not isinstance(decision, Decision):
+        what = f"answered {decision!r:.60}; decide(situation) must return a Decision (sash.planning.situation)"
+    elif not isinstance(decision.first_exchange, int) or not 0 <= decision.first_exchange <= situation.newest:
+        what = (
+            f"chose exchange {decision.first_exchange!r:.60} of {situation.newest + 1}; "
+            "it must return the index of an exchange, the newest at the latest"
+        )
+    else:
+        return decision
+    raise InvalidOption(f"strategy {strategy!r} {what}", option="strategy", value=strategy)
 
 
 def traits(strategy: object) -> Traits:

@@ -11,9 +11,21 @@ Asks no API and needs no key: bills follow the cache's rules on sizes and times 
 from sash.replay.clairvoyant import Promise, mixed_optimum, optimum, promise
 from sash.replay.clearing import REFETCH, Optima, optima
 from sash.replay.engine import NO_MARKS, Point, ReplayOutcome, Terms, run
+from sash.replay.online import least_expected
 from sash.replay.readers import of_conversation, of_record, read
 from sash.replay.report import Average, Comparison, Contender, TraceRow, compare, html, png
-from sash.replay.traces import Trace, TraceCall, TraceResult, from_times, load, loads, many, regimes, synthetic
+from sash.replay.traces import (
+    Memoryless,
+    Trace,
+    TraceCall,
+    TraceResult,
+    from_times,
+    load,
+    loads,
+    many,
+    regimes,
+    synthetic,
+)
 
 __all__ = [
     "NO_MARKS",
@@ -21,6 +33,7 @@ __all__ = [
     "Average",
     "Comparison",
     "Contender",
+    "Memoryless",
     "Optima",
     "Point",
     "Promise",
@@ -33,6 +46,7 @@ __all__ = [
     "compare",
     "from_times",
     "html",
+    "least_expected",
     "load",
     "loads",
     "many",

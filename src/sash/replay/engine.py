@@ -17,7 +17,7 @@ from sash.model.cards import ModelCard
 from sash.model.turns import Exchange
 from sash.model.usage import Usage
 from sash.planning.situation import Decision, Gaps, Marks, Situation, Size, Strategy
-from sash.planning.traits import traits
+from sash.planning.traits import decide, traits
 from sash.replay.billing import BareCache
 from sash.replay.clairvoyant import Promise, promise
 from sash.replay.clearing import REFETCH, check_refetch
@@ -128,15 +128,8 @@ class _Player:
         self._append(i)
         first = 0 if self.everything else min(self.allowed.low[i], self.start if self.start is not None else i)
         situation = self._situation(i, first)
-        decision = self.strategy.decide(situation)
-        start = first + decision.first_exchange
-        if not 0 <= decision.first_exchange <= situation.newest:
-            raise InvalidOption(
-                f"{self.strategy!r} chose exchange {decision.first_exchange} of {situation.newest + 1}",
-                option="strategy",
-                value=self.strategy,
-            )
-        self._bill(i, start, decision)
+        decision = decide(self.strategy, situation)
+        self._bill(i, first + decision.first_exchange, decision)
         if decision.learned is not None:
             self.learned = decision.learned
 

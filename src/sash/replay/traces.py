@@ -104,12 +104,31 @@ def _problem(gap_s: object, tokens: object, exchange: object) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memoryless:
+    """The law of traffic whose every pause is drawn anew, and whose exchanges are all of one size."""
+
+    tokens: int
+    """of each exchange"""
+    pauses: tuple[float, ...]
+    """seconds"""
+    chances: tuple[float, ...]
+    """of each pause; their sum is 1"""
+
+    def calls(self, dice: random.Random) -> Iterator[TraceCall]:
+        """Such traffic, without end."""
+        while True:
+            yield TraceCall(dice.choices(self.pauses, self.chances)[0], self.tokens)
+
+
 @dataclass(frozen=True)
 class Trace:
     """A named run of calls. The first call opens an exchange whatever it says, as nothing stands before it."""
 
     name: str
     calls: tuple[TraceCall, ...]
+    law: Memoryless | None = None
+    """what it was drawn from, where that is known"""
 
     def __post_init__(self) -> None:
         if not self.calls:
@@ -259,7 +278,8 @@ def synthetic(regime: str, seed: int, *, exchanges: int = 600) -> Trace:
         if opened > exchanges:
             break
         taken.append(call)
-    return Trace(f"{regime}/{seed}", tuple(_with_uses(taken, random.Random(f"{regime}/{seed}/uses"))))
+    law = _law(random.Random(f"{regime}/{seed}")) if regime == "memoryless" else None
+    return Trace(f"{regime}/{seed}", tuple(_with_uses(taken, random.Random(f"{regime}/{seed}/uses"))), law)
 
 
 def _with_uses(calls: Sequence[TraceCall], dice: random.Random) -> Iterator[TraceCall]:
@@ -382,6 +402,18 @@ def _tools(dice: random.Random) -> Iterator[TraceCall]:
             yield TraceCall(gap, tokens, exchange=False, results=(told,))
 
 
+def _law(dice: random.Random) -> Memoryless:
+    """Chances of a pause below 5 min, below 1 h and beyond."""
+    shares = [dice.random() + 0.02 for _ in range(3)]
+    chances = tuple(share / sum(shares) for share in shares)
+    return Memoryless(tokens=dice.randrange(200, 900, 50), pauses=(60.0, 1_200.0, 20_000.0), chances=chances)
+
+
+def _memoryless(dice: random.Random) -> Iterator[TraceCall]:
+    """What the past says nothing about: the best policy without foresight can be told (`sash.replay.online`)."""
+    return _law(dice).calls(dice)
+
+
 _REGIMES: Mapping[str, Callable[[random.Random], Iterator[TraceCall]]] = {
     "fast": _fast,
     "chatty": _chatty,
@@ -392,6 +424,7 @@ _REGIMES: Mapping[str, Callable[[random.Random], Iterator[TraceCall]]] = {
     "drifting": _drifting,
     "heavy": _heavy,
     "tools": _tools,
+    "memoryless": _memoryless,
 }
 
 
