@@ -43,6 +43,7 @@ _.handle_request
 _.justify
 _.log_message
 _.maxstring
+_.on_broken_pipe
 _.prepare_threshold
 _.prepared_max
 _.protocol_version

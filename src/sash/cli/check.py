@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import console, find, namespace, one_line, print_json
+from sash.cli.common import console, find, json_option, namespace, one_line, print_json
 from sash.cli.database import DATABASE, open_database
+from sash.cli.tables import print_table
 from sash.conversation import Conversation
 from sash.model.values import counted
 from sash.planning.history.check import is_note
@@ -26,7 +27,7 @@ ALL = 2**31
 @click.argument("database", type=DATABASE)
 @click.argument("id", required=False)
 @click.option("--repair", is_flag=True, help="Mend what is sent of the turns at fault; the record keeps them.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def check(database: str, id: str | None, repair: bool, as_json: bool) -> None:
     """List what the conversations of DATABASE (or the one named ID) have wrong. Exit code 1 if anything is."""
     with closing(open_database(database)) as store:
@@ -55,7 +56,7 @@ def _show(out: Console, found: dict[str, Sequence[Problem]], repair: bool) -> No
             cells: list[Text | str] = [Text(one_line(name, 40)), problem.path, problem.rule, Text(problem.message)]
             table.add_row(*cells, *([Text(problem.done or "nothing")] if repair else []), style=style)
     if table.row_count:
-        out.print(table)
+        print_table(out, table)
     wrong = sum(any(not is_note(problem) for problem in problems) for problems in found.values())
     open_still = sum(any(not (is_note(p) or p.done) for p in problems) for problems in found.values())
     checked = counted(len(found), "conversation")

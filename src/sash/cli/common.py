@@ -5,11 +5,13 @@ Text of models and of files is shown without its control characters: it must not
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Any, TypeVar
 
@@ -37,7 +39,20 @@ PACE = 0.01
 
 NO_KEY = "no key for Claude: set ANTHROPIC_API_KEY, or try without one: --simulator"
 
+READER_LEFT = 141
+"""The exit code where whoever reads the output has left (`| head`): a shell's, for a program that SIGPIPE ended."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: a shell's, for a program that SIGINT ended."""
+
+UNSHOWN = re.compile("[\x7f-\x9f\ud800-\udfff]")
+"""What `json.dumps` leaves as it is, though it steers terminals or has no UTF-8."""
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: times in unix seconds, sizes in tokens, costs in dollars."
+)
+"""How a command is asked for what a program can read: each prints it with `print_json`."""
 
 
 class Fault(click.ClickException):
@@ -60,13 +75,22 @@ class UsageFault(Fault):
 class SashGroup(click.Group):
     """A group whose commands never end in a traceback of sash's own errors."""
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Read the arguments; `--help` prints here."""
+        with _reader_may_leave():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; sash's errors become faults, and signs that the terminal lacks become "?"."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         try:
-            return super().invoke(ctx)
+            with _reader_may_leave():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            ctx.exit(INTERRUPTED)
         except SashError as error:
             usage = isinstance(error, InvalidOption) and not lacks_key(error)
             raise (UsageFault if usage else Fault)(in_words(error)) from error
@@ -77,6 +101,26 @@ class SashGroup(click.Group):
         """The command that is meant, and its arguments, with the default database where they name none."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command, rest if command is None else with_default(command, ctx, rest)
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End quietly where nobody reads the output any longer."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: no file stands behind it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the flush at the end may go
+        raise click.exceptions.Exit(READER_LEFT) from None
+
+
+class _Console(Console):
+    """A console that leaves what to do without a reader to `SashGroup`."""
+
+    def on_broken_pipe(self) -> None:
+        """Tell it as all else that prints does."""
+        raise BrokenPipeError
 
 
 def lacks_key(error: SashError) -> bool:
@@ -102,7 +146,7 @@ def say(out: Console, text: str, style: str = "") -> None:
 
 def console(*, stderr: bool = False) -> Console:
     """A console as wide as the terminal, or wide enough for our tables where there is none."""
-    made = Console(stderr=stderr, highlight=False)
+    made = _Console(stderr=stderr, highlight=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = PIPED_WIDTH
     return made
@@ -126,8 +170,9 @@ def one_line(text: str, most: int) -> str:
 
 
 def print_json(value: Any) -> None:
-    """A JSON value on stdout, in UTF-8 whatever the locale."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False).encode())
+    """A JSON value on stdout, in UTF-8 whatever the locale; what could steer a terminal is escaped."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    click.echo(UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode())
 
 
 def dollars(amount: float | None) -> str:

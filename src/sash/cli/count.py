@@ -13,8 +13,9 @@ from rich.table import Table
 
 from sash.claude.adapter import Claude
 from sash.claude.clients import sync_client
-from sash.cli.common import console, namespace
+from sash.cli.common import console, json_option, namespace, print_json
 from sash.cli.database import DATABASE, open_database
+from sash.cli.tables import print_table
 from sash.conversation import Conversation
 from sash.conversation.session import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
@@ -33,7 +34,7 @@ from sash.model.files import TEXT, File, file_block, media_type
 @click.option("--id", "conversation", help="Count the view of this conversation of --db.")
 @click.option("--exact", is_flag=True, help="Ask the count-tokens endpoint too (needs a key, or --simulator).")
 @click.option("--simulator", is_flag=True, help="Let the simulator be the endpoint.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def count(
     files: tuple[str, ...],
     model: str,
@@ -118,10 +119,10 @@ def show(rows: list[tuple[str, Count, int | None]], out: Console, *, as_json: bo
     if as_json:
         keys = ("what", "tokens", "upper", "source", "base", "endpoint")
         values = [(n, c.tokens, c.upper, c.source, c.base, exact) for n, c, exact in rows]
-        click.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in values], indent=1))
+        print_json([dict(zip(keys, row, strict=True)) for row in values])
         return
     table = Table("what", "tokens", f"at most ({coverage:.1%})", "source", "base", "endpoint")
     for name, found, exact in rows:
         endpoint = "" if exact is None else f"{exact:,}"
         table.add_row(name, f"{found.tokens:,}", f"{found.upper:,}", found.source, found.base, endpoint)
-    out.print(table)
+    print_table(out, table)

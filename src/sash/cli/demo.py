@@ -18,9 +18,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import console, dollars, moment, one_line, percent, print_json, say, turns_of, window_options
+from sash.cli.common import (
+    console,
+    dollars,
+    json_option,
+    moment,
+    one_line,
+    percent,
+    print_json,
+    say,
+    turns_of,
+    window_options,
+)
 from sash.cli.database import NEW_DATABASE, open_database, shown
 from sash.cli.strategy import label
+from sash.cli.tables import print_table
 from sash.conversation.session import DEFAULT_MODEL
 from sash.demo.run import Moment, Player, StrategyRow, Totals, table, to_json
 from sash.demo.script import Script, from_file, shipped
@@ -54,7 +66,7 @@ T = TypeVar("T")
 @window_options(budget=BUDGET)
 @click.option("--turns", type=click.IntRange(min=2), help="Replay only the first turns.")
 @click.option("--db", type=NEW_DATABASE, help="Keep the record of the first run in this file.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 def demo(
     data: str | None,
     model: str | None,
@@ -208,10 +220,10 @@ def _exhaust(steps: Iterable[T]) -> None:
 
 def _show_results(out: Console, script: Script, players: Sequence[Player]) -> None:
     rows = table(players)
-    out.print(_costs(rows))
+    print_table(out, _costs(rows))
     if script.probes:
         out.print(_strips(players))
-        out.print(_questions(players))
+        print_table(out, _questions(players))
         if any(probe.words for probe in script.probes):
             say(out, CEILING, style="dim")
     say(out, _verdict(rows), style="bold")

@@ -17,6 +17,7 @@ from sash.cli.common import (
     console,
     dollars,
     find,
+    json_option,
     moment,
     namespace,
     one_line,
@@ -27,7 +28,9 @@ from sash.cli.common import (
     user_of,
 )
 from sash.cli.database import DATABASE, open_database
+from sash.cli.facts import conversation_facts, hit_facts, request_facts, turn_facts
 from sash.cli.strategy import label
+from sash.cli.tables import print_table
 from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import InvalidOption
 from sash.limits.ceilings.policy import Account, Charge
@@ -39,7 +42,7 @@ from sash.model.window import Head
 from sash.planning import explain
 from sash.stores import Store
 from sash.stores.attempts import AttemptSums
-from sash.stores.port import Hit, UsageRow
+from sash.stores.port import ConversationInfo, Hit, UsageRow
 
 LISTED = 50
 TURNS = 20
@@ -56,24 +59,36 @@ GROUPS = ("day", "model", "conversation", "user")
 @click.option("--user", callback=user_of, help="List this user's conversations.")
 @click.option("--full", is_flag=True, help="Show turns whole.")
 @click.option("--html", type=click.File("w", encoding="utf-8", atomic=True), help="Write it as one HTML page.")
-def show(database: str, id: str | None, limit: int | None, user: str | None, full: bool, html: IO[str] | None) -> None:
-    """List the conversations of DATABASE, or show the one named ID."""
+@json_option
+def show(
+    database: str,
+    id: str | None,
+    limit: int | None,
+    user: str | None,
+    full: bool,
+    html: IO[str] | None,
+    as_json: bool,
+) -> None:
+    """List the conversations of DATABASE, or show the one named ID: its turns, its window, its requests."""
     with closing(open_database(database)) as store:
         if id is None:
             if html is not None:
                 raise InvalidOption(
                     "--html shows one conversation; name it: sash show DB ID", option="html", value=None
                 )
-            _show_list(store, limit or LISTED, user)
+            _show_list(store.conversations(namespace=namespace(), limit=limit or LISTED, user=user), as_json)
             return
         head = find(store, id)
         if html is not None:
             html.write(_page(store, head, id))
-        _show_one(store, head, id, limit or TURNS, full)
+        _show_one(store, head, id, limit or TURNS, full=full, as_json=as_json)
 
 
-def _show_list(store: Store, limit: int, user: str | None) -> None:
-    out, found = console(), store.conversations(namespace=namespace(), limit=limit, user=user)
+def _show_list(found: Sequence[ConversationInfo], as_json: bool) -> None:
+    if as_json:
+        print_json([conversation_facts(info) for info in found])
+        return
+    out = console()
     if not found:
         out.print("no conversations yet")
         return
@@ -91,22 +106,37 @@ def _show_list(store: Store, limit: int, user: str | None) -> None:
             spent(info.dollars, info.unpriced),
             moment(info.updated_at),
         )
-    out.print(table)
+    print_table(out, table)
 
 
-def _show_one(store: Store, head: Head, id: str, limit: int, full: bool) -> None:
-    out, info = console(), store.describe(id, namespace=namespace())
+def _show_one(store: Store, head: Head, id: str, limit: int, *, full: bool, as_json: bool) -> None:
+    info = store.describe(id, namespace=namespace())
+    turns = store.turns.read(head.conversation, limit=limit, newest=True)
+    numbers = range(max(1, head.requests - limit + 1), head.requests + 1)
+    requests = [store.requests.read(head.conversation, number=n)[:2] for n in numbers]
+    if as_json:
+        print_json(
+            {
+                "conversation": conversation_facts(info),
+                "turns": [turn_facts(turn) for turn in turns],
+                "requests": [request_facts(*one) for one in requests],
+            }
+        )
+        return
+    out = console()
+    _show_head(out, info, head)
+    _show_turns(out, turns, head, full)
+    if requests:
+        _show_epochs(out, requests)
+        _show_plan(out, requests[-1][0])
+
+
+def _show_head(out: Console, info: ConversationInfo, head: Head) -> None:
     title = f" ({one_line(info.title, 80)})" if info.title else ""
-    out.print(Text(f"{id}{title}", style="bold"))
+    out.print(Text(f"{info.id}{title}", style="bold"))
     cost = spent(info.dollars, info.unpriced)
     whose = f" of {printable(info.user)}" if info.user else ""
     out.print(Text(f"{counted(head.seq, 'turn')}{whose}, {counted(head.requests, 'request')}, {cost}; times in UTC"))
-    _show_turns(out, store.turns.read(head.conversation, limit=limit, newest=True), head, full)
-    numbers = range(max(1, head.requests - limit + 1), head.requests + 1)
-    found = [store.requests.read(head.conversation, number=n)[:2] for n in numbers]
-    if found:
-        _show_epochs(out, found)
-        _show_plan(out, found[-1][0])
 
 
 def _show_turns(out: Console, turns: Sequence[Turn], head: Head, full: bool) -> None:
@@ -119,7 +149,7 @@ def _show_turns(out: Console, turns: Sequence[Turn], head: Head, full: bool) -> 
         table.add_row(
             str(turn.seq), turn.role, turn.state, moment(turn.at), Text(text), style="dim" if outside else None
         )
-    out.print(table)
+    print_table(out, table)
     if start is not None and start > 1:
         out.print(f"The turns before {start} (dimmed) are kept, but no longer sent, except what is pinned.")
 
@@ -131,7 +161,7 @@ def _show_epochs(out: Console, found: Sequence[tuple[Request, Epoch]]) -> None:
         numbers = [request.number for request, its in found if its.id == epoch.id]
         span = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
         table.add_row(span, str(epoch.first_seq), Text(epoch.model), Text(label(epoch.strategy)), Text(epoch.reason))
-    out.print(table)
+    print_table(out, table)
 
 
 def _show_plan(out: Console, request: Request) -> None:
@@ -170,13 +200,19 @@ def _load_page() -> Any:
 @click.option("--user", callback=user_of, help="Search this user's conversations only.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Hits shown.")
 @click.option("--semantic", is_flag=True, help="Find by meaning, whatever the words (extra `semantic`).")
-def search(database: str, query: str, id: str | None, user: str | None, limit: int, semantic: bool) -> None:
+@json_option
+def search(
+    database: str, query: str, id: str | None, user: str | None, limit: int, semantic: bool, as_json: bool
+) -> None:
     """Find turns that hold all words of QUERY, or (--semantic) that mean something like it, the best first."""
     with closing(open_database(database)) as store:
         if semantic:
             hits: Sequence[Hit] = _near(store, query, id, user, limit)
         else:
             hits = store.search(query, namespace=namespace(), user=user, conversation=id, limit=limit)
+    if as_json:
+        print_json(hit_facts(hits))
+        return
     out = console()
     for hit in hits:
         out.print(_hit(hit), soft_wrap=True)
@@ -219,7 +255,7 @@ def _hit(hit: Hit) -> Text:
 @click.option("--by", default="day,model", show_default=True, help=f"Groups, with commas: {', '.join(GROUPS)}.")
 @click.option("--id", "id", help="This conversation only.")
 @click.option("--user", callback=user_of, help="This user's conversations only.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def usage(database: str, by: str, id: str | None, user: str | None, as_json: bool) -> None:
     """What requests used and cost: tokens, share read from the cache, dollars."""
     groups = [name.strip() for name in by.split(",") if name.strip()]
@@ -231,7 +267,7 @@ def usage(database: str, by: str, id: str | None, user: str | None, as_json: boo
     if as_json:
         print_json([_as_json(groups, row) for row in rows])
         return
-    console().print(_usage_table(groups, rows))
+    print_table(console(), _usage_table(groups, rows))
     whole = (*map(_account, accounts), *_memo(memo)) if id is None else ()
     for line in () if user else (*_attempts(sums), *whole):
         console().print(Text(line), soft_wrap=True)
@@ -272,7 +308,7 @@ def _as_json(groups: Sequence[str], row: UsageRow) -> dict[str, object]:
 
 
 def _usage_table(groups: Sequence[str], rows: Sequence[UsageRow]) -> Table:
-    names = (Column(name, overflow="fold") for name in groups or ["all"])
+    names = (Column(name, overflow="fold", no_wrap=name == "day") for name in groups or ["all"])
     table = Table(*names, show_footer=len(rows) > 1, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     sums = [sum(getattr(row, name) for row in rows) for name in ("requests", "prompt", "read", "written", "output")]
     prompt, read = sums[1], sums[2]

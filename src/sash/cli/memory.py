@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sash.cli.common import (
     console,
+    json_option,
     moment,
     namespace,
     one_line,
@@ -19,6 +20,7 @@ from sash.cli.common import (
     user_of,
 )
 from sash.cli.database import DATABASE, open_database
+from sash.cli.tables import print_table
 from sash.errors import InvalidOption, NotFound
 from sash.model.memory_files import ROOT, MemoryFile
 from sash.stores import Store
@@ -32,7 +34,7 @@ from sash.stores import Store
 @click.option(
     "--export", type=click.Path(file_okay=False, path_type=Path), help="Write the user's files into this new folder."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def memory(
     database: str, path: str | None, user: str | None, versions: bool, export: Path | None, as_json: bool
 ) -> None:
@@ -65,7 +67,7 @@ def _list_users(store: Store, as_json: bool) -> None:
         table = Table("user", "files")
         for user, files in found.items():
             table.add_row(one_line(user, 60), f"{files:,}")
-        console().print(table)
+        print_table(console(), table)
 
 
 def _list_files(files: Sequence[MemoryFile], as_json: bool) -> None:
@@ -80,7 +82,7 @@ def _list_files(files: Sequence[MemoryFile], as_json: bool) -> None:
             table.add_row(
                 printable(file.path), str(file.version), f"{len(text):,}", moment(file.at), one_line(text, 50)
             )
-        console().print(table)
+        print_table(console(), table)
 
 
 def _of(store: Store, path: str, user: str) -> Sequence[MemoryFile]:

@@ -10,8 +10,9 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from sash.cli.common import console, moment, namespace, print_json, printable, user_of
+from sash.cli.common import console, json_option, moment, namespace, print_json, printable, user_of
 from sash.cli.database import DATABASE, open_database
+from sash.cli.tables import print_table
 from sash.profile import Entry
 from sash.profile.entries import KINDS
 
@@ -23,7 +24,7 @@ from sash.profile.entries import KINDS
 @click.option("--set", "text", metavar="TEXT", help="Keep a statement; what held of the same topic ends.")
 @click.option("--kind", type=click.Choice(KINDS), default="fact", show_default=True, help="With --set: what it is.")
 @click.option("--remove", type=int, metavar="NUMBER", help="End an entry; it stays in the history.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def profile(
     database: str, user: str, history: bool, text: str | None, kind: str, remove: int | None, as_json: bool
 ) -> None:
@@ -49,4 +50,4 @@ def _show(entries: Sequence[Entry]) -> None:
         what = Text(printable(entry.text or "(redacted)"), overflow="fold")
         by = f"{entry.by}, {entry.ended}" if entry.ended else entry.by
         table.add_row(str(entry.id), entry.kind, moment(entry.at), what, by, style="dim" if entry.ended else None)
-    console().print(table)
+    print_table(console(), table)

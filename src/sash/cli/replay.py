@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from sash import replay as replays
-from sash.cli.common import console, dollars, find, namespace, progress_bar, say
+from sash.cli.common import console, dollars, find, json_option, namespace, print_json, progress_bar, say
 from sash.cli.database import open_database
 from sash.cli.strategy import StrategyType, label
+from sash.cli.tables import print_table
 from sash.conversation.session import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidImport, InvalidOption
@@ -50,7 +51,7 @@ MADE_UP = "synthetic:"
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Processes, for many traces.")
 @click.option("--html", "page", type=click.Path(dir_okay=False), help="Write charts of window and cost to this page.")
 @click.option("--png", "picture", type=click.Path(dir_okay=False), help="The same as a picture (extra: charts).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON rows.")
+@json_option
 def replay(
     traces: tuple[str, ...],
     conversations: tuple[str, ...],
@@ -87,7 +88,7 @@ def replay(
         )
     _draw(result, ", ".join(traces), page=page, picture=picture)
     if as_json:
-        click.echo(result.to_json())
+        print_json([row.as_json() for row in result.rows])
     else:
         _show(result, console())
 
@@ -162,7 +163,7 @@ def _show(result: Comparison, out: Console) -> None:
             f"{run.mean_verbatim:,.0f}",
             f"{run.min_verbatim:,}",
         )
-    out.print(table)
+    print_table(out, table)
     if len({row.outcome.trace for row in result.rows}) > 1:
         _show_averages(result, out)
     first = result.rows[0].outcome
@@ -199,4 +200,4 @@ def _show_averages(result: Comparison, out: Console) -> None:
             f"{average.clearing_ratio:.3f}",
             f"{average.hit_rate:.0%}",
         )
-    out.print(table)
+    print_table(out, table)

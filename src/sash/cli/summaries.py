@@ -14,6 +14,7 @@ from sash.cli.common import (
     console,
     dollars,
     find,
+    json_option,
     moment,
     namespace,
     one_line,
@@ -21,6 +22,7 @@ from sash.cli.common import (
     printable,
 )
 from sash.cli.database import DATABASE, open_database
+from sash.cli.tables import print_table
 from sash.conversation import Conversation
 from sash.model.summaries import SummaryRecord
 from sash.model.values import counted
@@ -33,7 +35,7 @@ LISTED = 1_000
 @click.argument("database", type=DATABASE)
 @click.argument("id", required=False)
 @click.option("--full", is_flag=True, help="Show summaries whole.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def summaries(database: str, id: str | None, full: bool, as_json: bool) -> None:
     """List the summaries in DATABASE, or those of the conversation ID: what each covers, came from and cost."""
     with closing(open_database(database)) as store:
@@ -78,7 +80,7 @@ def _show(found: dict[str, Sequence[SummaryRecord]], full: bool) -> None:
                 Text(printable(one.text) if full else one_line(one.text, 80)),
                 style="dim" if one.state == "rejected" else None,
             )
-    console().print(table)
+    print_table(console(), table)
 
 
 def _guards(summary: SummaryRecord) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sash.bulk.summaries import POLL, Summaries
-from sash.cli.common import dollars, namespace, print_json
+from sash.cli.common import dollars, json_option, namespace, print_json
 from sash.cli.database import DATABASE
 from sash.errors import InvalidOption
 from sash.flows.bulk.summaries import Submitted
@@ -28,7 +28,7 @@ _USUAL = Backlog()
 @click.option("--least", default=_USUAL.least, show_default=True, help="Fewer tokens than this are left alone.")
 @click.option("--idle", default=_USUAL.idle / 60, show_default=True, help="Minutes in which nothing was said.")
 @click.option("--simulator", is_flag=True, help="Ask the built-in simulator: no key, no cost; not with --batch.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def summarise(
     database: str,
     batch: bool,
