@@ -5,6 +5,7 @@ PYTHON ?= $(shell sh scripts/find-python)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DOCS_READY := $(VENV)/.ready-docs
 
 # A search for what breaks a law begins from chance, and prints from which: `make nightly SEED=N` takes it again.
 # TESTS narrows it down.
@@ -25,7 +26,7 @@ WALKS  ?= 1000
 STRATEGIES ?=
 WALK   = $(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
 
-.PHONY: demo test lint check nightly walks stress clean
+.PHONY: demo test lint check nightly walks stress docs docs-serve clean
 
 demo: $(READY)
 	$(BIN)/sash demo
@@ -57,6 +58,17 @@ nightly: $(READY)
 # All tests RUNS times on a busy machine; prints what failed, and else nothing.
 stress: $(READY)
 	@$(BIN)/python scripts/stress.py $(RUNS) $(AT_ONCE) $(PARALLEL) -p no:cacheprovider
+
+# The documentation as a site, in site/: a warning fails it. Nothing in it is loaded from elsewhere.
+docs: $(DOCS_READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-serve: $(DOCS_READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group docs
+	touch $(DOCS_READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,4 +1,4 @@
-"""The documents run: the snippets of README and guides in order, and every notebook from first cell to last."""
+"""The documents run: the snippets of README and of each page in order, and every notebook from first cell to last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from sash.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
-GUIDES = sorted((ROOT / "docs" / "guide").glob("*.md"))
+PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if "```python" in page.read_text())
 ON_A_SERVER = ("scale",)
 TOPS = ("src", "tests", "benchmarks", "scripts", "notebooks")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -33,33 +33,34 @@ def test_files_named_in_the_map_are_there(document: str) -> None:
     assert named and set(missing) <= made
 
 
+def run_snippets(document: str) -> dict[str, object]:
+    """Run the python blocks of a document in order, in one namespace; that is given back."""
+    namespace: dict[str, object] = {"__name__": Path(document).stem}
+    for snippet in snippets(document):
+        exec(compile(snippet, document, "exec"), namespace)
+    return namespace
+
+
 def test_readme_snippets_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every python block of the README runs as it stands, the first one against a server where Claude would be."""
+    """The python blocks of the README run as they stand, against a server where Claude would be."""
     monkeypatch.chdir(tmp_path)
     with Simulator().serve() as url:
         monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
-        namespace: dict[str, object] = {"__name__": "readme"}
-        for snippet in snippets("README.md"):
-            exec(compile(snippet, "README.md", "exec"), namespace)
-        namespace["chat"].close()  # type: ignore[attr-defined]
-    assert len(snippets("README.md")) >= 6
+        run_snippets("README.md")["chat"].close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
-def test_guide_snippets_run_in_order(
-    guide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_snippets_of_a_page_run_in_order(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """Every python block of a guide runs as it stands, without a key."""
-    if guide.stem in ON_A_SERVER:
+    """Every python block of a page runs as it stands, without a key."""
+    document = str(page.relative_to(ROOT))
+    if page.stem in ON_A_SERVER:
         monkeypatch.setenv("SASH_DATABASE", request.getfixturevalue("postgres_url"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    namespace: dict[str, object] = {"__name__": guide.stem}
-    found = snippets(str(guide.relative_to(ROOT)))
-    for snippet in found:
-        exec(compile(snippet, guide.name, "exec"), namespace)
-    assert found
+    run_snippets(document)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
