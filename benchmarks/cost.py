@@ -27,10 +27,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from sash.errors import SashError
+from sash.lab import read
 from sash.model.cards import card
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
-from sash.replay import NO_MARKS, REFETCH, Comparison, Contender, Terms, Trace, TraceRow, compare, many, read, regimes
+from sash.replay import NO_MARKS, REFETCH, Comparison, Contender, Terms, Trace, TraceRow, compare, many, regimes
 
 SETTINGS = ((8_000, 32_000), (4_000, 64_000), (20_000, 150_000))
 MODELS = ("claude-sonnet-5-5", "claude-sonnet-5", "claude-haiku-5-5")
@@ -99,14 +100,14 @@ def _recorded() -> list[tuple[Trace, tuple[tuple[int, int], ...]]]:
         return []
     sessions = sorted((root / "transcripts").glob("*.jsonl"))
     talks = sorted((root / "locomo").glob("*.json"))
-    found = [(trace, (SETTINGS[2],)) for path in sessions for trace in read(path)]
-    return found + [(trace, SETTINGS) for path in talks for trace in read(path)]
+    found = [(trace, (SETTINGS[2],)) for path in sessions for trace in read(path).traces()]
+    return found + [(trace, SETTINGS) for path in talks for trace in read(path).traces()]
 
 
 def _traces(options: argparse.Namespace) -> list[tuple[Trace, tuple[tuple[int, int], ...]]]:
     asked = _settings(options)
     if options.trace:
-        return [(trace, asked) for path in options.trace for trace in read(path)]
+        return [(trace, asked) for path in options.trace for trace in read(path).traces()]
     made = many(regimes(), range(UNSEEN, UNSEEN + options.seeds), exchanges=options.exchanges)
     recorded = [(trace, asked if options.keep is not None else meant) for trace, meant in _recorded()]
     return [(trace, asked) for trace in made] + recorded

@@ -42,7 +42,7 @@ STAIRS: tuple[tuple[str, ...], ...] = (
         ),
         *("replay", "inspect", "demo"),
     ),
-    ("serve",),
+    ("serve", "lab"),
     ("cli",),
 )
 """From the bottom up. What stands on one stair may lean on its neighbours, and on all stairs below.
@@ -90,7 +90,7 @@ DOOR = {
     "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "File", "Marks",
     "MemoryStore", "ModelCard", "Plan", "Recall", "Reply", "SashError", "ServerCompaction", "SlidingWindow",
     "SqliteStore", "SteppedWindow", "Summarised", "Turn", "async_memory_tool", "card", "check_request", "errors",
-    "memory_tool", "open", "simulator", "tool",
+    "lab", "memory_tool", "open", "simulator", "tool",
 }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from sash.recall import Recall
 from sash.stores import MemoryStore, SqliteStore, open_store
 
 if TYPE_CHECKING:
-    from sash import simulator
+    from sash import lab, simulator
 
 __all__ = [
     "AsyncConversation",
@@ -59,6 +59,7 @@ __all__ = [
     "card",
     "check_request",
     "errors",
+    "lab",
     "memory_tool",
     "simulator",
     "tool",
@@ -71,9 +72,11 @@ open = open_store
 
 
 def __getattr__(name: str) -> Any:
-    """`sash.simulator`, imported when it is first named: most programs never need it."""
+    """`sash.simulator` and `sash.lab`, imported when they are first named: most programs never need them."""
     if name == "simulator":
         return _load_simulator()
+    if name == "lab":
+        return _load_lab()
     raise AttributeError(f"module 'sash' has no attribute {name!r}")
 
 
@@ -81,3 +84,9 @@ def _load_simulator() -> Any:
     import sash.simulator  # noqa: PLC0415 - half of the time that `import sash` would take
 
     return sash.simulator
+
+
+def _load_lab() -> Any:
+    import sash.lab  # noqa: PLC0415 - reading and replaying recordings is no part of a chat
+
+    return sash.lab

@@ -80,7 +80,7 @@ def test_export_leaves_withdrawn_turns_out(run: Run, tmp_path: Path) -> None:
         sim.fail_next(Refusal())
         chat.send("Something terrible.")
     result = run("export", tmp_path / "a.db", "x", "-o", tmp_path / "x.json")
-    assert "withdrawn turns left out" in result.stderr
+    assert "1 withdrawn turn left out" in result.stderr
     assert "terrible" not in (tmp_path / "x.json").read_text()
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from sash import Conversation
 from sash.errors import InvalidImport, InvalidOption, MissingExtra
+from sash.lab import read
 from sash.model.cards import card
 from sash.planning.situation import Decision, Marks, Situation
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
@@ -25,7 +26,6 @@ from sash.replay import (
     compare,
     html,
     png,
-    read,
     report,
     run,
     synthetic,
@@ -253,5 +253,5 @@ def test_a_bare_trace_is_read_from_a_file(tmp_path: Path) -> None:
     """Its name is the file's."""
     path = tmp_path / "mine.jsonl"
     path.write_text(steady(5.0, 3).dumps())
-    (trace,) = read(path)
+    (trace,) = read(path).traces()
     assert (trace.name, len(trace.calls)) == ("mine", 3)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from sash.formats.values import ImportedConversation, ImportedTurn, text_block
+from sash.lab import read
 from sash.model.blocks import Block, dumps
 from sash.model.turns import Role, Turn
-from sash.replay import TraceResult, of_conversation, of_record, read
+from sash.replay import TraceResult, of_conversation, of_record
 
 
 def turn(role: Role, at: float | None = None, *, result: bool = False, prompt: int = 0) -> ImportedTurn:
@@ -107,6 +108,6 @@ def test_real_conversations_are_read(name: str, requests: int) -> None:
     root = Path(os.environ.get("SASH_DATA", "")) / name
     if "SASH_DATA" not in os.environ or not root.is_dir():
         pytest.skip("SASH_DATA is not set")
-    traces = [trace for path in sorted(root.glob("*.json*"))[:1] for trace in read(path)]
+    traces = [trace for path in sorted(root.glob("*.json*"))[:1] for trace in read(path).traces()]
     assert max(len(trace.calls) for trace in traces) > requests
     assert all(trace.times[-1] > 60 for trace in traces)

@@ -6,8 +6,9 @@ transaction for each conversation, so that a file is never half there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,16 +17,14 @@ import click
 from sash import formats
 from sash.cli.common import console, find, namespace, one_line, progress_bar
 from sash.cli.database import DATABASE, NEW_DATABASE, open_database
+from sash.conversation.exports import recorded
 from sash.conversation.imports import Recorded, record
-from sash.formats import ImportedConversation, ImportedTurn
-from sash.model.turns import Turn
+from sash.formats import ImportedConversation
 from sash.model.values import counted
-from sash.model.window import Head
-from sash.planning.rules import sendable
 from sash.stores import Store
 
-PAGE = 500
-"""Turns read at a time."""
+BRANCHES = click.Choice(["last", "best", "all"])
+"""Which branches of a recording are read."""
 REMARKS = 20
 """Remarks of an import that are shown and kept."""
 
@@ -36,45 +35,11 @@ REMARKS = 20
 @click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="A file [stdout]")
 def export(database: str, id: str, output: IO[bytes]) -> None:
     """Write the conversation ID as Anthropic-style JSON messages."""
-    with closing(open_database(database)) as store:
-        head = find(store, id)
-        turns = list(_read_all(store, head))
-        output.write(f"{formats.dump(_exported(store, head, id, turns))}\n".encode())
-    left_out = sum(turn.state == "withdrawn" for turn in turns)
-    if left_out:
-        console(stderr=True).print(f"{left_out} withdrawn turns left out: the API would refuse them")
-
-
-def _read_all(store: Store, head: Head) -> Iterator[Turn]:
-    with progress_bar() as progress:
-        task = progress.add_task("reading", total=head.seq)
-        for after in range(0, head.seq, PAGE):
-            page = store.turns.read(head.conversation, after=after, limit=PAGE)
-            yield from page
-            progress.advance(task, len(page))
-
-
-def _exported(store: Store, head: Head, id: str, turns: Sequence[Turn]) -> ImportedConversation:
-    info = store.describe(id, namespace=namespace())
-    preamble = head.epoch.preamble if head.epoch else head.brought
-    return ImportedConversation(
-        id=id,
-        title=info.title,
-        system=list(preamble.system_blocks) or None,
-        tools=tuple(preamble.tool_list),
-        turns=tuple(_exported_turn(turn, blocks) for turn in turns if (blocks := _blocks(turn))),
-    )
-
-
-def _blocks(turn: Turn) -> list[dict[str, Any]]:
-    """What may be sent of a turn: nothing of a withdrawn one, the finished text of an interrupted one."""
-    if turn.state == "withdrawn":
-        return []
-    return list(sendable(turn.blocks, interrupted=turn.state == "interrupted"))
-
-
-def _exported_turn(turn: Turn, blocks: list[dict[str, Any]]) -> ImportedTurn:
-    return ImportedTurn(role=turn.role, content=blocks, at=turn.at, speaker=turn.speaker)
+    with closing(open_database(database)) as store, progress_bar() as progress:
+        task = progress.add_task("reading", total=find(store, id).seq)
+        found = recorded(store, id, namespace=namespace(), progress=lambda turns: progress.advance(task, turns))
+    output.write(f"{formats.dump(replace(found, notes=()))}\n".encode())
+    _remark([found])
 
 
 @click.command(name="import")
@@ -93,23 +58,23 @@ def _exported_turn(turn: Turn, blocks: list[dict[str, Any]]) -> ImportedTurn:
 )
 @click.option(
     "--branches",
-    type=click.Choice(["last", "best", "all"]),
+    type=BRANCHES,
     help="Of a file with branches: the last or the best one, or each as a conversation of its own "
     "[default: last for claude_code, best for oasst]",
 )
 def import_(database: str, file: str, format: str, id: str | None, branches: str | None) -> None:
     """Record the conversations of FILE, with their times, in DATABASE; of one that has grown, what is new."""
     name = formats.detect(file) if format == "auto" else format
-    found = formats.read(file, name, **({"branches": branches} if branches else {}))
+    found = formats.read(file, name, branches=branches)
     with closing(open_database(database)) as store:
         pending = record(store, found, id=id, namespace=namespace())
         with progress_bar() as progress:
-            recorded = list(progress.track(pending, total=len(found), description="importing"))
-        for one, conversation in zip(recorded, found, strict=True):
+            done = list(progress.track(pending, total=len(found), description="importing"))
+        for one, conversation in zip(done, found, strict=True):
             _describe(store, one.id, conversation, {"source": Path(file).name, "format": name})
-    _report(recorded, name)
+    _report(done, name)
     _remark(found)
-    _say_faults(recorded)
+    _say_faults(done)
 
 
 def _describe(store: Store, id: str, conversation: ImportedConversation, facts: dict[str, Any]) -> None:

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from glob import has_magic
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
-from sys import maxsize
 
 import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from sash import lab
 from sash import replay as replays
-from sash.cli.common import console, dollars, find, json_option, namespace, print_json, progress_bar, say
-from sash.cli.database import open_database
+from sash.cli.common import console, dollars, json_option, namespace, one_line, print_json, progress_bar, say
+from sash.cli.move import BRANCHES
 from sash.cli.strategy import StrategyType, label
 from sash.cli.tables import print_table
 from sash.conversation.session import DEFAULT_MODEL
-from sash.counting.estimator import Estimator
-from sash.errors import InvalidImport, InvalidOption
+from sash.errors import InvalidImport
 from sash.model.cards import card
-from sash.model.turns import Turn
 from sash.planning.situation import Strategy
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
 from sash.replay import Comparison, Terms, Trace
 from sash.stores.urls import is_url
 
-SQLITE = b"SQLite format 3\0"
 MADE_UP = "synthetic:"
 
 
 @click.command()
 @click.argument("traces", nargs=-1, required=True)
 @click.option("--id", "conversations", multiple=True, help="Conversations of a database; without it, all of them.")
+@click.option("--branches", type=BRANCHES, help="Of recordings with branches: one of them, or each as a trace.")
 @click.option("--strategy", "strategies", multiple=True, type=StrategyType(), help="As its repr shows it; repeatable.")
 @click.option("--keep", default=8_000, show_default=True, help="Tokens that always stay verbatim.")
 @click.option("--budget", default=32_000, show_default=True, help="The most prompt tokens of a request.")
@@ -55,6 +54,7 @@ MADE_UP = "synthetic:"
 def replay(
     traces: tuple[str, ...],
     conversations: tuple[str, ...],
+    branches: str | None,
     strategies: tuple[Strategy, ...],
     keep: int,
     budget: int,
@@ -69,10 +69,10 @@ def replay(
 ) -> None:
     """Replay strategies over TRACES, offline.
 
-    A trace is a database of sash's, a file that `sash import` reads, a bare trace (JSON lines with gap_s, tokens
-    and exchange), or synthetic:REGIME[:SEED].
+    A trace is a database of sash's, whatever `sash import` reads (files, folders, globs, archives), a bare trace (JSON
+    lines with gap_s, tokens and exchange), or synthetic:REGIME[:SEED].
     """
-    found = [trace for name in traces for trace in _read(name, conversations, model)]
+    found = [trace for name in traces for trace in _read(name, conversations, model, branches)]
     terms = Terms(card=card(model), keep=keep, budget=budget, preamble=preamble, refetch=refetch)
     rivals = strategies or (Economic(), SteppedWindow(), SlidingWindow(), Everything())
     with progress_bar() as progress, _executor(jobs, len(found)) as executor:
@@ -106,41 +106,18 @@ def _executor(jobs: int, traces: int) -> AbstractContextManager[Executor | None]
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
 
 
-def _read(name: str, conversations: Sequence[str], model: str) -> Iterator[Trace]:
+def _read(name: str, conversations: Sequence[str], model: str, branches: str | None) -> Iterator[Trace]:
     if name.startswith(MADE_UP):
         regime, _, seed = name.removeprefix(MADE_UP).partition(":")
         yield replays.synthetic(regime, int(seed) if seed.isdigit() else 0)
-    elif is_url(name):
-        yield from _recorded(name, conversations, model)
-    elif not Path(name).exists():
-        raise InvalidImport(f"{name}: no such file; a trace is a file, or {MADE_UP}REGIME[:SEED]", path=name, line=0)
-    elif _is_database(Path(name)):
-        yield from _recorded(name, conversations, model)
-    elif conversations:
-        raise InvalidOption(f"--id chooses from a database, and {name} is none", option="--id", value=conversations)
-    else:
-        yield from replays.read(name, model=model)
-
-
-def _is_database(path: Path) -> bool:
-    if path.is_dir():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(SQLITE)) == SQLITE
-
-
-def _recorded(name: str, conversations: Sequence[str], model: str) -> Iterator[Trace]:
-    estimator = Estimator.for_model(model)
-
-    def size(turn: Turn) -> int:
-        return max(1, estimator.message(turn.role, turn.blocks).tokens)
-
-    with closing(open_database(name)) as store:
-        for id in conversations or [info.id for info in store.conversations(namespace=namespace(), limit=maxsize)]:
-            head = find(store, id)
-            turns = [t for t in store.turns.read(head.conversation) if t.state != "withdrawn"]
-            if any(turn.opens for turn in turns):
-                yield replays.of_record(turns, size, name=id)
+        return
+    if not (is_url(name) or Path(name).exists() or has_magic(name)):
+        raise InvalidImport(f"{name}: no such file; a trace is a file, or {MADE_UP}REGIME[:SEED]", path=name, line=None)
+    for one in lab.stream(name, branches=branches, conversations=conversations, namespace=namespace()):
+        if isinstance(one, lab.LeftOut):
+            say(console(stderr=True), one_line(str(one), 300))
+        else:
+            yield one.trace(model)
 
 
 def _show(result: Comparison, out: Console) -> None:

@@ -8,19 +8,14 @@ It knows no format.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sash.errors import InvalidImport
-from sash.formats.damage import reject_constant, saved
+from sash.formats.damage import Keys, reject_constant, saved
 from sash.formats.legality import HistoryProblem
-
-_SQLITE = b"SQLite format 3\x00"
 
 
 def invalid(path: str, problem: str, *, line: int | None = None, field: str = "") -> InvalidImport:
@@ -47,35 +42,12 @@ def decode(data: bytes, path: str) -> str:
     return text
 
 
-def reject_database(place: Path) -> None:
-    """Raise InvalidImport for a SQLite file, with its tables: it is no text, and another program's (or sash's).
-
-    Raises OSError where it cannot be read.
-    """
-    in_use = place.with_name(f"{place.name}-wal").exists()  # then closing what SQLite did not open ends its locks
-    if not in_use:
-        with place.open("rb") as file:
-            if file.read(len(_SQLITE)) != _SQLITE:
-                return
-    how = "mode=ro" if in_use else "mode=ro&immutable=1"
-    with closing(sqlite3.connect(f"{place.absolute().as_uri()}?{how}", uri=True)) as db:
-        try:
-            tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 50")]
-        except sqlite3.DatabaseError as error:
-            raise invalid(str(place), f"a SQLite database that cannot be read: {error}") from error
-    if {"conversations", "branches", "turns"} <= set(tables):
-        raise invalid(str(place), "a database of sash itself: open it, or export its conversations (sash export)")
-    held = ", ".join(tables[:8]) or "none"
-    problem = f"a SQLite database of another program (tables: {held}); export its conversations as JSON and import that"
-    raise invalid(str(place), problem)
-
-
 def _cut_within_characters(data: bytes, replaced: str) -> bool:
     """Whether all lines that are not UTF-8 are no JSON, either, among lines that are both."""
     rows = list(zip(data.split(b"\n"), replaced.split("\n"), strict=True))
     good = [text for row, text in rows if row.decode(errors="ignore") == text.lstrip("\ufeff")]
     bad = [text for row, text in rows if row.decode(errors="ignore") != text.lstrip("\ufeff")]
-    return all(_line(text, 0).problem for text in bad) and any(not _line(text, 0).problem for text in good)
+    return all(line_of(text, 0).problem for text in bad) and any(not line_of(text, 0).problem for text in good)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +141,12 @@ def lines(text: str, path: str) -> Values:
 
     Raises InvalidImport that names the first line where there is no value at all.
     """
-    read = [_line(line, number) for number, line in enumerate(text.rstrip("\n").split("\n"), 1)]
+    read = [line_of(line, number) for number, line in enumerate(text.rstrip("\n").split("\n"), 1)]
     kinds = {frozenset(line.value) for line in read if isinstance(line.value, dict)}
     fields: list[Field] = []
     damaged: list[HistoryProblem] = []
     for line in read:
-        found = [line.value] if not line.problem else saved(line.text, kinds)
+        found = line.values(kinds)
         fields += [Field(value, path, line.number) for value in found]
         if line.problem:
             damaged.append(line.remark(len(found)))
@@ -184,7 +156,7 @@ def lines(text: str, path: str) -> Values:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
+class Line:
     """A line that is one value, or has a problem."""
 
     number: int
@@ -192,7 +164,12 @@ class _Line:
     value: Any = None
     problem: str = ""
 
+    def values(self, kinds: Collection[Keys]) -> list[Any]:
+        """Its value, or the whole records in it. `kinds`: the keys of the file's other records."""
+        return saved(self.text, kinds) if self.problem else [self.value]
+
     def remark(self, saved: int) -> HistoryProblem:
+        """What is to be said of a damaged line of which so many records were saved."""
         if not self.text.strip():
             return HistoryProblem(text=f"line {self.number} is empty")
         what = {0: "it may be cut short; nothing of it could be saved", 1: "the whole record in it was saved"}
@@ -200,14 +177,15 @@ class _Line:
         return HistoryProblem(text=f"line {self.number} is damaged: {self.problem}; {kept}")
 
 
-def _line(line: str, number: int) -> _Line:
+def line_of(line: str, number: int) -> Line:
+    """What a line holds, or what is wrong with it."""
     try:
-        return _Line(number=number, text=line, value=_loads(line))
+        return Line(number=number, text=line, value=_loads(line))
     except json.JSONDecodeError as error:
         problem = f"no JSON: {error.msg} (column {error.colno} of {len(line)})"
     except (ValueError, RecursionError) as error:
         problem = f"no usable JSON: {error}"
-    return _Line(number=number, text=line, problem=problem)
+    return Line(number=number, text=line, problem=problem)
 
 
 def _loads(text: str) -> Any:
@@ -231,7 +209,7 @@ def _one_a_line(text: str) -> bool:
     """Whether some line is a whole object or list by itself, as none is in a document broken over lines."""
     rows = text.strip().split("\n")
     return rows[0].strip() not in ("[", "{") and any(
-        row[:1] in ("{", "[") and not _line(row, 0).problem for row in rows
+        row[:1] in ("{", "[") and not line_of(row, 0).problem for row in rows
     )
 
 

@@ -1,6 +1,6 @@
 """Replaying strategies over traces, offline: what would each have cost, and what is the least possible?
 
-    traces = read("trace.jsonl")
+    traces = sash.lab.read("trace.jsonl").traces()
     terms = Terms(card=card("claude-sonnet-5-5"), keep=8_000, budget=32_000)
     result = compare(traces, [Economic(), SteppedWindow()], [terms])
     print(result.to_json())
@@ -12,7 +12,7 @@ from sash.replay.clairvoyant import Promise, mixed_optimum, optimum, promise
 from sash.replay.clearing import REFETCH, Optima, optima
 from sash.replay.engine import NO_MARKS, Point, ReplayOutcome, Terms, run
 from sash.replay.online import least_expected
-from sash.replay.readers import of_conversation, of_record, read
+from sash.replay.readers import of_conversation, of_record
 from sash.replay.report import Average, Comparison, Contender, TraceRow, compare, html, png
 from sash.replay.traces import (
     Memoryless,
@@ -57,7 +57,6 @@ __all__ = [
     "optimum",
     "png",
     "promise",
-    "read",
     "regimes",
     "run",
     "synthetic",

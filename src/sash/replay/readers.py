@@ -3,7 +3,7 @@
 Where a reply carries the API's usage and its request continues the one before, sizes are exact: the
 difference of two prompts. Elsewhere the turns are counted, and tool results always are. What later calls use of a
 result is found by `sash.model.references`. Times are those of the record; turns without
-a time follow the one before at once. It opens files only in `read`.
+a time follow the one before at once. It opens no file: see `sash.lab.read`.
 """
 
 from __future__ import annotations
@@ -11,44 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
-from pathlib import Path
 
-from sash import formats
 from sash.counting.estimator import Estimator
-from sash.errors import InvalidImport
 from sash.formats import ImportedConversation, ImportedTurn
 from sash.model.blocks import Block, dumps
 from sash.model.references import Holder, needs
 from sash.model.turns import Turn
 from sash.model.usage import Usage
-from sash.replay.traces import Trace, TraceCall, TraceResult, in_proportion, load
+from sash.replay.traces import Trace, TraceCall, TraceResult, in_proportion
 
 Counter = Callable[[ImportedTurn], int]
 Message = tuple[str, Sequence[Block]]
 """Role and blocks."""
-
-
-def read(path: str | Path, *, model: str | None = None) -> tuple[Trace, ...]:
-    """The traces in a file: a bare trace, or each conversation of a known format, counted for `model`.
-
-    Raises InvalidImport for a file that is neither.
-    """
-    path = Path(path)
-    if _is_bare(path):
-        return (load(path),)
-    found = formats.read(path)
-    names = [path.stem if len(found) == 1 else f"{path.stem}/{conversation.id}" for conversation in found]
-    count = counter(model)
-    return tuple(of_conversation(c, count=count, name=name) for c, name in zip(found, names, strict=True))
-
-
-def _is_bare(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8") as file:
-            first = next((line for line in file if line.strip()), "")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidImport(f"{path}: cannot be read as UTF-8 text ({error})", path=str(path), line=0) from error
-    return '"gap_s"' in first
 
 
 def counter(model: str | None = None) -> Counter:

@@ -1,0 +1,144 @@
+"""The table of formats: how each is told by its content, and how it is read.
+
+A format is read from a whole text (`parse`), value by value where each value of its list, or each of its lines, is a
+conversation by itself (`each`), or from the tables of a SQLite database (`rows`). It opens no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sash.errors import InvalidImport, InvalidOption
+from sash.formats import anthropic, beam, claude_code, locomo, oasst, openai, swe_agent, tau_bench
+from sash.formats.legality import HistoryProblem
+from sash.formats.reading import Field, invalid, shape, values
+from sash.formats.values import ImportedConversation, with_notes
+
+Read = Iterator[ImportedConversation | HistoryProblem]
+"""Conversations, and remarks on what is none, as they come."""
+
+
+def _nowhere(_: Sequence[Field]) -> bool:
+    return False
+
+
+def _everywhere(_: Sequence[Field]) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One way to write conversations down."""
+
+    name: str
+    recognises: Callable[[Sequence[Field]], bool] = _nowhere
+    """Whether the first values of a file are of this format."""
+    whole: Callable[..., tuple[ImportedConversation, ...]] | None = None
+    """(text, path=) -> the conversations of a whole text."""
+    each: Callable[..., Read] | None = None
+    """(value, its number) -> what one value of a list, or one line, holds."""
+    apart: Callable[[Sequence[Field]], bool] = _everywhere
+    """Where there is `each`: whether in this file each value is a conversation by itself."""
+    rows: Callable[..., Read] | None = None
+    """(connection, path) -> what a SQLite database holds."""
+    tables: frozenset[str] = frozenset()
+    """The tables that such a database has, at least."""
+    options: tuple[str, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """Option -> name of a file in the same folder whose text it takes."""
+
+    def parse(self, text: str, *, path: str = "<text>", **options: Any) -> tuple[ImportedConversation, ...]:
+        """The conversations of a text. Raises InvalidImport where it is not of this format."""
+        if self.whole is not None:
+            return self.whole(text, path=path, **options)
+        if self.each is None:
+            raise invalid(path, f"{self.name} is no text, but a SQLite database with {', '.join(sorted(self.tables))}")
+        found = values(text, path)
+        members = found.fields
+        if len(members) == 1 and isinstance(members[0].value, list):
+            members = tuple(members[0].each())
+        read = [one for number, value in enumerate(members, 1) for one in self.each(value, number, **options)]
+        remarks = [one for one in read if isinstance(one, HistoryProblem)]
+        conversations = [one for one in read if isinstance(one, ImportedConversation)]
+        return with_notes(_some(conversations, remarks, path), (*found.damaged, *remarks))
+
+
+def _some(
+    found: Sequence[ImportedConversation], remarks: Sequence[HistoryProblem], path: str
+) -> Iterable[ImportedConversation]:
+    if not found:
+        raise invalid(path, "it holds no conversation" + "".join(f"; {remark.text}" for remark in remarks[:1]))
+    return found
+
+
+BARE = "trace"
+"""A bare trace (`sash.replay.traces`): times and sizes without words. It is recognised, and no conversation."""
+SASH = "sash"
+"""A record of sash's own. It is recognised, and no foreign conversation."""
+_RECORD = frozenset({"conversations", "branches", "turns"})
+
+# In the order of asking: the general shapes last, OpenAI's before Anthropic's, which is the plainer of the two.
+FORMATS: dict[str, Format] = {
+    format.name: format
+    for format in (
+        Format(name="claude_code", recognises=claude_code.recognises, whole=claude_code.parse, options=("branches",)),
+        Format(name="locomo", recognises=locomo.recognises, whole=locomo.parse),
+        Format(
+            name="beam",
+            recognises=beam.recognises,
+            whole=beam.parse,
+            options=("questions",),
+            beside={"questions": beam.QUESTIONS},
+        ),
+        Format(name="tau_bench", recognises=tau_bench.recognises, whole=tau_bench.parse),
+        Format(name="swe_agent", recognises=swe_agent.recognises, whole=swe_agent.parse),
+        Format(name="oasst", recognises=oasst.recognises, whole=oasst.parse, options=("branches",)),
+        Format(name="openai", recognises=openai.recognises, whole=openai.parse),
+        Format(name="anthropic", recognises=anthropic.recognises, whole=anthropic.parse),
+    )
+}
+
+
+def format_named(name: str) -> Format:
+    """The format of that name. Raises InvalidOption."""
+    if name not in FORMATS:
+        raise InvalidOption(f"unknown format {name!r}; known are {', '.join(FORMATS)}", option="format", value=name)
+    return FORMATS[name]
+
+
+def check_options(format: Format, options: Iterable[str]) -> None:
+    """Raise InvalidOption for an option that the format does not have."""
+    unknown = sorted(set(options) - set(format.options))
+    if unknown:
+        takes = ", ".join(format.options) or "no options"
+        problem = f"format {format.name} knows no {unknown[0]!r}; it takes {takes}"
+        raise InvalidOption(problem, option=unknown[0], value=None)
+
+
+def recognised(sample: Sequence[Field], path: str) -> str:
+    """The name of the format of a file that begins with these values. Raises InvalidImport where none is known."""
+    if sample and all(value.has("gap_s") for value in sample):
+        return BARE
+    for format in FORMATS.values():
+        if format.recognises(sample):
+            return format.name
+    raise InvalidImport(
+        f"{path}: not a known conversation format, but {shape(sample[0])}; if it is one "
+        f"all the same, name the format: {', '.join(FORMATS)}",
+        path=path,
+        line=None,
+    )
+
+
+def recognised_tables(tables: frozenset[str], path: str) -> str:
+    """The name of the format of a SQLite database with these tables. Raises InvalidImport where none is known."""
+    if tables >= _RECORD:
+        return SASH
+    for format in FORMATS.values():
+        if format.tables and format.tables <= tables:
+            return format.name
+    held = ", ".join(sorted(tables)[:8]) or "none"
+    problem = f"a SQLite database of another program (tables: {held}); export its conversations as JSON and import that"
+    raise invalid(path, problem)
