@@ -21,7 +21,7 @@ from sash.formats.files import SourceFile
 from sash.formats.legality import HistoryProblem
 from sash.formats.reading import Field, Line, invalid, line_of, values
 
-Shape = Literal["list", "lines", "whole"]
+Layout = Literal["list", "lines", "whole"]
 
 SAMPLE = 50
 """Values looked at to tell a format."""
@@ -43,7 +43,7 @@ class Members:
     """told how many bytes more were read"""
 
     @cached_property
-    def shape(self) -> Shape:
+    def shape(self) -> Layout:
         """How the file is written. Raises InvalidImport where it cannot be read."""
         with _reading(self.file, errors="replace") as text:
             head = _first_line(text)
