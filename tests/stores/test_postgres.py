@@ -24,10 +24,11 @@ from recording import Recorder, text
 from sash.errors import ForeignDatabase, InvalidOption, NewerSchema, StoreUnavailable
 from sash.simulator import Simulator
 from sash.stores.migrations import migrations
-from sash.stores.postgres import setup
+from sash.stores.postgres import setup, transaction, trips
 from sash.stores.postgres.migrations import STEPS
 from sash.stores.postgres.placeholders import escaped, in_order, numbered, unescaped
 from sash.stores.postgres.store import PostgresStore
+from sash.stores.postgres.transaction import COMMIT
 from sash.stores.urls import without_password
 
 run = servers.run
@@ -346,6 +347,40 @@ def test_what_no_database_holds_is_named(postgres_url: str) -> None:
         assert not store.conversations()
 
 
+def test_what_is_run_later_is_run_in_its_order(postgres_url: str) -> None:
+    """Before what is asked next, and at the end; what is the matter with it undoes the step, and is named."""
+    with closing(PostgresStore(postgres_url)) as store:
+        Recorder(store).say("one")
+        with store.database.writing() as db:
+            for title in "abc":
+                db.later("UPDATE conversations SET title = coalesce(title, '') || ?", (title,))
+            assert db.one("SELECT title FROM conversations")["title"] == "abc"
+            db.later("UPDATE conversations SET title = title || 'd'")
+        assert store.conversations()[0].title == "abcd"
+        for wrong, error in ((2**70, InvalidOption), ("\ud800", InvalidOption), (None, StoreUnavailable)):
+            for asks in (True, False):
+                with pytest.raises(error), store.database.writing() as db:
+                    db.later("UPDATE conversations SET title = 'lost'")
+                    db.later(
+                        "UPDATE conversations SET requests = ?" if wrong else "SELECT 1 / 0", (wrong,) * bool(wrong)
+                    )
+                    if asks:
+                        db.one("SELECT title FROM conversations")
+        assert store.conversations()[0].title == "abcd"
+
+
+def test_a_look_leaves_what_the_server_has_prepared(postgres_url: str) -> None:
+    """Statements that come again and again are planned once for a session, whatever is read between them."""
+    with closing(PostgresStore(f"{postgres_url}&connections=1")) as store:
+        for _ in range(6):
+            store.conversations()
+            with store.database.writing() as db:
+                db.one("SELECT 1 + ?", (1,))
+        with store.database.reading() as db:
+            prepared = [row["statement"] for row in db.all("SELECT statement FROM pg_prepared_statements")]
+        assert "SELECT 1 + $1" in prepared and any("FROM conversations" in one for one in prepared)
+
+
 def test_the_views_are_there_for_people(postgres_url: str) -> None:
     """Every view of a SQLite file answers here, by the same columns."""
     with closing(PostgresStore(postgres_url)) as store, closing(sash.MemoryStore()) as file:
@@ -488,17 +523,17 @@ def test_a_connection_cut_within_a_step_says_that_nothing_was_written(postgres_u
 
 def at_commit(monkeypatch: pytest.MonkeyPatch, committed: bool, happens: Callable[[], None]) -> None:
     """Have that happen at the next COMMIT of any connection, once the server has carried it out, or before."""
-    real = psycopg.Connection.execute
+    real = trips.in_one_trip
 
-    def execute(self: Any, query: Any, *given: Any, **named: Any) -> Any:
-        if query == "COMMIT":
+    def execute(connection: Any, asked: Any) -> Any:
+        if asked[-1] == COMMIT:
             monkeypatch.undo()
             if committed:
-                real(self, query)
+                real(connection, asked)
             happens()
-        return real(self, query, *given, **named)
+        return real(connection, asked)
 
-    monkeypatch.setattr(psycopg.Connection, "execute", execute)
+    monkeypatch.setattr(transaction, "in_one_trip", execute)
 
 
 @pytest.mark.parametrize("committed", [True, False])
@@ -554,7 +589,8 @@ def test_a_pool_that_is_empty_says_how_to_allow_more(postgres_url: str, monkeypa
         busy, waiting = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with store.database.reading():
+            with store.database.reading() as db:
+                db.one("SELECT 1")
                 busy.set()
                 waiting.wait()
 

@@ -1,4 +1,4 @@
-"""How often a send goes to the store: counted as SQLite is told, nothing is timed."""
+"""How often a send goes to the store: counted as the database is told, nothing is timed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import pytest
 
 from sash import AsyncConversation, Conversation
 from sash.simulator import Simulator
+from sash.stores.postgres import database, transaction, trips
 
 MOST_STATEMENTS, MOST_TRANSACTIONS = 20, 3
 """Of a plain send, its place in line included: what begins and ends transactions is counted as these."""
+MOST_TRIPS = 10
+"""To a server and back, of the same: three transactions, each with what it must know before it goes on, and its end."""
 SENDS = {
     "take a place in line": "INSERT INTO leases",
     "what others changed": "SELECT c.version",
@@ -100,6 +103,28 @@ def test_a_plain_async_send_takes_three_transactions(sim: Simulator, tmp_path: P
             held(told)
 
     asyncio.run(main())
+
+
+def test_a_plain_send_goes_to_a_server_and_back_ten_times(
+    sim: Simulator, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody asks the outcome of goes along with what is asked; the statements are those of a file."""
+    asked: list[list[str]] = []
+
+    def traced(connection: Any, statements: Any) -> Any:
+        asked.append([statement for statement, _ in statements])
+        return trips.in_one_trip(connection, statements)
+
+    monkeypatch.setattr(transaction, "in_one_trip", traced)
+    monkeypatch.setattr(database, "in_one_trip", traced)
+    with Conversation(postgres_url, id="a", client=sim.client(), memory="none") as chat:
+        for number in range(4):
+            asked.clear()
+            chat.send(f"I say this in the message number {number}.")
+    assert len(asked) == MOST_TRIPS, asked
+    opening = ("BEGIN", "COMMIT", "SELECT set_config", "SELECT pg_advisory_xact_lock")
+    told = [one for trip in asked for one in trip if not one.startswith(opening)]
+    assert [one for one, way in zip(told, SENDS.values(), strict=True) if not one.startswith(way)] == []
 
 
 def test_others_that_write_elsewhere_cost_one_look(sim: Simulator, tmp_path: Path, told: Told) -> None:

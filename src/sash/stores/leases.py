@@ -69,7 +69,7 @@ class Leases:
         """In a transaction that ends a call: whoever's turn it is lets the next one in. The token, "" for none."""
         token = self._first.get(conversation, "")
         if token:
-            db.execute("DELETE FROM leases WHERE token = ?", (token,))
+            db.later("DELETE FROM leases WHERE token = ?", (token,))
         return token
 
     def given_up(self, token: str) -> None:

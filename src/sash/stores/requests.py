@@ -155,7 +155,7 @@ class Requests:
             db.update("requests", finished.request, wordings.kept(db, outcome, _known(said, now)))
             _book(db, finished.conversation, row, finished.usage, finished.cost)
             if conflict is None and finished.answers_calls and finished.state != "withdrawn":  # each has its answer now
-                db.execute("DELETE FROM tool_results WHERE conversation_id = ?", (finished.conversation,))
+                db.later("DELETE FROM tool_results WHERE conversation_id = ?", (finished.conversation,))
             left = self._leases.give_up(db, finished.conversation) if finished.last else ""
             if kept is not None:
                 kept.answered(way.answered(finished, reply, outcome) if way is not None else None)
@@ -354,7 +354,7 @@ def _learn_gap(db: Transaction, new: NewRequest, last: float | None) -> float | 
     if last is None:
         return None
     gap = max(0.0, new.at - last)
-    db.execute(
+    db.later(
         f"INSERT INTO gaps SELECT c.namespace, CASE key.value WHEN 0 THEN -{db.sql.shard} ELSE key.value END, "
         f"?2, ?3, 1 FROM conversations c, {db.sql.ids('?1')} key WHERE c.id = ?4 "
         "ON CONFLICT (namespace, conversation_id) DO UPDATE SET "
@@ -383,7 +383,7 @@ def _keep_counts(db: Transaction, model: str, counts: Iterable[tuple[int, Count]
 
 def _keep_preamble_count(db: Transaction, preamble: int, model: str, count: Count | None) -> None:
     if count is not None:
-        db.execute(
+        db.later(
             "INSERT INTO preamble_counts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (preamble_id, model) DO UPDATE SET "
             "tokens = excluded.tokens, upper = excluded.upper, source = excluded.source, base = excluded.base "
             "WHERE preamble_counts.source != 'usage' OR excluded.source = 'usage'",
@@ -395,7 +395,7 @@ def _keep_calibration(db: Transaction, finished: FinishedRequest) -> None:
     if finished.calibration is not None:
         lessons = finished.calibration.get("lessons", 0)
         free = db.sql.unless_busy("'calibration ' || ?1 || ' ' || ?2")  # of two at once, one would be lost anyway
-        db.execute(
+        db.later(
             f"INSERT INTO calibration SELECT ?1, ?2, ?3, ?4, ?5 WHERE {free} ON CONFLICT (model, base) DO UPDATE SET "
             "state = excluded.state, lessons = excluded.lessons, updated_at = excluded.updated_at",
             (finished.model, finished.base, dumps(finished.calibration), lessons, finished.at),

@@ -136,7 +136,7 @@ def _answers(db: Transaction, row: Row) -> tuple[int, ...]:
 def sent(db: Transaction, submission: int, turn: int) -> None:
     """The first turn recorded for a submission is its own."""
     if submission:
-        db.execute("UPDATE submissions SET turn_id = ? WHERE id = ? AND turn_id IS NULL", (turn, submission))
+        db.later("UPDATE submissions SET turn_id = ? WHERE id = ? AND turn_id IS NULL", (turn, submission))
 
 
 def _release(db: Transaction, submission: int, numbers: Sequence[int]) -> None:

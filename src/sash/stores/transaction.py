@@ -106,8 +106,15 @@ class Transaction:
         except (OverflowError, UnicodeEncodeError) as error:
             raise not_to_be_kept(values) from error
 
+    def later(self, statement: str, values: Values = ()) -> None:
+        """Run a statement of which nobody asks what came of it: before the next one that is asked, or at the end.
+
+        Whatever is the matter with it is raised there, at the latest; here, it is run at once.
+        """
+        self.execute(statement, values)
+
     def many(self, statement: str, rows: Iterable[Values]) -> None:
-        """Run a statement for each of these."""
+        """Run a statement for each of these, as `later` does."""
         self._connection.executemany(statement, rows)
 
     def one(self, statement: str, values: Values = ()) -> Any:
@@ -127,9 +134,9 @@ class Transaction:
         return int(row["id"])
 
     def update(self, table: str, key: int, columns: Mapping[str, Any]) -> None:
-        """Update one row by its id."""
+        """Update one row by its id, as `later` does."""
         pairs = ", ".join(f"{name} = ?" for name in columns)
-        self.execute(f"UPDATE {table} SET {pairs} WHERE id = ?", (*columns.values(), key))
+        self.later(f"UPDATE {table} SET {pairs} WHERE id = ?", (*columns.values(), key))
 
     def highest_id(self, table: str) -> int:
         """The highest id that a table has ever given, 0 before the first."""

@@ -23,7 +23,7 @@ INTO = _TABLE.replace(" ", " AS u ", 1)
 
 def spent(db: Transaction, conversation: int, *, at: float, model: str, usage: Usage, cost: float | None) -> None:
     """Book what a request of a conversation used. What it cost is added with its version (`heads.take`)."""
-    db.execute(
+    db.later(
         f"INSERT INTO {INTO} SELECT c.namespace, c.owner, {db.sql.date('?2')}, ?3, {db.sql.shard}, "
         f"?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM conversations c WHERE c.id = ?1{_ADD}",
         (

@@ -93,5 +93,5 @@ def known(db: Transaction, columns: Mapping[str, Any]) -> list[tuple[Parted, int
 
 
 def _add(db: Transaction, one: Parted) -> int:
-    db.execute("INSERT INTO wordings (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", (one.hash, one.wording))
+    db.later("INSERT INTO wordings (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", (one.hash, one.wording))
     return int(db.one(FIND, (one.hash,))[0])

@@ -21,14 +21,17 @@ from sash.stores.postgres import pgvector, row_security, setup
 from sash.stores.postgres.connections import PATIENCE, Connection, Connections, connect
 from sash.stores.postgres.faults import unavailable
 from sash.stores.postgres.placeholders import escaped
-from sash.stores.postgres.transaction import PostgresTransaction, lock_key
+from sash.stores.postgres.transaction import Begin, PostgresTransaction, lock_key
+from sash.stores.postgres.trips import Asked, in_one_trip
 from sash.stores.postgres.url import read_url
 from sash.stores.transaction import Transaction
 
 Begun = tuple[str, str]
 """The number of a transaction, and when the server that gave it was started."""
 BEGUN = "pg_current_xact_id()::text, pg_postmaster_start_time()::text"
-DEFERRED = "SET CONSTRAINTS ALL DEFERRED; "
+DEFERRED: Asked = ("SET CONSTRAINTS ALL DEFERRED", None)
+WRITE: Asked = ("BEGIN ISOLATION LEVEL READ COMMITTED", None)
+READ: Asked = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", None)
 UNKNOWN = (
     "Whether this step was written is not known: the connection broke while it was committed, and the server cannot "
     "be asked. Look at the history before you say it again"
@@ -46,20 +49,17 @@ class PostgresDatabase:
         self.nearness: str | None = None
         self._undone: list[Callable[[], None]] = []
         self._closed = False
-        self._deferred = ""
+        self._deferred: tuple[Asked, ...] = ()
         self._lock = threading.Lock()
         self._connections = Connections.share(self._address)
         self._closing = weakref.finalize(self, self._connections.leave)  # also for an object nobody closes
-        local = (
-            f'SET LOCAL search_path TO "{self._address.schema}"; SET LOCAL lock_timeout TO {int(PATIENCE * 1_000)}; '
+        self._settings = (
+            f"SELECT set_config('search_path', '\"{self._address.schema}\"', true), "
+            f"set_config('lock_timeout', '{int(PATIENCE * 1_000)}', true)"
         )
         if self.namespace is not None:
-            local += row_security.tenant_setting(escaped(self.namespace))
-        erasing = lock_key("erasing", self._address.schema)
-        self._read = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {local}"
-        self._write = f"BEGIN ISOLATION LEVEL READ COMMITTED; {local}"
-        self._beside = f"SELECT {BEGUN}, pg_advisory_xact_lock_shared({erasing})"
-        self._alone = f"{DEFERRED}SELECT {BEGUN}, pg_advisory_xact_lock({erasing})"
+            self._settings += f", {row_security.tenant_setting(escaped(self.namespace))}"
+        self._erasing = lock_key("erasing", self._address.schema)
         try:
             self._prepare()
         except BaseException:
@@ -93,8 +93,9 @@ class PostgresDatabase:
         finally:
             self._connections.give_back(connection)
 
-    def _transaction(self, connection: Connection, *, writes: bool) -> PostgresTransaction:
-        return PostgresTransaction(connection, writes=writes, held=self.held, nearness=self.nearness)
+    def _transaction(self, begin: Begin, *, writes: bool) -> PostgresTransaction:
+        self._require_open()
+        return PostgresTransaction(begin, writes=writes, held=self.held, nearness=self.nearness)
 
     def when_undone(self, forget: Callable[[], None]) -> None:
         """Have this called when a transaction fails: what was remembered while it ran never happened."""
@@ -103,81 +104,101 @@ class PostgresDatabase:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A consistent snapshot for several reads."""
-        connection, _ = self._begin(self._read)
+        opening = (READ, (self._settings, None))
+        transaction = self._transaction(lambda asked: self._begin(opening, asked), writes=False)
         try:
-            yield self._transaction(connection, writes=False)
+            yield transaction
+            transaction.commit()  # not ROLLBACK, at which psycopg forgets all that the server has prepared
         except BaseException as error:
-            self._roll_back(connection, error)
+            self._roll_back(transaction.begun, error)
             if isinstance(error, psycopg.Error):
                 raise unavailable(self._address, error) from error
             raise
-        self._roll_back(connection)
+        self._give_back(transaction)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with self._writing(self._write + self._deferred + self._beside) as db:
+        with self._writing(*self._deferred, also=f"pg_advisory_xact_lock_shared({self._erasing})") as db:
             yield db
 
     @contextmanager
     def passing(self) -> Iterator[Transaction]:
         """A transaction that need not outlast a power cut: nothing waits for the disk."""
-        with self._writing(f"{self._write}SET LOCAL synchronous_commit TO off; {self._beside}") as db:
+        passing = "set_config('synchronous_commit', 'off', true)"
+        with self._writing(also=f"{passing}, pg_advisory_xact_lock_shared({self._erasing})") as db:
             yield db
 
     @contextmanager
     def erasing(self) -> Iterator[Transaction]:
         """A transaction with no other beside it. The server overwrites what was deleted when it vacuums."""
-        with self._writing(self._write + self._alone) as db:
+        with self._writing(DEFERRED, also=f"pg_advisory_xact_lock({self._erasing})") as db:
             yield db
 
     @contextmanager
     def unchecked(self) -> Iterator[None]:
         """While this lasts, references may lead nowhere until a transaction ends."""
-        self._deferred = DEFERRED
+        self._deferred = (DEFERRED,)
         try:
             yield
         finally:
-            self._deferred = ""
+            self._deferred = ()
 
     @contextmanager
-    def _writing(self, begin: str) -> Iterator[PostgresTransaction]:
-        connection, transaction = self._begin(begin)
+    def _writing(self, *first: Asked, also: str) -> Iterator[PostgresTransaction]:
+        """A transaction that begins with these statements and, with its settings, `also`."""
+        number: list[Begun] = []
+        opening = (WRITE, *first, (f"{self._settings}, {also}, {BEGUN}", None))
+
+        def begin(asked: Sequence[Asked]) -> tuple[Connection, list[psycopg.Cursor[Any]]]:
+            connection, found = self._begin(opening, asked)
+            row = found[len(opening) - 1].fetchone() or ("", "")
+            number.append((row[-2], row[-1]))
+            return connection, found
+
+        transaction = self._transaction(begin, writes=True)
         try:
-            yield self._transaction(connection, writes=True)
-            self._commit(connection, transaction)
+            yield transaction
+            self._commit(transaction, number)
         except BaseException as error:
-            self._roll_back(connection, error)
+            self._roll_back(transaction.begun, error)
             for forget in self._undone:
                 forget()
             if isinstance(error, psycopg.Error):
                 raise unavailable(self._address, error) from error
             raise
-        self._connections.give_back(connection)
+        self._give_back(transaction)
 
-    def _begin(self, statements: str) -> tuple[Connection, Begun]:
-        """A connection with a transaction, and which that is; one that broke meanwhile is left for another."""
-        deadline = time.monotonic() + PATIENCE
+    def _require_open(self) -> None:
         if self.held and self.namespace is None:
             raise _which_namespace(self.path)
+        if self._closed:
+            raise ConversationClosed(f"the store {self.path!r} is closed; open it again", conversation=None)
+
+    def _begin(self, opening: Sequence[Asked], asked: Sequence[Asked]) -> tuple[Connection, list[psycopg.Cursor[Any]]]:
+        """A connection with a transaction that begins so; one that broke meanwhile is left for another.
+
+        Whatever else is the matter with a statement is raised as it is, and the transaction is gone.
+        """
+        deadline = time.monotonic() + PATIENCE
         while True:
-            if self._closed:
-                raise ConversationClosed(f"the store {self.path!r} is closed; open it again", conversation=None)
+            self._require_open()
             connection = self._connections.take()
             try:
-                return connection, _last_row(connection.execute(statements))
-            except psycopg.Error as error:
-                broken = connection.closed
-                self._roll_back(connection)
+                return connection, in_one_trip(connection, [*opening, *asked])
+            except BaseException as error:
+                broken = connection.closed and isinstance(error, psycopg.Error)
+                self._roll_back(connection, error)
                 if not broken or time.monotonic() > deadline:
-                    raise unavailable(self._address, error) from error
+                    raise
 
-    def _commit(self, connection: Connection, transaction: Begun) -> None:
+    def _commit(self, transaction: PostgresTransaction, number: Sequence[Begun]) -> None:
         """Commit; where the answer is lost, ask what became of the transaction."""
         try:
-            connection.execute("COMMIT")
+            transaction.commit()
         except psycopg.OperationalError as error:
-            if not connection.closed or not self._was_committed(transaction):
+            broken = transaction.begun is not None and transaction.begun.closed
+            if not broken or not self._was_committed(number[0]):
                 raise unavailable(self._address, error) from error
 
     def _was_committed(self, transaction: Begun) -> bool:
@@ -206,12 +227,18 @@ class PostgresDatabase:
         except (StoreError, psycopg.Error):
             return "", ""  # asked again, as long as there is patience
 
-    def _roll_back(self, connection: Connection, error: BaseException | None = None) -> None:
+    def _roll_back(self, connection: Connection | None, error: BaseException) -> None:
+        if connection is None:
+            return  # it never began
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")
         if isinstance(error, psycopg.errors.FeatureNotSupported):
             connection.close()  # what it has prepared is older than the tables: a newer version changed them
         self._connections.give_back(connection)
+
+    def _give_back(self, transaction: PostgresTransaction) -> None:
+        if transaction.begun is not None:
+            self._connections.give_back(transaction.begun)
 
     def keep_tenants_apart(self, users: Sequence[str], *, on: bool) -> None:
         """Turn row-level security of the schema on or off, and let users in. Raises StoreUnavailable."""
@@ -253,11 +280,3 @@ def _which_namespace(path: str) -> InvalidOption:
         option="namespace",
         value=None,
     )
-
-
-def _last_row(cursor: psycopg.Cursor[Any]) -> Begun:
-    """What the last of several statements says of the transaction; nothing, where it only reads."""
-    while cursor.nextset():
-        pass
-    row = cursor.fetchone() if cursor.description else None
-    return (row[0], row[1]) if row else ("", "")

@@ -1,7 +1,7 @@
 """Row-level security: the server itself shows each transaction the rows of one namespace, whatever statement asks.
 
 Held are all users but the schema's owner, superusers and roles with BYPASSRLS: these migrate, copy, prune and work over
-all namespaces. A transaction names its namespace by `SET LOCAL sash.tenant`, so that a pooler may give the session to
+all namespaces. A transaction names its namespace by the setting `sash.tenant`, so that a pooler may give the session to
 another one afterwards; one that names none sees no row.
 """
 
@@ -128,8 +128,8 @@ def let_in(connection: Connection, schema: str, users: Sequence[str]) -> None:
 
 
 def tenant_setting(namespace: str) -> str:
-    """The statement by which a transaction names its namespace; so told that a session without is no tenant's."""
-    return f"SET LOCAL sash.tenant TO {sql.Literal('n' + namespace).as_string()}; "
+    """How a transaction names its namespace; so told that a session without is no tenant's."""
+    return f"set_config('sash.tenant', {sql.Literal('n' + namespace).as_string()}, true)"
 
 
 def _policies(table: str) -> Iterator[str]:

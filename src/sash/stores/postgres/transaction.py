@@ -1,9 +1,13 @@
-"""An open transaction on PostgreSQL: statements with its placeholders, rows by name or number, its locks."""
+"""A transaction on PostgreSQL: statements with its placeholders, rows by name or number, its locks.
+
+It begins with its first statement, and what nobody asks the outcome of goes along with the next one that is asked: a
+server is far away compared with what it does there.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -12,49 +16,83 @@ from psycopg.adapt import Loader
 
 from sash.stores.postgres.dialect import HELD, POSTGRES
 from sash.stores.postgres.placeholders import in_order, numbered, unescaped
+from sash.stores.postgres.trips import Asked, in_one_trip
 from sash.stores.transaction import Rows, Transaction, Values, can_hold, not_to_be_kept
 
 LOCKED = " FOR NO KEY UPDATE"
+COMMIT: Asked = ("COMMIT", None)
+MOST = 256
+"""Statements that go to the server together, at most."""
+
+Begin = Callable[[Sequence[Asked]], tuple[psycopg.Connection[Any], list[psycopg.Cursor[Any]]]]
+"""Begins a transaction with these statements: the connection, and what they found."""
 
 
 class PostgresTransaction(Transaction):
-    """Runs statements on one connection. `writes`: what it reads for writing is locked against other writers.
+    """Runs statements on the connection that `begin` finds.
 
-    `held`: by row-level security. `nearness`: see `Transaction`.
+    `writes`: what it reads for writing is locked against other writers. `held`: by row-level security. `nearness`: see
+    `Transaction`.
     """
 
-    def __init__(
-        self, connection: psycopg.Connection[Any], *, writes: bool, held: bool = False, nearness: str | None = None
-    ) -> None:
-        super().__init__(connection, HELD if held else POSTGRES)
+    def __init__(self, begin: Begin, *, writes: bool, held: bool = False, nearness: str | None = None) -> None:
+        super().__init__(None, HELD if held else POSTGRES)
+        self._begin = begin
+        self._waiting: list[Asked] = []
         self.held = LOCKED if writes else ""
         self.nearness = nearness
         self.skipping = f"{LOCKED} SKIP LOCKED" if writes else ""
 
+    @property
+    def begun(self) -> psycopg.Connection[Any] | None:
+        """The connection that it runs on, once it has begun."""
+        return self._connection  # type: ignore[no-any-return]
+
     def execute(self, statement: str, values: Values = ()) -> Rows:
         """Run a statement. Raises InvalidOption for a number or a text that no database holds."""
+        self.later(statement, values)
+        return self._go()[-1]
+
+    def later(self, statement: str, values: Values = ()) -> None:
+        """Run a statement along with the next one that is asked, or at the end."""
         asked, order = numbered(statement)
+        if len(self._waiting) >= MOST:
+            self._go()
+        self._waiting.append((asked, in_order(values, order) if order else None))
+
+    def many(self, statement: str, rows: Iterable[Values]) -> None:
+        """Run a statement for each of these, as `later` does."""
+        for values in rows:
+            self.later(statement, values)
+
+    def commit(self) -> None:
+        """End it: what waits is run and all is kept. One that never began leaves nothing to keep.
+
+        The beginning is never sent along with the end: of a transaction without a number nobody could tell what became.
+        """
+        if self._connection is None and self._waiting:
+            self._go()
+        if self._connection is not None:
+            self._waiting.append(COMMIT)
+            self._go()
+
+    def _go(self) -> list[psycopg.Cursor[Any]]:
+        """What the statements find that wait, on their way to the server together."""
+        asked, self._waiting = self._waiting, []
         try:
-            rows: Rows = self._connection.execute(asked, in_order(values, order) if order else None)
-            return rows
+            if self._connection is None:
+                self._connection, found = self._begin(asked)
+                return found
+            return in_one_trip(self._connection, asked)
         except (psycopg.Error, UnicodeEncodeError) as error:
-            given = list(values.values() if isinstance(values, Mapping) else values)
+            given = [value for _, values in asked for value in values or ()]
             if all(map(can_hold, given)):
                 raise
             raise not_to_be_kept(given) from error
 
-    def many(self, statement: str, rows: Iterable[Values]) -> None:
-        """Run a statement for each of these."""
-        given = list(rows)
-        if len(given) == 1:
-            self.execute(statement, given[0])
-        elif given:
-            asked, order = numbered(statement)
-            self._connection.cursor().executemany(asked, [in_order(values, order) for values in given])
-
     def alone(self, *subject: object) -> None:
         """From here on, no other transaction that says the same goes on before this one ends."""
-        self.execute("SELECT pg_advisory_xact_lock(?)", (lock_key(*subject),))
+        self.later("SELECT pg_advisory_xact_lock(?)", (lock_key(*subject),))
 
     def keep_free(self, table: str, upto: int) -> None:
         """Give no id up to this one."""
