@@ -231,7 +231,17 @@ def test_another_object_does_not_send_what_it_remembers(chat: Conversation, path
         assert SECRET not in str(other.plan("Is it there?").body)
 
 
-def test_only_a_turn_of_the_branch_can_be_redacted(chat: Conversation) -> None:
-    """An unknown id is refused, and nothing changes."""
-    with pytest.raises(NotFound):
-        chat.redact(10_000)
+def test_a_turn_of_any_branch_can_be_redacted_and_of_no_other_conversation(chat: Conversation, path: Path) -> None:
+    """What was said before an edit leaves no word in the file; an unknown id, or one of a stranger's, is refused."""
+    before = chat.history()
+    chat.edit(before[0], "Let us begin anew.")
+    saying = [turn for turn in before if SECRET in turn.text]
+    assert saying and not {turn.id for turn in saying} & {turn.id for turn in chat.history()}
+    with Conversation(path, id="stranger", client=Simulator().client()) as stranger:
+        for unknown in (saying[0].id, 10_000):
+            with pytest.raises(NotFound):
+                stranger.redact(unknown)
+    for turn in saying:
+        chat.redact(turn)
+    chat.close()
+    assert all(SECRET.encode() not in one.read_bytes().lower() for one in path.parent.iterdir())

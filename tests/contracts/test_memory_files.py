@@ -26,6 +26,8 @@ def test_every_version_stays_and_the_newest_counts(store: Any) -> None:
         *((1, "one", 1.0), (2, "two", 2.0), (3, None, 3.0), (4, "three", 4.0))
     ]
     assert [(file.path, file.text) for file in store.memory_files.files(user="ann")] == [(NOTE, "three")]
+    assert list(store.memory_files.versions(NOTE, user="ann", limit=2)) == list(versions[2:])
+    assert list(store.memory_files.versions(NOTE, user="ann", before=3, limit=1)) == list(versions[1:2])
 
 
 @pytest.mark.namespaces

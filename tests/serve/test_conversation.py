@@ -143,6 +143,19 @@ def test_a_turn_is_redacted_once_its_number_was_typed(serve: Serve, store: Sqlit
     assert sent.status_code == HTTPStatus.OK
 
 
+def test_a_turn_on_another_branch_is_redacted_too(serve: Serve, store: SqliteStore) -> None:
+    """On its page and by the API: the branch that one looks at does not matter."""
+    with Conversation(store, id="mill", client=Simulator(thinking=False).client()) as chat:
+        left = chat.history()[-4:]
+        chat.edit(left[0], "The mason is gone.")
+    client = serve()
+    page = client.post(f"/c/mill/turns/{left[0].id}/redact", data={"confirmed": str(left[0].seq)})
+    told = client.post(f"/api/conversations/mill/turns/{left[1].id}/redact", json={"reason": "asked for"})
+    assert page.status_code == HTTPStatus.SEE_OTHER and told.json() == {"turns": 1}
+    assert not any("18,450" in client.get(f"/c/mill/turns/{turn.id}").text for turn in left[:2])
+    assert client.post("/api/conversations/mill/turns/999/redact", json={}).status_code == HTTPStatus.NOT_FOUND
+
+
 @pytest.mark.parametrize("path", ["/c/none", "/c/mill/turns/999", "/c/mill/settings/x", "/c/none/settings"])
 def test_what_is_not_there_is_not_found(serve: Serve, path: str) -> None:
     """404, in words, for a page."""

@@ -106,6 +106,11 @@ def test_memory_files_are_edited_by_the_tools_rules(serve: Serve, store: SqliteS
     assert store.memory_files.files(user="ann")[0].text == "second\nline"
     versions = client.get("/memory/ann/versions?path=/memories/notes.md").text
     assert "first" in versions and "second" in versions
+    for number in range(5):
+        client.post("/memory/ann/files", data={"path": "/memories/notes.md", "text": f"draft {number}"})
+    newest = client.get("/memory/ann/versions?path=/memories/notes.md").text
+    older = client.get(re.findall(r'rel="next" href="([^"]+)"', newest)[0].replace("&amp;", "&")).text
+    assert "draft 4" in newest and "first" not in newest and "first" in older and "draft 4" not in older
     for path in ("/etc/passwd", "/memories/../x", "/memories/notes.md/below"):
         answer = client.post("/memory/ann/files", data={"path": path, "text": "x"})
         assert answer.status_code == HTTPStatus.BAD_REQUEST

@@ -333,8 +333,9 @@ class Conversation(ConversationBase):
     def redact(self, turn: Turn | int, *, reason: str = "") -> int:
         """Take the words of a turn out of the record for good, on a user's request; how many turns it were.
 
-        Turns that repeat it (`regenerate`) go along, and its entries in the indexes, attachments that quote it and
-        summaries that cover it. A gap stays in its place, `reason` in the audit (table `forgotten`). Raises NotFound.
+        It may stand on any branch. Turns that repeat it (`regenerate`) go along, and its entries in the indexes,
+        attachments that quote it and summaries that cover it. A gap stays in its place, `reason` in the audit (table
+        `forgotten`). Raises NotFound.
         """
         return self._alone(lambda: self._redact_flow(turn_id(turn), reason), talk=False)
 

@@ -507,7 +507,7 @@ class Forgetting(Protocol):
     """The exception to a record that is never rewritten."""
 
     def redact(self, conversation: int, *, turn: int, reason: str, at: float) -> int:
-        """Take the words of a turn out of the record for good, with all that was made of them.
+        """Take the words of a turn of any branch out of the record for good, with all that was made of them.
 
         The result is how many turns it were: those that repeat it go along. Raises NotFound.
         """

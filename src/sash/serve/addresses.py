@@ -7,6 +7,9 @@ from urllib.parse import quote, unquote
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+MOST_DIGITS = 18
+"""Of a number of a row: every number of so many is one that a database holds (64 bits)."""
+
 
 class NameConvertor(Convertor[str]):
     """`{id:name}` in a route: one segment, whatever it holds."""
@@ -22,7 +25,22 @@ class NameConvertor(Convertor[str]):
         return segment(value)
 
 
+class NumberConvertor(Convertor[int]):
+    """`{turn:number}` in a route: the number of a row; one with more digits is nowhere."""
+
+    regex = f"[0-9]{{1,{MOST_DIGITS}}}"
+
+    def convert(self, value: str) -> int:
+        """The number."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """The segment for it."""
+        return str(value)
+
+
 register_url_convertor("name", NameConvertor())
+register_url_convertor("number", NumberConvertor())
 
 
 def segment(name: str) -> str:

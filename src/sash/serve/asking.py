@@ -12,11 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from sash.serve.addresses import MOST_DIGITS
 from sash.stores.port import ConversationInfo
 
 M = TypeVar("M", bound=BaseModel)
-MOST_DIGITS = 19
-"""Of a number in a form: those of the largest that a database holds."""
 
 
 class Parameters(BaseModel):
@@ -59,7 +58,7 @@ async def form_of(request: Request) -> dict[str, str]:
 def number_in(form: Mapping[str, str], name: str) -> int:
     """The whole number in a field of a form. Raises HTTPException 400."""
     given = form.get(name, "")
-    if not given.isdecimal() or len(given) > MOST_DIGITS:
+    if not (given.isascii() and given.isdecimal()) or len(given) > MOST_DIGITS:
         raise HTTPException(400, f"{name}: a number belongs there")
     return int(given)
 
@@ -82,7 +81,7 @@ def conversation_at(cursor: str | None) -> ConversationInfo | None:
         raise HTTPException(400, "before: not where a page of this list ends") from error
 
 
-def address(path: str, **query: Any) -> str:
+def address(path: str, /, **query: Any) -> str:
     """A path with those of these that are something."""
     told = urlencode({name: value for name, value in query.items() if value not in (None, "")})
     return f"{path}?{told}" if told else path

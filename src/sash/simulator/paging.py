@@ -10,6 +10,7 @@ from sash.simulator.shapes import Problem
 
 T = TypeVar("T")
 MOST = 1_000
+DIGITS = 4
 
 
 def page(
@@ -17,7 +18,7 @@ def page(
 ) -> dict[str, Any]:
     """One page. Raises Denied for a limit that is none."""
     asked = query.get("limit") or "20"
-    if not asked.isdigit() or not 1 <= int(asked) <= MOST:
+    if not (asked.isascii() and asked.isdigit()) or len(asked) > DIGITS or not 1 <= int(asked) <= MOST:
         raise Denied(Problem(rule="option", message=f"limit: Input should be a valid integer from 1 to {MOST}"))
     limit, ids = int(asked), [id_of(thing) for thing in things]
     start, stop = 0, len(things)

@@ -23,7 +23,7 @@ from sash.stores.cache import Cache
 from sash.stores.lineage import end_epochs
 from sash.stores.port import Deleted, Forgotten
 from sash.stores.transaction import Database, Transaction
-from sash.stores.turns import on_branch
+from sash.stores.turns import on_any_branch
 
 REASON = "a turn was redacted"
 
@@ -44,7 +44,7 @@ class Forgetting:
     def redact(self, conversation: int, *, turn: int, reason: str, at: float) -> int:
         """Take the words of a turn, and of the turns that repeat it, out of the file; how many turns it were."""
         with self._database.erasing() as db:
-            on_branch(db, self._lines, conversation, turn)
+            on_any_branch(db, self._lines, conversation, turn)
             copies = mends.sharing(db, [one["id"] for one in db.execute(_COPIES, (turn,))])
             for copy in copies:
                 _redact(db, copy)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from sash.model.fitting import checked
 from sash.model.memory_files import Folder, MemoryFile, memory_path
+from sash.stores.lineage import END
 from sash.stores.transaction import Database, Row, Transaction
 
 R = TypeVar("R")
@@ -43,15 +44,26 @@ class MemoryFiles:
             return [_file(row) for row in db.all(_NEWEST, (namespace, user, namespace, user))]
 
     @checked
-    def versions(self, path: str, *, user: str, namespace: str = "") -> Sequence[MemoryFile]:
-        """All versions of a file, the oldest first; none if there was none. Raises InvalidOption for a bad path."""
+    def versions(
+        self, path: str, *, user: str, namespace: str = "", before: int | None = None, limit: int | None = None
+    ) -> Sequence[MemoryFile]:
+        """The versions of a file, the oldest first; none if there was none. Raises InvalidOption for a bad path.
+
+        `before`: those with a smaller number; `limit`: the newest of them.
+        """
         with self._database.reading() as db:
             found = db.all(
                 "SELECT path, version, content, at FROM memory_files "
-                "WHERE namespace = ? AND owner = ? AND path = ? ORDER BY version",
-                (namespace, user, memory_path(path)),
+                "WHERE namespace = ? AND owner = ? AND path = ? AND version < ? ORDER BY version DESC LIMIT ?",
+                (
+                    namespace,
+                    user,
+                    memory_path(path),
+                    END if before is None else before,
+                    END if limit is None else limit,
+                ),
             )
-            return [_file(row) for row in found]
+            return [_file(row) for row in reversed(found)]
 
     @checked
     def users(self, *, namespace: str = "") -> Mapping[str, int]:

@@ -68,15 +68,8 @@ class Turns:
     def one(self, conversation: int, *, turn: int, anywhere: bool = False) -> Turn:
         """One turn of the present branch, or of any."""
         with self._database.reading() as db:
-            if anywhere:
-                return self._of_conversation(db, conversation, turn)
-            return on_branch(db, self._lines, conversation, turn)
-
-    def _of_conversation(self, db: Transaction, conversation: int, turn: int) -> Turn:
-        row = db.one(f"{attachments.ONE} AND t.conversation_id = ?", (turn, conversation))
-        if row is None:
-            raise NotFound(f"no turn with id {turn} in this conversation", kind="turn", key=turn)
-        return blobs.turn(db, row)
+            find = on_any_branch if anywhere else on_branch
+            return find(db, self._lines, conversation, turn)
 
     def imported(self, conversation: int) -> frozenset[str]:
         """What of a foreign file is in the record already."""
@@ -226,12 +219,23 @@ def on_branch(db: Transaction, lines: BranchRanges, conversation: int, turn: int
     row = db.one(attachments.ONE, (turn,))
     branch = present(db, conversation)
     if row is None or not lines.holds(db, branch, row):
-        raise NotFound(
-            f"no turn with id {turn} in this conversation's branch; see turn.id, not seq, of chat.history()",
-            kind="turn",
-            key=turn,
-        )
+        raise _no_turn(turn, "this conversation's branch")
     return blobs.turn(db, row)
+
+
+def on_any_branch(db: Transaction, lines: BranchRanges, conversation: int, turn: int) -> Turn:
+    """A turn (id) of any branch of the conversation, also of what it shares with others. Raises NotFound."""
+    row = db.one(attachments.ONE, (turn,))
+    branches = db.all("SELECT id FROM branches WHERE conversation_id = ?", (conversation,))
+    if row is None or not any(lines.holds(db, branch["id"], row) for branch in branches):
+        raise _no_turn(turn, "this conversation")
+    return blobs.turn(db, row)
+
+
+def _no_turn(turn: int, where: str) -> NotFound:
+    return NotFound(
+        f"no turn with id {turn} in {where}; see turn.id, not seq, of chat.history()", kind="turn", key=turn
+    )
 
 
 def _reject_unsendable(turn: Turn) -> None:

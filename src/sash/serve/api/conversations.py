@@ -18,6 +18,7 @@ from sash.serve.api.schemas import (
     ForkRequest,
     PinRequest,
     Reason,
+    RedactedOut,
     SwitchRequest,
     TurnList,
     TurnOut,
@@ -84,6 +85,15 @@ def turns(call: EndpointCall) -> TurnList:
     )
 
 
+async def redact(call: EndpointCall) -> RedactedOut:
+    """The words of a turn, on whatever branch it stands, and of those that repeat it."""
+    reason: Reason = call.body
+    async with call.serving.talks.looking(call.namespace, call.id) as chat:
+        gone = await chat.redact(call.path["turn"], reason=reason.reason)
+    call.serving.talks.forget(call.namespace)
+    return RedactedOut(turns=gone)
+
+
 def branches(call: EndpointCall) -> BranchList:
     """All lines of turns."""
     key = call.conversation()
@@ -128,6 +138,10 @@ ENDPOINTS = (
     Endpoint(
         method="GET", path=f"{ONE}/turns", handler=turns, summary="Turns of the present branch, paged backwards",
         query=TurnsQuery, answer=TurnList,
+    ),
+    Endpoint(
+        method="POST", path=f"{ONE}/turns/{{turn:number}}/redact", handler=redact,
+        summary="Take the words of a turn out of the record for good, audited", body=Reason, answer=RedactedOut,
     ),
     Endpoint(method="GET", path=f"{ONE}/branches", handler=branches, summary="Its branches", answer=BranchList),
     Endpoint(

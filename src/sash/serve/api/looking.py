@@ -57,7 +57,7 @@ ENDPOINTS = (
         query=RequestsQuery, answer=RequestList,
     ),
     Endpoint(
-        method="GET", path=f"{ONE}/requests/{{number:int}}", handler=request,
+        method="GET", path=f"{ONE}/requests/{{number:number}}", handler=request,
         summary="A request, its exact body rebuilt", answer=RequestOut,
     ),
     Endpoint(

@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from sash.serve.api.endpoints import Endpoint
 
 REF = "#/components/schemas/{model}"
-KINDS = {"name": "string", "int": "integer", "str": "string"}
+KINDS = {"name": "string", "number": "integer", "str": "string"}
 DESCRIPTION = (
     "The record, and conversations to talk in. A token, where the server has any, goes into `Authorization: Bearer` or "
     "`x-api-key` and fixes the namespace. An id with a slash stands percent-encoded in a path."

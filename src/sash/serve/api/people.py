@@ -49,7 +49,7 @@ ENDPOINTS = (
         answer=EntryOut,
     ),
     Endpoint(
-        method="DELETE", path=f"{USER}/profile/{{entry:int}}", handler=remove, summary="End an entry", answer=Done
+        method="DELETE", path=f"{USER}/profile/{{entry:number}}", handler=remove, summary="End an entry", answer=Done
     ),
     Endpoint(
         method="POST", path=f"{USER}/forget", handler=forget, summary="Remove a user for good, audited", body=Reason,

@@ -77,6 +77,12 @@ class DeletedOut(BaseModel):
     heirs: list[str] = Field(description="ids of the forks that its shared turns belong to now")
 
 
+class RedactedOut(BaseModel):
+    """What lost its words."""
+
+    turns: int = Field(description="how many: those that repeat it go along")
+
+
 class ForkRequest(Parameters):
     """Where a fork begins and what it is called."""
 

@@ -17,5 +17,5 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),
     Route("/v1/chat/completions", chat_completions, methods=["POST"]),
     Route("/v1/models", models),
-    Route("/v1/models/{id}", models),
+    Route("/v1/models/{id:name}", models),
 )

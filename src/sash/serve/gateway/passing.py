@@ -46,9 +46,9 @@ async def pass_on(
     return Response(shape.whole(json.loads(content)) if translates else content, answer.status, headers)
 
 
-async def look_up(passing: Passing, request: Request, key: str | None) -> raw.RawAnswer:
+async def look_up(passing: Passing, request: Request, path: str, key: str | None) -> raw.RawAnswer:
     """Pass on a question about models."""
-    return await raw.get(await passing.client(key), request.url.path, request.query_params, asked(request))
+    return await raw.get(await passing.client(key), path, request.query_params, asked(request))
 
 
 def forecast_of(body: Mapping[str, Any], address: Destination) -> Forecast | None:

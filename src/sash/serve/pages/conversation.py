@@ -27,7 +27,6 @@ from sash.serve.changing import described, switched
 from sash.serve.serving import Serving, namespace_of, serving_of
 from sash.serve.views import PlannedWindow, next_request, turns_before
 from sash.stores.port import ConversationInfo
-from sash.stores.store import DatabaseStore
 from sash.types import MemoryMode
 
 PAGE = 40
@@ -147,7 +146,7 @@ def _elsewhere(
     """A turn that was asked for and stands on another branch."""
     if asked.turn is None or asked.turn in {turn.id for turn in turns}:
         return None
-    turn = _found(serving.store, key, asked.turn)
+    turn = serving.store.turns.one(key, turn=asked.turn, anywhere=True)
     return next(iter(shown_turns([turn], picture_address(base))), None)
 
 
@@ -162,15 +161,8 @@ def picture_address(base: str) -> ImageAddress:
 
 
 def _turn(request: Request) -> Turn:
-    return _found(serving_of(request).store, _key(request), request.path_params["turn"])
-
-
-def _found(store: DatabaseStore, key: int, turn: int) -> Turn:
-    """A turn of the present branch, which a fork shares with the conversation it came from, or of another one."""
-    try:
-        return store.turns.one(key, turn=turn)
-    except NotFound:
-        return store.turns.one(key, turn=turn, anywhere=True)
+    """A turn of any branch."""
+    return serving_of(request).store.turns.one(_key(request), turn=request.path_params["turn"], anywhere=True)
 
 
 def turn(request: Request) -> Response:

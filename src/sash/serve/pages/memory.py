@@ -20,6 +20,8 @@ from sash.serve.asking import Parameters, address, form_of, number_in, query_of
 from sash.serve.serving import namespace_of, serving_of
 
 PAGE = 50
+VERSIONS = 10
+"""Of a file on a page: each has up to 100,000 characters."""
 
 
 class UsersQuery(Parameters):
@@ -34,6 +36,13 @@ class UserQuery(Parameters):
     history: int = 0
     entries: int = Field(default=0, ge=0)
     files: int = Field(default=0, ge=0)
+
+
+class VersionsQuery(Parameters):
+    """Which file, and where the list of its versions goes on."""
+
+    path: str = ""
+    before: int | None = Field(default=None, ge=1)
 
 
 def users(request: Request) -> Response:
@@ -114,12 +123,19 @@ async def write(request: Request) -> Response:
 
 
 def versions(request: Request) -> Response:
-    """All versions of a memory file."""
-    serving, name, path = serving_of(request), request.path_params["user"], request.query_params.get("path", "")
-    found = serving.store.memory_files.versions(path, user=name, namespace=namespace_of(request))
+    """The versions of a memory file, the newest first."""
+    serving, asked, name = serving_of(request), query_of(request, VersionsQuery), request.path_params["user"]
+    found = serving.store.memory_files.versions(
+        asked.path, user=name, namespace=namespace_of(request), before=asked.before, limit=VERSIONS + 1
+    )[::-1]
     if not found:
         raise HTTPException(404, "no such file")
-    return serving.page(request, "versions.html", user=name, path=path, versions=found[::-1])
+    shown, place = found[:VERSIONS], f"/memory/{segment(name)}/versions"
+    older = address(place, path=asked.path, before=shown[-1].version) if len(found) > VERSIONS else ""
+    newest = address(place, path=asked.path) if asked.before else ""
+    return serving.page(
+        request, "versions.html", user=name, path=asked.path, versions=shown, older=older, newest=newest
+    )
 
 
 async def forget(request: Request) -> Response:
