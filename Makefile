@@ -16,6 +16,9 @@ export PYTHONHASHSEED = 0
 TESTS  ?= tests
 # What `make walks` searches by itself.
 WALKED = tests/laws/test_walks.py::test_any_walk_keeps_the_laws
+# Interpreters that `make package` installs into, and extras that it asks for.
+PYTHONS ?= $(shell sh scripts/find-python all)
+EXTRAS  ?=
 PARALLEL = -n 2 --dist worksteal
 # Runs of `make stress`, and how many of them go on at once, each in the others' way.
 RUNS   ?= 10
@@ -58,6 +61,12 @@ nightly: $(READY)
 # All tests RUNS times on a busy machine; prints what failed, and else nothing.
 stress: $(READY)
 	@$(BIN)/python scripts/stress.py $(RUNS) $(AT_ONCE) $(PARALLEL) -p no:cacheprovider
+
+# The wheel and the source archive in dist/, each installed into a fresh environment of every Python that is here, and used.
+package: $(READY)
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python scripts/check_package.py dist $(if $(EXTRAS),--extras $(EXTRAS)) $(PYTHONS)
 
 # The documentation as a site, in site/: a warning fails it. Nothing in it is loaded from elsewhere.
 docs: $(DOCS_READY)

@@ -270,7 +270,8 @@ def test_what_is_imported_is_declared() -> None:
     needed = {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in foreign} | READ
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    assert {re.split(r"[^\w.-]", line)[0] for line in [*project["dependencies"], *extras]} == needed
+    declared = {re.split(r"[^\w.-]", line)[0] for line in [*project["dependencies"], *extras]}
+    assert declared - {"sash"} == needed  # an extra may stand for others
 
 
 def test_names_kept_for_others_are_still_there() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
+import sqlite3
 from pathlib import Path
 
+import anthropic
 import pytest
 
+import sash
 from cli.conftest import Run
 from sash import Conversation
 from sash.errors import Unavailable
@@ -133,8 +137,11 @@ def test_a_missing_file_is_not_created(run: Run, tmp_path: Path) -> None:
 
 
 def test_version(run: Run) -> None:
-    """--version names the program and its version."""
-    assert run("--version").output.startswith("sash, version ")
+    """--version names the program and its version, and those of Python, the SDK and SQLite: what a report needs."""
+    said = run("--version").output
+    assert said.startswith(f"sash, version {sash.__version__}\n")
+    assert f"anthropic {anthropic.__version__}, SQLite {sqlite3.sqlite_version}" in said
+    assert platform.python_version() in said
 
 
 def test_usage_tells_what_was_answered_from_memory(run: Run, path: Path, sim: Simulator) -> None:

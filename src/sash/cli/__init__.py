@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import click
 
-from sash import __version__
 from sash.cli.chat import chat
 from sash.cli.check import check
 from sash.cli.common import SashGroup
@@ -27,11 +26,14 @@ from sash.cli.row_security import row_security
 from sash.cli.serve import serve
 from sash.cli.summaries import resummarise, summaries
 from sash.cli.summarise import summarise
+from sash.cli.version import show_version
 from sash.cli.worker import worker
 
 
 @click.group(cls=SashGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="sash")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show versions and exit."
+)
 @click.option("--namespace", default="", envvar="SASH_NAMESPACE", help="The tenant whose conversations are meant.")
 def main(namespace: str) -> None:
     """A memory for Claude chatbots: every turn kept, every request within its budget, legal and cheap."""
