@@ -24,6 +24,7 @@ from sash.cli.prune import prune
 from sash.cli.replay import replay
 from sash.cli.row_security import row_security
 from sash.cli.serve import serve
+from sash.cli.simulate import simulate
 from sash.cli.summaries import resummarise, summaries
 from sash.cli.summarise import summarise
 from sash.cli.version import show_version
@@ -42,7 +43,23 @@ def main(namespace: str) -> None:
 
 _COMMANDS = (
     *(chat, serve, show, search, usage, summaries, summarise, resummarise),
-    *(memory, profile, count, check, replay, export, import_, copy, delete, prune, row_security, demo, doctor, worker),
+    *(
+        memory,
+        profile,
+        count,
+        check,
+        replay,
+        export,
+        import_,
+        copy,
+        delete,
+        prune,
+        row_security,
+        simulate,
+        demo,
+        doctor,
+        worker,
+    ),
 )
 for command in _COMMANDS:
     main.add_command(command)

@@ -20,6 +20,7 @@ from typing import Any
 from sash.simulator.batches import BatchRules
 from sash.simulator.cache import CacheBlock, CacheRules, CacheUse, PromptCache
 from sash.simulator.calls import Attempt
+from sash.simulator.cassettes import Cassette
 from sash.simulator.checks import CheckRules
 from sash.simulator.clock import Clock
 from sash.simulator.core import Simulator
@@ -40,9 +41,11 @@ from sash.simulator.faults import (
     Stopped,
     Timeout,
 )
+from sash.simulator.latency import Latency
 from sash.simulator.limits import Limits
 from sash.simulator.prompt import PromptRules
 from sash.simulator.replies import Reply
+from sash.simulator.scripts import Rule, Rules, read_script
 
 __all__ = [
     "Attempt",
@@ -51,12 +54,14 @@ __all__ = [
     "CacheBlock",
     "CacheRules",
     "CacheUse",
+    "Cassette",
     "CheckRules",
     "Clock",
     "ConnectionLost",
     "CutStream",
     "Fault",
     "HttpError",
+    "Latency",
     "Limits",
     "OddBody",
     "Overloaded",
@@ -66,6 +71,8 @@ __all__ = [
     "RateLimited",
     "Refusal",
     "Reply",
+    "Rule",
+    "Rules",
     "ServerError",
     "Simulator",
     "SpendLimitReached",
@@ -74,6 +81,7 @@ __all__ = [
     "Timeout",
     "async_client",
     "client",
+    "read_script",
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sash.model.usage import Usage
 from sash.simulator.faults import Fault
+from sash.simulator.scripts import Rule
 from sash.simulator.shapes import Problem
 from sash.simulator.wire import Call
 
@@ -40,6 +41,8 @@ class Attempt:
     fault: Fault | None = None
     batch: str | None = None
     """The id of the batch that this was an item of."""
+    replayed: bool = False
+    """Whether the answer came from a cassette."""
 
 
 class Denied(Exception):
@@ -63,6 +66,8 @@ class Context:
     headers: dict[str, str] = field(default_factory=dict)
     batch: str | None = None
     """The id of the batch that this is an item of."""
+    rule: Rule | None = None
+    """The rule of the script that it met."""
     compacted: Usage | None = None
     """What a compaction by threshold used, before the reply itself."""
 

@@ -10,14 +10,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from sash.errors import InvalidOption
-from sash.simulator import batches, checks, models, wire
+from sash.model.usage import Usage
+from sash.simulator import batches, cassettes, checks, models, wire
 from sash.simulator.batches import BATCHES, ITEMS, Batch, Batches, BatchRules, Item
+from sash.simulator.billing import dollars
 from sash.simulator.cache import Lookup
 from sash.simulator.calls import Attempt, Context, Denied
+from sash.simulator.cassettes import Cassette
 from sash.simulator.client import async_client_of, client_of
 from sash.simulator.clock import rfc3339
 from sash.simulator.faults import (
@@ -33,10 +37,12 @@ from sash.simulator.faults import (
     SpoiltInput,
     Timeout,
 )
+from sash.simulator.latency import Latency, check_latency, latency_of
 from sash.simulator.limits import Limiter, Limits, Refused, Tier
 from sash.simulator.prompt import Prompt
+from sash.simulator.scripts import Rules, Script, Scripted, read_script, run_script
 from sash.simulator.server import Serving
-from sash.simulator.service import Body, Prepared, Script, Scripted, Service, mapping, silence_of
+from sash.simulator.service import Body, Prepared, Service, mapping, silence_of
 from sash.simulator.shapes import Problem
 from sash.simulator.wire import Answer, Break, Call, Pause, Piece, Silence
 from sash.simulator.writing import Written
@@ -62,6 +68,10 @@ class Simulator(Service):
     """Seconds until a reply begins."""
     seconds_per_token: float = 0.0
     """Seconds for each output token; in a stream an event comes once all that it carries is written."""
+    latency: Latency | Literal["real"] | None = None
+    """The pace of each model in the place of the two above: "real" as such models have been seen, or one's own."""
+    cassette: Cassette | str | Path | None = None
+    """Recorded answers, given to the calls that they were given to; what is not in it is simulated."""
     batch_rules: BatchRules = field(default_factory=BatchRules)
     """How fast batches are worked on."""
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
@@ -72,7 +82,11 @@ class Simulator(Service):
     def __post_init__(self) -> None:
         if not 0 <= self.count_error < 1:
             raise InvalidOption("count_error is a share from 0 to 1", option="count_error", value=self.count_error)
+        check_latency(self.latency)
         super().__post_init__()
+        if isinstance(self.cassette, str | Path):
+            self.cassette = Cassette(self.cassette)
+        self.accept_foreign_thinking = self.accept_foreign_thinking or self.cassette is not None
         self._limiter = Limiter(self.limits) if self.limits is not None else None
         self._batches = Batches(self._work, self.batch_rules)
         self._workspaces = _workspaces(self.keys, self.workspace)
@@ -106,14 +120,29 @@ class Simulator(Service):
         """A server on loopback, running until closed: `with sim.serve() as url`. Port 0 takes a free one."""
         return Serving(self, self.clock, port)
 
-    def script(self, replies: Script | Iterable[Scripted]) -> None:
-        """What to reply from now on: one after the other, or what a function of the body returns.
+    def script(self, replies: Script | Rules | Iterable[Scripted]) -> None:
+        """What to reply from now on: one after the other, what a function of the body returns, or what rules say.
 
         A reply is text, a list of blocks, a `Reply`, or None for the simulator's own. After the last one of a
-        list the simulator answers by itself again.
+        list the simulator answers by itself again. A single text is not a list of replies: InvalidOption.
         """
+        if isinstance(replies, str):
+            raise InvalidOption(f"script({replies!r:.40}): give a list of replies", option="script", value=replies)
         with self._lock:
-            self._script = replies if callable(replies) else list(replies)
+            self._script = replies if callable(replies) or isinstance(replies, Rules) else list(replies)
+
+    def follow(self, path: str | Path) -> None:
+        """Answer from now on as a file says: rules in YAML, TOML or JSON, or a Python file (`sash.simulator.scripts`).
+
+        Raises InvalidOption that names file and rule, MissingExtra for YAML without PyYAML.
+        """
+        if Path(path).suffix != ".py":
+            self.script(read_script(path))
+            return
+        script, prepare = run_script(path)
+        if script is not None:
+            self.script(script)
+        prepare(self)
 
     def fail_next(
         self, fault: Fault, *, times: int = 1, when: Callable[[Body], bool] | None = None, path: str = MESSAGES
@@ -173,10 +202,33 @@ class Simulator(Service):
         with self._lock:
             context = Context(call=call, number=next(self._numbers), started=self.clock.now(), workspace=self.workspace)
             self._batches.catch_up(context.started)
+            if isinstance(self.cassette, Cassette) and (recorded := self.cassette.find(call)) is not None:
+                return self._replayed(context, recorded)
             try:
                 return self._route(context)
             except Denied as denied:
                 return self._error(context, denied.problem, denied.headers)
+
+    def _replayed(self, context: Context, recorded: Answer) -> Answer:
+        """An answer from the cassette, logged with what it used and would have cost."""
+        body = mapping(_parsed(context.call.body))
+        context.body = body
+        events = list(recorded.pieces) if recorded.pieces is not None else []
+        message = cassettes.message_in([piece for piece in events if isinstance(piece, bytes)], recorded.body)
+        usage = message.get("usage")
+        known = self._card(str(message.get("model")))
+        used = Usage.billed(usage) if isinstance(usage, Mapping) else None
+        self._record(
+            context,
+            status=recorded.status,
+            message_id=message.get("id"),
+            usage=used,
+            cost=dollars(used, known, body) if used and known else 0.0,
+            stop_reason=message.get("stop_reason"),
+            replayed=True,
+        )
+        headers = self._headers(context, "application/json") | dict(recorded.headers)
+        return replace(recorded, headers=headers, pieces=iter(events) if recorded.pieces is not None else None)
 
     def _route(self, context: Context) -> Answer | Silence:
         self._authenticate(context)
@@ -289,7 +341,7 @@ class Simulator(Service):
     def _worked(self, context: Context) -> Body:
         if (problem := batches.barred(context.body)) is not None:
             raise Denied(problem)
-        context.fault = self.faults.draw(ITEMS, context.body)
+        self._meet(context, ITEMS)
         if isinstance(context.fault, HttpError):
             raise Denied(_problem_of(context.fault))
         if isinstance(context.fault, Timeout | ConnectionLost | CutStream):
@@ -299,7 +351,7 @@ class Simulator(Service):
             return mapping(context.fault.body)
         prepared = self._prepare(context, counting=False)
         prepared, lookup = self._compacted(context, prepared, self._look_up(context, prepared))
-        message = self._bill(context, prepared, lookup, self._write(prepared, context.fault))
+        message = self._bill(context, prepared, lookup, self._write(context, prepared))
         self.cache.commit(lookup, now=context.started)
         return message | self._late_fields(prepared)
 
@@ -307,14 +359,14 @@ class Simulator(Service):
 
     def _messages(self, context: Context) -> Answer | Silence:
         self._parse(context)
-        context.fault = self.faults.draw(MESSAGES, mapping(context.body))
+        self._meet(context, MESSAGES)
         if (early := self._stopped_before_work(context)) is not None:
             return early
         prepared = self._prepare(context, counting=False)
         lookup = self._look_up(context, prepared)
         self._limit(context, prepared, lookup)
         prepared, lookup = self._compacted(context, prepared, lookup)
-        written = self._write(prepared, context.fault)
+        written = self._write(context, prepared)
         return self._deliver(context, prepared, lookup, written)
 
     def _parse(self, context: Context, judge_size: Callable[[int], Problem | None] = checks.size_problem) -> None:
@@ -363,14 +415,21 @@ class Simulator(Service):
         silence, late = silence_of(context.fault), self._late_fields(prepared)
         if prepared.body.get("stream") and silence is None:
             return self._streamed(context, prepared, lookup, written, message, late)
-        self.cache.commit(lookup, now=context.started + self.first_event_after)
+        wait = self._pace(prepared).until_first(lookup.use.prompt - lookup.use.read)
+        self.cache.commit(lookup, now=context.started + wait)
         if silence is not None:
             return silence
         answer = self._json(context, 200, message | late)
-        return replace(answer, pause=self.first_event_after + self._duration(written))
+        return replace(answer, pause=wait + self._duration(prepared, written))
 
-    def _duration(self, written: Written) -> float:
-        return written.seconds + self.seconds_per_token * written.output
+    def _pace(self, prepared: Prepared) -> Latency:
+        if self.latency is not None:
+            return latency_of(self.latency, prepared.card.id)
+        writing = 1 / self.seconds_per_token if self.seconds_per_token else None
+        return Latency(first=self.first_event_after, writing=writing)
+
+    def _duration(self, prepared: Prepared, written: Written) -> float:
+        return written.seconds + self._pace(prepared).each() * written.output
 
     def _streamed(
         self, context: Context, prepared: Prepared, lookup: Lookup, written: Written, message: Body, late: Body
@@ -379,8 +438,9 @@ class Simulator(Service):
         if isinstance(context.fault, SpoiltInput):
             events = list(wire.with_inputs(events, context.fault.text))
         weights = wire.weights(events)
-        pace = self._duration(written) / max(1, sum(weights))
-        pieces = self._pieces(lookup, events, [pace * weight for weight in weights], context.fault)
+        pace = self._duration(prepared, written) / max(1, sum(weights))
+        wait = self._pace(prepared).until_first(lookup.use.prompt - lookup.use.read)
+        pieces = self._pieces(lookup, events, [pace * weight for weight in weights], context.fault, wait)
         pieces = self._watched(context, prepared, weights, pieces, pace)
         return Answer(status=200, headers=self._headers(context, "text/event-stream; charset=utf-8"), pieces=pieces)
 
@@ -402,11 +462,11 @@ class Simulator(Service):
                     self._stopped_early(context, prepared, written / sum(weights))
 
     def _pieces(
-        self, lookup: Lookup, events: Sequence[Body], paces: Sequence[float], fault: Fault | None
+        self, lookup: Lookup, events: Sequence[Body], paces: Sequence[float], fault: Fault | None, wait: float
     ) -> Iterator[Piece]:
         """The stream: what it wrote to the cache can be read once its first event is out."""
         cut = fault if isinstance(fault, CutStream) else None
-        yield Pause(self.first_event_after)
+        yield Pause(wait)
         for number, (change, pace) in enumerate(zip(events, paces, strict=True)):
             if cut is not None and number >= cut.events:
                 yield from _cut_off(cut)
@@ -424,6 +484,10 @@ _ROUTES: dict[tuple[str, str], Callable[[Simulator, Context], Answer | Silence]]
     ("POST", COUNT_TOKENS): Simulator._count_tokens,
     ("GET", "/v1/models"): Simulator._list_models,
 }
+
+
+def _parsed(raw: bytes) -> Any:
+    return checks.parse_json(raw) if raw else None
 
 
 def _cut_off(cut: CutStream) -> Iterator[Piece]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sash.errors import InvalidOption
+from sash.model.settings import settings
 from sash.simulator.wire import KINDS
 
 Body = Mapping[str, Any]
@@ -25,6 +26,7 @@ class Fault:
     __slots__ = ()
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpError(Fault):
     """An error response instead of an answer."""
@@ -49,6 +51,7 @@ class HttpError(Fault):
         return self.kind or KINDS.get(self.status, "api_error")
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimited(HttpError):
     """429: your own limit is reached; `retry_after` in seconds."""
@@ -58,6 +61,7 @@ class RateLimited(HttpError):
     retry_after: float | None = 1.0
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendLimitReached(HttpError):
     """429 of a spend cap: no `retry-after`, and no use in trying again."""
@@ -67,6 +71,7 @@ class SpendLimitReached(HttpError):
     code: str | None = "enforced_spend_limit_reached"
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overloaded(HttpError):
     """529: the service is overloaded, for everybody."""
@@ -75,6 +80,7 @@ class Overloaded(HttpError):
     message: str = "Overloaded"
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerError(HttpError):
     """500 (or another 5xx)."""
@@ -83,6 +89,7 @@ class ServerError(HttpError):
     message: str = "Internal server error"
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptTooLong(HttpError):
     """400: the prompt does not fit the model's window, whatever its size."""
@@ -91,6 +98,7 @@ class PromptTooLong(HttpError):
     message: str = "prompt is too long: 1000001 tokens > 1000000 maximum"
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingError(HttpError):
     """402: payment is due."""
@@ -99,6 +107,7 @@ class BillingError(HttpError):
     message: str = "Your credit balance is too low to access the Anthropic API."
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout(Fault):
     """No answer comes. `billed`: the request was worked on all the same (a retry is then paid twice)."""
@@ -106,6 +115,7 @@ class Timeout(Fault):
     billed: bool = False
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLost(Fault):
     """The connection breaks before any answer. `billed` as for `Timeout`."""
@@ -113,6 +123,7 @@ class ConnectionLost(Fault):
     billed: bool = False
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutStream(Fault):
     """A streamed reply ends after `events` events, and `seconds` into what it would say next.
@@ -128,6 +139,7 @@ class CutStream(Fault):
     message: str = "Overloaded"
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal(Fault):
     """HTTP 200 with stop_reason refusal; `partial` is what was said before."""
@@ -137,6 +149,7 @@ class Refusal(Fault):
     explanation: str | None = None
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Fault):
     """The reply stops early for `reason`, after `tokens` output tokens.
@@ -149,6 +162,7 @@ class Stopped(Fault):
     tokens: int = 5
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OddBody(Fault):
     """HTTP 200, but `body` (any JSON value) in the place of a message, as gateways have been seen to answer."""
@@ -158,6 +172,7 @@ class OddBody(Fault):
     )
 
 
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoiltInput(Fault):
     """In a stream, the input of each tool call comes as `text`, JSON or not; an answer at once is left alone."""

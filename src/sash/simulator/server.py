@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from sash.errors import InvalidOption
 from sash.simulator.clock import Clock
 from sash.simulator.wire import Answer, Break, Call, Handler, Pause
 
@@ -23,11 +24,21 @@ _POLL = 0.05
 
 
 class Serving:
-    """A running server: `url` is its address. Closes as a context manager, or with `close()`."""
+    """A running server: `url` is its address. Closes as a context manager, or with `close()`.
+
+    Raises InvalidOption for a port that is taken, or none.
+    """
 
     def __init__(self, handler: Handler, clock: Clock, port: int = 0) -> None:
         self._closing = threading.Event()
-        self._server = _Server(("127.0.0.1", port), _requests_for(handler, clock, self._closing))
+        try:
+            self._server = _Server(("127.0.0.1", port), _requests_for(handler, clock, self._closing))
+        except (OSError, OverflowError) as error:
+            raise InvalidOption(
+                f"cannot listen on 127.0.0.1, port {port}: {error}; choose another, or 0 for a free one",
+                option="port",
+                value=port,
+            ) from error
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True)
         self._thread.start()

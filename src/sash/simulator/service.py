@@ -25,15 +25,14 @@ from sash.simulator.diagnosis import Diagnoser, Fingerprint
 from sash.simulator.faults import ConnectionLost, Fault, FaultScript, Timeout
 from sash.simulator.prompt import Prompt, PromptRules, conversation_chain, render
 from sash.simulator.replies import Reply, reply_to, thought_about
-from sash.simulator.shapes import Problem
+from sash.simulator.scripts import Rules, Script, Scripted
+from sash.simulator.shapes import Problem, shape_problems
 from sash.simulator.thinking import Judgement, judge, without
 from sash.simulator.tokens import Tokenizer, remembering, tokenizer_for
 from sash.simulator.wire import Silence
 from sash.simulator.writing import Writer, Written
 
 Body = Mapping[str, Any]
-Scripted = str | Sequence[Mapping[str, Any]] | Reply | None
-Script = Callable[[Body], Scripted]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,7 @@ class Service:
     log: list[Attempt] = field(default_factory=list, init=False)
     cache: PromptCache = field(init=False)
     faults: FaultScript = field(default_factory=FaultScript, init=False)
-    _script: Script | list[Scripted] | None = field(default=None, init=False)
+    _script: Script | Rules | list[Scripted] | None = field(default=None, init=False)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
     _messages_made: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
     _tools_called: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
@@ -197,24 +196,33 @@ class Service:
         )
         return shorter, self._look_up(context, shorter)
 
-    def _write(self, prepared: Prepared, fault: Fault | None) -> Written:
+    def _meet(self, context: Context, path: str) -> None:
+        """Which rule of the script, and which fault, this request meets; what is malformed meets no rule."""
+        body = mapping(context.body)
+        if isinstance(self._script, Rules) and not any(shape_problems(body, frozenset(context.betas), counting=False)):
+            context.rule = self._script.choose(body)
+        context.fault = self.faults.draw(path, body)
+        if context.fault is None and context.rule is not None:
+            context.fault = context.rule.fault
+
+    def _write(self, context: Context, prepared: Prepared) -> Written:
         if compaction.asked(prepared.body):
             return compaction.on_demand(
                 prepared.body,
                 prepared.card,
                 prepared.tokenizer,
                 prepared.judged,
-                self._scripted(prepared.edited.body),
-                fault,
+                self._scripted(context, prepared.edited.body),
+                context.fault,
             )
         if prepared.summary is None:
-            return self._reply(prepared, fault)
+            return self._reply(context, prepared)
         if compaction.pauses(prepared.body):
             return Written(content=(dict(prepared.summary),), stop_reason="compaction", output=0)
-        written = self._reply(prepared, fault)
+        written = self._reply(context, prepared)
         return replace(written, content=(dict(prepared.summary), *written.content))
 
-    def _reply(self, prepared: Prepared, fault: Fault | None) -> Written:
+    def _reply(self, context: Context, prepared: Prepared) -> Written:
         thinker = self.thinking if callable(self.thinking) else thought_about if self.thinking else None
         writer = Writer(
             body=prepared.body,
@@ -227,10 +235,13 @@ class Service:
             names=self._tools_called,
             thinker=thinker,
         )
-        return writer.write(self._scripted(prepared.edited.body) or reply_to(prepared.edited.body), fault)
+        body = prepared.edited.body
+        return writer.write(self._scripted(context, body) or reply_to(body), context.fault)
 
-    def _scripted(self, body: Body) -> Reply | None:
+    def _scripted(self, context: Context, body: Body) -> Reply | None:
         """The reply on script, if one is left."""
+        if isinstance(self._script, Rules):
+            return context.rule.answer(mapping(context.body)) if context.rule else None
         scripted: Scripted = None
         if callable(self._script):
             scripted = self._script(body)
