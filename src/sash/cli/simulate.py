@@ -47,7 +47,7 @@ def simulate(record: str | None, upstream: str | None, port: int, quiet: bool, *
         raise InvalidOption(f"--record asks the real API, so --{others[0]} has no effect", option=others[0])
     clock, out = Clock(wall=True), console()
     handler = _simulator(clock, **options) if record is None else Relay(Cassette(record), upstream or REAL_API)
-    serving = Serving(handler if quiet else _Told(handler, out), clock, port)
+    serving = Serving(handler if quiet else _Reporting(handler, out), clock, port)
     try:
         say(out, f"{_what(record)} at {serving.url} (Ctrl-C ends it)")
         say(out, f"export ANTHROPIC_BASE_URL={serving.url}" + ("" if record else " ANTHROPIC_API_KEY=any"))
@@ -71,7 +71,7 @@ def _simulator(clock: Clock, *, script: str | None, limits: Any, latency: Any, r
     return made
 
 
-class _Told:
+class _Reporting:
     """A handler that says in one line what each request was answered with; never what was said in it."""
 
     def __init__(self, handler: Simulator | Relay, out: Console) -> None:
