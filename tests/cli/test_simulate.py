@@ -27,8 +27,9 @@ def simulating(*options: object) -> Iterator[tuple[subprocess.Popen[str], anthro
     command = [sys.executable, "-m", "sash", "simulate", "--port", "0", *map(str, options)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        found = re.search(r"http://\S+", running.stdout.readline())
-        assert found is not None
+        told, how = running.stdout.readline(), running.stdout.readline()
+        found = re.search(r"http://\S+", told)
+        assert found is not None and f"ANTHROPIC_BASE_URL={found[0]}" in how
         with anthropic.Anthropic(base_url=found[0], api_key="any-key", max_retries=0) as sdk:
             yield running, sdk
         running.kill()
@@ -55,8 +56,8 @@ def test_a_simulated_claude_until_it_is_told_to_stop(tmp_path: Path) -> None:
         told, _ = running.communicate(timeout=60)
     lines = told.splitlines()
     assert running.returncode == 0
-    assert "ANTHROPIC_BASE_URL" in lines[0] and "3 requests, 1 of them refused" in lines[-1]
-    assert "POST /v1/messages 200 claude-sonnet-5-5 in " in lines[1] and "529 Overloaded" in lines[2]
+    assert "3 requests, 1 of them refused" in lines[-1]
+    assert "POST /v1/messages 200 claude-sonnet-5-5 in " in lines[0] and "529 Overloaded" in lines[1]
     assert "Hello" not in told and "Scripted" not in told
 
 
