@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -10,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
 
 from cli.conftest import Run
 from sash import Conversation
+from sash.cli.common import printable
+from sash.cli.replies import _Drawn, _markdown, finished_blocks
 from sash.simulator import Clock, Overloaded, Simulator
 
 pexpect = pytest.importorskip("pexpect")
@@ -156,19 +162,117 @@ def test_keep_beyond_the_budget_is_a_usage_error(run: Run, tmp_path: Path) -> No
     assert run("chat", tmp_path / "a.db", "--simulator", "--budget", 100, "--keep", 200).exit_code == 2
 
 
+def test_a_message_may_have_several_lines(run: Run, tmp_path: Path) -> None:
+    """A backslash at the end of a line joins the next one; so does all between three quotation marks."""
+    _chat(run, tmp_path / "a.db", "One,\\", "two.", '"""', "Three,", "/help", "", 'four."""', "Five.")
+    said = [turn.text for turn in _turns(tmp_path / "a.db") if turn.role == "user"]
+    assert said == ["One,\ntwo.", "Three,\n/help\n\nfour.", "Five."]
+
+
+def test_a_message_cut_off_by_the_end_of_input_is_not_said(run: Run, tmp_path: Path) -> None:
+    """Where the input ends within a message, the chat ends, and nothing of it was sent."""
+    _chat(run, tmp_path / "a.db", '"""', "Half a")
+    assert _turns(tmp_path / "a.db") == []
+
+
+def test_model_and_system_hold_from_the_next_message_on(run: Run, tmp_path: Path) -> None:
+    """/model and /system say what is in force; with a value they change it, for /plan and all that is said then."""
+    lines = ["/model", "/system", "Hello.", "/model claude-opus-5-5", "/system Speak like a sailor.", "/plan", "Ahoy."]
+    output = _chat(run, tmp_path / "a.db", *lines, "/model", "/system", "/model claude-sonet-5-5", "Bye.")
+    assert output.startswith("claude-sonnet-5-5\nnone\n")
+    assert "claude-opus-5-5\nSpeak like a sailor.\n" in output
+    assert "error: " in output and "claude-sonnet-5-5" in output.partition("error: ")[2]
+    with Conversation(tmp_path / "a.db", id="a") as chat:
+        bodies = [chat.request(number).body for number in (1, 2, 3)]
+    assert [body["model"] for body in bodies] == ["claude-sonnet-5-5", "claude-opus-5-5", "claude-opus-5-5"]
+    assert ["sailor" in str(body.get("system")) for body in bodies] == [False, True, True]
+
+
+def test_a_question_can_be_edited(run: Run, tmp_path: Path) -> None:
+    """/edit says something else in the place of a question, the newest or the one named; what was said is kept."""
+    lines = ["/edit 1 No.", "One.", "Two.", "/edit 1 First.", "/edit Again.", "/edit 1", "/usage"]
+    output = _chat(run, tmp_path / "a.db", *lines)
+    assert [turn.text for turn in _turns(tmp_path / "a.db") if turn.role == "user"] == ["Again."]
+    assert output.count("error: ") == 2 and "/edit N TEXT" in output
+    assert "4 requests: " in output
+
+
+def test_what_was_said_is_recalled(run: Run, tmp_path: Path) -> None:
+    """/recall finds turns by words and says why; nothing found is said in words."""
+    output = _chat(
+        run, tmp_path / "a.db", "The mill has 2,400 slates.", "/recall slates", "/recall submarine", "/recall"
+    )
+    assert "   1 user, " in output and "words: slates" in output
+    assert "Nothing was said about that." in output and "/recall TEXT" in output
+
+
+def test_a_chat_is_exported(run: Run, tmp_path: Path) -> None:
+    """/export writes what `sash export` writes, or a page; it overwrites nothing and names what it cannot do."""
+    names = [tmp_path / name for name in ("a.json", "a.html", "a.json", "a.txt")]
+    output = _chat(run, tmp_path / "a.db", "Hello.", *(f"/export {name}" for name in names))
+    assert (tmp_path / "a.json").read_text() == run("export", tmp_path / "a.db", "a").output
+    assert "<html" in (tmp_path / "a.html").read_text() and "Hello." in (tmp_path / "a.html").read_text()
+    assert "is there already" in output and ".json or .html" in output
+
+
+MARKDOWN = """# Cakes
+
+There are **two**:
+
+- walnut
+- plum
+
+```python
+bake(9)
+```
+
+| cake | eggs |
+|---|---|
+| plum | 4 |
+
+End of\x1b[2J it."""
+
+
+@pytest.mark.parametrize("size", [1, 7, len(MARKDOWN)])
+def test_markdown_is_drawn_in_a_terminal(size: int) -> None:
+    """However a reply is cut into pieces, what stands there in the end is its Markdown, drawn once and in order."""
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=60, height=10, color_system=None)
+    drawn = _Drawn(console)
+    for at in range(0, len(MARKDOWN), size):
+        drawn.add(MARKDOWN[at : at + size])
+    drawn.end()
+    whole = io.StringIO()
+    Console(file=whole, force_terminal=True, width=60, color_system=None).print(_markdown(printable(MARKDOWN)))
+    assert [line for line in written.getvalue().split("\n") if line.strip()] == [
+        line for line in whole.getvalue().split("\n") if line.strip()
+    ]
+
+
+@settings(max_examples=50)
+@given(st.text("ab \n`#->*|1.", max_size=60), st.integers(1, 9))
+def test_pieces_of_markdown_lose_nothing(text: str, size: int) -> None:
+    """Blocks that are finished and the one that grows are the text, however it comes."""
+    finished, growing = "", ""
+    for at in range(0, len(text), size):
+        done, growing = finished_blocks(growing + text[at : at + size])
+        finished += done
+    assert finished + growing == text
+
+
 # ---- in a terminal ----------------------------------------------------------------------------------
 
 
 STANDS_STILL = """
 import sys, time
 from sash.cli import main
-module, common = sys.modules["sash.cli.chat"], sys.modules["sash.cli.common"]
+replies, common = sys.modules["sash.cli.replies"], sys.modules["sash.cli.common"]
 pieces = stops = 0
 
-class Talk(module.Talk):
-    def _print_piece(self, text):
+class Plain(replies._Plain):
+    def add(self, text):
         global pieces
-        super()._print_piece(text)
+        super().add(text)
         pieces += 1
 
 class Clock(common.Clock):
@@ -179,7 +283,7 @@ class Clock(common.Clock):
             print("(stands still)", flush=True)
             time.sleep(3_600)
 
-module.Talk, common.Clock = Talk, Clock
+replies._Plain, common.Clock = Plain, Clock
 main()
 """
 """`sash` on a simulator that stands still in the middle of its first reply, until Ctrl-C; all else takes no time."""
@@ -191,7 +295,7 @@ def _heed_ctrl_c() -> None:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, program: list[str]) -> Iterator[Any]:
+def terminal(tmp_path: Path, program: list[str], term: str) -> Iterator[Any]:
     """A chat on the simulator in a pseudo-terminal; long sentences about a wheel have been said before."""
     with Conversation(tmp_path / "a.db", id="a") as chat:
         told = [f"Number {n}: {'the wheel turns in the water and the water turns the wheel ' * 6}" for n in range(3)]
@@ -202,12 +306,18 @@ def terminal(tmp_path: Path, program: list[str]) -> Iterator[Any]:
         encoding="utf-8",
         timeout=600,
         dimensions=(40, 200),
-        env={**os.environ, "TERM": "dumb"},
+        env={**os.environ, "TERM": term},
         preexec_fn=_heed_ctrl_c,
     )
     child.expect("you> ")
     yield child
     child.close(force=True)
+
+
+@pytest.fixture
+def term() -> str:
+    """What kind of terminal it is: one that moves no cursor, so that what is shown is what was printed."""
+    return "dumb"
 
 
 @pytest.fixture
@@ -244,6 +354,25 @@ def test_terminal_chat(terminal: Any, tmp_path: Path) -> None:
     _until(terminal, terminal.sendeof, "Kept")
     terminal.expect(pexpect.EOF)
     assert [turn.state for turn in _turns(tmp_path / "a.db")[6:]] == ["answered"] * 4
+
+
+@pytest.mark.parametrize("term", ["xterm"])
+def test_lines_are_pasted_called_back_and_changed(terminal: Any, tmp_path: Path) -> None:
+    """What is pasted is one message; the arrow keys call back what was said in this conversation before; /edit puts
+    the old words on the line."""
+    terminal.send("\x1b[200~Slates:\n- **2,400** new\x1b[201~\r")
+    terminal.expect("this reply.*you> ")
+    terminal.send("/edit\r")
+    terminal.expect("you> .*new")
+    terminal.send(", 9 old\r")
+    terminal.expect("this reply.*you> ")
+    terminal.send("\x1b[A" * 4)
+    terminal.expect("Number 2: the wheel turns")
+    terminal.send("\r")
+    terminal.expect("this reply.*you> ")
+    _leave(terminal)
+    said = [turn.text for turn in _turns(tmp_path / "a.db")[6:] if turn.role == "user"]
+    assert said[0] == "Slates:\n- **2,400** new, 9 old" and said[1].startswith("Number 2: the wheel turns")
 
 
 @pytest.mark.parametrize("program", [["-c", STANDS_STILL]], ids=["stands still"])

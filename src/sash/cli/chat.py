@@ -6,10 +6,9 @@ chat; what had come is recorded. Errors of a send are shown and the chat goes on
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from sash.claude.clients import sync_client
 from sash.cli.common import console as make_console
 from sash.cli.common import (
     dollars,
+    moment,
     namespace,
     one_line,
     paced_simulator,
@@ -33,24 +33,31 @@ from sash.cli.common import (
     window_options,
 )
 from sash.cli.database import NEW_DATABASE, open_database, shown
+from sash.cli.lines import Lines
+from sash.cli.move import write_new
+from sash.cli.replies import shown_reply
 from sash.conversation import Conversation
 from sash.conversation.files import with_files
+from sash.conversation.streaming import ReplyStream
 from sash.counting.estimator import Estimator
 from sash.errors import CallerError, InvalidOption, NotFound, RemoteError, SashError, StoreError
-from sash.model.blocks import Block
+from sash.model.blocks import Block, as_blocks, readable
 from sash.model.cards import card
 from sash.model.replies import Reply
+from sash.model.turns import Turn
 from sash.model.values import counted
 from sash.planning import explain
 from sash.planning.situation import Strategy
+from sash.stores import Store
 from sash.stores.port import UsageRow
 from sash.types import MemoryMode
 
-with contextlib.suppress(ImportError):  # line editing and history where the platform has it
-    import readline  # noqa: F401
-
 SHOWN = 10
 """Turns that `/history` shows."""
+SAID = 200
+"""Newest turns whose questions the arrow keys call back."""
+RECALLED = 400
+"""Characters of a turn that `/recall` shows."""
 GO_ON = "Go on."
 """What `/plan` supposes you say."""
 
@@ -62,6 +69,7 @@ GO_ON = "Go on."
 @click.option("--system", help="The system prompt.")
 @window_options()
 @click.option("--simulator", is_flag=True, help="Talk to the built-in simulator: no key, no cost.")
+@click.option("--plain", is_flag=True, help="Print replies as they come, without drawing their Markdown.")
 def chat(
     database: str,
     id: str | None,
@@ -73,8 +81,13 @@ def chat(
     keep: int | None,
     strategy: Strategy | None,
     simulator: bool,
+    plain: bool,
 ) -> None:
-    """Talk to Claude. Every turn is kept in DATABASE (default: chats.db)."""
+    """Talk to Claude. Every turn is kept in DATABASE (default: chats.db).
+
+    A line is a message; one that ends with a backslash goes on in the next, and so does all between two lines of three
+    quotation marks. The arrow keys call back what you said before. /help lists what else can be done.
+    """
     if model:
         card(model)  # a misspelt one is no reason to make a file
     client = _client(simulator)
@@ -93,7 +106,7 @@ def chat(
             client=client,
             system=system or None,
         )
-        Talk(conversation, shown(database), make_console()).run()
+        Talk(conversation, store, shown(database), make_console(), plain=plain).run()
     finally:
         store.close()
 
@@ -105,9 +118,14 @@ def _client(simulator: bool) -> Any:
 class Talk:
     """The loop: a conversation, and what has been typed to it."""
 
-    def __init__(self, conversation: Conversation, database: str, console: Console) -> None:
-        self.chat, self.console, self.database = conversation, console, database
+    def __init__(
+        self, conversation: Conversation, store: Store, database: str, console: Console, *, plain: bool = False
+    ) -> None:
+        self.chat, self.store, self.database = conversation, store, database
+        self.console, self.plain = console, plain
         self.going = True
+        self.lines = Lines(self._said())
+        self.chosen: dict[str, Any] = {}
         self.files: list[tuple[Path, Block]] = []
         self.commands: dict[str, tuple[Callable[[str], None], str]] = {
             "/plan": (self._plan, "[TEXT]  what the next request would look like; sends nothing"),
@@ -115,23 +133,34 @@ class Talk:
             "/profile": (self._profile, "what is remembered about you, from all your conversations (needs --user)"),
             "/history": (self._history, f"[N]  the newest turns (default {SHOWN})"),
             "/fork": (self._fork, "[N]  go on in a copy that ends with reply N (default: the newest)"),
+            "/edit": (
+                self._edit,
+                "[N] [TEXT]  say TEXT in the place of turn N (default: your newest); both are kept",
+            ),
             "/retry": (self._retry, "send a turn that got no answer again, or ask again after a reply cut short"),
             "/pin": (self._pin, "[N]  keep turn N in every request, with its question or answer (default: the newest)"),
             "/attach": (self._attach, "[PATH]  send a file with your next message; without PATH: what is attached"),
             "/detach": (self._detach, "take back what is attached"),
+            "/model": (self._model, "[NAME]  the model that answers; with NAME: from your next message on"),
+            "/system": (self._system, "[TEXT]  the system prompt; with TEXT: from your next message on"),
+            "/recall": (self._recall, "TEXT  what was said about it, also long ago"),
+            "/export": (
+                self._export,
+                "[FILE]  write the conversation as .json (messages of the API) or .html",
+            ),
             "/help": (self._help, "this list"),
             "/quit": (self._quit, "leave; so does Ctrl-D"),
         }
 
     def run(self) -> None:
         """Read and answer until the end of input or /quit."""
-        if sys.stdin.isatty():
+        if self.lines.asks:
             whose = f" of {self.chat.user}" if self.chat.user else ""
             said = f"{self.chat.model}, conversation {self.chat.id}{whose} in {self.database}."
             self._dim(f"{said} /help lists the commands.")
         while self.going:
             try:
-                line = input("you> " if sys.stdin.isatty() else "").strip()
+                line = self.lines.read()
             except EOFError:
                 break
             except KeyboardInterrupt:
@@ -143,7 +172,7 @@ class Talk:
 
     def _take(self, line: str) -> None:
         """One line: a command, or something to say."""
-        name, _, rest = line.partition(" ")
+        name, rest = [*line.split(maxsplit=1), "", ""][:2]
         try:
             if name in self.commands:
                 self.commands[name][0](rest.strip())
@@ -163,15 +192,27 @@ class Talk:
     # ---- saying ---------------------------------------------------------------------------------
 
     def _say(self, text: str) -> None:
+        self._send(text, self.chat.stream)
+
+    def _send(self, text: str, ask: Callable[..., ReplyStream]) -> None:
+        """Say a text, with what is attached and chosen."""
         content, attached, self.files = self._with_attached(text), self.files, []
         try:
-            with self.chat.stream(content) as stream:
-                for piece in stream:
-                    self._print_piece(piece)
+            self._show_reply(ask(content, **self.chosen))
         except (CallerError, StoreError):  # nothing was recorded
             self.files = attached
             raise
+
+    def _show_reply(self, coming: ReplyStream) -> None:
+        with shown_reply(self.console, plain=self.plain) as shown, coming as stream:
+            for piece in stream:
+                shown.add(piece)
+        self.chosen.clear()
         self._print_end(stream.reply)
+
+    def _said(self) -> list[str]:
+        """What the user said, for the arrow keys."""
+        return [turn.text for turn in self.chat.history(limit=SAID) if turn.role == "user" and turn.plain]
 
     def _with_attached(self, text: str) -> str | list[Any]:
         return [*(block for _, block in self.files), text] if self.files else text
@@ -187,16 +228,28 @@ class Talk:
         )
 
     def _retry(self, _: str) -> None:
-        reply = self.chat.retry()
-        self._print_piece(reply.text)
-        self._print_end(reply)
+        self._show_reply(self.chat.stream_retry(**self.chosen))
 
-    def _print_piece(self, text: str) -> None:
-        click.echo(printable(text), nl=False)
-        sys.stdout.flush()
+    def _edit(self, rest: str) -> None:
+        number, _, text = rest.partition(" ") if rest.partition(" ")[0].isdecimal() else ("", "", rest)
+        turn = self._turn(number) if number else self._newest_question()
+        text = text.strip() or self._typed_again(turn.text)
+        if text:
+            self._send(text, partial(self.chat.stream_edit, turn))
+
+    def _newest_question(self) -> Turn:
+        said = [turn for turn in self.chat.history(limit=SHOWN) if turn.role == "user" and turn.plain]
+        if not said:
+            raise NotFound("you have said nothing yet that could be edited", kind="turn", key="")
+        return said[-1]
+
+    def _typed_again(self, text: str) -> str:
+        """The text as it is changed on the line."""
+        if not self.lines.asks:
+            raise InvalidOption("say what stands there instead: /edit N TEXT", option="text", value=None)
+        return self.lines.read(begun=text)
 
     def _print_end(self, reply: Reply) -> None:
-        self.console.print()
         if reply.stop_reason not in ("end_turn", "stop_sequence"):
             self._dim(f"The reply ended with {reply.stop_reason}.")
         self._dim(self._status(reply))
@@ -216,7 +269,7 @@ class Talk:
 
     def _plan(self, text: str) -> None:
         self._dim(f"If you now said {text or GO_ON!r}:")
-        self.console.print(escape(self.chat.plan(self._with_attached(text or GO_ON)).explain()))
+        self.console.print(escape(self.chat.plan(self._with_attached(text or GO_ON), **self.chosen).explain()))
 
     def _attach(self, rest: str) -> None:
         """Attach a file now, so that what is wrong with it is said now."""
@@ -269,7 +322,7 @@ class Talk:
             "again from the next time that old turns leave)."
         )
 
-    def _turn(self, rest: str) -> Any:
+    def _turn(self, rest: str) -> Turn:
         """The turn with the number given; without one, the newest."""
         number = _number(rest, 0)
         found = self.chat.history(after=number - 1) if number else self.chat.history(limit=1)
@@ -277,9 +330,36 @@ class Talk:
             raise NotFound("no such turn; /history shows their numbers", kind="turn", key=rest)
         return found[0]
 
+    def _model(self, name: str) -> None:
+        if name:
+            self.chosen["model"] = card(name).id
+        self._dim(f"{self.chosen['model']} from your next message on." if "model" in self.chosen else self.chat.model)
+
+    def _system(self, text: str) -> None:
+        if text:
+            self.chosen["system"] = text
+            self._dim("The system prompt from your next message on.")
+            return
+        blocks = self.chat.plan(GO_ON, **self.chosen).body.get("system")
+        self.console.print(escape(printable(readable(as_blocks(blocks)))) if blocks else "[dim]none[/]")
+
+    def _recall(self, query: str) -> None:
+        found = self.chat.recall(query)
+        for one in found:
+            where = f"{one.turn.seq:>4} {one.turn.role}, {moment(one.turn.at)}, {one.why}"
+            self.console.print(f"[dim]{escape(where)}[/]\n{escape(one_line(one.text, RECALLED))}", soft_wrap=True)
+        if not found:
+            self._dim("Nothing was said about that." if query else "Recall what? /recall TEXT")
+
+    def _export(self, rest: str) -> None:
+        path = Path(rest.strip("'\"") or f"{self.chat.id}.json").expanduser()
+        write_new(path, self.store, self.chat.id)
+        self._dim(f"Written to {path}.")
+
     def _help(self, _: str) -> None:
         for name, (_command, what) in self.commands.items():
             self.console.print(f"[bold]{name:10}[/]{escape(what)}", soft_wrap=True)
+        self._dim('A line that ends with \\ goes on in the next; so does all between two lines of """.')
 
     def _quit(self, _: str) -> None:
         self.going = False

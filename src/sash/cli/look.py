@@ -80,7 +80,7 @@ def show(
             return
         head = find(store, id)
         if html is not None:
-            html.write(_page(store, head, id))
+            html.write(page_of(store, head, id))
         _show_one(store, head, id, limit or TURNS, full=full, as_json=as_json)
 
 
@@ -182,7 +182,8 @@ def _show_plan(out: Console, request: Request) -> None:
     out.print(Text("\n".join(lines)))
 
 
-def _page(store: Store, head: Head, id: str) -> str:
+def page_of(store: Store, head: Head, id: str) -> str:
+    """A conversation as one HTML page."""
     model = head.epoch.model if head.epoch else DEFAULT_MODEL
     return str(_load_page()(store, head.conversation, id, model))
 

@@ -17,8 +17,10 @@ import click
 from sash import formats
 from sash.cli.common import console, find, namespace, one_line, progress_bar
 from sash.cli.database import DATABASE, NEW_DATABASE, open_database
+from sash.cli.look import page_of
 from sash.conversation.exports import recorded
 from sash.conversation.imports import Recorded, record
+from sash.errors import InvalidOption
 from sash.formats import ImportedConversation
 from sash.model.values import counted
 from sash.stores import Store
@@ -38,8 +40,31 @@ def export(database: str, id: str, output: IO[bytes]) -> None:
     with closing(open_database(database)) as store, progress_bar() as progress:
         task = progress.add_task("reading", total=find(store, id).seq)
         found = recorded(store, id, namespace=namespace(), progress=lambda turns: progress.advance(task, turns))
-    output.write(f"{formats.dump(replace(found, notes=()))}\n".encode())
+    output.write(_dumped(found).encode())
     _remark([found])
+
+
+def write_new(path: Path, store: Store, id: str) -> None:
+    """Write a conversation into a new file, as its name ends: .json for messages of the API, .html for a page.
+
+    Raises InvalidOption for another ending, a file that is there, and one that cannot be written; NotFound.
+    """
+    if path.suffix not in (".json", ".html"):
+        raise InvalidOption(f"{path.name}: name a file that ends with .json or .html", option="file", value=str(path))
+    if path.suffix == ".html":
+        text = page_of(store, find(store, id), id)
+    else:
+        text = _dumped(recorded(store, id, namespace=namespace()))
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        why = "is there already; name a new file" if isinstance(error, FileExistsError) else error.strerror
+        raise InvalidOption(f"{path} {why}", option="file", value=str(path)) from error
+
+
+def _dumped(conversation: ImportedConversation) -> str:
+    return f"{formats.dump(replace(conversation, notes=()))}\n"
 
 
 @click.command(name="import")
