@@ -33,9 +33,9 @@ from sash.cli.common import (
     window_options,
 )
 from sash.cli.database import NEW_DATABASE, open_database, shown
-from sash.cli.lines import Lines
 from sash.cli.move import write_new
 from sash.cli.replies import shown_reply
+from sash.cli.typed import TypedMessages
 from sash.conversation import Conversation
 from sash.conversation.files import with_files
 from sash.conversation.streaming import ReplyStream
@@ -124,7 +124,7 @@ class Talk:
         self.chat, self.store, self.database = conversation, store, database
         self.console, self.plain = console, plain
         self.going = True
-        self.lines = Lines(self._said())
+        self.typed = TypedMessages(self._said())
         self.chosen: dict[str, Any] = {}
         self.files: list[tuple[Path, Block]] = []
         self.commands: dict[str, tuple[Callable[[str], None], str]] = {
@@ -154,13 +154,13 @@ class Talk:
 
     def run(self) -> None:
         """Read and answer until the end of input or /quit."""
-        if self.lines.asks:
+        if self.typed.asks:
             whose = f" of {self.chat.user}" if self.chat.user else ""
             said = f"{self.chat.model}, conversation {self.chat.id}{whose} in {self.database}."
             self._dim(f"{said} /help lists the commands.")
         while self.going:
             try:
-                line = self.lines.read()
+                line = self.typed.read()
             except EOFError:
                 break
             except KeyboardInterrupt:
@@ -245,9 +245,9 @@ class Talk:
 
     def _typed_again(self, text: str) -> str:
         """The text as it is changed on the line."""
-        if not self.lines.asks:
+        if not self.typed.asks:
             raise InvalidOption("say what stands there instead: /edit N TEXT", option="text", value=None)
-        return self.lines.read(begun=text)
+        return self.typed.read(begun=text)
 
     def _print_end(self, reply: Reply) -> None:
         if reply.stop_reason not in ("end_turn", "stop_sequence"):

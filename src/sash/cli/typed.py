@@ -25,7 +25,7 @@ def _load_readline() -> ModuleType | None:
     return readline
 
 
-class Lines:
+class TypedMessages:
     """Messages from the terminal, or one for each line of a file."""
 
     def __init__(self, said: Iterable[str] = ()) -> None:
