@@ -200,7 +200,7 @@ def test_items_of_the_responses_api_are_messages_calls_and_results() -> None:
         {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "It is 42."}]},
     )
     assert [turn.content[0]["type"] for turn in found.turns] == ["text", "tool_use", "tool_result", "text"]
-    assert [note.text for note in found.notes] == ["1 items of reasoning are left out"]
+    assert [note.text for note in found.notes] == ["left out: 1 item of reasoning"]
     assert found.faults == ()
 
 

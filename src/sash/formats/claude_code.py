@@ -17,12 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sash.errors import InvalidOption
 from sash.formats import claude_rows as rows
 from sash.formats.claude_queue import Queue, Typed, queue
 from sash.formats.claude_session import Path, SessionFile
 from sash.formats.legality import HistoryProblem
 from sash.formats.reading import Field, document, lines
+from sash.formats.trees import check_branches, left_on_branches
 from sash.formats.values import ImportedConversation, ImportedTurn, text_block, with_notes
 
 Branches = Literal["last", "all"]
@@ -62,8 +62,7 @@ def parse(text: str, *, path: str = "<text>", branches: Branches = "last") -> tu
 
     Raises InvalidImport that names path, line and field; InvalidOption for another `branches`.
     """
-    if branches not in ("last", "all"):
-        raise InvalidOption(f"branches is 'last' or 'all', not {branches!r}", option="branches", value=branches)
+    check_branches(branches)
     found = [document(text, path)] if _LOGLINES.match(text) else lines(text, path)
     transcript = _Transcript(list(rows.normal(found)))
     if not transcript.session.nodes:
@@ -171,12 +170,11 @@ class _Transcript:
         for name, boundary in path:
             turns += [self.session.nodes[name].turn(boundary), *self.typed.get(name, ())]
         first = self.session.nodes[path[0][0]].rows[0]
-        text = f"{elsewhere} turns on other branches are left out; --branches all (branches='all') reads them too"
         return ImportedConversation(
             id=id,
             title=title,
             turns=tuple(turns),
-            notes=(HistoryProblem(text=text),) if elsewhere else (),
+            notes=(left_on_branches(elsewhere),) if elsewhere else (),
             meta={"version": first.get("version"), "skipped": dict(self.session.skipped)},
         )
 

@@ -32,6 +32,7 @@ EXPANSION = 100
 """How many times larger than in its archive a file may be; text that people wrote shrinks to a fifth or a tenth."""
 SMALL = 16 * 2**20
 """Bytes that a file in an archive may come to in any case."""
+EMPTY = "the file is empty"
 _NAMED = 3
 """Files of one kind that are named, of those left out."""
 
@@ -198,7 +199,7 @@ def _left_out(names: Sequence[str], where: str) -> Iterator[LeftOut]:
 def _opened(file: SourceFile) -> Iterator[SourceFile | LeftOut]:
     """The file, or what an archive holds."""
     if file.size == 0 and not file.given:
-        yield LeftOut(path=str(file), text="the file is empty")
+        yield LeftOut(path=str(file), text=EMPTY)
     elif file.kind() == "zip":
         yield from _members(file)
     else:
@@ -217,7 +218,7 @@ def _members(archive: SourceFile) -> Iterator[SourceFile | LeftOut]:
         trouble = _trouble(info)
         if trouble:
             yield LeftOut(path=str(file), text=trouble)
-        elif file.kind() == "json":
+        elif file.kind() in ("json", "sqlite"):
             yield file
         else:
             others.append(str(file))
@@ -226,6 +227,8 @@ def _members(archive: SourceFile) -> Iterator[SourceFile | LeftOut]:
 
 def _trouble(info: zipfile.ZipInfo) -> str:
     """Why a member of an archive is not read; "" where it is."""
+    if info.file_size == 0:
+        return EMPTY
     if info.flag_bits & 0x1:
         return "encrypted; unpack it first"
     if info.file_size > SMALL and info.file_size > EXPANSION * max(1, info.compress_size):

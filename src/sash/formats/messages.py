@@ -9,7 +9,7 @@ with them (`sash.planning.history.call_ids`). It knows no dataset.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -80,6 +80,14 @@ class OpenAIHistory:
     notes: tuple[HistoryProblem, ...]
 
 
+Facts = Callable[[Field], Mapping[str, Any]]
+"""What a source says of a message beside its words: `at`, `id`, `usage`, `model`, `speaker`, `meta` of its turn."""
+
+
+def _nothing(_: Field) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass
 class _Reading:
     """What has been read of a history so far."""
@@ -89,23 +97,28 @@ class _Reading:
     turns: list[ImportedTurn] = field(default_factory=list)
     system: list[str] = field(default_factory=list)
     notes: list[HistoryProblem] = field(default_factory=list)
+    facts: Facts = _nothing
 
     def note(self, text: str, id: str | None = None) -> None:
         self.notes.append(HistoryProblem(text=text, turn=len(self.turns), id=id))
 
 
-def openai_turns(messages: Iterable[Field]) -> OpenAIHistory:
+def openai_turns(messages: Iterable[Field], facts: Facts = _nothing) -> OpenAIHistory:
     """Convert OpenAI-shape messages: leading system and developer messages are joined, the rest become turns."""
-    read = _Reading()
+    read = _Reading(facts=facts)
     for answers, group in groupby(messages, key=lambda message: message["role"].text() in ANSWERS):
         if answers:
             read.turns.append(_results(list(group), read))
             continue
         for message in group:
             _take(message, read)
-    legal = with_legal_ids((turn.role, turn.content) for turn in read.turns)
-    turns = tuple(replace(turn, content=blocks) for turn, blocks in zip(read.turns, legal, strict=True))
-    return OpenAIHistory("\n\n".join(read.system) or None, turns, tuple(read.notes))
+    return OpenAIHistory("\n\n".join(read.system) or None, with_legal_calls(read.turns), tuple(read.notes))
+
+
+def with_legal_calls(turns: Sequence[ImportedTurn]) -> tuple[ImportedTurn, ...]:
+    """The turns with ids of calls that the API takes, each used once, results along with them."""
+    legal = with_legal_ids((turn.role, turn.content) for turn in turns)
+    return tuple(replace(turn, content=blocks) for turn, blocks in zip(turns, legal, strict=True))
 
 
 def _take(message: Field, read: _Reading) -> None:
@@ -118,7 +131,7 @@ def _take(message: Field, read: _Reading) -> None:
         return
     said += _calls(message, read)
     if said:
-        read.turns.append(ImportedTurn(role=role, content=said))
+        read.turns.append(ImportedTurn(role=role, content=said, **read.facts(message)))
     else:
         read.notes.append(left_out(message, len(read.turns)))
 
@@ -152,14 +165,16 @@ def _arguments(function: Field) -> dict[str, Any] | None:
 
 
 def _results(messages: list[Field], read: _Reading) -> ImportedTurn:
-    return ImportedTurn(role="user", content=[block for message in messages for block in _result(message, read)])
+    content = [block for message in messages for block in _result(message, read)]
+    return ImportedTurn(role="user", content=content, **read.facts(messages[-1]))
 
 
 def _result(message: Field, read: _Reading) -> Iterator[Block]:
     given = message.get("content")
     content = {"content": blocks_of_parts(given, message) if isinstance(given, list) else given} if given else {}
     for made in _answered(message, read):
-        yield {"type": "tool_result", "tool_use_id": made, **content}
+        failed = {"is_error": True} if message.get("is_error") else {}
+        yield {"type": "tool_result", "tool_use_id": made, **content, **failed}
 
 
 def _answered(message: Field, read: _Reading) -> list[str]:

@@ -7,16 +7,24 @@ system prompt, the `tools` of a body its tools; items of the Responses API are r
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sash.formats.legality import HistoryProblem
-from sash.formats.messages import openai_turns
+from sash.formats.messages import Facts, OpenAIHistory, openai_turns
 from sash.formats.parts import ONLY_HERE
 from sash.formats.reading import Field, values
 from sash.formats.values import Block, ImportedConversation, with_notes
+from sash.model.values import counted
 
-ITEMS = ("function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "reasoning")
+SILENT = ("reasoning", "compaction", "item_reference", "ghost_snapshot")
+"""Items of the Responses API, and of those who keep them, that say nothing that could be sent elsewhere."""
+_CALLS = ("function_call", "custom_tool_call", "local_shell_call", "mcp_call", "web_search_call", "file_search_call")
+_ANSWERS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output")
+ITEMS = (*_CALLS, *_ANSWERS, *SILENT)
 """What the Responses API lists beside messages."""
 
 
@@ -46,30 +54,55 @@ def _item(message: Field) -> bool:
     return message.get("type") in ITEMS
 
 
-def _chat(message: Field) -> Iterator[Field]:
-    """A message of chat completions: an item of the Responses API is made into one, reasoning is left out."""
-    given = message.get("type")
+def _chat(item: Field) -> Iterator[Field]:
+    """Messages of chat completions: an item of the Responses API is made into such, what says nothing is left out."""
+    given = item.get("type")
     if given not in ITEMS:
-        yield message
-    elif given != "reasoning":
-        yield Field(_as_chat(message), message.path, message.line, message.name)
+        yield item
+    elif given not in SILENT:
+        for made in _called(item) if given in _CALLS else [_answered(item)]:
+            yield Field(made, item.path, item.line, item.name)
 
 
-def _as_chat(item: Field) -> dict[str, Any]:
-    if str(item.get("type")).endswith("_output"):
-        return {"role": "tool", "tool_call_id": item["call_id"].value, "content": item.get("output")}
-    custom = item.get("type") == "custom_tool_call"
-    called = {"name": item["name"].value, **({"input": item.get("input")} if custom else {})}
-    called |= {} if custom else {"arguments": item.get("arguments")}
-    call = {"id": item["call_id"].value, "custom" if custom else "function": called}
-    return {"role": "assistant", "content": None, "tool_calls": [call]}
+def _answered(item: Field) -> dict[str, Any]:
+    output = item.get("output")
+    if isinstance(output, dict):  # as Codex once kept them
+        output = output.get("content") or json.dumps(output)
+    return {"role": "tool", "tool_call_id": item["call_id"].value, "content": output}
+
+
+def _called(item: Field) -> Iterator[dict[str, Any]]:
+    """A call; where the server made it, and its outcome stands in the same item, the answer to it, too."""
+    kind = str(item.get("type"))
+    id = str(item.get("call_id") or item.get("id") or item.name or item.line)
+    if kind == "custom_tool_call":
+        part = {"custom": {"name": item["name"].value, "input": item.get("input")}}
+    else:
+        name = item.get("name") or kind.removesuffix("_call")
+        given = item.get("arguments") or item.get("action") or {"queries": item.get("queries")}
+        part = {"function": {"name": name, "arguments": given}}
+    yield {"role": "assistant", "content": None, "tool_calls": [{"id": id, **part}]}
+    if kind in ("mcp_call", "web_search_call", "file_search_call"):
+        told = item.get("output") or item.get("results") or item.get("error") or item.get("status") or "completed"
+        content = told if isinstance(told, str) else json.dumps(told)
+        yield {"role": "tool", "tool_call_id": id, "content": content, "is_error": item.has("error")}
 
 
 def _conversation(messages: Sequence[Field], number: str, tools: Sequence[Block] = ()) -> ImportedConversation:
-    history = openai_turns(chat for message in messages for chat in _chat(message))
-    thought = sum(message.get("type") == "reasoning" for message in messages)
-    notes = (*history.notes, *([HistoryProblem(text=f"{thought} items of reasoning are left out")] if thought else []))
-    return ImportedConversation(id=number, system=history.system, tools=tuple(tools), turns=history.turns, notes=notes)
+    history = turns_of_items(messages)
+    return ImportedConversation(
+        id=number, system=history.system, tools=tuple(tools), turns=history.turns, notes=history.notes
+    )
+
+
+def turns_of_items(items: Sequence[Field], facts: Facts = lambda _: {}) -> OpenAIHistory:
+    """Turns of messages and of items of the Responses API; `facts` is asked of each, by its place (`Field.name`)."""
+    history = openai_turns((chat for item in items for chat in _chat(item)), facts)
+    left_out = Counter(str(item.get("type")) for item in items if item.get("type") in SILENT)
+    notes = tuple(
+        HistoryProblem(text=f"left out: {counted(count, 'item')} of {kind}") for kind, count in left_out.items()
+    )
+    return replace(history, notes=(*history.notes, *notes))
 
 
 def _all(value: Field) -> list[Field]:

@@ -8,7 +8,7 @@ It knows no format.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -211,6 +211,13 @@ def _one_a_line(text: str) -> bool:
     return rows[0].strip() not in ("[", "{") and any(
         row[:1] in ("{", "[") and not line_of(row, 0).problem for row in rows
     )
+
+
+def members_of(values: Sequence[Field]) -> Sequence[Field]:
+    """The members of the one list that the values are; else the values themselves."""
+    if len(values) == 1 and isinstance(values[0].value, list):
+        return tuple(values[0].each())
+    return values
 
 
 def shape(field: Field) -> str:

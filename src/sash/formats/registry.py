@@ -11,9 +11,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.errors import InvalidImport, InvalidOption
-from sash.formats import anthropic, beam, claude_code, locomo, oasst, openai, swe_agent, tau_bench
+from sash.formats import (
+    anthropic,
+    beam,
+    chatgpt,
+    claude_ai,
+    claude_code,
+    codex,
+    langchain,
+    llm_logs,
+    locomo,
+    oasst,
+    openai,
+    openai_agents,
+    pydantic_ai,
+    swe_agent,
+    tau_bench,
+)
 from sash.formats.legality import HistoryProblem
-from sash.formats.reading import Field, invalid, shape, values
+from sash.formats.reading import Field, invalid, members_of, shape, values
 from sash.formats.values import ImportedConversation, with_notes
 
 Read = Iterator[ImportedConversation | HistoryProblem]
@@ -39,8 +55,10 @@ class Format:
     """(text, path=) -> the conversations of a whole text."""
     each: Callable[..., Read] | None = None
     """(value, its number) -> what one value of a list, or one line, holds."""
+    one: Callable[[Sequence[Field]], ImportedConversation] | None = None
+    """The conversation of a file whose values are messages."""
     apart: Callable[[Sequence[Field]], bool] = _everywhere
-    """Where there is `each`: whether in this file each value is a conversation by itself."""
+    """Where there is `each`: whether the values of this file are conversations, not messages."""
     rows: Callable[..., Read] | None = None
     """(connection, path) -> what a SQLite database holds."""
     tables: frozenset[str] = frozenset()
@@ -56,9 +74,9 @@ class Format:
         if self.each is None:
             raise invalid(path, f"{self.name} is no text, but a SQLite database with {', '.join(sorted(self.tables))}")
         found = values(text, path)
-        members = found.fields
-        if len(members) == 1 and isinstance(members[0].value, list):
-            members = tuple(members[0].each())
+        members = members_of(found.fields)
+        if self.one is not None and not self.apart(members):
+            return with_notes([self.one(members)], found.damaged)
         read = [one for number, value in enumerate(members, 1) for one in self.each(value, number, **options)]
         remarks = [one for one in read if isinstance(one, HistoryProblem)]
         conversations = [one for one in read if isinstance(one, ImportedConversation)]
@@ -84,6 +102,25 @@ FORMATS: dict[str, Format] = {
     format.name: format
     for format in (
         Format(name="claude_code", recognises=claude_code.recognises, whole=claude_code.parse, options=("branches",)),
+        Format(name="chatgpt", recognises=chatgpt.recognises, each=chatgpt.conversations, options=("branches",)),
+        Format(name="claude_ai", recognises=claude_ai.recognises, each=claude_ai.conversations, options=("branches",)),
+        Format(name="codex", recognises=codex.recognises, whole=codex.parse),
+        Format(
+            name="langchain",
+            recognises=langchain.recognises,
+            each=langchain.conversations,
+            one=langchain.conversation,
+            apart=langchain.apart,
+        ),
+        Format(
+            name="pydantic_ai",
+            recognises=pydantic_ai.recognises,
+            each=pydantic_ai.conversations,
+            one=pydantic_ai.conversation,
+            apart=pydantic_ai.apart,
+        ),
+        Format(name="openai_agents", rows=openai_agents.conversations, tables=openai_agents.TABLES),
+        Format(name="llm", rows=llm_logs.conversations, tables=llm_logs.TABLES),
         Format(name="locomo", recognises=locomo.recognises, whole=locomo.parse),
         Format(
             name="beam",

@@ -19,7 +19,7 @@ from sash.errors import InvalidImport
 from sash.formats.files import LeftOut, PathOrPaths, SourceFile, find, named
 from sash.formats.legality import HistoryProblem
 from sash.formats.members import Members
-from sash.formats.reading import Field, invalid
+from sash.formats.reading import Field, invalid, members_of
 from sash.formats.registry import (
     BARE,
     FORMATS,
@@ -81,9 +81,7 @@ class Recognised:
     def _apart(self, format: Format) -> bool:
         members = Members(self.file)
         sample = members.sample()
-        if members.shape == "list":
-            sample = list(sample[0].each())
-        return format.apart(sample)
+        return format.apart(members_of(sample) if members.shape == "list" else sample)
 
     def _companions(self, format: Format) -> dict[str, str]:
         if self.file.member:
