@@ -9,6 +9,10 @@ Router
 _.__getattr__
 _.__getitem__
 _._repr_html_
+_.assert_cached
+_.assert_cost
+_.assert_legal
+_.assert_sent
 _.cancel
 _.is_exact
 _.tool_result

@@ -31,6 +31,7 @@ DOORS = {
     "sash.conversation.imports": "recording them",
     "sash.replay": "what would each strategy have cost",
     "sash.simulator": "a Claude of our own",
+    "sash.simulator.testing": "the same with assertions, as the pytest plugin has it",
     "sash.serve.settings": "what `sash serve` is told (extra `serve`)",
     "sash.serve.app": "the record in a browser, the API and the gateway as a Starlette application",
     "sash.serve.server": "the same on a socket",
