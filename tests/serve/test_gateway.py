@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from sash import SqliteStore
+from sash import Conversation, SqliteStore
+from sash.errors import Unavailable
 from sash.serve.gateway.addressed import encoded, session_of, told
+from sash.serve.gateway.remembered import SaidRecords
 from sash.serve.settings import AccessToken
 from sash.simulator import CutStream, Overloaded, Reply, Simulator
 
@@ -110,6 +113,43 @@ def test_tools_of_the_client(serve: Serve, store: SqliteStore) -> None:
     assert [message["content"][0]["type"] for message in held(store, "tools")] == [
         "text", "tool_use", "tool_result", "text",
     ]  # fmt: skip
+
+
+def test_a_long_result_that_is_sent_by_its_ends_is_still_what_the_client_said(serve: Serve, store: SqliteStore) -> None:
+    """A list is held against what was recorded, whatever is sent of it: the client holds the whole result."""
+    client = serve(options={"max_result": 100})
+    messages = [user("Please call look.")]
+    call = post(client, *messages, to="long", tools=[TOOL]).json()["content"]
+    long = {"type": "tool_result", "tool_use_id": call[-1]["id"], "content": "A line of words.\n" * 900}
+    messages += [{"role": "assistant", "content": call}, {"role": "user", "content": [long]}]
+    messages += [{"role": "assistant", "content": post(client, *messages, to="long").json()["content"]}]
+    again = post(client, *messages, user("And now?"), to="long")
+    assert again.status_code == HTTPStatus.OK, again.text
+    assert len(store.turns.read(store.branches.open(namespace="", id="long").conversation)) == len(messages) + 2
+
+
+def test_what_is_remembered_of_a_record_is_what_stands_in_it(store: SqliteStore) -> None:
+    """Whoever writes in between (sends, a failure, a withdrawal, redaction, an edit): lists meet the record itself."""
+    sim = Simulator(thinking=False)
+    with Conversation(store, id="mill", client=sim.client()) as chat:
+
+        def fail() -> None:
+            sim.fail_next(Overloaded(), times=3)
+            with pytest.raises(Unavailable):
+                chat.send("Nobody answers.")
+
+        changes: list[Callable[[], Any]] = [
+            *([lambda: chat.send("One more line.")] * 6),
+            *(fail, chat.retry, fail, chat.withdraw),
+            lambda: chat.redact(chat.history()[2]),
+            lambda: chat.edit(chat.history()[6], "Something else."),
+            lambda: chat.send("On."),
+        ]
+        records = SaidRecords(store)
+        for change in changes:
+            change()
+            assert records.read("", "mill") == SaidRecords(store).read("", "mill")
+    assert SaidRecords(store).read("", "nobody").turns == ()
 
 
 def test_the_calls_own_parameters_hold(serve: Serve) -> None:

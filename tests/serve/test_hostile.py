@@ -12,8 +12,9 @@ from urllib.parse import quote
 import pytest
 from starlette.routing import Route
 
-from sash.serve import api, gateway, pages
+from sash.serve import api, pages
 from sash.serve.asking import ListQuery
+from sash.serve.gateway import routes as gateway
 from sash.serve.pages import conversation, memory, strategies, usage
 
 from .conftest import Serve

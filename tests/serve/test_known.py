@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from sash.model.blocks import dumps
 from sash.model.turns import Turn
-from sash.serve.gateway.known import Contradiction, Unknown, held_against, rest
+from sash.serve.gateway.known import UNSETTLED, Contradiction, SaidRecord, Unknown, held_against, rest
 
 CALL = {
     "type": "tool_use", "id": "toolu_1", "caller": {"type": "direct"}, "name": "look", "input": {"b": 1, "a": {}},
@@ -24,8 +25,12 @@ def text(said: str) -> dict[str, Any]:
     return {"type": "text", "text": said}
 
 
-def record(*turns: tuple[str, Any], state: str = "answered") -> list[Turn]:
+def record(*turns: tuple[str, Any], state: str = "answered") -> SaidRecord:
     """Turns; the last one in this state."""
+    return SaidRecord().grown(turns_of(turns, state))
+
+
+def turns_of(turns: Sequence[tuple[str, Any]], state: str = "answered") -> list[Turn]:
     return [
         Turn(
             id=100 + at,
@@ -137,3 +142,13 @@ def test_any_list_is_known_however_its_blocks_are_spread(
     found = held_against(turns, messages, "all")
     told = [block["text"] for content in news(found, messages) for block in content]
     assert told == new
+
+
+@pytest.mark.parametrize("kept", range(0, 13, 3))
+def test_a_record_that_grew_is_the_record_read_at_once(kept: int) -> None:
+    """However much of it was known before: the same turns, blocks and places; what may still change is not kept."""
+    turns = [*turns_of(TALK * 3), *turns_of((("user", "five"), ("user", "six")), "pending")]
+    before = SaidRecord().grown(turns[:kept]).settled()
+    assert list(before.turns) == turns[: max(0, kept - UNSETTLED)]
+    assert before.grown(turns[len(before.turns) :]) == SaidRecord().grown(turns)
+    assert not any(turn.state == "pending" for turn in SaidRecord().grown(turns * 9).settled().turns)

@@ -10,10 +10,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Router
 
-from sash.serve import api, gateway, pages
+from sash.serve import api, pages
 from sash.serve.addresses import KeepSlashes
 from sash.serve.bounds import Bounds
 from sash.serve.errors import HANDLERS
+from sash.serve.gateway import routes as gateway
 from sash.serve.security import AccessGuard, SafeHeaders
 from sash.serve.serving import Serving
 from sash.serve.settings import ServeSettings
@@ -26,8 +27,8 @@ def make_app(settings: ServeSettings, store: DatabaseStore, client: Any = None) 
     `client`: as `AsyncConversation` takes one, or a function that makes it when Claude is first asked.
     """
     serving = Serving(settings, store, client)
-    routes = Router([*pages.ROUTES, *api.ROUTES, *gateway.ROUTES])
-    guarded = KeepSlashes(AccessGuard(Bounds(routes, settings), settings))
+    router = Router([*pages.ROUTES, *api.ROUTES, *gateway.ROUTES])
+    guarded = KeepSlashes(AccessGuard(Bounds(router, settings), settings))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from sash.inspect.rendering import templates
 from sash.serve.addresses import segment
+from sash.serve.gateway.remembered import SaidRecords
 from sash.serve.lines import Lines
 from sash.serve.passing import Passing
 from sash.serve.replies import Replies
@@ -26,6 +27,7 @@ class Serving:
         self.talks = Talks(settings, store, client)
         self.replies = Replies(settings.stall_seconds, settings.quiet_seconds)
         self.lines = Lines()
+        self.records = SaidRecords(store)
         self.passing = Passing(settings, store, self.talks)
         self._templates = templates("sash.serve")
         self._templates.filters["segment"] = segment

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -28,6 +29,8 @@ ESSENCE = {
 }
 """What clients keep of a block whatever else it came with (`caller`)."""
 MARKER = "cache_control"
+UNSETTLED = 8
+"""Newest turns whose state may still change: a reply of a paused server that is given up, a question withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,33 @@ class Contradiction:
     """whether the record only goes on where the list ends"""
 
 
-def held_against(record: Sequence[Turn], messages: Messages, lists: Lists = "auto") -> Unknown | Contradiction:
-    """What is new of `messages`, given the turns of user and assistant that are in force, oldest first."""
+@dataclass(frozen=True, slots=True)
+class SaidRecord:
+    """What a conversation's record holds, as lists are held against it."""
+
+    turns: Sequence[Turn] = ()
+    """those of user and assistant that are in force, oldest first"""
+    blocks: Sequence[SaidBlock] = ()
+    """what they were recorded with, whatever is sent of it"""
+
+    def settled(self) -> SaidRecord:
+        """Without the newest turns, and all from the first that waits for a reply: the state of these may change."""
+        waiting = next((at for at, turn in enumerate(self.turns) if turn.state == "pending"), len(self.turns))
+        upto = max(0, min(waiting, len(self.turns) - UNSETTLED))
+        end = bisect_left(self.blocks, upto, key=lambda block: block.place[0])
+        return SaidRecord(self.turns[:upto], self.blocks[:end])
+
+    def grown(self, turns: Sequence[Turn]) -> SaidRecord:
+        """With the turns that follow."""
+        return SaidRecord((*self.turns, *turns), (*self.blocks, *_recorded(turns, len(self.turns))))
+
+
+def held_against(said: SaidRecord, messages: Messages, lists: Lists = "auto") -> Unknown | Contradiction:
+    """What is new of `messages`."""
+    record = said.turns
     if lists == "new" or not record:
         return Unknown(place=(0, 0))
-    ours, theirs = _recorded(record), _pieces(messages)
+    ours, theirs = said.blocks, _pieces(messages)
     waits = _waiting(ours, record)
     keeps = lists == "all" or any(piece.role == "assistant" for piece in theirs)
     for known, withdraws in ((ours, False), (ours[:waits], True)):
@@ -120,12 +145,9 @@ def _pieces(messages: Messages) -> list[SaidBlock]:
     ]
 
 
-def _recorded(record: Sequence[Turn]) -> list[SaidBlock]:
-    return [
-        piece
-        for number, turn in enumerate(record)
-        for piece in _of_blocks(turn.role, turn.blocks, number, cut=turn.state == "interrupted")
-    ]
+def _recorded(turns: Sequence[Turn], first: int) -> Iterator[SaidBlock]:
+    for number, turn in enumerate(turns, first):
+        yield from _of_blocks(turn.role, turn.recorded, number, cut=turn.state == "interrupted")
 
 
 def _of_blocks(

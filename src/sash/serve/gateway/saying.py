@@ -13,12 +13,11 @@ from sash.conversation.streaming import AsyncReplyStream
 from sash.conversation.workers import worker
 from sash.errors import InvalidContent, InvalidOption
 from sash.model.replies import Reply
-from sash.model.turns import Turn, last_spoken, spoken
 from sash.serve.gateway.addressed import Destination
 from sash.serve.gateway.bodies import New, messages_of, new_of, options_of
 from sash.serve.gateway.errors import Contradicted
 from sash.serve.gateway.events import OneMessage
-from sash.serve.gateway.known import Contradiction, Messages, Unknown, held_against, rest
+from sash.serve.gateway.known import Contradiction, Messages, SaidRecord, Unknown, held_against, rest
 from sash.serve.serving import Serving
 
 MOST_BRANCHES = 64
@@ -65,7 +64,7 @@ async def saying(serving: Serving, address: Destination, body: Mapping[str, Any]
     async with placed(serving, address, messages) as (chat, found):
         new = new_of(rest(messages, found.place))
         if not new.question:
-            new = await _pending(chat, new, address, messages)
+            new = await _pending(serving, chat.id, new, address, messages)
         if found.withdraws:
             await chat.withdraw()
         if new.past:
@@ -84,10 +83,13 @@ async def placed(
     id, tried = address.conversation, set[str]()
     while True:
         async with serving.talks.talking(address.namespace, id, address.chosen) as chat:
-            found = await _held(serving, chat, address, messages)
+            said = await _said(serving, address, id)
+            found = await _held(serving, said, address, messages)
             if isinstance(found, Unknown):
                 async with serving.lines.of(address.namespace, id):
-                    found = await _held(serving, chat, address, messages)
+                    now = await _said(serving, address, id)
+                    if now.turns != said.turns:  # others went on while this call waited
+                        found = await _held(serving, now, address, messages)
                     if isinstance(found, Unknown):
                         yield chat, found
                         return
@@ -98,12 +100,17 @@ async def placed(
             await _branch_off(chat, found, id)
 
 
-async def _held(
-    serving: Serving, chat: AsyncConversation, address: Destination, messages: Messages
-) -> Unknown | Contradiction:
+async def _said(serving: Serving, address: Destination, id: str) -> SaidRecord:
+    """What the list must agree with."""
     if address.lists == "new":
-        return Unknown(place=(0, 0))
-    found = await worker(partial(held_against, await in_force(chat), messages, address.lists))
+        return SaidRecord()
+    return await worker(partial(serving.records.read, address.namespace, id))
+
+
+async def _held(
+    serving: Serving, said: SaidRecord, address: Destination, messages: Messages
+) -> Unknown | Contradiction:
+    found = await worker(partial(held_against, said, messages, address.lists))
     if isinstance(found, Contradiction) and found.behind and await _answered(serving, address):
         return Unknown(place=found.asked)
     return found
@@ -116,11 +123,6 @@ async def _answered(serving: Serving, address: Destination) -> bool:
         return False
     known = partial(serving.store.submissions.answered, namespace=address.namespace, prefix=token)
     return token in await worker(known)
-
-
-async def in_force(chat: AsyncConversation) -> Sequence[Turn]:
-    """The turns of user and assistant that a list must agree with."""
-    return spoken(turn for turn in await chat.history() if turn.state != "withdrawn")
 
 
 def _branches(conversation: str, found: Contradiction) -> Iterator[str]:
@@ -155,9 +157,9 @@ def contradicted(conversation: str, found: Contradiction) -> Contradicted:
     return Contradicted(f"{said}; {remedy}", place=found.message)
 
 
-async def _pending(chat: AsyncConversation, new: New, address: Destination, messages: Messages) -> New:
+async def _pending(serving: Serving, id: str, new: New, address: Destination, messages: Messages) -> New:
     """What is said where a list brings nothing new: what waits for its reply, again. Raises InvalidContent."""
-    newest = last_spoken(await in_force(chat))
-    if new.past or newest is None or newest.role != "user":
+    said = await worker(partial(serving.records.read, address.namespace, id))
+    if new.past or not said.turns or said.turns[-1].role != "user":
         raise InvalidContent("messages: the list ends without anything new from the user", problem="messages")
     return new_of(messages) if address.token else new
