@@ -1,4 +1,4 @@
-# Two commands for a fresh machine: `make demo` and `make test`. Each sets up what it needs.
+# Two commands for a fresh machine: `make demo` and `make test`. Each sets up what it needs; `make help` lists all.
 # The interpreter: 3.12 or newer when one is found (it brings the exact token counter), on PATH or
 # among pyenv's, else 3.11. Override with `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell sh scripts/find-python)
@@ -19,7 +19,10 @@ WALKED = tests/laws/test_walks.py::test_any_walk_keeps_the_laws
 # Interpreters that `make package` installs into, and extras that it asks for.
 PYTHONS ?= $(shell sh scripts/find-python all)
 EXTRAS  ?=
+LINTED = src tests benchmarks scripts $(wildcard examples)
 PARALLEL = -n 2 --dist worksteal
+# What `make quick` runs, and each commit where pre-commit is installed.
+QUICK = tests/test_laws_of_the_house.py tests/test_model_news.py tests/planning/test_rules.py tests/docs/test_site.py
 # Runs of `make stress`, and how many of them go on at once, each in the others' way.
 RUNS   ?= 10
 AT_ONCE ?= 1
@@ -29,29 +32,36 @@ WALKS  ?= 1000
 STRATEGIES ?=
 WALK   = $(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
 
-.PHONY: demo test lint check nightly walks stress docs docs-serve clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick lint check nightly walks stress models package docs docs-serve clean
 
-demo: $(READY)
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## replays a long conversation on the simulator; needs no key
 	$(BIN)/sash demo
 
-test: $(READY)
+test: $(READY) ## all tests, the same run every time
 	$(BIN)/python -m pytest $(PARALLEL)
 
-lint: $(READY)
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+quick: $(READY) ## the tests of a few seconds: laws of the house, rules, planning, documentation
+	$(BIN)/python -m pytest $(PARALLEL) $(QUICK)
+
+lint: $(READY) ## the linters and type checkers
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/vulture
 
-check: lint test
+check: lint test ## both: what a change must pass
 
-walks: $(READY)
+walks: $(READY) ## random walks under every strategy (WALKS=1000 STRATEGIES=...)
 	$(WALK)
 
 # The search: many more examples of every property, and then walks (all but when TESTS narrows it down).
 # Counterexamples are shown and kept in the folder counterexamples/, ready to be added.
-nightly: $(READY)
+nightly: $(READY) ## searches for new counterexamples (SEED=N TESTS=path)
 	@echo "make nightly SEED=$(SEED)"
 	@status=0; \
 	$(BIN)/python -m pytest $(PARALLEL) -m "nightly or hypothesis" --hypothesis-profile=search \
@@ -59,20 +69,23 @@ nightly: $(READY)
 	$(if $(filter tests,$(TESTS)),$(WALK) || status=1;) exit $$status
 
 # All tests RUNS times on a busy machine; prints what failed, and else nothing.
-stress: $(READY)
+stress: $(READY) ## the tests on a busy machine (RUNS=10 AT_ONCE=1)
 	@$(BIN)/python scripts/stress.py $(RUNS) $(AT_ONCE) $(PARALLEL) -p no:cacheprovider
 
+models: $(READY) ## compares the table of models with the SDK and genai-prices, and says what is new
+	$(BIN)/python scripts/model_news.py
+
 # The wheel and the source archive in dist/, each installed into a fresh environment of every Python that is here, and used.
-package: $(READY)
+package: $(READY) ## builds wheel and source archive, and uses each in fresh environments (PYTHONS=... EXTRAS=all)
 	rm -rf dist
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/python scripts/check_package.py dist $(if $(EXTRAS),--extras $(EXTRAS)) $(PYTHONS)
 
 # The documentation as a site, in site/: a warning fails it. Nothing in it is loaded from elsewhere.
-docs: $(DOCS_READY)
+docs: $(DOCS_READY) ## builds the documentation into site/; a warning fails it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-docs-serve: $(DOCS_READY)
+docs-serve: $(DOCS_READY) ## shows it on 127.0.0.1:8000, and again after each change
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 $(DOCS_READY): $(READY)
@@ -85,5 +98,5 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[charts,postgres,redis,semantic,serve]' --group dev
 	touch $(READY)
 
-clean:
-	rm -rf $(VENV)
+clean: ## removes the environment and what was built
+	rm -rf $(VENV) dist site

@@ -36,9 +36,8 @@ HEAVIEST = 8
 def call(*command: str | Path, cwd: Path | None = None) -> str:
     """What a command prints. Raises SystemExit, which shows it, where it fails."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        [*map(str, command)], cwd=cwd, env=clean, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    said = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run([*map(str, command)], cwd=cwd, env=clean, check=False, **said)
     if done.returncode:
         raise SystemExit(f"$ {' '.join(map(str, command))}\n{done.stdout}")
     return done.stdout
@@ -61,7 +60,7 @@ def check_types(python: Path, folder: Path) -> None:
     """A type checker that sees the installed package alone takes what is right and refuses what is misspelt."""
     mypy = (sys.executable, "-m", "mypy", "--python-executable", python, "--cache-dir", folder / "mypy", "-c")
     call(*mypy, TYPED, cwd=folder)
-    refused = subprocess.run([*map(str, mypy), MISTYPED], cwd=folder, text=True, stdout=subprocess.PIPE)
+    refused = subprocess.run([*map(str, mypy), MISTYPED], cwd=folder, check=False, text=True, stdout=subprocess.PIPE)
     if "budgt" not in refused.stdout:
         raise SystemExit(f"the installed types let a misspelt argument pass:\n{refused.stdout}")
 

@@ -3,9 +3,9 @@ appended (and say in `stores/postgres/migrations.py` what an older schema there 
 
 from pathlib import Path
 
-import postgres_schema
 from sqlite_utils import Database
 
+import postgres_schema
 import sash
 from sash.stores.migrations import migrations
 

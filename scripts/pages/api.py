@@ -29,6 +29,7 @@ DOORS = {
     "sash.worker": "processes that do what conversations leave to them",
     "sash.formats": "conversations from elsewhere",
     "sash.conversation.imports": "recording them",
+    "sash.lab": "recordings of any kind, to be replayed and compared",
     "sash.replay": "what would each strategy have cost",
     "sash.simulator": "a Claude of our own",
     "sash.simulator.testing": "the same with assertions, as the pytest plugin has it",

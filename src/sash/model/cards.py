@@ -237,7 +237,7 @@ def card(model: str) -> ModelCard:
     if not isinstance(model, str) or not model.strip():
         raise UnknownModel(f"a model id is a non-empty string, not {model!r}", model=model, known=sorted(TABLE))
     name = base_name(model)
-    found = TABLE.get(name) or _priced_elsewhere(name) or _supposed(model, name)
+    found = TABLE.get(name) or priced_elsewhere(name) or _supposed(model, name)
     return replace(found, id=model) if model != found.id else found
 
 
@@ -280,7 +280,7 @@ def _load_genai_prices() -> Any:
     return genai_prices.data_snapshot
 
 
-def _priced_elsewhere(model: str) -> ModelCard | None:
+def priced_elsewhere(model: str) -> ModelCard | None:
     """A cautious card with the prices of `genai-prices`, or None where it does not know exactly this model."""
     if not model.startswith("claude-"):
         return None
