@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import sash
+import servers
 from children import command, ended, started
 from sash import AsyncConversation, Conversation, MemoryStore, Recall, Summarised
 from sash.bulk import Bulk
@@ -300,6 +301,59 @@ def test_what_no_other_key_would_mend_is_given_up(
             with Worker(one.chat._store, client=one.client, clock=one.sim.clock.now) as worker:
                 assert [job.error for job in worker.given_up()] == [failing.error]
                 assert worker.revive() == 1 and worker.run(once=True).done == 1
+
+
+def _fill(store: Any, place: str) -> Callable[[], None]:
+    """Leave no room for a summary: what makes room again. A server says so by an error of its own."""
+    if place.startswith("postgresql:"):
+        servers.run(
+            place,
+            "CREATE FUNCTION sash.full() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$",
+            "CREATE TRIGGER no_room BEFORE INSERT ON sash.summaries FOR EACH ROW EXECUTE FUNCTION sash.full()",
+        )
+        return lambda: servers.run(place, "DROP TRIGGER no_room ON sash.summaries")
+    with store.database.writing() as db:
+        pages = db.one("PRAGMA page_count")[0]
+        db.execute("CREATE TABLE large (content)")
+        db.execute(
+            "CREATE TRIGGER no_room BEFORE INSERT ON summaries BEGIN INSERT INTO large VALUES (zeroblob(1000000)); END"
+        )
+    run = store.database._sqlite.execute
+    run(f"PRAGMA max_page_count = {pages + 50}")
+    return lambda: run("DROP TRIGGER no_room")
+
+
+def test_a_full_disk_holds_a_worker_up_and_loses_nothing(place: str) -> None:
+    """The job waits with its reason, however often; where there is room again, the summary is made and kept."""
+    with talker(place) as one:
+        until_left(one)
+        room = _fill(one.chat._store, place)
+        for _ in range(TRIES + 1):
+            assert work(one).failed == 1
+            one.sim.clock.advance(3_601)
+        (failing,) = one.chat._store.jobs.state(at=one.sim.clock.now()).failing
+        assert (failing.error, failing.given_up) == ("StoreUnavailable", False)
+        room()
+        assert work(one).done == 1 and [summary.state for summary in one.chat.summaries()] == ["ready"]
+
+
+def test_a_server_that_crashes_in_mid_job_costs_nothing_twice(postgres_url: str) -> None:
+    """It is back when the answer comes: the summary is kept, paid for once, and the job is done."""
+    with talker(postgres_url) as one:
+        until_left(one)
+        crashed: list[bool] = []
+
+        def crash(body: Any) -> bool:
+            if body.get("model") == BY:
+                servers.server().crash()
+                crashed.append(True)
+            return False
+
+        one.sim.faults.fail_next(Overloaded(), when=crash)
+        assert work(one).done == 1 and len(crashed) == len(one.makings()) == 1
+        assert [summary.state for summary in one.chat.summaries()] == ["ready"]
+        assert jobs(one)["summaries"] == KindOfJobs(kind="summaries", done=1)
 
 
 def test_no_error_of_others_ends_a_worker(path: Path, caplog: pytest.LogCaptureFixture) -> None:
