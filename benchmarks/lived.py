@@ -21,6 +21,7 @@ from sash.model.blocks import readable
 from sash.recall.packing import root
 from sash.recall.words import bare, runs, telling
 from sash.simulator import Clock, Simulator
+from sash.stores import Store
 
 MODEL = "claude-sonnet-5-5"
 REPLY = 8_192
@@ -99,16 +100,16 @@ class Asked:
 
 
 class Life:
-    """A conversation with settings of its own, from its first exchange on."""
+    """A conversation with settings of its own, from its first exchange on, in a store of its own that it closes."""
 
-    def __init__(self, story: Story, budget: int, settings: Mapping[str, Any]) -> None:
+    def __init__(self, story: Story, budget: int, settings: Mapping[str, Any], store: Store | None = None) -> None:
         self._story = story
         first = next(iter((*story.elsewhere, story.exchanges)))[0]
         self._simulator = Simulator(clock=Clock(start=first.at or 1.7e9))
         self._simulator.script(self._reply)
         self._ahead = 0.0
         self._said: Exchange | None = None
-        self._store, self._settings = MemoryStore(), {**settings, "budget": budget}
+        self._store, self._settings = store or MemoryStore(), {**settings, "budget": budget}
         self._chat = self._open(story.id)
 
     def __enter__(self) -> Life:

@@ -1,6 +1,7 @@
 """What does a conversation still know, and what does all of it cost?
 
-    python -m benchmarks.memory --data FILE ... [--split held] [--budget 32000] [--settings none balanced] [--json]
+    python -m benchmarks.memory --data FILE ... [--split held] [--budget 32000] [--settings none balanced]
+                                [--store sqlite postgres] [--json]
     python -m benchmarks.memory --stress [--seeds 3] [--split held]
     python -m benchmarks.memory --planted
 
@@ -20,6 +21,8 @@ Settings are tuned on the half `--split open`; results are to be shown on `--spl
 LoCoMo, chats 4, 5 and 6 of BEAM, and stories of the stress set with other facts and words.
 `--conversations` and `--questions` take so many of each by `--seed`. What survives of facts planted in a long
 conversation is another question: `--planted`, see `benchmarks.survival`.
+
+`--store` says where the conversations are recorded: what is found is to be the same on either.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from itertools import count, product
 from pathlib import Path
 from statistics import fmean
 from typing import Any, get_args
@@ -41,10 +46,13 @@ from rich.table import Table
 
 from benchmarks import stress, survival
 from benchmarks.lived import Asked, Life, Story, story
-from sash import Everything, SlidingWindow
+from benchmarks.postgres import Server
+from sash import Everything, MemoryStore, SlidingWindow
 from sash.errors import SashError
 from sash.formats import read
 from sash.recall import Recall
+from sash.stores import Store
+from sash.stores.postgres.store import PostgresStore
 from sash.types import MemoryMode
 
 HELD = frozenset({"conv-30", "conv-42", "conv-44", "conv-47", "conv-49", "beam-4", "beam-5", "beam-6"})
@@ -61,6 +69,7 @@ class Row:
     """One line of the result: settings on the questions of one category."""
 
     data: str
+    store: str
     budget: int
     settings: str
     category: str
@@ -101,6 +110,22 @@ def settings(budget: int) -> Mapping[str, Mapping[str, Any]]:
     }
 
 
+@contextmanager
+def _postgres() -> Iterator[Callable[[], Store]]:
+    """What makes stores in schemas of their own, of one server."""
+    server, number = Server(), count()
+    try:
+        yield lambda: PostgresStore(f"{server.url()}&schema=story{next(number)}")
+    finally:
+        server.stop()
+
+
+STORES: dict[str, Callable[[], AbstractContextManager[Callable[[], Store]]]] = {
+    "sqlite": lambda: nullcontext(MemoryStore),
+    "postgres": _postgres,
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run, and print a table or JSON."""
     options = _options(arguments)
@@ -127,6 +152,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--settings", nargs="+", choices=list(settings(1 << 10)), default=[PLAIN, "balanced"])
     parser.add_argument("--conversations", type=int, metavar="N", help="only so many of each file")
     parser.add_argument("--questions", type=int, metavar="N", help="only so many of each conversation")
+    parser.add_argument("--store", nargs="+", choices=list(STORES), default=["sqlite"])
     parser.add_argument("--by-category", action="store_true", help="a row for each category too")
     parser.add_argument("--json", action="store_true")
     survival.add_options(parser)
@@ -155,31 +181,35 @@ def measure(found: Sequence[Story], options: argparse.Namespace) -> Iterator[Row
     """The rows, data by data, budget by budget."""
     for data in dict.fromkeys(one.data for one in found):
         some = [one for one in found if one.data == data]
-        for budget in options.budget:
-            plain = live(some, budget, PLAIN) if PLAIN in options.settings else live(_unasked(some), budget, PLAIN)
-            for name in options.settings:
-                lived = plain if name == PLAIN else live(some, budget, name)
-                yield from rows(data, budget, name, lived, plain.dollars, options)
+        for store, budget in product(options.store, options.budget):
+            with STORES[store]() as made:
+                plain = live(some if PLAIN in options.settings else _unasked(some), budget, PLAIN, made)
+                for name in options.settings:
+                    lived = plain if name == PLAIN else live(some, budget, name, made)
+                    yield from rows((data, store), budget, name, lived, plain.dollars, options)
 
 
 def _unasked(found: Iterable[Story]) -> list[Story]:
     return [replace(one, probes=()) for one in found]
 
 
-def live(found: Iterable[Story], budget: int, name: str) -> Lived:
-    """All of these conversations under one setting."""
+def live(found: Iterable[Story], budget: int, name: str, made: Callable[[], Store] = MemoryStore) -> Lived:
+    """All of these conversations under one setting, each in a store that is made for it."""
     asked: list[Asked] = []
     dollars, started = 0.0, time.perf_counter()
     for one in found:
         print(f"{one.id}, {budget:,}, {name} ...", file=sys.stderr)
-        with Life(one, budget, settings(budget)[name]) as life:
+        with Life(one, budget, settings(budget)[name], made()) as life:
             asked += life.live()
             dollars += life.dollars
     return Lived(asked=tuple(asked), dollars=dollars, seconds=time.perf_counter() - started)
 
 
-def rows(data: str, budget: int, name: str, lived: Lived, plain: float, options: argparse.Namespace) -> Iterator[Row]:
-    """A row for all questions, with one for each category before it where they are asked for."""
+def rows(
+    where: tuple[str, str], budget: int, name: str, lived: Lived, plain: float, options: argparse.Namespace
+) -> Iterator[Row]:
+    """A row for all questions of some data in a store, behind one for each category where they are asked for."""
+    data, store = where
     groups: defaultdict[str, list[Asked]] = defaultdict(list)
     for one in lived.asked if options.by_category else ():
         groups[one.category].append(one)
@@ -187,7 +217,7 @@ def rows(data: str, budget: int, name: str, lived: Lived, plain: float, options:
         if asked:
             low, high = interval(asked, options.seed)
             yield Row(
-                data=data, budget=budget, settings=name, category=category,
+                data=data, store=store, budget=budget, settings=name, category=category,
                 conversations=len({one.conversation for one in asked}), questions=len(asked),
                 evidence=round(fmean(one.share for one in asked), 4), low=low, high=high,
                 warm=_mean(one.share for one in asked if one.warm),
@@ -223,6 +253,7 @@ def _mean(values: Iterable[float]) -> float | None:
 
 COLUMNS: Mapping[str, Callable[[Row], str]] = {
     "data": lambda row: row.data,
+    "store": lambda row: row.store,
     "budget": lambda row: f"{row.budget:,}",
     "settings": lambda row: row.settings,
     "category": lambda row: row.category,
@@ -242,7 +273,7 @@ def table(found: Sequence[Row]) -> Table:
     """Rows for people."""
     made = Table(*COLUMNS)
     for row, after in zip(found, [*found[1:], None], strict=True):
-        last = after is None or (after.data, after.budget) != (row.data, row.budget)
+        last = after is None or (after.data, after.store, after.budget) != (row.data, row.store, row.budget)
         last = last or (row.category == BOTH and after is not None and after.category != BOTH)
         made.add_row(*(told(row) for told in COLUMNS.values()), end_section=last)
     return made

@@ -303,7 +303,7 @@ def test_what_no_other_key_would_mend_is_given_up(
                 assert worker.revive() == 1 and worker.run(once=True).done == 1
 
 
-def _fill(store: Any, place: str) -> Callable[[], None]:
+def _fill(store: Any, place: str) -> Callable[[], object]:
     """Leave no room for a summary: what makes room again. A server says so by an error of its own."""
     if place.startswith("postgresql:"):
         servers.run(

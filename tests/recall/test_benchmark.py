@@ -12,6 +12,10 @@ import pytest
 from benchmarks import memory, stress
 from benchmarks.lived import Asked, Exchange, Life, Probe, Story, key_sentence, normal
 
+from sash import MemoryStore
+from sash.recall import Recall
+from sash.stores.postgres.store import PostgresStore
+
 TOLD = {3: "My locker code is 7731. It rained.", 9: "The cat of Oda is named Biscuit."}
 ITEMS: Mapping[str, Any] = json.loads(Path(stress.__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
@@ -51,6 +55,21 @@ def test_what_everything_holds_a_small_window_lost(tmp_path: Path, capsys: pytes
     assert (plain["evidence"], whole["evidence"]) == (0.0, 1.0)
     assert plain["questions"] == 2 and plain["tokens"] <= 1_000 < whole["tokens"]
     assert whole["times"] == pytest.approx(whole["dollars"] / plain["dollars"], abs=1e-4)
+
+
+def test_what_is_found_is_the_same_in_either_store(postgres_url: str) -> None:
+    """The same evidence, by as many tokens, for the same dollars: by words, misspelt ones too, and by single signs."""
+    said = ["The locker code is 7731.", "Oda's cat is named Biscuit.", "東京の天気は晴れです。"]
+    filler = [f"The weather of day {number} was mild, and then it rained again." for number in range(16)]
+    exchanges = tuple(Exchange(asked=text, answered="Noted. " * 9) for text in (*said, *filler))
+    asked = zip(("Which loker code was it?", "Who is Biscuit?", "東京の天気は?"), said, strict=True)
+    probes = tuple(Probe(text=text, category="a", wanted=(held,), after=18) for text, held in asked)
+    story = Story(data="x", id="x", exchanges=exchanges, probes=probes)
+    found = []
+    for store in (MemoryStore(), PostgresStore(postgres_url)):
+        with Life(story, 600, {"recall": Recall(tokens=200, semantic=False)}, store) as life:
+            found.append((list(life.live()), life.dollars))
+    assert found[0] == found[1] and [one.share for one in found[0][0]] == [1.0] * 3
 
 
 def test_asking_costs_the_conversation_nothing() -> None:

@@ -136,16 +136,23 @@ def test_a_copy_that_was_broken_off_goes_on(made: Make) -> None:
         copying.check(source, target)
     done = copying.copy(source, target)
     assert done.known > 20 and done.rows > 0
-    assert copying.check(source, target) >= 9
-    assert copying.copy(source, target).rows == 0
+    told: list[int] = []
+    assert copying.copy(source, target, progress=lambda _, done: told.append(done)).rows == 0
+    assert copying.check(source, target, progress=lambda _, done: told.append(done)) >= 9
+    assert sum(told) == copying.size(source)
 
 
 def test_one_tenant_is_copied_alone(made: Make) -> None:
-    """With all that is theirs, and nothing that is another's; the next one may follow."""
+    """With all that is theirs, and nothing that is another's; the next one may follow, and goes on meanwhile."""
     source, target = made("sqlite"), made("postgres")
     for namespace in ("acme", "other"):
         live_in(source, namespace)
     copying.copy(source, target, namespace="acme")
+    learned = rows(source)["calibration"]
+    with sash.Conversation(source, id="order", namespace="other", client="simulator") as chat:
+        for question in ("What do all tenants learn of this?", "And of this?"):
+            chat.send(question)
+    assert rows(source)["calibration"] != learned
     assert copying.check(source, target, namespace="acme") >= 9
     assert target.conversations(namespace="other") == [] and len(target.conversations(namespace="acme")) == 3
     found = rows(target)

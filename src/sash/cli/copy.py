@@ -31,7 +31,7 @@ def copy(context: click.Context, source: str, target: str) -> None:
         closing(open_database(target, all_tenants=everybody)) as theirs,
         progress_bar() as progress,
     ):
-        bar = progress.add_task("copying", total=2 * copying.size(mine, namespace=tenant))
+        bar = progress.add_task("copying", total=copying.size(mine, namespace=tenant))
 
         def told(what: str, done: int) -> None:
             progress.update(bar, advance=done, description=what)

@@ -18,12 +18,15 @@ from sash.stores.transaction import Transaction
 def check(
     source: DatabaseStore, target: DatabaseStore, *, namespace: str | None = None, progress: Progress | None = None
 ) -> int:
-    """Compare all rows, and rebuild all requests; how many requests these were. Raises CopyDiffers."""
+    """Compare all rows, and rebuild all requests; how many requests these were. Raises CopyDiffers.
+
+    What tenants share and each of them may change needs only be there, where one tenant was copied.
+    """
     told = progress or (lambda _what, _done: None)
     with source.database.reading() as mine, target.database.reading() as theirs:
         sent: list[tuple[int, int]] = []
         for table in TABLES:
-            for one, other in zip_longest(_all(table, mine, namespace), _all(table, theirs, namespace)):
+            for one, other in _pairs(table, mine, theirs, namespace):
                 if one is None or one != other:
                     raise _differs(table, one or other or {}, source, target)
                 if table.name == "requests":
@@ -39,6 +42,18 @@ def check(
             )
         told("requests rebuilt", 1)
     return len(sent)
+
+
+def _pairs(
+    table: Table, mine: Transaction, theirs: Transaction, namespace: str | None
+) -> Iterator[tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]:
+    """The rows that are to be the same, side by side."""
+    if namespace is None or not table.everybodys:
+        yield from zip_longest(_all(table, mine, namespace), _all(table, theirs, namespace))
+        return
+    there = {table.key_of(row) for row in _all(table, theirs, namespace)}
+    for row in _all(table, mine, namespace):
+        yield row, row if table.key_of(row) in there else None
 
 
 def _all(table: Table, db: Transaction, namespace: str | None) -> Iterator[Mapping[str, Any]]:
