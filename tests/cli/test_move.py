@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import Run, RunPlain
-from sash import Conversation
+from sash import Conversation, SqliteStore
 from sash.formats import parse
 from sash.model.values import counted
 from sash.simulator import Refusal, Simulator
@@ -350,3 +351,26 @@ def test_tool_names_that_the_api_refuses_are_rewritten_in_calls_and_definitions(
     assert [tool["name"] for tool in body["tools"]] == wanted
     assert [block["name"] for block in body["messages"][1]["content"]] == wanted
     assert "0 turns" in run("import", database, file, "--id", "t").stderr
+
+
+@pytest.mark.parametrize("held", [64 * 2**20, 0])
+def test_a_folder_comes_in_whole_and_what_is_none_is_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    """Every recording of a folder is recorded, held in memory or read again, equal ids apart; the rest is named."""
+    monkeypatch.setattr("sash.cli.move.HELD", held)
+    folder, database = tmp_path / "folder", tmp_path / "a.db"
+    (folder / "below").mkdir(parents=True)
+    _messages(folder, "one", "two")
+    _messages(folder / "below", "three").rename(folder / "below" / "other.json")
+    (folder / "talk.json").write_text(json.dumps([LOCOMO]))
+    (folder / "notes.json").write_text('{"note": 1}')
+    told = run("import", database, folder).stderr
+    assert "7 turns of 3 conversations recorded (anthropic, locomo)" in told
+    assert "notes.json: not a known conversation format" in told
+    assert _said(database, "messages/1") == ["one", "two"]
+    assert _said(database, "other/1") == ["three"]
+    assert "0 turns of 3 conversations recorded" in run("import", database, folder).stderr
+    with closing(SqliteStore(database)) as store:
+        facts = store.describe("talk").metadata
+    assert (facts["source"], facts["format"]) == ("talk.json", "locomo")

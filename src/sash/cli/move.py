@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
+from rich.progress import Progress
 
 from sash import formats
 from sash.cli.common import console, find, namespace, one_line, progress_bar
@@ -21,14 +22,16 @@ from sash.cli.look import page_of
 from sash.conversation.exports import recorded
 from sash.conversation.imports import Recorded, record
 from sash.errors import InvalidOption
-from sash.formats import ImportedConversation
+from sash.formats import ImportedConversation, SourcedConversation
 from sash.model.values import counted
 from sash.stores import Store
 
 BRANCHES = click.Choice(["last", "best", "all"])
 """Which branches of a recording are read."""
 REMARKS = 20
-"""Remarks of an import that are shown and kept."""
+"""Remarks of an import that are shown."""
+HELD = 64 * 2**20
+"""Bytes of files whose conversations are held while they are recorded; more are read again."""
 
 
 @click.command()
@@ -41,7 +44,7 @@ def export(database: str, id: str, output: IO[bytes]) -> None:
         task = progress.add_task("reading", total=find(store, id).seq)
         found = recorded(store, id, namespace=namespace(), progress=lambda turns: progress.advance(task, turns))
     output.write(_dumped(found).encode())
-    _remark([found])
+    _remark([note.text for note in found.notes])
 
 
 def write_new(path: Path, store: Store, id: str) -> None:
@@ -69,7 +72,7 @@ def _dumped(conversation: ImportedConversation) -> str:
 
 @click.command(name="import")
 @click.argument("database", type=NEW_DATABASE)
-@click.argument("file", type=click.Path(exists=True))
+@click.argument("file")
 @click.option(
     "--format",
     "format",
@@ -85,35 +88,61 @@ def _dumped(conversation: ImportedConversation) -> str:
     "--branches",
     type=BRANCHES,
     help="Of a file with branches: the last or the best one, or each as a conversation of its own "
-    "[default: last for claude_code, best for oasst]",
+    "[default: the one that the source shows]",
 )
 def import_(database: str, file: str, format: str, id: str | None, branches: str | None) -> None:
-    """Record the conversations of FILE, with their times, in DATABASE; of one that has grown, what is new."""
-    name = formats.detect(file) if format == "auto" else format
-    found = formats.read(file, name, branches=branches)
-    with closing(open_database(database)) as store:
-        pending = record(store, found, id=id, namespace=namespace())
-        with progress_bar() as progress:
-            done = list(progress.track(pending, total=len(found), description="importing"))
-        for one, conversation in zip(done, found, strict=True):
-            _describe(store, one.id, conversation, {"source": Path(file).name, "format": name})
-    _report(done, name)
-    _remark(found)
-    _say_faults(done)
+    """Record the conversations of FILE, with their times, in DATABASE; of one that has grown, what is new.
+
+    FILE may be a folder, a glob in quotation marks, or a .zip: what is no recording in it is named, the rest is read.
+    """
+    found = formats.Scan(file, None if format == "auto" else format, branches)
+    with progress_bar() as progress:
+        held, size = _looked_through(found, progress)
+        with closing(open_database(database)) as store:
+            pending = record(store, found if held is None else held, id=id, namespace=namespace())
+            task = progress.add_task("importing", total=size if held is None else len(held))
+            found.progress = lambda read: progress.advance(task, read)
+            done = []
+            for one in pending:
+                done.append((replace(one, turns=()), len(one.turns)))  # of a large file not all are held
+                progress.advance(task, 0 if held is None else 1)
+    _report([one for one, _ in done], sum(turns for _, turns in done))
+    _remark([*map(str, found.left_out), *(note.text for one, _ in done for note in one.notes)])
+    _say_faults([one for one, _ in done])
 
 
-def _describe(store: Store, id: str, conversation: ImportedConversation, facts: dict[str, Any]) -> None:
-    known = store.describe(id, namespace=namespace()).metadata
-    remarks = [note.text for note in conversation.notes[:REMARKS]]
-    store.describe(id, namespace=namespace(), metadata={**known, **facts, **({"remarks": remarks} if remarks else {})})
+def _looked_through(found: formats.Scan, progress: Progress) -> tuple[list[SourcedConversation] | None, int]:
+    """Read everything before a database is made: what is wrong is told first.
+
+    The conversations, or None where there are too many to be held and they have to be read again; how many bytes there
+    are.
+    """
+    task = progress.add_task("reading", total=None)
+    held: list[SourcedConversation] = []
+    read = 0
+
+    def advance(size: int) -> None:
+        nonlocal read
+        read += size
+        progress.update(task, completed=read)
+
+    found.progress = advance
+    for one in found:
+        if read <= HELD:
+            held.append(one)
+        else:
+            held.clear()
+    progress.remove_task(task)
+    found.progress = lambda _: None
+    return (held if read <= HELD else None), read
 
 
-def _report(recorded: Sequence[Recorded], format: str) -> None:
-    turns = sum(len(one.turns) for one in recorded)
+def _report(recorded: Sequence[Recorded], turns: int) -> None:
     known = sum(one.known for one in recorded)
     shown = ", ".join(one.id for one in recorded[:5]) + (", ..." if len(recorded) > 5 else "")
     before = f"; {known:,} were there already" if known else ""
-    _say(f"{counted(turns, 'turn')} of {counted(len(recorded), 'conversation')} recorded ({format}): {shown}{before}")
+    kinds = ", ".join(dict.fromkeys(one.format for one in recorded))
+    _say(f"{counted(turns, 'turn')} of {counted(len(recorded), 'conversation')} recorded ({kinds}): {shown}{before}")
     mended = sum(one.mended for one in recorded)
     if mended:
         _say(f"{counted(mended, 'turn')} held half of a character (a lone surrogate); \ufffd stands there", "yellow")
@@ -124,13 +153,12 @@ def _report(recorded: Sequence[Recorded], format: str) -> None:
             _say(f"{one.id} went on here since the last import; the new turns stand behind that", "yellow")
 
 
-def _remark(found: Sequence[ImportedConversation]) -> None:
+def _remark(remarks: Sequence[str]) -> None:
     """What could not be taken over as it stood, each by name."""
-    notes = [note for conversation in found for note in conversation.notes]
-    for note in notes[:REMARKS]:
-        _say(one_line(note.text, 300), "yellow")
-    if len(notes) > REMARKS:
-        _say(f"... and {counted(len(notes) - REMARKS, 'more remark')}", "yellow")
+    for text in remarks[:REMARKS]:
+        _say(one_line(text, 300), "yellow")
+    if len(remarks) > REMARKS:
+        _say(f"... and {counted(len(remarks) - REMARKS, 'more remark')}", "yellow")
 
 
 def _say_faults(recorded: Sequence[Recorded]) -> None:

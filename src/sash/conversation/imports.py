@@ -1,10 +1,11 @@
-"""Foreign conversations into a record: `formats.read` reads them, `record` writes them.
+"""Foreign conversations into a record: `formats.read` or `formats.Scan` reads them, `record` writes them.
 
     recorded = record(store, formats.read("session.jsonl"))
+    recorded = record(store, formats.Scan("exports/"))        # one conversation in memory at a time
 
 What an earlier import recorded is not recorded again: a session that has grown since brings its new turns alone.
 System prompt and tools that come along are in force when the conversation is next opened, unless the caller gives
-others. Each conversation is recorded whole or not at all.
+others. Each conversation is recorded whole or not at all; where it comes from stands in its metadata.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from sash.conversation import Conversation
 from sash.errors import InvalidOption, NotFound
-from sash.formats import ImportedConversation, ImportedTurn
+from sash.formats import HistoryProblem, ImportedConversation, ImportedTurn, SourcedConversation
 from sash.model.blocks import Block, dumps
 from sash.model.ids import free_id
 from sash.model.turns import Draft, Turn
@@ -27,6 +28,10 @@ from sash.planning.rules import Problem
 from sash.planning.rules.tools import NAME
 from sash.stores import Store
 
+Conversations = ImportedConversation | SourcedConversation
+
+REMARKS = 20
+"""Remarks that are kept with a conversation."""
 LONGEST = 120
 """Characters of a rewritten tool name: 128 are taken, and a number may have to stand behind it."""
 
@@ -36,6 +41,8 @@ class Recorded:
     """What the import of one conversation came to."""
 
     id: str
+    format: str = ""
+    """of the file it comes from, where that is known"""
     turns: tuple[Turn, ...]
     """recorded now, in order"""
     known: int
@@ -48,6 +55,8 @@ class Recorded:
     """turns recorded now that held half a surrogate pair, which UTF-8 cannot carry: U+FFFD stands there"""
     faults: tuple[Problem, ...]
     """what the record has wrong, so that a send would be refused: `check(repair=True)` mends it"""
+    notes: tuple[HistoryProblem, ...] = ()
+    """what could not be taken over as it stood"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +64,7 @@ class _Pending:
     """A conversation about to be recorded."""
 
     id: str
-    found: ImportedConversation
+    source: SourcedConversation
     drafts: tuple[Draft, ...]
     """what the record does not hold yet"""
     known: int
@@ -65,28 +74,49 @@ class _Pending:
 
 
 def record(
-    store: Store, found: Sequence[ImportedConversation], *, id: str | None = None, namespace: str = ""
+    store: Store, found: Iterable[Conversations], *, id: str | None = None, namespace: str = ""
 ) -> Iterator[Recorded]:
     """Record foreign conversations under their own ids, or as `id` (several: ID-1, ID-2, ...), one by one.
 
+    `found` is gone through several times: give a list, or a `formats.Scan`, which reads its files anew.
     Raises InvalidOption, before anything is written, where an id names a conversation that the file does not continue.
     """
-    names = _names(found, id)
-    pending = [_pending(store, name, one, namespace) for name, one in zip(names, found, strict=True)]
-    return (_record(store, one, namespace) for one in pending)
+    names = _names(list(map(_named, found)), id)
+    there = {name for name in names if _head(store, name, namespace) is not None}
+    for name, one in zip(names, found if there else (), strict=False):
+        if name in there:
+            _pending(store, name, one, namespace)
+    pairs = zip(names, found, strict=False)  # a folder may have grown since
+    return (_record(store, _pending(store, name, one, namespace), namespace) for name, one in pairs)
 
 
-def _names(found: Sequence[ImportedConversation], id: str | None) -> list[str]:
+def _sourced(one: Conversations) -> SourcedConversation:
+    return one if isinstance(one, SourcedConversation) else SourcedConversation(conversation=one)
+
+
+def _named(one: Conversations) -> tuple[str, str]:
+    """The conversation's id, and the name of its file."""
+    sourced = _sourced(one)
+    return sourced.conversation.id, sourced.file.stem if sourced.file else ""
+
+
+def _names(found: Sequence[tuple[str, str]], id: str | None) -> list[str]:
+    """What each is called: as it is, or with the name of its file where several files use one id."""
     if id is not None:
         return [id] if len(found) == 1 else [f"{id}-{number}" for number in range(1, len(found) + 1)]
-    names = [conversation.id for conversation in found]
+    uses = Counter(name for name, _ in found)
+    names = [name if uses[name] == 1 or not stem else f"{stem}/{name}" for name, stem in found]
+    if len({stem for _, stem in found}) == 1:
+        names = [name for name, _ in found]
     doubled = next((name for name, uses in Counter(names).items() if uses > 1), None)
     if doubled is not None:
         raise InvalidOption(f"the file names several conversations {doubled!r}; give --id", option="id", value=doubled)
     return names
 
 
-def _pending(store: Store, name: str, found: ImportedConversation, namespace: str) -> _Pending:
+def _pending(store: Store, name: str, one: Conversations, namespace: str) -> _Pending:
+    source = _sourced(one)
+    found = source.conversation
     head = _head(store, name, namespace)
     known = store.turns.imported(head.conversation) if head else frozenset()
     names = _legal_names(found)
@@ -95,7 +125,7 @@ def _pending(store: Store, name: str, found: ImportedConversation, namespace: st
     new = tuple(_without(draft, known) for draft in drafts if not known.issuperset(draft.source))
     return _Pending(
         id=name,
-        found=found,
+        source=source,
         drafts=new,
         known=sum(known.issuperset(draft.source) for draft in drafts),
         went_on=bool(head and head.requests and new),
@@ -165,19 +195,38 @@ def _reject_other(name: str, head: Head | None, known: frozenset[str], drafts: I
 
 
 def _record(store: Store, one: _Pending, namespace: str) -> Recorded:
-    brought = [_renamed(tool, one.names) for tool in one.found.tools]
-    system, tools = json.loads(_whole(dumps([one.found.system or None, brought or None])))
+    found = one.source.conversation
+    brought = [_renamed(tool, one.names) for tool in found.tools]
+    system, tools = json.loads(_whole(dumps([found.system or None, brought or None])))
     with Conversation(store, id=one.id, namespace=namespace, system=system, tools=tools) as chat:
         turns = chat.extend(one.drafts) if one.drafts else ()
-        if one.found.title is not None:
-            chat.describe(title=_whole(one.found.title))
+        if found.title is not None:
+            chat.describe(title=_whole(found.title))
         problems = record_problems(chat.history(), chat.card)
+    _describe(store, one, namespace)
     return Recorded(
         id=one.id,
+        format=one.source.format,
         turns=tuple(turns),
         known=one.known,
         went_on=one.went_on,
         names=one.names,
         mended=one.mended,
         faults=tuple(problem for problem in problems if not is_note(problem)),
+        notes=found.notes,
     )
+
+
+def _describe(store: Store, one: _Pending, namespace: str) -> None:
+    """Where it comes from, and what was said of it: in its metadata, for the app that shows it."""
+    source, found = one.source, one.source.conversation
+    facts = {
+        "source": source.file.path.name if source.file else None,
+        "format": source.format or None,
+        "project": found.meta.get("project"),
+        "remarks": [_whole(note.text) for note in found.notes[:REMARKS]],
+    }
+    told = {name: value for name, value in facts.items() if value}
+    if told:
+        known = store.describe(one.id, namespace=namespace).metadata
+        store.describe(one.id, namespace=namespace, metadata={**known, **told})

@@ -19,7 +19,7 @@ from sash.formats.claude_code import LoggedRequest, requests
 from sash.formats.files import LeftOut, PathOrPaths, SourceFile
 from sash.formats.legality import HistoryProblem
 from sash.formats.registry import BARE, FORMATS, SASH, Format, check_options, format_named
-from sash.formats.scanning import Recognised, SourcedConversation, contents, recognise, scan
+from sash.formats.scanning import Recognised, Scan, SourcedConversation, contents, recognise, scan
 from sash.formats.values import ImportedConversation, ImportedTurn, Question, with_notes
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "PathOrPaths",
     "Question",
     "Recognised",
+    "Scan",
     "SourceFile",
     "SourcedConversation",
     "contents",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sash.errors import InvalidImport
@@ -45,8 +45,9 @@ class SourcedConversation:
     """A conversation, and where it comes from."""
 
     conversation: ImportedConversation
-    format: str
-    file: SourceFile
+    format: str = ""
+    """one of `FORMATS`; "" where it was not read from a file"""
+    file: SourceFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +201,28 @@ def scan(
     """
     for one in recognise(paths, format, branches):
         yield from [one] if isinstance(one, LeftOut) else contents(one, progress)
+
+
+@dataclass
+class Scan:
+    """The conversations of files, folders, globs and archives, read anew each time that it is gone through.
+
+    What was left out the last time stands in `left_out`. For arguments and errors see `scan`.
+    """
+
+    paths: PathOrPaths
+    format: str | None = None
+    branches: str | None = None
+    progress: Progress = lambda _: None
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[SourcedConversation]:
+        self.left_out = []
+        for one in scan(self.paths, self.format, branches=self.branches, progress=self.progress):
+            if isinstance(one, LeftOut):
+                self.left_out.append(one)
+            else:
+                yield one
 
 
 def contents(one: Recognised, progress: Progress = lambda _: None) -> Iterator[SourcedConversation | LeftOut]:
