@@ -1,8 +1,8 @@
 """Write a small database as this version of sash writes it, with what it held: `tests/files/schema-NNN.db.gz`, `.json`.
 
 Run it after a migration was appended: every later version must open the file, go on with its conversations and rebuild
-its requests. `python scripts/old_files.py COMMIT ...` has the code of that commit write one; what it could not do yet is
-left out, and named.
+its requests. `python scripts/old_files.py COMMIT ...` has the code of that commit write one;
+what it could not do yet is left out, and named.
 """
 
 from __future__ import annotations

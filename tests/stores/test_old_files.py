@@ -1,4 +1,4 @@
-"""Files that older versions wrote (`tests/files`, by `scripts/old_files.py`) are opened, migrated, continued and rebuilt."""
+"""Files that older versions wrote (`tests/files`, by `scripts/old_files.py`) are opened, rebuilt and gone on with."""
 
 from __future__ import annotations
 
@@ -40,10 +40,8 @@ def test_a_file_of_an_older_version_is_read_as_it_was_written(file: Path, tmp_pa
             assert held(chat) == was
             assert all(is_note(problem) for problem in chat.check())
             assert chat.send("And what was said first?").text
-            now = held(chat)
-            assert (
-                now["bodies"][: len(was["bodies"])] == was["bodies"] and None not in now["bodies"][len(was["bodies"]) :]
-            )
+            bodies, before = held(chat)["bodies"], was["bodies"]
+            assert bodies[: len(before)] == before and None not in bodies[len(before) :]
     with closing(sash.open(path)) as store:
         assert store.search("4711")
     with closing(sqlite3.connect(path)) as db:
