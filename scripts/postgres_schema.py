@@ -30,7 +30,7 @@ _TYPES = (
     (r"(CREATE TABLE batch_items \()", r"\1\n        arrival BIGINT GENERATED ALWAYS AS IDENTITY,"),
 )
 _PIECES = (
-    r"\(SELECT group_concat\(part, ''\) FROM \(\n.*?json_each\(\((.+?)\)\) p\n.*?\((r\.\w+), .*?ORDER BY p\.key\)\)"  # noqa: E501
+    r"\(SELECT group_concat\(part, ''\) FROM \(\n.*?json_each\(\((.+?)\)\) p\n.*?\((r\.\w+), .*?ORDER BY p\.key\)\)"
 )
 _AGGREGATED = r"""(SELECT string_agg(p.value || coalesce(f.value, ''), '' ORDER BY p.n)
                 FROM json_array_elements_text((\1)::json) WITH ORDINALITY p (value, n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -10,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -24,10 +26,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
-    """Every file of src/sash is in the wheel, its types, templates and tables included, beside its metadata alone."""
+    """Every file of src is in the wheel, its types, templates and tables included, beside its metadata alone."""
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    source = {str(file.relative_to(ROOT / "src")) for file in (ROOT / "src" / "sash").rglob("*") if file.is_file()}
+    source = {str(file.relative_to(ROOT / "src")) for file in (ROOT / "src").rglob("*") if file.is_file()}
     assert held == {name for name in source if "__pycache__" not in name}
     assert {"sash/py.typed", "sash/stores/schema.sql"} <= held
 
@@ -54,3 +56,22 @@ def test_every_extra_is_explained() -> None:
     """The page on installing names each extra."""
     page = (ROOT / "docs" / "start" / "install.md").read_text()
     assert [extra for extra in PROJECT["optional-dependencies"] if f".[{extra}]" not in page] == []
+
+
+def test_the_workflows_test_the_versions_that_the_package_names() -> None:
+    """What the classifiers promise is what is tested: each version of Python, from the lowest that is required on."""
+    named = re.findall(r"Python :: (3\.\d+)$", "\n".join(PROJECT["classifiers"]), re.MULTILINE)
+    checked = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text())
+    assert checked["jobs"]["test"]["strategy"]["matrix"]["python"] == named
+    assert PROJECT["requires-python"] == f">={named[0]}"
+
+
+def test_what_workflows_hooks_and_guides_make_can_be_made() -> None:
+    """Each `make ...` in a workflow, a hook, the README or CONTRIBUTING is a target that `make help` explains."""
+    explained = set(re.findall(r"^([a-z-]+):.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    files = [*(ROOT / ".github").rglob("*.y*ml"), ROOT / ".pre-commit-config.yaml"]
+    ran = [line for file in files for line in re.findall(r"(?:run|entry): make ([a-z -]+)", file.read_text())]
+    texts = [(ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md")]
+    told = [name for text in texts for name in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)]
+    assert {name for line in ran for name in line.split()} | set(told) <= explained
+    assert {"check", "docs", "package"} <= {name for line in ran for name in line.split()}

@@ -6,7 +6,12 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
+DOCUMENTS = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+}
 """File at the top: its address on the site."""
 FOLDERS = (("docs/", ""), ("benchmarks/results/", "benchmarks/"))
 """Folders that links point into, and where the site has their pages."""

@@ -12,7 +12,8 @@ from nbclient import NotebookClient
 from sash.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if "```python" in page.read_text())
+WRITTEN = [*(ROOT / "docs").rglob("*.md"), ROOT / "CONTRIBUTING.md"]
+PAGES = sorted(page for page in WRITTEN if "```python" in page.read_text())
 ON_A_SERVER = ("scale",)
 TOPS = ("src", "tests", "benchmarks", "scripts", "notebooks")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -37,7 +38,7 @@ def run_snippets(document: str) -> dict[str, object]:
     """Run the python blocks of a document in order, in one namespace; that is given back."""
     namespace: dict[str, object] = {"__name__": Path(document).stem}
     for snippet in snippets(document):
-        exec(compile(snippet, document, "exec"), namespace)
+        exec(compile(snippet, document, "exec", dont_inherit=True), namespace)
     return namespace
 
 
