@@ -1,11 +1,14 @@
 """How many, how fast, how deep: both stores beside loops written by hand, on this machine.
 
-    python -m benchmarks.scale [--store sqlite postgres] [--processes 8] [--conversations 25] [--sends 20]
-                               [--depths 100 1000 10000 100000] [--json]
+    python -m benchmarks.scale [--store sqlite postgres] [--ways sash "by hand"] [--processes 8] [--conversations 25]
+                               [--sends 20] [--depths 100 1000 10000 100000] [--json]
 
 Rates: processes with conversations of their own send through sash; then as many do the same by hand-written SQL (read
 the newest turns, record the question, ask, record the reply), with the same client and the same Claude, who answers at
-once. Depth: what it takes to read the window of the next request behind so many turns, and the exponent of its growth.
+once. "ms of CPU" is what a send takes of these processes' own, Claude's part included, however busy the machine is.
+`--ways sash "by hand" agents` adds `SQLAlchemySession` of OpenAI's Agents SDK, on PostgreSQL (`pip install
+openai-agents "sqlalchemy[asyncio]"`): it keeps what was said, and neither requests nor usage.
+Depth: what it takes to read the window of the next request behind so many turns, and the exponent of its growth.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +30,7 @@ from rich.table import Table
 
 import sash
 from benchmarks.postgres import Server
-from benchmarks.scale_client import MODEL, TABLES, WAYS, client, question, work
+from benchmarks.scale_client import MODEL, TABLES, WAYS, client, question, with_agents_session, work
 from benchmarks.speed.measuring import exponent
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -36,17 +40,18 @@ AT_ONCE = 5_000
 """Turns that are recorded at once to make a conversation deep."""
 
 
-def rates(store: str, *, processes: int, conversations: int, sends: int) -> list[dict[str, Any]]:
+def rates(store: str, ways: Sequence[str], *, processes: int, conversations: int, sends: int) -> list[dict[str, Any]]:
     """Sends a second in each way, and what is amiss with what was recorded through sash."""
     found = []
-    for way in WAYS:
+    for way in ways:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             where = _place(store, folder, stack)
             _prepare(way, where)
-            seconds = _timed(way, where, folder, processes, conversations, sends)
+            seconds, cpu = _timed(way, where, folder, processes, conversations, sends)
             total = processes * conversations * sends
             row: dict[str, Any] = {"store": store, "way": way, "sends": total, "per second": round(total / seconds, 1)}
+            row["ms of CPU"] = round(cpu / total * 1_000, 1)
             found.append(row | (_amiss(where, sends) if way == "sash" else {}))
     return found
 
@@ -62,6 +67,8 @@ def _place(store: str, folder: Path, stack: ExitStack) -> str:
 def _prepare(way: str, where: str) -> None:
     if way == "sash":
         sash.open(where).close()
+    elif way == "agents":
+        with_agents_session(where, ["tables"], 1)
     elif where.startswith("postgresql://"):
         import psycopg  # noqa: PLC0415
 
@@ -77,8 +84,8 @@ def _prepare(way: str, where: str) -> None:
                 file.execute(statement)
 
 
-def _timed(way: str, where: str, folder: Path, processes: int, conversations: int, sends: int) -> float:
-    """Seconds from when all processes are ready until all are done."""
+def _timed(way: str, where: str, folder: Path, processes: int, conversations: int, sends: int) -> tuple[float, float]:
+    """Seconds from when all processes are ready until all are done, and of their own CPU."""
     go, started = folder / "go", []
     for at in range(processes):
         names = [f"p{at}-{number}" for number in range(conversations)]
@@ -94,7 +101,7 @@ def _timed(way: str, where: str, folder: Path, processes: int, conversations: in
         process.join()
         if process.exitcode:
             raise SystemExit(f"a process of {way!r} ended with {process.exitcode}")
-    return time.monotonic() - began
+    return time.monotonic() - began, sum(float(ready.read_text()) for _, ready in started)
 
 
 def _amiss(where: str, sends: int) -> dict[str, int]:
@@ -153,15 +160,18 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", nargs="+", choices=("sqlite", "postgres"), default=["sqlite", "postgres"])
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=["sash", "by hand"])
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--conversations", type=int, default=25)
     parser.add_argument("--sends", type=int, default=20)
     parser.add_argument("--depths", type=int, nargs="*", default=[100, 1_000, 10_000, 100_000])
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    if "agents" in asked.ways and ("sqlite" in asked.store or find_spec("agents") is None):
+        parser.error("agents: --store postgres, and pip install openai-agents 'sqlalchemy[asyncio]'")
     CONTEXT.set_forkserver_preload(["benchmarks.scale_ready"])
     terms = {name: getattr(asked, name) for name in ("processes", "conversations", "sends")}
-    rows = [row for store in asked.store for row in rates(store, **terms)]
+    rows = [row for store in asked.store for row in rates(store, asked.ways, **terms)]
     deep = [depths(store, asked.depths) for store in asked.store if asked.depths]
     if asked.json:
         print(json.dumps({"rates": rows, "depths": deep}, indent=1))
@@ -170,7 +180,7 @@ def main() -> None:
 
 
 def _show(rows: Sequence[dict[str, Any]], deep: Sequence[dict[str, Any]]) -> None:
-    columns = ("store", "way", "sends", "per second", "lost", "doubled", "out of order")
+    columns = ("store", "way", "sends", "per second", "ms of CPU", "lost", "doubled", "out of order")
     table = Table(*columns)
     for row in rows:
         table.add_row(*(str(row.get(name, "")) for name in columns))

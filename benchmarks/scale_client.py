@@ -1,7 +1,9 @@
-"""The processes of `benchmarks.scale`: each talks in conversations of its own, through sash, or by hand-written SQL."""
+"""The processes of `benchmarks.scale`: each talks in conversations of its own, through sash or in another way."""
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import json
 import sqlite3
 import time
@@ -96,12 +98,49 @@ def _send(db: Any, sign: str, claude: Any, name: str, text: str) -> None:
     run("COMMIT")
 
 
-WAYS: dict[str, Callable[[str, list[str], int], None]] = {"sash": with_sash, "by hand": by_hand}
+def with_agents_session(where: str, names: list[str], sends: int) -> None:
+    """The same through the session of OpenAI's Agents SDK on SQLAlchemy, which keeps what was said and no requests."""
+    asyncio.run(_through_sessions(where, names, sends))
+
+
+async def _through_sessions(where: str, names: list[str], sends: int) -> None:
+    make = _load_agents_session()
+    engine = _load_sqlalchemy().create_async_engine(where.replace("postgresql://", "postgresql+psycopg://", 1))
+    sessions = [make(name, engine=engine, create_tables=True) for name in names]
+    with client() as claude:
+        for number in range(sends):
+            for session in sessions:
+                mine = {"role": "user", "content": [{"type": "text", "text": question(number)}]}
+                messages = [*(await session.get_items(limit=VIEW)), mine]
+                await session.add_items([mine])
+                reply = claude.messages.create(model=MODEL, max_tokens=300, system=SYSTEM, messages=messages)
+                said = [block.to_dict() for block in reply.content]
+                await session.add_items([{"role": "assistant", "content": said}])
+    await engine.dispose()
+
+
+def _load_agents_session() -> Any:
+    return importlib.import_module("agents.extensions.memory.sqlalchemy_session").SQLAlchemySession
+
+
+def _load_sqlalchemy() -> Any:
+    return importlib.import_module("sqlalchemy.ext.asyncio")
+
+
+WAYS: dict[str, Callable[[str, list[str], int], None]] = {
+    "sash": with_sash,
+    "by hand": by_hand,
+    "agents": with_agents_session,
+}
 
 
 def work(way: str, where: str, names: list[str], sends: int, ready: Path, go: Path) -> None:
-    """What a process does, once all are ready."""
+    """What a process does, once all are ready; in the end `ready` says how many seconds of CPU that took."""
+    if way == "agents":
+        _load_agents_session(), _load_sqlalchemy()
     ready.touch()
     while not go.exists():
         time.sleep(0.002)
+    began = time.process_time()
     WAYS[way](where, names, sends)
+    ready.write_text(str(time.process_time() - began))
