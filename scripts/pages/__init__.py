@@ -5,7 +5,7 @@ Each module makes some pages: `pages()` is their text by address. `sections()` s
 
 from __future__ import annotations
 
-from pages import api, commands, documents, models, results, schema
+from pages import api, commands, documents, examples, models, results, schema
 
 Entry = dict[str, str]
 
@@ -14,7 +14,7 @@ def made() -> dict[str, str]:
     """Every made page: its address below docs/, its Markdown."""
     return {
         address: text
-        for part in (api, commands, schema, models, results, documents)
+        for part in (api, commands, schema, models, results, examples, documents)
         for address, text in part.pages().items()
     }
 
@@ -24,4 +24,5 @@ def sections() -> dict[str, list[Entry]]:
     return {
         "Reference": [*api.listed(), *commands.listed(), *schema.listed(), *models.listed()],
         "Benchmarks": results.listed(),
+        "Examples": examples.listed(),
     }

@@ -13,7 +13,7 @@ DOCUMENTS = {
     "SECURITY.md": "security.md",
 }
 """File at the top: its address on the site."""
-FOLDERS = (("docs/", ""), ("benchmarks/results/", "benchmarks/"))
+FOLDERS = (("docs/", ""), ("benchmarks/results/", "benchmarks/"), ("examples/README.md", "examples/index.md"))
 """Folders that links point into, and where the site has their pages."""
 
 
