@@ -212,7 +212,7 @@ def test_a_chat_is_exported(run: Run, tmp_path: Path) -> None:
     output = _chat(run, tmp_path / "a.db", "Hello.", *(f"/export {name}" for name in names))
     assert (tmp_path / "a.json").read_text() == run("export", tmp_path / "a.db", "a").output
     assert "<html" in (tmp_path / "a.html").read_text() and "Hello." in (tmp_path / "a.html").read_text()
-    assert "is there already" in output and ".json or .html" in output
+    assert "is there already" in output and ".md, .html" in output
 
 
 MARKDOWN = """# Cakes

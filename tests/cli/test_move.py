@@ -374,3 +374,26 @@ def test_a_folder_comes_in_whole_and_what_is_none_is_named(
     with closing(SqliteStore(database)) as store:
         facts = store.describe("talk").metadata
     assert (facts["source"], facts["format"]) == ("talk.json", "locomo")
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl", "md", "html"])
+def test_an_export_of_each_kind_is_imported_again(run: Run, database: Path, tmp_path: Path, ending: str) -> None:
+    """The file's name says how it is written, and every word, time and setting comes back from it."""
+    file, other = tmp_path / f"mill.{ending}", tmp_path / "other.db"
+    run("export", database, "mill", "-o", file)
+    assert run("import", other, file).exit_code == 0
+    assert _export(run, other, "mill") == _export(run, database, "mill")
+
+
+def test_all_conversations_are_exported_one_a_line(run: Run, database: Path, tmp_path: Path) -> None:
+    """Several go into lines; a format that holds one says so, and what a shape cannot hold is named."""
+    file, other = tmp_path / "all.jsonl", tmp_path / "other.db"
+    run("import", database, _messages(tmp_path, "one", "two"), "--id", "second")
+    run("export", database, "-o", file)
+    assert run("import", other, file).exit_code == 0
+    again = run("export", other, "--format", "jsonl").stdout
+    assert sorted(again.splitlines()) == sorted(file.read_text().splitlines())
+    assert "name one, or use --format jsonl" in run("export", database, "--format", "markdown").stderr
+    shaped = run("export", database, "mill", "--format", "openai")
+    assert json.loads(shaped.stdout)["messages"][0] == {"role": "system", "content": "You are a builder."}
+    assert "mill: the format has no place for 6 times" in shaped.stderr

@@ -12,8 +12,10 @@ import pytest
 from formats.samples import SAMPLES
 from sash import SqliteStore
 from sash.errors import InvalidImport, InvalidOption
-from sash.formats import FORMATS, detect, parse, read
+from sash.formats import FORMATS, WRITERS, ImportedConversation, ImportedTurn, detect, pages, parse, read
+from sash.formats.values import text_block
 
+TALK = ImportedConversation(id="t", turns=(ImportedTurn(role="user", content=[text_block("hi")]),))
 EXAMPLES = {
     "claude_code": '{"type": "user", "uuid": "u", "sessionId": "s", "message": {"role": "user", "content": "hi"}}',
     "locomo": '[{"conversation": {"speaker_a": "A", "speaker_b": "B"}, "qa": []}]',
@@ -22,6 +24,8 @@ EXAMPLES = {
     "swe_agent": '{"trajectory": [1], "history": [{"role": "user", "content": "hi"}]}',
     "oasst": '{"message_tree_id": "t", "prompt": {"message_id": "m", "role": "prompter", "text": "hi"}}',
     "openai": '[{"role": "user", "content": "hi"}, {"role": "tool", "tool_call_id": "a", "content": "x"}]',
+    "markdown": WRITERS["markdown"](TALK),
+    "html": f"<!doctype html>{pages.MARK}<p>Hello</p>{pages.element(TALK)}",
     "anthropic": '{"role": "user", "content": "hi"}\n{"role": "assistant", "content": "hello"}',
 }
 

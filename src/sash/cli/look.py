@@ -33,6 +33,7 @@ from sash.cli.strategy import label
 from sash.cli.tables import print_table
 from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import InvalidOption
+from sash.formats import ImportedConversation
 from sash.limits.ceilings.policy import Account, Charge
 from sash.limits.memo.policy import MemoUse
 from sash.model.epochs import Epoch, Request
@@ -182,10 +183,10 @@ def _show_plan(out: Console, request: Request) -> None:
     out.print(Text("\n".join(lines)))
 
 
-def page_of(store: Store, head: Head, id: str) -> str:
-    """A conversation as one HTML page."""
+def page_of(store: Store, head: Head, id: str, *, carried: ImportedConversation | None = None) -> str:
+    """A conversation as one HTML page, `carried` in it to be read back."""
     model = head.epoch.model if head.epoch else DEFAULT_MODEL
-    return str(_load_page()(store, head.conversation, id, model))
+    return str(_load_page()(store, head.conversation, id, model, carried=carried))
 
 
 def _load_page() -> Any:

@@ -1,15 +1,16 @@
 """`sash export`, `sash import`: conversations out of a database and into one.
 
-Out: Anthropic-style JSON that the API takes as it stands. In: every format that `sash.formats` reads, one
-transaction for each conversation, so that a file is never half there.
+Out: for the API, for people, for other programs (`sash.formats.writing`). In: every format that `sash.formats` reads,
+one transaction for each conversation, so that a file is never half there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from sys import maxsize
 from typing import IO
 
 import click
@@ -28,6 +29,9 @@ from sash.stores import Store
 
 BRANCHES = click.Choice(["last", "best", "all"])
 """Which branches of a recording are read."""
+FORMATS = (*formats.WRITERS, "html")
+"""How an export may be written."""
+Writers = Mapping[str, Callable[[ImportedConversation], str]]
 REMARKS = 20
 """Remarks of an import that are shown."""
 HELD = 64 * 2**20
@@ -36,38 +40,64 @@ HELD = 64 * 2**20
 
 @click.command()
 @click.argument("database", type=DATABASE)
-@click.argument("id")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="A file [stdout]")
-def export(database: str, id: str, output: IO[bytes]) -> None:
-    """Write the conversation ID as Anthropic-style JSON messages."""
-    with closing(open_database(database)) as store, progress_bar() as progress:
-        task = progress.add_task("reading", total=find(store, id).seq)
-        found = recorded(store, id, namespace=namespace(), progress=lambda turns: progress.advance(task, turns))
-    output.write(_dumped(found).encode())
-    _remark([note.text for note in found.notes])
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(FORMATS),
+    help="How it is written [default: as the file's name ends: .json, .jsonl, .md, .html; else claude]",
+)
+def export(database: str, ids: tuple[str, ...], output: IO[bytes], format: str | None) -> None:
+    """Write the conversation ID; several, or all, one a line with --format jsonl or openai.
+
+    claude is a body of the Messages API, openai one of chat completions. All but openai hold everything, and sash
+    import reads each of them back.
+    """
+    format = format or formats.ENDINGS.get(Path(getattr(output, "name", "-")).suffix, "claude")
+    with closing(open_database(database)) as store:
+        named = ids or tuple(one.id for one in store.conversations(namespace=namespace(), limit=maxsize))
+        if len(named) != 1 and format not in formats.LINES:
+            problem = f"{format} holds one conversation, and {len(named)} are meant; name one, or use --format jsonl"
+            raise InvalidOption(problem, option="ID", value=list(named[:5]))
+        writer = formats.LINES if len(named) > 1 else formats.WRITERS
+        with progress_bar() as progress:
+            for id in progress.track(named, description="writing"):
+                found = recorded(store, id, namespace=namespace())
+                output.write(_written(store, replace(found, notes=()), format, writer).encode())
+                _remark([note.text for note in found.notes] + _lost(found, format))
+
+
+def _written(store: Store, found: ImportedConversation, format: str, writers: Writers) -> str:
+    """The conversation in a format, with a line end behind it."""
+    if format == "html":
+        return page_of(store, find(store, found.id), found.id, carried=found)
+    text = writers[format](found)
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def _lost(found: ImportedConversation, format: str) -> list[str]:
+    lost = formats.lost(found, format)
+    return [f"{found.id}: the format has no place for {', '.join(lost)}"] if lost else []
 
 
 def write_new(path: Path, store: Store, id: str) -> None:
-    """Write a conversation into a new file, as its name ends: .json for messages of the API, .html for a page.
+    """Write a conversation into a new file, as its name ends: .json and .jsonl for messages of the API, .md, .html.
 
     Raises InvalidOption for another ending, a file that is there, and one that cannot be written; NotFound.
     """
-    if path.suffix not in (".json", ".html"):
-        raise InvalidOption(f"{path.name}: name a file that ends with .json or .html", option="file", value=str(path))
-    if path.suffix == ".html":
-        text = page_of(store, find(store, id), id)
-    else:
-        text = _dumped(recorded(store, id, namespace=namespace()))
+    format = formats.ENDINGS.get(path.suffix)
+    if format is None:
+        problem = f"{path.name}: name a file that ends with {', '.join(formats.ENDINGS)}"
+        raise InvalidOption(problem, option="file", value=str(path))
+    found = replace(recorded(store, id, namespace=namespace()), notes=())
+    text = _written(store, found, format, formats.WRITERS)
     try:
         with path.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError as error:
         why = "is there already; name a new file" if isinstance(error, FileExistsError) else error.strerror
         raise InvalidOption(f"{path} {why}", option="file", value=str(path)) from error
-
-
-def _dumped(conversation: ImportedConversation) -> str:
-    return f"{formats.dump(replace(conversation, notes=()))}\n"
 
 
 @click.command(name="import")

@@ -21,11 +21,15 @@ from sash.formats.legality import HistoryProblem
 from sash.formats.registry import BARE, FORMATS, SASH, Format, check_options, format_named
 from sash.formats.scanning import Recognised, Scan, SourcedConversation, contents, recognise, scan
 from sash.formats.values import ImportedConversation, ImportedTurn, Question, with_notes
+from sash.formats.writing import ENDINGS, LINES, WRITERS, lost
 
 __all__ = [
     "BARE",
+    "ENDINGS",
     "FORMATS",
+    "LINES",
     "SASH",
+    "WRITERS",
     "Format",
     "HistoryProblem",
     "ImportedConversation",
@@ -41,6 +45,7 @@ __all__ = [
     "contents",
     "detect",
     "dump",
+    "lost",
     "parse",
     "read",
     "recognise",

@@ -1,40 +1,52 @@
 """Anthropic-style JSON, in and out: a list of messages, a request body, or one of either a line.
 
-`parse` takes `[{role, content}, ...]`, `{system, tools, messages}`, or JSONL whose lines are messages (one
-conversation) or whole bodies (one each). `dump` writes a body that the API takes as it stands; what the API
-has no place for (times, ids, usage, questions) goes under the one extra key `sash`, so that
-`parse(dump(c)) == (c,)`. Drop that key before sending the file to the API.
+Taken are `[{role, content}, ...]`, `{system, tools, messages}`, a list of such bodies, or JSONL whose lines are
+messages (one conversation) or whole bodies (one each). `dump` writes a body that the API takes as it stands; what the
+API has no place for (times, ids, usage, questions) goes under the one extra key `sash`, so that it comes back equal.
+Drop that key before sending the file to the API.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sash.formats.legality import HistoryProblem
 from sash.formats.messages import anthropic_turn, anthropic_turns
-from sash.formats.reading import Field, values
-from sash.formats.values import ImportedConversation, ImportedTurn, Question, with_notes
+from sash.formats.reading import Field, members_of
+from sash.formats.values import ImportedConversation, ImportedTurn, Question
 
 _TURN_FACTS = ("at", "id", "speaker", "usage", "model", "meta")
 
 
 def recognises(sample: Sequence[Field]) -> bool:
     """Whether the values are messages, or bodies of them."""
-    return bool(sample) and all(_is_messages(value) or _is_message(value) for value in sample)
+    return bool(sample) and (_are(sample) or _are(members_of(sample)))
 
 
-def parse(text: str, *, path: str = "<text>") -> tuple[ImportedConversation, ...]:
-    """The conversations of a text. Raises InvalidImport that names path, line and field."""
-    found = values(text, path)
-    if all(isinstance(value.value, dict) and "role" in value.value for value in found):
-        return with_notes([_listed(found, "1")], found.damaged)
-    return with_notes((_conversation(value, str(number)) for number, value in enumerate(found, 1)), found.damaged)
+def _are(values: Sequence[Field]) -> bool:
+    return bool(values) and all(_is_messages(value) or _is_message(value) for value in values)
 
 
-def _conversation(body: Field, number: str) -> ImportedConversation:
+def apart(found: Sequence[Field]) -> bool:
+    """Whether each value is a conversation by itself, not a message."""
+    return not all(isinstance(value.value, dict) and "role" in value.value for value in found)
+
+
+def conversation(messages: Sequence[Field]) -> ImportedConversation:
+    """The one conversation whose messages these are. Raises InvalidImport."""
+    return _listed(messages, "1")
+
+
+def conversations(value: Field, number: int) -> Iterator[ImportedConversation]:
+    """The conversation of a body, or of a list of messages. Raises InvalidImport."""
+    yield conversation_of(value, str(number))
+
+
+def conversation_of(body: Field, number: str) -> ImportedConversation:
+    """The conversation of a body, or of a list of messages, called `number` where it has no id of its own."""
     if isinstance(body.value, list):
         return _listed(body.each(), number)
     extra = body["sash"] if body.has("sash") else Field({}, body.path, body.line, "sash")
@@ -64,6 +76,11 @@ def _turns(body: Field, extra: Field) -> tuple[tuple[ImportedTurn, ...], tuple[H
     if len(facts) != len(messages):
         raise extra["turns"].fail(f"{len(facts)} entries for {len(messages)} messages; drop the key 'sash'")
     return tuple(_turn(message, fact) for message, fact in zip(messages, facts, strict=True)), ()
+
+
+def turn_of(message: Field) -> ImportedTurn:
+    """A message that holds the facts of its turn itself."""
+    return _turn(message, message)
 
 
 def _turn(message: Field, fact: Field) -> ImportedTurn:
@@ -107,8 +124,8 @@ def _note(item: Field) -> HistoryProblem:
     return HistoryProblem(text=item["text"].text(), turn=item.get("turn"), id=item.get("id"))
 
 
-def dump(conversation: ImportedConversation) -> str:
-    """The conversation as a request body in JSON, readable by `parse` without loss."""
+def dump(conversation: ImportedConversation, *, indent: int | None = 1) -> str:
+    """The conversation as a request body in JSON, read back without loss."""
     body: dict[str, Any] = {"system": conversation.system, "tools": list(conversation.tools)}
     body = {key: value for key, value in body.items() if value}
     body["messages"] = [{"role": turn.role, "content": turn.content} for turn in conversation.turns]
@@ -116,14 +133,15 @@ def dump(conversation: ImportedConversation) -> str:
         id=conversation.id,
         title=conversation.title,
         meta=dict(conversation.meta),
-        turns=[_facts(turn) for turn in conversation.turns],
+        turns=[facts_of(turn) for turn in conversation.turns],
         questions=[asdict(question) for question in conversation.questions],
         notes=[asdict(note) for note in conversation.notes],
     )
-    return _json(body)
+    return _json(body, indent)
 
 
-def _facts(turn: ImportedTurn) -> dict[str, Any]:
+def facts_of(turn: ImportedTurn) -> dict[str, Any]:
+    """What is known of a turn beside role and content."""
     return _said(**{key: getattr(turn, key) for key in _TURN_FACTS})
 
 
@@ -132,12 +150,12 @@ def _said(**facts: Any) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value not in (None, (), [], {})}
 
 
-def _json(body: dict[str, Any]) -> str:
-    text = json.dumps(body, ensure_ascii=False, indent=1)
+def _json(body: dict[str, Any], indent: int | None) -> str:
+    text = json.dumps(body, ensure_ascii=False, indent=indent)
     try:
         text.encode()
     except UnicodeEncodeError:  # half a surrogate pair, which only an escape can carry
-        return json.dumps(body, indent=1)
+        return json.dumps(body, indent=indent)
     return text
 
 

@@ -20,12 +20,14 @@ from typing import IO, Literal
 
 from sash.formats.reading import decode, invalid
 
-Kind = Literal["json", "sqlite", "zip", "other"]
+Kind = Literal["json", "sqlite", "zip", "page", "other"]
 PathOrPaths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 _SQLITE = b"SQLite format 3\x00"
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 _MARKS = ("{", "[")
+_PAGE = "<!-- sash-"
+"""What Markdown and HTML that carry a conversation have in their first lines."""
 _HEAD = 512
 """Bytes that tell what a file is."""
 EXPANSION = 100
@@ -101,7 +103,14 @@ class SourceFile:
         if head.startswith(_ZIPS):
             return "zip"
         text = head.decode("utf-8-sig", errors="replace").lstrip("\x00 \t\r\n")
-        return "json" if text.startswith(_MARKS) else "other"
+        if text.startswith(_MARKS):
+            return "json"
+        return "page" if _PAGE in text else "other"
+
+    def head(self) -> str:
+        """Its first bytes, as text."""
+        with self.open() as file:
+            return file.read(_HEAD).decode("utf-8-sig", errors="replace")
 
     @property
     def _in_use(self) -> bool:
@@ -218,7 +227,7 @@ def _members(archive: SourceFile) -> Iterator[SourceFile | LeftOut]:
         trouble = _trouble(info)
         if trouble:
             yield LeftOut(path=str(file), text=trouble)
-        elif file.kind() in ("json", "sqlite"):
+        elif file.kind() in ("json", "sqlite", "page"):
             yield file
         else:
             others.append(str(file))

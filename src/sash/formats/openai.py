@@ -16,8 +16,8 @@ from typing import Any
 from sash.formats.legality import HistoryProblem
 from sash.formats.messages import Facts, OpenAIHistory, openai_turns
 from sash.formats.parts import ONLY_HERE
-from sash.formats.reading import Field, values
-from sash.formats.values import Block, ImportedConversation, with_notes
+from sash.formats.reading import Field, members_of
+from sash.formats.values import Block, ImportedConversation
 from sash.model.values import counted
 
 SILENT = ("reasoning", "compaction", "item_reference", "ghost_snapshot")
@@ -30,19 +30,24 @@ ITEMS = (*_CALLS, *_ANSWERS, *SILENT)
 
 def recognises(sample: Sequence[Field]) -> bool:
     """Whether there are messages, with something that only OpenAI's shape has."""
-    own = [value for value in sample if not (value.has("sash") or value.has("system"))]  # Anthropic's bodies have these
+    own = [value for value in members_of(sample) if not (value.has("sash") or value.has("system"))]  # Anthropic's do
     lists = [own] if _bare(own) else [_messages(value) for value in own]
     return any(_only_here(message, first=index == 0) for listed in lists for index, message in enumerate(listed))
 
 
-def parse(text: str, *, path: str = "<text>") -> tuple[ImportedConversation, ...]:
-    """The conversations of a text. Raises InvalidImport that names path, line and field."""
-    found = values(text, path)
-    if _bare(found.fields):
-        return with_notes([_conversation(found.fields, "1")], found.damaged)
-    numbered = enumerate(found, 1)
-    each = (_conversation(_all(value), str(number), _tools(value)) for number, value in numbered)
-    return with_notes(each, found.damaged)
+def apart(found: Sequence[Field]) -> bool:
+    """Whether each value is a conversation by itself, not a message or an item."""
+    return not _bare(found)
+
+
+def conversation(messages: Sequence[Field]) -> ImportedConversation:
+    """The one conversation whose messages these are. Raises InvalidImport."""
+    return _conversation(messages, "1")
+
+
+def conversations(value: Field, number: int = 1) -> Iterator[ImportedConversation]:
+    """The conversation of a body, or of a list of messages. Raises InvalidImport."""
+    yield _conversation(_all(value), str(number), _tools(value))
 
 
 def _bare(values: Sequence[Field]) -> bool:

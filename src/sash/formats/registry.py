@@ -21,9 +21,11 @@ from sash.formats import (
     langchain,
     llm_logs,
     locomo,
+    markdown,
     oasst,
     openai,
     openai_agents,
+    pages,
     pydantic_ai,
     swe_agent,
     tau_bench,
@@ -63,6 +65,8 @@ class Format:
     """(connection, path) -> what a SQLite database holds."""
     tables: frozenset[str] = frozenset()
     """The tables that such a database has, at least."""
+    begins: str = ""
+    """What a file that is no JSON has in its first lines."""
     options: tuple[str, ...] = ()
     beside: Mapping[str, str] = field(default_factory=dict)
     """Option -> name of a file in the same folder whose text it takes."""
@@ -132,8 +136,22 @@ FORMATS: dict[str, Format] = {
         Format(name="tau_bench", recognises=tau_bench.recognises, whole=tau_bench.parse),
         Format(name="swe_agent", recognises=swe_agent.recognises, whole=swe_agent.parse),
         Format(name="oasst", recognises=oasst.recognises, whole=oasst.parse, options=("branches",)),
-        Format(name="openai", recognises=openai.recognises, whole=openai.parse),
-        Format(name="anthropic", recognises=anthropic.recognises, whole=anthropic.parse),
+        Format(
+            name="openai",
+            recognises=openai.recognises,
+            each=openai.conversations,
+            one=openai.conversation,
+            apart=openai.apart,
+        ),
+        Format(
+            name="anthropic",
+            recognises=anthropic.recognises,
+            each=anthropic.conversations,
+            one=anthropic.conversation,
+            apart=anthropic.apart,
+        ),
+        Format(name="markdown", whole=markdown.parse, begins=markdown.MARK),
+        Format(name="html", whole=pages.parse, begins=pages.MARK),
     )
 }
 
@@ -167,6 +185,11 @@ def recognised(sample: Sequence[Field], path: str) -> str:
         path=path,
         line=None,
     )
+
+
+def recognised_beginning(head: str) -> str | None:
+    """The name of the format of a file that is no JSON and begins so; None where it is none."""
+    return next((format.name for format in FORMATS.values() if format.begins and format.begins in head), None)
 
 
 def recognised_tables(tables: frozenset[str], path: str) -> str:

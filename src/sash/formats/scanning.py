@@ -29,6 +29,7 @@ from sash.formats.registry import (
     check_options,
     format_named,
     recognised,
+    recognised_beginning,
     recognised_tables,
 )
 from sash.formats.values import ImportedConversation
@@ -184,6 +185,8 @@ def _as_remark(error: InvalidImport, file: SourceFile) -> LeftOut:
 def _format_of(file: SourceFile) -> str:
     if file.kind() == "sqlite":
         return recognised_tables(file.tables(), str(file))
+    if file.kind() == "page" and (name := recognised_beginning(file.head())):
+        return name
     return recognised(Members(file).sample(), str(file))
 
 

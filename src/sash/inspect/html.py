@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from sys import maxsize
 from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
 
 from sash.flows.history.branch import PastRequest
+from sash.formats import ImportedConversation, pages
 from sash.inspect.chart import chart
 from sash.inspect.rendering import pretty, stylesheet, templates
 from sash.inspect.strip import strip
@@ -45,9 +47,12 @@ def render(store: Store, conversation: int, name: str, model: str, *, budget: in
     return _templates().get_template("piece.html").render(name_of=name, model=model, **shown)
 
 
-def page(store: Store, conversation: int, name: str, model: str) -> str:
-    """A page of its own, with more of the transcript."""
-    shown = _values(store, conversation, model, 0, turns=IN_FILE, most=100_000)
+def page(store: Store, conversation: int, name: str, model: str, *, carried: ImportedConversation | None = None) -> str:
+    """A page of its own, with more of the transcript; with all of it where it is to carry the conversation as well."""
+    turns = IN_FILE if carried is None else maxsize
+    shown = _values(store, conversation, model, 0, turns=turns, most=100_000)
+    if carried is not None:
+        shown |= {"mark": Markup(pages.MARK), "carried": Markup(pages.element(carried))}
     return _templates().get_template("file.html").render(name_of=name, model=model, **shown)
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sash.errors import InvalidContent
-from sash.formats.openai import parse
+from sash.formats.openai import conversations
+from sash.formats.reading import Field
 from sash.model.usage import Usage
 
 MAX_TOKENS = 8_192
@@ -29,7 +30,7 @@ def call_of(body: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidContent("messages: give a list of at least one message", problem="messages")
     if body.get("n") not in (None, 1):
         raise InvalidContent("n: Claude gives one choice; leave it out", problem="n")
-    said = parse(json.dumps({"messages": body["messages"], "tools": body.get("tools") or []}), path="body")[0]
+    said = next(conversations(Field({"messages": body["messages"], "tools": body.get("tools") or []}, "body")))
     call = {
         "model": body.get("model"),
         "max_tokens": body.get("max_completion_tokens") or body.get("max_tokens") or MAX_TOKENS,
