@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from sash import SqliteStore
 from sash.simulator import Simulator
+from sash.stores.store import DatabaseStore
 
 from .running import running
 
@@ -53,7 +54,7 @@ def held(store: SqliteStore, id: str = "mill") -> list[dict[str, Any]]:
 
 
 @contextmanager
-def socket_of(store: SqliteStore, simulator: Simulator | None = None, **settings: Any) -> Iterator[str]:
+def socket_of(store: DatabaseStore, simulator: Simulator | None = None, **settings: Any) -> Iterator[str]:
     """The address of a gateway that listens in a thread."""
     client = (simulator or Simulator(thinking=False)).async_client()
     with running(store, client, **settings) as (url, _):

@@ -176,6 +176,8 @@ def test_a_call_that_failed_is_sent_again_and_said_once(serve: Serve, store: Sql
     answer = post(client, *mine, stream=stream)
     assert (answer.status_code, answer.json()["error"]["type"]) == (529, "overloaded_error")
     assert answer.headers["x-should-retry"] == "false"
+    counted = client.post("/v1/messages/count_tokens", json=body(*mine), headers={"x-sash-conversation": "mill"})
+    assert counted.json()["input_tokens"] > 0
     assert post(client, *mine, stream=stream).status_code == HTTPStatus.OK
     assert len(held(store)) == len(mine) + 1
 

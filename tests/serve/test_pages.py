@@ -10,8 +10,10 @@ from http import HTTPStatus
 import pytest
 
 from sash import Conversation, Recall, SqliteStore, SteppedWindow, Summarised
+from sash.limits.ceilings.policy import Ceiling
 from sash.limits.meter.alerts import Hour
 from sash.serve.pages.usage import alerts
+from sash.serve.settings import AccessToken
 from sash.simulator import Simulator
 
 from .conftest import Serve
@@ -124,6 +126,28 @@ def test_a_user_is_forgotten_once_the_name_was_typed(serve: Serve, store: Sqlite
     assert client.post("/memory/ann/forget", data={"confirmed": "an"}).status_code == HTTPStatus.BAD_REQUEST
     assert client.post("/memory/ann/forget", data={"confirmed": "ann"}).headers["location"] == "/memory"
     assert store.users() == [] and store.conversations() == []
+
+
+def test_ceilings_show_how_full_they_are(serve: Serve) -> None:
+    """Each with what was spent in its period; of users the fullest; a tenant sees its own, and of all together none."""
+    ceilings = [Ceiling(dollars=2), Ceiling(tokens=90_000, per="user"), Ceiling(dollars=1, per="conversation")]
+    said = {"content": "How much?", "stream": False}
+    alone = serve(options={"ceilings": ceilings})
+    alone.post("/api/conversations/mill/send", json=said)
+    told = alone.get("/api/ceilings").json()["ceilings"]
+    assert [(one["per"], one["name"]) for one in told] == [("all", ""), ("user", "ann"), ("conversation", "mill")]
+    assert all(one["tokens"] > 0 and one["share"] > 0 for one in told)
+    page = alone.get("/usage").text
+    assert "everybody" in page and "user <b>ann</b>" in page
+    tokens = (AccessToken(token="a" * 16), AccessToken(token="b" * 16, namespace="acme"))
+    shared = serve(options={"ceilings": ceilings}, tokens=tokens)
+    bearer = {"authorization": f"Bearer {'b' * 16}"}
+    shared.post("/api/conversations/theirs/send", json={**said, "user": "bo"}, headers=bearer)
+    told = shared.get("/api/ceilings", headers=bearer).json()["ceilings"]
+    assert [(one["per"], one["name"]) for one in told] == [("user", "bo"), ("conversation", "theirs")]
+    told = shared.get("/api/ceilings", headers={"authorization": f"Bearer {'a' * 16}"}).json()["ceilings"]
+    assert [(one["per"], one["name"]) for one in told] == [("user", "ann"), ("conversation", "mill")]
+    assert "Ceilings" not in serve().get("/usage").text
 
 
 def test_users_are_paged(serve: Serve, store: SqliteStore) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
@@ -81,7 +81,7 @@ class AccessGuard:
             return
         headers = Headers(scope=scope)
         self._check_host(headers)
-        by_header = granted(self._settings.tokens, header_token(headers))
+        by_header = granted_by_header(self._settings.tokens, headers)
         if by_header is None:
             check_origin(scope["method"], headers)
         access = by_header or granted_by_cookie(self._settings.tokens, headers)
@@ -123,12 +123,6 @@ def check_origin(method: str, headers: Headers) -> None:
         raise HTTPException(403, "this comes from another site's page; open sash itself, or use a token in a header")
 
 
-def header_token(headers: Headers) -> str:
-    """The token that a program sends; "" for none."""
-    bearer = bearer_of(headers)
-    return headers.get("x-api-key", "") if bearer is None else bearer
-
-
 def bearer_of(headers: Headers) -> str | None:
     """What `Authorization: Bearer` holds; None where another scheme is spoken, or none."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -138,6 +132,11 @@ def bearer_of(headers: Headers) -> str | None:
 def granted(tokens: Iterable[AccessToken], given: str) -> AccessToken | None:
     """The access that a token gives."""
     return _granted_by_digest(tokens, digest(given))
+
+
+def granted_by_header(tokens: Sequence[AccessToken], headers: Headers) -> AccessToken | None:
+    """The access that a program's token gives, in either header: the other one may hold its key for Claude."""
+    return granted(tokens, bearer_of(headers) or "") or granted(tokens, headers.get("x-api-key", ""))
 
 
 def granted_by_cookie(tokens: Iterable[AccessToken], headers: Headers) -> AccessToken | None:

@@ -121,11 +121,15 @@ class Talks:
                 self._close(held.chat)
 
     async def close(self) -> None:
-        """Close all of them, once what they do in the background is stopped."""
+        """Close all of them, once what they do in the background is stopped, then the client that was made here."""
         for held in self._open.values():
             self._close(held.chat)
         self._open.clear()
         await asyncio.gather(*self._closing)
+        given = self._given is not None and not callable(self._given)
+        for client in (self._keyless, None if given or self._settings.options.get("keys") else self._client):
+            if client is not None:
+                await client.close()
 
     def _settings_of(self, namespace: str, id: str, chosen: Chosen, create: bool) -> dict[str, Any]:
         told = self._settings

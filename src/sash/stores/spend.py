@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from sash.limits.ceilings.policy import Account, Charge, Over, passes
+from sash.limits.ceilings.policy import Account, Charge, Over, Scope, account_key, passes
+from sash.model.fitting import checked
 from sash.stores.opening import open_database
 from sash.stores.transaction import Database, Transaction
 
@@ -50,6 +52,23 @@ class SqliteSpend:
         """What an account holds."""
         with self._database.reading() as db:
             return _spent(db, account)
+
+    @checked
+    def fullest(
+        self, scope: Scope, period: str, *, namespace: str, by: Literal["dollars", "tokens"], limit: int
+    ) -> list[tuple[str, Charge]]:
+        """The accounts of a namespace's users or conversations in a period, by name, those that hold most first."""
+        inside = account_key(namespace, "")
+        with self._database.reading() as db:
+            ours = "substr(key, 1, length(?)) = ?" if inside else f"NOT {db.sql.contains('key', '?')}"
+            found = db.all(
+                f"SELECT key, dollars, tokens FROM spend WHERE scope = ? AND period = ? AND {ours} "
+                f"ORDER BY {by} DESC, key LIMIT ?",
+                (scope, period, *((inside, inside) if inside else ("/",)), limit),
+            )
+        return [
+            (row["key"].removeprefix(inside), Charge(dollars=row["dollars"], tokens=row["tokens"])) for row in found
+        ]
 
     def newest(self, limit: int = 20) -> list[tuple[Account, Charge]]:
         """Accounts and what they hold, the newest period first."""

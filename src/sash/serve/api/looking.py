@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from sash.flows.history.branch import past_request_of
 from sash.serve.api.endpoints import Endpoint, EndpointCall
 from sash.serve.api.schemas import (
+    CeilingList,
+    CeilingOut,
     HitOut,
     RequestList,
     RequestOut,
@@ -16,6 +20,7 @@ from sash.serve.api.schemas import (
     UsageOut,
     UsageQuery,
 )
+from sash.serve.spending import ceilings_in_use
 
 ONE = "/api/conversations/{id:name}"
 
@@ -51,6 +56,12 @@ def usage(call: EndpointCall) -> UsageOut:
     return UsageOut(usage=[UsageLine.of(names, row) for row in rows])
 
 
+def ceilings(call: EndpointCall) -> CeilingList:
+    """How full they are now."""
+    found = ceilings_in_use(call.store, call.serving.settings, call.namespace, time.time())
+    return CeilingList(ceilings=[CeilingOut.of(use) for use in found])
+
+
 ENDPOINTS = (
     Endpoint(
         method="GET", path=f"{ONE}/requests", handler=requests, summary="What was sent, the newest first",
@@ -67,5 +78,9 @@ ENDPOINTS = (
     Endpoint(
         method="GET", path="/api/usage", handler=usage, summary="Tokens and dollars", query=UsageQuery,
         answer=UsageOut,
+    ),
+    Endpoint(
+        method="GET", path="/api/ceilings", handler=ceilings, summary="What is spent of the server's ceilings",
+        answer=CeilingList,
     ),
 )  # fmt: skip

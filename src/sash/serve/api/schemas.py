@@ -18,6 +18,7 @@ from sash.model.window import Branch
 from sash.planning.plan import Plan
 from sash.profile.entries import Entry
 from sash.serve.asking import Parameters
+from sash.serve.spending import CeilingUse
 from sash.serve.talks import Chosen
 from sash.stores.port import ConversationInfo, Hit, UsageRow
 from sash.types import MemoryMode
@@ -468,6 +469,33 @@ class UsageOut(BaseModel):
     """Sums, a line for each group."""
 
     usage: list[UsageLine]
+
+
+class CeilingOut(BaseModel):
+    """An account of a ceiling in its present period."""
+
+    per: str = Field(description="conversation, user, namespace or all")
+    name: str = Field(description="of the conversation or the user; empty where it counts for all")
+    period: str = Field(description="a day, a month, or ever")
+    share: float = Field(description="of the ceiling that is spent: 0 to 1 and beyond")
+    dollars: float
+    most_dollars: float | None
+    tokens: int
+    most_tokens: int | None
+
+    @classmethod
+    def of(cls, use: CeilingUse) -> Self:
+        """From what the record holds."""
+        return cls(
+            per=use.ceiling.per, name=use.name, period=use.period, share=use.share, dollars=use.spent.dollars,
+            most_dollars=use.ceiling.dollars, tokens=use.spent.tokens, most_tokens=use.ceiling.tokens,
+        )  # fmt: skip
+
+
+class CeilingList(BaseModel):
+    """The ceilings that the server keeps, of users and conversations the five accounts that hold most."""
+
+    ceilings: list[CeilingOut]
 
 
 class EntryIn(Parameters):

@@ -70,7 +70,8 @@ async def count_tokens(request: Request) -> Response:
     messages, options = messages_of(body), options_of(body, address.betas, address.version)
     async with placed(serving, address, messages) as (chat, found):
         new = new_of(rest(messages, found.place))
-        counted = await chat.count(new.question or None, exact=True, **options)
+        asked = new.question or None  # None: what waits for its reply is in the record already
+        counted = await chat.count(asked, exact=asked is not None, **options)
     return Response(as_json({"input_tokens": counted.tokens}), 200, headers_of(chat.id), JSON)
 
 

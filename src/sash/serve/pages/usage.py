@@ -12,6 +12,7 @@ from starlette.responses import Response
 from sash.limits.meter.alerts import Alerts, Hour, alarms
 from sash.serve.asking import Parameters, query_of
 from sash.serve.serving import namespace_of, serving_of
+from sash.serve.spending import ceilings_in_use
 from sash.stores.port import UsageRow
 
 MOST = 20
@@ -46,6 +47,7 @@ def usage(request: Request) -> Response:
             ("By model", "Model", store.usage(by=("model",), namespace=namespace, since=day, most=MOST), "model"),
             ("By user", "User", store.usage(by=("user",), namespace=namespace, since=day, most=MOST), "user"),
         ],
+        ceilings=ceilings_in_use(store, serving.settings, namespace, now),
         dearest=store.dearest(namespace=namespace, limit=MOST),
         attempts=store.attempts.sums(namespace=namespace, since=begins),
         alerts=alerts(store.attempts.hours(now - min(days, 7) * 86_400, namespace)),
