@@ -33,7 +33,7 @@ STRATEGIES ?=
 WALK   = $(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint check nightly walks stress models package docs docs-serve clean
+.PHONY: help demo test quick lint check nightly walks stress models package figures docs docs-serve clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ package: $(READY) ## builds wheel and source archive, and uses each in fresh env
 # The documentation as a site, in site/: a warning fails it. Nothing in it is loaded from elsewhere.
 docs: $(DOCS_READY) ## builds the documentation into site/; a warning fails it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+figures: $(READY) ## draws the figures of the documentation anew
+	$(BIN)/python scripts/figures.py
 
 docs-serve: $(DOCS_READY) ## shows it on 127.0.0.1:8000, and again after each change
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve

@@ -16,6 +16,7 @@ DOORS = {
     "sash.summaries": "what a summary must keep, and whether it does",
     "sash.planning.situation": "what a strategy sees and answers: for strategies of your own",
     "sash.planning.plan": "the decision for one request, with its reasons",
+    "sash.planning.economics": "what a cut, a mark and a carried token cost",
     "sash.planning.rules": "the rules of the Messages API",
     "sash.planning.rules.body": "a request body as rules read it: for rules of your own",
     "sash.planning.routing": "which model is asked, and who stands in for it",

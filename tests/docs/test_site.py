@@ -12,6 +12,7 @@ import yaml
 
 import pages
 from pages import api
+from sash import errors
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -66,6 +67,16 @@ def test_the_reference_has_every_public_name(made: dict[str, str]) -> None:
     assert doors - api.DOORS.keys() <= entries
     assert [name for door, _, name in named if not hasattr(importlib.import_module(door), name)] == []
     assert {"sash.Conversation", "sash.errors.SashError"} <= entries
+
+
+def test_every_error_is_told_with_its_remedy() -> None:
+    """The guide to errors has a row for each error of the tree, the three families as headings."""
+    guide = (DOCS / "guide" / "errors.md").read_text()
+    tree = {name: value for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
+    families = {error.__name__ for error in errors.SashError.__subclasses__()} & tree.keys()
+    rows = set(re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE))
+    assert rows == tree.keys() - families - {"SashError"}
+    assert all(f"`{family}`" in guide for family in families)
 
 
 def test_what_snippets_import_is_in_the_reference(texts: dict[str, str]) -> None:
