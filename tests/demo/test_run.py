@@ -99,6 +99,14 @@ def test_the_table_compares_with_the_first_run(script: Script) -> None:
     assert [row["dollars"] for row in found["strategies"]] == [player.totals.dollars for player in players]
 
 
+def test_the_default_answers_more_than_no_memory() -> None:
+    """What a conversation does by default, a demo's first row: what a small window lost comes back."""
+    script = shipped().shortened(120)
+    usual, none = (_played(script, budget=4_000, **chosen) for chosen in ({}, {"memory": "none"}))
+    usual_score, none_score = ([found.score for found in player.ask()] for player in (usual, none))
+    assert sum(usual_score) / len(usual_score) > sum(none_score) / len(none_score) + 0.3
+
+
 @pytest.mark.slow
 def test_the_whole_demo_runs() -> None:
     """The shipped conversation is played whole within the demo's budget; all of it together answers every question."""

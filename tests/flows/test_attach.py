@@ -251,7 +251,7 @@ def test_what_is_not_recalled_is_said_and_why(sim: Simulator) -> None:
         asked = "Which code has my locker? "
         with suppress(BudgetExceeded):  # from some length on, whatever tokens are counted with
             while "leaves no room in the budget of 2,000 tokens" not in chat.plan(asked).explain():
-                asked += "I have been looking for it everywhere. "
+                asked += "I have been looking for it everywhere. " * 5
             return
     pytest.fail("a turn that leaves no room is too large first")
 

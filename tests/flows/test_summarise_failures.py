@@ -93,7 +93,7 @@ class Case:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.runs = folder, 0
-        self.talker = Talker(folder / "original.db", Summarised(tokens=500, ahead=False))
+        self.talker = Talker(folder / "original.db", Summarised(tokens=300, ahead=False), budget=2_000, keep=400)
         while not self.talker.chat.plan(QUESTION).decision.waits:
             self.talker.say()
         self.turns: list[Turn] = self.talker.chat.history()
