@@ -6,6 +6,8 @@ import importlib
 import inspect
 from typing import Any
 
+from pages.docstrings import as_markdown
+
 DOORS = {
     "sash": "the library's door: what most programs import",
     "sash.errors": "every error, sorted by whose move is next",
@@ -62,7 +64,7 @@ def _own(value: Any, door: str, name: str) -> bool:
 def pages() -> dict[str, str]:
     """The page of each door, of the two conversations, and the list of all."""
     made = {_address(door): _page(door) for door in DOORS}
-    made |= {_address(f"sash.{name}"): f"# {name}\n\n{_entry('sash', name)}" for name in APART}
+    made |= {_address(f"sash.{name}"): _entry("sash", name, level=1) for name in APART}
     return made | {"reference/index.md": _index()}
 
 
@@ -78,12 +80,12 @@ def _address(name: str) -> str:
 
 def _page(door: str) -> str:
     shown = [name for name in names(door) if door != "sash" or name not in APART]
-    doc = inspect.getdoc(importlib.import_module(door)) or ""
+    doc = as_markdown(inspect.getdoc(importlib.import_module(door)) or "")
     return f"# {door}\n\n{doc}\n\n" + "\n".join(_entry(door, name) for name in shown)
 
 
-def _entry(door: str, name: str) -> str:
-    return f"::: {door}.{name}\n"
+def _entry(door: str, name: str, *, level: int = 2) -> str:
+    return f"::: {door}.{name}\n    options: {{heading_level: {level}}}\n"
 
 
 def _index() -> str:

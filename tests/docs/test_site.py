@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import yaml
 
 import pages
 from pages import api
-from sash import errors
+from pages.docstrings import as_markdown
+from sash import Conversation, errors
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -67,6 +69,14 @@ def test_the_reference_has_every_public_name(made: dict[str, str]) -> None:
     assert doors - api.DOORS.keys() <= entries
     assert [name for door, _, name in named if not hasattr(importlib.import_module(door), name)] == []
     assert {"sash.Conversation", "sash.errors.SashError"} <= entries
+
+
+def test_tables_of_docstrings_are_tables_on_the_site() -> None:
+    """Each row of a docstring's table becomes a row of Markdown, whole where it takes several lines."""
+    shown = as_markdown(inspect.getdoc(Conversation) or "")
+    assert "===" not in shown
+    (row,) = re.findall(r"^\| `max_result` \|.*$", shown, re.MULTILINE)
+    assert "may read on (None: by price" in row
 
 
 def test_every_error_is_told_with_its_remedy() -> None:
