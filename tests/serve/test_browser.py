@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sash import Conversation, File, MemoryStore, Recall, SteppedWindow
+from sash.serve.settings import AccessToken
 from sash.simulator import Simulator
 
 from .conftest import PNG
@@ -178,3 +180,66 @@ def test_the_window_is_told_to_pointer_and_keyboard(chromium: Any, site: Any) ->
     page.wait_for_url("**/requests/12")
     tab.page.close()
     assert tab.trouble == []
+
+
+def drop(page: Any, target: Any, *paths: Path) -> None:
+    """Drag files of this machine over an element, and let go: as the browser itself is told of it."""
+    box, session = target.bounding_box(), page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "data": data}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **place})
+
+
+def test_files_are_dropped_on_the_box(chromium: Any, site: Any, tmp_path: Path) -> None:
+    """Dropped files are named, one can be taken away again, and the others go with what is said, as what they are."""
+    url, store, _ = site
+    picture, note = tmp_path / "a.png", tmp_path / "note.md"
+    picture.write_bytes(PNG)
+    note.write_text("The sluice is *shut*.")
+    tab = Tab(chromium, url)
+    page = tab.open("/c/dropped?new=1")
+    drop(page, page.locator("form.composer"), picture, note)
+    drop(page, page.locator("form.composer"), note)
+    named = page.locator(".composer .files > *")
+    assert named.count() == 3
+    named.last.click()
+    assert named.count() == 2
+    page.get_by_label("Say something").fill("What is in them?")
+    page.get_by_label("Say something").press("Enter")
+    page.locator("article.assistant:not(:has(.live))").wait_for()
+    assert page.locator("article.user img").first.evaluate("one => one.naturalWidth") == 1
+    said = store.turns.read(store.branches.open(namespace="", id="dropped").conversation)[0].blocks
+    assert sorted(block["type"] for block in said) == ["document", "image", "text"]
+    tab.page.close()
+    assert tab.trouble == []
+
+
+def test_signing_in_and_out(chromium: Any) -> None:
+    """A page asks for the token and goes on where it was asked; scripts do not see the cookie; signing out ends it."""
+    store, token = MemoryStore(), "correct-horse-battery"
+    with Conversation(store, id="mill", client="simulator") as chat:
+        chat.send("The mill has three wheels.")
+    with running(store, slow_simulator(0).async_client(), tokens=(AccessToken(token=token),)) as (url, _):
+        tab = Tab(chromium, url.rstrip("/"))
+        page = tab.open("/c/mill")
+        page.wait_for_url("**/login?to=/c/mill")
+        page.get_by_label("Token").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("alert").wait_for()
+        assert [said for said in tab.trouble if "403" not in said and "/login" not in said] == []
+        tab.trouble.clear()
+        page.get_by_label("Token").fill(token)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/c/mill")
+        assert "three wheels" in page.locator("article.user").inner_text()
+        assert page.evaluate("document.cookie") == ""
+        page.get_by_label("Say something").fill("How many wheels?")
+        page.keyboard.press("Enter")
+        page.locator("article.assistant:not(:has(.live))").nth(1).wait_for()
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/login")
+        tab.open("/c/mill")
+        page.wait_for_url("**/login?to=/c/mill")
+        tab.page.close()
+        assert tab.trouble == []
