@@ -18,6 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -27,11 +28,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from sash.errors import SashError
-from sash.lab import read
-from sash.model.cards import card
+from sash.lab import Comparison, ComparisonRow, Contender, compare, read
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
-from sash.replay import NO_MARKS, REFETCH, Comparison, Contender, Terms, Trace, TraceRow, compare, many, regimes
+from sash.replay import NO_MARKS, REFETCH, Optima, Trace, many, regimes
 
 SETTINGS = ((8_000, 32_000), (4_000, 64_000), (20_000, 150_000))
 MODELS = ("claude-sonnet-5-5", "claude-sonnet-5", "claude-haiku-5-5")
@@ -40,6 +40,35 @@ LONG = Marks(preamble="1h", tail="1h")
 MARKS = (Marks(), LONG, NO_MARKS)
 STATIONARY = ("fast", "chatty", "office")
 INSIDE = Economic(inside_tools=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """A row of which everything is known."""
+
+    trace: str
+    model: str
+    strategy: str
+    keep: int
+    budget: int
+    dollars: float
+    ratio: float
+    broken: int
+    optima: Optima
+
+
+def bills(rows: Iterable[ComparisonRow]) -> list[Bill]:
+    """Rows that did not fail. Ends the program where one did."""
+    return [_bill(row) for row in rows]
+
+
+def _bill(row: ComparisonRow) -> Bill:
+    if row.outcome is None or row.bounds is None or row.ratio is None:
+        sys.exit(f"benchmarks.cost: {row.strategy} on {row.trace}: {row.error}")
+    return Bill(
+        trace=row.trace, model=row.model, strategy=row.strategy, keep=row.keep, budget=row.budget,
+        dollars=row.outcome.dollars, ratio=row.ratio, broken=row.outcome.broken or 0, optima=row.bounds.optima,
+    )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,24 +143,22 @@ def _traces(options: argparse.Namespace) -> list[tuple[Trace, tuple[tuple[int, i
 
 
 def _cost(options: argparse.Namespace) -> None:
-    rows: list[TraceRow] = []
+    rows: list[ComparisonRow] = []
     traces = _traces(options)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("replaying", total=sum(len(meant) for _, meant in traces) * len(options.model))
         for trace, meant in traces:
             for keep, budget in meant:
-                terms = [
-                    Terms(card=card(model), keep=keep, budget=budget, refetch=options.refetch)
-                    for model in options.model
-                ]
-                found = compare([trace], contenders(keep, budget), terms, mixed=options.mixed)
+                found = compare(
+                    trace, contenders(keep, budget), options.model, budget, keep=keep, refetch=options.refetch,
+                    mixed=options.mixed, points=False,
+                )  # fmt: skip
                 rows += found.rows
-                progress.advance(task, len(terms))
-    result = Comparison(tuple(rows))
+                progress.advance(task, len(options.model))
     if options.json:
-        print(result.to_json())
+        print(Comparison(rows=tuple(rows)).to_json())
     else:
-        _print_averages(rows)
+        _print_averages(bills(rows))
 
 
 def regime_of(trace: str) -> str:
@@ -142,27 +169,24 @@ def regime_of(trace: str) -> str:
     return "locomo" if head.startswith("locomo") else "recorded"
 
 
-def _print_averages(rows: Sequence[TraceRow]) -> None:
-    for keep, budget in sorted({(row.outcome.keep, row.outcome.budget) for row in rows}):
-        here = [row for row in rows if (row.outcome.keep, row.outcome.budget) == (keep, budget)]
-        groups = list(dict.fromkeys(regime_of(row.outcome.trace) for row in here))
+def _print_averages(rows: Sequence[Bill]) -> None:
+    for keep, budget in sorted({(row.keep, row.budget) for row in rows}):
+        here = [row for row in rows if (row.keep, row.budget) == (keep, budget)]
+        groups = list(dict.fromkeys(regime_of(row.trace) for row in here))
         table = Table(title=f"Dollars over the optimum's, mean (worst): keep {keep:,}, budget {budget:,}")
         for column in ("strategy", *groups):
             table.add_column(column, justify="left" if column == "strategy" else "right", no_wrap=True)
-        for name in dict.fromkeys(row.outcome.strategy for row in here):
-            cells = [
-                [r.ratio for r in here if r.outcome.strategy == name and regime_of(r.outcome.trace) == g]
-                for g in groups
-            ]
+        for name in dict.fromkeys(row.strategy for row in here):
+            cells = [[r.ratio for r in here if r.strategy == name and regime_of(r.trace) == g] for g in groups]
             table.add_row(name, *(f"{fmean(cell):.3f} ({max(cell):.2f})" if cell else "" for cell in cells))
         table.add_section()
         _add_optima(table, here, groups)
         Console(width=260).print(table)
 
 
-def _add_optima(table: Table, rows: Sequence[TraceRow], groups: Sequence[str]) -> None:
+def _add_optima(table: Table, rows: Sequence[Bill], groups: Sequence[str]) -> None:
     """Where the optimum lies that clears tool results, too: a bound that is proven, and a schedule that exists."""
-    bounds = {(row.outcome.trace, row.outcome.model): row.optima for row in rows}
+    bounds = {(row.trace, row.model): row.optima for row in rows}
     for name in ("least", "most"):
         cells = []
         for group in groups:
@@ -197,20 +221,22 @@ def _reach(options: argparse.Namespace) -> None:
         _print_reach(found)
 
 
+def _run(
+    traces: Sequence[Trace], rivals: Sequence[Strategy | Contender], keep: int, budget: int, options: argparse.Namespace
+) -> list[Bill]:
+    return bills(compare(traces, rivals, options.model[0], budget, keep=keep, points=False).rows)
+
+
 def _reach_of(regime: str, keep: int, budget: int, options: argparse.Namespace, found: dict[str, Any]) -> list[float]:
-    terms = Terms(card=card(options.model[0]), keep=keep, budget=budget)
     fixed = fixed_settings(keep, budget)
-    seen = compare(many([regime], range(options.seeds), exchanges=options.exchanges), fixed, [terms])
     unseen = range(UNSEEN, UNSEEN + options.seeds)
-    rows = compare(
-        many([regime], unseen, exchanges=options.exchanges),
-        [Economic(), INSIDE, *fixed],
-        [terms],
-    ).rows
-    ours = [row for row in rows if row.outcome.strategy == repr(Economic())]
+    seen = _run(many([regime], range(options.seeds), exchanges=options.exchanges), fixed, keep, budget, options)
+    rivals: list[Strategy | Contender] = [Economic(), INSIDE, *fixed]
+    rows = _run(many([regime], unseen, exchanges=options.exchanges), rivals, keep, budget, options)
+    ours = [row for row in rows if row.strategy == repr(Economic())]
     inside = _mean(rows, repr(INSIDE))
-    rows = tuple(row for row in rows if row.outcome.strategy != repr(INSIDE))
-    chosen = min(_keeping(seen.rows), key=lambda name: _mean(seen.rows, name))
+    rows = [row for row in rows if row.strategy != repr(INSIDE)]
+    chosen = min(_keeping(seen), key=lambda name: _mean(seen, name))
     found["ratios"].append(
         {
             "regime": regime,
@@ -229,12 +255,12 @@ def _reach_of(regime: str, keep: int, budget: int, options: argparse.Namespace, 
 
 
 def _reach_recorded(keep: int, budget: int, options: argparse.Namespace, found: dict[str, Any]) -> list[float]:
-    terms = Terms(card=card(options.model[0]), keep=keep, budget=budget)
+    rivals: list[Strategy | Contender] = [Economic(), INSIDE, *fixed_settings(keep, budget)]
     ratios: list[float] = []
     for trace, meant in _recorded():
         if (keep, budget) not in meant:
             continue
-        first, inside, *others = compare([trace], [Economic(), INSIDE, *fixed_settings(keep, budget)], [terms]).rows
+        first, inside, *others = _run([trace], rivals, keep, budget, options)
         rows = [first, *others]
         mean = {"mean": round(first.ratio, 4), "worst": round(first.ratio, 4), "stationary": False}
         mean["cutting_inside_tools"] = round(inside.ratio, 4)
@@ -245,26 +271,26 @@ def _reach_recorded(keep: int, budget: int, options: argparse.Namespace, found: 
     return ratios
 
 
-def _keeping(rows: Iterable[TraceRow]) -> list[str]:
+def _keeping(rows: Iterable[Bill]) -> list[str]:
     """The windows that never held less than keep."""
-    broken = {row.outcome.strategy for row in rows if row.outcome.broken}
-    return [name for name in dict.fromkeys(row.outcome.strategy for row in rows) if name not in broken]
+    broken = {row.strategy for row in rows if row.broken}
+    return [name for name in dict.fromkeys(row.strategy for row in rows) if name not in broken]
 
 
-def _mean(rows: Iterable[TraceRow], name: str) -> float:
-    return fmean(row.ratio for row in rows if row.outcome.strategy == name)
+def _mean(rows: Iterable[Bill], name: str) -> float:
+    return fmean(row.ratio for row in rows if row.strategy == name)
 
 
-def _exceptions(ours: Sequence[TraceRow], rows: Sequence[TraceRow]) -> list[dict[str, Any]]:
+def _exceptions(ours: Sequence[Bill], rows: Sequence[Bill]) -> list[dict[str, Any]]:
     """Traces on which some fixed window, chosen in hindsight, costs less than the economic one over 1.05."""
     found = []
     for row in ours:
-        same = [r for r in rows if r.outcome.trace == row.outcome.trace and not r.outcome.broken and r is not row]
-        best = min(same, key=lambda r: r.outcome.dollars)
-        if row.outcome.dollars > 1.05 * best.outcome.dollars:
-            over = round(row.outcome.dollars / best.outcome.dollars, 4)
-            setting = {"trace": row.outcome.trace, "keep": row.outcome.keep, "budget": row.outcome.budget}
-            found.append({**setting, "over_best_fixed": over, "best_fixed": best.outcome.strategy})
+        same = [r for r in rows if r.trace == row.trace and not r.broken and r is not row]
+        best = min(same, key=lambda r: r.dollars)
+        if row.dollars > 1.05 * best.dollars:
+            over = round(row.dollars / best.dollars, 4)
+            setting = {"trace": row.trace, "keep": row.keep, "budget": row.budget}
+            found.append({**setting, "over_best_fixed": over, "best_fixed": best.strategy})
     return found
 
 

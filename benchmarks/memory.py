@@ -45,11 +45,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import stress, survival
-from benchmarks.lived import Asked, Life, Story, story
 from benchmarks.postgres import Server
 from sash import Everything, MemoryStore, SlidingWindow
 from sash.errors import SashError
 from sash.formats import read
+from sash.lab.living import Life, QuestionOutcome, Story
+from sash.lab.probing import story
 from sash.recall import Recall
 from sash.stores import Store
 from sash.stores.postgres.store import PostgresStore
@@ -92,7 +93,7 @@ class Row:
 class Lived:
     """What came of some conversations under one setting."""
 
-    asked: tuple[Asked, ...]
+    asked: tuple[QuestionOutcome, ...]
     dollars: float
     seconds: float
 
@@ -195,7 +196,7 @@ def _unasked(found: Iterable[Story]) -> list[Story]:
 
 def live(found: Iterable[Story], budget: int, name: str, made: Callable[[], Store] = MemoryStore) -> Lived:
     """All of these conversations under one setting, each in a store that is made for it."""
-    asked: list[Asked] = []
+    asked: list[QuestionOutcome] = []
     dollars, started = 0.0, time.perf_counter()
     for one in found:
         print(f"{one.id}, {budget:,}, {name} ...", file=sys.stderr)
@@ -210,7 +211,7 @@ def rows(
 ) -> Iterator[Row]:
     """A row for all questions of some data in a store, behind one for each category where they are asked for."""
     data, store = where
-    groups: defaultdict[str, list[Asked]] = defaultdict(list)
+    groups: defaultdict[str, list[QuestionOutcome]] = defaultdict(list)
     for one in lived.asked if options.by_category else ():
         groups[one.category].append(one)
     for category, asked in (*sorted(groups.items()), (BOTH, list(lived.asked))):
@@ -230,7 +231,7 @@ def rows(
             )  # fmt: skip
 
 
-def interval(asked: Sequence[Asked], seed: int) -> tuple[float, float]:
+def interval(asked: Sequence[QuestionOutcome], seed: int) -> tuple[float, float]:
     """Where 95% of the bootstrap's means lie: conversations are drawn again, then questions within each."""
     groups: defaultdict[str, list[float]] = defaultdict(list)
     for one in asked:

@@ -20,7 +20,7 @@ from random import Random
 from typing import Any
 
 from benchmarks import planted
-from benchmarks.lived import COLD, PACE, WARM, Exchange, Probe, Story
+from sash.lab.living import COLD, PACE, WARM, LivedExchange, LivedQuestion, Story
 
 DAYS, A_DAY = 24, 14
 """Days of the story, and exchanges of a day's session."""
@@ -42,8 +42,8 @@ def story(split: str, seed: int) -> Story:
 class _Placed:
     """An exchange on its day; `probes` are asked right behind it."""
 
-    exchange: Exchange
-    probes: tuple[Probe, ...] = ()
+    exchange: LivedExchange
+    probes: tuple[LivedQuestion, ...] = ()
 
 
 class _Telling:
@@ -55,8 +55,8 @@ class _Telling:
         self._id = f"stress-{split}-{seed}"
         self._start = START + timedelta(days=self._chance.randrange(200))
         self._days: defaultdict[int, list[_Placed]] = defaultdict(list)
-        self._last: defaultdict[int, list[Probe]] = defaultdict(list)
-        self._earlier: defaultdict[int, list[Exchange]] = defaultdict(list)
+        self._last: defaultdict[int, list[LivedQuestion]] = defaultdict(list)
+        self._earlier: defaultdict[int, list[LivedExchange]] = defaultdict(list)
         self._asked = count()
         self._small = planted.filler(self._chance)
 
@@ -75,7 +75,7 @@ class _Telling:
             elsewhere=tuple(self._conversation(day) for day in EARLIER),
         )  # fmt: skip
 
-    def _conversation(self, day: int) -> tuple[Exchange, ...]:
+    def _conversation(self, day: int) -> tuple[LivedExchange, ...]:
         """Another conversation of the user: what was told in it among small talk."""
         said = [*self._earlier[day], *(self._chat() for _ in range(AN_EARLIER_DAY - len(self._earlier[day])))]
         self._chance.shuffle(said)
@@ -100,7 +100,7 @@ class _Telling:
                 self._earlier[self._chance.choice(EARLIER)].append(self._exchange(item, told, values))
                 continue
             self._place(0 if item.get("first") else day, self._exchange(item, told, values), item.get("first"))
-        probe = Probe(
+        probe = LivedQuestion(
             text=item["asked"].format(**values),
             category=item["kind"],
             wanted=tuple(text.format(**values) for text in item["wanted"]),
@@ -110,25 +110,25 @@ class _Telling:
         )
         self._ask(probe, [text.format(**values) for text in item.get("before", ())])
 
-    def _exchange(self, item: Mapping[str, Any], told: str, values: Mapping[str, str]) -> Exchange:
+    def _exchange(self, item: Mapping[str, Any], told: str, values: Mapping[str, str]) -> LivedExchange:
         answered = item.get("reply") or self._chance.choice(self._items["acknowledged"])
         result = item.get("result")
-        return Exchange(
+        return LivedExchange(
             asked=told.format(**values), answered=answered.format(**values),
             result=result.format(**values) if result else None,
         )  # fmt: skip
 
-    def _place(self, day: int, exchange: Exchange, first: bool | None = False) -> None:
+    def _place(self, day: int, exchange: LivedExchange, first: bool | None = False) -> None:
         if not first:
             self._days[day].append(_Placed(exchange=exchange))
         elif not self._days[-1]:  # told once, however often it is asked for
             self._days[-1].append(_Placed(exchange=exchange))
 
-    def _ask(self, probe: Probe, before: Sequence[str]) -> None:
+    def _ask(self, probe: LivedQuestion, before: Sequence[str]) -> None:
         day = self._chance.choice(ASKED)
         if before:
             asked, answered = before
-            self._days[day].append(_Placed(exchange=Exchange(asked=asked, answered=answered), probes=(probe,)))
+            self._days[day].append(_Placed(exchange=LivedExchange(asked=asked, answered=answered), probes=(probe,)))
         else:
             self._last[day].append(probe)
 
@@ -141,13 +141,13 @@ class _Telling:
         done = dict(zip(LOGGED, self._chance.sample(self._items["works"], k=len(LOGGED)), strict=True))
         for day, thing in done.items():
             told = self._chance.choice(times["told"]).format(w=thing)
-            self._place(day, Exchange(asked=told, answered=self._chance.choice(self._items["acknowledged"])))
+            self._place(day, LivedExchange(asked=told, answered=self._chance.choice(self._items["acknowledged"])))
         for asked, ago in times["asked"]:
             day, gap = self._chance.choice(ASKED), self._gap(warm=False)
             then = day + (gap == COLD) - ago
             moment = datetime.fromtimestamp(self._moment(then), UTC)
             text = asked.format(n=ago, weekday=f"{moment:%A}", month=f"{moment:%B}", day=moment.day)
-            self._last[day].append(Probe(text=text, category="time", wanted=(done[then],), after=0, gap=gap))
+            self._last[day].append(LivedQuestion(text=text, category="time", wanted=(done[then],), after=0, gap=gap))
 
     # ---- days -------------------------------------------------------------------------------------------------
 
@@ -163,11 +163,11 @@ class _Telling:
         yield from talk
         yield _Placed(exchange=self._chat(), probes=tuple(self._last[day]))
 
-    def _chat(self) -> Exchange:
+    def _chat(self) -> LivedExchange:
         """Small talk, short or long."""
         if self._chance.random() < 0.4:
             asked, told = next(self._small)
-            return Exchange(asked=asked, answered=told[: self._chance.randrange(120, 500)].rpartition(" ")[0])
+            return LivedExchange(asked=asked, answered=told[: self._chance.randrange(120, 500)].rpartition(" ")[0])
         asked, answered = self._chance.choice(self._items["chat"])
         values = self._values() | {"c": self._chance.choice(planted.PLACES)}
-        return Exchange(asked=asked.format(**values), answered=answered.format(**values))
+        return LivedExchange(asked=asked.format(**values), answered=answered.format(**values))

@@ -15,6 +15,7 @@ _.assert_legal
 _.assert_sent
 _.cancel
 _.is_exact
+_.to_pandas
 _.tool_result
 _.revoke
 _.recall_tool

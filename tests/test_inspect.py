@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sash import Conversation, Economic, Everything, File, Recall, SteppedWindow, card, replay
+from sash import Conversation, Economic, Everything, File, Recall, SteppedWindow, lab
 from sash.inspect.window import past_parts, planned_parts
 from sash.simulator import Simulator
 
@@ -126,10 +126,9 @@ def test_an_empty_conversation_has_a_piece_too() -> None:
 
 def test_a_comparison_is_drawn_as_a_table() -> None:
     """The cheapest first, each with what it is; the markup closes what it opens."""
-    terms = replay.Terms(card=card("claude-sonnet-5-5"), keep=1_000, budget=4_000)
-    result = replay.compare([replay.synthetic("chatty", 1, exchanges=20)], [Everything(), Economic()], [terms])
+    result = lab.compare(lab.synthetic("chatty", seed=1, exchanges=20), [Everything(), Economic()], budgets=4_000)
     page, parser = result._repr_html_(), Balanced()
-    cheapest = min(result.rows, key=lambda row: row.outcome.dollars).outcome.strategy
+    cheapest = min(result.rows, key=lambda row: row.dollars or 0.0).strategy
     assert re.findall(r"<code>([^<]*)</code>", page)[0] == cheapest
     parser.feed(page)
     assert parser.open == []

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from benchmarks import memory, stress
-from benchmarks.lived import Asked, Exchange, Life, Probe, Story, key_sentence, normal
 
 from sash import MemoryStore
+from sash.lab.living import Life, LivedExchange, LivedQuestion, QuestionOutcome, Story, normal
+from sash.lab.probing import key_sentence
 from sash.recall import Recall
 from sash.stores.postgres.store import PostgresStore
 
@@ -61,9 +62,9 @@ def test_what_is_found_is_the_same_in_either_store(postgres_url: str) -> None:
     """The same evidence, by as many tokens, for the same dollars: by words, misspelt ones too, and by single signs."""
     said = ["The locker code is 7731.", "Oda's cat is named Biscuit.", "東京の天気は晴れです。"]
     filler = [f"The weather of day {number} was mild, and then it rained again." for number in range(16)]
-    exchanges = tuple(Exchange(asked=text, answered="Noted. " * 9) for text in (*said, *filler))
+    exchanges = tuple(LivedExchange(asked=text, answered="Noted. " * 9) for text in (*said, *filler))
     asked = zip(("Which loker code was it?", "Who is Biscuit?", "東京の天気は?"), said, strict=True)
-    probes = tuple(Probe(text=text, category="a", wanted=(held,), after=18) for text, held in asked)
+    probes = tuple(LivedQuestion(text=text, category="a", wanted=(held,), after=18) for text, held in asked)
     story = Story(data="x", id="x", exchanges=exchanges, probes=probes)
     found = []
     for store in (MemoryStore(), PostgresStore(postgres_url)):
@@ -74,9 +75,11 @@ def test_what_is_found_is_the_same_in_either_store(postgres_url: str) -> None:
 
 def test_asking_costs_the_conversation_nothing() -> None:
     """The bill with questions is that without: what is asked is neither sent nor recorded."""
-    exchanges = tuple(Exchange(asked=f"The gate number {n} opens at nine.", answered="Noted. " * 9) for n in range(30))
+    exchanges = tuple(
+        LivedExchange(asked=f"The gate number {n} opens at nine.", answered="Noted. " * 9) for n in range(30)
+    )
     asked = tuple(
-        Probe(text="When does gate 1 open?", category="a", wanted=("gate number 1",), after=n, gap=45.0)
+        LivedQuestion(text="When does gate 1 open?", category="a", wanted=("gate number 1",), after=n, gap=45.0)
         for n in (20, 25)
     )
     story = Story(data="x", id="x", exchanges=exchanges, probes=asked)
@@ -96,11 +99,13 @@ def test_evidence_is_the_key_sentence_as_text() -> None:
 def test_a_stale_fact_alone_misleads() -> None:
     """A question is misled where what was true before stands in the request and what is true now does not."""
     exchanges = (
-        Exchange(asked="The gate opens at nine.", answered="Noted."),
-        Exchange(asked="The gate opens at ten now.", answered="Noted."),
+        LivedExchange(asked="The gate opens at nine.", answered="Noted."),
+        LivedExchange(asked="The gate opens at ten now.", answered="Noted."),
     )
     probes = {
-        name: Probe(text="When does the gate open?", category="update", wanted=wanted, stale=("at nine",), after=1)
+        name: LivedQuestion(
+            text="When does the gate open?", category="update", wanted=wanted, stale=("at nine",), after=1
+        )
         for name, wanted in {"both": ("at ten",), "stale": ("at eleven",)}.items()
     }
     story = Story(data="x", id="x", exchanges=exchanges, probes=tuple(probes.values()))
@@ -132,9 +137,9 @@ def test_the_halves_of_the_stress_set_share_no_fact_and_no_wording() -> None:
     assert kinds[0] == kinds[1] and len(kinds[0]) == 21
 
 
-def asked(conversation: str, share: int) -> Asked:
+def asked(conversation: str, share: int) -> QuestionOutcome:
     """A question of a conversation, found or not."""
-    return Asked(
+    return QuestionOutcome(
         conversation=conversation, category="a", warm=True, found=share, evidence=1, misled=False, tokens=1, recalled=0
     )
 

@@ -5,7 +5,7 @@ The templates and the stylesheet are those of `sash serve`; pictures are inside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from sys import maxsize
 from typing import Any
@@ -80,12 +80,6 @@ def _request(parts: list[WindowPart], budget: int, sent: Sent, body: Mapping[str
         "body": text[:BODY],
         "left": max(0, len(text) - BODY),
     }
-
-
-def comparison_html(rows: Sequence[Any]) -> str:
-    """What strategies would have cost, the cheapest first: the rows of a `sash.replay.Comparison`."""
-    ordered = sorted(rows, key=lambda row: row.outcome.dollars)
-    return _templates().get_template("comparison.html").render(style=Markup(stylesheet()), rows=ordered)
 
 
 @cache

@@ -136,7 +136,7 @@ def _recorded(where: str, conversations: Sequence[str], namespace: str) -> Itera
     with closing(_open(where, namespace)) as store:
         for id in conversations or [info.id for info in store.conversations(namespace=namespace, limit=maxsize)]:
             found = recorded(store, id, namespace=namespace)
-            yield _recording(found, name=id, source=where, format=formats.SASH)
+            yield recording_of(found, name=id, source=where, format=formats.SASH)
 
 
 def _open(where: str, namespace: str) -> Any:
@@ -150,7 +150,7 @@ def _foreign(one: Recognised, progress: Progress) -> Iterator[Recording | LeftOu
         yield Recording(name=one.file.stem, source=source, format=one.format, bare=bare)
         return
     for name, found in _named(formats.contents(one, progress), one.file.stem):
-        yield found if isinstance(found, LeftOut) else _recording(found, name=name, source=source, format=one.format)
+        yield found if isinstance(found, LeftOut) else recording_of(found, name=name, source=source, format=one.format)
 
 
 def _named(
@@ -169,7 +169,7 @@ def _named(
     yield from ((stem if alone else f"{stem}/{found.id}", found) for found in held)
 
 
-def _recording(found: ImportedConversation, *, name: str, source: str, format: str) -> Recording | LeftOut:
+def recording_of(found: ImportedConversation, *, name: str, source: str, format: str) -> Recording | LeftOut:
     """The recording; what asks nothing is none."""
     if not any(turn.role == "user" for turn in found.turns):
         return LeftOut(path=source, text=f"{name}: nobody asks anything in it, so there is nothing to replay")

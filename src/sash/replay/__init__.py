@@ -1,10 +1,10 @@
 """Replaying strategies over traces, offline: what would each have cost, and what is the least possible?
 
-    traces = sash.lab.read("trace.jsonl").traces()
+    (trace,) = sash.lab.read("trace.jsonl").traces()
     terms = Terms(card=card("claude-sonnet-5-5"), keep=8_000, budget=32_000)
-    result = compare(traces, [Economic(), SteppedWindow()], [terms])
-    print(result.to_json())
+    print(run(trace, Economic(), terms).dollars, optimum(trace, terms.card, keep=8_000, budget=32_000))
 
+`sash.lab.compare` runs many over many.
 Asks no API and needs no key: bills follow the cache's rules on sizes and times alone.
 """
 
@@ -13,7 +13,6 @@ from sash.replay.clearing import REFETCH, Optima, optima
 from sash.replay.engine import NO_MARKS, Point, ReplayOutcome, Terms, run
 from sash.replay.online import least_expected
 from sash.replay.readers import of_conversation, of_record
-from sash.replay.report import Average, Comparison, Contender, TraceRow, compare, html, png
 from sash.replay.traces import (
     Memoryless,
     Trace,
@@ -30,9 +29,6 @@ from sash.replay.traces import (
 __all__ = [
     "NO_MARKS",
     "REFETCH",
-    "Average",
-    "Comparison",
-    "Contender",
     "Memoryless",
     "Optima",
     "Point",
@@ -42,10 +38,7 @@ __all__ = [
     "Trace",
     "TraceCall",
     "TraceResult",
-    "TraceRow",
-    "compare",
     "from_times",
-    "html",
     "least_expected",
     "load",
     "loads",
@@ -55,7 +48,6 @@ __all__ = [
     "of_record",
     "optima",
     "optimum",
-    "png",
     "promise",
     "regimes",
     "run",

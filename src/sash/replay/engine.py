@@ -84,10 +84,10 @@ class ReplayOutcome:
     requests: int
     cuts: int
     mean_verbatim: float
-    min_verbatim: int
-    """the least held verbatim once the conversation was that long"""
-    broken: int
-    """requests that held less than `keep` although more was there and would have fitted"""
+    min_verbatim: int | None
+    """the least held verbatim once the conversation was that long; None where that was not measured"""
+    broken: int | None
+    """requests that held less than `keep` although more was there and would have fitted; None as above"""
     over: int
     """requests above the budget"""
     points: tuple[Point, ...] = ()

@@ -9,17 +9,15 @@ from starlette.responses import Response
 
 from sash.conversation.session import DEFAULT_MODEL
 from sash.counting.estimator import Estimator
-from sash.model.cards import card
+from sash.lab import Average, compare
 from sash.model.turns import Turn
-from sash.planning.strategies import Economic, Everything, SlidingWindow, SteppedWindow
-from sash.replay import Comparison, Terms, compare, of_record
+from sash.replay import of_record
 from sash.serve.asking import Parameters, query_of
 from sash.serve.serving import namespace_of, serving_of
 from sash.stores.store import DatabaseStore
 
 MOST = 600
 """Turns that are replayed: the newest."""
-RIVALS = (Economic(), SteppedWindow(), SlidingWindow(), Everything())
 
 _one_at_a_time = threading.Lock()
 
@@ -38,23 +36,22 @@ def strategies(request: Request) -> Response:
     info = serving.store.describe(id, namespace=namespace_of(request))
     rows = None
     if asked.run:
-        terms = Terms(card=card(info.model or DEFAULT_MODEL), keep=asked.keep, budget=asked.budget)
-        found = _replayed(serving.store, namespace_of(request), id, terms)
-        rows = sorted(found.rows, key=lambda row: row.outcome.dollars) if found else []
+        rows = _replayed(serving.store, namespace_of(request), id, info.model or DEFAULT_MODEL, asked)
     return serving.page(request, "strategies.html", id=id, info=info, asked=asked, rows=rows, most=MOST)
 
 
-def _replayed(store: DatabaseStore, namespace: str, id: str, terms: Terms) -> Comparison | None:
-    """None where nobody said anything yet."""
+def _replayed(store: DatabaseStore, namespace: str, id: str, model: str, asked: ReplayQuery) -> tuple[Average, ...]:
+    """Nothing where nobody said anything yet."""
     key = store.branches.open(namespace=namespace, id=id, create=False).conversation
     turns = [turn for turn in store.turns.read(key, limit=MOST, newest=True) if turn.state != "withdrawn"]
     first = next((at for at, turn in enumerate(turns) if turn.opens), len(turns))
     if first == len(turns):
-        return None
-    estimator = Estimator.for_model(terms.card.id)
+        return ()
+    estimator = Estimator.for_model(model)
 
     def size(turn: Turn) -> int:
         return max(1, estimator.message(turn.role, turn.blocks).tokens)
 
     with _one_at_a_time:
-        return compare([of_record(turns[first:], size, name=id)], RIVALS, [terms])
+        trace = of_record(turns[first:], size, name=id)
+        return compare(trace, models=model, budgets=asked.budget, keep=asked.keep, points=False).averages()

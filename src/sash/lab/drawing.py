@@ -1,0 +1,269 @@
+"""A comparison as charts: numbers for the shared templates (notebooks, pages), and the same as a matplotlib figure.
+
+Three charts: cost against evidence, where something was asked, a point for each contender; the window over time and the
+cost so far, for the requests of one trace. matplotlib is loaded on first use.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from sash.errors import InvalidOption, MissingExtra
+from sash.inspect.rendering import dollars, stylesheet, templates, tokens
+from sash.lab.averages import Average, Estimate
+from sash.lab.rows import ComparisonRow
+from sash.replay import Point
+
+COLORS = ("#3a78b8", "#c2703d", "#4b8f63", "#b9527f", "#7a62b3", "#97743f", "#0a6560", "#5f5b53")
+Key = tuple[str, str, int]
+"""Strategy, model and budget."""
+WIDE, HIGH = 400.0, 130.0
+"""Of a chart in the page, in its own units."""
+MOST = 8
+"""Lines of a chart: the cheapest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartLine:
+    """One contender's requests: times in seconds since the first, and a value for each."""
+
+    label: str
+    color: str
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def points(self, most_time: float, most: float) -> str:
+        """As SVG has it, no more points than can be seen: of each stretch the peak, so that no cut is hidden."""
+        step = max(1, math.ceil(len(self.values) / WIDE))
+        peaks = (
+            max(range(at, min(at + step, len(self.values))), key=self.values.__getitem__)
+            for at in range(0, len(self.values), step)
+        )
+        return " ".join(
+            f"{self.times[at] / most_time * WIDE:.1f},{HIGH - self.values[at] / most * HIGH:.1f}" for at in peaks
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChart:
+    """Lines over time, and what the axes end at."""
+
+    title: str
+    lines: tuple[ChartLine, ...]
+    top: str
+
+    @property
+    def most_time(self) -> float:
+        """Seconds."""
+        return max((line.times[-1] for line in self.lines), default=0.0) or 1.0
+
+    @property
+    def most(self) -> float:
+        """The largest value."""
+        return max((max(line.values) for line in self.lines), default=0.0) or 1.0
+
+    @property
+    def end(self) -> str:
+        """The time of the last request, in words."""
+        return duration(self.most_time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """A contender: what it costs, and what it still knows."""
+
+    label: str
+    color: str
+    dollars: Estimate
+    evidence: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DotChart:
+    """Cost against evidence."""
+
+    title: str
+    dots: tuple[Dot, ...]
+
+    @property
+    def most(self) -> float:
+        """Dollars."""
+        return 1.08 * max((dot.dollars.between or (0, dot.dollars.mean))[1] for dot in self.dots)
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.0f} {name}"
+    return f"{seconds:,.0f} seconds"
+
+
+def names(averages: Sequence[Average]) -> dict[Key, str]:
+    """What each contender is called: its strategy, with model and budget where these differ."""
+    models, budgets = {one.model for one in averages}, {one.budget for one in averages}
+    return {
+        (one.strategy, one.model, one.budget): ", ".join(
+            [
+                one.strategy.removesuffix("()"),
+                *([one.model] if len(models) > 1 else []),
+                *([f"{one.budget:,}"] if len(budgets) > 1 else []),
+            ]
+        )
+        for one in averages
+    }
+
+
+def dot_charts(averages: Sequence[Average]) -> Iterator[DotChart]:
+    """Cost against evidence, where something was asked."""
+    called = names(averages)
+    dots = tuple(
+        Dot(
+            label=called[one.strategy, one.model, one.budget],
+            color=COLORS[at % len(COLORS)],
+            dollars=one.dollars,
+            evidence=one.evidence,
+        )
+        for at, one in enumerate(averages)
+        if one.dollars is not None and one.evidence is not None
+    )
+    if dots:
+        yield DotChart(title="Evidence held, by dollars for each trace", dots=dots)
+
+
+def line_charts(
+    rows: Sequence[ComparisonRow], averages: Sequence[Average], trace: str | None = None
+) -> Iterator[LineChart]:
+    """The window over time, and the cost so far. Raises InvalidOption for a trace that is not there."""
+    drawn = _drawn(rows, trace)
+    if not drawn:
+        return
+    called, on = names(averages), f" on {drawn[0].trace}" if len({row.trace for row in rows}) > 1 else ""
+    prompts = tuple(_line(row, called, lambda point: float(point.prompt)) for row in drawn)
+    money = tuple(_line(row, called, lambda point: point.dollars) for row in drawn)
+    yield LineChart(title=f"Window over time{on}", lines=prompts, top=f"{tokens(_top(prompts))} tokens")
+    yield LineChart(title=f"Cost so far{on}", lines=money, top=dollars(_top(money)))
+
+
+def _top(lines: Sequence[ChartLine]) -> float:
+    return max(max(line.values) for line in lines)
+
+
+def _drawn(rows: Sequence[ComparisonRow], trace: str | None) -> list[ComparisonRow]:
+    """The cheapest rows of one trace whose requests are known."""
+    known = [row for row in rows if row.outcome and row.outcome.points]
+    wanted = trace if trace is not None else known[0].trace if known else None
+    found = [row for row in known if row.trace == wanted]
+    if trace is not None and not found:
+        there = ", ".join(dict.fromkeys(row.trace for row in known)) or "none: compare(..., points=True) keeps them"
+        raise InvalidOption(f"trace={trace!r} has no requests to draw; there are {there}", option="trace", value=trace)
+    return sorted(found, key=lambda row: row.dollars or 0.0)[:MOST]
+
+
+def _line(row: ComparisonRow, called: Mapping[Key, str], value: Callable[[Point], float]) -> ChartLine:
+    points: Sequence[Point] = row.outcome.points if row.outcome else ()
+    key = (row.strategy, row.model, row.budget)
+    return ChartLine(
+        label=called[key],
+        color=COLORS[list(called).index(key) % len(COLORS)],
+        times=tuple(point.at for point in points),
+        values=tuple(map(value, points)),
+    )
+
+
+# ---- in a notebook and as a page -----------------------------------------------------------------------------
+
+
+@cache
+def _templates() -> Environment:
+    return templates()
+
+
+def piece(rows: Sequence[ComparisonRow], averages: Sequence[Average], remarks: Sequence[str]) -> str:
+    """The table and the charts, for a notebook."""
+    return _templates().get_template("comparison.html").render(**_shown(rows, averages, remarks))
+
+
+def page(rows: Sequence[ComparisonRow], averages: Sequence[Average], remarks: Sequence[str], title: str) -> str:
+    """The same as a page of its own."""
+    return _templates().get_template("comparison_page.html").render(title=title, **_shown(rows, averages, remarks))
+
+
+def _shown(rows: Sequence[ComparisonRow], averages: Sequence[Average], remarks: Sequence[str]) -> dict[str, Any]:
+    return {
+        "style": Markup(stylesheet()),
+        "averages": averages,
+        "remarks": remarks,
+        "dots": list(dot_charts(averages)),
+        "lines": list(line_charts(rows, averages)),
+    }
+
+
+# ---- as a figure ---------------------------------------------------------------------------------------------
+
+
+def _load_pyplot() -> Any:
+    """The one place that imports matplotlib."""
+    try:
+        import matplotlib.pyplot as plt  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("figures need matplotlib: pip install 'sash[charts]'", extra="charts") from error
+    return plt
+
+
+def figure(rows: Sequence[ComparisonRow], averages: Sequence[Average], trace: str | None) -> Any:
+    """The charts side by side, as far as there is something to draw. It is closed: show it, or save it."""
+    plt = _load_pyplot()
+    scattered, lined = list(dot_charts(averages)), list(line_charts(rows, averages, trace))
+    count = len(scattered) + len(lined)
+    if not count:
+        raise InvalidOption(
+            "there is nothing to draw: no questions were asked, and no requests kept (compare(..., points=True))",
+            option="points",
+            value=None,
+        )
+    made, axes = plt.subplots(1, count, figsize=(6.2 * count, 4.4), squeeze=False, layout="constrained")
+    for axis, dots in zip(axes[0], scattered, strict=False):
+        _scatter(axis, dots)
+    for axis, lines in zip(axes[0][len(scattered) :], lined, strict=True):
+        _draw(axis, lines)
+    plt.close(made)
+    return made
+
+
+def _scatter(axis: Any, chart: DotChart) -> None:
+    for dot in chart.dots:
+        reach = [[[mean - low], [high - mean]] for mean, (low, high) in map(_reach, (dot.dollars, dot.evidence))]
+        axis.errorbar(
+            dot.dollars.mean, dot.evidence.mean, xerr=reach[0], yerr=reach[1],
+            fmt="o", color=dot.color, label=dot.label, capsize=2, linewidth=1,
+        )  # fmt: skip
+    axis.set(title=chart.title, xlabel="dollars", ylabel="share of the evidence", ylim=(-0.03, 1.03), xlim=(0, None))
+    axis.legend(fontsize="small")
+    axis.grid(alpha=0.3)
+
+
+def _reach(estimate: Estimate) -> tuple[float, tuple[float, float]]:
+    """The mean, and the ends of its interval, none of which lies on the wrong side of it."""
+    low, high = estimate.between or (estimate.mean, estimate.mean)
+    return estimate.mean, (min(low, estimate.mean), max(high, estimate.mean))
+
+
+def _draw(axis: Any, chart: LineChart) -> None:
+    unit, name = next(
+        (one for one in ((86_400, "days"), (3_600, "hours"), (60, "minutes")) if chart.most_time >= 2 * one[0]),
+        (1, "seconds"),
+    )
+    for line in chart.lines:
+        axis.plot([at / unit for at in line.times], line.values, color=line.color, label=line.label, linewidth=1)
+    what = "dollars" if chart.top.startswith("$") else "prompt tokens"
+    axis.set(title=chart.title, xlabel=f"{name} since the first request", ylabel=what, ylim=(0, None))
+    axis.legend(fontsize="small")
+    axis.grid(alpha=0.3)
