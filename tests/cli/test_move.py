@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -397,3 +398,22 @@ def test_all_conversations_are_exported_one_a_line(run: Run, database: Path, tmp
     shaped = run("export", database, "mill", "--format", "openai")
     assert json.loads(shaped.stdout)["messages"][0] == {"role": "system", "content": "You are a builder."}
     assert "mill: the format has no place for 6 times" in shaped.stderr
+
+
+def test_what_imported_sessions_cost_is_told_once_by_day_model_and_project(run: Run, tmp_path: Path) -> None:
+    """Usage of replies is booked at their days and prices, marked; branches and a second import add nothing to it."""
+    file, database = tmp_path / "s.jsonl", tmp_path / "a.db"
+    usage = {"input_tokens": 10, "cache_read_input_tokens": 1_000, "output_tokens": 100}
+    rows = [dict(row, cwd="/mill", timestamp="2026-02-11T12:00:00Z") for row in REWOUND]
+    for row in rows:
+        if row["type"] == "assistant":
+            row["message"] = {**cast(dict[str, object], row["message"]), "usage": usage, "model": "claude-opus-4-6"}
+    file.write_text(_rows(*rows))
+    run("import", database, file)
+    run("import", database, file, "--branches", "all")
+    told = json.loads(run("usage", database, "--by", "day,model,project,origin", "--json").stdout)
+    assert [(row["day"], row["model"], row["project"], row["origin"], row["requests"]) for row in told] == [
+        ("2026-02-11", "claude-opus-4-6", "/mill", "imported", 2)
+    ]
+    assert told[0]["dollars"] == pytest.approx(2 * (10 * 5 + 1_000 * 0.5 + 100 * 25) / 1e6)
+    assert "$0.0061" in run("usage", database).stdout

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from recording import USAGE, Recorder, text
+from recording import MODEL, USAGE, Recorder, text
 from sash.model.requests import Paid
 from sash.model.summaries import NewSummary
+from sash.model.turns import Draft, UsedElsewhere
 from sash.model.usage import Usage
 from sash.stores import SqliteStore
 
@@ -88,6 +89,29 @@ def test_usage_is_what_was_used(store: SqliteStore) -> None:
     other.finish(other.begin(text("Three.")), cost=None)
     other.finish(other.begin(text("Three.")), usage=None)
     held(store)
+
+
+def test_what_other_programs_used_counts_once_and_is_told_apart(store: SqliteStore) -> None:
+    """Imported requests are in every report, each key once, by project and origin; their cost outlasts a deletion."""
+    own = used(store, "a", "ann")
+    store.describe("a", metadata={"project": "mill"})
+    usage = Usage(fresh=3, read=90, write_1h=7, output=2)
+    told = [
+        Draft(
+            role="assistant", content=text("x").content, at=2 * DAY, source=(f"s{n}",),
+            used=UsedElsewhere(key=key, model="m", usage=usage, wire="{}", cost=cost),
+        )
+        for n, (key, cost) in enumerate([("r1", 0.5), ("r2", None), ("r1", 0.5)])
+    ]  # fmt: skip
+    store.turns.append(own.key, head=own.head.seq, turns=told, at=9.0)
+    held(store)
+    rows = {row.group: row for row in store.usage(by=("project", "origin", "model"))}
+    assert set(rows) == {("mill", "sent", MODEL), ("mill", "imported", "m")}
+    imported = rows["mill", "imported", "m"]
+    assert (imported.requests, imported.written, imported.dollars, imported.unpriced) == (2, 14, 0.5, 1)
+    store.delete("a")
+    held(store)
+    assert {row.group for row in store.usage(by=("origin",))} == {("(deleted)",)}
 
 
 def test_usage_follows_a_conversation_to_its_user(store: SqliteStore) -> None:

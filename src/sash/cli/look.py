@@ -48,7 +48,7 @@ from sash.stores.port import ConversationInfo, Hit, UsageRow
 LISTED = 50
 TURNS = 20
 MANY = 100_000
-GROUPS = ("day", "model", "conversation", "user")
+GROUPS = ("day", "model", "conversation", "user", "project", "origin")
 
 
 @click.command()
@@ -259,7 +259,11 @@ def _hit(hit: Hit) -> Text:
 @click.option("--user", callback=user_of, help="This user's conversations only.")
 @json_option
 def usage(database: str, by: str, id: str | None, user: str | None, as_json: bool) -> None:
-    """What requests used and cost: tokens, share read from the cache, dollars."""
+    """What requests used and cost: tokens, share read from the cache, dollars.
+
+    Imported requests count with those sent from here; --by origin tells them apart. A project is what an import, or an
+    app, says of a conversation (its metadata).
+    """
     groups = [name.strip() for name in by.split(",") if name.strip()]
     with closing(open_database(database)) as store:
         rows = store.usage(by=groups, namespace=namespace(), user=user, conversation=id)

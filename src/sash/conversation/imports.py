@@ -20,8 +20,10 @@ from sash.conversation import Conversation
 from sash.errors import InvalidOption, NotFound
 from sash.formats import HistoryProblem, ImportedConversation, ImportedTurn, SourcedConversation
 from sash.model.blocks import Block, dumps
+from sash.model.cards import dollars
 from sash.model.ids import free_id
-from sash.model.turns import Draft, Turn
+from sash.model.turns import Draft, Turn, UsedElsewhere
+from sash.model.usage import Usage
 from sash.model.window import Head
 from sash.planning.history.check import is_note, record_problems
 from sash.planning.rules import Problem
@@ -120,7 +122,7 @@ def _pending(store: Store, name: str, one: Conversations, namespace: str) -> _Pe
     head = _head(store, name, namespace)
     known = store.turns.imported(head.conversation) if head else frozenset()
     names = _legal_names(found)
-    drafts = tuple(_drafts(found.turns, names))
+    drafts = tuple(_drafts(name, found.turns, names))
     _reject_other(name, head, known, drafts)
     new = tuple(_without(draft, known) for draft in drafts if not known.issuperset(draft.source))
     return _Pending(
@@ -156,10 +158,10 @@ def _renamed(block: Block, names: Mapping[str, str]) -> Block:
     return {**block, "name": names[given]} if isinstance(given, str) and given in names else block
 
 
-def _drafts(turns: Iterable[ImportedTurn], names: Mapping[str, str]) -> Iterator[Draft]:
+def _drafts(name: str, turns: Iterable[ImportedTurn], names: Mapping[str, str]) -> Iterator[Draft]:
     """Turns to record. A block is known by its role, its content and how often that came before."""
     uses = Counter[str]()
-    for turn in turns:
+    for number, turn in enumerate(turns):
         source = []
         for block in turn.content:
             key = hashlib.sha256(f"{turn.role}:{_whole(dumps(block))}".encode()).hexdigest()[:24]
@@ -167,8 +169,28 @@ def _drafts(turns: Iterable[ImportedTurn], names: Mapping[str, str]) -> Iterator
             source.append(f"{key}.{uses[key]}")
         if source:
             blocks = [_renamed(block, names) if block.get("type") == "tool_use" else block for block in turn.content]
-            content = _whole(dumps(blocks))
-            yield Draft(role=turn.role, content=content, at=turn.at, speaker=turn.speaker, source=tuple(source))
+            yield Draft(
+                role=turn.role,
+                content=_whole(dumps(blocks)),
+                at=turn.at,
+                speaker=turn.speaker,
+                source=tuple(source),
+                used=_used(turn, f"{name}/{number}"),
+            )
+
+
+def _used(turn: ImportedTurn, place: str) -> UsedElsewhere | None:
+    """What the request behind a reply used, where the source tells; it is known by the reply's id, or by its place."""
+    if turn.role != "assistant" or not turn.usage:
+        return None
+    usage, told = Usage.billed(turn.usage), turn.meta.get("cost")
+    if not (usage.prompt or usage.output):
+        return None
+    model = turn.model or "unknown"
+    cost = float(told) if isinstance(told, int | float) else dollars(model, usage)
+    return UsedElsewhere(
+        key=_whole(turn.id or place), model=_whole(model), usage=usage, wire=_whole(dumps(dict(turn.usage))), cost=cost
+    )
 
 
 def _whole(text: str) -> str:

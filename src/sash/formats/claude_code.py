@@ -175,7 +175,11 @@ class _Transcript:
             title=title,
             turns=tuple(turns),
             notes=(left_on_branches(elsewhere),) if elsewhere else (),
-            meta={"version": first.get("version"), "skipped": dict(self.session.skipped)},
+            meta={
+                "version": first.get("version"),
+                "skipped": dict(self.session.skipped),
+                **({"project": first.get("cwd")} if first.has("cwd") else {}),
+            },
         )
 
     def notes(self) -> Iterator[HistoryProblem]:

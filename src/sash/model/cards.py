@@ -307,6 +307,23 @@ def priced_elsewhere(model: str) -> ModelCard | None:
     )
 
 
+def dollars(model: str, usage: Usage) -> float | None:
+    """What a request cost: by the model's card or, for a model of another provider, by `genai-prices`.
+
+    None where neither knows the model.
+    """
+    if base_name(model).startswith("claude"):
+        known = TABLE.get(base_name(model)) or priced_elsewhere(base_name(model))
+        return known.cost(usage) if known is not None else None
+    snapshot = _load_genai_prices().get_snapshot()
+    try:
+        _, info = snapshot.find_provider_model(model, None, None, None)
+    except LookupError:
+        return None
+    tiers = _tiers(info.get_prices(datetime.fromisoformat(AS_OF).replace(tzinfo=UTC)))
+    return [tier for tier in tiers if usage.prompt > tier.above or tier.above == 0][-1].of(usage)
+
+
 def _tiers(prices: Any) -> tuple[Price, ...]:
     """Turn genai-prices' fields (plain or tiered, dollars per million) into our ascending tiers."""
     starts = sorted({0, *(tier.start for tier in getattr(prices.input_mtok, "tiers", ()))})

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Literal
 
 from sash.model.blocks import Block, parsed, readable, without_white_space
+from sash.model.usage import Usage
 from sash.model.values import short
 
 Role = Literal["user", "assistant", "system"]
@@ -91,6 +92,20 @@ class Attachment:
         return blocks
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedElsewhere:
+    """What the request behind a reply used that was sent by another program: it is told apart from our own."""
+
+    key: str
+    """what its source calls the request; told again, also for another conversation, it counts once"""
+    model: str
+    usage: Usage
+    wire: str
+    """the JSON text of the usage, as the source has it"""
+    cost: float | None
+    """dollars; None where nobody knows the prices"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A turn about to be recorded: its role and the JSON text of its blocks."""
@@ -107,6 +122,8 @@ class Draft:
     attachment: Attachment | None = None
     source: tuple[str, ...] = ()
     """What a foreign record calls its parts, so that none is recorded twice (imports)."""
+    used: UsedElsewhere | None = None
+    """Of a reply that came to another program: what its request used there (imports)."""
 
     @cached_property
     def blocks(self) -> list[Block]:

@@ -119,6 +119,7 @@ _STATEMENTS = (
     "DELETE FROM jobs WHERE kind NOT IN ('batches', 'retention') AND namespace = :namespace AND subject = :key",
     "DELETE FROM profile_read WHERE conversation_id = :key",
     "DELETE FROM profile_distillings WHERE conversation_id = :key",
+    "DELETE FROM imported_requests WHERE conversation_id = :key",
     "DELETE FROM gaps WHERE namespace = :namespace AND conversation_id = :key",
     # replies remembered for it: tags name the conversation alone, so one of its name elsewhere asks again
     "DELETE FROM memos WHERE name IN (SELECT name FROM memo_tags WHERE tag = 'conversation:' || :name)",

@@ -72,6 +72,10 @@ class Dialect:
         """The array that a JSON object has under a key, as JSON text; an empty one where it has none."""
         return f"CASE WHEN json_type({json}, '$.{key}') = 'array' THEN {json} -> '$.{key}' ELSE '[]' END"
 
+    def member(self, json: str, key: str) -> str:
+        """What a JSON object has under a key, as text; NULL where it has nothing."""
+        return f"{json} ->> '$.{key}'"
+
     def whole(self, number: str) -> str:
         """A number that is not negative, without its fraction."""
         return f"cast({number} AS INTEGER)"

@@ -642,6 +642,32 @@ def m041_tenants_of_characters(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m042_imported_requests(db: Database) -> None:
+    """What requests used that other programs sent, where an import tells: counted with our own, and told apart."""
+    for statement in (*_IMPORTED, *_DROP_SPENDING, f"CREATE VIEW spending AS {_SPENT_ANYWHERE}", *_SPENDING_VIEWS):
+        db.execute(statement)
+
+
+_IMPORTED = (
+    """CREATE TABLE imported_requests (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        key TEXT NOT NULL,
+        model TEXT NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        write_5m INTEGER NOT NULL,
+        write_1h INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        thinking INTEGER NOT NULL,
+        usage TEXT NOT NULL,
+        cost REAL,
+        at REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX imported_requests_conversation ON imported_requests (conversation_id)",
+    "CREATE INDEX imported_requests_key ON imported_requests (key)",
+)
 _ADD_WORDING = "INSERT INTO wordings (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING"
 _PART = "UPDATE requests SET {0} = ?, {0}_id = (SELECT id FROM wordings WHERE hash = ?) WHERE id = ?"
 # Pieces and figures in turn: as `sash.stores.wordings.text` puts them together.
@@ -1120,6 +1146,16 @@ _SPENT_IN_ALL = """SELECT conversation_id, NULL AS namespace, 1 AS requests, at,
 _SPENT_ON_PROFILES = f"""{_SPENT_IN_ALL}
         UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
             FROM profile_distillings"""
+_SPENT_ANYWHERE = """SELECT conversation_id, NULL AS namespace, 1 AS requests, at, model, fresh, read, write_5m,
+            write_1h, output, cost, 'sent' AS origin FROM requests WHERE usage IS NOT NULL
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost, 'sent'
+            FROM summaries
+        UNION ALL SELECT NULL, namespace, requests, at, model, fresh, read, write_5m, write_1h, output, cost,
+            '(deleted)' FROM deleted_spending
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost, 'sent'
+            FROM profile_distillings
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost, 'imported'
+            FROM imported_requests"""
 _DROP_SPENDING = ("DROP VIEW cost_by_day", "DROP VIEW cost_by_conversation", "DROP VIEW spending")
 _SPENDING_VIEWS = (
     f"""CREATE VIEW cost_by_day AS

@@ -29,6 +29,8 @@ _GROUPS = {
     "model": "r.model",
     "conversation": "coalesce(c.name, '(deleted)')",
     "user": "coalesce(c.owner, '')",
+    "project": "coalesce({project}, '')",
+    "origin": "r.origin",
 }
 _KEPT = {"day": "u.day", "model": "u.model", "user": "u.owner"}
 """The groups that usage is kept by."""
@@ -169,8 +171,9 @@ class Reports:
         since: str = "",
         most: int | None = None,
     ) -> Sequence[UsageRow]:
-        """Sums over answered requests, with those for summaries and of conversations since deleted.
+        """Sums over answered requests, with those for summaries, imported ones, and those of deleted conversations.
 
+        `by`: day, model, conversation, user, project (of the conversation's metadata), origin ("sent" or "imported").
         Raises InvalidOption for an unknown group.
         """
         for name in by:
@@ -180,7 +183,7 @@ class Reports:
                 )
         if most is not None:
             check_whole("most", most, of="groups")
-        kept = conversation is None and "conversation" not in by
+        kept = conversation is None and all(name in _KEPT for name in by)
         order = "" if most is None else f"ORDER BY dollars DESC LIMIT {most}"
         with self._database.reading() as db:
             found = (
@@ -238,7 +241,7 @@ def _summed(
 ) -> Rows:
     """Conversation by conversation, from its requests and summaries."""
     day = db.sql.date("r.at")
-    groups = ", ".join(_GROUPS[name] for name in by).format(day=day)
+    groups = ", ".join(_GROUPS[name] for name in by).format(day=day, project=db.sql.member("c.metadata", "project"))
     one = "SELECT id FROM conversations WHERE namespace = ?1 AND name = ?4"
     only = "" if conversation is None else f"AND r.conversation_id = ({one}) "
     return db.execute(

@@ -517,30 +517,6 @@ CREATE TABLE profile_distillings (
 
 CREATE INDEX profile_distillings_conversation ON profile_distillings (conversation_id);
 
-CREATE VIEW spending AS SELECT conversation_id, NULL AS namespace, 1 AS requests, at, model, fresh, read, write_5m, write_1h,
-            output, cost FROM requests WHERE usage IS NOT NULL
-        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
-            FROM summaries
-        UNION ALL SELECT NULL, namespace, requests, at, model, fresh, read, write_5m, write_1h, output, cost
-            FROM deleted_spending
-        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost
-            FROM profile_distillings;
-
-CREATE VIEW cost_by_day AS
-        SELECT date(at, 'unixepoch') AS day, model, sum(requests) AS requests,
-            sum(fresh + read + write_5m + write_1h) AS prompt_tokens, sum(output) AS output_tokens,
-            round(1.0 * sum(read) / sum(fresh + read + write_5m + write_1h), 4) AS cached_share,
-            round(sum(cost), 6) AS dollars
-        FROM spending GROUP BY day, model ORDER BY day, model;
-
-CREATE VIEW cost_by_conversation AS
-        SELECT coalesce(c.namespace, s.namespace) AS namespace, coalesce(c.name, '(deleted)') AS conversation, s.model,
-            sum(s.requests) AS requests, sum(s.fresh + s.read + s.write_5m + s.write_1h) AS prompt_tokens, sum(s.output) AS output_tokens,
-            round(1.0 * sum(s.read) / sum(s.fresh + s.read + s.write_5m + s.write_1h), 4) AS cached_share,
-            round(sum(s.cost), 6) AS dollars
-        FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
-        GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC;
-
 CREATE TABLE retention (namespace TEXT PRIMARY KEY, days REAL NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE INDEX branches_parent ON branches (parent_id) WHERE parent_id IS NOT NULL;
@@ -646,6 +622,52 @@ CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (tur
 
 CREATE TRIGGER turns_rewritten AFTER UPDATE OF said, content, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text, tenant) SELECT 'delete', old.place, old.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = old.conversation_id) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text, tenant) SELECT new.place, new.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = new.conversation_id) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
 
+CREATE TABLE imported_requests (
+        id INTEGER PRIMARY KEY,
+        conversation_id INTEGER NOT NULL REFERENCES conversations (id),
+        key TEXT NOT NULL,
+        model TEXT NOT NULL,
+        fresh INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        write_5m INTEGER NOT NULL,
+        write_1h INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        thinking INTEGER NOT NULL,
+        usage TEXT NOT NULL,
+        cost REAL,
+        at REAL NOT NULL
+    ) STRICT;
+
+CREATE INDEX imported_requests_conversation ON imported_requests (conversation_id);
+
+CREATE INDEX imported_requests_key ON imported_requests (key);
+
+CREATE VIEW spending AS SELECT conversation_id, NULL AS namespace, 1 AS requests, at, model, fresh, read, write_5m,
+            write_1h, output, cost, 'sent' AS origin FROM requests WHERE usage IS NOT NULL
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost, 'sent'
+            FROM summaries
+        UNION ALL SELECT NULL, namespace, requests, at, model, fresh, read, write_5m, write_1h, output, cost,
+            '(deleted)' FROM deleted_spending
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost, 'sent'
+            FROM profile_distillings
+        UNION ALL SELECT conversation_id, NULL, 1, at, model, fresh, read, write_5m, write_1h, output, cost, 'imported'
+            FROM imported_requests;
+
+CREATE VIEW cost_by_day AS
+        SELECT date(at, 'unixepoch') AS day, model, sum(requests) AS requests,
+            sum(fresh + read + write_5m + write_1h) AS prompt_tokens, sum(output) AS output_tokens,
+            round(1.0 * sum(read) / sum(fresh + read + write_5m + write_1h), 4) AS cached_share,
+            round(sum(cost), 6) AS dollars
+        FROM spending GROUP BY day, model ORDER BY day, model;
+
+CREATE VIEW cost_by_conversation AS
+        SELECT coalesce(c.namespace, s.namespace) AS namespace, coalesce(c.name, '(deleted)') AS conversation, s.model,
+            sum(s.requests) AS requests, sum(s.fresh + s.read + s.write_5m + s.write_1h) AS prompt_tokens, sum(s.output) AS output_tokens,
+            round(1.0 * sum(s.read) / sum(s.fresh + s.read + s.write_5m + s.write_1h), 4) AS cached_share,
+            round(sum(s.cost), 6) AS dollars
+        FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
+        GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -687,6 +709,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm038_jobs', datetime('now') || '+00:00'),
     ('sash', 'm039_wordings', datetime('now') || '+00:00'),
     ('sash', 'm040_smaller_vectors', datetime('now') || '+00:00'),
-    ('sash', 'm041_tenants_of_characters', datetime('now') || '+00:00');
+    ('sash', 'm041_tenants_of_characters', datetime('now') || '+00:00'),
+    ('sash', 'm042_imported_requests', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

@@ -16,6 +16,7 @@ from sash.stores.cache import Cache
 from sash.stores.heads import head_of, preamble_id, reject_conflict, take
 from sash.stores.lineage import END, BranchRanges, end_epochs, hold_sharing, present
 from sash.stores.transaction import Database, Transaction
+from sash.stores.usage import record_used
 
 
 class Turns:
@@ -51,7 +52,9 @@ class Turns:
                 "INSERT INTO imported VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(conversation, key) for draft in turns for key in draft.source],
             )
-            return write(db, conversation, branch, head, turns, "answered", at)
+            recorded = write(db, conversation, branch, head, turns, "answered", at)
+            record_used(db, conversation, [(draft.used, draft.at or at) for draft in turns if draft.used])
+            return recorded
 
     def read(
         self, conversation: int, *, after: int = 0, limit: int | None = None, newest: bool = False

@@ -6,9 +6,11 @@ Where many write at once, each adds to a shard of a sum, so that they do not wai
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 
 from sash.model.blocks import dumps
+from sash.model.turns import UsedElsewhere
 from sash.model.usage import Usage
 from sash.stores.transaction import Transaction
 
@@ -31,6 +33,29 @@ def spent(db: Transaction, conversation: int, *, at: float, model: str, usage: U
             int(cost is None),
         ),
     )  # fmt: skip
+
+
+def record_used(db: Transaction, conversation: int, used: Sequence[tuple[UsedElsewhere, float]]) -> None:
+    """Record and book what requests of another program used, with their times; of each key, once in a namespace."""
+    known = (
+        "SELECT 1 FROM imported_requests i JOIN conversations c ON c.id = i.conversation_id WHERE i.key = ?2 "
+        "AND c.namespace = (SELECT namespace FROM conversations WHERE id = ?1)"
+    )
+    for one, at in used:
+        if db.one(known, (conversation, one.key)) is None:
+            usage = one.usage
+            columns = {
+                "conversation_id": conversation,
+                "key": one.key,
+                "model": one.model,
+                **asdict(usage),
+                "usage": one.wire,
+                "cost": one.cost,
+                "at": at,
+            }
+            db.insert("imported_requests", columns)
+            spent(db, conversation, at=at, model=one.model, usage=usage, cost=one.cost)
+            charge(db, conversation, one.cost)
 
 
 def charge(db: Transaction, conversation: int, cost: float | None) -> None:

@@ -165,6 +165,7 @@ TABLES = (
     Table(name="profile_reading", key=("branch_id",), mine=f"branch_id IN {_BRANCHES}"),
     Table(name="profile_read", key=("conversation_id",), mine=OF_CONVERSATION),
     Table(name="profile_distillings", mine=OF_CONVERSATION),
+    Table(name="imported_requests", mine=OF_CONVERSATION),
     Table(name="profile_jobs", key=("namespace", "owner"), mine=OF_NAMESPACE),
 )
 

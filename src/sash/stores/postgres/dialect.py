@@ -49,6 +49,10 @@ class PostgresDialect(Dialect):
         found = f"({json})::json -> '{key}'"
         return f"CASE WHEN json_typeof({found}) = 'array' THEN ({found})::text ELSE '[]' END"
 
+    def member(self, json: str, key: str) -> str:
+        """What a JSON object has under a key, as text; NULL where it has nothing."""
+        return f"({json})::json ->> '{key}'"
+
     def whole(self, number: str) -> str:
         """A number that is not negative, without its fraction."""
         return f"trunc({number})::bigint"

@@ -45,6 +45,7 @@ OWN: dict[str, str] = {
         (
             "branches", "turns", "epochs", "requests", "pins", "tool_results", "submissions", "imported", "summaries",
             "summary_jobs", "batch_items", "leases", "profile_read", "profile_distillings",
+            "imported_requests",
         ),
         _CONVERSATION,
     ),
