@@ -87,9 +87,9 @@ RETIRED = {
 """Names that had to be explained, or meant several things. CHANGELOG and the code say what took their places."""
 
 DOOR = {
-    "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "File", "Marks",
+    "AsyncConversation", "ClearedTools", "Conversation", "Count", "Economic", "Everything", "File", "Fitted", "Marks",
     "MemoryStore", "ModelCard", "Plan", "Recall", "Reply", "SashError", "ServerCompaction", "SlidingWindow",
-    "SqliteStore", "SteppedWindow", "Summarised", "Turn", "async_memory_tool", "card", "check_request", "errors",
+    "SqliteStore", "SteppedWindow", "Summarised", "Turn", "async_memory_tool", "card", "check_request", "errors", "fit",
     "lab", "memory_tool", "open", "simulator", "tool",
 }  # fmt: skip
 

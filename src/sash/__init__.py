@@ -10,6 +10,7 @@ from sash import errors
 from sash.claude.functions import tool
 from sash.claude.memory import async_memory_tool, memory_tool
 from sash.conversation import AsyncConversation, Conversation
+from sash.conversation.fit import Fitted, fit
 from sash.errors import SashError
 from sash.model.cards import ModelCard, card
 from sash.model.counts import Count
@@ -42,6 +43,7 @@ __all__ = [
     "Economic",
     "Everything",
     "File",
+    "Fitted",
     "Marks",
     "MemoryStore",
     "ModelCard",
@@ -59,6 +61,7 @@ __all__ = [
     "card",
     "check_request",
     "errors",
+    "fit",
     "lab",
     "memory_tool",
     "simulator",

@@ -321,7 +321,7 @@ class Session:
         timeout, wanted = arguments.get("timeout", self.options.get("timeout")), arguments.get("output_format")
         if timeout is not None:
             check_values({"timeout": timeout})
-        settings = self._settings(output_format=wanted, **options)
+        settings = self.settings(output_format=wanted, **options)
         return Asking(
             chat=self.chat(record, settings.card),
             settings=settings,
@@ -343,7 +343,7 @@ class Session:
         if effort is not None:
             self.options["output_config"] = {**self.options.get("output_config", {}), "effort": effort}
 
-    def _settings(
+    def settings(
         self,
         *,
         model: str | None = None,

@@ -76,6 +76,15 @@ def resolve_doubt(
     return replace(plan, doubt=False)
 
 
+def by_bound(
+    memory: Memory, new: tuple[Turn, ...], counts: Mapping[int, Count], settings: Settings, plan: Plan, now: float
+) -> Plan:
+    """A plan in doubt where nobody can count: its bound decides. Raises BudgetExceeded where no view is sure to fit."""
+    if plan.prompt.upper > plan.situation.limit:
+        plan = _bounded(plan, plan.prompt, memory, new, counts, settings, now)
+    return replace(plan, doubt=False)
+
+
 def _bound_decides(memory: Memory, stay: Size, limit: int) -> bool:
     """Whether the bound may decide: the endpoint was just asked in this epoch, and little room is at stake.
 
