@@ -48,7 +48,8 @@ class Talk:
     """Somebody who keeps a list of messages, has it fitted, and asks the simulator, which judges every request."""
 
     def __init__(self, strategy: Any, *, budget: int = 4_000, told: bool = True, keeps: bool = True) -> None:
-        self.sim, self.messages, self.told, self.keeps = Simulator(), [], told, keeps
+        self.sim, self.told, self.keeps = Simulator(), told, keeps
+        self.messages: list[dict[str, Any]] = []
         self.client = self.sim.client(max_retries=0)
         self.options = {"model": MODEL, "budget": budget, "strategy": strategy, "system": SYSTEM, "tools": [TOOL]}
         self.state: Any = None
@@ -60,7 +61,7 @@ class Talk:
         for number, step in enumerate(lines):
             answer = f"Noted, as number {number}. " + LINES[number % 3] * (step.said // 4)
             calls = [{"type": "tool_use", "name": "look_up", "input": {"crate": number + n}} for n in range(step.calls)]
-            replies = [*([Reply(content=calls)] if calls else []), answer]
+            replies: list[Reply | str] = [*([Reply(content=calls)] if calls else []), answer]
             self.sim.script(replies)
             self.say([{"type": "text", "text": " ".join(LINES[n % 3] for n in range(step.said))}])
             if calls:
