@@ -111,18 +111,13 @@ def fit(
     _check_now(now)
     drafts = _drafts(messages)
     before, used, counter = FitState.read(state), _usage(usage), session.counter(settings.card)
-    asked = _running(drafts)
-    if state is None and asked:  # as its question was sent without a state: the run's thinking is bound to that
+    if state is None and (asked := _running(drafts)):
+        # As its question was sent without a state: the run's thinking is bound to that.
         _, before = _planned(drafts[:asked], before, settings, counter, now)
     plan, after = _planned(drafts, before.follow(drafts, settings.preamble, used), settings, counter, now)
     _reject_illegal(plan, settings)
-    return Fitted(
-        body=plan.body,
-        betas=plan.betas,
-        left_out=tuple(_left_out(plan, len(drafts))),
-        state=after.as_json(),
-        plan=plan,
-    )
+    left = tuple(_left_out(plan, len(drafts)))
+    return Fitted(body=plan.body, betas=plan.betas, left_out=left, state=after.as_json(), plan=plan)
 
 
 def _planned(
