@@ -124,7 +124,7 @@ def _planned(
     drafts: Sequence[Draft], state: FitState, settings: Settings, counter: Estimator, now: float | None
 ) -> tuple[Plan, FitState]:
     """The plan of a request that sends these messages, and the state behind it."""
-    plan = _Window(drafts, state, settings, counter).plan(state.moment(now))
+    plan = _FitWindow(drafts, state, settings, counter).plan(state.moment(now))
     fresh = state.newest is None or len(drafts) != state.newest.end
     return plan, state.then(plan, drafts, now, plain=fresh and drafts[-1].plain)
 
@@ -200,7 +200,7 @@ def _drafts(messages: Any) -> tuple[Draft, ...]:
     return tuple(found)
 
 
-class _Window:
+class _FitWindow:
     """The window of a list of messages: the turn of `messages[i]` has the seq i + 1."""
 
     def __init__(self, drafts: Sequence[Draft], state: FitState, settings: Settings, counter: Estimator) -> None:
