@@ -41,7 +41,7 @@ from sash.types import RequestOptions, System, ToolList
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftOut:
+class Unsent:
     """Messages that are not sent as they were handed in."""
 
     first: int
@@ -59,7 +59,7 @@ class Fitted:
     """the body of the request, as it goes on the wire"""
     betas: tuple[str, ...]
     """what its header `anthropic-beta` has to name: a run of tools that outgrows the budget may need beta features"""
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Unsent, ...]
     """oldest first"""
     state: dict[str, Any]
     """JSON values, to be handed in next time"""
@@ -124,7 +124,7 @@ def _planned(
     drafts: Sequence[Draft], state: FitState, settings: Settings, counter: Estimator, now: float | None
 ) -> tuple[Plan, FitState]:
     """The plan of a request that sends these messages, and the state behind it."""
-    plan = _FitWindow(drafts, state, settings, counter).plan(state.moment(now))
+    plan = _Window(drafts, state, settings, counter).plan(state.moment(now))
     fresh = state.newest is None or len(drafts) != state.newest.end
     return plan, state.then(plan, drafts, now, plain=fresh and drafts[-1].plain)
 
@@ -200,7 +200,7 @@ def _drafts(messages: Any) -> tuple[Draft, ...]:
     return tuple(found)
 
 
-class _FitWindow:
+class _Window:
     """The window of a list of messages: the turn of `messages[i]` has the seq i + 1."""
 
     def __init__(self, drafts: Sequence[Draft], state: FitState, settings: Settings, counter: Estimator) -> None:
@@ -295,7 +295,7 @@ def _instructions(drafts: Sequence[Draft]) -> Iterator[Turn]:
             )
 
 
-def _left_out(plan: Plan, count: int) -> Iterator[LeftOut]:
+def _left_out(plan: Plan, count: int) -> Iterator[Unsent]:
     """What of so many messages is not sent as it was said, run by run."""
     sent, relief = {seq for seq, _ in plan.numbered}, plan.epoch.relief
     cleared = relief.cleared | {seq for seq, _ in relief.results}
@@ -303,7 +303,7 @@ def _left_out(plan: Plan, count: int) -> Iterator[LeftOut]:
     for why, run in groupby(whys, key=itemgetter(1)):
         seqs = [seq for seq, _ in run]
         if why:
-            yield LeftOut(first=seqs[0] - 1, last=seqs[-1] - 1, why=why)
+            yield Unsent(first=seqs[0] - 1, last=seqs[-1] - 1, why=why)
 
 
 def _why(plan: Plan, seq: int, sent: Collection[int], cleared: Collection[int]) -> str:
