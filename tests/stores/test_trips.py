@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sash import AsyncConversation, Conversation
+from sash import AsyncConversation, Conversation, Recall
 from sash.simulator import Simulator
 from sash.stores.postgres import database, transaction, trips
 
@@ -105,18 +105,24 @@ def test_a_plain_async_send_takes_three_transactions(sim: Simulator, tmp_path: P
     asyncio.run(main())
 
 
-def test_a_plain_send_goes_to_a_server_and_back_ten_times(
-    sim: Simulator, postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What nobody asks the outcome of goes along with what is asked; the statements are those of a file."""
-    asked: list[list[str]] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What PostgreSQL is asked from now on, trip by trip."""
+    found: list[list[str]] = []
 
     def traced(connection: Any, statements: Any) -> Any:
-        asked.append([statement for statement, _ in statements])
+        found.append([statement for statement, _ in statements])
         return trips.in_one_trip(connection, statements)
 
     monkeypatch.setattr(transaction, "in_one_trip", traced)
     monkeypatch.setattr(database, "in_one_trip", traced)
+    return found
+
+
+def test_a_plain_send_goes_to_a_server_and_back_ten_times(
+    sim: Simulator, postgres_url: str, asked: list[list[str]]
+) -> None:
+    """What nobody asks the outcome of goes along with what is asked; the statements are those of a file."""
     with Conversation(postgres_url, id="a", client=sim.client(), memory="none") as chat:
         for number in range(4):
             asked.clear()
@@ -125,6 +131,23 @@ def test_a_plain_send_goes_to_a_server_and_back_ten_times(
     opening = ("BEGIN", "COMMIT", "SELECT set_config", "SELECT pg_advisory_xact_lock")
     told = [one for trip in asked for one in trip if not one.startswith(opening)]
     assert [one for one, way in zip(told, SENDS.values(), strict=True) if not one.startswith(way)] == []
+
+
+def test_all_words_of_a_question_are_looked_up_together(
+    sim: Simulator, postgres_url: str, asked: list[list[str]]
+) -> None:
+    """A send that recalls goes to a server and back no more often, however many words it asks for."""
+    recall = Recall(tokens=300, semantic=False)
+    with Conversation(postgres_url, id="a", client=sim.client(), budget=1_200, keep=200, recall=recall) as chat:
+        for number in range(12):
+            chat.send(f"Order {number} of green lamps went to Harbour Street by the old mill, number {number}.")
+        trips_of = []
+        long = "Which green lamps of order 3 went to the old mill by Harbour Street?"
+        for question in (long, "Which mill?", long):
+            asked.clear()
+            assert chat.send(question).plan.attachment is not None
+            trips_of.append(len(asked))
+    assert trips_of[1] >= trips_of[2], trips_of
 
 
 def test_others_that_write_elsewhere_cost_one_look(sim: Simulator, tmp_path: Path, told: Told) -> None:

@@ -22,7 +22,7 @@ ONE = f"SELECT {COLUMNS} FROM {TURNS} WHERE t.id = ?"
 
 def put(db: Transaction, turn: int, attachment: Attachment, at: float) -> None:
     """Record what is sent with a turn."""
-    db.execute("INSERT INTO attachments VALUES (?, ?, ?, ?)", (turn, attachment.content, attachment.tokens, at))
+    db.later("INSERT INTO attachments VALUES (?, ?, ?, ?)", (turn, attachment.content, attachment.tokens, at))
     db.many(
         "INSERT INTO attachment_sources VALUES (?, ?, ?)",
         [(turn, source.turn, source.why) for source in attachment.sources],

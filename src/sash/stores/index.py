@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sash.model.counts import Count
@@ -24,7 +25,7 @@ from sash.stores.characters import characters_match, clinging, common, spaceless
 from sash.stores.embedders import WordVectors, embedder_of
 from sash.stores.lineage import Segment, present
 from sash.stores.nearness import PLAIN, asks_database, fill, nearest_of, told_to, written
-from sash.stores.transaction import Database, Row, Transaction
+from sash.stores.transaction import Database, Query, Row, Transaction
 from sash.stores.vectors import Blocks, as_stored, blob, nearest, position, removals, seq_of, smeared, unit_rows
 
 READ = 20_000
@@ -49,9 +50,15 @@ class _Counted:
 
     term: Term
     match: str
-    count: int
+    counts: tuple[int, ...]
+    """by segment"""
     read: tuple[int, ...]
     """seqs of other turns, whose texts were read to find it"""
+
+    @property
+    def count(self) -> int:
+        """In how many turns of the line it stands."""
+        return sum(self.counts) + len(self.read)
 
 
 class Index:
@@ -73,24 +80,27 @@ class Index:
                 self._counted(db, segments, terms),
                 key=lambda one: -weight(one.term, one.count, total, names),
             )
-            hits, left = [], READ
-            for one in found[:TERMS]:
-                alone = _seqs(db, _INDEXES[one.term.index], one.match, segments, left) if one.match else ()
-                seqs = (*alone, *one.read)
-                hits.append(Hits(term=one.term, found=one.count, seqs=seqs))
-                left -= len(seqs)
-                if left <= 0:
-                    break
+            asked = list(_newest(db, found[:TERMS], segments))
+            places = iter(db.each(query for one in asked for query in one))
+            hits = [
+                Hits(term=one.term, found=one.count, seqs=(*_seqs(islice(places, len(queries))), *one.read))
+                for one, queries in zip(found, asked, strict=False)
+            ]
             return Matches(total=total, names=names, hits=tuple(hits))
 
     def _counted(self, db: Transaction, segments: Sequence[Segment], terms: Sequence[Term]) -> Iterator[_Counted]:
         mixed = spaceless(db, segments)
-        for term in terms:
-            match = term.match if term.index == "words" else characters_match(db, term.text)
-            count = _count(db, _INDEXES[term.index], match, segments) if match else 0
-            read = _read(db, term, match, mixed)
-            if count or read:
-                yield _Counted(term=term, match=match, count=count + len(read), read=tuple(read))
+        matches = [term.match if term.index == "words" else characters_match(db, term.text) for term in terms]
+        asked = [
+            list(_counting(db, _INDEXES[term.index], match, segments)) if match else []
+            for term, match in zip(terms, matches, strict=True)
+        ]
+        counted = iter(db.each(query for one in asked for query in one))
+        for term, match, queries in zip(terms, matches, asked, strict=True):
+            counts = tuple(int(row[0]) for (row,) in islice(counted, len(queries)))
+            one = _Counted(term=term, match=match, counts=counts, read=tuple(_read(db, term, match, mixed)))
+            if one.count:
+                yield one
 
     def read(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
         """Turns of the present branch by seq, with their size for the model."""
@@ -243,14 +253,16 @@ class Index:
 
     def _unembedded_of(self, db: Transaction, segment: Segment, embedder: str, most: int) -> list[tuple[int, str]]:
         branch, low, high = segment
-        first = max(low, self._embedded[branch][2] + 1) if self._knows(db, branch, embedder) else low
+        removed = removals(db, branch)
+        known = self._embedded.get(branch, ("", 0, 0))
+        first = max(low, known[2] + 1) if known[:2] == (embedder, removed) else low
         found = db.all(
             "SELECT t.place, t.text FROM turns t WHERE t.branch_id = ? AND t.seq BETWEEN ? AND ? AND NOT EXISTS "
             "(SELECT 1 FROM vectors v WHERE v.place = t.place AND v.embedder = ?) ORDER BY t.seq LIMIT ?",
             (branch, first, high, embedder, most),
         )
         complete = seq_of(found[0]["place"]) - 1 if found else high
-        self._embedded[branch] = (embedder, removals(db, branch), complete)
+        self._embedded[branch] = (embedder, removed, complete)
         return [(row["place"], row["text"]) for row in found]
 
     def _keep_vectors(self, batch: Sequence[tuple[int, str]], vectors: Any, embedder: str) -> None:
@@ -272,10 +284,11 @@ class Index:
 
     def _line(self, db: Transaction, conversation: int, until: int | None) -> list[Segment]:
         """The segments of the present branch, as far as turns go, up to `until`."""
-        branch = present(db, conversation)
-        newest = self._lines.newest(db, branch)
-        last = newest.seq if newest else 0
-        last = last if until is None else min(last, until - 1)
+        branch, newest = db.one(_NEWEST, (conversation,)) or (present(db, conversation), None)
+        if newest is None:  # it has no turns of its own yet
+            turn = self._lines.newest(db, branch)
+            newest = turn.seq if turn else 0
+        last = newest if until is None else min(newest, until - 1)
         return [(at, low, min(high, last)) for at, low, high in self._lines.segments(db, branch) if low <= last]
 
     def _names(self, db: Transaction, segments: Sequence[Segment]) -> Iterator[str]:
@@ -296,6 +309,10 @@ def _of_words(embedder: bool | Embedder) -> WordVectors | None:
     return known if isinstance(known, WordVectors) else None
 
 
+_NEWEST = (
+    "SELECT c.branch_id, (SELECT max(t.seq) FROM turns t WHERE t.branch_id = c.branch_id) FROM conversations c "
+    "WHERE c.id = ?"
+)
 _OTHERS = "c.namespace = ?1 AND c.owner = ?2 AND c.id <> ?3"
 _TOTAL_OF_OTHERS = f"""SELECT coalesce(sum((SELECT max(t.seq) FROM turns t WHERE t.branch_id = b.id) - b.fork_seq), 0)
     FROM conversations c JOIN branches b ON b.conversation_id = c.id WHERE {_OTHERS}"""
@@ -323,18 +340,31 @@ def _read(db: Transaction, term: Term, match: str, segments: Sequence[Segment]) 
     return clinging(db, term.text, segments) if " " not in term.text else []
 
 
-def _count(db: Transaction, index: str, match: str, segments: Sequence[Segment]) -> int:
+def _counting(db: Transaction, index: str, match: str, segments: Sequence[Segment]) -> Iterator[Query]:
+    """What asks each segment in how many turns `match` is found."""
     asked = f"SELECT count(*) FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ?"
-    return sum(db.one(asked, (match, position(b, low), position(b, high)))[0] for b, low, high in segments)
+    return ((asked, (match, position(b, low), position(b, high))) for b, low, high in segments)
 
 
-def _seqs(db: Transaction, index: str, match: str, segments: Sequence[Segment], most: int) -> Iterator[int]:
-    """The newest `most` seqs where `match` is found."""
-    asked = (
-        f"SELECT rowid FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ? "
-        "ORDER BY rowid DESC LIMIT ?"
-    )
-    for branch, low, high in reversed(segments):
-        found = db.all(asked, (match, position(branch, low), position(branch, high), most))
-        most -= len(found)
-        yield from (seq_of(row[0]) for row in found)
+def _newest(db: Transaction, found: Sequence[_Counted], segments: Sequence[Segment]) -> Iterator[list[Query]]:
+    """What asks for the newest places of each term, until `READ` of them are found in all."""
+    left = READ
+    for one in found:
+        if left <= 0:
+            return
+        index, most = _INDEXES[one.term.index], left
+        asked = (
+            f"SELECT rowid FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ? "
+            "ORDER BY rowid DESC LIMIT ?"
+        )
+        queries: list[Query] = []
+        for (branch, low, high), count in reversed(list(zip(segments, one.counts, strict=False))):
+            if some := min(most, count):
+                queries.append((asked, (one.match, position(branch, low), position(branch, high), some)))
+            most -= some
+        left = most - len(one.read)
+        yield queries
+
+
+def _seqs(found: Iterable[Sequence[Row]]) -> Iterator[int]:
+    return (seq_of(row[0]) for places in found for row in places)

@@ -91,7 +91,8 @@ def _around(seqs: Sequence[int], reach: int) -> set[int]:
 
 def _candidates(db: Transaction, segments: Sequence[Segment], vector: Any, embedder: str, most: int) -> list[int]:
     """seqs, by the database's own index."""
-    db.execute("SET LOCAL hnsw.iterative_scan TO strict_order; SET LOCAL hnsw.ef_search TO 200")
+    db.later("SET LOCAL hnsw.iterative_scan TO strict_order")
+    db.later("SET LOCAL hnsw.ef_search TO 200")
     asked = written(vector)
     return [
         seq_of(place)

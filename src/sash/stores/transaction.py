@@ -11,6 +11,8 @@ from sash.stores.dialect import Dialect
 
 Values = Sequence[Any] | Mapping[str, Any]
 """What is bound to the placeholders of a statement: `?` in their order, `?1`, or `:name`."""
+Query = tuple[str, Values]
+"""A statement that asks, and its values."""
 
 NEVER_AGAIN = ("conversations", "branches", "turns", "epochs", "requests", "summaries", "submissions")
 """Tables whose ids are not given a second time: other processes remember them beyond a deletion."""
@@ -124,6 +126,10 @@ class Transaction:
     def all(self, statement: str, values: Values = ()) -> list[Row]:
         """All rows that a query finds."""
         return list(self.execute(statement, values))
+
+    def each(self, asked: Iterable[Query]) -> list[list[Row]]:
+        """What each of these queries finds: where the database is far away, all of them in one way there and back."""
+        return [self.all(statement, values) for statement, values in asked]
 
     def insert(self, table: str, columns: Mapping[str, Any]) -> int:
         """Insert one row; its id."""

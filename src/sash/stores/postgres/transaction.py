@@ -17,7 +17,7 @@ from psycopg.adapt import Loader
 from sash.stores.postgres.dialect import HELD, POSTGRES
 from sash.stores.postgres.placeholders import in_order, numbered, unescaped
 from sash.stores.postgres.trips import Asked, in_one_trip
-from sash.stores.transaction import Rows, Transaction, Values, can_hold, not_to_be_kept
+from sash.stores.transaction import Query, Row, Rows, Transaction, Values, can_hold, not_to_be_kept
 
 LOCKED = " FOR NO KEY UPDATE"
 COMMIT: Asked = ("COMMIT", None)
@@ -53,12 +53,17 @@ class PostgresTransaction(Transaction):
         self.later(statement, values)
         return self._go()[-1]
 
+    def each(self, asked: Iterable[Query]) -> list[list[Row]]:
+        """What each of these queries finds, asked together."""
+        queries = [_numbered(statement, values) for statement, values in asked]
+        self._waiting += queries
+        return [list(found) for found in self._go()[-len(queries) :]] if queries else []
+
     def later(self, statement: str, values: Values = ()) -> None:
         """Run a statement along with the next one that is asked, or at the end."""
-        asked, order = numbered(statement)
         if len(self._waiting) >= MOST:
             self._go()
-        self._waiting.append((asked, in_order(values, order) if order else None))
+        self._waiting.append(_numbered(statement, values))
 
     def many(self, statement: str, rows: Iterable[Values]) -> None:
         """Run a statement for each of these, as `later` does."""
@@ -101,6 +106,11 @@ class PostgresTransaction(Transaction):
 
     def keep_ids(self) -> None:
         """A sequence remembers by itself what it gave."""
+
+
+def _numbered(statement: str, values: Values) -> Asked:
+    asked, order = numbered(statement)
+    return asked, in_order(values, order) if order else None
 
 
 def lock_key(*subject: object) -> int:
