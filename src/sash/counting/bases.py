@@ -24,6 +24,7 @@ from sash.counting import words
 from sash.counting.weights import Weights, weights
 from sash.errors import InvalidOption
 from sash.model.cards import Generation
+from sash.model.once import once
 
 BaseName = Literal["ctok", "tiktoken", "features"]
 """Best first."""
@@ -144,7 +145,7 @@ def _junctions(table: Weights) -> list[list[float]]:
     return [[table.values[words.junction(left, right)] for right in kinds] for left in kinds]
 
 
-@cache
+@once
 def base(generation: Generation, name: str = "auto") -> Base:
     """The base of that name, or the best one at hand for "auto". Loaded once per generation.
 
@@ -183,7 +184,7 @@ def _load_ctok() -> Any:
     return ctok
 
 
-@cache
+@once
 def _load_tiktoken() -> Callable[[str], list[int]]:
     """The one place that imports tiktoken. Built from the file's bytes: its own loader might download."""
     import tiktoken  # noqa: PLC0415

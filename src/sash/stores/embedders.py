@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sash.errors import MissingExtra
+from sash.model.once import once
 from sash.recall.settings import Embedder
 from sash.recall.words import STOP
 from sash.stores.vectors import load_numpy
@@ -67,7 +68,7 @@ def installed() -> bool:
     return all(map(find_spec, ("safetensors", "tokenizers", "numpy")))
 
 
-@cache
+@once
 def word_vectors() -> WordVectors:
     """The extra's embedder, loaded once (0.3 seconds, 40 MB). Raises MissingExtra."""
     weights, tokenizer = _file(WEIGHTS), _file(*TOKENIZERS)
