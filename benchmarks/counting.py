@@ -113,7 +113,7 @@ def methods(
 ) -> dict[str, Callable[[Mapping[str, Any]], Guess]]:
     """Ours on the base asked for, on each other base at hand, and what others do."""
     found = {"sash": ours(generation, base)}
-    best = bases.base(generation, base).name
+    best = bases.base(generation, base).name  # type: ignore[arg-type]
     for other in ("ctok", "tiktoken", "features"):
         if other != best and bases._at_hand(other):
             found[f"sash, {other}"] = ours(generation, other)

@@ -23,6 +23,7 @@ class once(Generic[P, R]):  # noqa: N801 - a decorator, as functools.cache
         self._loaded: Callable[P, R] = loaded
         self.cache_clear, self._alone = loaded.cache_clear, RLock()
         update_wrapper(self, load)
+        self.__wrapped__ = load
 
     def __call__(self, *args: P.args, **named: P.kwargs) -> R:
         """What was loaded for these arguments."""
