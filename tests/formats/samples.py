@@ -252,6 +252,134 @@ PYDANTIC_AI = [
     {"kind": "response", "timestamp": AT, "parts": [part("text", "It is 42.")], "usage": {}},
 ]
 
+# LangSmith, Langfuse: whole prompts, which repeat what was said before
+
+ASKED = {"role": "user", "content": "6 x 7?"}
+CALLED = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "mul", "arguments": '{"a": 6}'}}],
+}
+ANSWERED = {"role": "tool", "tool_call_id": "c1", "content": "42"}
+FINAL = {"role": "assistant", "content": "It is 42."}
+KIND = {"role": "system", "content": "Be kind."}
+
+
+def lc_message(name: str, content: str, **kwargs: Any) -> dict[str, Any]:
+    kind = {"SystemMessage": "system", "HumanMessage": "human", "AIMessage": "ai"}[name]
+    path = ["langchain", "schema", "messages", name]
+    return {"lc": 1, "type": "constructor", "id": path, "kwargs": {"content": content, "type": kind, **kwargs}}
+
+
+def run(kind: str, second: int, inputs: Any, outputs: Any, **facts: Any) -> dict[str, Any]:
+    """A run of LangSmith's."""
+    return {
+        "id": f"run-{second}",
+        "trace_id": f"trace-{second}",
+        "run_type": kind,
+        "start_time": f"2026-01-01T12:00:0{second}",
+        "end_time": f"2026-01-01T12:00:0{second}.5",
+        "inputs": inputs,
+        "outputs": outputs,
+        "extra": {"metadata": {"thread_id": "t1", "ls_model_name": "gpt-5"}},
+        **facts,
+    }
+
+
+FIRST = [[lc_message("SystemMessage", "Be kind."), lc_message("HumanMessage", "Hello")]]
+SMITH_USED = {"input_tokens": 10, "output_tokens": 5, "input_token_details": {"cache_read": 4}}
+SAID = lc_message("AIMessage", "Good day.", usage_metadata=SMITH_USED)
+SECOND = [KIND, {"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day."}, ASKED]
+TITLE = run("llm", 7, {"messages": [{"role": "user", "content": "A title?"}]}, {"content": "Sums", "role": "assistant"})
+LANGSMITH = [
+    run("chain", 0, {"input": "Hello"}, {"output": "Good day."}),
+    run("llm", 1, {"messages": FIRST}, {"generations": [[{"text": "Good day.", "message": SAID}]]}),
+    run(
+        "llm",
+        2,
+        {"messages": SECOND},
+        {"choices": [{"message": CALLED}]},
+        prompt_tokens=30,
+        completion_tokens=6,
+        total_cost="0.25",
+    ),
+    run(
+        "llm", 3, {"messages": [*SECOND, CALLED, ANSWERED]}, {"message": {"role": "assistant", "content": "It is 42."}}
+    ),
+    TITLE,
+]
+
+
+def observation(kind: str, second: int, **facts: Any) -> dict[str, Any]:
+    """An observation of Langfuse's."""
+    at = f"2026-01-01T12:00:0{second}.000Z"
+    return {"id": f"o{second}", "traceId": f"t{second}", "type": kind, "startTime": at, "endTime": at, **facts}
+
+
+LANGFUSE = {
+    "trace": {"id": "t1", "sessionId": "s1", "projectId": "mill", "timestamp": "2026-01-01T12:00:00Z"},
+    "observations": [
+        observation("SPAN", 0, input="6 x 7?"),
+        observation(
+            "GENERATION",
+            1,
+            model="gpt-5",
+            input=[KIND, ASKED],
+            output=CALLED,
+            usageDetails={"input": 20, "input_cached_tokens": 10, "output": 6, "total": 36},
+            costDetails={"total": 0.5},
+        ),
+        observation(
+            "GENERATION",
+            2,
+            input=json.dumps({"messages": [KIND, ASKED, CALLED, ANSWERED]}),
+            output=json.dumps({"role": "assistant", "content": "It is 42."}),
+            usage={"input": 50, "output": 4, "unit": "TOKENS"},
+        ),
+    ],
+}
+LANGFUSE_ROWS = [
+    {
+        "id": "o1",
+        "trace_id": "t1",
+        "session_id": "s1",
+        "type": "GENERATION",
+        "start_time": "2026-01-01 12:00:01.000000",
+        "provided_model_name": "claude-sonnet-4-5",
+        "input": {"system": "Be kind.", "messages": [ASKED]},
+        "output": {"role": "assistant", "content": [{"type": "text", "text": "It is 42."}]},
+        "usage_details": {"input": 5, "cache_read_input_tokens": 90, "cache_creation_input_tokens": 5, "output": 7},
+        "total_cost": 0.01,
+    }
+]
+
+LONGMEMEVAL = [
+    {
+        "question_id": "q1",
+        "question_type": "single-session-user",
+        "question": "Which locker code?",
+        "answer": 7731,
+        "question_date": "2023/05/30 (Tue) 09:00",
+        "haystack_session_ids": ["b", "a"],
+        "haystack_dates": ["2023/05/20 (Sat) 02:21", "2023/05/19 (Fri) 02:21"],
+        "haystack_sessions": [
+            [{"role": "user", "content": "Bye"}, {"role": "assistant", "content": "Bye!"}],
+            [
+                {"role": "user", "content": "My locker code is 7731.", "has_answer": True},
+                {"role": "assistant", "content": "Noted."},
+            ],
+        ],
+        "answer_session_ids": ["a"],
+    },
+    {
+        "question_id": "q2_abs",
+        "question_type": "multi-session",
+        "question": "How many dogs?",
+        "answer": "It was not said.",
+        "haystack_sessions": [[{"role": "user", "content": "Hello"}]],
+    },
+]
+
 # Databases
 
 AGENTS = """
@@ -373,6 +501,39 @@ SAMPLES: dict[str, Sample] = {
         ],
         remarks=["1 parts of the kind thinking"],
         usage=[(60, 6)],
+    ),
+    "langsmith": Sample(
+        write=lines_file(LANGSMITH),
+        system="Be kind.",
+        said=[
+            "user: Hello",
+            "assistant: Good day.",
+            "user: 6 x 7?",
+            'assistant: mul({"a":6})',
+            "user: -> 42",
+            "assistant: It is 42.",
+        ],
+        remarks=["1 chain run"],
+        usage=[(10, 5), (30, 6)],
+        all=["t1", "t1#1"],
+    ),
+    "langsmith, as a list": Sample(write=json_file({"runs": [TITLE]}), said=["user: A title?", "assistant: Sums"]),
+    "langfuse": Sample(
+        write=json_file(LANGFUSE),
+        system="Be kind.",
+        said=["user: 6 x 7?", 'assistant: mul({"a":6})', "user: -> 42", "assistant: It is 42."],
+        remarks=["1 SPAN observation"],
+        usage=[(30, 6), (50, 4)],
+    ),
+    "langfuse, exported rows": Sample(
+        write=lines_file(LANGFUSE_ROWS),
+        system="Be kind.",
+        said=["user: 6 x 7?", "assistant: It is 42."],
+        usage=[(100, 7)],
+    ),
+    "longmemeval": Sample(
+        write=json_file(LONGMEMEVAL),
+        said=["user: My locker code is 7731.", "assistant: Noted.", "user: Bye", "assistant: Bye!"],
     ),
     "openai_agents": Sample(
         write=database(AGENTS),

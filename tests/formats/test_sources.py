@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from formats.samples import CHATGPT, SAMPLES, json_file
+from formats.samples import CHATGPT, KIND, SAMPLES, json_file, run
 from sash import lab
 from sash.errors import InvalidImport
 from sash.formats import ImportedTurn, LeftOut, SourcedConversation, detect, read, scan
@@ -60,6 +60,38 @@ def test_all_branches_come_in_where_there_are_some(name: str, tmp_path: Path) ->
     assert ids == (list(sample.all) or [found.id for found in read(path)])
 
 
+def test_logged_calls_tell_their_cost_and_project(tmp_path: Path) -> None:
+    """What a tracing tool says that a call cost goes along with its reply, and the project with the conversation."""
+    for name, costs, project in (("langsmith", [0.25], None), ("langfuse", [0.5], "mill")):
+        SAMPLES[name].write(tmp_path / name)
+        first, *_ = read(tmp_path / name)
+        assert [turn.meta["cost"] for turn in first.turns if "cost" in turn.meta] == costs
+        assert first.meta.get("project") == project
+        assert all(turn.at for turn in first.turns)
+
+
+def test_a_window_that_slides_is_one_conversation(tmp_path: Path) -> None:
+    """Calls whose prompts lost their beginning go on with the conversation that they overlap; nothing stands twice."""
+    said = [{"role": ("user", "assistant")[n % 2], "content": f"{n}"} for n in range(8)]
+    runs = [
+        run("llm", n, {"messages": [KIND, *said[max(0, 2 * n - 3) : 2 * n + 1]]}, said[2 * n + 1]) for n in range(4)
+    ]
+    json_file(runs)(tmp_path / "runs.json")
+    (found,) = read(tmp_path / "runs.json")
+    assert [turn.text for turn in found.turns] == [str(n) for n in range(8)]
+    assert found.system == "Be kind."
+
+
+def test_questions_of_long_memories_name_their_turns(tmp_path: Path) -> None:
+    """The marked turn is the evidence; a question that nothing answers has none, and is no fault."""
+    SAMPLES["longmemeval"].write(tmp_path / "s.json")
+    asked = [one.questions[0] for one in lab.read(tmp_path / "s.json")]
+    assert [(one.evidence, one.category, one.answer) for one in asked] == [
+        (("a:1",), "single-session-user", "7731"),
+        ((), "abstention", None),
+    ]
+
+
 def test_a_folder_of_everything_is_read_and_what_is_none_is_named(tmp_path: Path) -> None:
     """In a folder, a glob and an archive every recording is read; each file that is none gets a remark."""
     for number, sample in enumerate(SAMPLES.values()):
@@ -80,8 +112,9 @@ def test_a_folder_of_everything_is_read_and_what_is_none_is_named(tmp_path: Path
     remarks = [str(one) for one in found.left_out]
     databases = ("llm", "openai_agents", "llm, before 0.36")
     texts = len(SAMPLES) - len(databases)
-    assert len(found) == len(SAMPLES) + texts, remarks  # once in the folder, once in the archive: but for databases
-    assert len(lab.read(str(tmp_path / "*.bin"))) == len(SAMPLES)
+    read_from = {one.source for one in found}
+    assert len(read_from) == len(SAMPLES) + texts, remarks  # in the folder and in the archive, but for databases
+    assert len({one.source for one in lab.read(str(tmp_path / "*.bin"))}) == len(SAMPLES)
     assert len(lab.read([tmp_path / "0.bin", tmp_path / "1.bin"])) == 2
     assert sum("a SQLite database in an archive; unpack it first" in remark for remark in remarks) == len(databases)
     for words in ("picture.png", "letter.txt", "other.json: not a known", "empty.json: the file is empty", "cut.json"):

@@ -39,10 +39,11 @@ def recognises(sample: Sequence[Field]) -> bool:
 
 def apart(found: Sequence[Field]) -> bool:
     """Whether each value is a conversation by itself, not a message."""
-    return not all(_is_message(one) for one in found)
+    return not all(is_message(one) for one in found)
 
 
-def _is_message(one: Field) -> bool:
+def is_message(one: Field) -> bool:
+    """Whether it is a message of LangChain's, in either form."""
     if one.get("type") == "constructor":
         return one.get("lc") == 1 and "messages" in one.get("id", [])
     return one.get("type") in (*_ROLES, _REMOVED) and isinstance(one.get("data"), dict)
@@ -50,7 +51,7 @@ def _is_message(one: Field) -> bool:
 
 def _is_conversation(one: Field) -> bool:
     listed = one.get("messages") if isinstance(one.value, dict) else one.value
-    return isinstance(listed, list) and bool(listed) and all(_is_message(Field(each, one.path)) for each in listed)
+    return isinstance(listed, list) and bool(listed) and all(is_message(Field(each, one.path)) for each in listed)
 
 
 def conversation(messages: Sequence[Field]) -> ImportedConversation:
@@ -66,11 +67,16 @@ def conversations(value: Field, number: int) -> Iterator[ImportedConversation]:
 
 
 def _conversation(messages: Sequence[Field], id: str) -> ImportedConversation:
-    given = [_plain(message) for message in messages]
-    removed = sum(message.get("type") == _REMOVED for message in given)
+    removed = sum(_plain(message).get("type") == _REMOVED for message in messages)
     notes = [HistoryProblem(text=f"{removed} instructions to remove messages are left out")] if removed else []
-    said = [_chat(message["data"], message) for message in given if message.get("type") != _REMOVED]
+    said = chat_messages(messages)
     return conversation_of(said, id=id, path=messages[0].path if messages else "", notes=notes)
+
+
+def chat_messages(messages: Sequence[Field]) -> list[ChatMessage]:
+    """Messages of LangChain's as those of chat completions. Raises InvalidImport for an unknown kind."""
+    given = [_plain(message) for message in messages]
+    return [_chat(message["data"], message) for message in given if message.get("type") != _REMOVED]
 
 
 def _plain(message: Field) -> Field:
