@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 __all__ = [
+    "AskOptions",
     "CallOptions",
     "Content",
     "MemoryMode",
@@ -77,8 +78,8 @@ class RequestOptions(TypedDict, total=False):
     """seconds"""
 
 
-class RunOptions(RequestOptions, total=False):
-    """Options of `run`, beside its own arguments. Model and system stay in force from then on."""
+class AskOptions(RequestOptions, total=False):
+    """Options of whatever asks Claude. Model and system stay in force from then on."""
 
     model: str | None
     system: System | None
@@ -88,7 +89,14 @@ class RunOptions(RequestOptions, total=False):
     """a pydantic class, or a JSON schema: `reply.parsed` is of it"""
 
 
-class CallOptions(RunOptions, total=False):
+class RunOptions(AskOptions, total=False):
+    """Options of `run`, beside its own arguments."""
+
+    token: str | None
+    """the caller's own name for this submission: what comes again under it gets the first one's reply"""
+
+
+class CallOptions(AskOptions, total=False):
     """Options of `plan`, `count`, `submit`, `retry`, `regenerate` and `edit`."""
 
     tools: ToolList | None

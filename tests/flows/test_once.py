@@ -26,6 +26,7 @@ from sash.errors import (
     StoreUnavailable,
     Unavailable,
 )
+from sash.flows.request import idempotency
 from sash.flows.request.idempotency import LEASE
 from sash.simulator import CutStream, Overloaded, PromptTooLong, Simulator, Stopped
 from sash.stores import submissions
@@ -333,3 +334,87 @@ def test_every_token_is_answered_at_most_once(events: list[tuple[str, bool]]) ->
                 assert replies.setdefault(token, reply).turn == reply.turn
             sim.faults.calm()
         assert sorted(said(chat)) == sorted({f"Say {token}." for token, _ in events})
+
+
+# ---- runs -----------------------------------------------------------------------------------------------------------
+
+
+class Boats:
+    """A tool that notes how often it was called."""
+
+    def __init__(self) -> None:
+        self.booked: list[int] = []
+
+    def book_boat(self, number: int) -> str:
+        """Book a boat.
+
+        Args:
+            number: of the boat
+        """
+        self.booked.append(number)
+        return f"Boat {number} is booked."
+
+
+ASKED = "Please use book_boat for boat 7."
+
+
+def test_a_run_of_the_same_token_is_run_once(talk: Talk, sim: Simulator) -> None:
+    """The second one gets the reply of the whole run; nothing is sent, no function is called."""
+    chat, boats = talk(), Boats()
+    first, again = (chat.run(ASKED, tools=[boats.book_boat], token="1") for _ in range(2))
+    assert boats.booked == [7] and len(sim.messages) == 2
+    assert (again.text, again.usage, len(again.steps)) == (first.text, first.usage, len(first.steps)) and first.steps
+    assert "submitted before" in again.notes[0]
+    with pytest.raises(InvalidOption, match="token"):
+        chat.run("Something else.", tools=[boats.book_boat], token="1")
+    with pytest.raises(InvalidOption, match="content"):
+        chat.run(tools=[boats.book_boat], token="1")
+
+
+def test_runs_of_one_token_at_once_are_run_once(talk: Talk, sim: Simulator) -> None:
+    """Whoever comes while the first one is still at work waits for its reply, on another connection, too."""
+    boats, replies = Boats(), []
+
+    def ask() -> None:
+        replies.append(talk(id="a").run(ASKED, tools=[boats.book_boat], token="1").text)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert boats.booked == [7] and len(replies) == 4 and len(set(replies)) == 1
+    assert len(sim.messages) == 2
+
+
+@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize("told", [True, False], ids=["an error", "a process that died"])
+def test_a_run_that_was_left_goes_on(
+    talk: Talk, sim: Simulator, at: int, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a run broke off at its first or second request, the same token goes on there: no function is called again,
+    nothing is said twice, and the reply is that of the whole."""
+    chat, boats = talk(), Boats()
+    sim.faults.fail_at(at, Overloaded())
+    with monkeypatch.context() as patch:
+        if not told:  # nobody says what became of it, and its owner is gone
+            patch.setattr(idempotency, "_release", lambda *_: None)
+        with pytest.raises(Unavailable):
+            chat.run(ASKED, tools=[boats.book_boat], token="1")
+    monkeypatch.setattr(submissions, "gone", lambda _: True)
+    whole = chat.run(ASKED, tools=[boats.book_boat], token="1")
+    assert boats.booked == [7] and "Boat 7 is booked." in whole.text and len(whole.steps) == 2
+    assert [turn.plain for turn in chat.history() if turn.role == "user"] == [True, False]
+    assert chat.run(ASKED, tools=[boats.book_boat], token="1").text == whole.text
+    assert len(sim.messages) == 3
+
+
+def test_what_was_asked_since_ends_a_run_that_was_left(talk: Talk, sim: Simulator) -> None:
+    """Where the conversation went on, the token gets what came then, and moves nothing."""
+    chat, boats = talk(), Boats()
+    sim.faults.fail_at(2, Overloaded())
+    with pytest.raises(Unavailable):
+        chat.run(ASKED, tools=[boats.book_boat], token="1")
+    later = chat.send("Never mind.")
+    assert chat.run(ASKED, tools=[boats.book_boat], token="1").tool_calls
+    assert chat.history()[-1].id == (later.turn.id if later.turn else 0) and boats.booked == [7]

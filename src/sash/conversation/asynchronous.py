@@ -124,7 +124,10 @@ class AsyncConversation(ConversationBase):
 
         Coroutine functions are awaited, plain ones work in a thread; `on_event` may be either.
         """
-        return await self._alone(lambda: self._run_flow(content, tools, max_steps, on_event, options), tell=on_event)
+        arrived = self._clock()
+        return await self._alone(
+            lambda: self._run_flow(content, tools, max_steps, on_event, options, arrived), tell=on_event
+        )
 
     async def retry(self, **options: Unpack[CallOptions]) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""

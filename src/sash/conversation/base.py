@@ -52,7 +52,7 @@ from sash.model.jobs import LeftJob
 from sash.model.leases import Ticket
 from sash.model.replies import Reply, each
 from sash.model.summaries import SummaryRecord
-from sash.model.turns import Turn
+from sash.model.turns import Draft, Turn
 from sash.model.values import short
 from sash.planning.rules import Problem
 from sash.planning.situation import Strategy
@@ -198,19 +198,27 @@ class ConversationBase:
     def _send_flow(
         self, content: Any, arguments: Mapping[str, Any], arrived: float, *, stream: bool = False
     ) -> Flow[Reply]:
-        token, bypass_memo = arguments.get("token"), arguments.get("bypass_memo", False)
+        bypass_memo = arguments.get("bypass_memo", False)
         check_flag("bypass_memo", bypass_memo)
-        if token is not None:
-            check_text("token", token)
-        session = self._session
         options = {name: value for name, value in arguments.items() if name not in ("token", "bypass_memo")}
         asking = self._asking(options, stream=stream)
         chat, drafts = replace(asking.chat, bypass_memo=bypass_memo), asking.question(content)
-        if token is None and not session.dedupe_window:
-            return self._answer(deliver(chat, drafts, asking.settings, asking.call), asking)
-        within = session.dedupe_window
-        given = Submission(token=token, drafts=drafts, within=within, arrived=arrived, wait=session.waits)
-        return self._answer(once(chat, given, asking.settings, asking.call), asking)
+        given = self._submission(arguments.get("token"), drafts, arrived)
+
+        def ask(chat: Context, drafts: Sequence[Draft]) -> Flow[Reply]:
+            return deliver(chat, drafts, asking.settings, asking.call)
+
+        flow = ask(chat, drafts) if given is None else once(chat, given, ask, stream=asking.call.stream)
+        return self._answer(flow, asking)
+
+    def _submission(self, token: Any, drafts: Sequence[Draft], arrived: float) -> Submission | None:
+        """What makes it recognisable when it comes again; None where nothing does."""
+        within, waits = self._session.dedupe_window, self._session.waits
+        if token is None and not within:
+            return None
+        if token is not None:
+            check_text("token", token)
+        return Submission(token=token, drafts=tuple(drafts), within=within, arrived=arrived, wait=waits)
 
     def _answer(self, flow: Flow[Reply], asking: Asking) -> Flow[Reply]:
         """The reply, parsed where that was asked for; what the call makes last, lasts from its first request on."""
@@ -330,12 +338,17 @@ class ConversationBase:
         max_steps: int,
         on_event: Callable[..., Any] | None,
         arguments: Mapping[str, Any],
+        arrived: float,
     ) -> Flow[Reply]:
         """A run over the functions among `tools`, which stay in force as tools of any send do."""
         check_whole("max_steps", max_steps, of="requests")
         check_listener(on_event)
         given = self._run_tools(tools)
+        token = arguments.get("token")
+        if token is not None and content is None:
+            raise InvalidOption("token names what is said: give content, too", option="token", value=token)
         with_tools = {**arguments, "tools": given or None}
+        with_tools.pop("token", None)
         asking = self._asking(with_tools, stream=on_event is not None, tools=given)
         found = functions(given, waiting=self._awaits)
         if not found:
@@ -343,7 +356,14 @@ class ConversationBase:
         by_hand = frozenset(asking.settings.preamble.tool_names) - set(found)
         limits = Tools(functions=found, by_hand=by_hand, max_steps=max_steps)
         drafts = () if content is None else asking.question(content)
-        return self._answer(run(asking.chat, drafts, asking.settings, asking.call, limits), asking)
+        said = self._submission(token, drafts, arrived) if drafts else None
+
+        def ask(chat: Context, drafts: Sequence[Draft]) -> Flow[Reply]:
+            return run(chat, drafts, asking.settings, asking.call, limits)
+
+        if said is None:
+            return self._answer(ask(asking.chat, drafts), asking)
+        return self._answer(once(asking.chat, said, ask, stream=asking.call.stream, goes_on=True), asking)
 
     def result_tools(self) -> list[Any]:
         """See the conversations."""

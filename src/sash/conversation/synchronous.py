@@ -206,9 +206,11 @@ class Conversation(ConversationBase):
         `submit`); default: those in force. `max_steps`: the most requests. `on_event`: called with the SDK's events
         of every reply as they come, and with a `RunEvent` for each reply and each result; what it raises ends the
         run. What a function raises goes to Claude as an error result. Usage, cost and latency are those of the
-        whole run, `reply.steps` has its replies. Without content, a run that was left goes on.
+        whole run, `reply.steps` has its replies. Without content, a run that was left goes on. `token`: as in `send`; a
+        run that was left in the middle goes on when it comes again.
         """
-        return self._alone(lambda: self._run_flow(content, tools, max_steps, on_event, options), tell=on_event)
+        arrived = self._clock()
+        return self._alone(lambda: self._run_flow(content, tools, max_steps, on_event, options, arrived), tell=on_event)
 
     def retry(self, **options: Unpack[CallOptions]) -> Reply:
         """Send what is pending again, or ask again after a reply cut short. Raises NothingToRetry."""

@@ -31,8 +31,12 @@ class Claim:
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
     """What became of a claim: ours to answer ("new"), ours again with its turn still pending ("pending"),
-    somebody's who is at it ("running"), or answered before by the requests of these numbers."""
+    somebody's who is at it ("running"), or answered before by the requests of these numbers.
+
+    `left`: it has replies, but who made them never said that they were all, and nothing was asked since.
+    """
 
     state: Literal["new", "pending", "running", "answered"]
     submission: int
     numbers: tuple[int, ...] = ()
+    left: bool = False

@@ -103,7 +103,11 @@ def _alive(row: Row, asked: Claim) -> bool:
 def _taken_over(db: Transaction, row: Row, asked: Claim) -> Claimed:
     """A submission that failed or lost its owner: answered meanwhile, still pending, or to be sent anew."""
     state = db.one("SELECT state FROM turns WHERE id = ?", (row["turn_id"],))
-    numbers = _answers(db, row) if state is not None and state["state"] == "answered" else ()
+    left = state is not None and _nothing_asked_since(db, row)
+    numbers = _answers(db, row)[: None if left else 1] if state is not None and state["state"] == "answered" else ()
+    if numbers and left:
+        db.update("submissions", row["id"], _owner(asked))
+        return Claimed(state="answered", submission=row["id"], numbers=numbers, left=True)
     if numbers:
         _release(db, row["id"], numbers)
         return Claimed(state="answered", submission=row["id"], numbers=numbers)
@@ -122,15 +126,25 @@ def _on_branch(db: Transaction, row: Row) -> bool:
     return found is not None
 
 
-def _answers(db: Transaction, row: Row) -> tuple[int, ...]:
-    """The number of the first request behind the turn that has a reply (a later send may have kept it in front)."""
-    found = db.one(
-        "SELECT min(r.number) AS number FROM requests r JOIN turns t ON t.id = ? "
-        "WHERE r.conversation_id = t.conversation_id AND r.branch_id = t.branch_id AND r.last_seq >= t.seq "
-        "AND r.reply_id IS NOT NULL",
+def _nothing_asked_since(db: Transaction, row: Row) -> bool:
+    """Whether the turn is the newest question of the conversation's present branch."""
+    later = db.one(
+        "SELECT 1 FROM turns l JOIN turns t ON t.branch_id = l.branch_id "
+        "WHERE t.id = ? AND l.seq > t.seq AND l.plain AND l.state <> 'withdrawn'",
         (row["turn_id"],),
     )
-    return () if found["number"] is None else (found["number"],)
+    return later is None and _on_branch(db, row)
+
+
+def _answers(db: Transaction, row: Row) -> tuple[int, ...]:
+    """The numbers of the requests behind the turn that have a reply (a later send may have kept it in front)."""
+    found = db.execute(
+        "SELECT r.number FROM requests r JOIN turns t ON t.id = ? "
+        "WHERE r.conversation_id = t.conversation_id AND r.branch_id = t.branch_id AND r.last_seq >= t.seq "
+        "AND r.reply_id IS NOT NULL ORDER BY r.number",
+        (row["turn_id"],),
+    )
+    return tuple(answer["number"] for answer in found)
 
 
 def sent(db: Transaction, submission: int, turn: int) -> None:

@@ -8,21 +8,18 @@ that failed is taken up again where it stands: a pending turn is sent, never dou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from sash.errors import ConversationBusy, InvalidOption, NotFound, StoreError
+from sash.errors import ConversationBusy, InvalidOption, NotFound, NothingToRetry, StoreError
 from sash.flows.context import Context
-from sash.flows.request.deliver import deliver
-from sash.flows.request.send import Call
 from sash.flows.steps import Emit, Flow, Now, Pause
 from sash.model.answers import MENDED, StreamEvent, TextEvent
 from sash.model.replies import Reply, after, each, joined
 from sash.model.submissions import Claim, Claimed
 from sash.model.turns import Draft
 from sash.model.usage import Usage
-from sash.planning.inputs import Settings
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two looks at a submission that somebody else is answering: doubled each time."""
@@ -60,24 +57,50 @@ class Submission:
         return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
-def once(chat: Context, given: Submission, settings: Settings, call: Call) -> Flow[Reply]:
+Ask = Callable[[Context, Sequence[Draft]], Flow[Reply]]
+"""Says something, or without drafts goes on with what was left."""
+
+
+def once(chat: Context, given: Submission, ask: Ask, *, stream: bool = False, goes_on: bool = False) -> Flow[Reply]:
     """The reply to a submission: to this one, or to the first one like it.
 
-    Raises what `deliver` raises, and InvalidOption for a token that was used for other content.
+    `goes_on`: it takes several requests, so that one that was left in the middle is gone on with. Raises what `ask`
+    raises, and InvalidOption for a token that was used for other content.
     """
     claimed = yield from _claimed(chat, given)
+    told = None
     if claimed.state == "answered":
-        return (yield from _repeated(chat, given, claimed.numbers, stream=call.stream))
+        told = yield from _repeated(chat, given, claimed.numbers, stream=stream)
+        if not claimed.left:
+            return told
+    reply = yield from _settled(chat, claimed, given, ask if goes_on or told is None else None, told)
+    return reply
+
+
+def _settled(chat: Context, claimed: Claimed, given: Submission, ask: Ask | None, told: Reply | None) -> Flow[Reply]:
+    """Ask, or go on behind the replies that were `told`, and say in the record what became of it."""
     chat = replace(chat, submission=claimed.submission)
+    reply = told
     try:
-        reply = yield from deliver(chat, () if claimed.state == "pending" else given.drafts, settings, call)
+        if ask is not None:
+            reply = yield from _asked(chat, () if claimed.state != "new" else given.drafts, ask, told)
     except GeneratorExit:
         raise  # nobody drives this flow any more; the next claim finds out what became of it
     except BaseException:
         _release(chat, claimed, ())
         raise
+    assert reply is not None  # whoever is told nothing asks
     _release(chat, claimed, tuple(step.number for step in each(reply)))
     return reply
+
+
+def _asked(chat: Context, drafts: Sequence[Draft], ask: Ask, told: Reply | None) -> Flow[Reply]:
+    if told is None:
+        return (yield from ask(chat, drafts))
+    try:
+        return after(told, (yield from ask(chat, ())))
+    except NothingToRetry:
+        return told  # it had come to its end, and only that was not said
 
 
 def _release(chat: Context, claimed: Claimed, numbers: tuple[int, ...]) -> None:
