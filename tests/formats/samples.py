@@ -440,7 +440,36 @@ INSERT INTO tool_calls VALUES (1, 'r1', NULL, 'mul', '{"a": 6}', 'k1');
 INSERT INTO tool_results VALUES (1, 'r2', NULL, 'mul', '42', 'k1', NULL);
 """
 
+# OpenAI: bodies of the Responses API, and of a batch
+
+RESPONSE = {
+    "object": "response",
+    "model": "gpt-5",
+    "instructions": "Be kind.",
+    "tools": [{"type": "function", "name": "mul", "parameters": {"type": "object"}}, {"type": "web_search"}],
+    "input": [{"role": "user", "content": [{"type": "input_text", "text": "6 x 7?"}]}],
+    "output": [
+        {"type": "reasoning", "summary": []},
+        {"type": "web_search_call", "id": "w1", "status": "completed", "action": {"type": "search", "query": "6 x 7"}},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "It is 42."}]},
+    ],
+}
+BATCH = [{"custom_id": "1", "url": "/v1/chat/completions", "body": {"model": "gpt-5", "messages": [KIND, ASKED]}}]
+
 SAMPLES: dict[str, Sample] = {
+    "openai, a response": Sample(
+        write=json_file(RESPONSE),
+        system="Be kind.",
+        tools=["mul"],
+        said=[
+            "user: 6 x 7?",
+            'assistant: web_search({"type":"search","query":"6 x 7"})',
+            "user: -> completed",
+            "assistant: It is 42.",
+        ],
+        remarks=["1 item of reasoning"],
+    ),
+    "openai, a batch": Sample(write=lines_file(BATCH), system="Be kind.", said=["user: 6 x 7?"]),
     "chatgpt": Sample(
         write=json_file(CHATGPT),
         system="Be brief.",

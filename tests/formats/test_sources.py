@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from formats.samples import CHATGPT, KIND, SAMPLES, json_file, run
-from sash import lab
+from sash import Conversation, MemoryStore, lab
+from sash.conversation.imports import record
 from sash.errors import InvalidImport
-from sash.formats import ImportedTurn, LeftOut, SourcedConversation, detect, read, scan
+from sash.formats import ImportedTurn, LeftOut, Scan, SourcedConversation, detect, read, scan
 from sash.model.blocks import Block, dumps
 from sash.model.usage import Usage
+from sash.simulator import Simulator
 
 
 def shown(turn: ImportedTurn) -> str:
@@ -168,12 +171,12 @@ def test_a_list_that_breaks_off_gives_what_came_before(tmp_path: Path) -> None:
 def test_conversations_come_one_by_one(tmp_path: Path) -> None:
     """The first conversation of a long list is there before the rest of the file was read, and progress tells bytes."""
     path = tmp_path / "chats.json"
-    long_list(path, 2_000, "]")
+    long_list(path, 400, "]")
     told: list[int] = []
     found = scan(path, progress=told.append)
     next(one for one in found if isinstance(one, SourcedConversation))
-    assert sum(told) < path.stat().st_size / 4
-    assert sum(isinstance(one, SourcedConversation) for one in found) == 1_999
+    assert sum(told) < path.stat().st_size / 2
+    assert sum(isinstance(one, SourcedConversation) for one in found) == 399
     assert sum(told) == path.stat().st_size
 
 
@@ -186,3 +189,16 @@ def test_a_recording_without_a_question_is_named(tmp_path: Path) -> None:
     assert "nobody asks anything" in str(found.left_out[0])
     assert isinstance(found.left_out[0], LeftOut)
     assert [len(trace.calls) for trace in found[:1].traces()] == [1]
+
+
+def test_whatever_was_read_can_be_gone_on_with(tmp_path: Path) -> None:
+    """The conversation of every source is recorded, and the next question to Claude is legal with all that came."""
+    for number, sample in enumerate(SAMPLES.values()):
+        sample.write(tmp_path / f"{number}.bin")
+    with closing(MemoryStore()) as store:
+        done = list(record(store, Scan(tmp_path)))
+        assert {one.format for one in done} == {name.partition(",")[0] for name in SAMPLES}
+        for one in done:
+            with Conversation(store, id=one.id, client="simulator") as chat:
+                body = chat.plan("And what was said first?").body
+            assert Simulator().check(body) == [], one

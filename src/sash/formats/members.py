@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import TextIOWrapper
-from itertools import islice
+from itertools import count, islice
 from typing import IO, Any, Literal
 
 from sash.errors import InvalidImport
@@ -111,7 +111,7 @@ class Members:
         ahead = _Ahead(self._pieces(), self.progress)
         ahead.skip(_WHITE)
         ahead.at += 1
-        for number in range(10**12):
+        for number in count():
             ahead.skip(_WHITE + ",")
             if ahead.text[ahead.at : ahead.at + 1] == "]":
                 return

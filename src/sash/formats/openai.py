@@ -47,7 +47,13 @@ def conversation(messages: Sequence[Field]) -> ImportedConversation:
 
 def conversations(value: Field, number: int = 1) -> Iterator[ImportedConversation]:
     """The conversation of a body, or of a list of messages. Raises InvalidImport."""
-    yield _conversation(_all(value), str(number), _tools(value))
+    body = _body(value)
+    yield _conversation(_all(body), str(number), _tools(body))
+
+
+def _body(value: Field) -> Field:
+    """The body itself, where a line of a batch holds it."""
+    return value["body"] if isinstance(value.get("body"), dict) else value
 
 
 def _bare(values: Sequence[Field]) -> bool:
@@ -110,15 +116,33 @@ def turns_of_items(items: Sequence[Field], facts: Facts = lambda _: {}) -> OpenA
     return replace(history, notes=(*history.notes, *notes))
 
 
-def _all(value: Field) -> list[Field]:
-    return list(value["messages"].each() if isinstance(value.value, dict) else value.each())
+def _all(body: Field) -> list[Field]:
+    """The messages of a body; of one of the Responses API its instructions, its input, and what came of it."""
+    if not isinstance(body.value, dict):
+        return list(body.each())
+    if not (body.has("input") or body.has("output")):
+        return list(body["messages"].each())
+    told = [{"role": "developer", "content": body["instructions"].text()}] if body.has("instructions") else []
+    said = [{"role": "user", "content": body.get("input")}] if isinstance(body.get("input"), str) else []
+    given = [Field(one, body.path, body.line, "input") for one in (*told, *said)]
+    for key in ("input", "output"):
+        given += body[key].each() if body.has(key) and not isinstance(body.get(key), str) else ()
+    return given
 
 
 def _tools(value: Field) -> list[Block]:
-    """The functions that a body defines; another shape than a function's is taken as it is."""
+    """The functions that a body defines, in either API's shape or Anthropic's; tools of a server are left out."""
     if not isinstance(value.value, dict) or not value.has("tools"):
         return []
-    return [_tool(tool["function"]) if tool.has("function") else tool.object() for tool in value["tools"].each()]
+    return [made for tool in value["tools"].each() if (made := _tool_of(tool))]
+
+
+def _tool_of(tool: Field) -> Block | None:
+    if tool.has("function"):
+        return _tool(tool["function"])
+    if tool.get("type") == "function":
+        return _tool(tool)
+    return tool.object() if tool.has("name") else None
 
 
 def _tool(function: Field) -> Block:
@@ -130,7 +154,10 @@ def _tool(function: Field) -> Block:
 def _messages(value: Field) -> list[Field]:
     if isinstance(value.value, dict) and "role" in value.value:
         return [value]
-    listed = value.get("messages") if isinstance(value.value, dict) else value.value
+    body = _body(value)
+    if isinstance(body.value, dict) and body.has("model") and (body.has("input") or body.get("object") == "response"):
+        return [Field({"role": "developer"}, value.path)]  # a body that only the Responses API has
+    listed = body.get("messages") if isinstance(body.value, dict) else body.value
     return [Field(member, value.path) for member in listed] if isinstance(listed, list) else []
 
 
