@@ -200,6 +200,21 @@ def test_a_tool_says_itself_that_it_is_cheap(talk: Talk, model: str) -> None:
     assert sent["named"] == sent["marked"]
 
 
+def test_what_is_cheap_to_call_again_is_recorded(talk: Talk, sim: Simulator) -> None:
+    """Opened again or forked without its tools, a conversation knows the mark; tools given anew say their own."""
+    chat = opened(talk, FREE, id="marked")
+    sim.script(looking(2))
+    chat.run("Look up many words.", tools=[tool(named(look), cheap=True)], max_steps=5)
+    assert chat.plan("And now?").situation.cheap == {"look"}
+    with opened(talk, FREE, id="marked") as again, again.fork(id="other") as fork:
+        again.send("On we go.")
+        assert again.plan("And now?").situation.cheap == fork.plan("And now?").situation.cheap == {"look"}
+        assert again.plan("And now?", tools=[look]).situation.cheap == frozenset()
+    with opened(talk, FREE, id="plain") as plain:
+        plan = plain.plan("Hello.")
+        assert plan.situation.cheap == frozenset() and "cheap" not in plan.why
+
+
 class Bare:
     """A client of a platform without betas."""
 

@@ -203,7 +203,7 @@ class Session:
         self._meet(*filter(None, [self._card]), *(self.routing.cards.values() if self.routing else ()))
         self.tools: Sequence[Any] = as_tools(() if tools is None else tools)
         self.preamble = preamble(system, self.tools)
-        self.cheap = cheap_names(self.tools)
+        self.cheap = cheap_names(self.tools) if self.tools else None
         self._given = (system is not None, tools is not None)
         self.options = check_options(options, beside=SETTINGS, elsewhere=CALLS)
         check_values(self.options)

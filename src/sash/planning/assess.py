@@ -19,7 +19,7 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.clearing import served_turns
 from sash.planning.overflow.relief import lacks_beta, may_clear, tool_results
 from sash.planning.rules import has_thinking
-from sash.planning.situation import ResultsTurn, Situation, Size, Strategy
+from sash.planning.situation import CHEAP, ResultsTurn, Situation, Size, Strategy
 from sash.planning.survey import Group, in_tool_run
 from sash.planning.traits import traits
 from sash.planning.worth.chance import worth_of
@@ -115,7 +115,7 @@ class _Assessing:
             results=(found := self._results()),
             clears=may_clear(memory, self.groups, settings) if found else "",
             lacks_beta=bool(found) and lacks_beta(memory, self.groups, settings),
-            cheap=settings.cheap,
+            cheap=self._cheap,
             budget=settings.card.window if traits(settings.strategy).ignores_budget else settings.budget,
             reserve=settings.reserve,
             keep=settings.keep,
@@ -129,6 +129,13 @@ class _Assessing:
             base=self.known[self.groups[-1][-1].seq].base or memory.fixed.base,
         )
         return _with_what_a_cut_leaves(situation)
+
+    @property
+    def _cheap(self) -> frozenset[str]:
+        """The tools that were said to be cheap to call again, now or with the last request."""
+        last = self.memory.loaded.last
+        said = last.why.get(CHEAP, ()) if last is not None else ()
+        return frozenset(said) if self.settings.cheap is None else self.settings.cheap
 
     # ---- exchanges --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from sash.model.cards import Ttl, lasting, supposition
 from sash.model.values import counted
 from sash.planning.cache.breakpoints import STABLE, UNCHANGED
 from sash.planning.planned import Planned
+from sash.planning.situation import CHEAP
 
 
 def text(plan: Planned) -> str:
@@ -193,5 +194,6 @@ def why(plan: Planned) -> dict[str, Any]:
         "memory": plan.memory,
         "saves": plan.decision.saves,
         "notes": list(plan.notes),
+        **({CHEAP: sorted(plan.situation.cheap)} if plan.situation.cheap else {}),
         "attached": [source.seq for source in plan.attachment.sources] if plan.attachment else [],
     }

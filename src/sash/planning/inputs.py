@@ -59,8 +59,8 @@ class Settings:
     """tokens of a tool result above which only its ends are sent; None: by price, where Claude can read on"""
     beta: bool = True
     """whether beta features may be asked for where they help"""
-    cheap: frozenset[str] = frozenset()
-    """names of the tools that were said to be cheap to call again"""
+    cheap: frozenset[str] | None = None
+    """names of the tools that were said to be cheap to call again; None: nobody said, so that the last request holds"""
 
     @property
     def model(self) -> str:

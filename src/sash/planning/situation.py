@@ -21,6 +21,9 @@ from sash.model.settings import settings
 from sash.model.summaries import Trouble
 from sash.model.turns import Exchange
 
+CHEAP = "cheap"
+"""Where a recorded decision names the tools that were said to be cheap to call again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
