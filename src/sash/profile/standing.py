@@ -7,10 +7,10 @@ least one: a search for them finds all turns that need to be read. It knows no v
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sash.model.patterns import late
 from sash.model.shares import first_within
 from sash.model.turns import Turn
 from sash.model.values import day
@@ -66,9 +66,21 @@ _PAIRS = """
 """
 CHARACTERS = tuple(_PAIRS.split())
 """In those that are searched by characters."""
-_PHRASES = "|".join(r"[^\w]+".join(map(re.escape, cue.split())) for cue in CUES)
-_CUED = late(rf"(?<!\w)(?:{_PHRASES}|lieblings\w+)(?!\w)|{'|'.join(CHARACTERS)}", re.IGNORECASE)
-"""Whether any of them stands there: quicker than all the forms."""
+_STEM = "lieblings"
+"""Any word that begins so is a cue."""
+_WORD = re.compile(r"\w+")
+
+
+def _by_first_word() -> Mapping[str, Sequence[list[str]]]:
+    """The cues by their first word: the words that follow it."""
+    found = defaultdict[str, list[list[str]]](list)
+    for cue in CUES:
+        first, *rest = _WORD.findall(cue)
+        found[first].append(rest)
+    return dict(found)
+
+
+_FOLLOWING = _by_first_word()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +113,25 @@ class Standing:
 
 def instructions_in(turn: Turn) -> tuple[Standing, ...]:
     """Those of one turn, in their order."""
-    if not _CUED.search(turn.text):
+    if not is_cued(turn.text):
         return ()
     said = {one.text: asked for one in statements([turn]) if (asked := instructs(one)) or prefers(one)}
     return tuple(
         Standing(text=text, turn=turn.id, seq=turn.seq, at=turn.at, asked=asked) for text, asked in said.items()
+    )
+
+
+def is_cued(text: str) -> bool:
+    """Whether any of the cues stands there: quicker than all the forms, or than one pattern of all cues."""
+    words = _WORD.findall(text.lower())
+    return (
+        any(
+            words[at + 1 : at + 1 + len(rest)] == rest
+            for at, word in enumerate(words)
+            for rest in _FOLLOWING.get(word, ())
+        )
+        or any(word.startswith(_STEM) for word in words)
+        or (not text.isascii() and any(pair in text for pair in CHARACTERS))
     )
 
 
