@@ -33,7 +33,7 @@ STRATEGIES ?=
 WALK   = $(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint check nightly walks stress models package figures docs docs-serve clean
+.PHONY: help demo test quick lint check nightly walks stress models package figures screenshots docs docs-serve clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ docs: $(DOCS_READY) ## builds the documentation into site/; a warning fails it
 figures: $(READY) ## draws the figures of the documentation anew
 	$(BIN)/python scripts/figures.py
 
+screenshots: $(READY) ## takes the pictures of README anew (needs Chromium)
+	$(BIN)/python scripts/screenshots.py
+
 docs-serve: $(DOCS_READY) ## shows it on 127.0.0.1:8000, and again after each change
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
@@ -98,7 +101,7 @@ $(DOCS_READY): $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1' -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[charts,postgres,redis,semantic,serve]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' --group dev
 	touch $(READY)
 
 clean: ## removes the environment and what was built

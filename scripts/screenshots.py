@@ -27,7 +27,7 @@ COLUMNS = 106
 FIRST, LAST = "what it cost, and what could still be answered", "said first"
 """The lines of the demo between which its picture is taken."""
 PORT = 8651
-SHELL = '<body style="margin:0">{}</body>'
+STYLE = "font:14px/1.25 DejaVu Sans Mono,monospace;margin:0;padding:14px 18px;width:fit-content"
 
 
 def demo(database: Path) -> str:
@@ -46,9 +46,7 @@ def result(printed: str) -> str:
     console.print("$ sash demo")
     console.print(Text.from_ansi("\n".join(lines[begin : end + 1])))
     drawn = console.export_html(inline_styles=True, code_format="{code}")
-    return SHELL.format(
-        f'<pre style="font:14px/1.25 DejaVu Sans Mono,monospace;margin:0;padding:14px 18px;width:fit-content">{drawn}</pre>'
-    )
+    return f'<body style="margin:0"><pre style="{STYLE}">{drawn}</pre></body>'
 
 
 @contextmanager
