@@ -78,7 +78,7 @@ CHATGPT = [
     {
         "title": "Lighthouses",
         "conversation_id": "c-1",
-        "current_node": "a3",
+        "current_node": "u3",
         "mapping": {
             one["id"]: one
             for one in (
@@ -93,6 +93,7 @@ CHATGPT = [
                 node("c1", "u2", "assistant", {"content_type": "code", "language": "python", "text": "print(1+1)"}),
                 node("t1", "c1", "tool", {"content_type": "execution_output", "text": "2"}, name="python"),
                 node("a3", "t1", "assistant", "Two windows.", model_slug="gpt-x"),
+                node("u3", "a3", "user", "And this?", attachments=[{"name": "a.pdf", "mime_type": "application/pdf"}]),
             )
         },
     },
@@ -132,6 +133,7 @@ CLAUDE_AI = [
                 {"type": "tool_use", "id": None, "name": "web_search", "input": {"query": "tea"}},
                 {"type": "tool_result", "tool_use_id": None, "content": [{"type": "text", "text": "Assam is strong."}]},
                 "Assam.",
+                {"type": "tool_use", "name": "artifacts", "input": {"command": "create", "content": "# Teas"}},
                 minute=1,
             ),
             letter(
@@ -177,6 +179,16 @@ CODEX = [
     row("event_msg", 3, type="token_count", info={"last_token_usage": USED, "total_token_usage": USED}),
     row("response_item", 4, type="function_call_output", call_id="c1", output="42"),
     row("response_item", 5, **said_by("assistant", "It is 42.")),
+    row("event_msg", 6, type="token_count", info={"total_token_usage": {"input_tokens": 1_900, "output_tokens": 60}}),
+]
+CODEX_SUB = [
+    row("session_meta", 0, session_id="s-2", cwd="/mill", subagent_history_start_ordinal=3),
+    {**row("response_item", 1, **said_by("user", "A parent's question")), "ordinal": 1},
+    {**row("response_item", 1, **said_by("assistant", "A parent's answer")), "ordinal": 2},
+    {**row("event_msg", 2, type="token_count", info={"last_token_usage": USED}), "ordinal": 2},
+    {**row("response_item", 3, **said_by("user", "Look it up.")), "ordinal": 3},
+    {**row("response_item", 4, **said_by("assistant", "Found.")), "ordinal": 4},
+    {**row("event_msg", 4, type="token_count", info={"last_token_usage": USED}), "ordinal": 5},
 ]
 CODEX_OLD = [
     {"id": "s-0", "timestamp": "2025-08-01T12:00:00Z", "instructions": "Be exact.", "git": {}},
@@ -480,6 +492,7 @@ SAMPLES: dict[str, Sample] = {
             "assistant: ```python\nprint(1+1)\n```",
             "assistant: 2",
             "assistant: Two windows.",
+            "user: And this? | [the file 'a.pdf', kept elsewhere, left out]",
         ],
         remarks=["c-2 (Empty) says nothing", "1 turn on other branches", "1 messages of reasoning, 1 pictures"],
         all=["c-1#1", "c-1"],
@@ -490,7 +503,7 @@ SAMPLES: dict[str, Sample] = {
             "user: Which tea?",
             'assistant: I look. | web_search({"query":"tea"})',
             "user: -> Assam is strong.",
-            "assistant: Assam.",
+            'assistant: Assam. | [artifacts: {"command":"create","content":"# Teas"}]',
             "user: <document notes.txt: Darjeeling, 3 min> | [the file 'cup.png', kept elsewhere, left out]",
             "assistant: Three minutes.",
         ],
@@ -502,6 +515,11 @@ SAMPLES: dict[str, Sample] = {
         system="Be exact.\n\nAsk before you delete.",
         said=["user: What is 6 x 7?", 'assistant: shell({"command":["bc"]})', "user: -> 42", "assistant: It is 42."],
         remarks=["1 item of reasoning"],
+        usage=[(900, 40), (1_000, 20)],
+    ),
+    "codex, a sub-agent": Sample(
+        write=lines_file(CODEX_SUB),
+        said=["user: A parent's question", "assistant: A parent's answer", "user: Look it up.", "assistant: Found."],
         usage=[(900, 40)],
     ),
     "codex, of 2025": Sample(

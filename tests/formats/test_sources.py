@@ -105,6 +105,7 @@ def test_a_folder_of_everything_is_read_and_what_is_none_is_named(tmp_path: Path
     (tmp_path / "below" / "other.json").write_text('{"hello": 1}')
     (tmp_path / "below" / "empty.json").write_text("")
     (tmp_path / "below" / "cut.json").write_text('{"messages": [{"role": "user"')
+    (tmp_path / "below" / "packed.jsonl.zst").write_bytes(b"\x28\xb5\x2f\xfd...")
     (tmp_path / ".hidden.json").write_text('{"hello": 1}')
     archive = tmp_path / "all.zip"
     with zipfile.ZipFile(archive, "w") as made:
@@ -120,7 +121,14 @@ def test_a_folder_of_everything_is_read_and_what_is_none_is_named(tmp_path: Path
     assert len({one.source for one in lab.read(str(tmp_path / "*.bin"))}) == len(SAMPLES)
     assert len(lab.read([tmp_path / "0.bin", tmp_path / "1.bin"])) == 2
     assert sum("a SQLite database in an archive; unpack it first" in remark for remark in remarks) == len(databases)
-    for words in ("picture.png", "letter.txt", "other.json: not a known", "empty.json: the file is empty", "cut.json"):
+    for words in (
+        "picture.png",
+        "letter.txt",
+        "other.json: not a known",
+        "empty.json: the file is empty",
+        "cut.json",
+        "zstd -d",
+    ):
         assert sum(words in remark for remark in remarks) == 2, (words, remarks)
     assert not any("hidden" in remark for remark in remarks if "zip" not in remark)
 

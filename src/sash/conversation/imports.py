@@ -73,6 +73,8 @@ class _Pending:
     went_on: bool
     mended: int
     names: Mapping[str, str]
+    there: bool
+    """whether the record held such a conversation before"""
 
 
 def record(
@@ -133,6 +135,7 @@ def _pending(store: Store, name: str, one: Conversations, namespace: str) -> _Pe
         went_on=bool(head and head.requests and new),
         names=names,
         mended=sum(_whole(dumps(turn.content)) != dumps(turn.content) for turn in found.turns) if new else 0,
+        there=head is not None,
     )
 
 
@@ -222,8 +225,6 @@ def _record(store: Store, one: _Pending, namespace: str) -> Recorded:
     system, tools = json.loads(_whole(dumps([found.system or None, brought or None])))
     with Conversation(store, id=one.id, namespace=namespace, system=system, tools=tools) as chat:
         turns = chat.extend(one.drafts) if one.drafts else ()
-        if found.title is not None:
-            chat.describe(title=_whole(found.title))
         problems = record_problems(chat.history(), chat.card)
     _describe(store, one, namespace)
     return Recorded(
@@ -240,7 +241,7 @@ def _record(store: Store, one: _Pending, namespace: str) -> Recorded:
 
 
 def _describe(store: Store, one: _Pending, namespace: str) -> None:
-    """Where it comes from, and what was said of it: in its metadata, for the app that shows it."""
+    """Its title, where it comes from, and what was said of it: for the app that shows it."""
     source, found = one.source, one.source.conversation
     facts = {
         "source": source.file.path.name if source.file else None,
@@ -249,6 +250,7 @@ def _describe(store: Store, one: _Pending, namespace: str) -> None:
         "remarks": [_whole(note.text) for note in found.notes[:REMARKS]],
     }
     told = {name: value for name, value in facts.items() if value}
-    if told:
-        known = store.describe(one.id, namespace=namespace).metadata
-        store.describe(one.id, namespace=namespace, metadata={**known, **told})
+    if told or found.title is not None:
+        before = store.describe(one.id, namespace=namespace).metadata if one.there else {}
+        title = _whole(found.title) if found.title is not None else None
+        store.describe(one.id, namespace=namespace, title=title, metadata={**before, **told} or None)

@@ -91,6 +91,7 @@ def _turn(message: Field, counts: Counter[str]) -> ImportedTurn | None:
         counts["hidden messages"] += bool(blocks) and not _instructions(message)
         counts += Counter()  # drop what counts nothing
         return None
+    blocks += _attached(facts, counts)
     if not blocks or role not in _ROLES:
         return None
     return ImportedTurn(
@@ -101,6 +102,14 @@ def _turn(message: Field, counts: Counter[str]) -> ImportedTurn | None:
         speaker=author.get("name") or ("tool" if role == "tool" else None),
         model=facts.get("model_slug") if role == "assistant" else None,
     )
+
+
+def _attached(facts: dict[str, Any], counts: Counter[str]) -> Iterator[Block]:
+    """Notes on files that were attached; pictures stand among the parts."""
+    for file in facts.get("attachments") or ():
+        if not str(file.get("mime_type", "")).startswith("image/"):
+            counts["files (the export keeps them apart)"] += 1
+            yield text_block(f"[the file {file.get('name', 'without a name')!r}, kept elsewhere, left out]")
 
 
 def _blocks(content: Field, counts: Counter[str]) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 Messages name their parents (`parent_message_uuid`): the conversation is the branch of the newest leaf, or of the one
 that the file names; `branches="all"` gives each. A reply that holds tool calls and their results is split into the
 messages that the API would take. The text of an attachment is kept as a document; files, which the export does not
-hold, are notes. Thinking has no signature there, so it cannot be sent: left out, and counted. No schema is published.
+hold, are notes. Thinking without a signature cannot be sent: left out, and counted. No schema is published.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sash.formats.messages import with_legal_calls
 from sash.formats.reading import Field, members_of
 from sash.formats.trees import TreeBranch, check_branches, tree_branches
 from sash.formats.values import Block, ImportedConversation, ImportedTurn, Role, text_block
+from sash.model.blocks import dumps
 
 _ROLES: dict[str, Role] = {"human": "user", "user": "user", "assistant": "assistant"}
 _SILENT = ("token_budget", "flag")
@@ -89,7 +90,7 @@ def _turns(message: Field, counts: Counter[str]) -> Iterator[ImportedTurn]:
         raise message["sender"].fail(f"unknown sender {message.get('sender')!r}; expected human or assistant")
     at, id = _at(message), message.get("uuid")
     runs: list[tuple[Role, list[Block]]] = []
-    for block in [*_attached(message, counts), *_blocks(message, counts)]:
+    for block in _answered([*_attached(message, counts), *_blocks(message, counts)], counts):
         whose: Role = "user" if block["type"] == "tool_result" else role
         if not runs or runs[-1][0] != whose:
             runs.append((whose, []))
@@ -97,6 +98,17 @@ def _turns(message: Field, counts: Counter[str]) -> Iterator[ImportedTurn]:
     for number, (whose, blocks) in enumerate(runs):
         name = id if number == 0 else f"{id}/{number}"
         yield ImportedTurn(role=whose, content=blocks, at=at, id=name)
+
+
+def _answered(blocks: Sequence[Block], counts: Counter[str]) -> Iterator[Block]:
+    """The blocks; calls without a result, as the export keeps artifacts, as text: no request could hold such a call."""
+    answered = {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"}
+    for block in blocks:
+        if block["type"] == "tool_use" and block["id"] not in answered:
+            counts["results of calls (the calls are kept as text)"] += 1
+            yield text_block(f"[{block['name']}: {dumps(block['input'])}]")
+        else:
+            yield block
 
 
 def _attached(message: Field, counts: Counter[str]) -> Iterator[Block]:
@@ -130,6 +142,8 @@ def _blocks(message: Field, counts: Counter[str]) -> Iterator[Block]:
             yield {"type": "tool_use", "id": unanswered[-1], "name": part["name"].text(), "input": _input(part)}
         elif kind == "tool_result":
             yield from _result(part, unanswered)
+        elif kind == "thinking" and part.get("signature"):
+            yield {"type": "thinking", "thinking": part.get("thinking", ""), "signature": part.get("signature")}
         elif kind == "thinking":
             counts["blocks of thinking"] += 1
         elif kind != "text" and kind not in _SILENT:

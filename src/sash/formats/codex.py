@@ -61,12 +61,17 @@ class _Session:
     model: str | None = None
     reply: str = ""
     """the newest item of a reply whose usage is not told yet"""
+    total: Mapping[str, int] = field(default_factory=dict)
+    """the newest sum of tokens"""
+    copied: bool = False
+    """whether the line is a sub-agent's copy of what its parent said: the parent's session tells what that used"""
     cut: bool = False
     """whether a compaction lies before the next item"""
 
     def take(self, row: Field) -> None:
         """Take in one line."""
         kind = row.get("type")
+        self.copied = row.get("ordinal", 0) < self.meta.get("subagent_history_start_ordinal", 0)
         if kind not in _TYPES:
             self._bare(row)
         elif kind == "session_meta":
@@ -99,12 +104,20 @@ class _Session:
 
     def _event(self, event: Field) -> None:
         """A count of tokens is that of the reply before it; a count that is told again is of no new one."""
-        if event.get("type") != "token_count" or not event.has("info") or not self.reply:
+        if event.get("type") != "token_count" or not event.has("info"):
             return
-        told = event["info"].get("last_token_usage") or {}
+        added = self._added(event["info"].get("total_token_usage") or {})
+        told = event["info"].get("last_token_usage") or added
+        if not self.reply or self.copied:
+            return
         usage = usage_of(told.get("input_tokens"), told.get("output_tokens"), read=told.get("cached_input_tokens"))
         self.facts[self.reply] |= known(usage=usage)
         self.reply = ""
+
+    def _added(self, total: Mapping[str, int]) -> Mapping[str, int]:
+        """What a sum over the session is more than the one before it: older rollouts tell sums alone."""
+        before, self.total = self.total, total
+        return {name: (count or 0) - (before.get(name) or 0) for name, count in total.items()}
 
     def _compacted(self, row: Field) -> None:
         self.cut = True
@@ -118,7 +131,7 @@ class _Session:
         base = self.meta.get("base_instructions") or self.meta.get("instructions")
         told = base.get("text") if isinstance(base, dict) else base
         return ImportedConversation(
-            id=str(self.meta.get("id") or PurePath(self.path).stem),
+            id=str(self.meta.get("id") or self.meta.get("session_id") or PurePath(self.path).stem),
             system="\n\n".join(filter(None, (told, history.system))) or None,
             turns=history.turns,
             notes=history.notes,

@@ -18,6 +18,7 @@ from os import PathLike, fspath
 from pathlib import Path, PurePath
 from typing import IO, Literal
 
+from sash.errors import InvalidImport
 from sash.formats.reading import decode, invalid
 
 Kind = Literal["json", "sqlite", "zip", "page", "other"]
@@ -25,6 +26,8 @@ PathOrPaths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 _SQLITE = b"SQLite format 3\x00"
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
+_PACKED = {b"\x1f\x8b": "gzip -d", b"\x28\xb5\x2f\xfd": "zstd -d", b"\xfd7zXZ": "xz -d", b"BZh": "bzip2 -d"}
+"""How packed files begin -> what unpacks them."""
 _MARKS = ("{", "[")
 _PAGE = "<!-- sash-"
 """What Markdown and HTML that carry a conversation have in their first lines."""
@@ -102,6 +105,8 @@ class SourceFile:
             return "sqlite"
         if head.startswith(_ZIPS):
             return "zip"
+        if packed := next((how for mark, how in _PACKED.items() if head.startswith(mark)), None):
+            raise invalid(str(self), f"a packed file; unpack it first: {packed}")
         text = head.decode("utf-8-sig", errors="replace").lstrip("\x00 \t\r\n")
         if text.startswith(_MARKS):
             return "json"
@@ -209,10 +214,29 @@ def _opened(file: SourceFile) -> Iterator[SourceFile | LeftOut]:
     """The file, or what an archive holds."""
     if file.size == 0 and not file.given:
         yield LeftOut(path=str(file), text=EMPTY)
-    elif file.kind() == "zip":
+        return
+    kind = _kind(file)
+    if isinstance(kind, LeftOut):
+        yield kind
+    elif kind == "zip":
         yield from _members(file)
     else:
         yield file
+
+
+def _kind(file: SourceFile) -> Kind | LeftOut:
+    """What a file is, or why that cannot be told: an error only of a file that was named."""
+    try:
+        return file.kind()
+    except InvalidImport as error:
+        if file.given:
+            raise
+        return left_out(error, file)
+
+
+def left_out(error: InvalidImport, file: SourceFile) -> LeftOut:
+    """The remark in the place of an error about a file."""
+    return LeftOut(path=str(file), text=str(error).removeprefix(f"{file}: ").removeprefix(f"{file}, "))
 
 
 def _members(archive: SourceFile) -> Iterator[SourceFile | LeftOut]:
@@ -225,9 +249,10 @@ def _members(archive: SourceFile) -> Iterator[SourceFile | LeftOut]:
     for info in infos:
         file = SourceFile(path=archive.path, member=info.filename, size=info.file_size)
         trouble = _trouble(info)
-        if trouble:
-            yield LeftOut(path=str(file), text=trouble)
-        elif file.kind() in ("json", "sqlite", "page"):
+        kind = LeftOut(path=str(file), text=trouble) if trouble else _kind(file)
+        if isinstance(kind, LeftOut):
+            yield kind
+        elif kind in ("json", "sqlite", "page"):
             yield file
         else:
             others.append(str(file))

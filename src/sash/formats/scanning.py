@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sash.errors import InvalidImport
-from sash.formats.files import LeftOut, PathOrPaths, SourceFile, find, named
+from sash.formats.files import LeftOut, PathOrPaths, SourceFile, find, left_out, named
 from sash.formats.legality import HistoryProblem
 from sash.formats.members import Members
 from sash.formats.reading import Field, invalid, members_of
@@ -151,18 +151,18 @@ def recognise(
     """
     if format is not None:
         check_options(format_named(format), ["branches"] if branches else [])
-    left_out: list[LeftOut] = []
+    passed: list[LeftOut] = []
     found = False
     for file in find(paths):
         one = file if isinstance(file, LeftOut) else _recognised(file, format, branches)
         if isinstance(one, Recognised):
             found = True
         elif one is not None:
-            left_out.append(one)
+            passed.append(one)
         if one is not None:
             yield one
     if not found:
-        told = "; ".join(map(str, left_out[:_TOLD]))
+        told = "; ".join(map(str, passed[:_TOLD]))
         raise invalid(", ".join(named(paths)), f"nothing that can be read: {told}")
 
 
@@ -175,11 +175,7 @@ def _recognised(file: SourceFile, format: str | None, branches: str | None) -> R
             raise
         if any(file.path.name in known.beside.values() for known in FORMATS.values()):
             return None
-        return _as_remark(error, file)
-
-
-def _as_remark(error: InvalidImport, file: SourceFile) -> LeftOut:
-    return LeftOut(path=str(file), text=str(error).removeprefix(f"{file}: ").removeprefix(f"{file}, "))
+        return left_out(error, file)
 
 
 def _format_of(file: SourceFile) -> str:
@@ -239,7 +235,7 @@ def contents(one: Recognised, progress: Progress = lambda _: None) -> Iterator[S
     except InvalidImport as error:
         if one.file.given:
             raise
-        yield _as_remark(error, one.file)
+        yield left_out(error, one.file)
 
 
 def _options(format: Format, branches: str | None) -> dict[str, str]:
