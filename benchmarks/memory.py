@@ -49,6 +49,7 @@ from benchmarks.postgres import Server
 from sash import Everything, MemoryStore, SlidingWindow
 from sash.errors import SashError
 from sash.formats import read
+from sash.lab import intervals
 from sash.lab.living import Life, QuestionOutcome, Story
 from sash.lab.probing import story
 from sash.recall import Recall
@@ -61,7 +62,6 @@ HELD = frozenset({"conv-30", "conv-42", "conv-44", "conv-47", "conv-49", "beam-4
 PLAIN = "none"
 SHARE = 16
 """Of the budget, recall may attach this part to a question."""
-DRAWS = 1_000
 BOTH = "all"
 
 
@@ -232,19 +232,12 @@ def rows(
 
 
 def interval(asked: Sequence[QuestionOutcome], seed: int) -> tuple[float, float]:
-    """Where 95% of the bootstrap's means lie: conversations are drawn again, then questions within each."""
+    """Where 95% of the means lie, of conversations drawn again and questions within each (`sash.lab.interval`)."""
     groups: defaultdict[str, list[float]] = defaultdict(list)
     for one in asked:
         groups[one.conversation].append(one.share)
-    chance, held = random.Random(seed), list(groups.values())
-
-    def again() -> float:
-        return fmean(
-            share for group in chance.choices(held, k=len(held)) for share in chance.choices(group, k=len(group))
-        )
-
-    means = sorted(again() for _ in range(DRAWS))
-    return round(means[DRAWS // 40], 4), round(means[-DRAWS // 40], 4)
+    low, high = intervals.interval(list(groups.values()), seed) or (asked[0].share, asked[0].share)
+    return round(low, 4), round(high, 4)
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,14 +43,6 @@ def test_an_agents_trace_shows_both_optima(run: Run, tmp_path: Path) -> None:
     assert "refetch" in run(*arguments, "--refetch", -1).stderr
     bare(trace)
     assert "no tool results are known" in run(*arguments).stdout
-
-
-def test_many_traces_on_many_cores(run: Run, tmp_path: Path) -> None:
-    """More processes print what one prints; none, or half of one, is refused."""
-    traces = [bare(tmp_path / f"{n}.jsonl", 20 + n) for n in range(2)]
-    arguments = ("replay", *traces, "--keep", 1_000, "--budget", 6_000, "--json")
-    assert run(*arguments, "--jobs", 2).stdout == run(*arguments).stdout
-    assert "--jobs" in run(*arguments, "--jobs", 0).stderr
 
 
 def test_a_recorded_conversation_is_a_trace(run: Run, tmp_path: Path) -> None:
@@ -95,3 +89,83 @@ def test_missing_traces_and_odd_regimes_are_named(run: Run) -> None:
     missing, odd = run("replay", "nothing.jsonl"), run("replay", "synthetic:odd")
     assert (missing.exit_code, odd.exit_code) == (1, 2)
     assert "no such file" in missing.output and "known are" in odd.output
+
+
+OWN = """
+from dataclasses import dataclass
+from sash.planning.situation import Decision
+
+
+@dataclass(frozen=True)
+class Last:
+    turns: int = 2
+
+    def decide(self, situation):
+        if self.turns < 1:
+            raise ZeroDivisionError("none of it")
+        return Decision(first_exchange=max(0, situation.newest - self.turns), rule="slide", reason="")
+"""
+
+
+def test_a_strategy_of_ones_own_is_named_by_its_module(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the folder at hand, in this process and in others, which print the same; a row says where one fails."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", sys.path)
+    (tmp_path / "windows_of_mine.py").write_text(OWN)
+    trace = bare(tmp_path / "t.jsonl")
+    arguments = (
+        "replay",
+        trace,
+        "--budget",
+        4_000,
+        "--strategy",
+        "windows_of_mine:Last(turns=3)",
+        "--strategy",
+        "Economic",
+    )
+    mine, ours = json.loads(run(*arguments, "--json").stdout)
+    assert (mine["strategy"], mine["keep"]) == ("Last(turns=3)", 1_000) and mine["dollars"] > ours["dollars"]
+    assert json.loads(run(*arguments, "--json", "--jobs", 2).stdout) == [mine, ours]
+    assert "--jobs" in run(*arguments, "--jobs", 0).stderr
+    failing = run(*arguments, "--strategy", "windows_of_mine:Last(turns=0)")
+    assert "Last(turns=0) failed on t: ZeroDivisionError: none of it" in " ".join(failing.stdout.split())
+    for wrong in ("nowhere:Last", "windows_of_mine:First", "windows_of_mine:Last(3, 4)", "windows_of_mine:Decision"):
+        refused = run("replay", trace, "--strategy", wrong)
+        assert refused.exit_code == 2 and wrong.split("(")[0] in refused.stderr
+
+
+def test_several_models_and_budgets_and_what_is_still_known(run: Run, tmp_path: Path) -> None:
+    """A row each, the same in JSON and CSV; questions from a file; those that name no turn are remarked on."""
+    chat, asked, sheet = tmp_path / "chat.jsonl", tmp_path / "questions.jsonl", tmp_path / "rows.csv"
+    said = [
+        line
+        for n in range(12)
+        for line in (
+            {"role": "user", "content": f"Gate {n} opens at {n + 7}."},
+            {"role": "assistant", "content": "Noted."},
+        )
+    ]
+    chat.write_text("\n".join(map(json.dumps, said)))
+    questions = [
+        {"question": "When does gate 1 open?", "evidence": "Gate 1 opens at 8."},
+        {"question": "Who?", "evidence": ["x9"]},
+    ]
+    asked.write_text("\n".join(map(json.dumps, questions)))
+    result = run(
+        "replay", chat, "--questions", asked, "--budget", 120, "--budget", 4_000, "--memory", "lean", "--strategy",
+        "SlidingWindow(turns=2)", "--json", "--csv", sheet,
+    )  # fmt: skip
+    rows = json.loads(result.stdout)
+    assert [(row["strategy"], row["budget"]) for row in rows] == [
+        (name, budget) for budget in (120, 4_000) for name in ("SlidingWindow(turns=2)", "memory='lean'")
+    ]
+    assert rows[0]["evidence"] == 0.0 and rows[3]["evidence"] == 1.0
+    assert "'x9'" in result.stderr and "names no turn" in result.stderr
+    assert [float(row["dollars"]) for row in csv.DictReader(sheet.read_text().splitlines())] == [
+        row["dollars"] for row in rows
+    ]
+    (tmp_path / "bad.jsonl").write_text('{"question": "Who?"}')
+    assert "name turns by their ids" in run("replay", chat, "--questions", tmp_path / "bad.jsonl").stderr
+    assert "prices" in run("replay", chat, "--model", "gpt-9").stderr

@@ -284,9 +284,10 @@ class Life:
 
     def _reply(self, body: Mapping[str, Any]) -> Any:
         """The story's reply to what was just said; to a request for a summary the simulator's own."""
-        said, newest = self._said, body["messages"][-1]["content"]
+        said = self._said
         if said is None or self._answer is None:
             return None
+        newest = next(one["content"] for one in reversed(body["messages"]) if one["role"] != "system")
         if any(block["type"] == "tool_result" for block in newest if isinstance(block, dict)):
             return _scripted(self._answer)
         if not readable(newest).endswith(_text(said.asked)):
