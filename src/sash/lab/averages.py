@@ -10,7 +10,7 @@ from sash.lab.intervals import Interval, interval
 from sash.lab.rows import ComparisonRow, by_category
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Estimate:
     """A mean, and where 95% of the means lie when conversations are drawn again."""
 
@@ -18,7 +18,7 @@ class Estimate:
     between: Interval | None
     """None for a single value"""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         spread = f" ({self.between.low:.4g} to {self.between.high:.4g})" if self.between else ""
         return f"{self.mean:.4g}{spread}"
 

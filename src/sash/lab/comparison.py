@@ -20,7 +20,7 @@ ALWAYS = ("trace", "model", "strategy", "keep", "budget", "dollars", "optimum", 
 """Columns that are there whatever is known."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison:
     """All rows of a comparison, and what was left out of it."""
 
@@ -88,6 +88,16 @@ class Comparison:
     def html(self, *, title: str = "Comparison") -> str:
         """A page of its own: the table and the charts, no script and nothing to load."""
         return str(_load_drawing().page(self.rows, self.averages(), self.remarks, title))
+
+    def __repr__(self) -> str:
+        """A line for each contender: what it costs over the least possible, and what it still knows."""
+        told = [
+            f"{one.strategy}, {one.model}, {one.budget:,}: "
+            + (one.error if one.dollars is None else f"${one.dollars}, {one.ratio} x the least")
+            + (f", evidence {one.evidence}" if one.evidence else "")
+            for one in self.averages()
+        ]
+        return "\n".join([f"<Comparison of {len(self.rows)} rows>", *told])
 
     def _repr_html_(self) -> str:
         return str(_load_drawing().piece(self.rows, self.averages(), self.remarks))

@@ -15,6 +15,7 @@ from math import log, sqrt
 from random import Random
 from typing import Any
 
+from sash.demo.script import UNASKED
 from sash.formats import ImportedConversation, ImportedTurn, Question
 from sash.lab.living import COLD, WARM, LivedExchange, LivedQuestion, LivedStep, Story, normal
 from sash.model.blocks import Block, readable
@@ -27,8 +28,6 @@ APART = 3_600.0
 """Seconds between two sessions, in the data, at least."""
 GREETING = "Hello!"
 """What the user says where the other one speaks first."""
-ADVERSARIAL = "adversarial"
-"""Questions about what was never said: nothing in a request answers them."""
 SILENCE = "(no reply was recorded)"
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
@@ -37,7 +36,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 def story(data: str, conversation: ImportedConversation, seed: int, most: int | None = None) -> Story:
     """An imported conversation and, of its questions that it can be asked, `most` (None: all), drawn by `seed`."""
     exchanges = tuple(_exchanges(conversation.turns))
-    asked = [one for one in conversation.questions if one.category != ADVERSARIAL]
+    asked = [one for one in conversation.questions if one.category not in UNASKED]
     found = evidence(conversation, exchanges)
     probed = [(question, known) for question in asked if (known := found.of(question))]
     chance = Random(f"{seed}/{conversation.id}")
@@ -163,7 +162,7 @@ def evidence(conversation: ImportedConversation, exchanges: Sequence[LivedExchan
 
 def unanswerable(name: str, conversation: ImportedConversation | None) -> str:
     """A remark where questions of a conversation itself name no turn; "" where none does so."""
-    asked = [one for one in conversation.questions if one.category != ADVERSARIAL] if conversation else []
+    asked = [one for one in conversation.questions if one.category not in UNASKED] if conversation else []
     if conversation is None or not asked:
         return ""
     found = evidence(conversation)

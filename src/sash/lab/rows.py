@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -41,7 +41,7 @@ class ComparisonRow:
     budget: int
     outcome: ReplayOutcome | None = None
     bounds: LeastCosts | None = None
-    asked: tuple[QuestionOutcome, ...] = ()
+    asked: tuple[QuestionOutcome, ...] = field(default=(), repr=False)
     """what became of each question"""
     replies: float | None = None
     """dollars of the replies, where the conversation was lived; not among those of the outcome"""

@@ -90,7 +90,7 @@ class ReplayOutcome:
     """requests that held less than `keep` although more was there and would have fitted; None as above"""
     over: int
     """requests above the budget"""
-    points: tuple[Point, ...] = ()
+    points: tuple[Point, ...] = field(default=(), repr=False)
 
     @property
     def hit_rate(self) -> float:
