@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from jinja2 import Environment
@@ -40,15 +41,13 @@ class ChartLine:
     values: tuple[float, ...]
 
     def points(self, most_time: float, most: float) -> str:
-        """As SVG has it, no more points than can be seen: of each stretch the peak, so that no cut is hidden."""
-        step = max(1, math.ceil(len(self.values) / WIDE))
-        peaks = (
-            max(range(at, min(at + step, len(self.values))), key=self.values.__getitem__)
-            for at in range(0, len(self.values), step)
-        )
-        return " ".join(
-            f"{self.times[at] / most_time * WIDE:.1f},{HIGH - self.values[at] / most * HIGH:.1f}" for at in peaks
-        )
+        """As SVG has it, in steps, and no more than can be seen: of each stretch the peak, so that no cut is hidden."""
+        stretch = max(1, math.ceil(len(self.values) / WIDE))
+        starts = range(0, len(self.values), stretch)
+        peaks = [max(range(at, min(at + stretch, len(self.values))), key=self.values.__getitem__) for at in starts]
+        places = [(self.times[at] / most_time * WIDE, HIGH - self.values[at] / most * HIGH) for at in peaks]
+        steps = [corner for (_, y), (x, new) in pairwise(places) for corner in ((x, y), (x, new))]
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in (*places[:1], *steps))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,12 +196,16 @@ def page(rows: Sequence[ComparisonRow], averages: Sequence[Average], remarks: Se
 
 
 def _shown(rows: Sequence[ComparisonRow], averages: Sequence[Average], remarks: Sequence[str]) -> dict[str, Any]:
+    dots, lines = list(dot_charts(averages)), list(line_charts(rows, averages))
+    drawn: list[Dot | ChartLine] = [one for chart in dots for one in chart.dots]
+    drawn += [one for chart in lines for one in chart.lines]
     return {
         "style": Markup(stylesheet()),
         "averages": averages,
         "remarks": remarks,
-        "dots": list(dot_charts(averages)),
-        "lines": list(line_charts(rows, averages)),
+        "dots": dots,
+        "lines": lines,
+        "marks": list({one.label: one for one in drawn}.values()),
     }
 
 
@@ -229,13 +232,23 @@ def figure(rows: Sequence[ComparisonRow], averages: Sequence[Average], trace: st
             option="points",
             value=None,
         )
-    made, axes = plt.subplots(1, count, figsize=(6.2 * count, 4.4), squeeze=False, layout="constrained")
+    made, axes = plt.subplots(1, count, figsize=(5.2 * count, 4.4), squeeze=False, layout="constrained")
     for axis, dots in zip(axes[0], scattered, strict=False):
         _scatter(axis, dots)
     for axis, lines in zip(axes[0][len(scattered) :], lined, strict=True):
         _draw(axis, lines)
+    _legend(made, axes[0])
     plt.close(made)
     return made
+
+
+def _legend(made: Any, axes: Sequence[Any]) -> None:
+    """One for all charts: a contender has the same colour in each."""
+    told: dict[str, Any] = {}
+    for axis in axes:
+        handles, labels = axis.get_legend_handles_labels()
+        told |= dict(zip(labels, handles, strict=True))
+    made.legend(list(told.values()), list(told), loc="outside lower center", ncols=min(4, len(told)), fontsize="small")
 
 
 def _scatter(axis: Any, chart: DotChart) -> None:
@@ -246,7 +259,6 @@ def _scatter(axis: Any, chart: DotChart) -> None:
             fmt="o", color=dot.color, label=dot.label, capsize=2, linewidth=1,
         )  # fmt: skip
     axis.set(title=chart.title, xlabel="dollars", ylabel="share of the evidence", ylim=(-0.03, 1.03), xlim=(0, None))
-    axis.legend(fontsize="small")
     axis.grid(alpha=0.3)
 
 
@@ -262,8 +274,14 @@ def _draw(axis: Any, chart: LineChart) -> None:
         (1, "seconds"),
     )
     for line in chart.lines:
-        axis.plot([at / unit for at in line.times], line.values, color=line.color, label=line.label, linewidth=1)
+        axis.plot(
+            [at / unit for at in line.times],
+            line.values,
+            color=line.color,
+            label=line.label,
+            linewidth=1,
+            drawstyle="steps-post",
+        )
     what = "dollars" if chart.top.startswith("$") else "prompt tokens"
     axis.set(title=chart.title, xlabel=f"{name} since the first request", ylabel=what, ylim=(0, None))
-    axis.legend(fontsize="small")
     axis.grid(alpha=0.3)
