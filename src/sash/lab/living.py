@@ -275,7 +275,7 @@ class Life:
                     at=self._simulator.clock.now(),
                     usage=asked,
                     dollars=self.dollars - self._told,
-                    cut=one.plan.cut,
+                    cut=one.plan.cut and one.plan.decision.rule != "first",
                     rule=one.plan.decision.rule,
                     kept=one.plan.kept,
                     opens=opens and not number,
