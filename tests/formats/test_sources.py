@@ -188,12 +188,14 @@ def test_conversations_come_one_by_one(tmp_path: Path) -> None:
     assert sum(told) == path.stat().st_size
 
 
-def test_a_recording_without_a_question_is_named(tmp_path: Path) -> None:
-    """What nobody asks anything in gives no trace, and a remark."""
+def test_a_recording_without_a_question_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody asks anything in gives no trace, and a remark, which the list shows; "~" is the user's home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     json_file([{"role": "assistant", "content": "Welcome!"}])(tmp_path / "greeting.json")
     json_file([{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}])(tmp_path / "talk.json")
-    found = lab.read(tmp_path)
+    found = lab.read("~")
     assert [one.name for one in found] == ["talk"]
+    assert repr(found).startswith("1 recording, 1 remark\n<Recording 'talk': anthropic, 2 turns>\nleft out: ")
     assert "nobody asks anything" in str(found.left_out[0])
     assert isinstance(found.left_out[0], LeftOut)
     assert [len(trace.calls) for trace in found[:1].traces()] == [1]

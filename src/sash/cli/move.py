@@ -6,7 +6,7 @@ one transaction for each conversation, so that a file is never half there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -137,8 +137,14 @@ def import_(database: str, file: str, format: str, id: str | None, branches: str
                 done.append((replace(one, turns=()), len(one.turns)))  # of a large file not all are held
                 progress.advance(task, 0 if held is None else 1)
     _report([one for one, _ in done], sum(turns for _, turns in done))
-    _remark([*map(str, found.left_out), *(note.text for one, _ in done for note in one.notes)])
+    _remark([*map(str, found.left_out), *_notes([one for one, _ in done])])
     _say_faults([one for one, _ in done])
+
+
+def _notes(done: Sequence[Recorded]) -> Iterator[str]:
+    """The remarks on conversations, with their ids where there are several."""
+    for one in done:
+        yield from (f"{one.id}: {note.text}" if len(done) > 1 else note.text for note in one.notes)
 
 
 def _looked_through(found: formats.Scan, progress: Progress) -> tuple[list[SourcedConversation] | None, int]:

@@ -58,7 +58,7 @@ def _conversation(branch: TreeBranch[Field | None], title: Any, value: Field) ->
     messages = [message for message in branch.messages if message is not None]
     turns = tuple(turn for message in messages if (turn := _turn(message, counts)))
     left_out = ", ".join(f"{count} {what}" for what, count in counts.items())
-    notes = (HistoryProblem(text=f"{title or branch.id}: left out: {left_out}"),) if counts else ()
+    notes = (HistoryProblem(text=f"left out: {left_out}"),) if counts else ()
     project = value.get("gizmo_id") or value.get("conversation_template_id")
     return ImportedConversation(
         id=branch.id,

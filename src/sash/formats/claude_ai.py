@@ -72,7 +72,7 @@ def _conversation(branch: TreeBranch[Field], title: object, value: Field) -> Imp
     counts = Counter[str]()
     turns = [turn for message in branch.messages for turn in _turns(message, counts)]
     left_out = ", ".join(f"{count} {what}" for what, count in counts.items())
-    notes = (HistoryProblem(text=f"{title or branch.id}: left out: {left_out}"),) if counts else ()
+    notes = (HistoryProblem(text=f"left out: {left_out}"),) if counts else ()
     project = value.get("project") or {}
     return ImportedConversation(
         id=branch.id,

@@ -144,8 +144,9 @@ def _reason(error: Exception) -> str:
 
 
 def named(paths: PathOrPaths) -> list[str]:
-    """The names given, one or many, as texts."""
-    return [fspath(paths)] if isinstance(paths, str | PathLike) else [fspath(path) for path in paths]
+    """The names given, one or many, as texts; "~" is the user's home."""
+    given = [paths] if isinstance(paths, str | PathLike) else paths
+    return [str(Path(fspath(path)).expanduser()) for path in given]
 
 
 def find(paths: PathOrPaths) -> Iterator[SourceFile | LeftOut]:

@@ -18,13 +18,17 @@ from sash.conversation.exports import recorded
 from sash.errors import InvalidOption
 from sash.formats import ImportedConversation, LeftOut, PathOrPaths, Question, Recognised, SourcedConversation
 from sash.formats.scanning import Progress
+from sash.model.values import counted
 from sash.replay import Trace, loads, of_conversation
 from sash.replay.readers import counter
 from sash.stores import open_store
 from sash.stores.urls import is_url
 
+SHOWN = 10
+"""Recordings, and remarks, that are shown of many."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Recording:
     """A recorded conversation, or a bare trace."""
 
@@ -37,6 +41,15 @@ class Recording:
     conversation: ImportedConversation | None = None
     """Its words; None for a bare trace, which has none."""
     bare: Trace | None = None
+
+    def __repr__(self) -> str:
+        held = f"{len(self.bare.calls):,} requests, no words" if self.bare is not None else self._words()
+        return f"<Recording {self.name!r}: {self.format}, {held}>"
+
+    def _words(self) -> str:
+        assert self.conversation is not None
+        turns, asked = len(self.conversation.turns), len(self.questions)
+        return counted(turns, "turn") + (f", {counted(asked, 'question')}" if asked else "")
 
     def trace(self, model: str | None = None) -> Trace:
         """When requests came and what each added, counted for `model` where the source's usage does not tell."""
@@ -51,12 +64,21 @@ class Recording:
         return self.conversation.questions if self.conversation else ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Recordings(Sequence[Recording]):
     """What was read, in order, and what was left out."""
 
     recordings: tuple[Recording, ...]
     left_out: tuple[LeftOut, ...] = ()
+
+    def __repr__(self) -> str:
+        shown = [
+            *map(repr, self.recordings[:SHOWN]),
+            *([f"... {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []),
+        ]
+        passed = [f"left out: {one}" for one in self.left_out[:SHOWN]]
+        head = f"{counted(len(self), 'recording')}, {counted(len(self.left_out), 'remark')}"
+        return "\n".join([head, *shown, *passed])
 
     def __len__(self) -> int:
         return len(self.recordings)
