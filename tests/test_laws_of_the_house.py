@@ -66,11 +66,17 @@ HEAVY = (
     "pydantic",
     "redis",
     "psycopg",
+    "PIL",
 )
 PURE = ("model", "planning", "counting", "summaries", "profile", "limits", "flows")
 IMPURE = ("sqlite3", "sqlite_utils", "asyncio", "time", "random", "threading", "anthropic", "socket", "subprocess")
 
-DISTRIBUTIONS = {"markdown_it": "markdown-it-py", "opentelemetry": "opentelemetry-api", "yaml": "PyYAML"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "markdown_it": "markdown-it-py",
+    "opentelemetry": "opentelemetry-api",
+    "yaml": "PyYAML",
+}
 """Where a package is installed by another name than its own."""
 READ = {"wordllama"}
 """Distributions whose files are read, and whose code is never imported."""

@@ -42,6 +42,7 @@ from sash.conversation.arguments import (
     routing_of,
 )
 from sash.conversation.memory import mode_of, searching, told
+from sash.conversation.pictures import with_smaller_pictures
 from sash.counting.correction import Correction
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound
@@ -284,6 +285,7 @@ class Session:
             max_wait=self.max_wait,
             counter=self.counter(card or self.card),
             count_online=self.count_online,
+            fitted=with_smaller_pictures,
             recall=self.recall,
             instructions=self.instructions,
             standing=self._standing,

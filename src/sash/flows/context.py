@@ -25,6 +25,11 @@ Sizes = dict[tuple[str, int, str], Count]
 """Estimates made but not stored yet (a dry run stores nothing), by model, turn id and state."""
 
 
+def as_it_is(result: Block) -> Block:
+    """What a tool gave, unchanged."""
+    return result
+
+
 class Counter(Protocol):
     """What sizes are asked of: `sash.counting.estimator.Estimator`, or anything of its shape."""
 
@@ -67,6 +72,8 @@ class Context:
     """who goes first where requests wait for their turn"""
     max_wait: float | None = None
     """the most seconds that a call may wait for its turn here, and each of its requests at a rate limit"""
+    fitted: Callable[[Block], Block] = as_it_is
+    """makes what a tool gave fit for many requests: its pictures smaller, where they are larger than need be"""
     recall: Recall | None = None
     """how old turns are looked for and attached to new questions; None: they are not"""
     instructions: int = 0

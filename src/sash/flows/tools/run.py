@@ -54,7 +54,7 @@ def submit(chat: Context, results: Any, settings: Settings, call: Call) -> Flow[
             problem="tool-orphan",
         )
     kept = kept_results(chat.store, turn, calls)
-    found = answers(calls, results, kept)
+    found = map(chat.fitted, answers(calls, results, kept))
     draft = Draft(role="user", content=dumps([judged(*pair) for pair in zip(calls, found, strict=True)]))
     return (yield from deliver(chat, (draft,), settings, call))
 
@@ -131,7 +131,7 @@ def _result(chat: Context, turn: Turn, call: Block, tools: Tools) -> Flow[Block]
     if function is None:
         block = error_result(call, f"there is no tool named {call['name']!r}")
     else:
-        block = judged(call, (yield from _result_of(call, function)))
+        block = judged(call, chat.fitted((yield from _result_of(call, function))))
     now = yield from Now()
     chat.store.results.keep(chat.conversation, turn=turn.id, call=str(call["id"]), block=dumps(block), at=now)
     yield from _tell(RunEvent(type="tool_result", call=call, result=block))
