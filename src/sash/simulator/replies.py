@@ -1,12 +1,13 @@
 """What the simulated Claude says: only what stands in the prompt it was sent. Deterministic.
 
 - A question is answered with the sentences of the prompt that share the most telling words with it; when
-  none does, the reply says that it does not know. A statement is acknowledged by quoting it.
+  none does, the reply says that it does not know. Of the system prompt, which mostly says how to answer, only what
+  shares two thirds of these words. A statement is acknowledged by quoting it.
 - Asked to summarise, it quotes the sentences that hold numbers, names or instructions: see `summarising`.
 - A tool is called when the newest user text names it (`order_status` or "order status"), or `tool_choice`
   forces it; its input is filled from that text. After a tool result the reply quotes the result.
-- With `output_config.format` the reply is JSON of that schema, filled with the same sentences; entries of a
-  profile are quoted from the turns that the request shows: see `profiling`.
+- With `output_config.format` the reply is JSON of that schema, filled with what is said of its names (`filling`),
+  else with the same sentences; entries of a profile are quoted from the turns shown: see `profiling`.
 
 It never looks at anything but the body, and cannot know what a strategy left out of it.
 """
@@ -21,10 +22,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sash.simulator.filling import Filler, fill_input, says
 from sash.simulator.profiling import entries_in, entries_wanted
 from sash.simulator.prompt import tools_in_prefix
-from sash.simulator.reading import UNKNOWN, Reading, Sentence, clip, read, split, telling
-from sash.simulator.summarising import NAME, is_summary_request, summary_of, written
+from sash.simulator.reading import UNKNOWN, Reading, Sentence, clip, read, said, split, telling
+from sash.simulator.summarising import is_summary_request, summary_of, written
 
 _QUESTION = re.compile(
     r"^(?:and\s+|so\s+|but\s+|ok(?:ay)?,?\s+|please,?\s+)?(what|who|whom|whose|when|where|why|which|how|is|are|was|were|do|does|did|can|"
@@ -69,11 +71,17 @@ def reply_to(body: Mapping[str, Any]) -> Reply:
     if entries_wanted(schema):
         return Reply(content=entries_in(schema, body))
     if schema is not None:
-        chosen = summary_of(body, reading) or _relevant(reading)
-        return Reply(content=json.dumps(_Filler(chosen).value(schema), ensure_ascii=False))
+        return Reply(content=json.dumps(_filled(schema, body, reading), ensure_ascii=False))
     if reading.results:
         return Reply(content=_quote_results(reading.results))
     return Reply(content=written(body, reading) or _answer(reading))
+
+
+def _filled(schema: Mapping[str, Any], body: Mapping[str, Any], reading: Reading) -> Any:
+    """A schema, filled: values from the newest request, then from what answers it, then from what users said last."""
+    chosen = [sentence.text for sentence in summary_of(body, reading) or _relevant(reading)]
+    told = [sentence.text for sentence in reversed(reading.sentences) if sentence.role == "user"]
+    return Filler(schema, [reading.asked, *chosen, *told], chosen).fill()
 
 
 def thought_about(body: Mapping[str, Any]) -> str:
@@ -89,6 +97,7 @@ def _relevant(reading: Reading, most: int = 12) -> list[Sentence]:
     """The sentences that answer the newest request best, best first; later ones win among equals."""
     wanted = telling(reading.asked)
     pool = [s for s in reading.sentences if not s.text.endswith("?") and s.text not in UNKNOWN]
+    pool = [s for s in pool if s.role != "system" or 3 * len(s.words & wanted) >= 2 * len(wanted)]
     if not wanted or not pool:
         return []
     seen = Counter(word for sentence in pool for word in sentence.words & wanted)
@@ -105,9 +114,10 @@ def _relevant(reading: Reading, most: int = 12) -> list[Sentence]:
 def _answer(reading: Reading) -> str:
     question = _last_question(reading.asked)
     if question is None:
-        said = [sentence for sentence, _ in split(reading.asked)]
-        return f"Understood. You said: {clip(said[-1])}" if said else "Understood."
-    found = _relevant(Reading(question, [], reading.sentences), 3)
+        told = [sentence for sentence, _ in split(reading.asked)]
+        return f"Understood. You said: {clip(told[-1])}" if told else "Understood."
+    beside = [sentence for sentence in said("user", reading.asked) if sentence.text != question]
+    found = _relevant(Reading(question, [], [*reading.sentences, *beside]), 3)
     if not found:
         return UNKNOWN
     best = list(dict.fromkeys(clip(sentence.text) for sentence in found))
@@ -146,95 +156,4 @@ def _tool_calls(body: Mapping[str, Any], reading: Reading) -> list[dict[str, Any
 
 
 def _names(text: str, tool: str) -> bool:
-    return _says(text, tool.replace("_", " ").replace("-", " "))
-
-
-def _says(text: str, words: str) -> bool:
-    """Whether the text has these words as words; a blank stands for `_` and `-` too."""
-    spoken = re.escape(words).replace(r"\ ", "[ _-]")
-    return re.search(rf"(?<![\w-]){spoken}(?![\w-])", text, re.I) is not None
-
-
-def fill_input(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """A tool's input from a text: `name: value` or `name value` where it is said, else the first fitting thing."""
-    properties = _properties(schema)
-    required = schema.get("required")
-    required = required if isinstance(required, list) else list(properties)
-    return {name: _argument(name, kind, text) for name, kind in properties.items() if name in required}
-
-
-def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = schema.get("properties")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _options(schema: Mapping[str, Any], name: str) -> list[Any]:
-    found = schema.get(name)
-    return found if isinstance(found, list) else []
-
-
-def _argument(name: str, schema: Any, text: str) -> Any:
-    schema = schema if isinstance(schema, Mapping) else {}
-    if options := _options(schema, "enum"):
-        return next((option for option in options if _says(text, str(option))), options[0])
-    kind = schema.get("type", "string")
-    spoken = re.escape(name).replace("_", "[ _-]")
-    said = re.search(rf"\b{spoken}\b\s*(?:is|=|:|of|number|no\.?|#)?\s*[\"'“]?([\w.@:/+-]*\w)", text, re.I)
-    if kind in ("integer", "number"):
-        number = re.search(r"-?\d+(?:\.\d+)?", said.group(1) if said else text) or re.search(r"-?\d+(?:\.\d+)?", text)
-        value = float(number.group()) if number else 0.0
-        return int(value) if kind == "integer" or value.is_integer() else value
-    if kind == "boolean":
-        return not re.search(r"\b(no|not|without|false)\b", text, re.I)
-    if kind == "array":
-        return [_argument(name, schema.get("items"), text)]
-    if kind == "object":
-        return fill_input(schema, text)
-    return said.group(1) if said else _thing(text)
-
-
-def _thing(text: str) -> str:
-    """What a text is about: what it quotes, else a number or a name in it, else all of it."""
-    quoted = re.search(r"[\"“]([^\"”]+)[\"”]", text)
-    if quoted:
-        return quoted.group(1)
-    named = NAME.search(text)
-    return named.group() if named else clip(text.strip(), 200)
-
-
-class _Filler:
-    """Fills a JSON schema with sentences, each used once as long as they last."""
-
-    def __init__(self, sentences: Sequence[Sentence]) -> None:
-        self._left = [sentence.text for sentence in sentences]
-        self._text = " ".join(self._left)
-
-    def value(self, schema: Any) -> Any:
-        schema = schema if isinstance(schema, Mapping) else {}
-        for choice in ("anyOf", "oneOf", "allOf"):
-            if options := _options(schema, choice):
-                return self.value(options[0])
-        if "const" in schema:
-            return schema["const"]
-        if options := _options(schema, "enum"):
-            return options[0]
-        kind = schema.get("type")
-        if isinstance(kind, list):
-            kind = next(iter(kind), None)
-        return self._typed(kind, schema)
-
-    def _typed(self, kind: Any, schema: Mapping[str, Any]) -> Any:
-        if kind == "object" or "properties" in schema:
-            return {name: self.value(part) for name, part in _properties(schema).items()}
-        if kind == "array":
-            most = min(len(self._left) or 0, 4)
-            return [self.value(schema.get("items")) for _ in range(most)]
-        if kind in ("integer", "number"):
-            number = re.search(r"-?\d+(?:\.\d+)?", self._text)
-            value = float(number.group()) if number else 0.0
-            return int(value) if kind == "integer" else value
-        if kind == "boolean":
-            return False
-        if kind == "null":
-            return None
-        return self._left.pop(0) if self._left else ""
+    return says(text, tool.replace("_", " ").replace("-", " "))

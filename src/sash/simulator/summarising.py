@@ -16,8 +16,11 @@ from sash.simulator.prompt import blocks_of, visible_messages
 from sash.simulator.reading import UNKNOWN, Reading, Sentence, clip, said, text_of, texts
 
 _SUMMARISE = re.compile(
-    r"\b(summari[sz]e|summari[sz]ing|(write|make|update|give|produce|create)\b.{0,60}\bsummary)\b", re.I
+    r"\b(summari[sz]e|summari[sz]ing|(write|make|update|give|produce|create)\b.{0,60}\bsummar(?:y|ies))\b",
+    re.I,
 )
+OPENING = 400
+"""Characters of a system prompt in which a summariser's says what it is for; other prompts speak of summaries, too."""
 NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w-]+|\b[A-Z]{2,}[\w-]*|\b\w*\d[\w-]*")
 _RULE = re.compile(r"\b(?:please|prefer|from now on|call me|my name|instead|decided|agreed)\b", re.I)
 _ORDER = re.compile(
@@ -35,10 +38,17 @@ SHARE = 0.25
 
 
 def is_summary_request(body: Mapping[str, Any], asked: str) -> bool:
-    """Whether the newest user text, or else the system prompt, asks for a summary."""
-    return bool(
-        _SUMMARISE.search(asked[:2_000]) or _SUMMARISE.search(asked[-2_000:]) or _SUMMARISE.search(_system(body))
-    )
+    """Whether the newest user text asks for a summary, or the system prompt is a summariser's."""
+    return bool(_SUMMARISE.search(asked[:2_000]) or _SUMMARISE.search(asked[-2_000:]) or _is_summariser(body))
+
+
+def _is_summariser(body: Mapping[str, Any]) -> bool:
+    return _SUMMARISE.search(_system(body)[:OPENING]) is not None
+
+
+def _orders(body: Mapping[str, Any], asked: str) -> str:
+    """Where the form of the summary is asked for: in the request, and in a summariser's system prompt."""
+    return f"{_system(body)}\n{asked}" if _is_summariser(body) else asked
 
 
 def _system(body: Mapping[str, Any]) -> str:
@@ -55,7 +65,7 @@ def summary_of(body: Mapping[str, Any], reading: Reading) -> list[Sentence]:
 def written(body: Mapping[str, Any], reading: Reading) -> str:
     """The summary that the request asks for, in its form; "" when none is asked for."""
     chosen = summary_of(body, reading)
-    titles = _TITLED.findall(f"{_system(body)}\n{_IN_TAGS.sub('', reading.asked)}")
+    titles = _TITLED.findall(_orders(body, _IN_TAGS.sub("", reading.asked)))
     if not chosen or not titles:
         return " ".join(sentence.text for sentence in chosen)
     return "\n".join(_sections(titles, chosen, _material(reading)))
@@ -74,7 +84,7 @@ def _about_the_task(text: str) -> bool:
 
 
 def _length(body: Mapping[str, Any], reading: Reading) -> int | None:
-    found = _LENGTH.findall(f"{_system(body)}\n{reading.asked}")
+    found = _LENGTH.findall(_orders(body, reading.asked))
     return int(found[-1].replace(",", "")) if found else None
 
 
