@@ -175,7 +175,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         body(thinking={"type": "adaptive", "block_binding": {}}),
         "thinking",
     ),
-    "server threads": (body(thread={"type": "create"}), "not_simulated"),
+    "credit of a fallback": (body(fallback_credit_token="t"), "not_simulated"),
     "a blank stop sequence": (body(stop_sequences=[" "]), "stop_sequences"),
     "metadata of one's own": (body(metadata={"team": "x"}), "unknown_field"),
 }

@@ -62,6 +62,10 @@ class Context:
     started: float
     workspace: str
     body: Any = None
+    as_sent: Any = None
+    """The body as it came, where it stands for more: the rest of a thread, the content of files."""
+    thread: str | None = None
+    """The id of the reply that it goes on from, "" for a new thread; None: it has none."""
     fault: Fault | None = None
     headers: dict[str, str] = field(default_factory=dict)
     batch: str | None = None

@@ -359,6 +359,7 @@ class Simulator(Service):
 
     def _messages(self, context: Context) -> Answer | Silence:
         self._parse(context)
+        self._resume(context)
         self._meet(context, MESSAGES)
         if (early := self._stopped_before_work(context)) is not None:
             return early
@@ -377,6 +378,19 @@ class Simulator(Service):
         if isinstance(parsed, Problem):
             raise Denied(parsed)
         context.body = parsed
+
+    def _resume(self, context: Context) -> None:
+        """Put what a thread holds in front of what the request sends."""
+        body = mapping(context.body)
+        if body.get("thread") is not None:
+            whole, thread = self._threads.resumed(body, context.betas, workspace=context.workspace, now=context.started)
+            context.as_sent, context.body, context.thread = body, whole, thread
+
+    def _hold(self, context: Context, message: Body | None) -> None:
+        """The request of a thread is done; None: its reply never came whole."""
+        if context.thread is not None:
+            now = self.clock.now()
+            self._threads.end(context.thread, context.body, message, workspace=context.workspace, now=now)
 
     def _stopped_before_work(self, context: Context) -> Answer | Silence | None:
         """What a fault answers by itself, before the request is looked at."""
@@ -417,6 +431,7 @@ class Simulator(Service):
             return self._streamed(context, prepared, lookup, written, message, late)
         wait = self._pace(prepared).until_first(lookup.use.prompt - lookup.use.read)
         self.cache.commit(lookup, now=context.started + wait)
+        self._hold(context, message)
         if silence is not None:
             return silence
         answer = self._json(context, 200, message | late)
@@ -442,6 +457,8 @@ class Simulator(Service):
         wait = self._pace(prepared).until_first(lookup.use.prompt - lookup.use.read)
         pieces = self._pieces(lookup, events, [pace * weight for weight in weights], context.fault, wait)
         pieces = self._watched(context, prepared, weights, pieces, pace)
+        if context.thread is not None:
+            pieces = self._held_in_the_end(context, message, pieces)
         return Answer(status=200, headers=self._headers(context, "text/event-stream; charset=utf-8"), pieces=pieces)
 
     def _watched(
@@ -460,6 +477,20 @@ class Simulator(Service):
                 written = sum(weights[:sent]) + min(begun, weights[sent])
                 with self._lock:
                     self._stopped_early(context, prepared, written / sum(weights))
+
+    def _held_in_the_end(self, context: Context, message: Body, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        """The stream of a thread's reply: all of it is held once it came whole, and none of it otherwise."""
+        whole, last = False, b""
+        with self._lock:
+            self._threads.begin(context.thread or "")
+        try:
+            for piece in pieces:
+                last = piece if isinstance(piece, bytes) else last
+                yield piece
+            whole = last.startswith(b"event: message_stop")
+        finally:
+            with self._lock:
+                self._hold(context, message if whole else None)
 
     def _pieces(
         self, lookup: Lookup, events: Sequence[Body], paces: Sequence[float], fault: Fault | None, wait: float

@@ -28,6 +28,7 @@ from sash.simulator.replies import Reply, reply_to, thought_about
 from sash.simulator.scripts import Rules, Script, Scripted
 from sash.simulator.shapes import Problem, shape_problems
 from sash.simulator.thinking import Judgement, judge, without
+from sash.simulator.threads import Threads
 from sash.simulator.tokens import Tokenizer, remembering, tokenizer_for
 from sash.simulator.wire import Silence
 from sash.simulator.writing import Writer, Written
@@ -82,6 +83,7 @@ class Service:
     _messages_made: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
     _tools_called: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
     _diagnoser: Diagnoser = field(default_factory=Diagnoser, init=False)
+    _threads: Threads = field(default_factory=Threads, init=False)
     _tokenizer: Tokenizer | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +100,7 @@ class Service:
                 path=context.call.path,
                 headers={name: value for name, value in context.call.headers.items() if name not in hidden},
                 betas=context.betas,
-                body=context.body,
+                body=context.body if context.as_sent is None else context.as_sent,
                 workspace=context.workspace,
                 request_id=context.request_id,
                 status=status,

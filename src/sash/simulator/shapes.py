@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 JsonObject = Mapping[str, Any]
@@ -25,6 +25,7 @@ class Problem:
     status: int = 400
     kind: str = "invalid_request_error"
     code: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.message}"
@@ -45,7 +46,7 @@ BETA_FIELDS = {
     "context_management": ("context-management-2025-06-27", "compact-2026-01-12"),
     "mcp_servers": ("mcp-client-2025-04-04", "mcp-client-2025-11-20", "mcp-client-2026-09-15"),
 }
-NOT_SIMULATED = frozenset({"thread", "fallbacks", "fallback_credit_token", "billing_policy"})
+NOT_SIMULATED = frozenset({"fallbacks", "fallback_credit_token", "billing_policy"})
 
 _MARK = frozenset({"cache_control"})
 
@@ -133,10 +134,7 @@ def _top_level(body: JsonObject, betas: frozenset[str], fields: frozenset[str]) 
         if name in fields or name in SAMPLING_FIELDS or (needed and betas & set(needed)):
             continue
         if name in NOT_SIMULATED:
-            # With this code the SDK's tool runner goes on without a thread ("Message threads" docs).
-            code = "thread_unsupported_request" if name == "thread" else None
-            message = f"{name}: the simulator does not offer this beta feature"
-            yield Problem(rule="not_simulated", message=message, code=code)
+            yield Problem(rule="not_simulated", message=f"{name}: the simulator does not offer this beta feature")
         else:
             yield Problem(rule="unknown_field", message=f"{name}: Extra inputs are not permitted")
 

@@ -83,19 +83,30 @@ def dumps(value: Any) -> bytes:
 
 
 def error_body(
-    message: str, *, status: int, request_id: str, kind: str | None = None, code: str | None = None
+    message: str,
+    *,
+    status: int,
+    request_id: str,
+    kind: str | None = None,
+    code: str | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """An error as the API writes it."""
     error: dict[str, Any] = {"type": kind or KINDS.get(status, "api_error"), "message": message}
     if code is not None:
-        error["details"] = {"error_code": code}
+        error["details"] = {"error_code": code, **(details or {})}
     return {"type": "error", "error": error, "request_id": request_id}
 
 
 def problem_body(problem: Problem, request_id: str) -> dict[str, Any]:
     """A refusal as an error body."""
     return error_body(
-        problem.message, status=problem.status, request_id=request_id, kind=problem.kind, code=problem.code
+        problem.message,
+        status=problem.status,
+        request_id=request_id,
+        kind=problem.kind,
+        code=problem.code,
+        details=problem.details,
     )
 
 
