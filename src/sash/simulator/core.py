@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from sash.errors import InvalidOption
 from sash.model.usage import Usage
-from sash.simulator import batches, cassettes, checks, models, wire
+from sash.simulator import batches, cassettes, checks, files, models, wire
 from sash.simulator.batches import BATCHES, ITEMS, Batch, Batches, BatchRules, Item
 from sash.simulator.billing import dollars
 from sash.simulator.cache import Lookup
@@ -37,6 +37,7 @@ from sash.simulator.faults import (
     SpoiltInput,
     Timeout,
 )
+from sash.simulator.files import FILES
 from sash.simulator.latency import Latency, check_latency, latency_of
 from sash.simulator.limits import Limiter, Limits, Refused, Tier
 from sash.simulator.prompt import Prompt
@@ -237,6 +238,8 @@ class Simulator(Service):
             handler = Simulator._model
         if context.call.path.startswith(BATCHES):
             handler = Simulator._batch_call
+        if context.call.path == FILES or context.call.path.startswith(f"{FILES}/"):
+            handler = Simulator._file_call
         if handler is None:
             raise Denied(Problem(rule="route", message="Not found", status=404, kind="not_found_error"))
         return handler(self, context)
@@ -287,6 +290,7 @@ class Simulator(Service):
 
     def _count_tokens(self, context: Context) -> Answer | Silence:
         self._parse(context)
+        self._read_files(context)
         context.fault = self.faults.draw(COUNT_TOKENS, mapping(context.body))
         if (early := self._stopped_before_work(context)) is not None:
             return early
@@ -298,6 +302,19 @@ class Simulator(Service):
         if prepared.edited.before is not None:
             found["context_management"] = {"original_input_tokens": prepared.edited.before}
         return self._json(context, 200, found)
+
+    # ---- files
+
+    def _file_call(self, context: Context) -> Answer | Silence:
+        if (problem := files.too_large(len(context.call.body))) is not None:
+            raise Denied(problem)
+        context.fault = self.faults.draw(FILES, {})
+        if (early := self._stopped_before_work(context)) is not None:
+            return early
+        found = self._files.answer(context)
+        silence = silence_of(context.fault)
+        self._record(context, status=None if silence else 200)
+        return silence or self._json(context, 200, found)
 
     # ---- batches
 
@@ -341,6 +358,7 @@ class Simulator(Service):
     def _worked(self, context: Context) -> Body:
         if (problem := batches.barred(context.body)) is not None:
             raise Denied(problem)
+        self._read_files(context)
         self._meet(context, ITEMS)
         if isinstance(context.fault, HttpError):
             raise Denied(_problem_of(context.fault))
@@ -385,6 +403,14 @@ class Simulator(Service):
         if body.get("thread") is not None:
             whole, thread = self._threads.resumed(body, context.betas, workspace=context.workspace, now=context.started)
             context.as_sent, context.body, context.thread = body, whole, thread
+        self._read_files(context)
+
+    def _read_files(self, context: Context) -> None:
+        """Put the content of files in the place of their ids."""
+        if b'"file_id"' in context.call.body or context.batch is not None:
+            as_sent = context.body if context.as_sent is None else context.as_sent
+            context.body = self._files.read_in(context.body, context.workspace, context.started)
+            context.as_sent = as_sent
 
     def _hold(self, context: Context, message: Body | None) -> None:
         """The request of a thread is done; None: its reply never came whole."""

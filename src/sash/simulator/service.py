@@ -23,6 +23,7 @@ from sash.simulator.checks import CheckRules
 from sash.simulator.clock import Clock
 from sash.simulator.diagnosis import Diagnoser, Fingerprint
 from sash.simulator.faults import ConnectionLost, Fault, FaultScript, Timeout
+from sash.simulator.files import Files
 from sash.simulator.prompt import Prompt, PromptRules, conversation_chain, render
 from sash.simulator.replies import Reply, reply_to, thought_about
 from sash.simulator.scripts import Rules, Script, Scripted
@@ -84,6 +85,7 @@ class Service:
     _tools_called: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
     _diagnoser: Diagnoser = field(default_factory=Diagnoser, init=False)
     _threads: Threads = field(default_factory=Threads, init=False)
+    _files: Files = field(default_factory=Files, init=False)
     _tokenizer: Tokenizer | None = field(init=False)
 
     def __post_init__(self) -> None:
