@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash.simulator import Reply, Simulator
+from sash.simulator.filling import fill_input
 from sash.simulator.reading import UNKNOWN
-from sash.simulator.replies import fill_input, reply_to
+from sash.simulator.replies import reply_to
 
 from .samples import OLD, TOOL, assistant, body, call, post, result, text, user
 

@@ -119,7 +119,7 @@ def test_models(client: anthropic.Anthropic) -> None:
 def test_unknown_paths_are_404(client: anthropic.Anthropic) -> None:
     """An endpoint that is not simulated says so."""
     with pytest.raises(anthropic.NotFoundError):
-        client.beta.files.list()
+        client.skills.list()
 
 
 def test_beta_requests(client: anthropic.Anthropic, sim: Simulator) -> None:

@@ -10,7 +10,6 @@ import pytest
 from anthropic import beta_tool
 
 from sash.simulator import ConnectionLost, CutStream, Refusal, Simulator
-from sash.simulator.prompt import Block
 
 from .samples import MODEL, TOOL, body, long, post, result, text, user
 
@@ -18,7 +17,7 @@ BETA = "message-threads-2026-08-12"
 
 
 def threaded(
-    sim: Simulator, previous: str | None = None, *messages: Block, **fields: Any
+    sim: Simulator, previous: str | None = None, *messages: dict[str, Any], **fields: Any
 ) -> tuple[int, dict[str, Any]]:
     """A request that begins a thread, or goes on from a reply."""
     thread = {"type": "create"} if previous is None else {"type": "continue", "previous_message_id": previous}
@@ -84,9 +83,11 @@ def test_what_a_thread_refuses() -> None:
     assert threaded(sim, None, thread_ttl=5)[0] == 400
     assert post(sim, body(thread={"type": "renew"}), betas=BETA)[0] == 400
     assert code(threaded(sim, "msg_none", more)) == "thread_not_found"
-    for field in ({"model": "claude-opus-5-5"}, {"system": "Be rude."}, {"tools": []}):
+    same: list[dict[str, Any]] = [{"model": "claude-opus-5-5"}, {"system": "Be rude."}, {"tools": []}]
+    for field in same:
         assert code(threaded(sim, told["id"], more, **field)) == "thread_fingerprint_mismatch"
-    for field in ({"cache_control": {"type": "ephemeral"}}, {"context_management": {"edits": [{}]}}):
+    apart: list[dict[str, Any]] = [{"cache_control": {"type": "ephemeral"}}, {"context_management": {"edits": [{}]}}]
+    for field in apart:
         refused = threaded(sim, told["id"], more, **field)
         assert code(refused) == "thread_unsupported_request"
         assert refused[1]["error"]["details"]["unsupported"] == list(field)

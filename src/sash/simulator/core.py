@@ -182,7 +182,8 @@ class Simulator(Service):
         found = self._judged(body, betas, checks.VERSION, counting="max_tokens" not in body)
         if found:
             raise InvalidOption(f"the request would be refused: {found[0]}", option="body", value=found[0].rule)
-        return self._rendered(body, self._served(body["model"]), frozenset(betas)).prompt.total
+        whole = self._files.read_in(body, self.workspace, self.clock.now())
+        return self._rendered(whole, self._served(body["model"]), frozenset(betas)).prompt.total
 
     def _judged(self, body: Body, betas: Sequence[str], version: str, *, counting: bool) -> list[Problem]:
         known = self._card(str(body.get("model")))
@@ -191,7 +192,8 @@ class Simulator(Service):
         found = checks.problems(body, known, betas=betas, version=version, counting=counting, rules=self.check_rules)
         if not found:
             try:
-                self._rendered(body, known, frozenset(betas))
+                whole = self._files.read_in(body, self.workspace, self.clock.now())
+                self._rendered(whole, known, frozenset(betas))
             except Denied as denied:
                 return [denied.problem]
         return found

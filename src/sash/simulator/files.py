@@ -1,7 +1,7 @@
 """The Files API: uploads, their metadata, and their content where a request names them ("Files" docs, SDK `files`).
 
 Files belong to a workspace, and may expire. An upload cannot be downloaded again, as with the real API. Guessed: that a
-request naming an unknown file is answered with 404, and the size of a page of the list. It knows bytes, not messages.
+request naming an unknown file is answered with 404. Uploads to containers are not looked at, for there are none here.
 """
 
 from __future__ import annotations
@@ -101,8 +101,6 @@ class Files:
             return value
         if value.get("type") == "file" and isinstance(value.get("file_id"), str):
             return self._found(value["file_id"], workspace, now).source()
-        if value.get("type") == "container_upload" and isinstance(value.get("file_id"), str):
-            self._found(value["file_id"], workspace, now)
         return {name: self.read_in(part, workspace, now) for name, part in value.items()}
 
     def _found(self, id: str, workspace: str, now: float) -> Upload:
