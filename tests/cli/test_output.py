@@ -48,7 +48,7 @@ PRINTING = {
     "resummarise": "resummarise DB mill --simulator",
 }
 """All commands that print what a database of the tests gives them to print."""
-OTHERS = {"copy", "demo", "import", "row-security", "serve"}
+OTHERS = {"copy", "demo", "import", "row-security", "serve", "simulate"}
 """Commands that need more than a database, print nothing much on stdout, or run on."""
 
 
@@ -80,6 +80,15 @@ def _line(pattern: str, database: Path) -> list[str]:
 def test_every_command_is_held() -> None:
     """A new command is added to a table of these tests."""
     assert set(main.commands) == set(PRINTING) | OTHERS
+
+
+def test_help_is_whole(run: Run) -> None:
+    """Each command says in one line what it does, none of them cut off, and each option what it is for."""
+    output = run("--help").output
+    assert all(command.short_help and command.short_help in output for command in main.commands.values())
+    options = [one for command in main.commands.values() for one in command.params if isinstance(one, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+    assert "141" in output and "SASH_NAMESPACE" in output
 
 
 @pytest.mark.parametrize("command", READING)

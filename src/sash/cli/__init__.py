@@ -30,12 +30,22 @@ from sash.cli.summarise import summarise
 from sash.cli.version import show_version
 from sash.cli.worker import worker
 
+EPILOG = """Exit codes: 0 done; 1 an error, or something was found wrong; 2 wrong usage; 130 stopped by Ctrl-C;
+141 the reader of the output left. Environment: SASH_DATABASE (where no DATABASE is named), ANTHROPIC_API_KEY,
+NO_COLOR."""
 
-@click.group(cls=SashGroup, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=SashGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show versions and exit."
 )
-@click.option("--namespace", default="", envvar="SASH_NAMESPACE", help="The tenant whose conversations are meant.")
+@click.option(
+    "--namespace",
+    default="",
+    envvar="SASH_NAMESPACE",
+    help="The tenant whose conversations are meant.",
+    show_envvar=True,
+)
 def main(namespace: str) -> None:
     """A memory for Claude chatbots: every turn kept, every request within its budget, legal and cheap."""
     del namespace  # the commands read it from the context

@@ -62,7 +62,7 @@ GO_ON = "Go on."
 """What `/plan` supposes you say."""
 
 
-@click.command()
+@click.command(short_help="Talk to Claude")
 @click.argument("database", default="chats.db", type=NEW_DATABASE)
 @click.option("--id", "id", help="The conversation to go on with, or to begin [default: a new one, named by the time]")
 @click.option("--user", callback=user_of, help="Whose conversation it is.")

@@ -23,7 +23,7 @@ from sash.stores import Store
 ALL = 2**31
 
 
-@click.command()
+@click.command(short_help="Find what conversations have wrong, and mend it")
 @click.argument("database", type=DATABASE)
 @click.argument("id", required=False)
 @click.option("--repair", is_flag=True, help="Mend what is sent of the turns at fault; the record keeps them.")

@@ -13,7 +13,7 @@ from sash.model.values import counted
 from sash.stores import copying
 
 
-@click.command()
+@click.command(short_help="Copy a record into another database, and compare it")
 @click.argument("source", metavar="FROM", type=DATABASE)
 @click.argument("target", metavar="TO", type=NEW_DATABASE)
 @click.pass_context

@@ -26,10 +26,16 @@ from sash.model.counts import ZERO, Count
 from sash.model.files import TEXT, File, file_block, media_type
 
 
-@click.command()
+@click.command(short_help="Count the tokens of files or of a conversation")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False))
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Count as this model does.")
-@click.option("--base", type=click.Choice(["auto", "ctok", "tiktoken", "features"]), default="auto", show_default=True)
+@click.option(
+    "--base",
+    type=click.Choice(["auto", "ctok", "tiktoken", "features"]),
+    default="auto",
+    show_default=True,
+    help="What tokens are estimated with; auto takes the best at hand.",
+)
 @click.option("--db", type=DATABASE, help="A database, for --id.")
 @click.option("--id", "conversation", help="Count the view of this conversation of --db.")
 @click.option("--exact", is_flag=True, help="Ask the count-tokens endpoint too (needs a key, or --simulator).")

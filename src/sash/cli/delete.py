@@ -14,7 +14,7 @@ from sash.model.values import counted
 from sash.stores import Store
 
 
-@click.command()
+@click.command(short_help="Delete a conversation, or all that is a user's")
 @click.argument("database", type=DATABASE)
 @click.argument("id", required=False)
 @click.option("--user", callback=user_of, help="Instead of ID: all conversations and memory files of this user.")

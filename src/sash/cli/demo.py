@@ -59,7 +59,7 @@ RIGHT = 0.5
 T = TypeVar("T")
 
 
-@click.command()
+@click.command(short_help="Replay a conversation: what is paid, what is forgotten?")
 @click.option(
     "--data", type=click.Path(exists=True), help="A file to replay: its first conversation, in any known format."
 )

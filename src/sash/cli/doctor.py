@@ -43,7 +43,7 @@ class Finding:
     text: str
 
 
-@click.command()
+@click.command(short_help="Check key, model, limits, database and clock")
 @click.argument("database", required=False, type=NEW_DATABASE)
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that is meant.")
 @click.option("--simulator", is_flag=True, help="Ask the simulator instead of Claude.")

@@ -51,7 +51,7 @@ MANY = 100_000
 GROUPS = ("day", "model", "conversation", "user", "project", "origin")
 
 
-@click.command()
+@click.command(short_help="List conversations, or show one and its window")
 @click.argument("database", type=DATABASE)
 @click.argument("id", required=False)
 @click.option(
@@ -195,7 +195,7 @@ def _load_page() -> Any:
     return page
 
 
-@click.command()
+@click.command(short_help="Find turns by their words, or by meaning")
 @click.argument("database", type=DATABASE)
 @click.argument("query")
 @click.option("--id", "id", help="Search this conversation only.")
@@ -252,7 +252,7 @@ def _hit(hit: Hit) -> Text:
     return line
 
 
-@click.command()
+@click.command(short_help="What requests used and cost")
 @click.argument("database", type=DATABASE)
 @click.option("--by", default="day,model", show_default=True, help=f"Groups, with commas: {', '.join(GROUPS)}.")
 @click.option("--id", "id", help="This conversation only.")

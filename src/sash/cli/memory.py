@@ -26,7 +26,7 @@ from sash.model.memory_files import ROOT, MemoryFile
 from sash.stores import Store
 
 
-@click.command()
+@click.command(short_help="Files that Claude keeps about users (memory tool)")
 @click.argument("database", type=DATABASE)
 @click.argument("path", required=False)
 @click.option("--user", callback=user_of, help="Whose files; without it, all users are listed.")

@@ -38,7 +38,7 @@ HELD = 64 * 2**20
 """Bytes of files whose conversations are held while they are recorded; more are read again."""
 
 
-@click.command()
+@click.command(short_help="Write conversations as JSON, Markdown or a page")
 @click.argument("database", type=DATABASE)
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="A file [stdout]")
@@ -54,7 +54,7 @@ def export(database: str, ids: tuple[str, ...], output: IO[bytes], format: str |
     claude is a body of the Messages API, openai one of chat completions. All but openai hold everything, and sash
     import reads each of them back.
     """
-    format = format or formats.ENDINGS.get(Path(getattr(output, "name", "-")).suffix, "claude")
+    format = format or formats.ENDINGS.get(Path(str(getattr(output, "name", "-"))).suffix, "claude")
     with closing(open_database(database)) as store:
         named = ids or tuple(one.id for one in store.conversations(namespace=namespace(), limit=maxsize))
         if len(named) != 1 and format not in formats.LINES:
@@ -100,7 +100,7 @@ def write_new(path: Path, store: Store, id: str) -> None:
         raise InvalidOption(f"{path} {why}", option="file", value=str(path)) from error
 
 
-@click.command(name="import")
+@click.command(name="import", short_help="Record conversations that were held elsewhere")
 @click.argument("database", type=NEW_DATABASE)
 @click.argument("file")
 @click.option(

@@ -17,7 +17,7 @@ from sash.profile import Entry
 from sash.profile.entries import KINDS
 
 
-@click.command()
+@click.command(short_help="What is known of a user: look, correct, remove")
 @click.argument("database", type=DATABASE)
 @click.option("--user", required=True, callback=user_of, help="Whose profile.")
 @click.option("--history", is_flag=True, help="Show what no longer holds, too.")

@@ -31,7 +31,7 @@ class Age(click.ParamType[float]):
         return float(found[1]) * DAYS[found[2]]
 
 
-@click.command()
+@click.command(short_help="Delete what nobody went on with for so long")
 @click.argument("database", type=DATABASE)
 @click.option("--older-than", type=Age(), metavar="AGE", help="90d, 12h, 8w, 2y [default: what --always set before]")
 @click.option("--user", callback=user_of, help="Only conversations of this user.")

@@ -32,7 +32,7 @@ MADE_UP = "synthetic:"
 OWN = "own"
 
 
-@click.command()
+@click.command(short_help="What would each strategy have cost, and forgotten?")
 @click.argument("traces", nargs=-1, required=True)
 @click.option("--id", "conversations", multiple=True, help="Conversations of a database; without it, all of them.")
 @click.option("--branches", type=BRANCHES, help="Of recordings with branches: one of them, or each as a trace.")

@@ -11,7 +11,7 @@ from sash.cli.database import DATABASE, open_database, shown
 from sash.errors import InvalidOption
 
 
-@click.command("row-security")
+@click.command("row-security", short_help="Have PostgreSQL keep tenants apart")
 @click.argument("database", type=DATABASE)
 @click.option("--on/--off", "on", default=None, help="Turn it on or off; without either, it is told how it stands.")
 @click.option("--user", "users", multiple=True, help="With --on: a database user who may read and write. Repeatable.")

@@ -17,7 +17,7 @@ from sash.planning.situation import Strategy
 from sash.types import MemoryMode
 
 
-@click.command()
+@click.command(short_help="The record in a browser, a JSON API, a gateway")
 @click.argument("database", default="chats.db", type=NEW_DATABASE)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; others need a token.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8642, show_default=True, help="The port.")

@@ -23,7 +23,7 @@ from sash.simulator.wire import Answer, Call, Silence
 _FILE = click.Path(dir_okay=False)
 
 
-@click.command()
+@click.command(short_help="A simulated Claude for any client")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8643, show_default=True, help="The port; 0: a free one."
 )

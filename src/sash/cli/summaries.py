@@ -31,7 +31,7 @@ from sash.stores import Store
 LISTED = 1_000
 
 
-@click.command()
+@click.command(short_help="List summaries: what each covers, and its cost")
 @click.argument("database", type=DATABASE)
 @click.argument("id", required=False)
 @click.option("--full", is_flag=True, help="Show summaries whole.")
@@ -93,7 +93,7 @@ def _guards(summary: SummaryRecord) -> str:
     return ", ".join(f"{number} {what}" for what, number in parts.items() if number)
 
 
-@click.command()
+@click.command(short_help="Make a summary again, from the record itself")
 @click.argument("database", type=DATABASE)
 @click.argument("id")
 @click.option("--by", metavar="MODEL", help="The model that reads the record [default: a cheap one].")

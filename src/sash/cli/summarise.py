@@ -18,7 +18,7 @@ from sash.model.values import counted
 _USUAL = Backlog()
 
 
-@click.command()
+@click.command(short_help="Summarise conversations that rest; batches too")
 @click.argument("database", type=DATABASE)
 @click.option("--batch", is_flag=True, help="Use the Batches API: half the price, up to a day; run again to collect.")
 @click.option("--wait", is_flag=True, help="With --batch: look every minute until everything has come.")

@@ -32,7 +32,7 @@ class Kinds(click.ParamType[tuple[str, ...]]):
         return named
 
 
-@click.command()
+@click.command(short_help="Do what conversations leave to workers")
 @click.argument("database", type=DATABASE)
 @click.option("--jobs", type=Kinds(), default=",".join(KINDS), show_default=True, help="The kinds of jobs to do.")
 @click.option("--once", is_flag=True, help="Do what there is now, and end: for cron.")
