@@ -51,9 +51,10 @@ def page(store: Store, conversation: int, name: str, model: str, *, carried: Imp
     """A page of its own, with more of the transcript; with all of it where it is to carry the conversation as well."""
     turns = IN_FILE if carried is None else maxsize
     shown = _values(store, conversation, model, 0, turns=turns, most=100_000)
+    own = {"mark": "", "carried": ""}
     if carried is not None:
-        shown |= {"mark": Markup(pages.MARK), "carried": Markup(pages.element(carried))}
-    return _templates().get_template("file.html").render(name_of=name, model=model, **shown)
+        own = {"mark": Markup(pages.MARK), "carried": Markup(pages.element(carried))}
+    return _templates().get_template("file.html").render(name_of=name, model=model, **shown, **own)
 
 
 def plan_html(plan: Plan) -> str:
