@@ -62,6 +62,7 @@ HEAVY = (
     "ctok",
     "genai_prices",
     "matplotlib",
+    "pandas",
     "sqlite_utils",
     "pydantic",
     "redis",

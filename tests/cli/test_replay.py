@@ -166,6 +166,8 @@ def test_several_models_and_budgets_and_what_is_still_known(run: Run, tmp_path: 
     assert [float(row["dollars"]) for row in csv.DictReader(sheet.read_text().splitlines())] == [
         row["dollars"] for row in rows
     ]
+    unasked = run("replay", chat, "--questions", "own", "--strategy", "Economic", "--json")
+    assert "evidence" not in json.loads(unasked.stdout)[0] and "--questions FILE" in unasked.stderr
     (tmp_path / "bad.jsonl").write_text('{"question": "Who?"}')
     assert "name turns by their ids" in run("replay", chat, "--questions", tmp_path / "bad.jsonl").stderr
     assert "prices" in run("replay", chat, "--model", "gpt-9").stderr

@@ -52,3 +52,12 @@ def test_what_fits_no_request_is_counted_and_the_rest_goes_on() -> None:
     given = type(small())(id="large", turns=tuple(one))
     row = lab.compare(given, {"summarise": False}, budgets=500).rows[0]
     assert not row.error and row.outcome and (row.outcome.over, row.outcome.requests) == (1, 3)
+
+
+def test_what_cannot_be_lived_is_a_row_that_says_so() -> None:
+    """A conversation of empty words, beside one that is as it would be alone."""
+    turn = small(exchanges=1).turns[0]
+    empty = type(small())(id="empty", turns=(type(turn)(role="user", content=[{"type": "text", "text": " "}]),))
+    found = lab.compare([empty, small(exchanges=2)], {"summarise": False}, budgets=500).rows
+    assert "nobody says anything in it" in found[0].error
+    assert found[1] == lab.compare(small(exchanges=2), {"summarise": False}, budgets=500).rows[0]

@@ -116,6 +116,8 @@ def replay(
             **{**settings, "jobs": min(settings["jobs"], max(1, rows))},
         )
     _write(result, ", ".join(traces), page=page, picture=picture, sheet=sheet)
+    if questions == OWN and not any(row.asked for row in result.rows):
+        say(console(stderr=True), "no recording brings questions that it can be asked; --questions FILE asks yours")
     for remark in result.remarks:
         say(console(stderr=True), one_line(remark, 300))
     if as_json:

@@ -243,10 +243,12 @@ def _ground(pair: tuple[Recording, ModelCard], *, lives: bool, asking: Compariso
     if recording.conversation is None or not lives:
         return Ground(name=recording.name, trace=trace, card=known)
     told = story(recording.name, recording.conversation, asking.seed, asking.most)
+    if not told.exchanges:
+        return Ground(name=recording.name, trace=trace, card=known, story=told)
     try:
         sizes, fixed = _exact(told, trace, known)
-    except SashError as error:
-        remark = f"{recording.name}: sent whole it is refused ({error}), so its optimum rests on estimated sizes"
+    except Exception as error:  # noqa: BLE001 - whatever a recording holds, the others go on
+        remark = f"{recording.name}: cannot be sent whole ({_told(error)}), so its optimum rests on estimated sizes"
         return Ground(name=recording.name, trace=trace, card=known, story=told, preamble=0, remark=remark)
     return Ground(name=recording.name, trace=sizes, card=known, story=told, preamble=fixed)
 
@@ -257,6 +259,8 @@ def _exact(told: Story, trace: Trace, known: ModelCard) -> tuple[Trace, int]:
         for _ in life.live():
             pass
         fixed, sent = life.fixed(), life.requests
+    if not sent:
+        raise InvalidOption("no request of it fits the model's window", option="traces", value=trace.name)
     prompts = [0, *(max(0, one.usage.prompt - fixed) for one in sent)]
     times = [sent[0].at, *(one.at for one in sent)]
     results = [call.results for call in trace.calls] if len(trace.calls) == len(sent) else [()] * len(sent)
@@ -314,6 +318,8 @@ def _lived(
 ) -> ComparisonRow:
     """Lived turn by turn on the simulator."""
     assert ground.story is not None
+    if not ground.story.exchanges:
+        raise InvalidOption("nobody says anything in it; leave it out", option="traces", value=ground.name)
     settings = ({} if asking.keep is None else {"keep": asking.keep}) | rival.arguments()
     with Life(ground.story, budget, settings, model=ground.card) as life:
         asked = tuple(life.live())
