@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table has one line for each row
 """A Claude of our own: the Messages API, in process or on loopback, precise enough to bill.
 
     from sash.simulator import Simulator
@@ -11,6 +12,50 @@
 
 Prompt caching, limits, refusals and faults follow the documentation of November 2026; what that leaves unsaid
 is a switch with a cautious default. Replies are extractive: what is not in the prompt, it cannot answer.
+
+**Where the rules come from.** For each rule by which a request is refused (`simulator.check` names them): its source,
+and what of it is a guess. Sources are pages of Anthropic's documentation of November 2026 in quotation marks, the types
+of its SDK 2.11 (SDK), and refusals seen in recordings and public reports (seen). A guess is the stricter reading
+wherever there are two.
+
+| rule | refused | source | guessed |
+|---|---|---|---|
+| `json`, `body` | a body that is no JSON, or no object | seen | the wording |
+| `route`, `version`, `key` | an unknown path, API version or key | "Errors", "Versioning" | the wording |
+| `model` | an unknown or retired model | "Errors", "Model deprecations" | |
+| `missing_field`, `unknown_field`, `field_type`, `option` | fields that are absent, unknown or of another type | SDK | which of several faults is named first |
+| `not_simulated` | `fallback_credit_token`, `billing_policy` and other features that are not offered here | | nothing: the real API takes them |
+| `size` | bodies above 32 MB (batches 256, files 500) | "Errors" | |
+| `messages`, `message`, `role`, `content`, `empty_content` | lists and messages without their form; more than 100,000 | SDK, seen | |
+| `empty_text`, `empty_text_marker` | empty text, and markers on it | "Errors", seen | |
+| `white_space` | user text of white space alone | "Prompt caching" (pre-warming) | that it holds elsewhere (`CheckRules`) |
+| `first_message` | a conversation that the assistant opens | "Messages" | seen to pass as well (`CheckRules`) |
+| `block_type`, `block_role` | blocks that do not exist, or not in this role | SDK | |
+| `source` | pictures and documents without their form, bytes of another kind | SDK, seen | |
+| `system`, `tools`, `stop_sequences` | what has not the form of these | SDK | |
+| `tool_names`, `deferred_tools` | doubled or odd names; tools that are all deferred | seen | |
+| `tool_choice`, `forced_tools` | choices without tools; forced ones on models that take none, or with thinking | "What's new in", "Thinking" | that the 5.2 models refuse them |
+| `call_ids` | ids and names of calls of another form, and ids used twice | seen | twice in two turns (`CheckRules`) |
+| `pairs`, `pending_server_tool` | calls without results, results without calls, text before them | "Handle tool calls", "Handling stop reasons" | |
+| `system_turn`, `system_turn_place` | system messages on models without, or where they may not stand | "Mid-conversation system messages" | that Haiku 5.5 takes none |
+| `prefill` | a request that ends with the assistant | "What's new in", "Handling stop reasons" | |
+| `sampling`, `assistant_document`, `user_citations` | what API version 2026-10-21 takes no more | "Migrating to API version 2026-10-21" | |
+| `max_tokens`, `prewarm` | more than the model writes; 0 beside what it cannot go with | "Prompt caching", SDK | |
+| `marker`, `marker_count`, `marker_order` | markers of another form, more than four, 5 min before 1 h | "Prompt caching" | |
+| `thinking`, `thinking_mode`, `effort`, `speed`, `format` | settings that the model, or each other, rule out | "Thinking", "Effort", "Fast mode", SDK | |
+| `open_exchange` | an open tool exchange without its thinking | "Thinking" | that a stripped thought is always noticed |
+| `thinking_altered`, `thinking_signature`, `thinking_binding` | thinking that was changed, is of another make, or stands elsewhere | "Preserved thinking" | how a signature looks; who reads the thoughts of models before 5.5 |
+| `compaction` | compaction requests and blocks that are not as they must be | "Compaction on demand" | |
+| `context_management` | edits of another form or in another order | "Context editing", "Compaction" | that `clear_thinking` keeps one turn where it does not say |
+| `thread` | threads that are gone, continued already, or go with something else | "Message threads" | which fields must stay the same; what combines with no thread |
+| `file` | files that are not there, uploads of another form | "Files", SDK | that an unknown file is 404 |
+| `images`, `pdf_pages` | too many or too large pictures, too many pages | "Vision", "PDF support" | |
+| `window` | prompts beyond the model's window | "Context windows" | the numbers in its wording |
+| `limits`, `fault` | rate limits and spending; whatever a test asked for | "Rate limits", "Errors" | limits of Haiku 5.5 |
+| `batch`, `batch_item` | batches and items of another form | "Batch processing" | |
+
+Beside refusals: how much of the cache a request finds where the documentation is silent is `CacheRules`, sizes of what
+the API adds are in `sash.simulator.tokens`, prices in `sash.model.cards`, the pace of `latency="real"` is a guess.
 """
 
 from __future__ import annotations
