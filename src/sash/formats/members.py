@@ -8,6 +8,7 @@ members. A list that ends in the middle gives what came before, and a remark; so
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +29,7 @@ SAMPLE = 50
 CHUNK = 2**18
 """Characters read at a time."""
 _WHITE = " \t\r\n"
+_SPACE = re.compile(rf"[{_WHITE}]*")
 _NEAR_THE_END = 12
 """Characters before the end of what was read, within which a fault may be a value that goes on: "\\ud83d", `false`."""
 
@@ -109,17 +111,24 @@ class Members:
 
     def _list(self) -> Iterator[Field | HistoryProblem]:
         ahead = _Ahead(self._pieces(), self.progress)
-        ahead.skip(_WHITE)
+        ahead.skip()
         ahead.at += 1
+        ahead.skip()
+        if ahead.sign == "]":
+            return
         for number in count():
-            ahead.skip(_WHITE + ",")
-            if ahead.text[ahead.at : ahead.at + 1] == "]":
-                return
             value, problem = ahead.value()
             if problem:
                 yield self._cut(number, problem)
                 return
             yield Field(value, str(self.file), name=f"[{number}]")
+            ahead.skip()
+            if ahead.sign != ",":
+                if ahead.sign != "]":
+                    yield self._cut(number + 1, "a comma is missing" if ahead.sign else "its end is missing")
+                return
+            ahead.at += 1
+            ahead.skip()
 
     def _cut(self, number: int, problem: str) -> HistoryProblem:
         if number == 0:
@@ -150,11 +159,15 @@ class _Ahead:
             held.append(piece)
         self.text, self.at = "".join(held), 0
 
-    def skip(self, signs: str) -> None:
-        """Go to the next sign that is none of these."""
+    @property
+    def sign(self) -> str:
+        """The sign at this place; "" at the end."""
+        return self.text[self.at : self.at + 1]
+
+    def skip(self) -> None:
+        """Go to the next sign that is no white space."""
         while True:
-            while self.at < len(self.text) and self.text[self.at] in signs:
-                self.at += 1
+            self.at = _behind_space(self.text, self.at)
             if self.at < len(self.text) or self.ended:
                 return
             self.more()
@@ -170,10 +183,21 @@ class _Ahead:
             except (ValueError, RecursionError) as error:
                 return None, str(error)
             else:
-                if end < len(self.text) or self.ended:
+                if self.ended or self._is_whole(end):
                     self.at = end
                     return value, ""
             self.more()
+
+    def _is_whole(self, end: int) -> bool:
+        """Whether a value that ends here does so for good: a number may go on in the next piece."""
+        behind = _behind_space(self.text, end)
+        return self.text[behind : behind + 1] in (",", "]") or behind < len(self.text) - _NEAR_THE_END
+
+
+def _behind_space(text: str, at: int) -> int:
+    """The place of the next sign that is no white space."""
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def _is_sure(error: json.JSONDecodeError) -> bool:
