@@ -27,13 +27,16 @@ QUICK = tests/test_laws_of_the_house.py tests/test_model_news.py tests/planning/
 RUNS   ?= 10
 AT_ONCE ?= 1
 
+# What `make peers` installs and runs.
+PEERS ?= $(basename $(notdir $(wildcard benchmarks/peers/requirements/*.txt)))
+
 # Walks under each strategy of `make walks`; STRATEGIES names some of them, else all take theirs.
 WALKS  ?= 1000
 STRATEGIES ?=
 WALK   = $(BIN)/python tests/search_walks.py --walks $(WALKS) --seed $(SEED) $(STRATEGIES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint check nightly walks stress models package figures screenshots docs docs-serve clean
+.PHONY: help demo test quick lint check nightly walks stress peers models package figures screenshots docs docs-serve clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +74,15 @@ nightly: $(READY) ## searches for new counterexamples (SEED=N TESTS=path)
 # All tests RUNS times on a busy machine; prints what failed, and else nothing.
 stress: $(READY) ## the tests on a busy machine (RUNS=10 AT_ONCE=1)
 	@$(BIN)/python scripts/stress.py $(RUNS) $(AT_ONCE) $(PARALLEL) -p no:cacheprovider
+
+# Other libraries in environments of their own, under .peers/; the page it writes is benchmarks/results/peers.md.
+peers: $(READY) $(PEERS:%=.peers/%/.ready) ## other libraries on the same conversations; slow (PEERS="langchain llm")
+	$(BIN)/python -m benchmarks.peers --peers $(PEERS)
+
+.peers/%/.ready: benchmarks/peers/requirements/%.txt
+	$(PYTHON) -m venv .peers/$*
+	.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 models: $(READY) ## compares the table of models with the SDK and genai-prices, and says what is new
 	$(BIN)/python scripts/model_news.py
