@@ -442,6 +442,18 @@ def test_turns_that_a_summary_cannot_hold_stay_beside_it(tmp_path: Path) -> None
     talker.close()
 
 
+def test_turns_beside_a_summary_leave_room_for_the_conversation(tmp_path: Path) -> None:
+    """However many instructions find no room in summaries, their turns take a quarter of the budget at most."""
+    talker = Talker(tmp_path / "a.db", budget=1_500, keep=300)
+    for number in range(26):
+        talker.say(words=f"Please note: {number + 3} loaves of rye for table {number}. " + "That is all for now. " * 4)
+    summaries, plan = talker.chat.summaries(), talker.chat.plan("And now?")
+    beside = [turn for turn in plan.turns if turn.seq < plan.epoch.first_seq]
+    assert len(summaries[-1].report["verbatim"]) > 4
+    assert sum(plan.sizes[turn.seq].upper for turn in beside) <= 1_500 // 4
+    talker.close()
+
+
 def test_summaries_in_the_background_give_way(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits see them as background work of this conversation, and no memo answers for them."""
     seen = []

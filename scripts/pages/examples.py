@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from pages.links import on_site
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -14,9 +15,9 @@ SHOWN = {".py": "python", ".html": "html", ".yml": "yaml", ".toml": "toml", "": 
 
 def pages() -> dict[str, str]:
     """The list, and a page for each."""
-    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    index = re.sub(r"\]\((\w+)/README\.md\)", r"](\1.md)", text)
-    return {"examples/index.md": index} | {f"examples/{one.name}.md": "\n".join(_page(one)) for one in _folders()}
+    return {"examples/index.md": _readme(EXAMPLES)} | {
+        f"examples/{one.name}.md": "\n".join(_page(one)) for one in _folders()
+    }
 
 
 def listed() -> list[dict[str, str]]:
@@ -32,8 +33,13 @@ def _title(folder: Path) -> str:
     return (folder / "README.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
 
 
+def _readme(folder: Path) -> str:
+    file = folder / "README.md"
+    return on_site(file.read_text(encoding="utf-8"), str(file.relative_to(ROOT)))
+
+
 def _page(folder: Path) -> Iterator[str]:
-    yield (folder / "README.md").read_text(encoding="utf-8")
+    yield _readme(folder)
     for file in sorted(folder.iterdir()):
         if file.suffix in SHOWN and file.is_file():
             yield f"## {file.name}\n"

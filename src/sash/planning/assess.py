@@ -19,11 +19,14 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.clearing import served_turns
 from sash.planning.overflow.relief import lacks_beta, may_clear, tool_results
 from sash.planning.rules import has_thinking
-from sash.planning.situation import CHEAP, ResultsTurn, Situation, Size, Strategy
+from sash.planning.situation import CHEAP, ResultsTurn, Situation, Size
 from sash.planning.survey import Group, in_tool_run
 from sash.planning.traits import traits
 from sash.planning.worth.chance import worth_of
 from sash.planning.worth.ledger import KnownResult, Ledger
+
+BESIDE = 4
+"""Exchanges that a summary wants kept take one part in so many of the budget."""
 
 Groups = tuple[Group, ...]
 """Turns by exchange, oldest first."""
@@ -75,16 +78,26 @@ def with_less(memory: Memory, newest: Turn, more: frozenset[tuple[int, str]], kn
     return replace(memory, cleared_results=giving, anchor=anchor)
 
 
-def as_summarised(memory: Memory, groups: Groups, strategy: Strategy) -> Memory:
-    """What a cut would bring in front: the summary, with the exchanges it wants kept, where the strategy has one."""
+def as_summarised(memory: Memory, groups: Groups, settings: Settings, known: Mapping[int, Count]) -> Memory:
+    """What a cut would bring in front: the summary, with the exchanges it wants kept, where the strategy has one.
+
+    Of these the newest, within a part of the budget: they gather over a conversation's life, and must not crowd it out.
+    """
     summary = memory.summary
-    if not traits(strategy).summarises:
+    if not traits(settings.strategy).summarises:
         return memory if summary is None else replace(memory, summary=None, summary_size=ZERO)
     if summary is None or not summary.verbatim:
         return memory
     wanted, all_groups = set(summary.verbatim), (*by_exchange(memory.loaded.pinned_turns), *groups)
-    beside = {group[0].seq for group in all_groups if wanted & {turn.seq for turn in group}}
-    return memory.but(pinned_seqs=memory.loaded.pinned_seqs | beside)
+    beside = [group for group in all_groups if wanted & {turn.seq for turn in group}]
+    return memory.but(pinned_seqs=memory.loaded.pinned_seqs | _newest(beside, known, settings.budget // BESIDE))
+
+
+def _newest(groups: Sequence[Sequence[Turn]], known: Mapping[int, Count], room: int) -> frozenset[int]:
+    """First seqs of the newest groups that fit into `room` tokens together."""
+    newest = [(group[0].seq, sum(known[turn.seq].upper for turn in group)) for group in reversed(groups)]
+    total = accumulate(tokens for _, tokens in newest)
+    return frozenset(seq for (seq, _), reached in zip(newest, total, strict=True) if reached <= room)
 
 
 @dataclass(frozen=True)

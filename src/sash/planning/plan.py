@@ -71,7 +71,7 @@ def make_plan(
         memory = memory.but(instructions=(*memory.loaded.instructions, *first))
         memory, groups = replace(memory, instructed=memory.instructed[len(first) :]), groups[1:]
     _reject_no_question(groups)
-    memory = as_summarised(memory, groups, settings.strategy)
+    memory = as_summarised(memory, groups, settings, sizes)
     gone = ignored(memory, groups)
     known.update({seq: ZERO if seq in gone else sizes[seq] for seq in before_block(memory, groups)})
     return _plan(_decided(memory, groups, known, settings, now, shortcuts), known)
