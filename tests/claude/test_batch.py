@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sash.claude.batch import AsyncBatchClient, BatchClient
 from sash.errors import AccessDenied, InvalidOption, NotSupported, RequestRejected, Unavailable
 from sash.model.batches import BatchItem, BatchResult, Portion
-from sash.simulator import BatchRules, Overloaded, Simulator, Timeout
+from sash.simulator import BatchRules, OddBody, Overloaded, Simulator, Timeout
 
 PATH = "/v1/messages/batches"
 ITEMS = f"{PATH}/items"
@@ -96,6 +97,30 @@ def test_failures_are_our_errors() -> None:
         batches.poll("msgbatch_none")
     with pytest.raises(AccessDenied):
         list(batches.results(batches.submit([item("b")]).id))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, [], "a page", {"type": "message_batch", "id": "b", "created_at": "soon", "request_counts": {}}],
+    ids=repr,
+)
+def test_an_answer_that_tells_of_no_batch_is_our_error(body: Any) -> None:
+    """Of a batch that was handed in so, nobody knows whether it was made: the error bears no status."""
+    sim = Simulator()
+    batches = BatchClient(sim.client(max_retries=0))
+    made = batches.submit([item("a")])
+    one = f"{PATH}/{made.id}"
+    asked: list[tuple[str, Callable[[], object]]] = [
+        (PATH, lambda: batches.submit([item("b")])),
+        (one, lambda: batches.poll(made.id)),
+        (f"{one}/cancel", lambda: batches.cancel(made.id)),
+    ]
+    for path, ask in asked:
+        sim.fail_next(OddBody(body=body), path=path)
+        with pytest.raises(Unavailable) as odd:
+            ask()
+        assert (odd.value.status, odd.value.kind) == (None, "no_batch")
+    assert batches.poll(made.id).items == 1
 
 
 def test_clients_without_batches() -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sash.claude import translate
-from sash.errors import NotSupported, Unavailable
+from sash.errors import NotSupported, SashError, Unavailable
 from sash.flows.steps import NextResult, OpenResults, ReadBatch, RecentBatches, Step, SubmitBatch
 from sash.model.batches import BatchItem, BatchResult, BatchState
 
@@ -130,6 +130,10 @@ def _translated() -> Iterator[None]:
         yield
     except translate.error_types() as error:
         raise translate.remote_error(error) from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # the SDK checks no answer
+        if isinstance(error, SashError):
+            raise
+        raise translate.no_batch(error) from error
 
 
 def _batches(client: Any) -> Any:

@@ -88,6 +88,18 @@ def tokens(answer: Any) -> int:
     return counted
 
 
+def no_batch(error: Exception) -> RemoteError:
+    """What to say where an answer about batches makes no sense: what was asked for may have been done all the same."""
+    return Unavailable(
+        f"what came tells of no batch ({type(error).__name__}: {error!s:.200}); ask again later",
+        status=None,
+        kind="no_batch",
+        request_id=None,
+        retry_after=None,
+        detail=str(error),
+    )
+
+
 def partial(message: Any) -> Answer:
     """A stream's snapshot; of one that is no message, what it used."""
     try:
