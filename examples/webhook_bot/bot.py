@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -106,7 +106,7 @@ async def answer(thread: str, text: str, event_id: str) -> None:
 
 async def go_on() -> None:
     """Finish what a process that died had begun: Slack had its response, and will not send it again."""
-    with closing(sash.open(DATABASE)) as store:
+    with sash.open(DATABASE) as store:
         threads = [info.id for info in store.conversations(namespace="slack", limit=100)]
     for thread in threads:
         async with conversation(thread) as chat:

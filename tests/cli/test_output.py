@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         chat.send("How many slates does the roof need?")
     resting = ["--keep", "20", "--least", "50", "--idle", "0", "--simulator"]
     assert "1 summary ready" in CliRunner().invoke(main, ["summarise", str(path), *resting]).output
-    with closing(sash.open(path)) as store:
+    with sash.open(path) as store:
         store.memory_files.change(lambda folder: folder.write("/memories/house.md", "2,400"), user="ann", at=0.0)
     return path
 

@@ -397,6 +397,15 @@ def test_title_and_metadata_are_the_apps(store: Any) -> None:
         store.describe("b", title="none")
 
 
+def test_a_store_closes_at_the_end_of_its_block(record: Recorder) -> None:
+    """`with` gives the store, and closes it however the block ends."""
+    with pytest.raises(ZeroDivisionError), record.store as store:
+        assert store is record.store and store.conversations()
+        1 / 0  # noqa: B018
+    with pytest.raises(ConversationClosed):
+        record.store.conversations()
+
+
 def test_a_closed_store_says_so(record: Recorder, store: Any) -> None:
     """Closing twice is fine; anything else raises ConversationClosed."""
     store.close()

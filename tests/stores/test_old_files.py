@@ -42,7 +42,7 @@ def test_a_file_of_an_older_version_is_read_as_it_was_written(file: Path, tmp_pa
             assert chat.send("And what was said first?").text
             bodies, before = held(chat)["bodies"], was["bodies"]
             assert bodies[: len(before)] == before and None not in bodies[len(before) :]
-    with closing(sash.open(path)) as store:
+    with sash.open(path) as store:
         assert store.search("4711")
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from sash.claude.clients import sync_client
 from sash.cli.common import console as make_console
@@ -168,7 +171,7 @@ class Talk:
                 self._dim("Ctrl-D or /quit leaves.")
                 continue
             self._take(line)
-        self._dim(f"Kept. Go on with: sash chat {self.database} --id {self.chat.id}")
+        self._dim(f"Kept. Go on with: sash chat {quote(self.database)} --id {quote(self.chat.id)}")
 
     def _take(self, line: str) -> None:
         """One line: a command, or something to say."""
@@ -357,8 +360,11 @@ class Talk:
         self._dim(f"Written to {path}.")
 
     def _help(self, _: str) -> None:
+        listed = Table.grid(padding=(0, 1))
+        listed.add_column(style="bold", no_wrap=True)
         for name, (_command, what) in self.commands.items():
-            self.console.print(f"[bold]{name:10}[/]{escape(what)}", soft_wrap=True)
+            listed.add_row(name, Text(what))
+        self.console.print(listed)
         self._dim('A line that ends with \\ goes on in the next; so does all between two lines of """.')
 
     def _quit(self, _: str) -> None:

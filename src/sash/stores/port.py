@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 from sash.flows.profile import Profile
 from sash.flows.record import Record
@@ -269,6 +270,14 @@ class Store(Record, Protocol):
     def cuts(self, *, namespace: str = "") -> CutRow:
         """How often old turns left the view, and how often for the price alone."""
         ...
+
+    def __enter__(self) -> Self:
+        """`with sash.open(path) as store: ...` closes it at the end."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     def close(self) -> None:
         """Close it; further calls raise ConversationClosed."""

@@ -7,6 +7,8 @@ up to the fork instead of copying them. Every write checks that nobody else appe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
 
 from sash.flows.profile import Profile
 from sash.model.fitting import checked
@@ -99,6 +101,14 @@ class DatabaseStore:
     def remarks(self) -> Sequence[Remark]:
         """How the database stands, where that depends on whoever runs it: of a file there is nothing to say."""
         return ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close it; further calls raise ConversationClosed."""
