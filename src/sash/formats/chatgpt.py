@@ -14,7 +14,7 @@ from typing import Any
 
 from sash.formats.legality import HistoryProblem
 from sash.formats.reading import Field, members_of
-from sash.formats.trees import TreeBranch, check_branches, tree_branches
+from sash.formats.trees import TreeBranch, check_branches, left_out_of, those_that_speak, tree_branches
 from sash.formats.values import Block, ImportedConversation, ImportedTurn, Role, text_block
 
 _REASONING = ("thoughts", "reasoning_recap")
@@ -39,14 +39,8 @@ def conversations(
     title = value.get("title")
     tree = value["mapping"]
     nodes = {name: _node(tree[name]) for name in tree.object()}
-    empty = True
-    for branch in tree_branches(id, nodes, value.get("current_node"), branches):
-        found = _conversation(branch, title, value)
-        if found.turns:
-            empty = False
-            yield found
-    if empty:
-        yield HistoryProblem(text=f"the conversation {id} ({title or 'without a title'}) says nothing; left out")
+    branched = tree_branches(id, nodes, value.get("current_node"), branches)
+    yield from those_that_speak((_conversation(branch, title, value) for branch in branched), id, title)
 
 
 def _node(node: Field) -> tuple[str | None, Field | None]:
@@ -57,15 +51,13 @@ def _conversation(branch: TreeBranch[Field | None], title: Any, value: Field) ->
     counts = Counter[str]()
     messages = [message for message in branch.messages if message is not None]
     turns = tuple(turn for message in messages if (turn := _turn(message, counts)))
-    left_out = ", ".join(f"{count} {what}" for what, count in counts.items())
-    notes = (HistoryProblem(text=f"left out: {left_out}"),) if counts else ()
     project = value.get("gizmo_id") or value.get("conversation_template_id")
     return ImportedConversation(
         id=branch.id,
         title=str(title) if title else None,
         system="\n\n".join(filter(None, map(_instructions, messages))) or None,
         turns=turns,
-        notes=(*branch.notes, *notes),
+        notes=(*branch.notes, *left_out_of(counts)),
         meta={"project": project} if project else {},
     )
 
@@ -89,7 +81,6 @@ def _turn(message: Field, counts: Counter[str]) -> ImportedTurn | None:
     blocks = [] if kind in _REASONING else list(_blocks(content, counts if not hidden else Counter()))
     if hidden:
         counts["hidden messages"] += bool(blocks) and not _instructions(message)
-        counts += Counter()  # drop what counts nothing
         return None
     blocks += _attached(facts, counts)
     if not blocks or role not in _ROLES:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from sash.formats.legality import HistoryProblem
 from sash.formats.messages import with_legal_calls
 from sash.formats.reading import Field, members_of
-from sash.formats.trees import TreeBranch, check_branches, tree_branches
+from sash.formats.trees import TreeBranch, check_branches, left_out_of, those_that_speak, tree_branches
 from sash.formats.values import Block, ImportedConversation, ImportedTurn, Role, text_block
 from sash.model.blocks import dumps
 
@@ -37,14 +37,8 @@ def conversations(
     id, title = str(value.get("uuid", number)), value.get("name")
     messages = list(value["chat_messages"].each())
     shown = value.get("current_leaf_message_uuid")
-    said = False
-    for branch in tree_branches(id, _nodes(messages), shown or _newest(messages), branches):
-        found = _conversation(branch, title, value)
-        if found.turns:
-            said = True
-            yield found
-    if not said:
-        yield HistoryProblem(text=f"the conversation {id} ({title or 'without a title'}) says nothing; left out")
+    branched = tree_branches(id, _nodes(messages), shown or _newest(messages), branches)
+    yield from those_that_speak((_conversation(branch, title, value) for branch in branched), id, title)
 
 
 def _nodes(messages: Sequence[Field]) -> dict[str, tuple[str | None, Field]]:
@@ -71,14 +65,12 @@ def _at(message: Field) -> float | None:
 def _conversation(branch: TreeBranch[Field], title: object, value: Field) -> ImportedConversation:
     counts = Counter[str]()
     turns = [turn for message in branch.messages for turn in _turns(message, counts)]
-    left_out = ", ".join(f"{count} {what}" for what, count in counts.items())
-    notes = (HistoryProblem(text=f"left out: {left_out}"),) if counts else ()
     project = value.get("project") or {}
     return ImportedConversation(
         id=branch.id,
         title=str(title) if title else None,
         turns=with_legal_calls(turns),
-        notes=(*branch.notes, *notes),
+        notes=(*branch.notes, *left_out_of(counts)),
         meta={"project": project["name"]} if project.get("name") else {},
     )
 

@@ -6,12 +6,13 @@ knows no format.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sash.errors import InvalidOption
 from sash.formats.legality import HistoryProblem
+from sash.formats.values import ImportedConversation
 from sash.model.values import counted
 
 M = TypeVar("M")
@@ -63,6 +64,25 @@ def _path(leaf: str, nodes: Mapping[str, tuple[str | None, M]]) -> Sequence[str]
         found[name] = None
         name = nodes[name][0]
     return list(reversed(found))
+
+
+def those_that_speak(
+    found: Iterable[ImportedConversation], id: str, title: object
+) -> Iterator[ImportedConversation | HistoryProblem]:
+    """The conversations of a tree that hold a turn, or a remark that none does."""
+    silent = True
+    for one in found:
+        if one.turns:
+            silent = False
+            yield one
+    if silent:
+        yield HistoryProblem(text=f"the conversation {id} ({title or 'without a title'}) says nothing; left out")
+
+
+def left_out_of(counts: Mapping[str, int]) -> tuple[HistoryProblem, ...]:
+    """The remark on what was left out of a conversation, counted by what it is; none where that is nothing."""
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return (HistoryProblem(text=f"left out: {told}"),) if told else ()
 
 
 def left_on_branches(turns: int) -> HistoryProblem:

@@ -31,10 +31,8 @@ def recordings_of(given: Any) -> Recordings:
     left_out = tuple(one for one in found if isinstance(one, LeftOut))
     held = [one for one in found if isinstance(one, Recording)]
     if not held:
-        why = f": {left_out[0]}" if left_out else ""
-        raise InvalidOption(
-            f"traces: there is nothing to replay in {given!r:.60}{why}; {GIVE}", option="traces", value=given
-        )
+        why = f": {left_out[0]}" if left_out else f" in {given!r:.60}"
+        raise InvalidOption(f"traces: there is nothing to replay{why}; {GIVE}", option="traces", value=given)
     return Recordings(tuple(_named(held)), left_out)
 
 
