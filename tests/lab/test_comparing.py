@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import re
@@ -20,6 +21,7 @@ import pytest
 from lab.conversations import small
 from sash import Conversation, Economic, Everything, MemoryStore, Recall, SlidingWindow, Summarised, card, lab
 from sash.errors import InvalidOption, MissingExtra, UnknownModel
+from sash.lab.contenders import TAKEN
 from sash.planning.situation import Decision, Marks, Situation, Strategy
 from sash.replay import NO_MARKS, Terms, Trace, TraceCall, optimum, run
 
@@ -165,6 +167,11 @@ def test_what_remembers_is_a_row_like_the_windows() -> None:
     assert len({row.strategy for row in found.rows}) == 4 and not any(row.error for row in found.rows)
     assert [row.keep for row in found.rows] == [80] * 3 + [100]
     assert "Recall(tokens=50)" in found.rows[0].strategy
+
+
+def test_what_a_row_may_set_is_an_argument_of_a_conversation() -> None:
+    """And nothing else is offered."""
+    assert set(inspect.signature(Conversation.__init__).parameters) >= TAKEN
 
 
 def test_a_store_and_a_conversation_are_traces() -> None:

@@ -5,7 +5,7 @@ The same as `sash.lab.compare`, on the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from glob import has_magic
 from pathlib import Path
 from statistics import fmean
@@ -170,7 +170,7 @@ def _show(result: lab.Comparison, out: Console) -> None:
     _explain(result, out)
 
 
-EXTRA: Any = {
+EXTRA: Mapping[str, Callable[[lab.ComparisonRow], str]] = {
     "no foresight": lambda row: _number(row.expected_ratio),
     "evidence": lambda row: "" if row.evidence is None else f"{row.evidence:.1%}",
 }
@@ -179,7 +179,7 @@ SIZES = ("written", "kept", "least")
 """Columns that give way to others: they are in JSON and CSV, too."""
 
 
-def _cells(row: lab.ComparisonRow, extra: Sequence[Any], *, sizes: bool) -> list[str]:
+def _cells(row: lab.ComparisonRow, extra: Sequence[Callable[[lab.ComparisonRow], str]], *, sizes: bool) -> list[str]:
     run = row.outcome
     if run is None:
         return ["failed"]

@@ -94,6 +94,7 @@ class Comparison:
         told = [
             f"{one.strategy}, {one.model}, {one.budget:,}: "
             + (one.error if one.dollars is None else f"${one.dollars}, {one.ratio} x the least")
+            + (f", {one.expected_ratio:.4g} x the best without foresight" if one.expected_ratio else "")
             + (f", evidence {one.evidence}" if one.evidence else "")
             for one in self.averages()
         ]

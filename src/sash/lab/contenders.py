@@ -18,7 +18,7 @@ from sash.recall import Recall
 
 USUAL: tuple[Strategy, ...] = (Economic(), SteppedWindow(), SlidingWindow(), Everything())
 """What is compared where nothing is named."""
-TAKEN = {"strategy", "keep", "memory", "recall", "summarise", "cache", "max_result", "thinking", "instructions"}
+TAKEN = {"strategy", "keep", "memory", "recall", "summarise", "cache", "max_result"}
 """Arguments of `Conversation` that a contender may set."""
 
 
