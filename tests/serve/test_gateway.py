@@ -205,7 +205,14 @@ def test_a_stream_that_breaks_says_so_and_goes_on(serve: Serve, store: SqliteSto
     sim.fail_next(CutStream(events=4))
     found = events(post(client, *mine, user("How?"), stream=True))
     assert found[-1]["type"] == "error"
-    assert post(client, *mine, user("How?"), user("Go on.")).status_code == HTTPStatus.OK
+    sim.fail_next(CutStream(events=0))
+    nothing = post(client, *mine, user("How?"), stream=True)
+    assert "retry()" not in nothing.text and "the same call may be sent again" in nothing.text
+    assert events(post(client, *mine, user("How?"), stream=True))[-1]["type"] == "message_stop"
+    assert [turn["content"] for turn in held(store)].count([{"type": "text", "text": "How?"}]) == 1
+    sim.fail_next(CutStream(events=4))
+    assert events(post(client, *held(store), user("Why?"), stream=True))[-1]["type"] == "error"
+    assert post(client, *held(store)[:-2], user("Why?"), user("Go on.")).status_code == HTTPStatus.OK
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from sash.errors import (
     RemoteError,
     SashError,
     StoreError,
+    Unavailable,
     UnknownModel,
 )
 
@@ -106,12 +107,19 @@ def told_of(error: SashError) -> ClientError:
     return ClientError(
         status=status,
         kind=str(kind or KINDS.get(status, "api_error")),
-        message=str(facts.get("detail") or error) if sent else str(error),
+        message=str(facts.get("detail") or error) if sent else _message(error),
         code=facts.get("error_code"),
         retry_after=facts.get("retry_after"),
         retry=isinstance(error, LimitReached | BreakerOpen | ConversationBusy),
         **({"id": facts["request_id"]} if facts.get("request_id") else {}),
     )
+
+
+def _message(error: SashError) -> str:
+    """An error of ours in words for somebody who has no conversation in hand."""
+    if type(error) is not Unavailable:
+        return str(error)
+    return f"Claude's reply did not come, or broke off ({error.facts.get('kind')}); the same call may be sent again"
 
 
 def told_by_status(status: int, message: str) -> ClientError:

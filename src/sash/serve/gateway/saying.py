@@ -13,6 +13,7 @@ from sash.conversation.streaming import AsyncReplyStream
 from sash.conversation.workers import worker
 from sash.errors import InvalidContent, InvalidOption
 from sash.model.replies import Reply
+from sash.model.turns import Turn
 from sash.serve.gateway.addressed import Destination
 from sash.serve.gateway.bodies import New, messages_of, new_of, options_of
 from sash.serve.gateway.errors import Contradicted
@@ -160,6 +161,11 @@ def contradicted(conversation: str, found: Contradiction) -> Contradicted:
 async def _pending(serving: Serving, id: str, new: New, address: Destination, messages: Messages) -> New:
     """What is said where a list brings nothing new: what waits for its reply, again. Raises InvalidContent."""
     said = await worker(partial(serving.records.read, address.namespace, id))
-    if new.past or not said.turns or said.turns[-1].role != "user":
+    if new.past or not said.turns or not _waits(said.turns[-1], messages):
         raise InvalidContent("messages: the list ends without anything new from the user", problem="messages")
     return new_of(messages) if address.token else new
+
+
+def _waits(newest: Turn, messages: Messages) -> bool:
+    """Whether the record's end is to be asked again: a question, or a reply that broke off, which the list lacks."""
+    return newest.role == "user" or (newest.state == "interrupted" and messages[-1]["role"] == "user")
