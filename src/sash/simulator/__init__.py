@@ -47,6 +47,7 @@ wherever there are two.
 | `thinking_altered`, `thinking_signature`, `thinking_binding` | thinking that was changed, is of another make, or stands elsewhere | "Preserved thinking" | how a signature looks; who reads the thoughts of models before 5.5 |
 | `compaction` | compaction requests and blocks that are not as they must be | "Compaction on demand" | |
 | `context_management` | edits of another form or in another order | "Context editing", "Compaction" | that `clear_thinking` keeps one turn where it does not say |
+| `fallbacks` | fallbacks of another form, or whose model does not take the request | "Refusals and fallback", SDK | what "default" stands for; that an option the other model does not take is an error |
 | `thread` | threads that are gone, continued already, or go with something else | "Message threads" | which fields must stay the same; what combines with no thread |
 | `file` | files that are not there, uploads of another form | "Files", SDK | that an unknown file is 404 |
 | `images`, `pdf_pages` | too many or too large pictures, too many pages | "Vision", "PDF support" | |

@@ -53,6 +53,15 @@ class Denied(Exception):
         self.problem, self.headers = problem, dict(headers or {})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """An attempt that a model declined: what it used, in dollars, and what it had said."""
+
+    usage: Usage
+    cost: float
+    content: tuple[Any, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """What is known of a call while it is worked on."""
@@ -72,6 +81,8 @@ class Context:
     """The id of the batch that this is an item of."""
     rule: Rule | None = None
     """The rule of the script that it met."""
+    declined: tuple[Declined, ...] = ()
+    """Attempts on other models before, each of which declined."""
     compacted: Usage | None = None
     """What a compaction by threshold used, before the reply itself."""
 

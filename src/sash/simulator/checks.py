@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sash.model.cards import TTL_SECONDS, ModelCard, base_name
-from sash.simulator import sealing
+from sash.simulator import fallbacks, sealing
 from sash.simulator.editing import THRESHOLD
 from sash.simulator.prompt import THINKING, blocks_of, is_markable, walk
 from sash.simulator.shapes import SAMPLING_FIELDS, SERVER_RESULTS, JsonObject, Problem, shape_problems
@@ -722,6 +722,10 @@ def _names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
+def _fallbacks(request: _Request) -> Iterator[Problem]:
+    yield from fallbacks.problems(request.body)
+
+
 def _metadata(request: _Request) -> Iterator[Problem]:
     for name in request.body.get("metadata") or {}:
         if name != "user_id":
@@ -735,6 +739,7 @@ _RULES = (
     _compaction, _sampling, _output_limit, _metadata, _prewarm, _tool_definitions, _tool_choice, _thinking_config,
     _effort, _speed, _format, _context_management, _first_message, _white_space, _version_rules, _system_turns,
     _markers, _call_ids, _pairs, _open_exchange, _prefill, _images, _pdfs,
+    _fallbacks,
 )  # fmt: skip
 
 

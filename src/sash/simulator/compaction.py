@@ -108,10 +108,11 @@ def behind(body: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "messages": [{"role": "assistant", "content": [block]}]}
 
 
-def iteration(kind: str, usage: Usage) -> dict[str, Any]:
-    """An entry of `usage.iterations`."""
+def iteration(kind: str, usage: Usage, model: str) -> dict[str, Any]:
+    """An entry of `usage.iterations`; that of a fallback names its model."""
     return {
         "type": kind,
+        **({"model": model} if kind == "fallback_message" else {}),
         "input_tokens": usage.fresh,
         "cache_creation_input_tokens": usage.write,
         "cache_read_input_tokens": usage.read,

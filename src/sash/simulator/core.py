@@ -371,7 +371,8 @@ class Simulator(Service):
             return mapping(context.fault.body)
         prepared = self._prepare(context, counting=False)
         prepared, lookup = self._compacted(context, prepared, self._look_up(context, prepared))
-        message = self._bill(context, prepared, lookup, self._write(context, prepared))
+        prepared, lookup, written = self._answered(context, prepared, lookup)
+        message = self._bill(context, prepared, lookup, written)
         self.cache.commit(lookup, now=context.started)
         return message | self._late_fields(prepared)
 
@@ -387,7 +388,7 @@ class Simulator(Service):
         lookup = self._look_up(context, prepared)
         self._limit(context, prepared, lookup)
         prepared, lookup = self._compacted(context, prepared, lookup)
-        written = self._write(context, prepared)
+        prepared, lookup, written = self._answered(context, prepared, lookup)
         return self._deliver(context, prepared, lookup, written)
 
     def _parse(self, context: Context, judge_size: Callable[[int], Problem | None] = checks.size_problem) -> None:

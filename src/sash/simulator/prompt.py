@@ -110,7 +110,9 @@ def _chained(before: bytes, head: bytes, content: bytes) -> bytes:
 
 
 def content_digest(block: Block) -> bytes:
-    """A digest of what a block shows the model."""
+    """A digest of what a block shows the model; of a seam between two models, whose trigger is ignored, the models."""
+    if block.get("type") == "fallback":
+        block = {"type": "fallback", "from": block["from"], "to": block["to"]}
     return hashlib.blake2b(canonical(block), digest_size=16).digest()
 
 
@@ -345,6 +347,8 @@ def block_tokens(block: Block, card: ModelCard, tokenizer: Tokenizer) -> int:
         return tokenizer(block.get("text") or block.get("content") or "")
     if kind in THINKING:
         return thinking_size(block, tokenizer)
+    if kind == "fallback":  # "not rendered into the prompt" (SDK, BetaFallbackBlockParam)
+        return 0
     if kind == "image":
         return tokens.image_tokens(_pixels(block["source"]), card)
     if kind == "document":

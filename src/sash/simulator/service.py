@@ -15,16 +15,16 @@ from typing import Any
 
 from sash.model.cards import TABLE, ModelCard, base_name, card
 from sash.model.usage import Usage
-from sash.simulator import checks, compaction, editing, wire
+from sash.simulator import checks, compaction, editing, fallbacks, wire
 from sash.simulator.billing import SEARCHES, dollars
 from sash.simulator.cache import CacheRules, Lookup, PromptCache
-from sash.simulator.calls import Attempt, Context, Denied
+from sash.simulator.calls import Attempt, Context, Declined, Denied
 from sash.simulator.checks import CheckRules
 from sash.simulator.clock import Clock
 from sash.simulator.diagnosis import Diagnoser, Fingerprint
 from sash.simulator.faults import ConnectionLost, Fault, FaultScript, Timeout
 from sash.simulator.files import Files
-from sash.simulator.prompt import Prompt, PromptRules, conversation_chain, render
+from sash.simulator.prompt import THINKING, Prompt, PromptRules, conversation_chain, render
 from sash.simulator.replies import Reply, reply_to, thought_about
 from sash.simulator.scripts import Rules, Script, Scripted
 from sash.simulator.shapes import Problem, shape_problems
@@ -209,6 +209,37 @@ class Service:
         if context.fault is None and context.rule is not None:
             context.fault = context.rule.fault
 
+    def _answered(self, context: Context, prepared: Prepared, lookup: Lookup) -> tuple[Prepared, Lookup, Written]:
+        """The reply, by the first model that does not decline; the request and its cache as they were for that one."""
+        written = self._write(context, prepared)
+        for body in fallbacks.attempts(prepared.body):
+            if written.stop_reason != "refusal":
+                break
+            usage = lookup.use.usage(written.output)
+            cost = dollars(usage, prepared.card, prepared.body) if self.bill_refusals else 0.0
+            seam = fallbacks.seam(prepared.body["model"], body["model"], written.stop_details)
+            spoken = tuple(block for block in written.content if block["type"] not in THINKING)
+            context.declined += (Declined(usage=usage, cost=cost, content=(*spoken, seam)),)
+            self.cache.commit(lookup, now=context.started)
+            prepared = self._on_another(context, body, frozenset(prepared.betas))
+            lookup = self._look_up(context, prepared)
+            self._meet(context, fallbacks.HOPS)
+            written = self._write(context, prepared)
+        before = [block for attempt in context.declined for block in attempt.content]
+        return prepared, lookup, replace(written, content=(*before, *written.content))
+
+    def _on_another(self, context: Context, body: Body, betas: frozenset[str]) -> Prepared:
+        """A request as it is made to a fallback model. Raises Denied for what that model does not take."""
+        known = self._served(body["model"])
+        found = checks.problems(body, known, betas=sorted(betas), rules=self.check_rules)
+        if found:
+            raise Denied(replace(found[0], message=f"fallbacks, {known.id}: {found[0].message}"))
+        prepared = self._rendered(body, known, betas, batch=context.batch is not None)
+        for attempt in context.declined:
+            for block in attempt.content:
+                prepared.judged.chain.fold("assistant", block)
+        return prepared
+
     def _write(self, context: Context, prepared: Prepared) -> Written:
         if compaction.asked(prepared.body):
             return compaction.on_demand(
@@ -262,8 +293,9 @@ class Service:
         message = self._message(context, prepared, written, parts, message_id)
         free = written.stop_reason == "refusal" and not self.bill_refusals
         batch = context.batch is not None
-        cost = sum(dollars(usage, prepared.card, prepared.body, batch=batch) for _, usage in parts)
-        cost += SEARCHES * written.searches
+        own = parts[len(context.declined) :]
+        cost = sum(dollars(usage, prepared.card, prepared.body, batch=batch) for _, usage in own)
+        cost += SEARCHES * written.searches + sum(attempt.cost for attempt in context.declined)
         usage = sum((usage for _, usage in parts), Usage())
         self._record(
             context,
@@ -291,7 +323,9 @@ class Service:
             return [("compaction", own)]
         before = [] if context.compacted is None else [("compaction", context.compacted)]
         paused = before and written.stop_reason == "compaction"
-        return before if paused else [*before, ("message", own)]
+        served = context.declined and written.stop_reason != "refusal"
+        declined = [("message", attempt.usage) for attempt in context.declined]
+        return before if paused else [*declined, *before, ("fallback_message" if served else "message", own)]
 
     def _message(
         self,
@@ -324,11 +358,11 @@ class Service:
         self, context: Context, prepared: Prepared, parts: Sequence[tuple[str, Usage]], *, thinking: bool, searches: int
     ) -> dict[str, Any]:
         """Usage on the wire: the top level leaves compactions out, which stand in `iterations`."""
-        shown = next((usage for kind, usage in parts if kind == "message"), Usage())
+        shown = next((usage for kind, usage in reversed(parts) if kind != "compaction"), Usage())
         tier = "standard" if context.batch is None else "batch"
         body = wire.usage_body(shown, prepared.body, thinking=thinking, tier=tier, searches=searches)
-        if any(kind == "compaction" for kind, _ in parts):
-            body["iterations"] = [compaction.iteration(kind, usage) for kind, usage in parts]
+        if len(parts) > 1 or parts[0][0] != "message":
+            body["iterations"] = [compaction.iteration(kind, usage, prepared.card.id) for kind, usage in parts]
         return body
 
     def _late_fields(self, prepared: Prepared) -> dict[str, Any]:

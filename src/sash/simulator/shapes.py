@@ -44,9 +44,10 @@ SAMPLING_FIELDS = frozenset({"temperature", "top_p", "top_k"})
 BETA_FIELDS = {
     "compaction": ("compact-2026-09-04",),
     "context_management": ("context-management-2025-06-27", "compact-2026-01-12"),
+    "fallbacks": ("server-side-fallback-2026-06-01", "server-side-fallback-2026-07-01"),
     "mcp_servers": ("mcp-client-2025-04-04", "mcp-client-2025-11-20", "mcp-client-2026-09-15"),
 }
-NOT_SIMULATED = frozenset({"fallbacks", "fallback_credit_token", "billing_policy"})
+NOT_SIMULATED = frozenset({"fallback_credit_token", "billing_policy"})
 
 _MARK = frozenset({"cache_control"})
 
