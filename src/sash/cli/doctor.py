@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from rich.text import Text
 
 from sash.claude.clients import sync_client
 from sash.claude.translate import error_types, remote_error
-from sash.cli.common import console, dollars, in_words, namespace
+from sash.cli.common import console, dollars, in_words, json_option, namespace, print_json
 from sash.cli.database import NEW_DATABASE, open_database, shown
 from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
@@ -47,16 +47,25 @@ class Finding:
 @click.argument("database", required=False, type=NEW_DATABASE)
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that is meant.")
 @click.option("--simulator", is_flag=True, help="Ask the simulator instead of Claude.")
-def doctor(database: str | None, model: str, simulator: bool) -> None:
-    """Check key, model, limits, DATABASE (if named) and clock."""
-    failed = False
+@json_option
+def doctor(database: str | None, model: str, simulator: bool, as_json: bool) -> None:
+    """Check key, model, limits, DATABASE (if named) and clock. Exit code 1 if a check fails."""
+    found = []
     for finding in _findings(database, model, "simulator" if simulator else None):
-        line = Text(f"{finding.state:5}  ", style=STYLE[finding.state])
-        line.append(f"{finding.what:9} {finding.text}", style="not bold default")
-        console().print(line, soft_wrap=True)
-        failed = failed or finding.state == "fails"
-    if failed:
-        raise SystemExit(1)
+        found.append(finding)
+        if not as_json:
+            _show(finding)
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    if any(finding.state == "fails" for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+def _show(finding: Finding) -> None:
+    """One line, as soon as it is known."""
+    line = Text(f"{finding.state:5}  ", style=STYLE[finding.state])
+    line.append(f"{finding.what:9} {finding.text}", style="not bold default")
+    console().print(line, soft_wrap=True)
 
 
 def _findings(database: str | None, model: str, client: Any) -> Iterator[Finding]:
