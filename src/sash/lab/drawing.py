@@ -263,9 +263,8 @@ def _scatter(axis: Any, chart: DotChart) -> None:
 
 
 def _reach(estimate: Estimate) -> tuple[float, tuple[float, float]]:
-    """The mean, and the ends of its interval, none of which lies on the wrong side of it."""
-    low, high = estimate.between or (estimate.mean, estimate.mean)
-    return estimate.mean, (min(low, estimate.mean), max(high, estimate.mean))
+    """The mean, and the ends of its interval."""
+    return estimate.mean, estimate.between or (estimate.mean, estimate.mean)
 
 
 def _draw(axis: Any, chart: LineChart) -> None:

@@ -30,7 +30,7 @@ def _load_numpy() -> Any:
 def interval(groups: Sequence[Sequence[float]], seed: int = 0) -> Interval | None:
     """Where 95% of the means lie when groups (conversations) are drawn again, and values within each.
 
-    The mean is that of all values. None for fewer than two values, of which nothing can be said.
+    The mean is that of all values, and lies within. None for fewer than two values, of which nothing can be said.
     """
     np = _load_numpy()
     held = [np.asarray(group, dtype=float) for group in groups if len(group)]
@@ -45,4 +45,5 @@ def interval(groups: Sequence[Sequence[float]], seed: int = 0) -> Interval | Non
         return float(values[np.repeat(starts[drawn], sizes[drawn]) + within.astype(int)].mean())
 
     low, high = np.quantile([again() for _ in range(DRAWS)], [(1 - SHARE) / 2, (1 + SHARE) / 2])
-    return Interval(float(low), float(high))
+    mean = float(values.mean())
+    return Interval(min(float(low), mean), max(float(high), mean))
