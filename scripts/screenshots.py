@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
@@ -96,13 +97,14 @@ def bakery(database: Path) -> None:
 
 def bakery_pages(browser: Browser, url: str) -> None:
     """Its conversation (light, dark, narrow), a request, what it cost."""
-    for name, place, scheme, width in (
-        ("conversation", "/c/desk", "light", 1280),
-        ("conversation-dark", "/c/desk", "dark", 1280),
-        ("conversation-narrow", "/c/desk", "light", 390),
-        ("request", "/c/desk/requests/20", "light", 1280),
-        ("usage-dark", "/usage", "dark", 1280),
+    for name, place, width in (
+        ("conversation", "/c/desk", 1280),
+        ("conversation-dark", "/c/desk", 1280),
+        ("conversation-narrow", "/c/desk", 390),
+        ("request", "/c/desk/requests/20", 1280),
+        ("usage-dark", "/usage", 1280),
     ):
+        scheme: Literal["dark", "light"] = "dark" if name.endswith("-dark") else "light"
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.goto(url + place, wait_until="networkidle")
         page.screenshot(path=IMAGES / f"{name}.png")
