@@ -17,10 +17,14 @@ SASH = "sash, memory='balanced'"
 PEERS = {
     "langchain": {"LangChain, trim_messages": "Trimmed", "LangChain, SummarizationMiddleware": "Summarising"},
     "openai_agents": {"OpenAI Agents, SQLiteSession": "Limited"},
+    "llama_index": {"llama-index, Memory": "Queue", "llama-index, ChatMemoryBuffer": "Buffer"},
+    "strands": {"Strands, SlidingWindowConversationManager": "Windowed"},
+    "pydantic_ai": {"pydantic-ai, history processor": "Recent", "pydantic-ai, harness's window": "Harness"},
+    "llm": {"llm, logs.db": "Whole"},
 }
 """Environment, and by row label the class of its module in `adapters`."""
-UNTIMED = {"Summarising"}
-"""What asks a model in the middle of it, and has no store of its own."""
+UNTIMED = {"Summarising", "Buffer"}
+"""What has no store of its own."""
 
 
 def kinds(names: Sequence[str] = ()) -> list[Kind]:

@@ -17,7 +17,8 @@ class Balanced(Peer):
 
     packages = ("anthropic",)
     setup = (
-        "Conversation(file, budget=BUDGET), memory='balanced' as it comes; append is all of chat.send but the answer"
+        "Conversation(file, budget=BUDGET), memory='balanced' as it comes, with embeddings where they are installed; "
+        "append is all of chat.send but the answer"
     )
     caching = "its own markers"
 
