@@ -175,13 +175,19 @@ def test_what_leaves_is_named() -> None:
 
 
 ASK = {"role": "user", "content": "Hello?"}
+ANSWER = {"role": "assistant", "content": "Hi."}
+RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "5"}]}
 CALL = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "look_up", "input": {}}]}
 BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"messages": "Hello?"}, InvalidContent, "give a list of messages"),
     ({"messages": []}, InvalidContent, "messages=\\[\\]"),
     ({"messages": [ASK, {"role": "bot", "content": "x"}]}, InvalidContent, r"messages\[1\]"),
-    ({"messages": [ASK, {"role": "assistant", "content": "Hi."}]}, InvalidContent, r"messages\[1\].*question last"),
+    ({"messages": [ASK, ANSWER]}, InvalidContent, r"messages\[1\].*question last"),
     ({"messages": [ASK, CALL, ASK]}, InvalidContent, r"messages\[1\].*t1"),
+    ({"messages": [{"role": "user", "content": " "}]}, InvalidContent, r"messages\[0\]: the message is empty"),
+    ({"messages": [ASK, ANSWER, {"role": "user"}]}, InvalidContent, r"messages\[2\]: the message is empty"),
+    ({"messages": [RESULT]}, InvalidContent, r"messages\[0\]: a tool_result.*begin with what the user says"),
+    ({"messages": [CALL, RESULT]}, InvalidContent, r"messages\[1\]: a tool_result.*begin with what the user says"),
     ({"model": "claude-sonet-5-5"}, UnknownModel, "claude-sonnet-5-5"),
     ({"model": None}, InvalidOption, "model"),
     ({"budget": None}, InvalidOption, "budget"),

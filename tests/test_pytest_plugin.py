@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -82,8 +85,19 @@ def test_assertions_say_what_went_wrong(request: pytest.FixtureRequest) -> None:
     ):
         with pytest.raises(AssertionError, match=said):
             wrong()
-    with pytest.raises(InvalidOption, match="0 to 1"):
-        claude.assert_cached(at_least=50)
+
+
+def test_assertions_that_could_not_fail_are_refused(claude: SimulatedClaude) -> None:
+    """What an assertion cannot hold a request against is an error that names the argument, never a green test."""
+    post(claude, ASK)
+    told: list[tuple[Callable[..., None], dict[str, Any], str]] = [
+        *((claude.assert_sent, {"text": text}, "text=.*give some words") for text in (7, "", None)),
+        *((claude.assert_cost, {"below": below}, "below=.*dollars") for below in ("1", None, math.nan)),
+        *((claude.assert_cached, {"at_least": share}, "at_least=.*0 to 1") for share in (50, "1", -0.1)),
+    ]
+    for assertion, given, said in told:
+        with pytest.raises(InvalidOption, match=said):
+            assertion(**given)
 
 
 def post(claude: SimulatedClaude, body: object) -> None:

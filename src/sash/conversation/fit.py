@@ -25,7 +25,7 @@ from sash.flows.request.exact_count import by_bound
 from sash.flows.request.load import remember
 from sash.flows.request.prepare import REACH
 from sash.flows.request.sizes import size
-from sash.model.blocks import plain
+from sash.model.blocks import plain, without_white_space
 from sash.model.counts import Count
 from sash.model.options import BETA
 from sash.model.turns import Draft, State, Turn, last_spoken
@@ -197,7 +197,25 @@ def _drafts(messages: Any) -> tuple[Draft, ...]:
             raise InvalidContent(f"messages[{index}]: {wrong}", problem=wrong.problem) from None
     if not found:
         raise InvalidContent("messages=[]: give at least the user's question", problem="empty-message")
+    _reject_no_question(found)
     return tuple(found)
+
+
+def _reject_no_question(drafts: Sequence[Draft]) -> None:
+    """Raise InvalidContent for a last user message that says nothing, or answers tools where nobody asked anything."""
+    newest = len(drafts) - 1
+    if drafts[newest].role != "user":
+        return
+    if not without_white_space(drafts[newest].blocks):
+        raise InvalidContent(
+            f"messages[{newest}]: the message is empty: give it text, an image or another block",
+            problem="empty-message",
+        )
+    if not any(draft.plain for draft in drafts):
+        raise InvalidContent(
+            f"messages[{newest}]: a tool_result, but no message asks anything; begin with what the user says",
+            problem="tool-orphan",
+        )
 
 
 class _Window:

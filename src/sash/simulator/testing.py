@@ -12,6 +12,7 @@ pytest has it as the fixture `claude`, which the package brings along.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 
 from sash.errors import InvalidOption
@@ -62,8 +63,9 @@ class SimulatedClaude(Simulator):
             raise AssertionError(f"{len(refused)} of {len(self.log)} requests were refused: {told}")
 
     def assert_cost(self, *, below: float) -> None:
-        """All requests so far cost less than so many dollars."""
+        """All requests so far cost less than so many dollars. Raises InvalidOption for what is no number."""
         __tracebackhide__ = True
+        _check_number("below", below, "a number of dollars, as 0.05")
         if not self.cost < below:
             worst = max(self.log, key=lambda one: one.cost, default=None)
             dearest = f"; the dearest is request {worst.number} with ${worst.cost:.6f}" if worst else ""
@@ -72,8 +74,7 @@ class SimulatedClaude(Simulator):
     def assert_cached(self, *, at_least: float, last: bool = False) -> None:
         """At least this share (0 to 1) of all prompt tokens was read from the cache; `last`: of the last request's."""
         __tracebackhide__ = True
-        if not 0 <= at_least <= 1:
-            raise InvalidOption(f"at_least={at_least!r}: give a share from 0 to 1", option="at_least", value=at_least)
+        _check_number("at_least", at_least, "a share from 0 to 1", most=1)
         answered = [one for one in self.requests if one.usage is not None]
         usage = (answered[-1].usage if last else self.usage) if answered else None
         share = usage.cached_share if usage else 0.0
@@ -82,8 +83,13 @@ class SimulatedClaude(Simulator):
             raise AssertionError(f"{share:.1%} was read from the cache, not {at_least:.1%} (by request: {each})")
 
     def assert_sent(self, text: str, *, at: int = -1) -> None:
-        """The request at this place (the last one) holds a text anywhere in its body: what it forgot, it lacks."""
+        """The request at this place (the last one) holds a text anywhere in its body: what it forgot, it lacks.
+
+        Raises InvalidOption for what every request would hold, or none could: an empty text, a number.
+        """
         __tracebackhide__ = True
+        if not isinstance(text, str) or not text:
+            raise InvalidOption(f"text={text!r:.60}: give some words as a str", option="text", value=text)
         try:
             attempt = self.requests[at]
         except IndexError:
@@ -91,3 +97,9 @@ class SimulatedClaude(Simulator):
         told = json.dumps(attempt.body, ensure_ascii=False)
         if json.dumps(text, ensure_ascii=False)[1:-1] not in told:
             raise AssertionError(f"request {attempt.number} does not hold {text!r}: {told:.400}")
+
+
+def _check_number(name: str, value: object, remedy: str, most: float = math.inf) -> None:
+    """Raise InvalidOption for what an assertion cannot compare with."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise InvalidOption(f"{name}={value!r:.60}: give {remedy}", option=name, value=value)
