@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from formats.samples import SAMPLES
-from sash import SqliteStore
+from sash import SqliteStore, lab
 from sash.errors import InvalidImport, InvalidOption
 from sash.formats import FORMATS, WRITERS, ImportedConversation, ImportedTurn, detect, pages, parse, read
 from sash.formats.values import text_block
@@ -87,6 +88,23 @@ def test_a_missing_file_is_an_invalid_import(tmp_path: Path) -> None:
     """A path that leads nowhere is refused as such."""
     with pytest.raises(InvalidImport, match="No such file"):
         read(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("paths", [None, 3, [], [None], b"chats.json"], ids=repr)
+def test_what_names_no_file_is_refused(paths: Any) -> None:
+    """Paths that name nothing are an error of ours that says what to give, wherever recordings are read."""
+    with pytest.raises(InvalidOption, match=r"paths=.*name a file, a folder or a glob"):
+        lab.read(paths)
+
+
+def test_paths_may_come_one_by_one(tmp_path: Path) -> None:
+    """A generator of paths is read to its end, and where nothing can be read the error names them."""
+    (tmp_path / "old.json").write_text('[{"role": "user", "content": "Hello"}]')
+    assert len(lab.read(path for path in [tmp_path / "old.json"])) == 1
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "one.txt").write_text("a note")
+    with pytest.raises(InvalidImport, match=r"photos: nothing that can be read"):
+        lab.read(path for path in [tmp_path / "photos"])
 
 
 def test_unknown_formats_and_options_are_refused() -> None:

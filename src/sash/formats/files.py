@@ -18,7 +18,7 @@ from os import PathLike, fspath
 from pathlib import Path, PurePath
 from typing import IO, Literal
 
-from sash.errors import InvalidImport
+from sash.errors import InvalidImport, InvalidOption
 from sash.formats.reading import decode, invalid
 
 Kind = Literal["json", "sqlite", "zip", "page", "other"]
@@ -144,8 +144,11 @@ def _reason(error: Exception) -> str:
 
 
 def named(paths: PathOrPaths) -> list[str]:
-    """The names given, one or many, as texts; "~" is the user's home."""
-    given = [paths] if isinstance(paths, str | PathLike) else paths
+    """The names given, one or many, as texts; "~" is the user's home. Raises InvalidOption for what names nothing."""
+    given = [paths] if isinstance(paths, str | PathLike) else list(paths) if isinstance(paths, Iterable) else []
+    if not given or not all(isinstance(path, str | PathLike) for path in given):
+        remedy = "name a file, a folder or a glob, or several in a list"
+        raise InvalidOption(f"paths={paths!r:.60}: {remedy}", option="paths", value=paths)
     return [str(Path(fspath(path)).expanduser()) for path in given]
 
 

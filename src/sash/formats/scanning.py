@@ -153,7 +153,8 @@ def recognise(
         check_options(format_named(format), ["branches"] if branches else [])
     passed: list[LeftOut] = []
     found = False
-    for file in find(paths):
+    names = named(paths)
+    for file in find(names):
         one = file if isinstance(file, LeftOut) else _recognised(file, format, branches)
         if isinstance(one, Recognised):
             found = True
@@ -163,7 +164,7 @@ def recognise(
             yield one
     if not found:
         told = "; ".join(map(str, passed[:_TOLD]))
-        raise invalid(", ".join(named(paths)), f"nothing that can be read: {told}")
+        raise invalid(", ".join(names), f"nothing that can be read: {told}")
 
 
 def _recognised(file: SourceFile, format: str | None, branches: str | None) -> Recognised | LeftOut | None:
