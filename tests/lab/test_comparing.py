@@ -206,6 +206,9 @@ def test_a_store_and_a_conversation_are_traces() -> None:
             "top of a module",
         ),
         ({"questions": 5}, "a file, or a list"),
+        ({"jobs": -1}, "jobs=-1.*1 or more"),
+        ({"jobs": "4"}, "jobs='4'.*1 or more"),
+        ({"most_questions": -1}, "most_questions=-1.*0 or more"),
     ],
 )
 def test_what_cannot_be_compared_is_named(given: dict[str, Any], named: str) -> None:

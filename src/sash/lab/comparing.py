@@ -108,6 +108,9 @@ def compare(
     Raises InvalidOption, UnknownModel for a model without prices, InvalidImport for a file that cannot be read: all of
     them before anything runs.
     """
+    _check_least(1, jobs=jobs)
+    if most_questions is not None:
+        _check_least(0, most_questions=most_questions)
     asking = ComparisonTerms(
         keep=keep, preamble=preamble, refetch=refetch, mixed=mixed, points=points, most=most_questions, seed=seed
     )  # fmt: skip
@@ -225,6 +228,13 @@ def check_executor(executor: Executor | None, rivals: Sequence[Contender], jobs:
                 option="executor",
                 value=executor,
             ) from error
+
+
+def _check_least(least: int, **given: Any) -> None:
+    """Raise InvalidOption for what is no whole number from `least` on."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InvalidOption(f"{name}={value!r:.60}: give a whole number, {least} or more", option=name, value=value)
 
 
 def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
