@@ -90,7 +90,7 @@ def test_a_missing_file_is_an_invalid_import(tmp_path: Path) -> None:
         read(tmp_path / "nowhere.json")
 
 
-@pytest.mark.parametrize("paths", [None, 3, [], [None], b"chats.json"], ids=repr)
+@pytest.mark.parametrize("paths", [None, 3, [], [None], b"chats.json", "", ["chats.json", ""]], ids=repr)
 def test_what_names_no_file_is_refused(paths: Any) -> None:
     """Paths that name nothing are an error of ours that says what to give, wherever recordings are read."""
     with pytest.raises(InvalidOption, match=r"paths=.*name a file, a folder or a glob"):

@@ -146,7 +146,7 @@ def _reason(error: Exception) -> str:
 def named(paths: PathOrPaths) -> list[str]:
     """The names given, one or many, as texts; "~" is the user's home. Raises InvalidOption for what names nothing."""
     given = [paths] if isinstance(paths, str | PathLike) else list(paths) if isinstance(paths, Iterable) else []
-    if not given or not all(isinstance(path, str | PathLike) for path in given):
+    if not given or not all(isinstance(path, str | PathLike) and fspath(path) for path in given):
         remedy = "name a file, a folder or a glob, or several in a list"
         raise InvalidOption(f"paths={paths!r:.60}: {remedy}", option="paths", value=paths)
     return [str(Path(fspath(path)).expanduser()) for path in given]
