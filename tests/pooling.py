@@ -27,6 +27,7 @@ class Pooler:
         self._idle: dict[bytes, deque[socket.socket]] = {}
         self._told: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
+        self._closed = False
         self.transactions = 0
 
     def serve(self, client: socket.socket) -> None:
@@ -34,17 +35,26 @@ class Pooler:
         with client:
             start = _first_message(client)
             self._idle.setdefault(start, deque())
-            while len(self._idle[start]) < SESSIONS:
+            while len(self._idle[start]) < SESSIONS and not self._closed:
                 self._give_back(start, self._session(start))
             client.sendall(self._told[start])
             while asked := client.recv(65_536):
                 if asked[:1] == b"X":
                     return
-                session = self._take(start)
-                if not _transaction(client, session, asked):
-                    session.close()
+                if not self._passed_on(start, client, asked):
                     return
+
+    def _passed_on(self, start: bytes, client: socket.socket, asked: bytes) -> bool:
+        """Carry out one transaction; whether the client is still there. Its session ends with one that broke off."""
+        whole, session = False, self._take(start)
+        try:
+            whole = _transaction(client, session, asked)
+        finally:
+            if whole:
                 self._give_back(start, session)
+            else:
+                session.close()
+        return whole
 
     def _take(self, start: bytes) -> socket.socket:
         with self._lock:
@@ -55,7 +65,10 @@ class Pooler:
 
     def _give_back(self, start: bytes, session: socket.socket) -> None:
         with self._lock:
-            self._idle[start].append(session)
+            if not self._closed:
+                self._idle[start].append(session)
+                return
+        session.close()
 
     def _session(self, start: bytes) -> socket.socket:
         session = socket.socket(socket.AF_UNIX)
@@ -73,6 +86,8 @@ class Pooler:
 
     def close(self) -> None:
         """End all sessions."""
+        with self._lock:
+            self._closed = True
         for sessions in self._idle.values():
             for session in sessions:
                 session.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ def test_snippets_of_a_page_run_in_order(
         monkeypatch.setenv("SASH_DATABASE", request.getfixturevalue("postgres_url"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # as in an activated environment
     run_snippets(document)
 
 
@@ -83,10 +85,10 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     patch.setenv("MPLBACKEND", "agg")
     settings = Config()
     settings.HistoryManager.enabled = False
-    shown = sys.displayhook
+    shown, main = sys.displayhook, sys.modules["__main__"]
     yield Shell.instance(config=settings)
     Shell.clear_instance()
-    sys.displayhook = shown
+    sys.displayhook, sys.modules["__main__"] = shown, main
     patch.undo()
 
 

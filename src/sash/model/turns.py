@@ -44,6 +44,7 @@ class Source:
     turn: int
     """id"""
     seq: int
+    """in the conversation it was said in; 0 for what stands in the user's profile"""
     why: str
     """what it was found by"""
 

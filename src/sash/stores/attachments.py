@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sash.model.blocks import dumps
@@ -33,7 +33,11 @@ def as_read(attachment: Attachment | None) -> Attachment | None:
     """An attachment just recorded, as `of` reads it."""
     if attachment is None:
         return None
-    return replace(attachment, sources=tuple(sorted(attachment.sources, key=lambda source: source.seq)))
+    return replace(attachment, sources=_in_order(attachment.sources))
+
+
+def _in_order(sources: Iterable[Source]) -> tuple[Source, ...]:
+    return tuple(sorted(sources, key=lambda source: (source.seq, source.turn)))
 
 
 def of(db: Transaction, row: Row) -> Attachment | None:
@@ -42,11 +46,12 @@ def of(db: Transaction, row: Row) -> Attachment | None:
         return None
     found = db.execute(
         "SELECT s.source_id, t.seq, s.why FROM attachment_sources s JOIN turns t ON t.id = s.source_id "
-        "WHERE s.turn_id = ? ORDER BY t.seq",
+        "WHERE s.turn_id = ?",
         (row["id"],),
     )
-    sources = tuple(Source(turn=one["source_id"], seq=one["seq"], why=one["why"]) for one in found)
-    return Attachment(content=row["attached"], tokens=row["attached_tokens"], sources=sources)
+    sources = [Source(turn=one["source_id"], seq=one["seq"], why=one["why"]) for one in found]
+    told = [replace(one, seq=0) if one.profiled else one for one in sources]  # of whichever conversation
+    return Attachment(content=row["attached"], tokens=row["attached_tokens"], sources=_in_order(told))
 
 
 def forget_quoting(db: Transaction, turns: Sequence[int]) -> list[int]:

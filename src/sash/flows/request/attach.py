@@ -320,7 +320,7 @@ def _attachment(front: _Front, found: Sequence[Found], zone: tzinfo) -> Attachme
     others = [one for one in found if one.conversation]
     recalled = (
         *(Source(turn=one.turn.id, seq=one.turn.seq, why=one.why) for one in ordered),
-        *(Source(turn=o.turn.id, seq=0, why=why_elsewhere(o.conversation, o.why)) for o in others),
+        *(Source(turn=o.turn.id, seq=o.turn.seq, why=why_elsewhere(o.conversation, o.why)) for o in others),
     )
     texts = (*front.texts, quoted_elsewhere(others, zone), quoted(ordered, zone))
     return Attachment(
