@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import held
 import sash
 from sash import Conversation, Economic, Everything, ServerCompaction, SlidingWindow, SteppedWindow, Summarised
+from sash.counting import bases
 from sash.errors import BudgetExceeded, InvalidContent, InvalidOption, UnknownModel
 from sash.simulator import Reply, Simulator
 
@@ -134,10 +135,15 @@ def test_it_sends_what_a_conversation_sends() -> None:
 
 @pytest.mark.parametrize("strategy", [Economic(), SteppedWindow()])
 def test_it_costs_what_a_conversation_costs(strategy: Any) -> None:
-    """Where sizes decide, which a record learns better, a trace costs what it costs a conversation, within 5 %."""
+    """Where sizes decide, which a record learns better, a trace costs what it costs a conversation, within 5 %.
+
+    With a tokenizer that is not Claude's own, whose counts are learned from usage, it may keep less and cost less.
+    """
     talk = Talk(strategy)
     talk.play(TRACE)
-    assert talk.sim.cost == pytest.approx(spoken(strategy, 4_000).cost, rel=0.05)
+    theirs = spoken(strategy, 4_000).cost
+    assert talk.sim.cost <= theirs * 1.05
+    assert talk.sim.cost >= theirs * 0.95 or bases.base("v5").name != "ctok"
     assert sum(fitted.plan.cut for fitted in talk.fitted) > 1
     assert len(json.dumps(talk.state)) < 4_000
 

@@ -20,6 +20,7 @@ from benchmarks.peers.timing import timings
 from lab import peer_for_tests as peers
 from lab.conversations import small
 from sash import Everything, lab
+from sash.counting import bases
 from sash.lab.probing import story
 from sash.model.cards import card
 
@@ -122,9 +123,9 @@ def test_every_peer_has_its_requirements() -> None:
 
 
 def test_made_up_traffic_has_the_sizes_of_its_trace() -> None:
-    """Words are put to a synthetic trace so that its requests add about what the trace says."""
+    """Words are put to a synthetic trace so that its requests add about what the trace says, on Claude's tokenizer."""
     recording, bare = made_up("office", 1, 12), lab.synthetic("office", seed=1, exchanges=12)
     sizes = recording.trace(CARD.id)
     assert len(sizes.calls) == len(bare.calls)
-    assert sizes.tokens == pytest.approx(bare.tokens, rel=0.25)
+    assert sizes.tokens == pytest.approx(bare.tokens, rel=0.25 if bases.base("v5").name == "ctok" else 0.5)
     assert recording.questions
