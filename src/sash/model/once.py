@@ -18,12 +18,13 @@ class once(Generic[P, R]):  # noqa: N801 - a decorator, as functools.cache
     vocabulary forty times, and hold it forty times meanwhile.
     """
 
+    __wrapped__: Callable[P, R]
+
     def __init__(self, load: Callable[P, R]) -> None:
         loaded = cache(load)
         self._loaded: Callable[P, R] = loaded
         self.cache_clear, self._alone = loaded.cache_clear, RLock()
         update_wrapper(self, load)
-        self.__wrapped__ = load
 
     def __call__(self, *args: P.args, **named: P.kwargs) -> R:
         """What was loaded for these arguments."""
