@@ -705,6 +705,25 @@ def test_context_edits() -> None:
     ]
 
 
+CHAINS: list[tuple[Any, list[str]]] = [
+    ("default", []),
+    (None, []),
+    ([{"model": "claude-opus-5-5", "max_tokens": 9, "thinking": None, "output_config": {}, "speed": "fast"}], []),
+    ("claude-opus-5-5", ["fallbacks"]),
+    ([], ["fallbacks"]),
+    (["claude-opus-5-5"], ["fallbacks.0.model"]),
+    ([{"model": "claude-opus-5-5"}, {"model": 5, "system": "x"}], ["fallbacks.1.model", "fallbacks.1.system"]),
+]
+
+
+@pytest.mark.parametrize(("given", "paths"), CHAINS)
+def test_fallbacks_are_a_chain_of_models(given: Any, paths: list[str]) -> None:
+    """Each entry names its model and sets only options of its own: what the simulator refuses, the planner refuses."""
+    beta, request = ["server-side-fallback-2026-07-01"], ask(fallbacks=given)
+    assert broken(request, betas=beta) == [("fallbacks", path) for path in paths]
+    assert bool(Simulator().check(request, betas=beta)) == bool(paths)
+
+
 def test_a_thread_goes_on_without_what_the_server_holds() -> None:
     """A continued thread may begin with a result and leave the tools out."""
     request = ask(user(result()), thread={"type": "continue", "previous_message_id": "msg_1"})

@@ -77,6 +77,9 @@ UNCOUNTED = (
 )
 """What create takes and count_tokens does not ("Token counting")."""
 
+OVERRIDES = ("max_tokens", "output_config", "speed", "thinking")
+"""What an entry of `fallbacks` may set otherwise than the request does, beside its model."""
+
 MAX_INSTRUCTIONS = 16_384
 MIN_TRIGGER = 50_000
 
@@ -207,6 +210,20 @@ def context_edits(body: Body) -> Iterator[Finding]:
             yield f"{path}.trigger", f"a compaction trigger of {value} tokens; at least {MIN_TRIGGER}"
 
 
+def fallbacks(body: Body) -> Iterator[Finding]:
+    """Fallbacks are "default" or a list of models, each with some options of its own (SDK `BetaFallbackParam`)."""
+    given = body.params.get("fallbacks")
+    if (isinstance(given, str) and given != "default") or given in ([], ()):
+        yield "fallbacks", f"fallbacks is 'default' or a list of models, not {given!r:.60}"
+    for index, item in enumerate(items(given)):
+        entry, path = as_mapping(item) or {}, f"fallbacks.{index}"
+        if not isinstance(entry.get("model"), str):
+            yield f"{path}.model", f"a fallback names its model, as {{'model': ...}}; here is {item!r:.60}"
+        for name in entry:
+            if name != "model" and name not in OVERRIDES:
+                yield f"{path}.{name}", f"a fallback may set {', '.join(OVERRIDES)}; leave {name!r:.60} out"
+
+
 RULES = {
     "parameter-missing": missing_parameter,
     "parameter-unknown": unknown_parameter,
@@ -218,4 +235,5 @@ RULES = {
     "compaction-request": compaction_request,
     "compaction-block": compaction_block,
     "context-edits": context_edits,
+    "fallbacks": fallbacks,
 }
