@@ -147,6 +147,29 @@ def test_a_trap_of_an_archive_is_not_unpacked(tmp_path: Path) -> None:
     assert [one.id for one in read(archive)] == ["c-1"]
 
 
+@pytest.mark.parametrize("shape", ["list", "lines", "whole"])
+@pytest.mark.parametrize("packed", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_damaged_member_of_an_archive_is_named(shape: str, packed: int, tmp_path: Path) -> None:
+    """However it is written and packed, bytes that changed in it are a remark, and the other members are read."""
+    talk = [{"role": ("user", "assistant")[n % 2], "content": f"{n * n * n}"} for n in range(40_000)]
+    texts = {
+        "list": json.dumps(talk),
+        "lines": "\n".join(map(json.dumps, talk)),
+        "whole": json.dumps({"messages": talk}),
+    }
+    archive = tmp_path / "chats.zip"
+    with zipfile.ZipFile(archive, "w", packed) as made:
+        made.writestr("bad.json", texts[shape])
+        made.writestr("good.json", json.dumps(CHATGPT))
+    data = bytearray(archive.read_bytes())
+    middle = archive.stat().st_size * 3 // 4
+    data[middle : middle + 40] = b"7" * 40
+    archive.write_bytes(data)
+    remarks = [str(one) for one in scan(archive) if isinstance(one, LeftOut)]
+    assert any(one.startswith(f"{archive}/bad.json: cannot be read") for one in remarks), remarks
+    assert "c-1" in [one.conversation.id for one in scan(archive) if isinstance(one, SourcedConversation)]
+
+
 @pytest.mark.parametrize("damage", ["[{]", "PK\x03\x04 no archive", '{"a": 1}'])
 def test_a_named_file_that_cannot_be_read_is_an_error(damage: str, tmp_path: Path) -> None:
     """It names the file; so does a name that leads nowhere, a glob that matches nothing, an empty folder."""

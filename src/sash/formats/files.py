@@ -10,10 +10,12 @@ from __future__ import annotations
 import glob
 import sqlite3
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path, PurePath
 from typing import IO, Literal
@@ -53,7 +55,7 @@ class LeftOut:
         return f"{self.path}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceFile:
     """A file that may hold conversations: one on disk, or in an archive there."""
 
@@ -73,69 +75,75 @@ class SourceFile:
         """Its name without folder and ending."""
         return PurePath(self.member).stem if self.member else self.path.stem
 
-    def open(self) -> IO[bytes]:
-        """Its bytes. Raises InvalidImport where it cannot be opened."""
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Its bytes. Raises InvalidImport where they cannot be read, now or later on."""
         try:
-            if not self.member:
-                return self.path.open("rb")
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.open(self.member)
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            with self._stream() as file:
+                yield file
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
             raise invalid(str(self), f"cannot be read: {_reason(error)}") from error
+
+    def _stream(self) -> IO[bytes]:
+        if not self.member:
+            return self.path.open("rb")
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.open(self.member)
 
     def text(self) -> str:
         """All of it, decoded. Raises InvalidImport."""
-        try:
-            with self.open() as file:
-                data = file.read()
-        except (OSError, zipfile.BadZipFile, EOFError) as error:
-            raise invalid(str(self), f"cannot be read: {_reason(error)}") from error
+        with self.open() as file:
+            data = file.read()
         return decode(data, str(self))
 
+    @cached_property
     def kind(self) -> Kind:
-        """What it is, by its first bytes."""
+        """What it is, by its first bytes. Raises InvalidImport where it cannot be read, or has to be unpacked first."""
         if self._in_use:
             return "sqlite"
-        try:
-            with self.open() as file:
-                head = file.read(_HEAD)
-        except (OSError, zipfile.BadZipFile, EOFError) as error:
-            raise invalid(str(self), f"cannot be read: {_reason(error)}") from error
+        head = self._head
         if head.startswith(_SQLITE):
             return "sqlite"
         if head.startswith(_ZIPS):
             return "zip"
         if packed := next((how for mark, how in _PACKED.items() if head.startswith(mark)), None):
             raise invalid(str(self), f"a packed file; unpack it first: {packed}")
-        text = head.decode("utf-8-sig", errors="replace").lstrip("\x00 \t\r\n")
+        text = self.beginning.lstrip("\x00 \t\r\n")
         if text.startswith(_MARKS):
             return "json"
         return "page" if _PAGE in text else "other"
 
-    def head(self) -> str:
-        """Its first bytes, as text."""
+    @property
+    def beginning(self) -> str:
+        """Its first bytes, as text. Raises InvalidImport where it cannot be read."""
+        return self._head.decode("utf-8-sig", errors="replace")
+
+    @cached_property
+    def _head(self) -> bytes:
         with self.open() as file:
-            return file.read(_HEAD).decode("utf-8-sig", errors="replace")
+            return file.read(_HEAD)
 
     @property
     def _in_use(self) -> bool:
         """Whether it is a SQLite database that is open: closing what SQLite did not open would end its locks."""
         return not self.member and self.path.with_name(f"{self.path.name}-wal").exists()
 
-    def database(self) -> sqlite3.Connection:
-        """It, a SQLite database, opened for reading alone. Raises InvalidImport for one in an archive."""
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        """The SQLite database, for reading alone. Raises InvalidImport for a broken one, and for one in an archive."""
         if self.member:
             raise invalid(str(self), "a SQLite database in an archive; unpack it first")
         how = "mode=ro" if self._in_use else "mode=ro&immutable=1"
-        return sqlite3.connect(f"{self.path.absolute().as_uri()}?{how}", uri=True)
+        try:
+            with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?{how}", uri=True)) as db:
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise invalid(str(self), f"a SQLite database that cannot be read: {error}") from error
 
     def tables(self) -> frozenset[str]:
         """The tables of a SQLite database. Raises InvalidImport where it cannot be read."""
-        with closing(self.database()) as db:
-            try:
-                rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            except sqlite3.DatabaseError as error:
-                raise invalid(str(self), f"a SQLite database that cannot be read: {error}") from error
+        with self.database() as db:
+            rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return frozenset(name for (name,) in rows)
 
 
@@ -198,7 +206,7 @@ def _within(places: Sequence[Path], where: Path) -> Iterator[SourceFile | LeftOu
     others: list[str] = []
     for place in places:
         for found in _opened(_on_disk(place)):
-            if isinstance(found, SourceFile) and found.kind() == "other":
+            if isinstance(found, SourceFile) and found.kind == "other":
                 others.append(str(found))
             else:
                 yield found
@@ -231,7 +239,7 @@ def _opened(file: SourceFile) -> Iterator[SourceFile | LeftOut]:
 def _kind(file: SourceFile) -> Kind | LeftOut:
     """What a file is, or why that cannot be told: an error only of a file that was named."""
     try:
-        return file.kind()
+        return file.kind
     except InvalidImport as error:
         if file.given:
             raise

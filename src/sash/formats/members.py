@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import TextIOWrapper
@@ -205,9 +206,11 @@ def _is_sure(error: json.JSONDecodeError) -> bool:
     return not error.msg.startswith("Unterminated") and error.pos < len(error.doc) - _NEAR_THE_END
 
 
-def _reading(file: SourceFile, *, errors: str) -> IO[str]:
+@contextmanager
+def _reading(file: SourceFile, *, errors: str) -> Iterator[IO[str]]:
     """Its text, to be read piece by piece; lines end at a line feed alone."""
-    return TextIOWrapper(file.open(), encoding="utf-8-sig", errors=errors, newline="\n")
+    with file.open() as data, TextIOWrapper(data, encoding="utf-8-sig", errors=errors, newline="\n") as text:
+        yield text
 
 
 def _first_line(text: IO[str]) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,12 +115,9 @@ def _members_of(value: Field, members: Members) -> Iterable[Field]:
 
 
 def _rows(read: Callable[..., Read], file: SourceFile, options: dict[str, Any]) -> Read:
-    with closing(file.database()) as db:
+    with file.database() as db:
         db.row_factory = sqlite3.Row
-        try:
-            yield from read(db, str(file), **options)
-        except sqlite3.DatabaseError as error:
-            raise invalid(str(file), f"a SQLite database that cannot be read: {error}") from error
+        yield from read(db, str(file), **options)
 
 
 def _checked(read: Read, path: str) -> Read:
@@ -180,9 +176,9 @@ def _recognised(file: SourceFile, format: str | None, branches: str | None) -> R
 
 
 def _format_of(file: SourceFile) -> str:
-    if file.kind() == "sqlite":
+    if file.kind == "sqlite":
         return recognised_tables(file.tables(), str(file))
-    if file.kind() == "page" and (name := recognised_beginning(file.head())):
+    if file.kind == "page" and (name := recognised_beginning(file.beginning)):
         return name
     return recognised(Members(file).sample(), str(file))
 
