@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import Any, Unpack
 
 from sash.conversation.arguments import check_numbers, draft_of
-from sash.conversation.fit_state import FitState
+from sash.conversation.fit_state import FitState, replied
 from sash.conversation.session import DEFAULT_MAX_TOKENS, Session
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidContent, InvalidOption
@@ -28,7 +28,7 @@ from sash.flows.request.sizes import size
 from sash.model.blocks import plain, without_white_space
 from sash.model.counts import Count
 from sash.model.options import BETA
-from sash.model.turns import Draft, State, Turn, last_spoken
+from sash.model.turns import Draft, State, Turn, as_turns, last_spoken
 from sash.model.window import Head, Loaded
 from sash.planning.history.arrival import arriving
 from sash.planning.history.paused import paused
@@ -125,8 +125,7 @@ def _planned(
 ) -> tuple[Plan, FitState]:
     """The plan of a request that sends these messages, and the state behind it."""
     plan = _Window(drafts, state, settings, counter).plan(state.moment(now))
-    fresh = state.newest is None or len(drafts) != state.newest.end
-    return plan, state.then(plan, drafts, now, plain=fresh and drafts[-1].plain)
+    return plan, state.then(plan, drafts, now)
 
 
 def _running(drafts: Sequence[Draft]) -> int:
@@ -224,12 +223,11 @@ class _Window:
     def __init__(self, drafts: Sequence[Draft], state: FitState, settings: Settings, counter: Estimator) -> None:
         self.drafts, self.state, self.settings, self.counter = drafts, state, settings, counter
         self.first = self._first()
-        replied = max((at for at, draft in enumerate(drafts, 1) if draft.role == "assistant"), default=0)
-        turns = tuple(_turns(drafts, self.first, replied))
-        waits = bool(paused(turns))
-        self._reject_answered(last_spoken(turns), waits)
-        self.old = tuple(turn for turn in turns if turn.seq <= replied)
-        self.new = tuple(turn for turn in turns if turn.seq > replied)
+        legal, settled = arriving(drafts[self.first :]), max(0, replied(drafts) - self.first)
+        self.old = _turns(legal[:settled], self.first, "answered")
+        self.new = _turns(legal[settled:], self.first + settled, "pending")
+        turns = (*self.old, *self.new)
+        self._reject_answered(last_spoken(turns), bool(paused(turns)))
         self.instructions = tuple(_instructions(drafts[: self.first]))
 
     def _first(self) -> int:
@@ -295,22 +293,15 @@ class _Window:
         )
 
 
-def _turns(drafts: Sequence[Draft], first: int, replied: int) -> Iterator[Turn]:
-    """The messages from an index on as turns: ids of calls made legal, markers taken off."""
-    for seq, draft in enumerate(arriving(drafts[first:]), first + 1):
-        state: State = "answered" if seq <= replied else "pending"
-        yield Turn(
-            id=seq, branch=0, seq=seq, role=draft.role, plain=draft.plain, state=state, content=draft.content, at=0.0
-        )
+def _turns(drafts: Sequence[Draft], head: int, state: State) -> tuple[Turn, ...]:
+    """Messages behind the first `head` as turns of a record, in which the place of each is its id."""
+    return tuple(replace(turn, id=turn.seq) for turn in as_turns(drafts, head, 0.0, state))
 
 
 def _instructions(drafts: Sequence[Draft]) -> Iterator[Turn]:
-    turns = (draft if draft.role == "system" else None for draft in drafts)
-    for seq, draft in enumerate(turns, 1):
-        if draft is not None:
-            yield Turn(
-                id=seq, branch=0, seq=seq, role="system", plain=False, state="answered", content=draft.content, at=0.0
-            )
+    for at, draft in enumerate(drafts):
+        if draft.role == "system":
+            yield from _turns([draft], at, "answered")
 
 
 def _left_out(plan: Plan, count: int) -> Iterator[Unsent]:

@@ -92,34 +92,31 @@ class FitState:
         last = self.sent if usage is None else replace(self.sent, usage=Usage.of_prompt(usage), wire=dict(usage))
         return replace(found, answered=last, counted=usage is not None)
 
-    def then(self, plan: Plan, drafts: Sequence[Draft], now: float | None, *, plain: bool) -> FitState:
-        """The state behind the request of a plan. `plain`: it asks something anew."""
-        replied = max((at for at, draft in enumerate(drafts, 1) if draft.role == "assistant"), default=0)
+    def then(self, plan: Plan, drafts: Sequence[Draft], now: float | None) -> FitState:
+        """The state behind the request of a plan."""
+        at, asks = self.moment(now), drafts[-1].plain and (self.newest is None or len(drafts) != self.newest.end)
         first, kept = plan.epoch.first_seq - 1, plan.situation.first_exchange is not None and not plan.cut
-        gap = [] if now is None or self.asked_at is None or not plain else [max(0.0, now - self.asked_at)]
+        settled = max(first, replied(drafts))
+        gap = [] if now is None or self.asked_at is None or not asks else [max(0.0, now - self.asked_at)]
         in_front = [marker.ttl for marker in plan.sent.markers if marker.place != "turn"]
         learned = self.learned if plan.decision.learned is None else plan.decision.learned
         return FitState(
             epoch=replace(plan.epoch, preamble=_likeness(plan.epoch.preamble)),
-            settled=Stretch.of(drafts, first, max(first, replied)),
-            newest=Stretch.of(drafts, max(first, replied), len(drafts)),
-            sent=_expected(plan, self._at(now)),
+            settled=Stretch.of(drafts, first, settled),
+            newest=Stretch.of(drafts, settled, len(drafts)),
+            sent=_expected(plan, at),
             answered=self.answered if kept else None,
             counted=self.counted and kept,
             ttl=in_front[0] if in_front else self.ttl,
-            marked_at=self._at(now) if in_front else self.marked_at,
+            marked_at=at if in_front else self.marked_at,
             gaps=(*self.gaps, *gap)[-rows.GAPS_READ :],
-            asked_at=now if plain and now is not None else self.asked_at,
+            asked_at=now if asks and now is not None else self.asked_at,
             learned=rows.learned(learned),
         )
 
-    def _at(self, now: float | None) -> float:
-        """The moment that a caller meant who named none: that of the last request."""
-        return now if now is not None else self.sent.at if self.sent else 0.0
-
     def moment(self, now: float | None) -> float:
         """Now, or where the caller names no time, the moment of the last request: no time has passed."""
-        return self._at(now)
+        return now if now is not None else self.sent.at if self.sent else 0.0
 
     # ---- as JSON --------------------------------------------------------------------------------
 
@@ -168,6 +165,11 @@ class FitState:
             raise InvalidOption(f"state: {error!r:.60} in it; {remedy}", option="state", value=state) from error
 
 
+def replied(drafts: Sequence[Draft]) -> int:
+    """How many messages there were up to the last reply; 0 without one."""
+    return max((at for at, draft in enumerate(drafts, 1) if draft.role == "assistant"), default=0)
+
+
 def _expected(plan: Plan, at: float) -> LastRequest:
     """A request as it is expected to be billed: what is written goes with the longest marker."""
     told = plan.expected
@@ -195,9 +197,9 @@ def _likeness(preamble: Preamble) -> Preamble:
 
 def _recognised(kept: Preamble, now: Preamble) -> Preamble:
     """The preamble that a likeness stands for, as far as it is the present one: parts that differ stay digests."""
-    if kept == _likeness(now):
-        return now
     like = _likeness(now)
+    if kept == like:
+        return now
     system = [_same(old, like.system_blocks, now.system_blocks, at) for at, old in enumerate(kept.system_blocks)]
     tools = [_same(old, like.tool_list, now.tool_list, at) for at, old in enumerate(kept.tool_list)]
     return Preamble(system=dumps(system) if system else "", tools=dumps(tools) if tools else "")
