@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import isfinite
 from operator import itemgetter
 from typing import Any, Unpack
 
@@ -173,7 +174,7 @@ def _session(
 
 
 def _check_now(now: Any) -> None:
-    if now is not None and (isinstance(now, bool) or not isinstance(now, int | float)):
+    if now is not None and (isinstance(now, bool) or not isinstance(now, int | float) or not isfinite(now)):
         raise InvalidOption(f"now={now!r:.60}: give unix seconds, as time.time()", option="now", value=now)
 
 
