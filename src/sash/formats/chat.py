@@ -13,7 +13,7 @@ from typing import Any
 from sash.formats.legality import HistoryProblem
 from sash.formats.messages import openai_turns
 from sash.formats.reading import Field
-from sash.formats.values import Block, ImportedConversation, with_notes
+from sash.formats.values import Block, ImportedConversation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,3 @@ def usage_of(prompt: Any, output: Any, *, read: Any = 0, write: Any = 0, write_1
         **({"cache_creation": split} if write_1h else {}),
         "output_tokens": output or 0,
     }
-
-
-__all__ = ["ChatMessage", "conversation_of", "known", "usage_of", "with_notes"]

@@ -17,11 +17,10 @@ from io import TextIOWrapper
 from itertools import count, islice
 from typing import IO, Any, Literal
 
-from sash.errors import InvalidImport
 from sash.formats.damage import Keys, reject_constant
 from sash.formats.files import SourceFile
 from sash.formats.legality import HistoryProblem
-from sash.formats.reading import Field, Line, invalid, line_of, values
+from sash.formats.reading import Field, Line, invalid, line_of, other_encoding, values
 
 Layout = Literal["list", "lines", "whole"]
 
@@ -96,19 +95,14 @@ class Members:
             line = line_of(row.decode(errors="replace").rstrip("\r\n"), number)
             if line.problem:
                 return line
-            raise self._other_encoding(error, number) from error
-
-    def _other_encoding(self, error: UnicodeDecodeError, line: int | None = None) -> InvalidImport:
-        byte = error.object[error.start]
-        problem = f"not UTF-8 (byte {byte:#04x}); convert it first, e.g. iconv -f latin1 -t utf-8"
-        return invalid(str(self.file), problem, line=line)
+            raise other_encoding(error, str(self.file), number) from error
 
     def _pieces(self) -> Iterator[str]:
         try:
             with _reading(self.file, errors="strict") as text:
                 yield from iter(lambda: text.read(CHUNK), "")
         except UnicodeDecodeError as error:
-            raise self._other_encoding(error) from error
+            raise other_encoding(error, str(self.file)) from error
 
     def _list(self) -> Iterator[Field | HistoryProblem]:
         ahead = _Ahead(self._pieces(), self.progress)

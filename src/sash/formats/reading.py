@@ -24,6 +24,12 @@ def invalid(path: str, problem: str, *, line: int | None = None, field: str = ""
     return InvalidImport(f"{where}: {problem}", path=path, line=line, field=field or None)
 
 
+def other_encoding(error: UnicodeDecodeError, path: str, line: int | None = None) -> InvalidImport:
+    """The error to raise about a text that is not UTF-8."""
+    problem = f"not UTF-8 (byte {error.object[error.start]:#04x}); convert it first, e.g. iconv -f latin1 -t utf-8"
+    return invalid(path, problem, line=line)
+
+
 def decode(data: bytes, path: str) -> str:
     """UTF-8 text (a byte order mark is dropped). Raises InvalidImport for other encodings and for nothing at all.
 
@@ -34,9 +40,7 @@ def decode(data: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         text = data.decode("utf-8-sig", errors="replace")
         if not _cut_within_characters(data, text):
-            line = data.count(b"\n", 0, error.start) + 1
-            problem = f"not UTF-8 (byte {data[error.start]:#04x}); convert it first, e.g. iconv -f latin1 -t utf-8"
-            raise invalid(path, problem, line=line) from error
+            raise other_encoding(error, path, data.count(b"\n", 0, error.start) + 1) from error
     if not text.strip():
         raise invalid(path, "the file is empty")
     return text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sash.errors import InvalidImport, InvalidOption
 from sash.formats import (
@@ -87,15 +87,33 @@ class Format:
         read = [one for number, value in enumerate(members, 1) for one in self.each(value, number, **options)]
         remarks = [one for one in read if isinstance(one, HistoryProblem)]
         conversations = [one for one in read if isinstance(one, ImportedConversation)]
-        return with_notes(_some(conversations, remarks, path), (*found.damaged, *remarks))
+        if not conversations:
+            raise no_conversation(path, remarks)
+        return with_notes(conversations, (*found.damaged, *remarks))
 
 
-def _some(
-    found: Sequence[ImportedConversation], remarks: Sequence[HistoryProblem], path: str
-) -> Iterable[ImportedConversation]:
-    if not found:
-        raise invalid(path, "it holds no conversation" + "".join(f"; {remark.text}" for remark in remarks[:1]))
-    return found
+def no_conversation(path: str, remarks: Sequence[HistoryProblem]) -> InvalidImport:
+    """The error to raise about a file without conversations: the first remark says why."""
+    return invalid(path, "it holds no conversation" + "".join(f"; {remark.text}" for remark in remarks[:1]))
+
+
+class _MessageReader(Protocol):
+    """A module that reads files of messages, and files of conversations of such messages."""
+
+    def recognises(self, sample: Sequence[Field], /) -> bool: ...
+    def apart(self, found: Sequence[Field], /) -> bool: ...
+    def conversation(self, messages: Sequence[Field], /) -> ImportedConversation: ...
+    def conversations(self, value: Field, number: int, /) -> Read: ...
+
+
+def _of_messages(name: str, reader: _MessageReader) -> Format:
+    return Format(
+        name=name,
+        recognises=reader.recognises,
+        each=reader.conversations,
+        one=reader.conversation,
+        apart=reader.apart,
+    )
 
 
 BARE = "trace"
@@ -112,20 +130,8 @@ FORMATS: dict[str, Format] = {
         Format(name="chatgpt", recognises=chatgpt.recognises, each=chatgpt.conversations, options=("branches",)),
         Format(name="claude_ai", recognises=claude_ai.recognises, each=claude_ai.conversations, options=("branches",)),
         Format(name="codex", recognises=codex.recognises, whole=codex.parse),
-        Format(
-            name="langchain",
-            recognises=langchain.recognises,
-            each=langchain.conversations,
-            one=langchain.conversation,
-            apart=langchain.apart,
-        ),
-        Format(
-            name="pydantic_ai",
-            recognises=pydantic_ai.recognises,
-            each=pydantic_ai.conversations,
-            one=pydantic_ai.conversation,
-            apart=pydantic_ai.apart,
-        ),
+        _of_messages("langchain", langchain),
+        _of_messages("pydantic_ai", pydantic_ai),
         Format(name="langsmith", recognises=langsmith.recognises, whole=langsmith.parse),
         Format(name="langfuse", recognises=langfuse.recognises, whole=langfuse.parse),
         Format(name="longmemeval", recognises=longmemeval.recognises, each=longmemeval.conversations),
@@ -142,20 +148,8 @@ FORMATS: dict[str, Format] = {
         Format(name="tau_bench", recognises=tau_bench.recognises, whole=tau_bench.parse),
         Format(name="swe_agent", recognises=swe_agent.recognises, whole=swe_agent.parse),
         Format(name="oasst", recognises=oasst.recognises, whole=oasst.parse, options=("branches",)),
-        Format(
-            name="openai",
-            recognises=openai.recognises,
-            each=openai.conversations,
-            one=openai.conversation,
-            apart=openai.apart,
-        ),
-        Format(
-            name="anthropic",
-            recognises=anthropic.recognises,
-            each=anthropic.conversations,
-            one=anthropic.conversation,
-            apart=anthropic.apart,
-        ),
+        _of_messages("openai", openai),
+        _of_messages("anthropic", anthropic),
         Format(name="markdown", whole=markdown.parse, begins=markdown.MARK),
         Format(name="html", whole=pages.parse, begins=pages.MARK),
     )

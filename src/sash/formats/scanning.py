@@ -27,6 +27,7 @@ from sash.formats.registry import (
     Read,
     check_options,
     format_named,
+    no_conversation,
     recognised,
     recognised_beginning,
     recognised_tables,
@@ -134,7 +135,7 @@ def _checked(read: Read, path: str) -> Read:
             if isinstance(one, ImportedConversation):
                 yield one
     if not found:
-        raise invalid(path, "it holds no conversation" + "".join(f"; {remark.text}" for remark in remarks[:1]))
+        raise no_conversation(path, remarks)
 
 
 def recognise(
