@@ -103,6 +103,32 @@ def test_what_does_not_fit_is_named_with_what_is_missing(talk: Talk) -> None:
     small = talk(model="claude-haiku-4-5", strategy=Everything(), id="b")
     with pytest.raises(BudgetExceeded, match="window"):
         small.plan("word " * 250_000)
+    small.send("word " * 140_000)
+    with pytest.raises(BudgetExceeded) as before:
+        small.plan("word " * 80_000)
+    assert before.value.largest == "the exchanges before the newest"
+
+
+def test_what_stands_in_front_of_the_turns_is_not_called_the_preamble(talk: Talk) -> None:
+    """Where a pinned exchange is in the way it is named, and not system and tools, which nobody need shorten."""
+    chat = talk()
+    first = chat.send("word " * 900)
+    chat.pin(first.turn)
+    chat.send("And now?")
+    chat.budget, chat.keep = 700, 100
+    with pytest.raises(BudgetExceeded) as caught:
+        chat.plan("Hello.")
+    assert caught.value.largest == "what is sent in front (summary, pins, instructions)"
+
+
+def test_what_may_be_too_large_is_named_by_its_largest_part(talk: Talk) -> None:
+    """Where only the bound passes the budget, the part in the way is named, too: here the system prompt."""
+    size = talk(system=LONG, count_online=False).plan("Hello.").prompt
+    between = (size.tokens + size.upper) // 2
+    chat = talk(system=LONG, count_online=False, budget=between, keep=100, id="b")
+    with pytest.raises(BudgetExceeded, match="may need") as caught:
+        chat.send("Hello.")
+    assert caught.value.largest == "the preamble (system, tools)"
 
 
 def test_the_reply_must_fit_the_window_too(talk: Talk) -> None:

@@ -95,7 +95,7 @@ def _decided(
         if not more:
             break
         memory = with_less(memory, spoken(groups[-1])[-1], more, known)
-    _reject_too_large(situation, shape, settings, [known[turn.seq] for turn in groups[-1]])
+    _reject_too_large(situation, shape, settings, [known[turn.seq].tokens for turn in groups[-1]])
     return CarriedOut(memory, groups, situation, shape, settings, now, shortcuts)
 
 
@@ -127,12 +127,12 @@ def _reject_no_question(groups: Groups) -> None:
         )
 
 
-def _reject_too_large(situation: Situation, shape: FittedView, settings: Settings, newest: Sequence[Count]) -> None:
+def _reject_too_large(situation: Situation, shape: FittedView, settings: Settings, newest: Sequence[int]) -> None:
     """Nothing legal fits when even the estimate (not only its bound) of the chosen prompt passes the limit."""
     size = shape.prompt
     if size.tokens <= situation.limit:
         return
-    largest, tokens = _largest(situation, newest)
+    largest, tokens = largest_part(situation, shape.decision.first_exchange, newest)
     if situation.budget >= settings.card.window:
         what = f"the {settings.model} window of {settings.card.window:,} less max_tokens={settings.max_tokens:,}"
     else:
@@ -147,13 +147,21 @@ def _reject_too_large(situation: Situation, shape: FittedView, settings: Setting
     )
 
 
-def _largest(situation: Situation, newest: Sequence[Count]) -> tuple[str, int]:
-    """The part that is in the way, and its tokens."""
-    parts = {"the preamble (system, tools, pins)": situation.fixed.tokens}
+def largest_part(situation: Situation, start: int, newest: Sequence[int]) -> tuple[str, int]:
+    """The part that is in the way if the view starts at exchange `start`, and its tokens.
+
+    `newest`: the tokens of each turn of the newest exchange.
+    """
+    pins = sum(exchange.tokens for exchange in situation.pinned_before(start))
+    parts = {
+        "the preamble (system, tools)": situation.fixed.tokens - situation.front,
+        "what is sent in front (summary, pins, instructions)": situation.front + pins,
+        "the exchanges before the newest": situation.kept(start) - situation.kept(situation.newest),
+    }
     if len(newest) == 1:
-        parts["the newest exchange"] = newest[0].tokens
+        parts["the newest exchange"] = newest[0]
     else:  # a tool run: what it answered before has given way already
-        parts["the question of the running exchange"] = newest[0].tokens
-        parts["the newest turn"] = newest[-1].tokens
-        parts["the calls and results before it"] = sum(count.tokens for count in newest[1:-1])
+        parts["the question of the running exchange"] = newest[0]
+        parts["the newest turn"] = newest[-1]
+        parts["the calls and results before it"] = sum(newest[1:-1])
     return max(parts.items(), key=lambda part: part[1])

@@ -193,12 +193,16 @@ class Situation:
         """Verbatim tokens of the exchanges from `start` on."""
         return self._suffixes[0][start]
 
+    def pinned_before(self, start: int) -> list[Exchange]:
+        """Pinned exchanges that are sent in front if the view starts at exchange `start`."""
+        return [self.exchanges[i] for i in self.pinned_exchanges if i < start]
+
     def prompt(self, start: int) -> Size:
         """The whole prompt if the view starts at exchange `start`."""
         if start == self.first_exchange and self.stay is not None and not self.forced:
             return self.stay
         tokens, uppers = self._suffixes
-        pins = [self.exchanges[i] for i in self.pinned_exchanges if i < start]
+        pins = self.pinned_before(start)
         sent = self.fixed + self.recalled
         return sent + Size(
             tokens=tokens[start] + sum(e.tokens for e in pins), upper=uppers[start] + sum(e.upper for e in pins)

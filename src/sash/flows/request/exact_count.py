@@ -16,7 +16,7 @@ from sash.flows.steps import CountTokens, Flow
 from sash.model.counts import Count
 from sash.model.turns import Turn
 from sash.planning.inputs import Memory, Settings
-from sash.planning.plan import Plan, make_plan
+from sash.planning.plan import Plan, largest_part, make_plan
 from sash.planning.rules import count_params
 from sash.planning.situation import Decision, Situation, Size, Strategy
 from sash.planning.strategies.base import Guise
@@ -123,12 +123,15 @@ def count_body(chat: Context, plan: Plan, now: float) -> Flow[Count | None]:
 
 
 def _over(plan: Plan, size: Count) -> BudgetExceeded:
-    limit = plan.situation.limit
+    situation = plan.situation
+    limit = situation.limit
+    largest, tokens = largest_part(situation, plan.decision.first_exchange, [situation.exchanges[-1].tokens])
     return BudgetExceeded(
         f"the request may need {size.upper:,} tokens ({size.source}), {size.upper - limit:,} more than the "
-        f"{limit:,} allowed; raise the budget or shorten the newest message",
+        f"{limit:,} allowed; the largest part is {largest} with about {tokens:,}. "
+        "Raise the budget, or shorten that part",
         budget=limit,
         needed=size.upper,
         missing=size.upper - limit,
-        largest="the newest exchange",
+        largest=largest,
     )
