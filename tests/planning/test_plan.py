@@ -112,8 +112,8 @@ def test_what_does_not_fit_is_named_with_what_is_missing(talk: Talk) -> None:
 def test_what_stands_in_front_of_the_turns_is_not_called_the_preamble(talk: Talk) -> None:
     """Where a pinned exchange is in the way it is named, and not system and tools, which nobody need shorten."""
     chat = talk()
-    first = chat.send("word " * 900)
-    chat.pin(first.turn)
+    chat.send("word " * 900)
+    chat.pin(chat.history()[0])
     chat.send("And now?")
     chat.budget, chat.keep = 700, 100
     with pytest.raises(BudgetExceeded) as caught:
