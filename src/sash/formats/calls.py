@@ -15,8 +15,10 @@ from typing import Any
 
 from sash.formats import langchain
 from sash.formats.chat import ChatMessage, conversation_of
-from sash.formats.reading import Field
-from sash.formats.values import ImportedConversation
+from sash.formats.legality import HistoryProblem
+from sash.formats.reading import Field, invalid
+from sash.formats.values import ImportedConversation, with_notes
+from sash.model.values import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,28 @@ class LoggedCall:
     project: str | None = None
 
 
-def conversations_of_calls(calls: Iterable[LoggedCall], path: str) -> Iterator[ImportedConversation]:
-    """The conversations behind calls, thread by thread, in order of time."""
+def conversations_of_calls(
+    calls: Iterable[LoggedCall],
+    path: str,
+    *,
+    others: Mapping[str, int],
+    damaged: Sequence[HistoryProblem],
+    none: str,
+) -> tuple[ImportedConversation, ...]:
+    """The conversations behind the calls of a file, with remarks on its damaged lines and on what else it holds.
+
+    `others`: what is no call, kind by kind, counted. Raises InvalidImport, for which `none` says why.
+    """
+    read = list(_threads(calls, path))
+    if not read:
+        raise invalid(path, none)
+    told = ", ".join(counted(count, kind) for kind, count in others.items())
+    notes = [HistoryProblem(text=f"left out, as calls of models tell what they say: {told}")] if others else []
+    return with_notes(read, (*damaged, *notes))
+
+
+def _threads(calls: Iterable[LoggedCall], path: str) -> Iterator[ImportedConversation]:
+    """Thread by thread, in order of time."""
     threads: dict[str, list[LoggedCall]] = {}
     for call in calls:
         threads.setdefault(call.thread, []).append(call)
@@ -122,6 +144,12 @@ def messages_of(value: Any, path: str, role: str = "user") -> list[ChatMessage]:
     if "role" in value or "type" in value or "text" in value:
         return [_message(value, role)]
     return _of_parts(value, path, role)
+
+
+def reply_of(value: Any, path: str, facts: Mapping[str, Any]) -> ChatMessage | None:
+    """The reply in what was logged of it, the first where there are several; None where there is none."""
+    replies = messages_of(value, path, "assistant")
+    return replace(replies[0], role="assistant", facts=facts) if replies else None
 
 
 def _of_text(value: str, path: str, role: str) -> list[ChatMessage]:

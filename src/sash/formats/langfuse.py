@@ -11,15 +11,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sash.formats.calls import LoggedCall, conversations_of_calls, messages_of
+from sash.formats.calls import LoggedCall, conversations_of_calls, messages_of, reply_of
 from sash.formats.chat import known, usage_of
-from sash.formats.legality import HistoryProblem
-from sash.formats.reading import Field, invalid, members_of, values
-from sash.formats.values import ImportedConversation, with_notes
-from sash.model.values import counted
+from sash.formats.reading import Field, members_of, values
+from sash.formats.values import ImportedConversation
 
 _TYPES = ("GENERATION", "SPAN", "EVENT", "AGENT", "TOOL", "CHAIN", "RETRIEVER", "EVALUATOR", "EMBEDDING", "GUARDRAIL")
 
@@ -63,12 +60,8 @@ def parse(text: str, *, path: str = "<text>") -> tuple[ImportedConversation, ...
     found = values(text, path)
     others = Counter[str]()
     calls = [call for value in members_of(found.fields) for call in _calls(value, None, others)]
-    read = list(conversations_of_calls(calls, path))
-    if not read:
-        raise invalid(path, "it holds no GENERATION, so no call of a model: export observations, too")
-    told = ", ".join(counted(count, f"{kind} observation") for kind, count in others.items())
-    notes = [HistoryProblem(text=f"left out, as calls of models tell what they say: {told}")] if others else []
-    return with_notes(read, (*found.damaged, *notes))
+    none = "it holds no GENERATION, so no call of a model: export observations, too"
+    return conversations_of_calls(calls, path, others=others, damaged=found.damaged, none=none)
 
 
 def _calls(value: Field, trace: Field | None, others: Counter[str]) -> Iterator[LoggedCall]:
@@ -84,14 +77,13 @@ def _calls(value: Field, trace: Field | None, others: Counter[str]) -> Iterator[
     elif value.get("type") == "GENERATION":
         yield _call(value, trace)
     else:
-        others[str(value.get("type"))] += 1
+        others[f"{value.get('type')} observation"] += 1
 
 
 def _call(one: Field, trace: Field | None) -> LoggedCall:
     owner = trace or one
     thread = _get(one, "session_id") or _get(owner, "session_id") or _get(one, "trace_id") or owner.get("id")
     at = _time(one, "start_time") or _time(one, "timestamp")
-    replies = messages_of(one.get("output"), one.path, "assistant") if one.get("level") != "ERROR" else []
     facts = known(
         at=_time(one, "end_time") or at,
         id=one.get("id"),
@@ -103,7 +95,7 @@ def _call(one: Field, trace: Field | None) -> LoggedCall:
         thread=str(thread),
         at=at,
         prompt=messages_of(one.get("input"), one.path),
-        reply=replace(replies[0], role="assistant", facts=facts) if replies else None,
+        reply=None if one.get("level") == "ERROR" else reply_of(one.get("output"), one.path, facts),
         project=_get(one, "project_id") or _get(owner, "project_id"),
     )
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sash.formats.calls import LoggedCall, conversations_of_calls, messages_of
+from sash.formats.calls import LoggedCall, conversations_of_calls, messages_of, reply_of
 from sash.formats.chat import known, usage_of
-from sash.formats.legality import HistoryProblem
-from sash.formats.reading import Field, invalid, members_of, values
-from sash.formats.values import ImportedConversation, with_notes
-from sash.model.values import counted
+from sash.formats.reading import Field, members_of, values
+from sash.formats.values import ImportedConversation
 
 _THREAD = ("thread_id", "session_id", "conversation_id")
 
@@ -39,13 +36,9 @@ def parse(text: str, *, path: str = "<text>") -> tuple[ImportedConversation, ...
     found = values(text, path)
     runs = [run for value in members_of(found.fields) for run in _nested(_listed(value))]
     calls = [_call(run) for run in runs if run.get("run_type") == "llm"]
-    others = Counter(str(run.get("run_type")) for run in runs if run.get("run_type") != "llm")
-    read = list(conversations_of_calls(calls, path))
-    if not read:
-        raise invalid(path, "it holds no run of the type llm, so no call of a model: export these, too")
-    told = ", ".join(counted(count, f"{kind} run") for kind, count in others.items())
-    notes = [HistoryProblem(text=f"left out, as calls of models tell what they say: {told}")] if others else []
-    return with_notes(read, (*found.damaged, *notes))
+    others = Counter(f"{run.get('run_type')} run" for run in runs if run.get("run_type") != "llm")
+    none = "it holds no run of the type llm, so no call of a model: export these, too"
+    return conversations_of_calls(calls, path, others=others, damaged=found.damaged, none=none)
 
 
 def _nested(runs: Sequence[Field]) -> Iterator[Field]:
@@ -63,7 +56,6 @@ def _call(run: Field) -> LoggedCall:
     threads = [told.get(name) for name in _THREAD if told.get(name)]
     thread = threads[0] if threads else run.get("trace_id") or run.get("id")
     at = run["start_time"].time() if run.has("start_time") else None
-    replies = [] if run.get("error") else messages_of(run.get("outputs"), run.path, "assistant")
     invoked = extra.get("invocation_params") or {}
     answered = run["end_time"].time() if run.has("end_time") else at
     facts = known(
@@ -73,12 +65,11 @@ def _call(run: Field) -> LoggedCall:
         usage=_usage(run),
         meta=known(cost=_number(run.get("total_cost"))),
     )
-    reply = replies[0] if replies else None
     return LoggedCall(
         thread=str(thread),
         at=at,
         prompt=messages_of(run.get("inputs"), run.path),
-        reply=replace(reply, role="assistant", facts=facts) if reply else None,
+        reply=None if run.get("error") else reply_of(run.get("outputs"), run.path, facts),
         project=run.get("session_name"),
     )
 
