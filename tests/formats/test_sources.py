@@ -85,6 +85,15 @@ def test_a_window_that_slides_is_one_conversation(tmp_path: Path) -> None:
     assert found.system == "Be kind."
 
 
+@pytest.mark.parametrize("message", [{}, {"content": "", "name": "x"}, None])
+def test_a_generation_without_a_message_tells_its_text(message: object, tmp_path: Path) -> None:
+    """Where a logger kept the text of a reply and nothing of its message, the text is the reply."""
+    outputs = {"generations": [[{"text": "Fine.", "type": "ChatGeneration", "message": message}]]}
+    json_file([run("llm", 1, {"messages": [{"role": "user", "content": "How?"}]}, outputs)])(tmp_path / "runs.json")
+    (found,) = read(tmp_path / "runs.json")
+    assert [turn.text for turn in found.turns] == ["How?", "Fine."]
+
+
 def test_questions_of_long_memories_name_their_turns(tmp_path: Path) -> None:
     """The marked turn is the evidence; a question that nothing answers has none, and is no fault."""
     SAMPLES["longmemeval"].write(tmp_path / "s.json")

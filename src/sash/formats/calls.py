@@ -141,8 +141,11 @@ def messages_of(value: Any, path: str, role: str = "user") -> list[ChatMessage]:
         return []
     if langchain.is_message(Field(value, path)):
         return langchain.chat_messages([Field(value, path)])
-    if "role" in value or "type" in value or "text" in value:
+    if "role" in value:
         return [_message(value, role)]
+    if "type" in value or "text" in value:
+        within = value.get("message")  # a generation of LangChain's has both: its message, and the text of it
+        return (messages_of(within, path, role) if isinstance(within, Mapping) else []) or [_message(value, role)]
     return _of_parts(value, path, role)
 
 
@@ -177,8 +180,6 @@ def _of_parts(value: Mapping[str, Any], path: str, role: str) -> list[ChatMessag
 
 def _message(value: Mapping[str, Any], role: str) -> ChatMessage:
     """A message of OpenAI's or Anthropic's; a block that stands alone is one of `role`."""
-    if "role" not in value and isinstance(value.get("message"), Mapping):  # a generation of LangChain's
-        return messages_of(value["message"], "", role)[0]
     content = value.get("content", value.get("text")) if "role" in value or "text" in value else [value]
     said = str(value.get("role") or role)
     calls = []
