@@ -9,6 +9,7 @@ import anthropic
 import pytest
 
 from sash.simulator import Overloaded, Simulator
+from sash.simulator.wire import Answer, Call
 
 from .samples import MODEL, PIXEL, body, image, post, text, user
 
@@ -75,6 +76,22 @@ def test_files_are_listed_kept_apart_and_end() -> None:
         mine.files.download(made[1])
     with pytest.raises(anthropic.BadRequestError, match="expires_in_seconds"):
         mine.files.upload(file=("s.txt", b"x", "text/plain"), expires_in_seconds=5)
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", f"limit={'9' * 5_000}", "page=page_x", f"page=page_{'9' * 5_000}"]
+)
+def test_what_is_no_page_is_refused(query: str) -> None:
+    """A limit out of bounds and a cursor that no answer gave are refused, however long they are."""
+    answer = Simulator().handle(Call(method="GET", path="/v1/files", query=query))
+    assert isinstance(answer, Answer) and answer.status == 400 and query[:4].encode() in answer.body
+
+
+@pytest.mark.parametrize("life", ["x", "3599", "7776001", "9" * 5_000])
+def test_a_life_out_of_bounds_is_refused(client: anthropic.Anthropic, life: str) -> None:
+    """A file lives for an hour at least and ninety days at most, however the number is written."""
+    with pytest.raises(anthropic.BadRequestError, match="expires_in_seconds: Input should be from 3600 to 7776000"):
+        client.files.upload(file=("s.txt", b"x", "text/plain"), extra_body={"expires_in_seconds": life})
 
 
 def test_what_is_no_upload_is_refused() -> None:

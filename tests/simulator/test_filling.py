@@ -100,3 +100,23 @@ def test_an_argument_in_quotation_marks_is_taken_whole() -> None:
         body(user('Use Bash with command: "cat notes.txt"'), tools=[{"name": "Bash", "input_schema": schema}])
     )
     assert isinstance(told.content, list) and told.content[0]["input"] == {"command": "cat notes.txt"}
+
+
+@pytest.mark.parametrize(
+    ("said", "integer", "number"),
+    [
+        ("12345678901234567891", 12345678901234567891, 12345678901234567891),
+        ("-7.50", -7, -7.5),
+        ("8.0", 8, 8),
+        ("9" * 5_000, int("9" * 300), int("9" * 300)),
+    ],
+    ids=["long", "negative", "whole", "absurd"],
+)
+def test_numbers_are_those_that_are_said(said: str, integer: int, number: float) -> None:
+    """A number has the digits that it was said with, in forms and in calls; of absurd ones as many as fit."""
+    for kind, wanted in (("integer", integer), ("number", number)):
+        schema = {"type": "object", "properties": {"crate": {"type": kind}}, "required": ["crate"]}
+        assert filled(schema, user(f"The crate is {said}.")) == {"crate": wanted}
+        tools = [{"name": "look_up", "input_schema": schema}]
+        told = reply_to(body(user(f"Use look up with crate {said}"), tools=tools))
+        assert isinstance(told.content, list) and told.content[0]["input"] == {"crate": wanted}

@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from sash.simulator.calls import Context, Denied
 from sash.simulator.clock import rfc3339
+from sash.simulator.paging import limit_in, whole_in
 from sash.simulator.shapes import Problem
 
 FILES = "/v1/files"
@@ -24,6 +25,8 @@ MOST_BYTES = 500 * 1024 * 1024
 LEAST_LIFE, MOST_LIFE = 3_600, 7_776_000
 """Seconds until a file expires, where it is to expire."""
 MOST_IDS = 100
+MOST_START = 10**9
+"""Of a cursor: behind every file."""
 Parts = Mapping[str, "Part"]
 
 
@@ -60,6 +63,10 @@ class Upload:
             "expires_at": None if self.expires is None else rfc3339(self.expires),
             "downloadable": False,
         }
+
+    def is_there(self, workspace: str, now: float) -> bool:
+        """Whether a workspace has it, and has it still."""
+        return self.workspace == workspace and (self.expires is None or now < self.expires)
 
     def source(self) -> dict[str, Any]:
         """Its content as the source of an image or a document."""
@@ -105,7 +112,7 @@ class Files:
 
     def _found(self, id: str, workspace: str, now: float) -> Upload:
         upload = self._uploads.get(id)
-        if upload is None or upload.workspace != workspace or (upload.expires or now + 1) <= now:
+        if upload is None or not upload.is_there(workspace, now):
             raise _denied(f"File not found: {id}", status=404)
         return upload
 
@@ -128,32 +135,28 @@ class Files:
         return upload.body()
 
     def _page(self, context: Context) -> dict[str, Any]:
-        query = {name.removesuffix("[]"): given for name, given in parse_qs(context.call.query).items()}
-        here = [
-            one
-            for one in reversed(self._uploads.values())
-            if one.workspace == context.workspace and (one.expires or context.started + 1) > context.started
-        ]
-        if ids := query.get("ids"):
-            if len(set(ids)) > MOST_IDS or "page" in query or "limit" in query:
+        given = [(name.removesuffix("[]"), value) for name, value in parse_qsl(context.call.query)]
+        query, ids = dict(given), {value for name, value in given if name == "ids"}
+        here = [one for one in reversed(self._uploads.values()) if one.is_there(context.workspace, context.started)]
+        if ids:
+            if len(ids) > MOST_IDS or "page" in query or "limit" in query:
                 raise _denied(f"ids: at most {MOST_IDS}, and neither page nor limit beside them")
             return {"data": [one.body() for one in here if one.id in ids], "next_page": None, "has_more": False}
-        limit, start = query.get("limit", ["20"])[0], query.get("page", ["page_0"])[0].removeprefix("page_")
-        if not (limit.isdecimal() and 1 <= int(limit) <= 1_000 and start.isdecimal()):
-            raise _denied("limit: Input should be a valid integer from 1 to 1000; page: a cursor of an answer before")
-        end = int(start) + int(limit)
-        more = end < len(here)
-        shown = here[int(start) : end]
+        start = whole_in(query.get("page", "page_0").removeprefix("page_"), least=0, most=MOST_START)
+        if start is None:
+            raise _denied("page: Input should be the next_page of an answer before")
+        end = start + limit_in(query)
+        more, shown = end < len(here), here[start:end]
         return {"data": [one.body() for one in shown], "next_page": f"page_{end}" if more else None, "has_more": more}
 
 
 def _life(part: Part | None) -> int | None:
     if part is None:
         return None
-    text = part.content.decode("ascii", "replace")
-    if not text.isdecimal() or not LEAST_LIFE <= int(text) <= MOST_LIFE:
+    life = whole_in(part.content.decode("ascii", "replace"), least=LEAST_LIFE, most=MOST_LIFE)
+    if life is None:
         raise _denied(f"expires_in_seconds: Input should be from {LEAST_LIFE} to {MOST_LIFE}")
-    return int(text)
+    return life
 
 
 def parts_of(content_type: str, body: bytes) -> Parts:

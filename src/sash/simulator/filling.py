@@ -14,7 +14,8 @@ from typing import Any
 from sash.simulator.reading import clip
 from sash.simulator.summarising import NAME
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
+_NUMBER = r"-?\d{1,300}(?:\.\d+)?"
+"""With no more digits than a float holds."""
 _VALUE = r"""(?:"([^"]+)"|“([^”]+)”|'([^']+)'|([\w.@:/+-]*\w))"""
 """What is said of a name: all that stands in quotation marks, or a word."""
 _CALLED = r"(?-i:([A-Z][\w'-]+(?: [A-Z][\w'-]+)+))"
@@ -111,8 +112,7 @@ class Filler:
         if real is None:
             return None
         if len(kinds) > 1 and real is not kinds[-1] and kinds[-1].get("type") == "null" and _is_plain(real):
-            found = _found(name, real, texts)
-            return None if found is None else found
+            return _found(name, real, texts)
         return self._value(name, real, texts)
 
     def _typed(self, name: str, kind: Any, schema: Mapping[str, Any], texts: Sequence[str]) -> Any:
@@ -212,8 +212,8 @@ def _words(name: str) -> list[str]:
 
 
 def _as_number(text: str, kind: Any) -> int | float:
-    value = float(text)
-    return int(value) if kind == "integer" or value.is_integer() else value
+    whole, _, part = text.partition(".")
+    return int(whole) if kind == "integer" or not part.strip("0") else float(text)
 
 
 def _mentioned(options: Sequence[Any], text: str, usual: Any) -> Any:

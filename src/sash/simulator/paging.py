@@ -10,17 +10,13 @@ from sash.simulator.shapes import Problem
 
 T = TypeVar("T")
 MOST = 1_000
-DIGITS = 4
 
 
 def page(
     things: Sequence[T], query: Mapping[str, str], *, id_of: Callable[[T], str], body_of: Callable[[T], dict[str, Any]]
 ) -> dict[str, Any]:
     """One page. Raises Denied for a limit that is none."""
-    asked = query.get("limit") or "20"
-    if not (asked.isascii() and asked.isdigit()) or len(asked) > DIGITS or not 1 <= int(asked) <= MOST:
-        raise Denied(Problem(rule="option", message=f"limit: Input should be a valid integer from 1 to {MOST}"))
-    limit, ids = int(asked), [id_of(thing) for thing in things]
+    limit, ids = limit_in(query), [id_of(thing) for thing in things]
     start, stop = 0, len(things)
     if query.get("after_id") in ids:
         start = ids.index(query["after_id"]) + 1
@@ -34,3 +30,17 @@ def page(
         "first_id": id_of(shown[0]) if shown else None,
         "last_id": id_of(shown[-1]) if shown else None,
     }
+
+
+def limit_in(query: Mapping[str, str]) -> int:
+    """How many things a page holds. Raises Denied."""
+    limit = whole_in(query.get("limit") or "20", least=1, most=MOST)
+    if limit is None:
+        raise Denied(Problem(rule="option", message=f"limit: Input should be a valid integer from 1 to {MOST}"))
+    return limit
+
+
+def whole_in(text: str, *, least: int, most: int) -> int | None:
+    """The whole number that a text is, within bounds; None for anything else, however long."""
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    return int(text) if digits and least <= int(text) <= most else None
