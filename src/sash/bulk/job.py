@@ -26,6 +26,7 @@ from sash.conversation.session import Session
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption, NotFound, SashError
 from sash.model.cards import ModelCard
+from sash.model.closing import Closing
 from sash.model.counts import Count
 from sash.planning.situation import Marks
 from sash.stores import Store, open_store
@@ -33,7 +34,7 @@ from sash.stores import Store, open_store
 Tell = Callable[[JobProgress], Any]
 
 
-class Bulk:
+class Bulk(Closing):
     """Many independent questions under one name.
 
     `items`: contents as `Conversation.send` takes them, or `Item`s. `id` names the job: run again under the same name
@@ -86,12 +87,6 @@ class Bulk:
         """Close the store, where the job opened it."""
         if self._owns_store:
             self.store.close()
-
-    def __enter__(self) -> Bulk:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def card(self) -> ModelCard:

@@ -27,6 +27,7 @@ from sash.flows.bulk import summaries as flows
 from sash.flows.bulk.summaries import Submitted
 from sash.flows.context import Counter
 from sash.flows.summaries.resting import Backlog, Collected, at_once
+from sash.model.closing import Closing
 from sash.stores import Store, open_store
 
 POLL = 60.0
@@ -53,7 +54,7 @@ class _Shared:
             self._store.close()
 
 
-class Summaries(_Shared):
+class Summaries(_Shared, Closing):
     """Summaries of the conversations in a database that nobody speaks in.
 
     `client`: an `Anthropic` client, "simulator", or None for one from the environment. `settings`: those of `Backlog`
@@ -90,14 +91,6 @@ class Summaries(_Shared):
     def now(self) -> Collected:
         """Without batches: one request after the other, at the full price."""
         return drive(at_once(self._store, self.backlog, self._counter), self._performer)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the store, if it was opened here."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from sash.claude.adapter import Claude
 from sash.claude.clients import sync_client, with_middleware
@@ -32,6 +31,7 @@ from sash.flows.record import Record
 from sash.flows.request.prepare import Prepared
 from sash.flows.steps import Flow
 from sash.limits.layers import flush
+from sash.model.closing import Closing
 from sash.model.counts import Count
 from sash.model.replies import Reply
 from sash.model.summaries import SummaryRecord
@@ -46,7 +46,7 @@ from sash.types import CallOptions, Content, Results, RunOptions, SendOptions, T
 R = TypeVar("R")
 
 
-class Conversation(ConversationBase):
+class Conversation(ConversationBase, Closing):
     """A conversation with a memory, kept in a SQLite file (or any store).
 
     What is remembered:
@@ -128,14 +128,6 @@ class Conversation(ConversationBase):
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the conversation, and what it opened itself: its store, its client from the environment."""

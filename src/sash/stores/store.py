@@ -7,10 +7,9 @@ up to the fork instead of copying them. Every write checks that nobody else appe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from sash.flows.profile import Profile
+from sash.model.closing import Closing
 from sash.model.fitting import checked
 from sash.model.users import check_user
 from sash.stores.attempts import SqliteAttempts
@@ -39,7 +38,7 @@ from sash.stores.turns import Turns
 from sash.stores.windows import Windows
 
 
-class DatabaseStore:
+class DatabaseStore(Closing):
     """A store on an open database.
 
     One object may serve many conversations and threads. For people: `conversations`, `describe`, `search`, `usage`,
@@ -101,14 +100,6 @@ class DatabaseStore:
     def remarks(self) -> Sequence[Remark]:
         """How the database stands, where that depends on whoever runs it: of a file there is nothing to say."""
         return ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close it; further calls raise ConversationClosed."""

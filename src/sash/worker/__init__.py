@@ -24,8 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sash.errors import (
     AccessDenied,
@@ -41,6 +40,7 @@ from sash.errors import (
 from sash.flows.left import JobResult
 from sash.flows.summaries.jobs import later
 from sash.model.cards import card
+from sash.model.closing import Closing
 from sash.model.jobs import KINDS, FailingJob, Job, JobsState, WorkerInfo
 from sash.recall.settings import Embedder
 from sash.stores import Store, open_store
@@ -72,7 +72,7 @@ class Worked:
     """those of them after which the job is left until somebody asks for it again"""
 
 
-class Worker:
+class Worker(Closing):
     """Takes jobs from a record and does them, one at a time.
 
     `store`: the path of a file that is there, a URL, or a store. `jobs`: the kinds it does (all of them). `client`: as
@@ -162,14 +162,6 @@ class Worker:
             self._doing.close()
         if self._owns_store:
             self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _state(self) -> JobsState:
         """How the jobs stand that are its to do."""
