@@ -227,14 +227,6 @@ def barred(params: Any) -> Problem | None:
     return None
 
 
-def too_large(size: int) -> Problem | None:
-    """Why a call of this many bytes is refused, if it is."""
-    if size <= MOST_BYTES:
-        return None
-    message = f"Request exceeds the maximum allowed number of bytes ({size} > {MOST_BYTES})"
-    return Problem(rule="size", message=message, status=413, kind="request_too_large")
-
-
 def _checked(body: Any) -> Sequence[Mapping[str, Any]]:
     requests = body.get("requests") if isinstance(body, Mapping) else None
     if not isinstance(requests, list):
@@ -263,4 +255,4 @@ def _refused(message: str) -> Denied:
 
 
 def _missing(message: str) -> Denied:
-    return Denied(Problem(rule="batch", message=message, status=404, kind="not_found_error"))
+    return Denied(Problem(rule="batch", message=message, status=404))

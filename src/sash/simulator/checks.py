@@ -110,12 +110,12 @@ def thinking_mode(body: JsonObject, card: ModelCard) -> str:
     return asked or ("adaptive" if card.thinking_default else "disabled")
 
 
-def size_problem(size: int) -> Problem | None:
+def size_problem(size: int, most: int = MAX_BYTES) -> Problem | None:
     """Why a body of this many bytes is refused, if it is ("Errors": request size limits)."""
-    if size <= MAX_BYTES:
+    if size <= most:
         return None
-    message = f"Request exceeds the maximum allowed number of bytes ({size} > {MAX_BYTES})"
-    return Problem(rule="size", message=message, status=413, kind="request_too_large")
+    message = f"Request exceeds the maximum allowed number of bytes ({size} > {most})"
+    return Problem(rule="size", message=message, status=413)
 
 
 def _turns(messages: Sequence[JsonObject]) -> list[_Turn]:

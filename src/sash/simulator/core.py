@@ -243,7 +243,7 @@ class Simulator(Service):
         if context.call.path == FILES or context.call.path.startswith(f"{FILES}/"):
             handler = Simulator._file_call
         if handler is None:
-            raise Denied(Problem(rule="route", message="Not found", status=404, kind="not_found_error"))
+            raise Denied(Problem(rule="route", message="Not found", status=404))
         return handler(self, context)
 
     def _authenticate(self, context: Context) -> None:
@@ -253,7 +253,7 @@ class Simulator(Service):
         workspace = self._workspaces.get(bearer or context.call.headers.get("x-api-key", ""))
         if workspace is None:
             message = "invalid API key" if bearer else "missing API key: send `Authorization: Bearer <key>`"
-            raise Denied(Problem(rule="key", message=message, status=401, kind="authentication_error"))
+            raise Denied(Problem(rule="key", message=message, status=401))
         context.workspace = workspace
 
     def _error(self, context: Context, problem: Problem, headers: Mapping[str, str] | None = None) -> Answer:
@@ -308,8 +308,7 @@ class Simulator(Service):
     # ---- files
 
     def _file_call(self, context: Context) -> Answer | Silence:
-        if (problem := files.too_large(len(context.call.body))) is not None:
-            raise Denied(problem)
+        _check_size(context.call, files.MOST_BYTES)
         context.fault = self.faults.draw(FILES, {})
         if (early := self._stopped_before_work(context)) is not None:
             return early
@@ -323,7 +322,7 @@ class Simulator(Service):
     def _batch_call(self, context: Context) -> Answer | Silence:
         creates = context.call.method == "POST" and context.call.path == BATCHES
         if creates:
-            self._parse(context, batches.too_large)
+            self._parse(context, batches.MOST_BYTES)
         context.fault = self.faults.draw(context.call.path, mapping(context.body))
         if (early := self._stopped_before_work(context)) is not None:
             return early
@@ -391,10 +390,8 @@ class Simulator(Service):
         prepared, lookup, written = self._answered(context, prepared, lookup)
         return self._deliver(context, prepared, lookup, written)
 
-    def _parse(self, context: Context, judge_size: Callable[[int], Problem | None] = checks.size_problem) -> None:
-        too_large = judge_size(len(context.call.body))
-        if too_large is not None:
-            raise Denied(too_large)
+    def _parse(self, context: Context, most: int = checks.MAX_BYTES) -> None:
+        _check_size(context.call, most)
         parsed = checks.parse_json(context.call.body)
         if isinstance(parsed, Problem):
             raise Denied(parsed)
@@ -559,12 +556,18 @@ def _cut_off(cut: CutStream) -> Iterator[Piece]:
         yield Break()
 
 
+def _check_size(call: Call, most: int) -> None:
+    """Raise Denied for a body of more bytes than that."""
+    if (too_large := checks.size_problem(len(call.body), most)) is not None:
+        raise Denied(too_large)
+
+
 def _problem_of(fault: HttpError) -> Problem:
-    return Problem(rule="fault", message=fault.message, status=fault.status, kind=fault.wire_kind(), code=fault.code)
+    return Problem(rule="fault", message=fault.message, status=fault.status, kind=fault.kind, code=fault.code)
 
 
 def _limited(over: Refused) -> Denied:
-    problem = Problem(rule="limits", message=over.message, status=429, kind="rate_limit_error")
+    problem = Problem(rule="limits", message=over.message, status=429)
     return Denied(problem, {"retry-after": f"{over.retry_after:g}"})
 
 

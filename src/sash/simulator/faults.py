@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from sash.errors import InvalidOption
 from sash.model.settings import settings
-from sash.simulator.wire import KINDS
 
 Body = Mapping[str, Any]
 MESSAGES = "/v1/messages"
@@ -34,6 +33,7 @@ class HttpError(Fault):
     status: int
     message: str
     kind: str | None = None
+    """The error's `type`; None: that of its status."""
     code: str | None = None
     retry_after: float | None = None
     """Seconds, sent as the header `retry-after`; None: no such header."""
@@ -45,10 +45,6 @@ class HttpError(Fault):
         wait = {} if self.retry_after is None else {"retry-after": f"{self.retry_after:g}"}
         told = {} if self.should_retry is None else {"x-should-retry": str(self.should_retry).lower()}
         return wait | told
-
-    def wire_kind(self) -> str:
-        """The error's `type`."""
-        return self.kind or KINDS.get(self.status, "api_error")
 
 
 @settings

@@ -185,14 +185,5 @@ def _said(head: str, name: str) -> str:
     return match[1] if match else ""
 
 
-def too_large(size: int) -> Problem | None:
-    """Why an upload of this many bytes is refused, if it is ("Errors": request size limits)."""
-    if size <= MOST_BYTES:
-        return None
-    message = f"Request exceeds the maximum allowed number of bytes ({size} > {MOST_BYTES})"
-    return Problem(rule="size", message=message, status=413, kind="request_too_large")
-
-
 def _denied(message: str, *, status: int = 400) -> Denied:
-    kind = "not_found_error" if status == 404 else "invalid_request_error"
-    return Denied(Problem(rule="file", message=message, status=status, kind=kind))
+    return Denied(Problem(rule="file", message=message, status=status))

@@ -128,7 +128,7 @@ class Service:
         """The card of a model, or 404."""
         known = self._card(model)
         if known is None:
-            raise Denied(Problem(rule="model", message=f"model: {model}", status=404, kind="not_found_error"))
+            raise Denied(Problem(rule="model", message=f"model: {model}", status=404))
         return known
 
     def _prepare(self, context: Context, *, counting: bool) -> Prepared:

@@ -23,7 +23,8 @@ class Problem:
     rule: str
     message: str
     status: int = 400
-    kind: str = "invalid_request_error"
+    kind: str | None = None
+    """the error's `type`; None: that of its status"""
     code: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 

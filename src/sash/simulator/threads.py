@@ -129,5 +129,4 @@ def _denied(
     details: Mapping[str, Any] | None = None,
     rule: str = "thread",
 ) -> Denied:
-    kind = "not_found_error" if status == 404 else "invalid_request_error"
-    return Denied(Problem(rule=rule, message=message, status=status, kind=kind, code=code, details=details or {}))
+    return Denied(Problem(rule=rule, message=message, status=status, code=code, details=details or {}))
