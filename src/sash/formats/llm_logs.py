@@ -29,12 +29,14 @@ def conversations(db: sqlite3.Connection, path: str) -> Read:
     there = {row["name"] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     known_ids = set[str]()
     if {"threads", "turns", "messages", "parts"} <= there:
+        threads = _Threads(db, path)
         for thread in db.execute("SELECT * FROM threads ORDER BY datetime_utc, id").fetchall():
             known_ids.add(thread["id"])
-            yield from _said_or_remark(_thread(db, thread, path))
+            yield from _said_or_remark(threads.conversation(thread))
+    responses = _Responses(db, path, there)
     for row in db.execute("SELECT DISTINCT coalesce(conversation_id, id) AS id FROM responses ORDER BY id").fetchall():
         if row["id"] not in known_ids:
-            yield from _said_or_remark(_Responses(db, path, there).conversation(row["id"]))
+            yield from _said_or_remark(responses.conversation(row["id"]))
 
 
 def _said_or_remark(found: ImportedConversation) -> Read:
@@ -44,22 +46,33 @@ def _said_or_remark(found: ImportedConversation) -> Read:
 # Threads: messages that name their parents.
 
 
-def _thread(db: sqlite3.Connection, thread: Row, path: str) -> ImportedConversation:
-    chain: list[Row] = []
-    seen, at = set[str](), thread["tip_message_hash"]
-    while at is not None and at not in seen:
-        seen.add(at)
-        row = db.execute("SELECT * FROM messages WHERE hash = ?", (at,)).fetchone()
-        if row is None:
-            break
-        chain.append(row)
-        at = row["parent_hash"]
-    turns = {row["tip_message_hash"]: row for row in db.execute("SELECT * FROM turns")}
-    asked = {row["parent_message_hash"]: row for row in turns.values()}
-    said = [one for row in reversed(chain) for one in _message(db, row, turns.get(row["hash"]), asked.get(row["hash"]))]
-    return conversation_of(
-        said, id=str(thread["id"]), path=path, title=thread["name"], tools=_thread_tools(db, thread["id"])
-    )
+class _Threads:
+    """The newer tables."""
+
+    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+        self.db, self.path = db, path
+        turns = db.execute("SELECT * FROM turns").fetchall()
+        self.replies = {row["tip_message_hash"]: row for row in turns}
+        self.asked = {row["parent_message_hash"]: row for row in turns}
+
+    def conversation(self, thread: Row) -> ImportedConversation:
+        said = [one for row in reversed(list(self._chain(thread))) for one in self._messages(row)]
+        tools = _thread_tools(self.db, thread["id"])
+        return conversation_of(said, id=str(thread["id"]), path=self.path, title=thread["name"], tools=tools)
+
+    def _chain(self, thread: Row) -> Iterator[Row]:
+        """The messages of a thread, from its end back."""
+        seen, at = set[str](), thread["tip_message_hash"]
+        while at is not None and at not in seen:
+            seen.add(at)
+            row = self.db.execute("SELECT * FROM messages WHERE hash = ?", (at,)).fetchone()
+            if row is None:
+                return
+            yield row
+            at = row["parent_hash"]
+
+    def _messages(self, row: Row) -> Iterator[ChatMessage]:
+        return _message(self.db, row, self.replies.get(row["hash"]), self.asked.get(row["hash"]))
 
 
 def _message(db: sqlite3.Connection, row: Row, reply: Row | None, asked: Row | None) -> Iterator[ChatMessage]:
