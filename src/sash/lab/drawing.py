@@ -29,6 +29,7 @@ WIDE, HIGH = 400.0, 130.0
 """Of a chart in the page, in its own units."""
 MOST = 8
 """Lines of a chart: the cheapest."""
+UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,10 @@ class LineChart:
 
     title: str
     lines: tuple[ChartLine, ...]
-    top: str
+    unit: str
+    """of the values"""
+    written: Callable[[float], str]
+    """how a value is told"""
 
     @property
     def most_time(self) -> float:
@@ -67,6 +71,11 @@ class LineChart:
     def most(self) -> float:
         """The largest value."""
         return max((max(line.values) for line in self.lines), default=0.0) or 1.0
+
+    @property
+    def top(self) -> str:
+        """The largest value, in words."""
+        return self.written(self.most)
 
     @property
     def end(self) -> str:
@@ -97,12 +106,15 @@ class DotChart:
         return 1.08 * max((dot.dollars.between or (0, dot.dollars.mean))[1] for dot in self.dots)
 
 
+def unit_of_time(seconds: float) -> tuple[int, str]:
+    """The unit that suits a time: its seconds, and its name."""
+    return next((unit for unit in UNITS if seconds >= 2 * unit[0]), UNITS[-1])
+
+
 def duration(seconds: float) -> str:
     """A time in the unit that suits it."""
-    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:,.0f} {name}"
-    return f"{seconds:,.0f} seconds"
+    size, name = unit_of_time(seconds)
+    return f"{seconds / size:,.0f} {name}"
 
 
 def names(averages: Sequence[Average]) -> dict[Key, str]:
@@ -147,12 +159,13 @@ def line_charts(
     called, on = names(averages), f" on {drawn[0].trace}" if len({row.trace for row in rows}) > 1 else ""
     prompts = tuple(_line(row, called, lambda point: float(point.prompt)) for row in drawn)
     money = tuple(_line(row, called, lambda point: point.dollars) for row in drawn)
-    yield LineChart(title=f"Window over time{on}", lines=prompts, top=f"{tokens(_top(prompts))} tokens")
-    yield LineChart(title=f"Cost so far{on}", lines=money, top=dollars(_top(money)))
-
-
-def _top(lines: Sequence[ChartLine]) -> float:
-    return max(max(line.values) for line in lines)
+    yield LineChart(
+        title=f"Window over time{on}",
+        lines=prompts,
+        unit="prompt tokens",
+        written=lambda most: f"{tokens(most)} tokens",
+    )
+    yield LineChart(title=f"Cost so far{on}", lines=money, unit="dollars", written=dollars)
 
 
 def _drawn(rows: Sequence[ComparisonRow], trace: str | None) -> list[ComparisonRow]:
@@ -268,19 +281,15 @@ def _reach(estimate: Estimate) -> tuple[float, tuple[float, float]]:
 
 
 def _draw(axis: Any, chart: LineChart) -> None:
-    unit, name = next(
-        (one for one in ((86_400, "days"), (3_600, "hours"), (60, "minutes")) if chart.most_time >= 2 * one[0]),
-        (1, "seconds"),
-    )
+    size, name = unit_of_time(chart.most_time)
     for line in chart.lines:
         axis.plot(
-            [at / unit for at in line.times],
+            [at / size for at in line.times],
             line.values,
             color=line.color,
             label=line.label,
             linewidth=1,
             drawstyle="steps-post",
         )
-    what = "dollars" if chart.top.startswith("$") else "prompt tokens"
-    axis.set(title=chart.title, xlabel=f"{name} since the first request", ylabel=what, ylim=(0, None))
+    axis.set(title=chart.title, xlabel=f"{name} since the first request", ylabel=chart.unit, ylim=(0, None))
     axis.grid(alpha=0.3)

@@ -73,7 +73,12 @@ def _exchanges(turns: Sequence[ImportedTurn]) -> Iterator[LivedExchange]:
 
 
 def _tells(turn: ImportedTurn) -> bool:
-    return any(block.get("type") != "text" or str(block.get("text")).strip() for block in turn.content)
+    return any(map(_says, turn.content))
+
+
+def _says(block: Block) -> bool:
+    """Whether it is anything but an empty text."""
+    return block.get("type") != "text" or bool(str(block.get("text")).strip())
 
 
 def _exchange(group: Sequence[ImportedTurn], instructed: Sequence[str]) -> LivedExchange:
@@ -114,7 +119,7 @@ def _blocks(turns: Sequence[ImportedTurn]) -> list[Block]:
         {name: value for name, value in block.items() if name not in ("cache_control", "citations")}
         for turn in turns
         for block in turn.content
-        if "thinking" not in str(block.get("type")) and (block.get("type") != "text" or str(block.get("text")).strip())
+        if "thinking" not in str(block.get("type")) and _says(block)
     ]
 
 

@@ -99,12 +99,10 @@ def _problem(given: Any) -> str:
     texts = [told] if isinstance(told, str) else told
     if not isinstance(texts, Sequence) or not texts or not all(isinstance(one, str) and one.strip() for one in texts):
         return f"evidence is {told!r:.60}: name turns by their ids, or give words that were said"
-    wrong = [key for key in KNOWN - {"evidence"} if not isinstance(given.get(key) or "", str)]
-    if wrong or not str(given.get("question") or "").strip():
-        return (
-            f"{wrong[0] if wrong else 'question'} is {given.get(wrong[0] if wrong else 'question')!r:.60}, and no text"
-        )
-    return ""
+    wrong = [key for key in sorted(KNOWN - {"evidence"}) if not isinstance(given.get(key) or "", str)]
+    if not wrong and not str(given.get("question") or "").strip():
+        wrong = ["question"]
+    return f"{wrong[0]} is {given.get(wrong[0])!r:.60}, and no text" if wrong else ""
 
 
 def asked_of(recordings: Sequence[Recording], put: Sequence[Put]) -> tuple[list[Recording], list[str]]:
