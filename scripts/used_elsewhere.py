@@ -67,5 +67,6 @@ _.model_config
 _.predicted
 _.regex
 _.result_left
+_.top
 _.to_string
 _.validateLink
