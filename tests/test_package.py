@@ -35,7 +35,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
 
 
 def test_the_source_archive_holds_what_is_versioned_and_nothing_else(built: Path) -> None:
-    """No file that is not the project's own gets into the archive, and none of the package's is missing."""
+    """No file that is not the project's own gets into the archive, and none of the package, its tests and examples is missing."""
     if not (ROOT / ".git").exists():
         pytest.skip("no repository to compare with")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -43,7 +43,7 @@ def test_the_source_archive_holds_what_is_versioned_and_nothing_else(built: Path
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         held = {name.split("/", 1)[1] for name in archive.getnames()} - {"PKG-INFO"}
     assert held <= versioned
-    assert {name for name in versioned if name.startswith(("src/", "tests/"))} <= held
+    assert {name for name in versioned if name.startswith(("src/", "tests/", "examples/"))} <= held
 
 
 def test_the_extra_all_is_all_of_them() -> None:

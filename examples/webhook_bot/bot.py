@@ -98,10 +98,14 @@ async def answer(thread: str, text: str, event_id: str) -> None:
         try:
             reply = await chat.run(text, token=event_id, on_event=progress)
         except SashError as error:
-            await post(thread, f"I cannot answer just now ({type(error).__name__}).")
+            await post(thread, sorry(error))
             return
     if reply.plan is not None:  # None: the reply to an event that was answered before
         await post(thread, reply.text)
+
+
+def sorry(error: SashError) -> str:
+    return f"I cannot answer just now ({type(error).__name__})."
 
 
 async def go_on() -> None:
@@ -113,6 +117,9 @@ async def go_on() -> None:
             try:
                 reply = await chat.run()
             except NothingToRetry:
+                continue
+            except SashError as error:  # of this thread: the next start tries it again
+                await post(thread, sorry(error))
                 continue
         await post(thread, reply.text)
 

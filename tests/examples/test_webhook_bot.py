@@ -50,3 +50,20 @@ def test_a_run_that_was_left_is_finished_after_a_restart(bot: Any, capsys: pytes
     with TestClient(bot.app):
         pass
     assert capsys.readouterr().out == ""
+
+
+def test_a_thread_that_cannot_go_on_holds_up_no_other(bot: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """After a restart each thread that was left goes on; one where Claude fails again is told so, and tried next time."""
+    sim = Simulator()
+    bot.claude = sim.async_client(max_retries=0)
+    with TestClient(bot.app) as slack:
+        for thread in ("1.0", "2.0"):
+            sim.fail_next(Overloaded())
+            event = {"type": "app_mention", "channel": "C7", "ts": thread, "text": bot.ASKED}
+            bot.send(slack, type="event_callback", event_id=thread, event=event)
+    assert capsys.readouterr().out.count("I cannot answer just now") == 2
+    sim.fail_next(Overloaded())
+    with TestClient(bot.app):
+        pass
+    told = capsys.readouterr().out
+    assert "I cannot answer just now" in told and "The result: Shop 3 has 51 walnut cakes." in told
