@@ -103,7 +103,7 @@ def _alone(db: Transaction, accounts: Sequence[Account]) -> None:
 
 def _add(db: Transaction, account: Account, by: Charge) -> None:
     values = (account.scope, account.key, account.period, by.dollars, by.tokens)
-    db.execute(_ADD.format(greatest=db.sql.greatest), values)
+    db.later(_ADD.format(greatest=db.sql.greatest), values)
 
 
 def _spent(db: Transaction, account: Account) -> Charge:

@@ -60,7 +60,7 @@ def record_used(db: Transaction, conversation: int, used: Sequence[tuple[UsedEls
 
 def charge(db: Transaction, conversation: int, cost: float | None) -> None:
     """Add what something beside a conversation's requests cost: what is not known is counted."""
-    db.execute(
+    db.later(
         "UPDATE conversations SET dollars = dollars + ?, unpriced = unpriced + ? WHERE id = ?",
         (cost or 0.0, int(cost is None), conversation),
     )

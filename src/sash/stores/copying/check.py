@@ -48,7 +48,7 @@ def _pairs(
     table: Table, mine: Transaction, theirs: Transaction, namespace: str | None
 ) -> Iterator[tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]:
     """The rows that are to be the same, side by side."""
-    if namespace is None or not table.everybodys:
+    if namespace is None or not table.of_all_tenants:
         yield from zip_longest(_all(table, mine, namespace), _all(table, theirs, namespace))
         return
     there = {table.key_of(row) for row in _all(table, theirs, namespace)}

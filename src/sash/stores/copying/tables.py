@@ -39,8 +39,8 @@ class Table:
     """columns that are true or false, which SQLite keeps as numbers"""
     made: tuple[str, ...] = ()
     """columns that a database fills by itself"""
-    everybodys: bool = False
-    """its rows are of all tenants, and each may change them"""
+    of_all_tenants: bool = False
+    """each tenant may read and change its rows"""
     in_arrival: bool = False
     """its rows are few, and their order counts"""
 
@@ -129,9 +129,9 @@ TABLES = (
     Table(name="wordings", mine=f"id IN ({used_by(OF_CONVERSATION)})"),
     Table(name="requests", mine=OF_CONVERSATION, booleans=("plain",)),
     Table(name="counts", key=("turn_id", "model"), mine=OF_TURN),
-    Table(name="preamble_counts", key=("preamble_id", "model"), mine=f"preamble_id IN {_PREAMBLES}", everybodys=True),
+    Table(name="preamble_counts", key=("preamble_id", "model"), mine=f"preamble_id IN {_PREAMBLES}", of_all_tenants=True),
     Table(name="gaps", key=("namespace", "conversation_id"), mine=OF_NAMESPACE),
-    Table(name="calibration", key=("model", "base"), mine="1 = 1", everybodys=True),
+    Table(name="calibration", key=("model", "base"), mine="1 = 1", of_all_tenants=True),
     Table(name="pins", key=("conversation_id", "turn_id"), mine=OF_CONVERSATION),
     Table(name="tool_results", key=("turn_id", "call_id"), mine=OF_CONVERSATION),
     Table(name="submissions", mine=OF_CONVERSATION),
