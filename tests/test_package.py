@@ -35,7 +35,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
 
 
 def test_the_source_archive_holds_what_is_versioned_and_nothing_else(built: Path) -> None:
-    """No file that is not the project's own gets into the archive, and none of the package, its tests and examples is missing."""
+    """No file gets into the archive that is not the project's own; package, tests and examples are there whole."""
     if not (ROOT / ".git").exists():
         pytest.skip("no repository to compare with")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -53,7 +53,7 @@ def test_a_run_that_was_left_is_finished_after_a_restart(bot: Any, capsys: pytes
 
 
 def test_a_thread_that_cannot_go_on_holds_up_no_other(bot: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """After a restart each thread that was left goes on; one where Claude fails again is told so, and tried next time."""
+    """After a restart each thread that was left goes on; where Claude fails again, that is said there."""
     sim = Simulator()
     bot.claude = sim.async_client(max_retries=0)
     with TestClient(bot.app) as slack:

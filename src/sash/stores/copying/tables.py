@@ -129,7 +129,9 @@ TABLES = (
     Table(name="wordings", mine=f"id IN ({used_by(OF_CONVERSATION)})"),
     Table(name="requests", mine=OF_CONVERSATION, booleans=("plain",)),
     Table(name="counts", key=("turn_id", "model"), mine=OF_TURN),
-    Table(name="preamble_counts", key=("preamble_id", "model"), mine=f"preamble_id IN {_PREAMBLES}", of_all_tenants=True),
+    Table(
+        name="preamble_counts", key=("preamble_id", "model"), mine=f"preamble_id IN {_PREAMBLES}", of_all_tenants=True
+    ),
     Table(name="gaps", key=("namespace", "conversation_id"), mine=OF_NAMESPACE),
     Table(name="calibration", key=("model", "base"), mine="1 = 1", of_all_tenants=True),
     Table(name="pins", key=("conversation_id", "turn_id"), mine=OF_CONVERSATION),
