@@ -85,8 +85,10 @@ def test_bad_traces_name_the_line(run: Run, tmp_path: Path, line: str, word: str
 
 
 def test_missing_traces_and_odd_regimes_are_named(run: Run) -> None:
-    """A file that is not there and a regime nobody knows are errors that say what would do."""
+    """A missing file, a regime nobody knows and a seed that is no number are errors that say what would do."""
     missing, odd = run("replay", "nothing.jsonl"), run("replay", "synthetic:odd")
+    seed = run("replay", "synthetic:office:one")
+    assert seed.exit_code == 2 and "'one'" in seed.stderr and "a whole number" in seed.stderr
     assert (missing.exit_code, odd.exit_code) == (1, 2)
     assert "no such file" in missing.output and "known are" in odd.output
 

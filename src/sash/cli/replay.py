@@ -22,7 +22,7 @@ from sash.cli.strategy import StrategyType, label, parse_contender
 from sash.cli.tables import print_table
 from sash.conversation.memory import MODES
 from sash.conversation.session import DEFAULT_MODEL
-from sash.errors import InvalidImport
+from sash.errors import InvalidImport, InvalidOption
 from sash.lab.comparing import BUDGET
 from sash.lab.contenders import USUAL
 from sash.replay import REFETCH
@@ -138,7 +138,9 @@ def _write(result: lab.Comparison, title: str, *, page: str | None, picture: str
 def _read(name: str, conversations: Sequence[str], branches: str | None) -> Iterator[Any]:
     if name.startswith(MADE_UP):
         regime, _, seed = name.removeprefix(MADE_UP).partition(":")
-        yield lab.synthetic(regime, seed=int(seed) if seed.isdigit() else 0)
+        if seed and not seed.isdecimal():
+            raise InvalidOption(f"{name}: the seed is {seed!r}; give a whole number", option="traces", value=name)
+        yield lab.synthetic(regime, seed=int(seed or 0))
         return
     if not (is_url(name) or Path(name).exists() or has_magic(name)):
         raise InvalidImport(f"{name}: no such file; a trace is a file, or {MADE_UP}REGIME[:SEED]", path=name, line=None)
@@ -150,14 +152,14 @@ def _read(name: str, conversations: Sequence[str], branches: str | None) -> Iter
 
 def _show(result: lab.Comparison, out: Console) -> None:
     rows = result.rows
-    several = [name for name in ("model", "budget") if len({getattr(row, name) for row in rows}) > 1]
+    several = _differing(rows)
     table = Table(Column("trace", max_width=14, no_wrap=True), Column("strategy", overflow="fold"), *several)
     extra = {name: cell for name, cell in EXTRA.items() if any(cell(row) for row in rows)}
     sizes = () if extra or several else SIZES
     for name in ("dollars", "ratio", *extra, "clearing", "hits", "cuts", *sizes):
         table.add_column(name, justify="right")
     for row in rows:
-        told = [f"{getattr(row, name):,}" if name == "budget" else getattr(row, name) for name in several]
+        told = [cell(row) for cell in several.values()]
         table.add_row(row.trace, label(row.strategy), *told, *_cells(row, list(extra.values()), sizes=bool(sizes)))
     print_table(out, table)
     for row in rows:
@@ -168,6 +170,19 @@ def _show(result: lab.Comparison, out: Console) -> None:
     if any(row.asked for row in rows):
         _show_categories(result, out)
     _explain(result, out)
+
+
+TERMS: Mapping[str, Callable[[lab.ComparisonRow | lab.Average], str]] = {
+    "model": lambda one: one.model,
+    "budget": lambda one: f"{one.budget:,}",
+}
+"""Columns that are there where rows differ in them."""
+
+
+def _differing(
+    rows: Sequence[lab.ComparisonRow | lab.Average],
+) -> Mapping[str, Callable[[lab.ComparisonRow | lab.Average], str]]:
+    return {name: cell for name, cell in TERMS.items() if len(set(map(cell, rows))) > 1}
 
 
 EXTRA: Mapping[str, Callable[[lab.ComparisonRow], str]] = {
@@ -227,13 +242,13 @@ def _say_clearing(result: lab.Comparison, out: Console) -> None:
 
 def _show_averages(result: lab.Comparison, out: Console) -> None:
     averages = result.averages()
-    several = [name for name in ("model", "budget") if len({getattr(one, name) for one in averages}) > 1]
+    several = _differing(averages)
     table = Table("strategy", *several, "traces", "mean dollars", "mean ratio", "95% over traces", "worst")
     asked = any(one.evidence for one in averages)
     for name in (*(("evidence", "95%") if asked else ()), "clearing", "hits"):
         table.add_column(name, justify="right")
     for one in averages:
-        told = [f"{one.budget:,}" if name == "budget" else getattr(one, name) for name in several]
+        told = [cell(one) for cell in several.values()]
         traces = str(one.traces) if not one.failed else f"{one.traces - one.failed} of {one.traces}"
         table.add_row(label(one.strategy), *told, traces, *_average_cells(one, asked=asked))
     print_table(out, table)

@@ -109,9 +109,8 @@ def _names(found: Sequence[tuple[str, str]], id: str | None) -> list[str]:
     if id is not None:
         return [id] if len(found) == 1 else [f"{id}-{number}" for number in range(1, len(found) + 1)]
     uses = Counter(name for name, _ in found)
-    names = [name if uses[name] == 1 or not stem else f"{stem}/{name}" for name, stem in found]
-    if len({stem for _, stem in found}) == 1:
-        names = [name for name, _ in found]
+    several = len({stem for _, stem in found}) > 1
+    names = [f"{stem}/{name}" if several and stem and uses[name] > 1 else name for name, stem in found]
     doubled = next((name for name, uses in Counter(names).items() if uses > 1), None)
     if doubled is not None:
         raise InvalidOption(f"the file names several conversations {doubled!r}; give --id", option="id", value=doubled)
