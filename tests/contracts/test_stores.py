@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,19 @@ def test_requests_are_numbered_from_one_and_rebuilt(record: Recorder) -> None:
     assert epoch.first_seq == 1
     with pytest.raises(NotFound):
         record.store.requests.read(record.key, number=3)
+
+
+def test_what_a_request_sent_has_its_sizes_on_any_branch(record: Recorder) -> None:
+    """Sizes that were recorded for its model are read with it, also once the conversation went on elsewhere."""
+    sized, fixed = Count(3, 4, "estimate", ""), Count(20, 25, "estimate", "")
+    record.finish(record.begin(text("one"), counts={1: sized}, preamble_count=fixed))
+    record.finish(record.begin(text("two")))
+    record.branch(1)
+    record.say("else")
+    request, _, turns = record.store.requests.read(record.key, number=2)
+    assert record.store.requests.sizes(request, turns) == ({1: sized, 2: Count(9, 17, "usage", "")}, fixed)
+    other = replace(request, sent=replace(request.sent, model="claude-opus-5-5"))
+    assert record.store.requests.sizes(other, turns) == ({}, None)
 
 
 def test_a_window_begins_at_the_epochs_start(record: Recorder) -> None:

@@ -193,6 +193,10 @@ class Requests(Protocol):
         """One request by its number, with its epoch and the turns it sent. Raises NotFound."""
         ...
 
+    def sizes(self, request: Request, turns: Sequence[Turn]) -> tuple[Mapping[int, Count], Count | None]:
+        """What is known of the sizes of what was sent: of its turns, by seq, and of tools and system prompt."""
+        ...
+
     def page(self, conversation: int, *, limit: int, before: int | None = None) -> Sequence[Request]:
         """Requests, the newest first: all, or those whose number is below `before`."""
         ...

@@ -227,6 +227,23 @@ class Requests:
             again = [turn for seq in epoch.instructions for turn in self._sent_turns(db, request, seq, seq)]
             return request, epoch, [*pinned, *again, *self._sent_turns(db, request, epoch.first_seq, request.sent.last)]
 
+    def sizes(self, request: Request, turns: Sequence[Turn]) -> tuple[dict[int, Count], Count | None]:
+        """Sizes of these turns by seq, and of the preamble that they went with, for the model that was asked."""
+        model, seqs = request.sent.model, {turn.id: turn.seq for turn in turns}
+        with self._database.reading() as db:
+            counted = db.execute(
+                "SELECT turn_id, tokens, upper, source, base FROM counts WHERE model = ? "
+                f"AND turn_id IN (SELECT value FROM {db.sql.ids('?')})",
+                (model, dumps(list(seqs))),
+            )
+            known = {seqs[row["turn_id"]]: count for row in counted if (count := rows.count(row)) is not None}
+            preamble = db.one(
+                "SELECT n.tokens, n.upper, n.source, n.base FROM epochs e JOIN preamble_counts n "
+                "ON n.preamble_id = e.preamble_id AND n.model = ? WHERE e.id = ?",
+                (model, request.epoch),
+            )
+            return known, None if preamble is None else rows.count(preamble)
+
     def page(self, conversation: int, *, limit: int, before: int | None = None) -> Sequence[Request]:
         """Requests, the newest first."""
         with self._database.reading() as db:

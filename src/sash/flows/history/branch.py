@@ -61,17 +61,16 @@ def past_request(chat: Context, number: int) -> PastRequest:
 def past_request_of(store: Record, conversation: int, number: int) -> PastRequest:
     """The same from a store: `conversation` is its key there."""
     request, epoch, turns = store.requests.read(conversation, number=number)
-    model, rebuilt = request.sent.model, body(epoch, turns, request.sent)
-    ids = {turn.id for turn in turns}
-    known = store.index.read(conversation, seqs=[turn.seq for turn in turns], model=model)
+    rebuilt = body(epoch, turns, request.sent)
+    sizes, preamble = store.requests.sizes(request, turns)
     return PastRequest(
         request=request,
         epoch=epoch,
         turns=turns,
         body=rebuilt,
         intact=body_hash(rebuilt) == request.body_hash,
-        sizes={turn.seq: count for turn, count in known if count is not None and turn.id in ids},
-        preamble=store.windows.read(conversation, model=model, preamble=epoch.preamble).preamble_count,
+        sizes=sizes,
+        preamble=preamble,
     )
 
 
