@@ -59,17 +59,17 @@ class Reading:
 def read(body: Mapping[str, Any]) -> Reading:
     """A prompt, read."""
     messages = visible_messages(body)
-    last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=-1)
-    asked, results = _newest(messages[last]) if last >= 0 else ("", [])
+    asked, results = newest(messages)
     told = list(texts(body, messages))
-    newest = max((at for at, one in enumerate(told) if one == ("user", asked)), default=-1)
-    sentences = [sentence for at, (role, text) in enumerate(told) if at != newest for sentence in said(role, text)]
+    place = max((at for at, one in enumerate(told) if one == ("user", asked)), default=-1)
+    sentences = [sentence for at, (role, text) in enumerate(told) if at != place for sentence in said(role, text)]
     return Reading(asked, results, sentences)
 
 
-def _newest(message: Block) -> tuple[str, list[tuple[str, str]]]:
+def newest(messages: Sequence[Block]) -> tuple[str, list[tuple[str, str]]]:
     """The newest user text (its last block), and the (id, text) of the tool results beside it."""
-    blocks = blocks_of(message["content"])
+    message = next((message for message in reversed(messages) if message["role"] == "user"), None)
+    blocks = blocks_of(message["content"]) if message is not None else []
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     results = [(block["tool_use_id"], text_of(block)) for block in blocks if block["type"] == "tool_result"]
     return (texts[-1] if texts else ""), results

@@ -30,8 +30,8 @@ from sash.model.fitting import check_fit, hints_of, nearest
 from sash.model.settings import settings
 from sash.simulator import faults
 from sash.simulator.faults import Fault
-from sash.simulator.prompt import blocks_of
-from sash.simulator.reading import read, text_of
+from sash.simulator.prompt import blocks_of, visible_messages
+from sash.simulator.reading import newest, text_of
 from sash.simulator.replies import Reply
 
 Body = Mapping[str, Any]
@@ -100,14 +100,14 @@ class Rule:
 
     def fits(self, body: Body) -> bool:
         """Whether a request is one that the rule means, whatever its number."""
-        reading = read(body)
+        asked, came = newest(visible_messages(body))
         system = "\n".join(map(text_of, blocks_of(body.get("system") or ())))
-        results = "\n".join(text for _, text in reading.results)
-        within = ((self.text, reading.asked), (self.system, system), (self.result, results))
+        results = "\n".join(text for _, text in came)
+        within = ((self.text, asked), (self.system, system), (self.result, results))
         return (
             all(part is None or part.lower() in whole.lower() for part, whole in within)
-            and (self.result is None or bool(reading.results))
-            and (self.regex is None or re.search(self.regex, reading.asked) is not None)
+            and (self.result is None or bool(came))
+            and (self.regex is None or re.search(self.regex, asked) is not None)
             and (self.model is None or body.get("model") == self.model)
             and (self.tool is None or any(tool.get("name") == self.tool for tool in body.get("tools") or ()))
         )
@@ -116,7 +116,7 @@ class Rule:
         """What it replies; None leaves it to the simulator."""
         if isinstance(self.reply, Reply) or (self.reply is None and self.call is None):
             return self.reply if isinstance(self.reply, Reply) else None
-        match = re.search(self.regex, read(body).asked) if self.regex is not None else None
+        match = re.search(self.regex, newest(visible_messages(body))[0]) if self.regex is not None else None
         calls = [
             {"type": "tool_use", "name": name, "input": _expanded(dict(given), match)}
             for name, given in (self.call or {}).items()
