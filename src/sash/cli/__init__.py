@@ -52,24 +52,8 @@ def main(namespace: str) -> None:
 
 
 _COMMANDS = (
-    *(chat, serve, show, search, usage, summaries, summarise, resummarise),
-    *(
-        memory,
-        profile,
-        count,
-        check,
-        replay,
-        export,
-        import_,
-        copy,
-        delete,
-        prune,
-        row_security,
-        simulate,
-        demo,
-        doctor,
-        worker,
-    ),
-)
+    chat, serve, show, search, usage, summaries, summarise, resummarise, memory, profile, count, check, replay, export,
+    import_, copy, delete, prune, row_security, simulate, demo, doctor, worker,
+)  # fmt: skip
 for command in _COMMANDS:
     main.add_command(command)

@@ -147,10 +147,7 @@ class Talk:
             "/model": (self._model, "[NAME]  the model that answers; with NAME: from your next message on"),
             "/system": (self._system, "[TEXT]  the system prompt; with TEXT: from your next message on"),
             "/recall": (self._recall, "TEXT  what was said about it, also long ago"),
-            "/export": (
-                self._export,
-                "[FILE]  write the conversation as .json (messages of the API) or .html",
-            ),
+            "/export": (self._export, "[FILE]  write the conversation as .json, .jsonl, .md or .html, by FILE's name"),
             "/help": (self._help, "this list"),
             "/quit": (self._quit, "leave; so does Ctrl-D"),
         }
