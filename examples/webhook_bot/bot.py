@@ -146,12 +146,13 @@ app = Starlette(routes=[Route("/slack/events", events, methods=["POST"])], lifes
 
 
 def demo() -> None:
-    """What Slack would send: a question, the same once more, and another one in its thread."""
-    with TestClient(app) as slack:
-        for event_id, text in (("1", ASKED), ("1", ASKED), ("2", "How many cakes was that?")):
-            event = {"type": "app_mention", "channel": "C7", "ts": "1.0", "thread_ts": "1.0", "text": text}
-            answered = send(slack, type="event_callback", event_id=event_id, event=event)
-            print(f"Slack, event {event_id}: {text} -> {answered.status_code}")
+    """What Slack would send: a question, the same once more, and behind the answer another one in its thread."""
+    for told in ([("1", ASKED), ("1", ASKED)], [("2", "How many cakes was that?")]):
+        with TestClient(app) as slack:  # it ends when all is answered
+            for event_id, text in told:
+                event = {"type": "app_mention", "channel": "C7", "ts": "1.0", "thread_ts": "1.0", "text": text}
+                answered = send(slack, type="event_callback", event_id=event_id, event=event)
+                print(f"Slack, event {event_id}: {text} -> {answered.status_code}")
 
 
 def send(slack: TestClient, **told: Any) -> httpx2.Response:
