@@ -83,7 +83,7 @@ class Ctok:
         self._count: Callable[[str, str], int] = _load_ctok().token_count
         self._version = _CTOK_VERSION[generation]
         # ctok counts a text as a whole user message; "a" is one token in every generation.
-        self._frame = self._count("a", self._version) - 1
+        self._frame: int = self._count("a", self._version) - 1
         self._known: dict[bytes, int] = {}
         self._words: dict[str, int] = {}
 
