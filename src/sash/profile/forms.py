@@ -1,6 +1,7 @@
 """The forms in which users say what holds of them, and what such statements are about, as tables of patterns.
 
 # name               a name for the forms that follow
+| stem, stem         of preferences: see `sash.model.patterns`
 a pattern            one form; a line that begins with more blanks goes on where the one before it ended
 
 THING stands for whom and what people have, OWNED for what they can lose or sell, NAME for a name behind it.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sash.model.patterns import late
+from sash.model.patterns import late, sections
 
 OWNED = (
     r"(?:dogs?|cats?|horses?|pets?|rabbits?|birds?|cars?|van|boat|bike|bicycle|motorbike|motorcycle|house|flat|apartment|"
@@ -28,45 +29,80 @@ LANGUAGE = (
 )
 NAME = r"((?: (?-i:[A-Z])[\w'’-]+)*)"
 
-KINDS_TABLE = r"""
-# preference
+PREFERENCES_TABLE = r"""
+# what one would rather
+| prefer, rather
 \bI(?:['’]d| would)? (?:\w+ly |always |much |also |still |now |do )*(?:prefer|rather)\b(?! (?:that|it|this|how|what|
     you)\b)
+
+# what one likes
+| like, love, enjoy, adore
 \bI (?:\w+ly |always |also |still |do |just |no longer |don['’]?t |do not )*(?:like|love|enjoy|adore)\b
     (?! (?:to (?:know|ask|say)|your?|that|it|this|how|what|when|where|the (?:idea|way|sound|look))\b)
+
+# what one does not
+| hate, dislike, detest, loathe, avoid, can't, can’t, cant, cannot, don't, don’t, dont, do not, never
 \bI (?:\w+ly |also |still )*(?:hate|dislike|detest|loathe|avoid|(?:can['’]?t|cannot) (?:stand|bear|have|eat|drink|
     tolerate|
     digest|fly|drive)|(?:don['’]?t|do not|never) (?:eat|drink|drive|fly|smoke|wear|own|watch|read|use))\b
     (?! (?:it|that|this|to|how|when|what|out)\b)
+
+# what one is
+| i only, vegetarian, vegan, pescatarian, teetotal, handed, blind, diabetic, allergic, intoleran, lactose, gluten,
+    fan of, keen on, fond of, afraid, scared, terrified, diet, morning person, night owl, early riser
 \bI only (?:eat|drink|wear|buy|read|use|watch|listen|travel|fly|stay)\b
 \bI(?:['’]m| am)(?: \w+){0,2}? (?:a |an )?(?:vegetarian|vegan|pescatarian|teetotal|left-handed|right-handed|
     colou?r-?blind|
     diabetic|allergic|intolerant|lactose|gluten)\b
 \bI(?:['’]m| am) (?:\w+ly )?(?:not (?:a (?:big |huge )?fan of|keen on|fond of)|(?:afraid|scared|terrified) of|
     on an? (?:\w+[ -]){1,3}diet|an? (?:\w+ )?(?:morning person|night owl|early riser))\b
+
+# what one bears, uses and likes best
+| make me, makes me, i use a, favorite, favourite, allerg, intoleran
 \bmakes? me (?:sick|ill|dizzy|anxious|sneeze|sleepy|nervous)\b|\bI use an? (?:wheelchair|hearing aid|screen reader|
     walking stick)\b
 \b(?:my|our) (?:all-time )?favou?rites? (?:\w+ ){0,4}(?:is|are)\b|\b(?:is|are) (?:my|our) (?:all-time )?favou?rites?\b
 \b(?:allergic|intolerant|allergy|intolerance) to\b
+
+# German
+| ich mag, ich liebe, ich hasse, ich bevorzuge, ich esse, ich trinke, ich vertrage, lieblings, allergisch, ich bin
 \bich (?:mag|liebe|hasse|bevorzuge|(?:esse|trinke|vertrage) (?:kein\w*|nur|nie|gern\w*|lieber|am liebsten))\b
 \bmeine?\w* lieblings\w+|\ballergisch gegen\b|\bich bin (?:vegetarier|veganer|vegetarisch|vegan|allergisch)
+
+# French
+| aime, adore, fère, fere, teste, ne mange, ne bois, ne supporte, allergique, je suis v, préf, pref
 \bj['’](?:aime|adore)\b|\bje (?:pr[ée]f[èe]re|d[ée]teste|n['’]aime pas|ne (?:mange|bois|supporte) pas)\b|
     \ballergique\b
 \bje suis v[ée]g|\bm(?:on|a) \w+ pr[ée]f[ée]r[ée]|\bpr[ée]f[ée]r[ée]e?s? est\b
+
+# Spanish, Italian, Portuguese, Dutch
+| me gusta, me encanta, prefier, prefer, detesto, odio, no como, no bebo, no soporto, soy al, soy veg, favorit, mi piac,
+    non mangio, non bevo, non sopporto, prefiro, odeio, não, ik haat, ik heb, ik hou, ik eet, ik drink, ik geef
 \b(?:me (?:gustan?|encantan?)|prefiero|detesto|odio|no (?:como|bebo|soporto))\b|\bsoy (?:al[ée]rgic|veg)|
     \bmis? \w+ favorit
 \bfavorit[oa]s? es\b
 \b(?:preferisco|detesto|mi piac\w+|non (?:mangio|bevo|sopporto))\b|\bpreferit[oa] è\b
 \b(?:prefiro|odeio|detesto|não (?:gosto|como|bebo|suporto))\b
 \bik (?:haat|heb liever|hou (?:niet )?van|eet geen|drink geen|geef de voorkeur)\b
+
+# Polish, Russian
+| wolę, nie lubię, nie jem, nie piję, nie znoszę, nienawidzę, предпочитаю, ненавижу, я не, любим
 \b(?:wolę|nie (?:lubię|jem|piję|znoszę)|nienawidzę)\b
 \bя (?:предпочитаю|ненавижу|не (?:люблю|ем|пью|переношу))\b|\bлюбим(?:ый|ая|ое)\b[^.]*(?:—|это)
+
+# Arabic, Hindi
+| أفضّل, أكره, لا, पसंद
 أفضّل|أكره|(?:^|\s)لا (?:أحب|آكل|أشرب)
 पसंद (?:है|नहीं)
+
+# Chinese, Japanese, Korean
+| 我, 过敏, 好き, 嫌い, 苦手, アレルギー, ベジタリアン, 좋아, 싫어, 못 먹
 我(?:很|更|最|不|很不)?(?:喜欢|讨厌|爱|偏好)|我不(?:吃|喝)|过敏|我是素食|我吃素
 (?:が|は)(?:大)?(?:好き|嫌い|苦手)|アレルギー|ベジタリアン
 (?:을|를|이|가) (?:더 )?(?:좋아해|싫어해|좋아합|싫어합|못 먹)
+"""
 
+KINDS_TABLE = r"""
 # fact
 \bmy (?:full |first |last )?name(?:'s| is)\b|\bI(?:'m| am) called\b|\b(?:I|we) live with\b|\bI was born\b|
     \bI (?:now )?work in\b
@@ -246,8 +282,10 @@ def _filled(form: str) -> str:
     return form
 
 
+PREFERENCES = sections(PREFERENCES_TABLE, _filled)
+"""What a preference looks like."""
 KIND_FORMS = _read(KINDS_TABLE)
-"""What a preference and a fact look like; what a question and a supposition."""
+"""What a fact looks like; what a question and a supposition."""
 TOPIC_FORMS = _read(TOPICS_TABLE)
 """What tells a topic, in any statement."""
 ENDS_FORMS = _read(ENDS_TABLE)

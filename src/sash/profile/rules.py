@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from sash.model.patterns import stands_in
 from sash.model.turns import Turn
 from sash.profile.entries import LONGEST, Kind, Learned
-from sash.profile.forms import INSTRUCTED_FORMS, KIND_FORMS, TOPIC_FORMS
+from sash.profile.forms import INSTRUCTED_FORMS, KIND_FORMS, PREFERENCES, TOPIC_FORMS
 from sash.profile.topics import ending_of, topic_of
 from sash.summaries.instructions import instructs
 from sash.summaries.statements import Statement, statements
@@ -69,7 +70,7 @@ def kind_of(statement: Statement) -> Kind | None:
 def prefers(statement: Statement) -> bool:
     """Whether the user says what he likes, bears or cannot bear."""
     own = statement.own
-    return statement.speaker == "user" and not _ASKED.search(own) and bool(KIND_FORMS["preference"].search(own))
+    return statement.speaker == "user" and not _ASKED.search(own) and stands_in(own, PREFERENCES)
 
 
 _ASKED = re.compile(r"[?？؟]\s*$")

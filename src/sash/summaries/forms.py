@@ -1,7 +1,4 @@
-"""The forms in which users give standing instructions, as a table of patterns.
-
-    # what it is         a name for the forms that follow
-    a pattern            one form; a line that begins with more blanks goes on where the one before it ended
+"""The forms in which users give standing instructions, as a table (see `sash.model.patterns`).
 
 LEAD stands for words that may come before an order ("and please, ..."), VERB for what an assistant can be told to do,
 MANNER for what an order about manner speaks of. Which words of whom are looked at is decided in `instructions`.
@@ -9,10 +6,7 @@ MANNER for what an order about manner speaks of. Which words of whom are looked 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
-from sash.model.patterns import late
+from sash.model.patterns import sections
 
 LEAD = (
     r"^(?:(?:and|also|so|but|then|ok(?:ay)?|oh|hey|hi|hello|thanks|thank you|please|btw|by the way|one more thing|"
@@ -32,6 +26,7 @@ MANNER = (
 
 TABLE = r"""
 # always and never, as an order
+| always, never
 LEADalways\b(?!\s+(?:a|the|been|was|is|were|nice|good|great|happy|glad|fun|here|there|wanted|loved|in|on|been|so|worth)\b)
 LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were|would|will|could|a|the|saw|came|went|made|
     found|felt|took|said|told|met|gave|ate|too|fails|gets|\w+ed)\b)
@@ -39,12 +34,17 @@ LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were
     make sure to|want you to|like you to|need you to|expect you to|ask you to|(?:can|could|would|will) you(?: please)?)
     \s+(?:always|never)\b
 ,\s*(?:please\s+|then\s+)?(?:always|never)\s+VERB\b
+
+# what follows from what was said, and what must be
+| so, hence, therefore, you must, you are, you shall, you may
 ,\s*(?:and\s+)?(?:so|hence|therefore),?\s+(?:please\s+)?
     (?:(?:do not|don['’]?t|never|always|only)\s+VERB\b|(?:avoid|skip|leave out)\s\w|no\s+\w+)
 \byou (?:must|are to|are not to|shall|may not|must not|mustn't)\s+(?:only\s+|not\s+)?
     (?!be\s+(?!brief|short|polite|formal|concise)|let\b|keep (?:at|up|on|going)\b)VERB\b
 
 # from now on
+| now on, here on, this point on, today on, going forward, for the rest of, until i, until further, as of now, future,
+    default, in general, unless i, under no, no matter, at all times
 \b(?:from (?:now|here|this point|today) on(?:wards?)?|going forward|for the rest of (?:this|our|the) (?:chat|talk|
     conversation|session|project|thread)|until (?:I (?:say|tell)|further notice)|as of now)
     (?!,?\s*(?:I|he|she|they|we|it)\b(?!\s+(?:want|need|prefer|expect|would|'d)\b))
@@ -52,6 +52,8 @@ LEADnever\b(?!\s+(?:mind|heard|seen|been|had|thought|again|knew|got|did|was|were
 \bunless I (?:say|ask|tell|request|specify|state)|\bunder no circumstances?\b|\bno matter what I\b|\bat all times\b
 
 # when I ask
+| when i, when we, when someone, when anyone, when a user, whenever, if i, if we, if someone, if anyone, if a user,
+    time i, time we, time someone, time anyone, time a user
 \b(?:when(?:ever)?|if|every ?time|each time|any ?time) (?:I|someone|anyone|a user|we)\b[^,]{1,120},\s*
     (?:please\s+|then\s+|just\s+|you (?:should|must)\s+|do not\s+|don't\s+)*VERB\b(?!\s+me\s+(?:a|an|the)\b)
 LEADVERB\b.*\b(?:when(?:ever)?|every time|each time|any ?time) (?:I|we)
@@ -83,12 +85,15 @@ LEAD(?:you (?:can|may|should) )?(?:call|address) (?:me|us|him|her|them|it|my \w+
 LEADrefer to \S+(?: \S+){0,3} as\b
 
 # wishes
+| want, need, like, expect, prefer, rather have, insist on, rule, request, instruction
 \bI(?:['’]d)?\s+(?:really\s+|would\s+)?(?:want|need|like|expect|prefer)\s+you\s+(?:not to|to\s+(?:keep|stop|remember|
     answer|reply|respond|use|speak|avoid|treat|stick|only|be|address|call|refer|sign))\b
 \bI(?:['’]d| would)?\s+(?:always |really |strongly )?(?:prefer|rather have|insist on)\s+(?:\w+[ -]){0,4}MANNER
 \bmy (?:standing )?(?:preference|rule|request|instruction)s? (?:is|are)\b.*\bVERB\b
 
 # what the user is, eats and bears
+| vegetarian, vegan, pescatarian, intoleran, celiac, coeliac, diabetic, allerg, teetotal, blind, dyslexic, eat, drink,
+    again
 \bI(?:['’]?m| am)\s+(?:\w+ly\s+|an?\s+|now\s+|also\s+|still\s+|not\s+|no longer\s+)*
     (?:vegetarian|vegan|pescatarian|lactose[- ]intolerant|gluten[- ]intolerant|intolerant (?:to|of)|coeliac|celiac|
     diabetic|allergic to|teetotal|colou?r[- ]?blind|dyslexic)\b
@@ -106,10 +111,13 @@ LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make 
 ^(?:standing )?(?:instruction|rule|constraint|requirement|guideline|policy|preference)s?(?: (?:no\.? )?\d+)?\s*:
 
 # constraints
+| must, shall, may, should
 \b(?:all|every|each|any|no|your MANNER)\s(?:\S+\s){0,5}(?:must|shall|(?:may|should)(?= (?:not|never|always|only)))
     \s(?:not |never |always |only )?(?:be|have|include|contain|exceed|use|start|end|stay|come|go)\b
 
 # German
+| immer, nie, bitte, nenn, jetzt, sofort, heute, von nun an, in zukunft, nftig, nur, stets, antworte, schreib, sprich,
+    sprechen, ich bin, ich habe
 ^(?:bitte\s+)?(?:immer|niemals|nie)\b|\bbitte (?:immer|nie|niemals|nur)\b|\bnenn(?:e|en sie)? mich\b
 \b(?:ab (?:jetzt|sofort|heute)|von nun an|in zukunft|k[üu]nftig)\b(?! (?:werde|will|gehe|mache) ich)
 \b(?:antworten?|schreiben?|benutzen?|verwenden?)(?: sie)?\b[^.]*\b(?:immer|niemals|nur|stets)\b
@@ -118,6 +126,7 @@ LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make 
 \bich (?:bin|habe)\s+(?:\w+\s+){0,2}(?:vegetarier(?:in)?|veganer(?:in)?|allergisch|\w*allergie)\b
 
 # French
+| sormais, navant, partir de maintenant, appel, toujours, jamais, pond, cris, parle, je suis
 \b(?:d[ée]sormais|dor[ée]navant|[àa] partir de maintenant)\b|\bappele?l?(?:e|ez)[- ]moi\b
 ^(?:s'il (?:te|vous) pla[iî]t,? )?(?:ne )?(?:r[ée]pond|[ée]cri|utilise|[ée]vite|parle)\w{0,4}\b[^.]*
     \b(?:toujours|jamais)\b
@@ -126,6 +135,8 @@ LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make 
 \bje suis (?:\w+ )?(?:v[ée]g[ée]tari(?:en|enne)|v[ée]gan|allergique)\b
 
 # Spanish, Italian, Portuguese, Dutch
+| respond, ndeme, rispondi, vegetari, vegan, rgi, ahora, ora in poi, agora, vanaf nu, voortaan, mame, chiamami, chame,
+    noem me, siempre, nunca, sempre, mai, altijd, nooit
 ^(?:por favor,? |per favore,? )?(?:responde|resp[óo]ndeme|rispondi(?:mi)?|responda)(?: siempre| sempre)? (?:en|in|em)\b
 \b(?:soy|sono|sou|ik ben) (?:\w+ )?(?:vegetarian[oa]|vegan[oa]|al[ée]rgic[oa]|allergic[oa]|
     vegetari[ëe]r|veganist|allergisch)\b
@@ -135,6 +146,8 @@ LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make 
 ^(?:por favor,? |per favore,? )?(?:siempre|nunca|sempre|mai|altijd|nooit)\b
 
 # Polish, Russian
+| zawsze, nigdy, od teraz, nazywaj, odpowiadaj, jestem, mam alergi, всегда, никогда, впредь, отныне, момента,
+    сегодняшнего, меня, отвечай, пиши, говори, вегетариан, веган
 ^(?:prosz[ęe],? )?(?:zawsze|nigdy)\b|\bod teraz\b|\bnazywaj mnie\b|^(?:prosz[ęe],? )?odpowiadaj\b
 \b(?:jestem (?:\w+ )?(?:wegetarian\w+|wegan\w+|uczulon[ya])|mam alergi[ęe])\b
 ^(?:пожалуйста,? )?(?:всегда|никогда)\b|\b(?:впредь|отныне|с этого момента|с сегодняшнего дня)\b
@@ -143,6 +156,7 @@ LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make 
 \bя (?:\w+ )?(?:вегетариан\w+|веган\w*)\b|\bу меня (?:\w+ )?аллергия\b
 
 # Arabic, Hindi
+| من الآن, دائم, أبد, نادني, نباتي, حساسية, हमेशा, अब से, कभी, शाकाहारी, एलर्जी, मुझे
 من الآن (?:فصاعدا|فصاعدًا)
 (?:^|\s)(?:دائما|دائمًا)(?:\s|$)
 (?:^|\s)(?:أبدا|أبدًا)(?:\s|[.!،]|$)
@@ -150,30 +164,25 @@ LEAD(?:remember|keep in mind|bear in mind|don['’]?t forget|do not forget|make 
 हमेशा|अब से|कभी (?:भी )?(?:न|मत)|शाकाहारी हूँ|एलर्जी है|मुझे \S+ (?:बुलाओ|कहो|बुलाइए)
 
 # Chinese
+| 从现在, 以后, 请, 必须, 一定要, 永远, 千万, 叫我, 记住, 我
 从现在(?:开始|起)|以后(?:都|请)|(?:请|必须|一定要)(?:总是|始终|一直|永远)|(?:永远|千万|请)不要|叫我|记住|请用[^。]{1,8}回[答复]
 我(?:是素食|吃素|不吃|不喝|对[^。]{1,10}过敏)
 
 # Korean
+| 앞으로, 항상, 언제나, 절대, 불러, 지금부터, 채식주의자, 알레르기, 못 먹어
 앞으로(?:는|도)?\s|(?:항상|언제나|절대로?)\s.*(?:줘|주세요|마|마세요|말아|해라|하세요)|(?:라고|이라고) 불러|지금부터
 채식주의자|알레르기가 있|못 먹어
 
 # Japanese
+| 今後は, これから, ください, と呼んで, ベジタリアン, 菜食主義, アレルギー, 食べられません, は食べません
 今後は|これから(?:は|ずっと)|(?:必ず|常に|いつも)[^。]*ください|(?:しないで|使わないで)ください|と呼んで
 私?は?(?:ベジタリアン|菜食主義)|アレルギーがあ|食べられません|は食べません
 """
 
 
-def _forms() -> Iterator[re.Pattern[str]]:
-    form = ""
-    for line in [*TABLE.splitlines(), ""]:
-        if line.startswith("    "):
-            form += line.strip()
-            continue
-        if form:
-            filled = form.replace("LEAD", LEAD).replace("VERB", VERB).replace("MANNER", MANNER)
-            yield late(filled, re.IGNORECASE)
-        form = "" if line.startswith("#") else line.strip()
+def _filled(form: str) -> str:
+    return form.replace("LEAD", LEAD).replace("VERB", VERB).replace("MANNER", MANNER)
 
 
-FORMS = tuple(_forms())
+FORMS = sections(TABLE, _filled)
 """What a standing instruction looks like."""

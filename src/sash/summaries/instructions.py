@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from sash.model.patterns import stands_in
 from sash.summaries.forms import FORMS
 from sash.summaries.statements import Statement
 
@@ -62,4 +63,4 @@ def says_to(text: str) -> bool:
         return False
     if _NARRATED.match(plain) and "," not in plain and not _STANDING.search(plain):
         return False
-    return bool(_ASKED.search(plain)) or any(form.search(plain) for form in FORMS)
+    return bool(_ASKED.search(plain)) or stands_in(plain, FORMS)

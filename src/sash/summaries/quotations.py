@@ -50,7 +50,7 @@ def left_open(sentence: str, within: bool) -> bool:
     """Whether a quotation goes on behind a sentence; `within`: whether it had begun before."""
     if within:
         return not _CLOSING.search(sentence)
-    return bool(_OPEN.search(_QUOTATION.sub("", sentence)))
+    return bool(_MARKED.search(sentence)) and bool(_OPEN.search(_QUOTATION.sub("", sentence)))
 
 
 def introduces(line: str) -> bool:
