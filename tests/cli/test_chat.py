@@ -178,7 +178,9 @@ def test_a_message_cut_off_by_the_end_of_input_is_not_said(run: Run, tmp_path: P
 def test_model_and_system_hold_from_the_next_message_on(run: Run, tmp_path: Path) -> None:
     """/model and /system say what is in force; with a value they change it, for /plan and all that is said then."""
     lines = ["/model", "/system", "Hello.", "/model claude-opus-5-5", "/system Speak like a sailor.", "/plan", "Ahoy."]
-    output = _chat(run, tmp_path / "a.db", *lines, "/model", "/system", "/model claude-sonet-5-5", "Bye.")
+    last = ("/model claude-sonet-5-5", "/model claude-abacus-9", "/model claude-opus-5-5", "Bye.")
+    output = _chat(run, tmp_path / "a.db", *lines, "/model", "/system", *last)
+    assert "claude-abacus-9 is not known: " in output and "dollars are unknown" in output
     assert output.startswith("claude-sonnet-5-5\nnone\n")
     assert "claude-opus-5-5\nSpeak like a sailor.\n" in output
     assert "error: " in output and "claude-sonnet-5-5" in output.partition("error: ")[2]

@@ -50,6 +50,17 @@ def test_counts_a_recorded_conversation(tmp_path: Path) -> None:
     assert (row["tokens"], row["source"]) == (expected.tokens, "usage")
 
 
+def test_a_database_is_not_counted_as_text(tmp_path: Path) -> None:
+    """A file of a kind known to be no text is refused; a database is told how to count a conversation of it. Text that
+    begins as a picture does is text."""
+    (tmp_path / "cars.txt").write_text("BMW is a maker of cars.")
+    assert "cars.txt" in run(str(tmp_path / "cars.txt"))
+    path = tmp_path / "chats.db"
+    with Conversation(path, id="me", client="simulator") as chat:
+        chat.send("Hello.")
+    assert "chats.db is a database" in (told := run(str(path), code=1)) and "--db FILE --id ID" in told
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("bad.json", "{"), ("nul.txt", "a\0b"), ("surrogate.txt", "x")],

@@ -112,6 +112,7 @@ def test_rules_in_python_take_faults_and_replies() -> None:
 WRONG: list[tuple[Any, str]] = [
     ({"rule": []}, "rules"),
     ([5], "rule 1"),
+    ([], "holds no rule"),
     ([{"text": "a"}], "reply="),
     ([{"reply": "b"}, {"txt": "a", "reply": "b"}], "rule 2.*did you mean 'text'"),
     ([{"fault": "overload"}], "did you mean 'overloaded'"),

@@ -45,7 +45,7 @@ from sash.conversation.streaming import ReplyStream
 from sash.counting.estimator import Estimator
 from sash.errors import CallerError, InvalidOption, NotFound, RemoteError, SashError, StoreError
 from sash.model.blocks import Block, as_blocks, readable
-from sash.model.cards import card
+from sash.model.cards import card, supposition
 from sash.model.replies import Reply
 from sash.model.turns import Turn
 from sash.model.values import counted
@@ -332,7 +332,10 @@ class Talk:
 
     def _model(self, name: str) -> None:
         if name:
-            self.chosen["model"] = card(name).id
+            chosen = card(name)
+            self.chosen["model"] = chosen.id
+            if chosen.supposed:
+                self._dim(f"{supposition(chosen)}.")
         self._dim(f"{self.chosen['model']} from your next message on." if "model" in self.chosen else self.chat.model)
 
     def _system(self, text: str) -> None:

@@ -23,7 +23,7 @@ from sash.errors import InvalidImport, InvalidOption
 from sash.flows.steps import CountTokens
 from sash.model.blocks import as_blocks, plain, text_block
 from sash.model.counts import ZERO, Count
-from sash.model.files import TEXT, File, file_block, media_type
+from sash.model.files import TEXT, File, file_block, media_type, other_kind
 
 
 @click.command(short_help="Count the tokens of files or of a conversation")
@@ -68,9 +68,11 @@ def count(
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What a file holds, as a request without its model. Raises InvalidImport for JSON that is no request."""
+    """What a file holds, as a request without its model. Raises InvalidContent for what is known to be neither
+    text nor anything else that Claude reads (a database, an archive), InvalidImport for JSON that is none."""
     data = path.read_bytes()
-    if media_type(data) not in ("", TEXT):
+    kind = media_type(data)
+    if kind != TEXT and (kind or other_kind(data)):
         return {"messages": [{"role": "user", "content": [file_block(File(data, name=path.name), str(path))]}]}
     text = data.decode(errors="replace")
     found = _messages(path, text) if path.suffix.lower() == ".json" else None

@@ -39,6 +39,7 @@ _OTHERS = (
     (b"MM\0*", "a TIFF image", "save it as PNG or JPEG"),
     (b"ID3", "a sound", "send its transcript"),
     (b"RIFF", "a sound or a film", "send its transcript"),
+    (b"SQLite format 3\0", "a database", "send what is meant as text (sash count --db FILE --id ID: a conversation)"),
 )  # fmt: skip
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\s*(;.*)?")
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f\v\b\x1b\x1e")
@@ -144,10 +145,16 @@ def _text(data: bytes) -> str | None:
     return None if _CONTROLS.intersection(text) else text
 
 
+def other_kind(head: bytes) -> str:
+    """What begins with these bytes (sixteen do) that is neither text nor read by Claude, and what to do; "" for all
+    that is not known."""
+    told = (f"{what}, which Claude does not read: {remedy}" for magic, what, remedy in _OTHERS if head.startswith(magic))
+    return "" if media_type(head) else next(told, "")
+
+
 def _unreadable(data: bytes) -> str:
-    what, remedy = next(((what, remedy) for magic, what, remedy in _OTHERS if data.startswith(magic)), ("", ""))
-    if what:
-        return f"is {what}, which Claude does not read: {remedy}"
+    if what := other_kind(data):
+        return f"is {what}"
     return (
         "is of a kind that Claude does not read; it takes PNG, JPEG, GIF and WebP images, PDF, and text in UTF-8 "
         "(text in another encoding: pass path.read_text(encoding=...))"

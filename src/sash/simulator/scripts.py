@@ -171,6 +171,8 @@ def read_script(path: str | Path) -> Rules:
     rules = given.get("rules") if isinstance(given, Mapping) else given
     if not isinstance(rules, list) or (isinstance(given, Mapping) and set(given) != {"rules"}):
         raise InvalidOption(f"{path}: give a list of rules, by the name `rules`", option="script", value=str(path))
+    if not rules:
+        raise InvalidOption(f"{path} holds no rule: give one, or no script", option="script", value=str(path))
     return Rules([_rule(one, f"{path}, rule {number}") for number, one in enumerate(rules, 1)])
 
 
