@@ -148,8 +148,12 @@ def _text(data: bytes) -> str | None:
 def other_kind(head: bytes) -> str:
     """What begins with these bytes (sixteen do) that is neither text nor read by Claude, and what to do; "" for all
     that is not known."""
-    told = (f"{what}, which Claude does not read: {remedy}" for magic, what, remedy in _OTHERS if head.startswith(magic))
-    return "" if media_type(head) else next(told, "")
+    kinds = (
+        f"{what}, which Claude does not read: {remedy}"
+        for magic, what, remedy in _OTHERS
+        if head[:16].startswith(magic)
+    )
+    return "" if media_type(head) else next(kinds, "")
 
 
 def _unreadable(data: bytes) -> str:
