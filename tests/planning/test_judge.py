@@ -15,7 +15,8 @@ from planning.test_rules_laws import MUTATIONS, Body, Message, call, exchanges, 
 from sash.model.blocks import dumps
 from sash.model.cards import card
 from sash.planning.judge import Judge
-from sash.planning.rules import check_request, markable
+from sash.planning.rules import BESIDE_MESSAGES, RULES, check_request, markable
+from sash.planning.rules.body import read
 
 CARD = card("claude-opus-5-5")
 MARK = {"type": "ephemeral", "ttl": "5m"}
@@ -193,3 +194,41 @@ def test_the_card_and_the_betas_are_part_of_the_verdict(body: Body) -> None:
     for one in (CARD, card("claude-sonnet-5"), CARD):
         for betas in ((), ("compact-2026-01-12",)):
             assert judge.problems(sent, betas=betas, card=one) == check_request(sent, betas=betas, card=one)
+
+
+@given(histories(), histories(), st.sampled_from(sorted(MUTATIONS)))
+def test_rules_of_the_rest_say_the_same_whatever_the_messages(body: Body, other: Body, name: str) -> None:
+    """What is judged once for all requests that say the same beside their messages looks at nothing of these."""
+    MUTATIONS[name][0](body)
+    mixed = {**body, "messages": other["messages"]}
+    for rule in BESIDE_MESSAGES:
+        first, second = (list(RULES[rule](_read(one))) for one in (body, mixed))
+        assert first == second or not isinstance(body.get("messages"), list), rule
+
+
+def _read(body: Body) -> Any:
+    return read(body, card=CARD, betas=(), version="2026-10-21")
+
+
+OPTIONS: list[Body] = [
+    {"tools": [{"name": "look", "input_schema": {"type": "object"}}]},
+    {"tools": [{"name": "look at", "input_schema": {"type": "object"}}]},
+    {"max_tokens": -1},
+    {"thinking": {"type": "enabled", "budget_tokens": 1}},
+    {"system": [{"type": "text", "text": "Be brief."}]},
+    {"system": [{"type": "text", "text": ""}]},
+    {"system": [{"type": "text", "text": "Be brief.", "cache_control": MARK}], "cache_control": {"type": "lasting"}},
+    {"tool_choice": {"type": "any"}},
+    {"colour": "red"},
+    {},
+]
+
+
+@given(st.lists(st.sampled_from(OPTIONS), min_size=2, max_size=8))
+def test_what_changes_beside_the_messages_is_judged_anew(given: list[Body]) -> None:
+    """Tools, system and options of the request before say nothing of those of the next one."""
+    judge, messages = Judge(), list[Message]()
+    for options in given:
+        messages += asked()
+        body = {"model": CARD.id, "max_tokens": 500, **options, "messages": messages[:-1]}
+        assert judge.problems(body, betas=(), card=CARD) == check_request(body, card=CARD)

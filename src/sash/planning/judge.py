@@ -2,7 +2,8 @@
 
 A request mostly begins with the messages of the one before it. Those up to a place where the assistant takes its turn,
 and nothing of the server's is open, touch what comes behind in a few ways only (`Before`): the rules look at those, and
-at the messages behind. Where they find anything, the whole is judged, so that this changes nothing but the time.
+at the messages behind. What stands beside the messages (tools, system, options) is judged when it changes. Where
+anything is found, the whole is judged, so that this changes nothing but the time.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from itertools import pairwise
 from typing import Any
 
 from sash.model.cards import ModelCard
-from sash.planning.rules import VERSION, Problem, check_request, judged
-from sash.planning.rules.body import NOTHING_BEFORE, Before, Body, Message, read, unfold
+from sash.planning.rules import BESIDE_MESSAGES, RULES, VERSION, Problem, check_request, judged
+from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, read, unfold
 from sash.planning.rules.media import json_bytes, pdf_pages_of, widest_side
 from sash.planning.rules.tools import SERVER_CALLS, call_id
 from sash.planning.rules.turns import is_server_result
 
 MOVING_MARKERS = 2
 """Markers that stand elsewhere in the next request: those on the newest tail and on the one before."""
+OF_MESSAGES = {name: rule for name, rule in RULES.items() if name not in BESIDE_MESSAGES}
 
 
 class Judge:
@@ -29,18 +31,25 @@ class Judge:
         self._terms: tuple[Any, ...] = ()
         self._front: Sequence[Any] = []
         self._before = NOTHING_BEFORE
+        self._around: tuple[Any, ...] = ()
+        self._beside: Beside | None = None
 
     def problems(
         self, body: Mapping[str, Any], *, betas: Collection[str], card: ModelCard, version: str = VERSION
     ) -> list[Problem]:
-        """What the API would refuse in a request body of plain values. Nobody may change its messages later."""
+        """What the API would refuse in a request body of plain values. Nobody may change it later."""
         messages, terms = body["messages"], (frozenset(betas), card, version)
+        rest = {name: value for name, value in body.items() if name != "messages"}
         if terms != self._terms or messages[: len(self._front)] != self._front:
             self._terms, self._front, self._before = terms, [], NOTHING_BEFORE
-        new = {**body, "messages": messages[len(self._front) :]}
-        there = read(new, card=card, betas=betas, version=version, before=self._before)
-        if there.continues_thread or any(judged(there)):
+        beside = self._beside if (terms, rest) == self._around else None
+        new = {**rest, "messages": messages[len(self._front) :]}
+        there = read(new, card=card, betas=betas, version=version, before=self._before, beside=beside)
+        if there.continues_thread or any(judged(there, RULES if beside is None else OF_MESSAGES)):
             return check_request(body, betas=betas, card=card, version=version)
+        if beside is None:
+            size = json_bytes({**rest, "messages": []})
+            self._around, self._beside = (terms, rest), Beside(there.tools, there.system, size)
         self._keep(messages, there)
         return []
 

@@ -60,6 +60,15 @@ RULES: dict[str, Rule] = {
 }
 """Every rule by its id, in the order in which problems are reported."""
 
+BESIDE_MESSAGES = frozenset(
+    {
+        *("parameter-missing", "parameter-unknown", "parameter-type", "sampling-parameter", "max-tokens", "prewarm"),
+        *("compaction-request", "context-edits", "fallbacks", "thinking-mode", "thinking-budget", "thinking-binding"),
+        *("effort", "tool-definition", "tool-choice-forced", "marker-on-deferred-tool"),
+    }
+)
+"""Rules that look at nothing of the messages: what they say holds for whatever list of them stands in the request."""
+
 LENIENT = ModelCard(
     id="this model",
     window=10**9,
@@ -122,9 +131,9 @@ def check_request(
     return list(judged(_read(params, betas=named, card=card, version=version)))
 
 
-def judged(body: Body) -> Iterator[Problem]:
+def judged(body: Body, rules: Mapping[str, Rule] = RULES) -> Iterator[Problem]:
     """What the rules hold against a request, one rule after the other."""
-    for name, rule in RULES.items():
+    for name, rule in rules.items():
         for path, message in rule(body):
             yield Problem(rule=name, path=path, message=message)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from sash.model.cards import ModelCard
 
@@ -24,8 +25,7 @@ DEPTH = 4
 """How deep they are looked into; legal ones nest three deep (a result, a document in it, an image in that)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
+class Spot(NamedTuple):
     """One block (or tool definition) and where it stands."""
 
     path: str
@@ -40,8 +40,7 @@ def spot_of(path: str, role: str, block: Mapping[str, Any]) -> Spot:
     return Spot(path=path, role=role, kind=str(block.get("type") or "custom"), block=block)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """One message as sent; `fields` are all its keys."""
 
     path: str
@@ -50,8 +49,7 @@ class Message:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergedTurn:
+class MergedTurn(NamedTuple):
     """Consecutive messages of one role: one turn in the eyes of the API."""
 
     path: str
@@ -86,7 +84,16 @@ class Before:
 NOTHING_BEFORE = Before()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside(NamedTuple):
+    """What stands beside the messages of a request, as it was read from another one that says the same there."""
+
+    tools: tuple[Spot, ...]
+    system: tuple[Spot, ...]
+    bytes: int
+    """of its JSON text, with an empty list of messages"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Body:
     """All that the rules look at."""
 
@@ -102,6 +109,14 @@ class Body:
     """Every block of the messages, inner blocks before the block that holds them (the render order)."""
     malformed: tuple[Finding, ...]
     before: Before = NOTHING_BEFORE
+    beside: Beside | None = None
+    """what was known of the rest; None: it was read with the messages"""
+
+    @cached_property
+    def marked(self) -> tuple[Spot, ...]:
+        """What carries a cache marker, in render order: tools, system, messages."""
+        places = (self.tools, self.system, self.before.marked, self.blocks)
+        return tuple(spot for spots in places for spot in spots if spot.block.get("cache_control") is not None)
 
     def since(self, version: str) -> bool:
         """Whether the rules of that API version are in force (versions are ISO dates)."""
@@ -129,11 +144,18 @@ def read(
     betas: Collection[str],
     version: str,
     before: Before = NOTHING_BEFORE,
+    beside: Beside | None = None,
 ) -> Body:
-    """Read `params`, whose messages may stand behind others; never raises on odd content."""
+    """Read `params`, whose messages may stand behind others; never raises on odd content.
+
+    `beside`: what is known of the rest, where that is well formed.
+    """
     malformed: list[Finding] = []
-    tools = _spots(params.get("tools"), "tools", "tools", malformed)
-    system = _content(params.get("system"), "system", "system", malformed)
+    if beside is not None:
+        tools, system = beside.tools, beside.system
+    else:
+        tools = _spots(params.get("tools"), "tools", "tools", malformed)
+        system = _content(params.get("system"), "system", "system", malformed)
     messages = tuple(_messages(params.get("messages"), malformed))
     return Body(
         params=params,
@@ -147,12 +169,13 @@ def read(
         blocks=tuple(inner for message in messages for spot in message.spots for inner in unfold(spot)),
         malformed=tuple(malformed),
         before=before,
+        beside=beside,
     )
 
 
 def as_mapping(value: Any) -> Mapping[str, Any] | None:
     """A dict, or an SDK object as one; None for anything else."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):  # nearly all are: asking for the kind takes its time
         return value
     made = value.to_dict() if hasattr(value, "to_dict") else None
     return made if isinstance(made, Mapping) else None

@@ -7,7 +7,6 @@ whether the prefix before it reaches the model's minimum (below it nothing is ca
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import Any, NamedTuple
 
 from sash.model.cards import TTL_SECONDS
@@ -60,12 +59,7 @@ def blank(block: Mapping[str, Any]) -> bool:
 
 def explicit(body: Body) -> list[Mark]:
     """The markers set on tools, system and blocks, in render order: tools, system, messages."""
-    places = chain(body.tools, body.system, body.before.marked, body.blocks)
-    return [
-        Mark(spot.path, spot, spot.block["cache_control"])
-        for spot in places
-        if spot.block.get("cache_control") is not None
-    ]
+    return [Mark(spot.path, spot, spot.block["cache_control"]) for spot in body.marked]
 
 
 def automatic(body: Body) -> Mark | None:

@@ -106,12 +106,18 @@ def pdf_pages(body: Body) -> Iterator[Finding]:
 def body_size(body: Body) -> Iterator[Finding]:
     """32 MB of JSON."""
     try:
-        size = body.before.bytes + json_bytes(body.params)
+        size = body.before.bytes + _own_bytes(body)
     except (TypeError, ValueError, RecursionError) as error:
         yield "", f"the request cannot be written as JSON: {error}"
         return
     if size > MAX_BODY:
         yield "", f"the request is {size} bytes; at most {MAX_BODY}: use the Files API or fewer images"
+
+
+def _own_bytes(body: Body) -> int:
+    if body.beside is None:
+        return json_bytes(body.params)
+    return body.beside.bytes + json_bytes(body.params["messages"]) - len("[]")
 
 
 def json_bytes(value: Any) -> int:
