@@ -23,6 +23,7 @@ def _remembered_is_what_is_read() -> Iterator[None]:
         anew = read(Windows(self._database, Cache()), conversation, **asked)
         for one in fields(Loaded):
             assert getattr(_held(found), one.name) == getattr(_held(anew), one.name), one.name
+        assert [turn.blocks for turn in found.turns] == [turn.blocks for turn in anew.turns]
         return found
 
     with pytest.MonkeyPatch.context() as patch:

@@ -129,8 +129,7 @@ class Draft:
     @cached_property
     def blocks(self) -> list[Block]:
         """The content, parsed. Treat it as read-only."""
-        blocks: list[Block] = json.loads(self.content)
-        return blocks
+        return parsed(self.content)
 
     @property
     def plain(self) -> bool:
@@ -168,6 +167,11 @@ class Turn:
     def blocks(self) -> list[Block]:
         """What is sent of it, parsed. Treat it as read-only."""
         return parsed(self.form)
+
+    def reading(self, blocks: list[Block]) -> Turn:
+        """The same turn, given what its form was parsed to before: it is not parsed again."""
+        vars(self)["blocks"] = blocks
+        return self
 
     @property
     def form(self) -> str:

@@ -40,7 +40,8 @@ class Requests:
                 hold_sharing(db, new.conversation)
             columns = rows.request_columns(new)
             said = wordings.of(columns)
-            now = _count_up(db, new, said)
+            learned = None if new.learned is None else dumps(new.learned)
+            now = _count_up(db, new, learned, said)
             kept = self._cache.written(new.conversation, now["version"])
             before = kept.planned(new) if kept is not None else None
             if before is None:
@@ -67,10 +68,10 @@ class Requests:
             begun = Begun(
                 conversation=new.conversation, turns=tuple(turns), epoch=epoch, request=request, number=now["requests"]
             )
-            if kept is not None:
-                kept.sent(
-                    new, UnderWay(before=before, new=new, begun=begun, columns=columns, gap=gap) if before else None
-                )
+            if kept is not None and before is not None:
+                kept.sent(new, UnderWay(before=before, new=new, begun=begun, columns=columns, learned=learned, gap=gap))
+            elif kept is not None:
+                kept.sent(new, None)
             return begun
 
     def _newest_sent(self, db: Transaction, new: NewRequest) -> int:
@@ -158,7 +159,7 @@ class Requests:
                 db.later("DELETE FROM tool_results WHERE conversation_id = ?", (finished.conversation,))
             left = self._leases.give_up(db, finished.conversation) if finished.last else ""
             if kept is not None:
-                kept.answered(way.answered(finished, reply, outcome) if way is not None else None)
+                kept.answered(way.answered(finished, reply) if way is not None else None)
         self._leases.given_up(left)
         if conflict is not None:
             conflict.facts.update(reply=reply)
@@ -302,10 +303,11 @@ def _new_epoch(db: Transaction, new: NewRequest, preamble: int) -> Epoch:
     return epoch_of(db, key)
 
 
-def _count_up(db: Transaction, new: NewRequest, said: Sequence[Parted]) -> Row:
+def _count_up(db: Transaction, new: NewRequest, learned: str | None, said: Sequence[Parted]) -> Row:
     """One more request of the conversation: its number, where the conversation stands now, and known wordings."""
-    learned = {} if new.learned is None else {"learned": dumps(new.learned)}
-    now = {"updated_at": new.at, "model": new.home or new.sent.model, "key": new.sent.key} | learned
+    now = {"updated_at": new.at, "model": new.home or new.sent.model, "key": new.sent.key}
+    if learned is not None:
+        now["learned"] = learned
     pairs = ", ".join(f"{name} = ?" for name in now)
     row: Row | None = db.one(
         f"UPDATE conversations SET version = version + 1, requests = requests + 1, {pairs} WHERE id = ? "

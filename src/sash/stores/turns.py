@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from sash.errors import InvalidOption, NotFound
 from sash.flows.tools.open_calls import UNANSWERED, taken_along
@@ -180,9 +181,14 @@ def write(
             mends.begin(db, key, draft.form, at)
         if draft.attachment is not None:
             attachments.put(db, key, draft.attachment, at)
-        attached = attachments.as_read(draft.attachment)
-        appended.append(rows.turn({**columns, "id": key}, draft.content, attached, draft.form))
+        appended.append(_recorded(draft, key, columns))
     return appended
+
+
+def _recorded(draft: Draft, key: int, columns: Mapping[str, Any]) -> Turn:
+    """The turn that a draft became, with what was parsed of it before."""
+    turn = rows.turn({**columns, "id": key}, draft.content, attachments.as_read(draft.attachment), draft.form)
+    return turn.reading(draft.blocks) if draft.form is None else turn
 
 
 def set_state(db: Transaction, cache: Cache, conversation: int, turns: Iterable[int], state: str) -> None:

@@ -6,6 +6,7 @@ must come to the same as reading the record; a test compares the two after every
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from sash.model.counts import Count
 from sash.model.requests import Begun, FinishedRequest, NewRequest
 from sash.model.turns import Turn
-from sash.model.window import Loaded
+from sash.model.usage import Usage
+from sash.model.window import LastRequest, Loaded
 from sash.stores import rows
 
 
@@ -27,15 +29,16 @@ class UnderWay:
     begun: Begun
     columns: Mapping[str, Any]
     """its row"""
+    learned: str | None
+    """what it says was learned, as the record holds it; None: nothing new"""
     gap: float | None
     """seconds since the last one that opened an exchange, where it does, too"""
 
-    def answered(self, finished: FinishedRequest, reply: Turn | None, outcome: Mapping[str, Any]) -> Loaded | None:
-        """The window with its reply, whose row it got by `outcome`; None where that is to be read."""
+    def answered(self, finished: FinishedRequest, reply: Turn | None) -> Loaded | None:
+        """The window with its reply; None where that is to be read."""
         if reply is None or not self._plainly(finished):
             return None
-        before, now = self.before, (*(replace(turn, state="answered") for turn in self.begun.turns), reply)
-        known = rows.last_request({**self.columns, **outcome})
+        before, asked = self.before, (replace(turn, state="answered").reading(turn.blocks) for turn in self.begun.turns)
         counts = dict(before.counts)
         learn(counts, self.new.counts)
         learn(counts, finished.counts)
@@ -51,12 +54,24 @@ class UnderWay:
                 model=self.new.home or self.new.sent.model,
                 key=self.new.sent.key,
             ),
-            turns=(*before.turns, *now),
+            turns=(*before.turns, *asked, reply),
             counts=counts,
-            last=replace(known, first=before.last.first if before.last else 0),
+            last=self._last(finished),
             gaps=before.gaps if self.gap is None else (*before.gaps, self.gap)[-rows.GAPS_READ :],
-            learned=before.learned if self.new.learned is None else rows.learned(self.new.learned),
+            learned=before.learned if self.learned is None else json.loads(self.learned),
             resumed=False,
+        )
+
+    def _last(self, finished: FinishedRequest) -> LastRequest:
+        before, new = self.before.last, self.new
+        return LastRequest(
+            at=new.at,
+            sent=new.sent,
+            usage=finished.usage or Usage(),
+            wire=finished.usage_json,
+            first=before.first if before else 0,
+            upper=new.expected.upper,
+            why=new.why,
         )
 
     def _plainly(self, finished: FinishedRequest) -> bool:
