@@ -329,6 +329,23 @@ def test_words_of_a_long_history_are_learned_part_by_part(record: Recorder, monk
     assert likes(record, "suticase", "raincaot") == {"suitcase": (1, 3, 5, 7), "raincoat": (8,)}
 
 
+def test_words_are_read_where_a_search_asked_for_some(record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embedding a conversation that nobody asks leaves its words alone; from the first search on it reads on."""
+    read: list[str] = []
+
+    def telling(text: str) -> list[str]:
+        read.append(text)
+        return text.split()
+
+    monkeypatch.setattr(vocabulary, "telling", telling)
+    record.say("My suitcase is red.", "I see.")
+    assert record.store.index.embed(record.key, embedder=Topics()) == 2 and read == []
+    likes(record, "suticase")
+    record.say("And the raincoat?", "Blue.")
+    record.store.index.embed(record.key, embedder=Topics())
+    assert len(read) == 4
+
+
 def test_vectors_are_stored_in_bytes(record: Recorder) -> None:
     """One byte a number; a text without meaning takes none."""
     record.say("The cat sleeps.", "Hm.")

@@ -17,20 +17,21 @@ class Lexicon:
     """Many words, in which those close to another one are found without a look at each."""
 
     def __init__(self) -> None:
-        self._words: list[str] = []
+        self.words: list[str] = []
+        """in the order in which they were added"""
         self._shelves: dict[str, array[int]] = {}
 
     def add(self, word: str) -> None:
         """One more word, which is not among them yet."""
         for shelf in _shelves(word, (len(word),)):
-            self._shelves.setdefault(shelf, array("I")).append(len(self._words))
-        self._words.append(word)
+            self._shelves.setdefault(shelf, array("I")).append(len(self.words))
+        self.words.append(word)
 
     def close(self, word: str) -> Iterator[tuple[str, float]]:
         """The words close to this one, in the order in which they were added, with their closeness."""
         lengths = range(len(word) - 2, len(word) + 3)
         for at in sorted({at for shelf in _shelves(word, lengths) for at in self._shelves.get(shelf, ())}):
-            like = self._words[at]
+            like = self.words[at]
             if closeness := max(misspelt(word, like), parts(word, like)):
                 yield like, closeness
 

@@ -13,11 +13,11 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sash.recall.ranking import PLACES, Like
 from sash.recall.spelling import Lexicon
 from sash.recall.words import telling
+from sash.stores.embedders import Meanings, WordVectors
 from sash.stores.lineage import Segment
 from sash.stores.transaction import Transaction
 from sash.stores.vectors import load_numpy, unit_rows
@@ -28,7 +28,7 @@ CLOSE = 0.4
 """Cosine from which two words are alike."""
 MOST = 24
 """Words alike that are looked for, of each word asked for."""
-TURNS, WORDS = 2_000, 4_000
+TURNS, WORDS = 10_000, 20_000
 """Turns that a search reads of those not read yet, and words whose meaning it learns."""
 
 
@@ -39,7 +39,7 @@ class _Words:
         self.read = 0
         """the last seq that was read"""
         self.places: dict[str, array[int]] = {}
-        self.vectors: Any = None
+        self.meanings: Meanings | None = None
         self.spelt = Lexicon()
 
     def extend(self, turns: Iterable[tuple[int, str]]) -> None:
@@ -51,22 +51,18 @@ class _Words:
                 self.places.setdefault(word, array("I")).append(seq)
             self.read = seq
 
-    def learn(self, embedder: Any, most: int) -> None:
-        """The meaning of `most` more words."""
-        done = 0 if self.vectors is None else len(self.vectors)
-        if new := list(self.places)[done : done + most]:
-            rows = unit_rows(embedder.embed(new), len(new), embedder.name)
-            self.vectors = rows if self.vectors is None else load_numpy().concatenate([self.vectors, rows])
+    def learn(self, embedder: WordVectors, most: int) -> Meanings:
+        """What the words mean, `most` more of them than before."""
+        known = self.meanings = self.meanings or Meanings(embedder)
+        known.add(self.spelt.words[len(known) : len(known) + most])
+        return known
 
-    def near(self, asked: Sequence[str], embedder: Any) -> Iterator[tuple[str, str, float]]:
+    def near(self, asked: Sequence[str], embedder: WordVectors) -> Iterator[tuple[str, str, float]]:
         """Words of like meaning: (asked, like, cosine), the closest first."""
         np = load_numpy()
-        known = list(self.places)
-        self.learn(embedder, WORDS)
-        if self.vectors is None or not asked:
-            return
+        known = self.spelt.words
         rows = unit_rows(embedder.embed(list(asked)), len(asked), embedder.name)
-        for word, cosines in zip(asked, rows @ self.vectors.T, strict=True):
+        for word, cosines in zip(asked, self.learn(embedder, WORDS).closeness(rows), strict=True):
             close = np.flatnonzero(cosines >= CLOSE)
             for at in close[np.argsort(-cosines[close])][:MOST]:
                 yield word, known[at], float(cosines[at])
@@ -83,15 +79,19 @@ class Vocabularies:
         """Read everything anew next time."""
         self._held.clear()
 
-    def like(self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: Any) -> list[Like]:
+    def like(
+        self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: WordVectors | None
+    ) -> list[Like]:
         """Words of a line of turns that are like those asked for; by meaning only with an embedder of words.
 
-        Of a long history that was not read yet, a part is read; `learn` reads all of it, part by part.
+        Of a very long history that was not read yet, a part is read; `learn` goes on from there, part by part.
         """
         with self._lock:
             return self._like(db, segments, asked, embedder)
 
-    def _like(self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: Any) -> list[Like]:
+    def _like(
+        self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: WordVectors | None
+    ) -> list[Like]:
         found: dict[tuple[str, str], Like] = {}
         for branch, low, high in segments:
             words, _ = self._words(db, (branch, low, high), TURNS)
@@ -108,11 +108,16 @@ class Vocabularies:
                     )
         return list(found.values())
 
-    def learn(self, db: Transaction, segments: Sequence[Segment], embedder: Any, most: int) -> int:
-        """Read `most` turns more, and what their words mean; how many there were to read."""
+    def learn(self, db: Transaction, segments: Sequence[Segment], embedder: WordVectors | None, most: int) -> int:
+        """Go on reading where a search began to: `most` turns more, and what their words mean; how many it were.
+
+        Most conversations that are opened are asked nothing, and who embeds for others is never asked.
+        """
         done = 0
         with self._lock:
             for segment in segments:
+                if segment[0] not in self._held:
+                    continue
                 words, read = self._words(db, segment, most - done)
                 done += read
                 if embedder:
@@ -135,7 +140,7 @@ class Vocabularies:
         return words, len(new)
 
 
-def _likes(words: _Words, asked: Sequence[str], embedder: Any) -> Iterator[tuple[str, str, float, bool]]:
+def _likes(words: _Words, asked: Sequence[str], embedder: WordVectors | None) -> Iterator[tuple[str, str, float, bool]]:
     """Pairs of an asked and a like word, their closeness, and whether it is one of letters; each pair once."""
     near = list(words.near(asked, embedder)) if embedder else []
     yield from ((word, like, closeness, False) for word, like, closeness in near)
