@@ -13,6 +13,8 @@ ifndef SEED
 SEED   := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 endif
 export PYTHONHASHSEED = 0
+# Processes of tests begin sooner where the modules they import have been compiled before.
+export PYTHONDONTWRITEBYTECODE =
 TESTS  ?= tests
 # What `make walks` searches by itself.
 WALKED = tests/laws/test_walks.py::test_any_walk_keeps_the_laws

@@ -26,7 +26,7 @@ FOUND = Path("counterexamples")
 
 # Machines are shared and slow at times: how long an example takes is no law, and tests judge no time.
 PATIENT: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None}
-settings.register_profile("fixed", derandomize=True, print_blob=True, **PATIENT)
+settings.register_profile("fixed", derandomize=True, print_blob=True, max_examples=MOST, **PATIENT)
 settings.register_profile("search", print_blob=True, **PATIENT)
 settings.load_profile("fixed")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,12 @@ def test_what_a_request_says_is_read_as_it_was_written(
 ) -> None:
     """By sash, and by people in the view; whatever it says, and whether or not others have said it."""
     store = STORES[kind](request.getfixturevalue("postgres_url") if kind == "postgres" else tmp_path)
+    names = map(str, count())
 
     @given(st.lists(WHYS, min_size=1, max_size=3), st.dictionaries(WORDS, st.integers(0, 10**6), max_size=3))
     def written(whys: list[dict[str, Any]], usage: dict[str, int]) -> None:
-        recorder = Recorder(store)
+        name = next(names)
+        recorder = Recorder(store, name)
         for said in [*whys, *whys]:
             recorder.say("Hello.", why=said)
             begun = recorder.begin(text("And?"), why=said)
@@ -96,8 +99,8 @@ def test_what_a_request_says_is_read_as_it_was_written(
             with store.database.reading() as db:
                 row = db.one(
                     "SELECT v.why, v.markers, v.usage FROM readable_requests v "
-                    "WHERE v.conversation = 'a' AND v.number = ?",
-                    (begun.number,),
+                    "WHERE v.conversation = ? AND v.number = ?",
+                    (name, begun.number),
                 )
             assert (row["why"], json.loads(row["usage"])) == (dumps(said), usage)
             assert json.loads(row["markers"])[0]["seq"] == begun.turns[-1].seq
