@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from statistics import median
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sash.model.cards import card
 from sash.simulator import PromptRules
-from sash.simulator.prompt import Prompt, render
+from sash.simulator.prompt import Prompt, canonical, content_digest, render
 from sash.simulator.tokens import tokenizer_for
 
 from .samples import MODEL, OLD, SCHEMA, TOOL, assistant, body, call, image, result, text, user
@@ -107,6 +110,13 @@ def test_key_order_inside_a_tool_input_matters() -> None:
     calls = [shown(body(user("a"), assistant(call(a=1, b=2)), user(result()), tools=[TOOL])).keys[-1]]
     calls += [shown(body(user("a"), assistant(call(b=2, a=1)), user(result()), tools=[TOOL])).keys[-1]]
     assert calls[0] != calls[1]
+
+
+@given(st.text(st.characters()), st.booleans(), st.sampled_from([{}, {"citations": None}, {"citations": []}]))
+def test_a_text_is_known_by_its_canonical_form(words: str, marked: bool, more: dict[str, Any]) -> None:
+    """Whatever it says: what it is hashed by is the JSON that the model would be shown, marked or not."""
+    block = {**text(words, "5m" if marked else None), **more}
+    assert content_digest(block) == hashlib.blake2b(canonical(block), digest_size=16).digest()
 
 
 def test_deferred_tools_are_not_in_the_prompt() -> None:

@@ -77,6 +77,8 @@ class Chain:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_PLAIN_TEXT = {"type", "text", "cache_control"}
+"""What a block of text alone may have: nearly all are such, and `canonical` is quickly written for them."""
 
 
 def canonical(value: Any, *, keep_order: bool = False) -> bytes:
@@ -111,9 +113,14 @@ def _chained(before: bytes, head: bytes, content: bytes) -> bytes:
 
 def content_digest(block: Block) -> bytes:
     """A digest of what a block shows the model; of a seam between two models, whose trigger is ignored, the models."""
-    if block.get("type") == "fallback":
-        block = {"type": "fallback", "from": block["from"], "to": block["to"]}
-    return hashlib.blake2b(canonical(block), digest_size=16).digest()
+    kind = block.get("type")
+    if kind == "text" and block.keys() <= _PLAIN_TEXT:
+        shown = f'{{"text":{_encode(block["text"])},"type":"text"}}'.encode("utf-8", "surrogatepass")
+    elif kind == "fallback":
+        shown = canonical({"type": "fallback", "from": block["from"], "to": block["to"]})
+    else:
+        shown = canonical(block)
+    return hashlib.blake2b(shown, digest_size=16).digest()
 
 
 def blocks_of(content: str | Sequence[Block]) -> Sequence[Block]:

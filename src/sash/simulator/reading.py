@@ -105,14 +105,22 @@ def text_of(block: Block) -> str:
 _TOLD = re.compile(r'<(\w+)\b[^<>]*\brole="(\w+)"[^<>]*>(.*?)</\1>', re.S)
 
 
-def said(role: str, text: str) -> Iterator[Sentence]:
-    """The sentences of a text that somebody said; those of turns quoted in it are their speakers'."""
-    end = 0
+@lru_cache(maxsize=4_096)
+def said(role: str, text: str) -> tuple[Sentence, ...]:
+    """The sentences of a text that somebody said; those of turns quoted in it are their speakers'.
+
+    Remembered, for each request of a conversation says again what the one before it said.
+    """
+    found, end = [], 0
     for told in _TOLD.finditer(text):
-        yield from (Sentence(sentence, words, role) for sentence, words in split(text[end : told.start()]))
-        yield from (Sentence(sentence, words, told[2]) for sentence, words in split(told[3]))
+        found += _spoken(role, text[end : told.start()])
+        found += _spoken(told[2], told[3])
         end = told.end()
-    yield from (Sentence(sentence, words, role) for sentence, words in split(text[end:]))
+    return (*found, *_spoken(role, text[end:]))
+
+
+def _spoken(role: str, text: str) -> Iterator[Sentence]:
+    return (Sentence(sentence, words, role) for sentence, words in split(text))
 
 
 @lru_cache(maxsize=4_096)

@@ -24,8 +24,8 @@ from typing import Any
 
 from sash.simulator.filling import Filler, fill_input, says
 from sash.simulator.profiling import entries_in, entries_wanted
-from sash.simulator.prompt import tools_in_prefix
-from sash.simulator.reading import UNKNOWN, Reading, Sentence, clip, read, said, split, telling
+from sash.simulator.prompt import tools_in_prefix, visible_messages
+from sash.simulator.reading import UNKNOWN, Reading, Sentence, clip, newest, read, said, split, telling
 from sash.simulator.summarising import is_summary_request, summary_of, written
 
 _QUESTION = re.compile(
@@ -86,7 +86,7 @@ def _filled(schema: Mapping[str, Any], body: Mapping[str, Any], reading: Reading
 
 def thought_about(body: Mapping[str, Any]) -> str:
     """A short thought on the newest request."""
-    asked = read(body).asked
+    asked, _ = newest(visible_messages(body))
     topics = sorted(telling(asked), key=lambda word: (-len(word), word))[:4]
     if not topics:
         return "The user wrote something short. I will answer it directly."
