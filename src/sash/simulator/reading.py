@@ -111,7 +111,8 @@ def said(role: str, text: str) -> tuple[Sentence, ...]:
 
     Remembered, for each request of a conversation says again what the one before it said.
     """
-    found, end = [], 0
+    found: list[Sentence] = []
+    end = 0
     for told in _TOLD.finditer(text):
         found += _spoken(role, text[end : told.start()])
         found += _spoken(told[2], told[3])
