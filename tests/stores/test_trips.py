@@ -91,6 +91,19 @@ def test_a_plain_send_takes_three_transactions(sim: Simulator, tmp_path: Path, t
         held(told)
 
 
+def test_the_send_after_the_first_reads_nothing_again(sim: Simulator, tmp_path: Path, told: Told) -> None:
+    """What the first request of a conversation makes of its window is known when it is answered."""
+    said = [{"role": "user", "content": "The lamps are late."}, {"role": "assistant", "content": "I am sorry."}]
+    for name, before in (("new", []), ("imported", said)):
+        with Conversation(tmp_path / "a.db", id=name, client=sim.client()) as chat:
+            chat.extend(before)
+            chat.send("I say this first.")
+            told.statements.clear()
+            chat.send("The order is the one of last week.")
+            assert told.transactions == MOST_TRANSACTIONS, told.statements
+            assert [one for one in told.asked if "FROM turns" in one and one.startswith("SELECT")] == []
+
+
 def test_a_plain_async_send_takes_three_transactions(sim: Simulator, tmp_path: Path, told: Told) -> None:
     """So does one that is awaited."""
 

@@ -93,7 +93,7 @@ class KeptWindow:
         way, self.under_way, self.whole = self.under_way, None, None
         if loaded is not None and way is not None:
             self.turns += loaded.turns[len(way.before.turns) :]
-            self.whole = (self.version, self.reach, loaded)
+            self.whole = (self.version, 0 if way.begins else self.reach, loaded)
 
     def id_of(self, seq: int) -> int | None:
         """The id of a turn in the window."""

@@ -1,7 +1,8 @@
 """What a window becomes by a request of its own that is answered: so that it need not be read again.
 
-Only the plain case is followed: the epoch goes on, and the reply answers what the request was the first to send. It
-must come to the same as reading the record; a test compares the two after every step.
+Only the plain case is followed: the epoch goes on, or is the first one and holds all there is, and the reply answers
+what the request was the first to send. It must come to the same as reading the record; a test compares the two after
+every step.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class UnderWay:
             before,
             head=replace(
                 before.head,
+                epoch=self.begun.epoch if self.begins else before.head.epoch,
+                new_epoch_reason="" if self.begins else before.head.new_epoch_reason,
                 seq=reply.seq,
                 turn=reply,
                 requests=self.begun.number,
@@ -69,20 +72,30 @@ class UnderWay:
             sent=new.sent,
             usage=finished.usage or Usage(),
             wire=finished.usage_json,
-            first=before.first if before else 0,
+            first=before.first if before else new.sent.last,
             upper=new.expected.upper,
             why=new.why,
         )
 
+    @property
+    def begins(self) -> bool:
+        """Whether the conversation's first epoch begins with it, and every turn there is stands in the view."""
+        before, epoch = self.before, self.begun.epoch
+        start = before.turns[0].seq if before.turns else before.head.seq + 1
+        in_front = before.withdrawn or before.pinned_seqs or before.instructions or epoch.pinned_seqs or epoch.summary
+        return before.head.epoch is None and epoch.first_seq == start and not in_front
+
+    @property
+    def _goes_on(self) -> bool:
+        before = self.before
+        return before.last is not None and before.head.epoch is not None and before.head.epoch.id == self.begun.epoch.id
+
     def _plainly(self, finished: FinishedRequest) -> bool:
-        epoch = self.before.head.epoch
         return (
             finished.request == self.begun.request
             and (finished.state, finished.settled_as) == ("answered", "answered")
             and set(finished.settled_turns) == {turn.id for turn in self.begun.turns}
-            and self.before.last is not None
-            and epoch is not None
-            and epoch.id == self.begun.epoch.id
+            and (self._goes_on or self.begins)
             and finished.usage is not None
             and not self.new.interrupted
         )
