@@ -232,3 +232,12 @@ def test_what_changes_beside_the_messages_is_judged_anew(given: list[Body]) -> N
         messages += asked()
         body = {"model": CARD.id, "max_tokens": 500, **options, "messages": messages[:-1]}
         assert judge.problems(body, betas=(), card=CARD) == check_request(body, card=CARD)
+
+
+@given(histories(), st.sampled_from(sorted(MUTATIONS)))
+def test_a_rule_that_is_not_asked_would_find_nothing(body: Body, name: str) -> None:
+    """Where the messages hold no block of the types that a rule is about, it has nothing to say of them."""
+    MUTATIONS[name][0](body)
+    for rule, asked in RULES.items():
+        anyway = getattr(asked, "__wrapped__", asked)
+        assert list(asked(_read(body))) == list(anyway(_read(body))), rule

@@ -8,7 +8,7 @@ against the window, whether thinking still has its prefix, rights and existence 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from sash.model.cards import TABLE, ModelCard, base_name
 from sash.model.cards import card as card_of
 from sash.planning.rules import caching, media, parameters, results, thinking, tools, turns
 from sash.planning.rules.blocks import has_thinking, is_plain_user, open_calls, sendable, strip_thinking, waiting_calls
-from sash.planning.rules.body import Body, Finding, as_mapping, items, read
+from sash.planning.rules.body import Body, Rule, as_mapping, items, read
 from sash.planning.rules.caching import MAX_MARKERS, markable, markable_tool
 from sash.planning.rules.parameters import count_params
 from sash.planning.rules.tools import ID, NAME, SERVER_CALLS
@@ -46,8 +46,6 @@ __all__ = [
 
 VERSION = "2026-10-21"
 """The API version judged by default, the one that the SDK sends."""
-
-Rule = Callable[[Body], Iterator[Finding]]
 
 RULES: dict[str, Rule] = {
     **parameters.RULES,

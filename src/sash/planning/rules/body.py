@@ -7,9 +7,9 @@ them. This module knows no rule.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -113,6 +113,11 @@ class Body:
     """what was known of the rest; None: it was read with the messages"""
 
     @cached_property
+    def kinds(self) -> frozenset[str]:
+        """The types of all blocks of the messages."""
+        return frozenset(spot.kind for spot in self.blocks)
+
+    @cached_property
     def marked(self) -> tuple[Spot, ...]:
         """What carries a cache marker, in render order: tools, system, messages."""
         places = (self.tools, self.system, self.before.marked, self.blocks)
@@ -135,6 +140,22 @@ class Body:
     def continues_thread(self) -> bool:
         """The server holds what came before: the body is a continuation, not a whole conversation."""
         return self.option("thread").get("type") == "continue"
+
+
+Rule = Callable[[Body], Iterable[Finding]]
+
+
+def about(*kinds: str) -> Callable[[Rule], Rule]:
+    """A rule about blocks of these types: it is not asked where the messages hold none."""
+
+    def of_these(rule: Rule) -> Rule:
+        @wraps(rule)
+        def asked(body: Body) -> Iterable[Finding]:
+            return () if body.kinds.isdisjoint(kinds) else rule(body)
+
+        return asked
+
+    return of_these
 
 
 def read(

@@ -14,7 +14,7 @@ from typing import Any
 from sash.counting.media import pages
 from sash.model.files import binary_type
 from sash.model.images import decoded, pixels
-from sash.planning.rules.body import Body, Finding, Spot, as_mapping
+from sash.planning.rules.body import Body, Finding, Spot, about, as_mapping
 
 MAX_BODY = 32 * 1024 * 1024
 MAX_IMAGE = 10 * 1024 * 1024
@@ -23,6 +23,7 @@ MANY, MAX_SIDE_OF_MANY = 20, 2000
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
+@about("image")
 def image_count(body: Body) -> Iterator[Finding]:
     """A request holds 600 images, or 100 on models with a small window."""
     count, limit = body.before.images + len(_images(body)), body.card.max_images
@@ -30,6 +31,7 @@ def image_count(body: Body) -> Iterator[Finding]:
         yield "messages", f"{count} images; {body.card.id} takes {limit} a request: drop the oldest"
 
 
+@about("image")
 def image_source(body: Body) -> Iterator[Finding]:
     """base64 of a type Claude reads, a url, or a file id."""
     for spot in _images(body):
@@ -41,6 +43,7 @@ def image_source(body: Body) -> Iterator[Finding]:
             yield spot.path, "an image without data, url or file_id in its source"
 
 
+@about("document")
 def document_source(body: Body) -> Iterator[Finding]:
     """base64 of a PDF, plain text, blocks, a url, or a file id."""
     for spot in body.blocks:
@@ -48,6 +51,7 @@ def document_source(body: Body) -> Iterator[Finding]:
             yield spot.path, "a document without data, content, url or file_id in its source"
 
 
+@about("image", "document")
 def base64_data(body: Body) -> Iterator[Finding]:
     """base64 and nothing else, of what its media type says."""
     for spot in body.blocks:
@@ -76,6 +80,7 @@ def _is_base64(data: str) -> bool:
     return True
 
 
+@about("image")
 def image_bytes(body: Body) -> Iterator[Finding]:
     """10 MB of base64 an image."""
     for spot in _images(body):
@@ -84,6 +89,7 @@ def image_bytes(body: Body) -> Iterator[Finding]:
             yield spot.path, f"an image of {size} base64 bytes; at most {MAX_IMAGE}: scale it down"
 
 
+@about("image")
 def image_pixels(body: Body) -> Iterator[Finding]:
     """8,000 pixels a side; 2,000 once there are more than 20 images."""
     images, count = _images(body), body.before.images + len(_images(body))
@@ -96,6 +102,7 @@ def image_pixels(body: Body) -> Iterator[Finding]:
             yield spot.path, f"an image of {size[0]}x{size[1]} pixels among {count}; at most {limit} a side"
 
 
+@about("document")
 def pdf_pages(body: Body) -> Iterator[Finding]:
     """600 pages of PDF in a request, or 100 on models with a small window ("PDF support")."""
     count, limit = body.before.pages + pdf_pages_of(body.blocks), body.card.max_pdf_pages

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sash.planning.rules.body import Body, Finding, as_mapping, items
+from sash.planning.rules.body import Body, Finding, about, as_mapping, items
 from sash.planning.rules.tools import FORCED
 from sash.planning.rules.turns import DATED
 
@@ -187,6 +187,7 @@ def compaction_request(body: Body) -> Iterator[Finding]:
         yield "compaction.instructions", f"instructions are longer than {MAX_INSTRUCTIONS} characters; shorten them"
 
 
+@about("compaction")
 def compaction_block(body: Body) -> Iterator[Finding]:
     """A signed compaction block is sent back once, first of all, byte for byte."""
     signed = [spot for run in body.runs for spot in run.of("compaction") if spot.block.get("signature")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sash.planning.rules.body import Body, Finding, as_mapping
+from sash.planning.rules.body import Body, Finding, about, as_mapping
 
 _MARK = "cache_control"
 FIELDS: Mapping[str, frozenset[str] | None] = {
@@ -23,6 +23,7 @@ FIELDS: Mapping[str, frozenset[str] | None] = {
 """What may stand in a result, by type, and its fields (None: any)."""
 
 
+@about("tool_result")
 def tool_result_content(body: Body) -> Iterator[Finding]:
     """A result is text, or blocks that may stand in one; with betas, others pass."""
     for run in body.runs:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sash.model.cards import base_name
-from sash.planning.rules.body import Body, Finding
+from sash.planning.rules.body import Body, Finding, about
 
 MIN_BUDGET = 1024
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -89,6 +89,7 @@ def _thinks_less(body: Body) -> bool:
     return kind is not None and EFFORT_CAPPED.get(base_name(body.card.id)) == kind
 
 
+@about(*THINKING)
 def thinking_block(body: Body) -> Iterator[Finding]:
     """A thinking block goes back as it came: text (maybe empty) and signature, or opaque data."""
     for message in body.messages:
@@ -101,6 +102,7 @@ def thinking_block(body: Body) -> Iterator[Finding]:
                 yield spot.path, "a thinking block without its text (which may be empty); send it back as it came"
 
 
+@about(*THINKING)
 def thinking_last(body: Body) -> Iterator[Finding]:
     """No assistant turn ends in thinking: such a reply was cut short before it said anything."""
     for run in body.runs:

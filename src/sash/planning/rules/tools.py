@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from sash.planning.rules.body import Body, Finding, MergedTurn, Spot, as_mapping
+from sash.planning.rules.body import Body, Finding, MergedTurn, Spot, about, as_mapping
 from sash.planning.rules.turns import is_server_result
 
 SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
@@ -28,6 +28,7 @@ def call_id(spot: Spot) -> str:
     return str(spot.block.get("tool_use_id" if spot.kind.endswith("tool_result") else "id"))
 
 
+@about("tool_use")
 def tool_unanswered(body: Body) -> Iterator[Finding]:
     """Every tool call is answered in the very next user turn."""
     for run, after in zip(body.runs, (*body.runs[1:], None), strict=False):
@@ -37,6 +38,7 @@ def tool_unanswered(body: Body) -> Iterator[Finding]:
                 yield call.path, f"tool call {call_id(call)!r} has no tool_result in the next user turn; add one"
 
 
+@about("tool_result")
 def tool_orphan(body: Body) -> Iterator[Finding]:
     """Every tool result answers a call of the assistant turn right before it."""
     for before, run in zip((None, *body.runs), body.runs, strict=False):
@@ -50,6 +52,7 @@ def _ids(run: MergedTurn | None, role: str, kind: str) -> set[str]:
     return {call_id(spot) for spot in run.of(kind)} if run and run.role == role else set()
 
 
+@about("tool_result")
 def tool_result_first(body: Body) -> Iterator[Finding]:
     """In a user turn all tool results stand before anything else."""
     for run in body.runs:
@@ -61,12 +64,14 @@ def tool_result_first(body: Body) -> Iterator[Finding]:
                 yield spot.path, f"a tool_result after the {other.kind} block at {other.path}; put all results first"
 
 
+@about("tool_result")
 def tool_result_twice(body: Body) -> Iterator[Finding]:
     """A call has one result."""
     for run in body.runs:
         yield from _repeated(run.of("tool_result"), "a second tool_result for {!r}; keep one")
 
 
+@about("tool_use", *SERVER_CALLS)
 def tool_id_twice(body: Body) -> Iterator[Finding]:
     """Every call of a conversation has an id of its own ("`tool_use` ids must be unique").
 
@@ -85,6 +90,7 @@ def _repeated(spots: list[Spot], text: str, before: frozenset[str] = frozenset()
         seen.add(call_id(spot))
 
 
+@about("tool_use", "tool_result", *SERVER_CALLS)
 def tool_call_shape(body: Body) -> Iterator[Finding]:
     """A call has an id and a name of letters, digits, _ and -, and an object as input; its result names the id."""
     for run in body.runs:
@@ -115,6 +121,7 @@ def server_result_orphan(body: Body) -> Iterator[Finding]:
             yield spot.path, f"a {spot.kind} for {call_id(spot)!r} without the call before it; {BOTH}"
 
 
+@about(*SERVER_CALLS)
 def server_call_open(body: Body) -> Iterator[Finding]:
     """While a server's tool is still running, user turns hold the results of client tools and nothing else."""
     waiting: dict[str, Spot] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sash.planning.rules.body import Body, Finding, MergedTurn, Message, Spot, items, unfold
+from sash.planning.rules.body import Body, Finding, MergedTurn, Message, Spot, about, items, unfold
 from sash.planning.rules.caching import blank
 from sash.planning.rules.thinking import thinks
 
@@ -100,6 +100,7 @@ def block_role(body: Body) -> Iterator[Finding]:
                 yield spot.path, f"a {spot.kind} block in an assistant message; send it in a user message"
 
 
+@about("document")
 def document_in_assistant(body: Body) -> Iterator[Finding]:
     """Since 2026-10-21 a document may not stand directly in assistant content (inside a tool's result it may)."""
     for message in body.messages if body.since(DATED) else ():
