@@ -359,8 +359,9 @@ class Session:
         card = self._card_for(model)
         checked = self._options_with(options, output_format)
         given = as_tools(() if tools is None else tools)
-        parts = preamble(system, given)
-        now = Preamble(system=parts.system or self.preamble.system, tools=parts.tools or self.preamble.tools)
+        now, parts = self.preamble, preamble(system, given)
+        if parts.system or parts.tools:
+            now = Preamble(system=parts.system or now.system, tools=parts.tools or now.tools)
         if tools is not None and not list(tools) and now.tools:
             checked["tool_choice"] = {"type": "none"}  # leaving tools out would rewrite the whole prefix
         check_markers(now, checked)

@@ -17,6 +17,8 @@ _SAMPLE = 2_000
 _FOREIGN = re.compile("[^\x00-\u036f\u1e00-\u206f]")
 _SYMBOL = re.compile(r"""[^\w\s.,;:!?'"()\-–—’“”…]|_""")
 """What is no letter, digit or white space, nor a sign of prose."""
+_PROSE = bytes(code for code in range(128) if not _SYMBOL.match(chr(code)))
+"""All else in ASCII."""
 
 
 def content_class(text: str) -> ContentClass:
@@ -28,7 +30,7 @@ def content_class(text: str) -> ContentClass:
         return "scripts"
     if _looks_like_json(text):
         return "json"
-    return "code" if len(_SYMBOL.findall(sample)) > 0.035 * len(sample) or _indented(sample) else "prose"
+    return "code" if _symbols(sample) > 0.035 * len(sample) or _indented(sample) else "prose"
 
 
 def _sampled(text: str) -> str:
@@ -36,6 +38,11 @@ def _sampled(text: str) -> str:
         return text
     middle = len(text) // 2
     return text[:_SAMPLE] + text[middle : middle + _SAMPLE] + text[-_SAMPLE:]
+
+
+def _symbols(sample: str) -> int:
+    """How many there are; ASCII, as most texts are, is counted without matching every character."""
+    return len(sample.encode().translate(None, _PROSE) if sample.isascii() else _SYMBOL.findall(sample))
 
 
 def _looks_like_json(text: str) -> bool:

@@ -48,12 +48,7 @@ class Measure:
             raise InvalidOption(f"a measure holds amounts of 0 or more, not {amounts}", option="measure", value=amounts)
 
     def __add__(self, other: Measure) -> Measure:
-        names = dict.fromkeys((*self.parts, *other.parts))
-        return Measure(
-            parts={name: self.parts.get(name, 0) + other.parts.get(name, 0) for name in names},
-            fixed=self.fixed + other.fixed,
-            slack=self.slack + other.slack,
-        )
+        return total((self, other))
 
     def as_json(self) -> dict[str, Any]:
         """A plain value for a store; `from_json` reads it back."""
@@ -71,7 +66,14 @@ NOTHING = Measure()
 
 def total(measures: Iterable[Measure]) -> Measure:
     """The sum of several measures."""
-    return sum(measures, NOTHING)
+    parts: dict[str, float] = {}
+    fixed = slack = 0.0
+    for measure in measures:
+        for name, amount in measure.parts.items():
+            parts[name] = parts.get(name, 0) + amount
+        fixed += measure.fixed
+        slack += measure.slack
+    return Measure(parts=parts, fixed=fixed, slack=slack)
 
 
 def some(name: str, amount: float = 1, **more: float) -> Measure:
@@ -140,8 +142,8 @@ class Reader:
         return self._base.count(text)
 
     def _text(self, block: Block) -> Measure:
-        cited = block.get("citations")
-        return self.text(str(block.get("text") or "")) + (self.json(cited) if cited else NOTHING)
+        said, cited = self.text(str(block.get("text") or "")), block.get("citations")
+        return said + self.json(cited) if cited else said
 
     def _tool_use(self, block: Block) -> Measure:
         """The call's name and arguments; the API renders each argument apart, a text without JSON's escapes."""

@@ -41,12 +41,12 @@ class Preamble:
         tools: list[Block] = json.loads(self.tools) if self.tools else []
         return tools
 
-    @property
+    @cached_property
     def tool_names(self) -> tuple[str, ...]:
         """What its tools are called, in their order."""
         return tuple(str(tool.get("name")) for tool in self.tool_list)
 
-    @property
+    @cached_property
     def markers(self) -> int:
         """Cache markers that the caller put into it by hand."""
         return sum("cache_control" in block for block in (*self.system_blocks, *self.tool_list))

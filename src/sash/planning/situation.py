@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from operator import attrgetter, neg
+from operator import neg
 from typing import Any, Literal, Protocol
 
 from sash.model.cards import ModelCard, Ttl
@@ -182,16 +182,18 @@ class Situation:
         return next((i for i, e in enumerate(self.exchanges) if e.last > self.upto), self.newest)
 
     @cached_property
-    def _suffixes(self) -> tuple[list[int], list[int]]:
-        """Tokens and upper bounds of exchanges[i:], for every i."""
-        newest_first = self.exchanges[::-1]
-        tokens = list(accumulate(map(attrgetter("tokens"), newest_first), initial=0))[::-1]
-        uppers = list(accumulate(map(attrgetter("upper"), newest_first), initial=0))[::-1]
-        return tokens, uppers
+    def _tokens(self) -> list[int]:
+        """Tokens of exchanges[i:], for every i."""
+        return list(accumulate([one.tokens for one in reversed(self.exchanges)], initial=0))[::-1]
+
+    @cached_property
+    def _uppers(self) -> list[int]:
+        """Upper bounds of exchanges[i:], for every i."""
+        return list(accumulate([one.upper for one in reversed(self.exchanges)], initial=0))[::-1]
 
     def kept(self, start: int) -> int:
         """Verbatim tokens of the exchanges from `start` on."""
-        return self._suffixes[0][start]
+        return self._tokens[start]
 
     def pinned_before(self, start: int) -> list[Exchange]:
         """Pinned exchanges that are sent in front if the view starts at exchange `start`."""
@@ -201,11 +203,11 @@ class Situation:
         """The whole prompt if the view starts at exchange `start`."""
         if start == self.first_exchange and self.stay is not None and not self.forced:
             return self.stay
-        tokens, uppers = self._suffixes
         pins = self.pinned_before(start)
         sent = self.fixed + self.recalled
         return sent + Size(
-            tokens=tokens[start] + sum(e.tokens for e in pins), upper=uppers[start] + sum(e.upper for e in pins)
+            tokens=self._tokens[start] + sum(e.tokens for e in pins),
+            upper=self._uppers[start] + sum(e.upper for e in pins),
         )
 
     def fits(self, start: int) -> bool:
@@ -224,7 +226,7 @@ class Situation:
 
     def holding(self, keep: int) -> int:
         """The latest start that still holds `keep` tokens; the earliest one where none does."""
-        return max(0, bisect_right(self._suffixes[0], -keep, hi=len(self.exchanges), key=neg) - 1)
+        return max(0, bisect_right(self._tokens, -keep, hi=len(self.exchanges), key=neg) - 1)
 
     def fitting(self, start: int) -> int:
         """The earliest start from `start` on that fits; the newest exchange if none does."""

@@ -73,7 +73,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)
     now, before = format_size(settings.options, counter), format_size(last.sent.options if last else {}, counter)
     epoch = loaded.epoch
-    restless = _restless(loaded, settings)
+    restless, lost = _restless(loaded, settings), _lost(last, settings)
     summary = _in_front(loaded, settings, counter, sizes)
     memory = Memory(
         loaded=loaded,
@@ -82,8 +82,8 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         anchor=anchor if anchor is None or now == before else _reformatted(anchor, before, now),
         anchor_seq=anchor_seq,
         tail=_tail(last) if last else None,
-        warmth=replace(_warmth(loaded, last, settings), stable_until=restless.until),
-        lost=_lost(last, settings),
+        warmth=_warmth(loaded, last, settings, lost, restless),
+        lost=lost,
         gaps=gaps(loaded),
         summary=summary,
         summary_size=summary_size(summary, settings.model, counter, sizes),
@@ -236,8 +236,9 @@ FORMAT = "output format"
 
 def _lost(last: LastRequest | None, settings: Settings) -> str:
     """The option that changed since the last request and lost what was cached; "" where none did."""
-    now = _decisive(settings.options, settings.card)
-    before = _decisive(last.sent.options, settings.card) if last else now
+    if last is None or last.sent.options == settings.options:
+        return ""
+    now, before = _decisive(settings.options, settings.card), _decisive(last.sent.options, settings.card)
     return next((name for name in now if before[name] != now[name]), "")
 
 
@@ -256,21 +257,21 @@ def _decisive(options: Mapping[str, Any], card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _warmth(loaded: Loaded, last: LastRequest | None, settings: Settings) -> Warmth:
-    until, lost = 0.0, _lost(last, settings)
-    if last is not None and not settings.key.reads(last.sent.key):
-        last = None
+def _warmth(loaded: Loaded, last: LastRequest | None, settings: Settings, lost: str, restless: Restless) -> Warmth:
+    """What the cache holds; `lost`: the option that changed since the last request."""
+    until = 0.0
     if loaded.preamble_at is not None and lost != FORMAT:
         until = loaded.preamble_at + TTL_SECONDS[loaded.preamble_ttl]
-    tail = _tail(last) if last else None
-    if last is None or tail is None or lost:
-        return Warmth(preamble_until=until, preamble_ttl=loaded.preamble_ttl)
+    tail = _tail(last) if last is not None and not lost and settings.key.reads(last.sent.key) else None
+    if last is None or tail is None:
+        return Warmth(preamble_until=until, preamble_ttl=loaded.preamble_ttl, stable_until=restless.until)
     return Warmth(
         preamble_until=until,
         preamble_ttl=loaded.preamble_ttl,
         tail_until=last.at + TTL_SECONDS[tail.ttl],
         tail_ttl=tail.ttl,
         tail_tokens=last.usage.read + last.usage.write,
+        stable_until=restless.until,
     )
 
 

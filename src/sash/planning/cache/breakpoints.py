@@ -86,7 +86,8 @@ def _still_there(numbered: Sequence[tuple[int, Message]], previous: Marker | Non
     for seq, sent in reversed(numbered):
         if seq == previous.seq:
             there = previous.block < len(sent["content"]) and markable(sent["content"][previous.block])
-            return replace(previous, ttl=tail or previous.ttl, role="previous tail") if there else None
+            ttl = tail or previous.ttl
+            return Marker(place="turn", seq=seq, block=previous.block, ttl=ttl, role="previous tail") if there else None
     return None
 
 
@@ -138,5 +139,5 @@ def _longest_first(markers: Sequence[Marker]) -> tuple[Marker, ...]:
     raised: list[Marker] = []
     for marker in reversed(markers):
         longest = "1h" if "1h" in (longest, marker.ttl) else "5m"
-        raised.append(replace(marker, ttl=longest))
+        raised.append(marker if marker.ttl == longest else replace(marker, ttl=longest))
     return tuple(reversed(raised))

@@ -150,10 +150,11 @@ class _Relieving:
         self.epoch, self.card = memory.epoch, settings.card
         self.present = memory.relief
         self.single = self.present.results | memory.cleared_results
-        self.growing = replace(
-            self.present, results=self.single, detached=self.present.detached | memory.repeated
-        ).tidy()
+        self.growing = self.present
         """what the present view sends otherwise, with what joins it now"""
+        if self.single or memory.repeated:
+            detached = self.present.detached | memory.repeated
+            self.growing = replace(self.present, results=self.single, detached=detached).tidy()
         self.run = spoken(groups[-1])
         self.keeps_view = traits(settings.strategy).keeps_view
 
