@@ -62,6 +62,24 @@ def test_search_finds_in_its_tenant_alone(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize(
+    ("text", "held"), [("plain", 0), ("na\u00efve", 0), ("in \u6771\u4eac", 1), ("far on: " * 99 + "\u6771", 1)]
+)
+def test_the_index_of_characters_holds_what_has_such_characters(text: str, held: int) -> None:
+    """A text has an entry there just when it holds a character of a script without spaces, wherever that stands."""
+    store = MemoryStore()
+    recorder = Recorder(store)
+    draft = Draft(role="user", content=dumps([{"type": "text", "text": text}]))
+    (turn,) = store.turns.append(recorder.key, head=0, turns=[draft], at=1.0)
+    asked = "SELECT count(*) FROM turns_characters_docsize"
+    with store.database.reading() as db:
+        assert db.one(asked)[0] == held
+    store.forgetting.redact(recorder.key, turn=turn.id, reason="", at=2.0)
+    with store.database.reading() as db:
+        assert db.one(asked)[0] == 0
+    store.close()
+
+
 @pytest.mark.parametrize(("index", "query"), [("turns_fts", '"weather"'), ("turns_characters", '"京の天"')])
 def test_the_index_itself_passes_over_other_tenants(tmp_path: Path, index: str, query: str) -> None:
     """Of words and of characters alike, it finds a tenant's own turns and none of the others'."""

@@ -29,7 +29,7 @@ from sash.stores.dialect import SQLITE
 from sash.stores.transaction import Transaction, newer_schema
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
-SCHEMA = 42
+SCHEMA = 43
 """How many migrations there are: stands in the file's header once they are applied. A test holds it true."""
 INDEXES = ("turns_fts", "turns_characters")
 SECURE = sqlite3.sqlite_version_info >= (3, 42)

@@ -649,6 +649,13 @@ def m042_imported_requests(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m043_ascii_at_a_glance(db: Database) -> None:
+    """Texts of ASCII alone are not looked through for characters of scripts without spaces."""
+    for statement in _AT_A_GLANCE:
+        db.execute(statement)
+
+
 _IMPORTED = (
     """CREATE TABLE imported_requests (
         id INTEGER PRIMARY KEY,
@@ -1266,4 +1273,21 @@ _TENANTS_OF_CHARACTERS = (
     f"CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN {_ALL_COME}; END",
     f"CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN {_ALL_GONE}; END",
     f"CREATE TRIGGER turns_rewritten AFTER UPDATE OF {_INDEXED} ON turns BEGIN {_ALL_GONE}; {_ALL_COME}; END",
+)
+
+# As many bytes as characters: all of it is ASCII.
+_WIDE = "WHERE length({0}.text) < length(CAST({0}.text AS BLOB)) AND " + _SPACELESS.format("{0}.text")
+_ADD_WIDE = f"INSERT INTO turns_characters (rowid, text, tenant) SELECT {_SIGNS_OF.format('new')} {_WIDE.format('new')}"
+_NO_WIDE = (
+    "INSERT INTO turns_characters (turns_characters, rowid, text, tenant) "
+    f"SELECT 'delete', {_SIGNS_OF.format('old')} {_WIDE.format('old')}"
+)
+_WHOLLY_GONE, _WHOLLY_COME = f"{_NO_TENANT_WORDS}; {_NO_WIDE}; {_NO_VECTOR}", f"{_TENANT_WORDS}; {_ADD_WIDE}"
+_AT_A_GLANCE = (
+    "DROP TRIGGER turns_written",
+    "DROP TRIGGER turns_gone",
+    "DROP TRIGGER turns_rewritten",
+    f"CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN {_WHOLLY_COME}; END",
+    f"CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN {_WHOLLY_GONE}; END",
+    f"CREATE TRIGGER turns_rewritten AFTER UPDATE OF {_INDEXED} ON turns BEGIN {_WHOLLY_GONE}; {_WHOLLY_COME}; END",
 )

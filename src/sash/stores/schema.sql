@@ -616,12 +616,6 @@ CREATE VIRTUAL TABLE turns_characters USING fts5 (text, tenant, content='', toke
 
 CREATE VIRTUAL TABLE turns_characters_terms USING fts5vocab (turns_characters, 'col');
 
-CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text, tenant) SELECT new.place, new.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = new.conversation_id) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
-
-CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text, tenant) SELECT 'delete', old.place, old.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = old.conversation_id) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; END;
-
-CREATE TRIGGER turns_rewritten AFTER UPDATE OF said, content, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text, tenant) SELECT 'delete', old.place, old.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = old.conversation_id) WHERE old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text, tenant) SELECT new.place, new.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = new.conversation_id) WHERE new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
-
 CREATE TABLE imported_requests (
         id INTEGER PRIMARY KEY,
         conversation_id INTEGER NOT NULL REFERENCES conversations (id),
@@ -668,6 +662,12 @@ CREATE VIEW cost_by_conversation AS
         FROM spending s LEFT JOIN conversations c ON c.id = s.conversation_id
         GROUP BY c.id, s.namespace, s.model ORDER BY dollars DESC;
 
+CREATE TRIGGER turns_written AFTER INSERT ON turns BEGIN INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text, tenant) SELECT new.place, new.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = new.conversation_id) WHERE length(new.text) < length(CAST(new.text AS BLOB)) AND new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
+
+CREATE TRIGGER turns_gone AFTER DELETE ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text, tenant) SELECT 'delete', old.place, old.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = old.conversation_id) WHERE length(old.text) < length(CAST(old.text AS BLOB)) AND old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; END;
+
+CREATE TRIGGER turns_rewritten AFTER UPDATE OF said, content, branch_id, seq ON turns BEGIN INSERT INTO turns_fts (turns_fts, rowid, text, tenant) VALUES ('delete', old.place, old.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = old.conversation_id)); INSERT INTO turns_characters (turns_characters, rowid, text, tenant) SELECT 'delete', old.place, old.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = old.conversation_id) WHERE length(old.text) < length(CAST(old.text AS BLOB)) AND old.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; DELETE FROM vectors WHERE place = old.place; INSERT INTO turns_fts (rowid, text, tenant) VALUES (new.place, new.text, (SELECT 'n' || hex(namespace) || 'z' FROM conversations WHERE id = new.conversation_id)); INSERT INTO turns_characters (rowid, text, tenant) SELECT new.place, new.text || char(10, 10), (SELECT 'nn' || hex(namespace) || 'zz' FROM conversations WHERE id = new.conversation_id) WHERE length(new.text) < length(CAST(new.text AS BLOB)) AND new.text GLOB '*[฀-໿ༀ-႟ក-៿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿𠀀-𱍏]*'; END;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm001_record', datetime('now') || '+00:00'),
     ('sash', 'm002_views', datetime('now') || '+00:00'),
@@ -710,6 +710,7 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES
     ('sash', 'm039_wordings', datetime('now') || '+00:00'),
     ('sash', 'm040_smaller_vectors', datetime('now') || '+00:00'),
     ('sash', 'm041_tenants_of_characters', datetime('now') || '+00:00'),
-    ('sash', 'm042_imported_requests', datetime('now') || '+00:00');
+    ('sash', 'm042_imported_requests', datetime('now') || '+00:00'),
+    ('sash', 'm043_ascii_at_a_glance', datetime('now') || '+00:00');
 
 INSERT INTO memo_use VALUES (0, 0, 0.0);

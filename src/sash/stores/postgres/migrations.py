@@ -195,5 +195,6 @@ STEPS: dict[str, tuple[str, ...]] = {
     "m040_smaller_vectors": ("ALTER TABLE vectors ADD COLUMN bytes BIGINT NOT NULL DEFAULT 2",),
     "m041_tenants_of_characters": (),
     "m042_imported_requests": _IMPORTED,
+    "m043_ascii_at_a_glance": (),
 }
 """The statements of each migration since the first version that kept records in PostgreSQL (m031)."""

@@ -681,4 +681,5 @@ INSERT INTO migrations (name) VALUES
     ('m039_wordings'),
     ('m040_smaller_vectors'),
     ('m041_tenants_of_characters'),
-    ('m042_imported_requests');
+    ('m042_imported_requests'),
+    ('m043_ascii_at_a_glance');
