@@ -17,6 +17,7 @@ from sash.model.turns import Draft
 from sash.recall import make_query
 from sash.recall.ranking import Matches
 from sash.stores import embedders, vocabulary
+from sash.stores import vectors as vectors_module
 from sash.stores.characters import CONTINUATIONS
 from sash.stores.index import LACKING
 from sash.stores.vectors import Blocks, as_stored, unit_rows
@@ -351,6 +352,18 @@ def test_vectors_are_stored_in_bytes(record: Recorder) -> None:
     record.say("The cat sleeps.", "Hm.")
     embedded(record, "cat", Topics())
     assert vectors(record) == [(1, "topics", 3), (2, "topics", 0)]
+
+
+def test_vectors_are_read_and_compared_some_at_a_time(record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is near is the same however many vectors are read and multiplied at once, with some added meanwhile."""
+    for number in range(4):
+        record.say("The cat and a boat." if number % 2 else "A boat, a boat.", "Bread." if number else "Hm.")
+    whole = embedded(record, "kitten", Topics())
+    monkeypatch.setattr(vectors_module, "AT_ONCE", 2)
+    record.store.index._blocks = Blocks()
+    assert near(record, "kitten", Topics()) == whole
+    record.say("The kitten.", "A cake.")
+    assert dict(embedded(record, "kitten", Topics()))[9] > max(dict(whole).values())
 
 
 def test_vectors_stored_before_are_read(record: Recorder, store: Any) -> None:

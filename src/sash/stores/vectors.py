@@ -1,7 +1,8 @@
 """Vectors of turns: kept as a byte for each number, searched exactly, in memory once they were read.
 
 Only the direction of a vector counts, so its greatest number is stored as 127 or -127, and what is read gets its length
-of 1 again. Older rows hold two bytes for each number, a float16 (column `bytes`), until their turns are embedded anew.
+of 1 again. Older rows hold two bytes for each number, a float16 (column `bytes`), until their turns are embedded anew:
+they are rounded as they are read.
 
 `Blocks` holds the vectors of one branch's own turns as a matrix (row = seq - 1); a line of several branches is
 searched block by block. A block that was read is only extended; it is read anew when a vector of it was removed
@@ -18,12 +19,14 @@ from typing import Any
 
 from sash.errors import InvalidOption
 from sash.stores.lineage import Segment
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Row, Transaction
 
 HELD = 400_000
 """Rows held in memory over all conversations; the block longest unused goes first."""
 GROWTH = 1.5
 GREATEST = 127
+AT_ONCE = 1_000
+"""Rows read and multiplied at once: bounds the memory beside the block."""
 
 
 @dataclass(kw_only=True)
@@ -35,10 +38,9 @@ class _Block:
     first: int
     used: int
     matrix: Any
-
-    @property
-    def rows(self) -> Any:
-        return self.matrix[: self.used]
+    """as they are stored, a byte for each number ..."""
+    lengths: Any
+    """... and the length of each row; 1 for zeros"""
 
 
 class Blocks:
@@ -80,7 +82,8 @@ class Blocks:
                 removed=removed,
                 first=low,
                 used=0,
-                matrix=load_numpy().zeros((0, width), dtype="float32"),
+                matrix=load_numpy().zeros((0, width), dtype="int8"),
+                lengths=load_numpy().ones(0, dtype="float32"),
             )
         self._extend(db, block, branch)
         self._held[branch] = block
@@ -89,40 +92,55 @@ class Blocks:
         return block
 
     def _extend(self, db: Transaction, block: _Block, branch: int) -> None:
-        """Read what came behind the last row."""
-        np = load_numpy()
-        found = db.all(
-            "SELECT place, vector, bytes FROM vectors WHERE place BETWEEN ? AND ? AND embedder = ? ORDER BY place",
-            (position(branch, block.first + block.used), position(branch, -1), block.embedder),
+        """Read what came behind the last row, some at a time."""
+        read = (
+            "SELECT place, vector, bytes FROM vectors WHERE place BETWEEN ? AND ? AND embedder = ? ORDER BY place "
+            f"LIMIT {AT_ONCE}"
         )
-        if not found:
-            return
-        at = np.array([row[0] for row in found], dtype=np.int64) - position(branch, block.first)
-        width = block.matrix.shape[1]
-        self._make_room(block, int(at[-1]) + 1)
-        for kind in (np.dtype(np.int8), np.dtype(np.float16)):
-            full = [index for index, row in enumerate(found) if row[1] and row[2] == kind.itemsize]
-            read = np.frombuffer(b"".join(found[index][1] for index in full), dtype=kind)
-            if len(read) != len(full) * width:
-                raise _other_width(block.embedder, width)
-            block.matrix[at[full]] = _unit(read.reshape(-1, width).astype(np.float32))
+        first, end = position(branch, block.first), position(branch, -1)
+        while found := db.all(read, (first + block.used, end, block.embedder)):
+            _take(block, found, first)
+            if len(found) < AT_ONCE:
+                break
 
-    def _make_room(self, block: _Block, used: int) -> None:
-        np = load_numpy()
-        if used > len(block.matrix):
-            matrix = np.zeros((int(used * GROWTH), block.matrix.shape[1]), dtype=np.float32)
-            matrix[: block.used] = block.rows
-            block.matrix = matrix
-        block.used = used
+
+def _take(block: _Block, found: Sequence[Row], start: int) -> None:
+    """Put in vectors that were read, the first row of the block being the turn of the place `start`."""
+    np = load_numpy()
+    at = np.array([row[0] for row in found], dtype=np.int64) - start
+    width = block.matrix.shape[1]
+    _make_room(block, int(at[-1]) + 1)
+    for kind in (np.dtype(np.int8), np.dtype(np.float16)):
+        full = [index for index, row in enumerate(found) if row[1] and row[2] == kind.itemsize]
+        read = np.frombuffer(b"".join(found[index][1] for index in full), dtype=kind)
+        if len(read) != len(full) * width:
+            raise _other_width(block.embedder, width)
+        rows = read.reshape(-1, width)
+        rows = rows if kind.itemsize == 1 else _in_bytes(rows.astype(np.float32))
+        block.matrix[at[full]] = rows
+        block.lengths[at[full]] = _lengths(rows.astype(np.float32))[:, 0]
+
+
+def _make_room(block: _Block, used: int) -> None:
+    np = load_numpy()
+    if used > len(block.matrix):
+        matrix, lengths = block.matrix, block.lengths
+        room = int(used * GROWTH)
+        block.matrix = np.zeros((room, matrix.shape[1]), dtype=matrix.dtype)
+        block.lengths = np.ones(room, dtype=lengths.dtype)
+        block.matrix[: block.used], block.lengths[: block.used] = matrix[: block.used], lengths[: block.used]
+    block.used = used
 
 
 def _cosines(block: _Block, segment: Segment, vector: Any, beside: Mapping[int, Any]) -> Any:
     """Of the turns of one segment, from the first of its block on."""
+    np = load_numpy()
     branch, _, high = segment
     first, count = block.first, max(0, high - block.first + 1)
-    found = load_numpy().zeros(count, dtype="float32")
-    rows = block.rows[:count]
-    found[: len(rows)] = rows @ vector
+    found = np.zeros(count, dtype=np.float32)
+    for start in range(0, min(count, block.used), AT_ONCE):
+        part = slice(start, min(count, block.used, start + AT_ONCE))
+        found[part] = (block.matrix[part].astype(np.float32) / block.lengths[part, None]) @ vector
     for place, row in beside.items():
         if position(branch, first) <= place < position(branch, first + count):
             found[seq_of(place) - first] = row @ vector
@@ -180,9 +198,14 @@ def unit_rows(rows: Any, texts: int, embedder: str) -> Any:
 
 def _unit(rows: Any) -> Any:
     """Rows of length 1; zeros stay zeros."""
+    return rows / _lengths(rows)
+
+
+def _lengths(rows: Any) -> Any:
+    """The length of each row, 1 for zeros."""
     np = load_numpy()
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1)
+    return np.where(lengths > 0, lengths, 1)
 
 
 def blob(row: Any) -> bytes:
