@@ -334,11 +334,11 @@ def test_words_are_read_where_a_search_asked_for_some(record: Recorder, monkeypa
     """Embedding a conversation that nobody asks leaves its words alone; from the first search on it reads on."""
     read: list[str] = []
 
-    def telling(text: str) -> list[str]:
+    def words(text: str) -> list[str]:
         read.append(text)
         return text.split()
 
-    monkeypatch.setattr(vocabulary, "telling", telling)
+    monkeypatch.setattr(vocabulary, "words_of", words)
     record.say("My suitcase is red.", "I see.")
     assert record.store.index.embed(record.key, embedder=Topics()) == 2 and read == []
     likes(record, "suticase")

@@ -44,8 +44,13 @@ def runs(text: str) -> list[str]:
 
 
 def telling(text: str) -> list[str]:
-    """The words that say something: no stop words, no single letters."""
-    return [word for word in words(text) if word not in STOP and (len(word) > 1 or word.isdigit())]
+    """The words that say something."""
+    return [word for word in words(text) if tells(word)]
+
+
+def tells(word: str) -> bool:
+    """Whether a word says something: no stop word, no single letter."""
+    return word not in STOP and (len(word) > 1 or word.isdigit())
 
 
 def bare(text: str) -> str:

@@ -16,7 +16,8 @@ from dataclasses import replace
 
 from sash.recall.ranking import PLACES, Like
 from sash.recall.spelling import Lexicon
-from sash.recall.words import telling
+from sash.recall.words import tells
+from sash.recall.words import words as words_of
 from sash.stores.embedders import Meanings, WordVectors
 from sash.stores.lineage import Segment
 from sash.stores.transaction import Transaction
@@ -45,10 +46,13 @@ class _Words:
     def extend(self, turns: Iterable[tuple[int, str]]) -> None:
         """Read turns that are newer than those read so far."""
         for seq, text in turns:
-            for word in dict.fromkeys(telling(text)):
-                if word not in self.places:
+            for word in dict.fromkeys(words_of(text)):
+                places = self.places.get(word)
+                if places is None and tells(word):
+                    places = self.places[word] = array("I")
                     self.spelt.add(word)
-                self.places.setdefault(word, array("I")).append(seq)
+                if places is not None:
+                    places.append(seq)
             self.read = seq
 
     def learn(self, embedder: WordVectors, most: int) -> Meanings:
