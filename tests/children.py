@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import anthropic
+import pytest
 
 from lines import ticket
 from sash import Conversation, SqliteStore
@@ -28,9 +32,18 @@ MODEL = "claude-sonnet-5-5"
 
 def started(work: Callable[..., None], *arguments: Any) -> BaseProcess:
     """A process that does this work and ends."""
+    _serve()
     process = CONTEXT.Process(target=work, args=arguments)
     process.start()
     return process
+
+
+@cache
+def _serve() -> None:
+    """Start the server that forks children, where it finds what it imports first: Python before 3.14 does not tell it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        forkserver.ensure_running()
 
 
 def ended(*processes: BaseProcess) -> list[int | None]:
@@ -43,6 +56,11 @@ def ended(*processes: BaseProcess) -> list[int | None]:
 def client_of(url: str) -> anthropic.Anthropic:
     """A client of a simulator that is served there."""
     return anthropic.Anthropic(base_url=url, api_key="x", max_retries=0)
+
+
+def note_ready(path: Path) -> None:
+    """Write down whether all was loaded before the work began."""
+    path.write_text(str({"children_ready", "httpcore2"} <= set(sys.modules)))
 
 
 def open_file(path: Path) -> None:

@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 import sash
-from children import ended, started, talk
+from children import ended, note_ready, started, talk
 from sash.simulator import Simulator
+
+
+def test_a_child_begins_where_its_work_begins(tmp_path: Path) -> None:
+    """What children need, the server that forks them has loaded: once for all of them."""
+    assert ended(started(note_ready, tmp_path / "ready")) == [0]
+    assert (tmp_path / "ready").read_text() == "True"
 
 
 @pytest.mark.slow
