@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -25,25 +26,28 @@ from sash import Conversation, SqliteStore
 from sash.cli import main
 from striking import around_all
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["children", "children_ready"])
 MODEL = "claude-sonnet-5-5"
+
+
+@cache
+def context() -> ForkServerContext:
+    """Where children come from: a server that has been told what to import first, and where that is.
+
+    Before Python 3.14 `multiprocessing` does not tell it where, and it goes on without.
+    """
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(["children", "children_ready"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        forkserver.ensure_running()
+    return made
 
 
 def started(work: Callable[..., None], *arguments: Any) -> BaseProcess:
     """A process that does this work and ends."""
-    _serve()
-    process = CONTEXT.Process(target=work, args=arguments)
+    process = context().Process(target=work, args=arguments)
     process.start()
     return process
-
-
-@cache
-def _serve() -> None:
-    """Start the server that forks children, where it finds what it imports first: Python before 3.14 does not tell it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-        forkserver.ensure_running()
 
 
 def ended(*processes: BaseProcess) -> list[int | None]:

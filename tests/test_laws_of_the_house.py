@@ -115,6 +115,12 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
+@cache
+def nodes(module: str) -> list[ast.AST]:
+    """All that a module consists of."""
+    return list(ast.walk(modules()[module]))
+
+
 def imported(node: ast.AST) -> list[str]:
     """The modules that one import statement names, as dotted names; `from a import b` may name `a.b`."""
     if isinstance(node, ast.Import):
@@ -161,14 +167,13 @@ def imports_of(module: str) -> list[str]:
 
 def needed(module: str) -> set[str]:
     """The other modules of the house that a module names: at its head, in its loaders, for type checkers alone."""
-    nodes = ast.walk(modules()[module])
-    names = [name for node in nodes for name in imported(node) if name.split(".")[0] == "sash"]
+    names = [name for node in nodes(module) for name in imported(node) if name.split(".")[0] == "sash"]
     return {module_of(name) for name in names} - {module}
 
 
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """All functions and methods."""
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in nodes(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def test_imports_point_down_the_stairs() -> None:
@@ -217,16 +222,14 @@ def test_functions_are_short() -> None:
     assert {name for name, lines in found if lines > LONGEST} == LONGER
 
 
-def ours() -> Iterator[tuple[str, ast.Module]]:
+def ours() -> Iterator[str]:
     """The modules that share one vocabulary: the simulator, another judge's house, has its own."""
-    return ((module, tree) for module, tree in modules().items() if room(module) != "simulator")
+    return (module for module in modules() if room(module) != "simulator")
 
 
 def test_a_class_name_means_one_thing() -> None:
     """No class name is defined twice; only a part of the store is called as flows call it (`sash.flows.record`)."""
-    classes = [
-        (node.name, module) for module, tree in ours() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
-    ]
+    classes = [(node.name, module) for module in ours() for node in nodes(module) if isinstance(node, ast.ClassDef)]
     ports = {name for name, module in classes if module == "sash.flows.record"}
     defined = Counter(name for name, module in classes if not (name in ports and room(module) == "stores"))
     assert {name for name, times in defined.items() if times > 1} == TWICE
@@ -235,7 +238,7 @@ def test_a_class_name_means_one_thing() -> None:
 def test_retired_names_do_not_come_back() -> None:
     """No class, function, argument, attribute or variable bears a name that was given up."""
     kinds = ("name", "id", "attr", "arg")
-    used = {(getattr(node, kind, None), module) for module, tree in ours() for node in ast.walk(tree) for kind in kinds}
+    used = {(getattr(node, kind, None), module) for module in ours() for node in nodes(module) for kind in kinds}
     assert {(name, module) for name, module in used if name in RETIRED} == set()
 
 
@@ -243,9 +246,9 @@ def test_functions_import_nothing_but_loaders() -> None:
     """An import inside a function stands in one named `_load_...`."""
     late = [
         (module, function.name)
-        for module, tree in modules().items()
-        for function in functions(tree)
-        if any(imported(node) for node in ast.walk(function)) and not function.name.startswith("_load_")
+        for module in modules()
+        for function in functions(module)
+        if not function.name.startswith("_load_") and any(imported(node) for node in ast.walk(function))
     ]
     assert late == []
 
@@ -275,7 +278,7 @@ def test_the_simulator_shares_no_code_with_those_it_judges() -> None:
 
 def test_what_is_imported_is_declared() -> None:
     """The project depends on what it imports and on nothing else, extras included."""
-    named = {name.split(".")[0] for tree in modules().values() for node in ast.walk(tree) for name in imported(node)}
+    named = {name.split(".")[0] for module in modules() for node in nodes(module) for name in imported(node)}
     foreign = named - set(sys.stdlib_module_names) - {"sash"}
     needed = {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in foreign} | READ
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -13,12 +13,12 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import get_context
 from typing import Any
 
 import pytest
 
 from lab.conversations import small
+from children import context
 from sash import Conversation, Economic, Everything, MemoryStore, Recall, SlidingWindow, Summarised, card, lab
 from sash.errors import InvalidOption, MissingExtra, UnknownModel
 from sash.lab.contenders import TAKEN
@@ -78,7 +78,7 @@ def test_rows_are_what_the_engine_bills() -> None:
 @pytest.mark.parametrize(
     "pool",
     [
-        pytest.param(lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")), id="processes"),
+        pytest.param(lambda: ProcessPoolExecutor(2, mp_context=context()), id="processes"),
         pytest.param(lambda: ThreadPoolExecutor(3), id="threads"),
         pytest.param(cluster, id="dask"),
     ],

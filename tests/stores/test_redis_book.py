@@ -16,7 +16,7 @@ from benchmarks import virtual
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from children import CONTEXT, ended, started
+from children import context, ended, started
 from sash.claude.middleware import Limiter
 from sash.limits.limiter import buckets
 from sash.limits.limiter.buckets import Limits, Told
@@ -236,7 +236,7 @@ def test_four_clients_never_pass_the_limit_together(server: Server) -> None:
 @pytest.mark.usefixtures("book")
 def test_processes_never_hold_more_together_than_there_is(server: Server) -> None:
     """Of a hundred places a hundred are given, whoever asks when: none twice, none too many."""
-    results, together = CONTEXT.Queue(), CONTEXT.Barrier(3)
+    results, together = context().Queue(), context().Barrier(3)
     workers = [started(take_places, server.url, n, together, results) for n in range(3)]
     assert ended(*workers) == [0] * 3
     assert sum(results.get() for _ in workers) == PLACES < 3 * TRIES

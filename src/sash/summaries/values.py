@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from sash.model.patterns import late
@@ -33,6 +34,16 @@ def values(text: str, known: Callable[[str], bool] = lambda _: False) -> list[Va
     `known` tells whether a word (in small letters) also occurs as a common word: at the beginning of a
     statement, where every word has a capital, such a word is no name.
     """
+    found, left = _ruled(text)
+    return sorted((*found, *_names(left, known)), key=lambda value: value.start)
+
+
+@lru_cache(maxsize=4_096)
+def _ruled(text: str) -> tuple[tuple[Value, ...], str]:
+    """What the rules find, whatever words are known, and the text with gaps in its place.
+
+    Remembered: whoever plans, makes and judges a summary asks for the same statements.
+    """
     found, left = [], _apart(text)
     for kind, pattern in RULES:
         for match in pattern.finditer(left):
@@ -42,8 +53,7 @@ def values(text: str, known: Callable[[str], bool] = lambda _: False) -> list[Va
             if value and (kind != "code" or _is_code(value)):
                 found.append(Value(kind, value, start))
                 left = left[:start] + "\0" * (end - start) + left[end:]
-    found += [*_own(text, left), *_names(left, known)]
-    return sorted(found, key=lambda value: value.start)
+    return (*found, *_own(text, left)), left
 
 
 def _apart(text: str) -> str:
