@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from lab.conversations import small
 from children import context
+from lab.conversations import small
 from sash import Conversation, Economic, Everything, MemoryStore, Recall, SlidingWindow, Summarised, card, lab
 from sash.errors import InvalidOption, MissingExtra, UnknownModel
 from sash.lab.contenders import TAKEN
