@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sash import Conversation, check_request
 from sash.errors import InvalidContent, RequestRejected
@@ -149,3 +152,25 @@ def test_with_a_beta_a_newer_block_reaches_the_api(sim: Simulator) -> None:
     """What the installed SDK does not know may be a beta's: the API has the last word then."""
     with Conversation(client=sim.client()) as chat, pytest.raises(RequestRejected):
         chat.send([{"type": "hologram", "x": 1}], betas=["holograms-2027-01-01"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(JSON)
+def test_content_is_written_as_the_sdk_writes_it(value: Any) -> None:
+    """Whatever JSON holds is written compact, unescaped and in the order given: as `json.dumps` writes it then."""
+    assert dumps(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_what_json_cannot_hold_is_refused() -> None:
+    """A number that is none, an object, a key that is no text, a list that holds itself: each is invalid content."""
+    endless: list[Any] = []
+    endless.append(endless)
+    for value in (float("nan"), object(), {1, 2}, {(1, 2): 3}, endless):
+        with pytest.raises(InvalidContent, match="cannot be written as JSON"):
+            dumps([value])

@@ -9,7 +9,8 @@ What a request may hold as a whole is not judged here: see `sash.planning.rules`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from json.encoder import encode_basestring
 from sys import intern
 from typing import Any
 
@@ -19,14 +20,28 @@ Block = dict[str, Any]
 Content = str | Sequence[Any]
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+Encode = Callable[[Any, int], Iterable[str]]
+
+
+def _encoder() -> Encode:
+    """Made once: `JSONEncoder.encode` makes one for each value, which takes longer than to write most of them."""
+    json_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python without the part of `json` that is written in C
+        return lambda value, _: json_encoder.iterencode(value)
+    separators = (json_encoder.key_separator, json_encoder.item_separator)
+    made: Encode = make(None, json_encoder.default, encode_basestring, None, *separators, False, False, False)
+    return made
+
+
+_encode = _encoder()
 
 
 def dumps(value: Any) -> str:
     """JSON text as the SDK puts it on the wire. Raises InvalidContent for what JSON cannot hold."""
     try:
-        return _ENCODER.encode(value)
-    except (TypeError, ValueError) as error:
+        return "".join(_encode(value, 0))
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidContent(f"content cannot be written as JSON: {error}", problem=str(error)) from error
 
 

@@ -275,16 +275,19 @@ class SqliteDatabase:
     def writing(self) -> Iterator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with self._locked(), self._translated():
-            self._reject_lost()
-            self._patiently("BEGIN IMMEDIATE")
-            try:
-                yield self._transaction
-                self._patiently("COMMIT")
-            except BaseException:
-                self._sqlite.rollback()
-                for forget in self._undone:
-                    forget()
-                raise
+            yield from self._written()
+
+    def _written(self) -> Iterator[Transaction]:
+        self._reject_lost()
+        self._patiently("BEGIN IMMEDIATE")
+        try:
+            yield self._transaction
+            self._patiently("COMMIT")
+        except BaseException:
+            self._sqlite.rollback()
+            for forget in self._undone:
+                forget()
+            raise
 
     @contextmanager
     def passing(self) -> Iterator[Transaction]:
@@ -292,8 +295,7 @@ class SqliteDatabase:
         with self._locked(), self._translated():
             self._sqlite.execute("PRAGMA synchronous = NORMAL")
             try:
-                with self.writing() as db:
-                    yield db
+                yield from self._written()
             finally:
                 self._sqlite.execute("PRAGMA synchronous = FULL")
 

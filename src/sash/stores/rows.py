@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from sys import intern
 from typing import Any
 
@@ -207,7 +206,7 @@ def request_columns(new: NewRequest) -> dict[str, Any]:
         "betas": dumps(list(new.sent.betas)),
         "headers": dumps(dict(new.sent.headers)),
         "key": new.sent.key,
-        "markers": dumps([asdict(marker) for marker in new.sent.markers]),
+        "markers": dumps([_columns(marker) for marker in new.sent.markers]),
         "last_seq": new.sent.last,
         "left_out": dumps(list(new.sent.left_out)),
         "body_hash": new.body_hash,
@@ -221,11 +220,16 @@ def request_columns(new: NewRequest) -> dict[str, Any]:
     }
 
 
+def _columns(value: Marker | Usage) -> dict[str, Any]:
+    """The fields of a value of plain ones, in their order."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
 def usage_columns(used: Usage | None, as_sent: Mapping[str, Any]) -> dict[str, Any]:
     """The usage columns of a request that was answered."""
     if used is None:
         return {}
-    return {**asdict(used), "usage": dumps(dict(as_sent))}
+    return {**_columns(used), "usage": dumps(dict(as_sent))}
 
 
 def paid_columns(paid: Paid | None) -> dict[str, Any]:

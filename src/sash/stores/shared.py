@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 
 from sash.model.blocks import dumps
 from sash.model.cards import Ttl
 from sash.model.counts import Count
 from sash.model.window import Loaded
 from sash.stores import rows, wordings
+from sash.stores.dialect import Dialect
 from sash.stores.lineage import deleted
 from sash.stores.transaction import Row, Transaction
 
@@ -83,8 +85,7 @@ class Shared:
 def shared(db: Transaction, conversation: int, asked: SharedFor) -> Shared:
     """What it is now. Raises NotFound for one that was deleted meanwhile."""
     keys = None if asked.near is None else dumps(sorted(asked.near))
-    given = (conversation, asked.model, asked.base, asked.preamble, keys)
-    row = db.one(_FIND.format(keys=db.sql.among_names("?5"), changes=db.sql.foreign_changes, all=_ALL), given)
+    row = db.one(_found_by(db.sql), (conversation, asked.model, asked.base, asked.preamble, keys))
     if row is None:
         raise deleted(conversation)
     at, ttl = _marked(row)
@@ -99,6 +100,11 @@ def shared(db: Transaction, conversation: int, asked: SharedFor) -> Shared:
         preamble_at=at,
         preamble_ttl=ttl,
     )
+
+
+@cache
+def _found_by(sql: Dialect) -> str:
+    return _FIND.format(keys=sql.among_names("?5"), changes=sql.foreign_changes, all=_ALL)
 
 
 def _marked(row: Row) -> tuple[float | None, Ttl]:
