@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from heapq import nlargest
-from math import log
+from math import inf, log
 
 from sash.recall.query import Term
 
@@ -135,7 +134,7 @@ def worth_of(matches: Matches) -> dict[str, float]:
 
 def spread(scores: Mapping[int, float], gains: Sequence[float]) -> dict[int, float]:
     """Scores with what each turn gains from hits beside it."""
-    best = nlargest(SPREADING, ((score, seq) for seq, score in scores.items()))
+    best = _best(scores, SPREADING)
     gained: defaultdict[int, float] = defaultdict(float, scores)
     for score, seq in best:
         for distance, gain in enumerate(gains, 1):
@@ -146,7 +145,13 @@ def spread(scores: Mapping[int, float], gains: Sequence[float]) -> dict[int, flo
 
 def ranked(scores: Mapping[int, float], most: int = DEEP) -> list[int]:
     """seqs, the best first; of equals the newer one."""
-    return [seq for _, seq in nlargest(most, ((score, seq) for seq, score in scores.items()))]
+    return [seq for _, seq in _best(scores, most)]
+
+
+def _best(scores: Mapping[int, float], most: int) -> list[tuple[float, int]]:
+    """The best scores with their seqs, the best first. Numbers alone are sorted much faster than pairs of all."""
+    least = sorted(scores.values())[-most] if len(scores) > most else -inf
+    return sorted(((score, seq) for seq, score in scores.items() if score >= least), reverse=True)[:most]
 
 
 def fuse(rankings: Iterable[Sequence[int]]) -> dict[int, float]:

@@ -26,7 +26,7 @@ from sash.stores.embedders import WordVectors, embedder_of
 from sash.stores.lineage import Segment, present
 from sash.stores.nearness import PLAIN, asks_database, fill, nearest_of, told_to, written
 from sash.stores.transaction import Database, Query, Row, Transaction
-from sash.stores.vectors import Blocks, as_stored, blob, nearest, position, removals, seq_of, smeared, unit_rows
+from sash.stores.vectors import SEQ, Blocks, as_stored, blob, nearest, position, removals, seq_of, smeared, unit_rows
 
 READ = 20_000
 """Places read for all terms of a query; the terms worth most come first."""
@@ -354,7 +354,7 @@ def _newest(db: Transaction, found: Sequence[_Counted], segments: Sequence[Segme
             return
         index, most = _INDEXES[one.term.index], left
         asked = (
-            f"SELECT rowid FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ? "
+            f"SELECT rowid & {SEQ} FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ? "
             "ORDER BY rowid DESC LIMIT ?"
         )
         queries: list[Query] = []
@@ -367,4 +367,4 @@ def _newest(db: Transaction, found: Sequence[_Counted], segments: Sequence[Segme
 
 
 def _seqs(found: Iterable[Sequence[Row]]) -> Iterator[int]:
-    return (seq_of(row[0]) for places in found for row in places)
+    return (row[0] for places in found for row in places)

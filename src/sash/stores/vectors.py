@@ -25,6 +25,8 @@ HELD = 400_000
 """Rows held in memory over all conversations; the block longest unused goes first."""
 GROWTH = 1.5
 GREATEST = 127
+SEQ = 0xFFFFFFFF
+"""The bits of a place that are the seq of its turn."""
 AT_ONCE = 1_000
 """Rows read and multiplied at once: bounds the memory beside the block."""
 
@@ -149,12 +151,12 @@ def _cosines(block: _Block, segment: Segment, vector: Any, beside: Mapping[int, 
 
 def position(branch: int, seq: int) -> int:
     """Where a turn stands in the indexes: its branch and seq in one number; seq -1 is the end of the branch."""
-    return branch << 32 | (seq & 0xFFFFFFFF)
+    return branch << 32 | (seq & SEQ)
 
 
 def seq_of(place: int) -> int:
     """The seq in a place."""
-    return place & 0xFFFFFFFF
+    return place & SEQ
 
 
 def removals(db: Transaction, branch: int) -> int:

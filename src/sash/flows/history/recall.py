@@ -222,8 +222,9 @@ def _gone(turn: Turn) -> bool:
 
 def _known(turn: Turn, count: Count | None) -> int | None:
     """The size of a turn's text, where its recorded size is that of text alone."""
-    spoken = all(block.get("type") == "text" for block in turn.blocks)
-    return count.tokens if count is not None and spoken else None
+    if count is None:
+        return None
+    return count.tokens if all(block.get("type") == "text" for block in turn.blocks) else None
 
 
 def exact(counter: Counter) -> Callable[[str], int]:
