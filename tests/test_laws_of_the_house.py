@@ -332,14 +332,15 @@ def test_a_server_listens_before_the_sdk_is_loaded(tmp_path: Path, client: tuple
     assert done.stdout.split("\n")[:2] == ["200", "[]"]
 
 
-def test_importing_sash_leaves_simulator_and_pages_alone() -> None:
-    """`import sash` loads neither the simulator nor the notebook view; `sash.simulator` comes when it is named."""
+def test_importing_sash_leaves_simulator_pages_and_stores_alone() -> None:
+    """`import sash` loads no simulator, no notebook view and no database; each comes when it is named."""
+    late = ("sash.simulator", "sash.inspect", "sash.stores.store", "sqlite3", "zoneinfo")
     code = (
-        "import sys, sash; print([n for n in sys.modules if n.startswith(('sash.simulator', 'sash.inspect'))]); "
-        "print(sash.simulator.Simulator.__name__)"
+        f"import sys, sash; print([name for name in sys.modules if name.startswith({late!r})]); "
+        "print(sash.simulator.Simulator.__name__, sash.SqliteStore.__name__, sash.stores.RedisBook.__name__)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert said == ["[]", "Simulator"]
+    assert said == ["[]", "Simulator", "SqliteStore", "RedisBook"]
 
 
 def test_the_package_runs_as_the_command() -> None:

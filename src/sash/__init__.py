@@ -6,7 +6,7 @@ cost. Start at `Conversation`; the parts behind it are in `sash.planning`, `sash
 
 from typing import TYPE_CHECKING, Any
 
-from sash import errors
+from sash import errors, stores
 from sash.claude.functions import tool
 from sash.claude.memory import async_memory_tool, memory_tool
 from sash.conversation import AsyncConversation, Conversation
@@ -30,10 +30,11 @@ from sash.planning.strategies import (
     Summarised,
 )
 from sash.recall import Recall
-from sash.stores import MemoryStore, SqliteStore, open_store
+from sash.stores import open_store
 
 if TYPE_CHECKING:
     from sash import lab, simulator
+    from sash.stores import MemoryStore, SqliteStore
 
 __all__ = [
     "AsyncConversation",
@@ -75,7 +76,9 @@ open = open_store
 
 
 def __getattr__(name: str) -> Any:
-    """`sash.simulator` and `sash.lab`, imported when they are first named: most programs never need them."""
+    """What is imported when it is first named: most programs never name it."""
+    if name in ("MemoryStore", "SqliteStore"):
+        return getattr(stores, name)
     if name == "simulator":
         return _load_simulator()
     if name == "lab":

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sash.model.patterns import late
 from sash.profile.entries import Kind
 from sash.profile.forms import ENDS_FORMS, INSTRUCTED_FORMS, TOPIC_FORMS
 from sash.recall.words import SPACELESS, STOP, runs, telling, words
@@ -20,22 +21,22 @@ SAME = 0.6
 """Share of common words from which a newer order is about the same as an older one, and takes its place."""
 
 _MINE = (
-    re.compile(r"\b(?:my|our)((?: (?!is\b|are\b|was\b|were\b)[\w'’-]+){1,4}) (?:is|are|was|were|has|have)\b", re.I),
-    re.compile(r"\b(?:mein|unser)\w*((?: (?!ist\b)\w+){1,2}) (?:ist|sind|hei(?:ß|ss)t|hat)\b", re.I),
-    re.compile(r"\b(?:mon|ma|mes|notre)((?: (?!est\b)\w+){1,2}) (?:est|sont|s'appelle|a)\b", re.I),
-    re.compile(r"\b(?:mi|mis|nuestr[oa])((?: (?!es\b)\w+){1,2}) (?:es|son|se llama|est[áa]|tiene)\b", re.I),
-    re.compile(r"我的(.{1,4}?)(?:的名字)?(?:是|叫|在)"),
-    re.compile(r"私の(.{1,4}?)(?:の名前)?は"),
+    late(r"\b(?:my|our)((?: (?!is\b|are\b|was\b|were\b)[\w'’-]+){1,4}) (?:is|are|was|were|has|have)\b", re.I),
+    late(r"\b(?:mein|unser)\w*((?: (?!ist\b)\w+){1,2}) (?:ist|sind|hei(?:ß|ss)t|hat)\b", re.I),
+    late(r"\b(?:mon|ma|mes|notre)((?: (?!est\b)\w+){1,2}) (?:est|sont|s'appelle|a)\b", re.I),
+    late(r"\b(?:mi|mis|nuestr[oa])((?: (?!es\b)\w+){1,2}) (?:es|son|se llama|est[áa]|tiene)\b", re.I),
+    late(r"我的(.{1,4}?)(?:的名字)?(?:是|叫|在)"),
+    late(r"私の(.{1,4}?)(?:の名前)?は"),
 )
-_OWNING = re.compile(r"\b(?:I|we) have an? (?:\w+ ){0,2}?(dog|cat|horse|car|house|pet)\b(.*)", re.I)
-_CALLED = re.compile(r"\b(?:call|address) (us|him|her|them|it|my \w+)\b", re.I)
-_LIKED = re.compile(
+_OWNING = late(r"\b(?:I|we) have an? (?:\w+ ){0,2}?(dog|cat|horse|car|house|pet)\b(.*)", re.I)
+_CALLED = late(r"\b(?:call|address) (us|him|her|them|it|my \w+)\b", re.I)
+_LIKED = late(
     r"\bI (?:really |absolutely |also |don't |do not |no longer )*(?:like|love|enjoy|prefer|hate|dislike|can't stand) "
     r"((?:[\w'’-]+ ?){1,3})",
     re.I,
 )
 
-_AFTER = re.compile(
+_AFTER = late(
     r"(?:an?|all|and|any|anymore|as|at|best|better|but|by|for|from|in|more|most|much|no|now|of|on|or|so|the|too?|very|"
     r"when|with)$"
 )
@@ -55,7 +56,7 @@ british american englisch deutsch französisch spanisch français anglais allema
 """
 _FRAME = frozenset(_MANNER.split())
 """Words that say how an instruction holds, or which of several values: two that differ in these alone are about one."""
-_LANGUAGE = re.compile("[中英法德日韩俄葡意西](?:文|语|語)|日本語|한국어|영어|일본어|중국어")
+_LANGUAGE = late("[中英法德日韩俄葡意西](?:文|语|語)|日本語|한국어|영어|일본어|중국어")
 
 
 @dataclass(frozen=True, slots=True)

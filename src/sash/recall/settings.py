@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sash.errors import InvalidOption
 from sash.model.settings import settings
@@ -103,14 +102,21 @@ class Found:
 def _zone(name: Any) -> tzinfo:
     if name == "UTC":
         return UTC
+    zones = _load_zones()
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+        return zones.ZoneInfo(name)  # type: ignore[no-any-return]
+    except (zones.ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
         raise InvalidOption(
             f"zone={name!r} is no time zone known here: give an IANA name such as 'Europe/Berlin', or 'UTC'",
             option="zone",
             value=name,
         ) from error
+
+
+def _load_zones() -> Any:
+    import zoneinfo  # noqa: PLC0415 - few name a zone
+
+    return zoneinfo
 
 
 def _reject_number(name: str, value: Any, least: int) -> None:

@@ -7,9 +7,10 @@ languages weigh little because they are common in the conversation.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from unicodedata import category, normalize
+
+from sash.model.patterns import late
 
 STOP = frozenset(
     """a about after again all also am an and any are as at be because been before being both but by can could
@@ -21,12 +22,12 @@ STOP = frozenset(
 )
 
 # Thai, Lao, Tibetan, Burmese, Khmer; kana; ideographs with their extensions; Korean, whose endings cling to words.
-SPACELESS = re.compile(
+SPACELESS = late(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
     "\U00020000-\U0003134f]+"
 )
 
-_PLAIN = re.compile("[a-z0-9]+")
+_PLAIN = late("[a-z0-9]+")
 """A word of a text without other signs; others are told by Unicode's categories, which takes ten times as long."""
 
 

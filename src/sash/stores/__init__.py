@@ -1,23 +1,24 @@
 """Where the record lives: the port, SQLite (the default), PostgreSQL, and memory.
 
-Each store is held to one contract suite.
+Each store is held to one contract suite. A store is imported when the first of its kind is opened or named.
 """
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sash.errors import InvalidOption
 from sash.model.fitting import check_fit
-from sash.stores.attempts import SqliteAttempts
-from sash.stores.memory import MEMORY, MemoryStore
-from sash.stores.memos import SqliteMemos
-from sash.stores.opening import missing_driver
 from sash.stores.port import Store
-from sash.stores.redis_book import RedisBook
-from sash.stores.spend import SqliteSpend
-from sash.stores.sqlite import SqliteStore
-from sash.stores.store import DatabaseStore
-from sash.stores.urls import is_url
+from sash.stores.urls import MEMORY, is_url
+
+if TYPE_CHECKING:
+    from sash.stores.attempts import SqliteAttempts
+    from sash.stores.memory import MemoryStore
+    from sash.stores.memos import SqliteMemos
+    from sash.stores.redis_book import RedisBook
+    from sash.stores.spend import SqliteSpend
+    from sash.stores.sqlite import SqliteStore
 
 __all__ = [
     "MemoryStore",
@@ -54,13 +55,16 @@ def open_store(store: str | Path | Store | None, namespace: str | None = None) -
     Raises InvalidOption, MissingExtra, StoreErrors.
     """
     check_store(store)
+    opened: Store
     if store is None:
-        return MemoryStore()
-    if not isinstance(store, str | Path):
-        return store.within(namespace) if namespace is not None and isinstance(store, DatabaseStore) else store
-    if not is_url(store):
-        return SqliteStore(store)
-    opened: Store = _load_postgres_store()(str(store), namespace=namespace)
+        opened = _load("MemoryStore")()
+    elif not isinstance(store, str | Path):
+        held = namespace is not None and isinstance(store, _load("DatabaseStore"))
+        opened = store.within(namespace) if held else store  # type: ignore[attr-defined]
+    elif is_url(store):
+        opened = _load_postgres_store()(str(store), namespace=namespace)
+    else:
+        opened = _load("SqliteStore")(store)
     return opened
 
 
@@ -69,14 +73,34 @@ def only_here(store: Any) -> bool:
     return store is None or str(getattr(store, "path", store)) == MEMORY
 
 
+_LATE = {
+    "DatabaseStore": "store",
+    "MemoryStore": "memory",
+    "RedisBook": "redis_book",
+    "SqliteAttempts": "attempts",
+    "SqliteMemos": "memos",
+    "SqliteSpend": "spend",
+    "SqliteStore": "sqlite",
+}
+"""In which module stands what is imported late."""
+
+
 def __getattr__(name: str) -> Any:
-    """`PostgresStore`, imported when it is first named: it needs psycopg."""
+    """A store, imported when it is first named; `PostgresStore` needs psycopg."""
     if name == "PostgresStore":
         return _load_postgres_store()
+    if name in _LATE:
+        return _load(name)
     raise AttributeError(f"module 'sash.stores' has no attribute {name!r}")
 
 
+def _load(name: str) -> Any:
+    return getattr(import_module(f"sash.stores.{_LATE[name]}"), name)
+
+
 def _load_postgres_store() -> Any:
+    from sash.stores.opening import missing_driver  # noqa: PLC0415 - it opens databases of both kinds
+
     try:
         from sash.stores.postgres.store import PostgresStore  # noqa: PLC0415
     except ImportError as error:

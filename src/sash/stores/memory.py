@@ -7,9 +7,7 @@ report then mean the same everywhere.
 from __future__ import annotations
 
 from sash.stores.sqlite import SqliteStore
-
-MEMORY = ":memory:"
-"""SQLite's name for a database in memory."""
+from sash.stores.urls import MEMORY
 
 
 class MemoryStore(SqliteStore):

@@ -1,4 +1,4 @@
-"""Names of places: whether one is a URL, and what of it may be shown."""
+"""Names of places: the memory of this process, a URL or a file's; and what of a URL may be shown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import PurePath
 
 from sash.errors import InvalidOption
 
+MEMORY = ":memory:"
+"""SQLite's name for a database in memory."""
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _QUERY = re.compile(r"\?(?=[\w&]*=)")
 """Where parameters begin: a "?" before that is part of a password that nobody wrote as %3F."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sash.model.blocks import Block, text_block
+from sash.model.patterns import late
 from sash.summaries.statements import Speaker
 
 Section = Literal["instructions", "facts", "open", "status"]
@@ -93,16 +94,16 @@ def _section(title: str, lines: Iterator[str] | map[str]) -> str:
     return f"## {title}\n{body}" if body else ""
 
 
-_TITLE = re.compile(r"^\s*(?:#{1,6}\s*|\*\*\s*)(?:\d+[.)]\s*)?([^*#:：]{3,60}?)\s*[:：]?\s*(?:\*\*)?\s*[:：]?\s*$")
-_BULLET = re.compile(r"^\s*(?:[-*•]\s+|\d{1,2}[.)]\s+)")
-_WHERE = re.compile(r"^\((?:(\d+))?(?:,? ?(\d{4}-\d\d-\d\d))?\) ")
-_NOTHING = re.compile(r"^\W*(?:none|nothing|n/?a|no (?:open|standing|pending)\b.{0,40}|\(none\)|empty)\W*$", re.I)
+_TITLE = late(r"^\s*(?:#{1,6}\s*|\*\*\s*)(?:\d+[.)]\s*)?([^*#:：]{3,60}?)\s*[:：]?\s*(?:\*\*)?\s*[:：]?\s*$")
+_BULLET = late(r"^\s*(?:[-*•]\s+|\d{1,2}[.)]\s+)")
+_WHERE = late(r"^\((?:(\d+))?(?:,? ?(\d{4}-\d\d-\d\d))?\) ")
+_NOTHING = late(r"^\W*(?:none|nothing|n/?a|no (?:open|standing|pending)\b.{0,40}|\(none\)|empty)\W*$", re.I)
 _KNOWN: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("kept", re.compile(r"word for word", re.I)),
-    ("instructions", re.compile(r"instruction", re.I)),
-    ("facts", re.compile(r"\bfacts?\b|\bdecisions?\b", re.I)),
-    ("open", re.compile(r"\bopen\b|\bpending\b|\brequests?\b", re.I)),
-    ("status", re.compile(r"\bstands?\b|\bstatus\b|\bstate\b", re.I)),
+    ("kept", late(r"word for word", re.I)),
+    ("instructions", late(r"instruction", re.I)),
+    ("facts", late(r"\bfacts?\b|\bdecisions?\b", re.I)),
+    ("open", late(r"\bopen\b|\bpending\b|\brequests?\b", re.I)),
+    ("status", late(r"\bstands?\b|\bstatus\b|\bstate\b", re.I)),
 )
 
 
@@ -173,8 +174,8 @@ def render(text: str) -> Block:
     return text_block(f"<{TAG}>\n{PREFACE}\n\n{escape(text)}\n</{TAG}>")
 
 
-_LOOKS_ESCAPED = re.compile(r"&(?=(?:amp|lt);)")
-_ESCAPED = re.compile(r"&(amp|lt);")
+_LOOKS_ESCAPED = late(r"&(?=(?:amp|lt);)")
+_ESCAPED = late(r"&(amp|lt);")
 
 
 def escape(text: str) -> str:

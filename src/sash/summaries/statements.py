@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sash.model.blocks import Block, readable
+from sash.model.patterns import late
 from sash.model.turns import Turn
 from sash.model.values import day
 from sash.summaries.quotations import introduces, left_open, without_quotations
@@ -28,17 +29,17 @@ CLAUSE = 160
 BLOB = 400
 """Characters without a blank from which text is binary data, not words."""
 
-_END = re.compile(r"(?<=[.!?])[\"'”’)\]*_]*\s+|(?<=[。！？।॥۔؟])\s*")
-_ABBREVIATED = re.compile(
+_END = late(r"(?<=[.!?])[\"'”’)\]*_]*\s+|(?<=[。！？।॥۔؟])\s*")
+_ABBREVIATED = late(
     r"(?:\b(?:dr|mr|mrs|ms|prof|st|mt|no|nr|vs|etc|approx|ca|dept|inc|ltd|co|jr|sr|fig|art|ext|tel|e\.g|i\.e|a\.m|p\.m|"
     r"jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)|(?:^|[\s.(])[A-Z])\.$",
     re.I,
 )
-_INITIAL = re.compile(r"(?:^|[\s.(])[A-Za-z\u00c0-\u024f\u0370-\u052f]\.$")
-_PAUSE = re.compile(r"(?<=[,;:—–])\s+|\s+(?=(?:and|but|because|so that|which|while|considering)\s)")
-_FENCE = re.compile(r"^\s*(```|~~~)")
-_OPENING = re.compile(r"^\s*<([A-Za-z][\w:-]*)(?:\s[^<>]*)?>")
-_RELATIVE = re.compile(
+_INITIAL = late(r"(?:^|[\s.(])[A-Za-z\u00c0-\u024f\u0370-\u052f]\.$")
+_PAUSE = late(r"(?<=[,;:—–])\s+|\s+(?=(?:and|but|because|so that|which|while|considering)\s)")
+_FENCE = late(r"^\s*(```|~~~)")
+_OPENING = late(r"^\s*<([A-Za-z][\w:-]*)(?:\s[^<>]*)?>")
+_RELATIVE = late(
     r"\b(?:today|tonight|tomorrow|yesterday|ago|(?:this|next|last|past|coming) (?:morning|afternoon|evening|night|week|"
     r"weekend|month|year|spring|summer|autumn|fall|winter|monday|tuesday|wednesday|thursday|friday|saturday|sunday)|"
     r"in (?:a|an|one|two|three|four|five|six|\d+) (?:days?|weeks?|months?|years?|hours?|minutes?))\b",
@@ -123,13 +124,13 @@ def _passed_on(lines: Iterable[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
         waiting = waiting or (not within and introduces(line))
 
 
-_LIST_ITEM = re.compile(r"^\s*(?:[-*•+]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
+_LIST_ITEM = late(r"^\s*(?:[-*•+]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
 
 
-_CODE = re.compile(
+_CODE = late(
     r"[;{}]\s*$|^\s*(?:import|from|def|class|return|if|for|#include|const|let|var|@\w+)\b.*[:;({]\s*$|^\s*</?\w"
 )
-_SIGNS = re.compile(r"[{}()\[\]<>=;|\\]|->|::")
+_SIGNS = late(r"[{}()\[\]<>=;|\\]|->|::")
 SIGNS = 0.06
 """Signs of code for each character, from which a line is code that stands outside of any fence."""
 
