@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sash import Conversation, MemoryStore
+from sash import Conversation, MemoryStore, SlidingWindow
 from sash.conversation.session import Session
 from sash.errors import InvalidOption
 
@@ -47,3 +51,32 @@ def test_what_a_call_says_lasts_only_once_that_is_asked_for() -> None:
     after = session.asking(store, {}).settings
     assert after.preamble == asking.settings.preamble != before.settings.preamble
     assert after.options == {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}
+
+
+CHANGES: dict[str, Callable[[Session], None]] = {
+    "budget": lambda session: setattr(session, "budget", 9_000),
+    "keep": lambda session: setattr(session, "keep", 700),
+    "max_tokens": lambda session: setattr(session, "max_tokens", 321),
+    "strategy": lambda session: setattr(session, "strategy", SlidingWindow(turns=3)),
+    "recalls": lambda session: setattr(session, "recalls", None),
+    "model": lambda session: lasting(session, model="claude-opus-5-5"),
+    "system": lambda session: lasting(session, system="Be long."),
+    "tools": lambda session: lasting(session, tools=[{"name": "look", "input_schema": {"type": "object"}}]),
+    "thinking": lambda session: lasting(session, thinking={"type": "disabled"}),
+    "effort": lambda session: lasting(session, output_config={"effort": "low"}),
+}
+
+
+def lasting(session: Session, **arguments: Any) -> None:
+    """A call whose arguments stay in force."""
+    session.keep_lasting(session.asking(MemoryStore(), arguments))
+
+
+@given(st.lists(st.sampled_from(sorted(CHANGES)), max_size=6))
+def test_a_call_that_says_nothing_takes_what_is_in_force(changes: list[str]) -> None:
+    """Whatever was set or said before, the settings of a call without arguments are those made anew for it."""
+    session = Session(model="claude-sonnet-5-5")
+    session.open(store := MemoryStore())
+    for change in changes:
+        CHANGES[change](session)
+        assert session.asking(store, {}).settings == session.settings()

@@ -202,7 +202,9 @@ class ConversationBase:
         check_flag("bypass_memo", bypass_memo)
         options = {name: value for name, value in arguments.items() if name not in ("token", "bypass_memo")}
         asking = self._asking(options, stream=stream)
-        chat, drafts = replace(asking.chat, bypass_memo=bypass_memo), asking.question(content)
+        chat, drafts = asking.chat, asking.question(content)
+        if bypass_memo:
+            chat = replace(chat, bypass_memo=True)
         given = self._submission(arguments.get("token"), drafts, arrived)
 
         def ask(chat: Context, drafts: Sequence[Draft]) -> Flow[Reply]:

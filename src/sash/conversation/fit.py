@@ -236,7 +236,7 @@ class _Window:
         epoch, settings = self.state.epoch, self.settings
         if epoch is not None and epoch.strategy == repr(settings.strategy):
             return epoch.first_seq - 1
-        if traits(settings.strategy).ignores_budget:
+        if settings.traits.ignores_budget:
             return 0
         room, at = REACH * settings.budget, len(self.drafts)
         while at and room > 0:

@@ -211,6 +211,8 @@ class Session:
         check_markers(self.preamble, self.options)
         self._key: int | None = None
         self._quiet_until = [0.0]
+        self._in_force: tuple[Any, ...] = ()
+        self._made: Settings
         self._calibrations: dict[str, Correction] = {}
         self._counters: dict[str, Estimator] = {}
         self.forget_forms()
@@ -323,7 +325,7 @@ class Session:
         timeout, wanted = arguments.get("timeout", self.options.get("timeout")), arguments.get("output_format")
         if timeout is not None:
             check_values({"timeout": timeout})
-        settings = self.settings(output_format=wanted, **options)
+        settings = self.settings(output_format=wanted, **options) if arguments else self._usual()
         return Asking(
             chat=self.chat(record, settings.card),
             settings=settings,
@@ -384,6 +386,17 @@ class Session:
             headers=dict(checked.get("extra_headers") or {}),
             beta=self.client is None or isinstance(self.client, str) or hasattr(self.client, "beta"),
         )
+
+    def _usual(self) -> Settings:
+        """Those of a request that says nothing of its own, as most do: made anew when what is in force has changed."""
+        in_force = (
+            *(self.card, self.preamble, self.cheap, dict(self.options), self.client),
+            *(self.memory, self.strategy, self.budget, self.keep, self.recalls, self.instructions),
+            *(self.max_tokens, self.max_result, self.marks),
+        )
+        if in_force != self._in_force:
+            self._in_force, self._made = in_force, self.settings()
+        return self._made
 
     def _options_with(self, options: Mapping[str, Any], output_format: Any) -> dict[str, Any]:
         """The options in force with those of one call; an output format given alone leaves the effort as it is."""

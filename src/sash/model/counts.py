@@ -66,5 +66,7 @@ ZERO = Count(0, 0, "usage")
 
 def _joined(mine: str, theirs: str) -> str:
     """Both bases by name, each once; exact parts have none."""
+    if mine == theirs or not theirs:
+        return mine
     names = dict.fromkeys(name for name in (*mine.split("+"), *theirs.split("+")) if name)
     return "+".join(names)

@@ -21,7 +21,6 @@ from sash.planning.overflow.relief import lacks_beta, may_clear, tool_results
 from sash.planning.rules import has_thinking
 from sash.planning.situation import CHEAP, ResultsTurn, Situation, Size
 from sash.planning.survey import Group, in_tool_run
-from sash.planning.traits import traits
 from sash.planning.worth.chance import worth_of
 from sash.planning.worth.ledger import KnownResult, Ledger
 
@@ -51,6 +50,8 @@ def assess(
 def sizes_as_sent(memory: Memory, turns: Sequence[Turn], counts: Mapping[int, Count]) -> dict[int, Count]:
     """Sizes of the turns in the form in which the present epoch sends them."""
     relief = memory.relief
+    if not relief and not memory.cleared_results:
+        return dict(counts)
     singles = replace(relief, results=relief.results | memory.cleared_results) if memory.cleared_results else relief
     partly = {seq for seq, _ in singles.results}
     sent = dict(counts)
@@ -84,7 +85,7 @@ def as_summarised(memory: Memory, groups: Groups, settings: Settings, known: Map
     Of these the newest, within a part of the budget: they gather over a conversation's life, and must not crowd it out.
     """
     summary = memory.summary
-    if not traits(settings.strategy).summarises:
+    if not settings.traits.summarises:
         return memory if summary is None else replace(memory, summary=None, summary_size=ZERO)
     if summary is None or not summary.verbatim:
         return memory
@@ -129,7 +130,7 @@ class _Assessing:
             clears=may_clear(memory, self.groups, settings) if found else "",
             lacks_beta=bool(found) and lacks_beta(memory, self.groups, settings),
             cheap=self._cheap,
-            budget=settings.card.window if traits(settings.strategy).ignores_budget else settings.budget,
+            budget=settings.card.window if settings.traits.ignores_budget else settings.budget,
             reserve=settings.reserve,
             keep=settings.keep,
             max_tokens=settings.max_tokens,
@@ -167,7 +168,7 @@ class _Assessing:
 
     def _results(self) -> tuple[ResultsTurn, ...]:
         """Turns of tool results, where the strategy may clear them."""
-        if not traits(self.settings.strategy).clears:
+        if not self.settings.traits.clears:
             return ()
         found = tuple(tool_results(self.memory, self.groups, self.known, self._start or 0, self._pinned))
         return tuple(self._valued(found)) if found and self._long else found
@@ -274,7 +275,11 @@ def _size(count: Count) -> Size:
 
 
 def _sum(counts: Iterable[Count]) -> Size:
-    return sum(map(_size, counts), Size())
+    tokens = upper = 0
+    for count in counts:
+        tokens += count.tokens
+        upper += count.upper
+    return Size(tokens=tokens, upper=upper)
 
 
 def _forced(epoch: Epoch | None, settings: Settings, instructions: Sequence[Turn]) -> str:

@@ -123,8 +123,11 @@ class CarriedOut:
     def turns(self) -> tuple[Turn, ...]:
         """Everything that is sent after the preamble, oldest first."""
         epoch = self.epoch
-        in_front = [turn for group in self._older if group[0].seq in epoch.pinned_seqs for turn in group]
-        again = [turn for turn in self._given if turn.seq in epoch.instructions]
+        in_front, again = list[Turn](), list[Turn]()
+        if epoch.pinned_seqs:
+            in_front = [turn for group in self._older if group[0].seq in epoch.pinned_seqs for turn in group]
+        if epoch.instructions:
+            again = [turn for turn in self._given if turn.seq in epoch.instructions]
         view = (*in_front, *again, *chain.from_iterable(self.groups[self.decision.first_exchange :]))
         gone = epoch.relief.dropped
         return tuple(turn for turn in view if turn.seq not in gone) if gone else view

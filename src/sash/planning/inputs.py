@@ -21,6 +21,7 @@ from sash.model.turns import Turn, by_exchange
 from sash.model.window import Loaded
 from sash.planning.cache.restless import Restless
 from sash.planning.situation import Gaps, Marks, Size, Strategy, Warmth
+from sash.planning.traits import Traits, traits
 
 CLEARING_BETA = "context-management-2025-06-27"
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
@@ -66,6 +67,11 @@ class Settings:
     def model(self) -> str:
         """The model's id, as it is sent."""
         return self.card.id
+
+    @cached_property
+    def traits(self) -> Traits:
+        """What the strategy says of itself."""
+        return traits(self.strategy)
 
 
 class ClearedSizes(Protocol):

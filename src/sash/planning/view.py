@@ -33,10 +33,8 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
         blocks = strip_thinking(blocks)
     if turn.role == "user":
         blocks = tuple(without_white_space(blocks))
-    if turn.seq in epoch.relief.cleared:
-        blocks = tuple(cleared(blocks, names_of(call), recall=offers_recall(epoch.preamble)))
-    elif single := epoch.relief.single(turn.seq):
-        blocks = tuple(some_cleared(blocks, single, names_of(call), recall=offers_recall(epoch.preamble)))
+    if epoch.relief:
+        blocks = _relieved(turn, blocks, epoch, call)
     if alone(epoch):
         blocks = tuple(block for block in blocks if block.get("type") != "compaction")
     if blocks and turn.attachment is not None and epoch.shows(turn):
@@ -44,6 +42,15 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
     if turn.role == "system" and epoch.tagged:
         return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
     return {"role": turn.role, "content": list(blocks)} if blocks else None
+
+
+def _relieved(turn: Turn, blocks: Sequence[Block], epoch: Epoch, call: Turn | None) -> tuple[Block, ...]:
+    """The blocks with placeholders where the epoch has them."""
+    recall = offers_recall(epoch.preamble)
+    if turn.seq in epoch.relief.cleared:
+        return tuple(cleared(blocks, names_of(call), recall=recall))
+    single = epoch.relief.single(turn.seq)
+    return tuple(some_cleared(blocks, single, names_of(call), recall=recall) if single else blocks)
 
 
 def alone(epoch: Epoch) -> bool:
@@ -210,7 +217,13 @@ def _mark_messages(numbered: Sequence[tuple[int, Message]], markers: Iterable[Ma
     for marker in markers:
         if marker.place == "turn":
             by_seq.setdefault(marker.seq, []).append(marker)
-    return [_mark_message(sent, by_seq[seq]) if seq in by_seq else sent for seq, sent in numbered]
+    marked = [sent for _, sent in numbered]
+    for at in range(len(numbered) - 1, -1, -1):  # from the newest, for there most markers stand
+        if not by_seq:
+            break
+        if (here := by_seq.pop(numbered[at][0], None)) is not None:
+            marked[at] = _mark_message(marked[at], here)
+    return marked
 
 
 def _mark_message(sent: Message, markers: Iterable[Marker]) -> Message:

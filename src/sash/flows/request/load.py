@@ -32,7 +32,7 @@ from sash.planning.cache.restless import Restless, watch
 from sash.planning.inputs import Memory, Settings
 from sash.planning.rules import open_calls
 from sash.planning.situation import Gaps, Warmth
-from sash.planning.summaries.compaction import asks_server, most_of_block
+from sash.planning.summaries.compaction import most_of_block
 
 DECAY = 0.93
 """Weight of a gap against the one after it."""
@@ -158,7 +158,7 @@ def measure_attached(attached: Attachment, counter: Counter) -> Measure:
 
 def _in_front(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Summary | None:
     """What a cut would bring in: the API's own block where the strategy has it compact, a summary of ours elsewhere."""
-    if not asks_server(settings.strategy):
+    if not settings.traits.server:
         return loaded.summary
     size = summary_size(loaded.block, settings.model, counter, sizes)
     usable = settings.card.compaction and size.tokens <= most_of_block(settings.budget)

@@ -29,7 +29,6 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.shortening import said_of
 from sash.planning.plan import Plan, make_plan
 from sash.planning.rules import VERSION
-from sash.planning.traits import traits
 
 REACH = 6
 """Characters read back for each token of budget when a view is made anew: more than any text needs."""
@@ -131,7 +130,7 @@ def _window(chat: Context, settings: Settings) -> Loaded:
     )
     loaded = read()
     if _needs_more(loaded, settings):
-        reach = None if traits(settings.strategy).ignores_budget else REACH * settings.budget
+        reach = None if settings.traits.ignores_budget else REACH * settings.budget
         loaded = read(reach=reach)
     return loaded
 

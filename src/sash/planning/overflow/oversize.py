@@ -13,7 +13,6 @@ from sash.model.turns import Turn, spoken
 from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.relief import FittedView
 from sash.planning.situation import Situation, Size
-from sash.planning.traits import traits
 
 
 def results_to_clear(
@@ -21,7 +20,7 @@ def results_to_clear(
 ) -> frozenset[tuple[int, str]]:
     """Results of the newest turn that have to give way beside those that do already, by seq and call id."""
     newest = spoken(group)[-1]
-    told = traits(settings.strategy)
+    told = settings.traits
     if (
         told.keeps_view
         or told.ignores_budget

@@ -24,7 +24,6 @@ from sash.planning.overflow.clearing import served_turns, uses
 from sash.planning.rules import has_thinking
 from sash.planning.situation import Clearing, Clears, Decision, ResultsTurn, Situation, Size
 from sash.planning.summaries.compaction import before_block, ignored, keeps_thinking
-from sash.planning.traits import traits
 
 ROOM = 0.5
 """The share of the room behind the preamble that stays in use when results or calls leave: so they leave rarely."""
@@ -95,7 +94,7 @@ def may_clear(memory: Memory, groups: Sequence[Sequence[Turn]], settings: Settin
     Where thinking is bound to what stands before it, the API has to clear them: the oldest ones ("Preserved thinking").
     """
     epoch = memory.epoch
-    if epoch is None or traits(settings.strategy).server or epoch.relief.drops:
+    if epoch is None or settings.traits.server or epoch.relief.drops:
         return ""
     turns = [turn for group in groups for turn in spoken(group) if turn.seq > epoch.thinking_stripped_to]
     if not settings.card.thinking_bound or not any(
@@ -156,7 +155,7 @@ class _Relieving:
             detached = self.present.detached | memory.repeated
             self.growing = replace(self.present, results=self.single, detached=detached).tidy()
         self.run = spoken(groups[-1])
-        self.keeps_view = traits(settings.strategy).keeps_view
+        self.keeps_view = settings.traits.keeps_view
 
     def shape(self) -> FittedView:
         """As decided where that fits; else the least that makes it fit."""

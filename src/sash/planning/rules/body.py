@@ -40,6 +40,20 @@ def spot_of(path: str, role: str, block: Mapping[str, Any]) -> Spot:
     return Spot(path=path, role=role, kind=str(block.get("type") or "custom"), block=block)
 
 
+class Mark(NamedTuple):
+    """A marker: where, on what (None: the automatic one), and its value as sent."""
+
+    path: str
+    spot: Spot | None
+    control: Any
+
+    @property
+    def ttl(self) -> Any:
+        """Its lifetime; 5 minutes unless it says otherwise."""
+        ttl = (as_mapping(self.control) or {}).get("ttl")
+        return "5m" if ttl is None else ttl
+
+
 class Message(NamedTuple):
     """One message as sent; `fields` are all its keys."""
 
@@ -118,10 +132,11 @@ class Body:
         return frozenset(spot.kind for spot in self.blocks)
 
     @cached_property
-    def marked(self) -> tuple[Spot, ...]:
-        """What carries a cache marker, in render order: tools, system, messages."""
+    def marks(self) -> tuple[Mark, ...]:
+        """The markers set on tools, system and blocks, in render order: tools, system, messages."""
         places = (self.tools, self.system, self.before.marked, self.blocks)
-        return tuple(spot for spots in places for spot in spots if spot.block.get("cache_control") is not None)
+        marked = [(spot, spot.block.get("cache_control")) for spots in places for spot in spots]
+        return tuple(Mark(spot.path, spot, control) for spot, control in marked if control is not None)
 
     def since(self, version: str) -> bool:
         """Whether the rules of that API version are in force (versions are ISO dates)."""

@@ -7,10 +7,10 @@ whether the prefix before it reaches the model's minimum (below it nothing is ca
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from sash.model.cards import TTL_SECONDS
-from sash.planning.rules.body import Body, Finding, Spot, as_mapping, items
+from sash.planning.rules.body import Body, Finding, Mark, Spot, as_mapping, items
 
 MAX_MARKERS = 4
 
@@ -28,20 +28,6 @@ MARKABLE = frozenset(
 """Block types documented (or typed in the SDK) to take a marker."""
 
 
-class Mark(NamedTuple):
-    """A marker: where, on what (None: the automatic one), and its value as sent."""
-
-    path: str
-    spot: Spot | None
-    control: Any
-
-    @property
-    def ttl(self) -> Any:
-        """Its lifetime; 5 minutes unless it says otherwise."""
-        ttl = (as_mapping(self.control) or {}).get("ttl")
-        return "5m" if ttl is None else ttl
-
-
 def markable(block: Mapping[str, Any]) -> bool:
     """Whether a block may carry `cache_control`; False for types this version does not know (the cautious side)."""
     return block.get("type") in MARKABLE and not blank(block)
@@ -55,11 +41,6 @@ def markable_tool(tool: Mapping[str, Any]) -> bool:
 def blank(block: Mapping[str, Any]) -> bool:
     """Whether it is a text block without text."""
     return block.get("type") == "text" and not block.get("text")
-
-
-def explicit(body: Body) -> list[Mark]:
-    """The markers set on tools, system and blocks, in render order: tools, system, messages."""
-    return [Mark(spot.path, spot, spot.block["cache_control"]) for spot in body.marked]
 
 
 def automatic(body: Body) -> Mark | None:
@@ -80,8 +61,7 @@ def _eligible(spot: Spot) -> bool:
 
 def marker_count(body: Body) -> Iterator[Finding]:
     """At most four breakpoints; the automatic one takes a slot unless its block is marked already."""
-    marks = explicit(body)
-    target = landing(body) if automatic(body) else None
+    marks, target = body.marks, landing(body) if automatic(body) else None
     count = len(marks) + (target is not None and target.block.get("cache_control") is None)
     if count > MAX_MARKERS:
         extra = marks[MAX_MARKERS].path if len(marks) > MAX_MARKERS else "cache_control"
@@ -120,14 +100,14 @@ def marker_clash(body: Body) -> Iterator[Finding]:
 
 def marker_on_thinking(body: Body) -> Iterator[Finding]:
     """Thinking is cached with what stands around it; it takes no marker of its own."""
-    for mark in explicit(body):
+    for mark in body.marks:
         if mark.spot and mark.spot.kind in UNMARKABLE:
             yield mark.path, f"cache_control on a {mark.spot.kind} block; mark the block before or after it"
 
 
 def marker_on_empty_text(body: Body) -> Iterator[Finding]:
     """Nor does an empty text block."""
-    for mark in explicit(body):
+    for mark in body.marks:
         if mark.spot and blank(mark.spot.block):
             yield mark.path, "cache_control on an empty text block; drop the block and mark the one before it"
 
@@ -147,9 +127,9 @@ def marker_on_sub_block(body: Body) -> Iterator[Finding]:
                 yield f"{spot.path}.citations.{index}", "cache_control on a citation; mark the block that holds it"
 
 
-def _all(body: Body) -> list[Mark]:
+def _all(body: Body) -> tuple[Mark, ...]:
     last = automatic(body)
-    return explicit(body) + ([last] if last else [])
+    return (*body.marks, last) if last else body.marks
 
 
 RULES = {

@@ -15,7 +15,6 @@ from sash.model.summaries import Summary
 from sash.model.turns import Turn, spoken
 from sash.planning.inputs import Memory, Settings
 from sash.planning.situation import Situation
-from sash.planning.traits import traits
 from sash.planning.view import Message, Placed, alone, assemble, message
 
 DEMAND_BETA = "compact-2026-09-04"
@@ -23,11 +22,6 @@ THRESHOLD_BETA = "compact-2026-01-12"
 ROOM = 16_000
 """max_tokens of a compaction request at least: a block that does not fit is none."""
 _CLASHING = ("stop_sequences", "context_management")
-
-
-def asks_server(strategy: object) -> bool:
-    """Whether a strategy, or one inside it, has the API compact."""
-    return traits(strategy).server
 
 
 def most_of_block(budget: int) -> int:
