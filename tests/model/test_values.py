@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from sash.model.values import as_json, counted, sound, whole
+from sash.model.values import alike, as_json, copied, counted, sound, whole
 
 
 class Kind(enum.Enum):
@@ -107,3 +109,16 @@ def test_json_that_the_wire_cannot_carry_is_mended() -> None:
 def test_a_number_of_things_is_said_as_people_say_it(number: int, what: str, said: str) -> None:
     """One thing is one, several have their plural."""
     assert counted(number, what) == said
+
+
+SCALARS: st.SearchStrategy[Any] = st.sampled_from([None, True, False, 0, 1, 0.0, 1.0, "1", "", "true"])
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("a"), inner)
+)
+
+
+@given(VALUES, VALUES)
+def test_alike_is_what_is_written_alike(one: Any, other: Any) -> None:
+    """Two JSON values are alike exactly where their texts are the same, the order of fields apart."""
+    assert alike(one, other) == (json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
+    assert alike(one, copied(one))

@@ -241,3 +241,24 @@ def test_a_rule_that_is_not_asked_would_find_nothing(body: Body, name: str) -> N
     for rule, asked in RULES.items():
         anyway = getattr(asked, "__wrapped__", asked)
         assert list(asked(_read(body))) == list(anyway(_read(body))), rule
+
+
+THINKING = {"type": "enabled", "budget_tokens": 2_048}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "rule"),
+    [
+        ({"max_tokens": 1}, {"max_tokens": True}, "parameter-type"),
+        (
+            *({"thinking": {"type": "enabled", "budget_tokens": tokens}} for tokens in (2_048, 2_048.0)),
+            "thinking-budget",
+        ),
+    ],
+)
+def test_what_is_equal_and_of_another_kind_is_judged_anew(first: Body, then: Body, rule: str) -> None:
+    """1, True and 1.0 are equal, and the API takes them for different values."""
+    judge, model = Judge(), card("claude-sonnet-4-5")
+    bodies = [{"model": model.id, "max_tokens": 4_000, **one, "messages": asked()[:1]} for one in (first, then)]
+    found = [[one.rule for one in judge.problems(body, betas=(), card=model)] for body in bodies]
+    assert found == [[], [rule]]

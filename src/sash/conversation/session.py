@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from operator import is_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -342,10 +343,11 @@ class Session:
         if asking.tools is not None:
             self.tools = asking.tools
         if asking.options.get("thinking") is not None:
-            self.options["thinking"] = plain(asking.options["thinking"])
+            self.options = {**self.options, "thinking": plain(asking.options["thinking"])}
         effort = (plain(asking.options.get("output_config")) or {}).get("effort")
         if effort is not None:
-            self.options["output_config"] = {**self.options.get("output_config", {}), "effort": effort}
+            config = {**self.options.get("output_config", {}), "effort": effort}
+            self.options = {**self.options, "output_config": config}
 
     def settings(
         self,
@@ -390,11 +392,11 @@ class Session:
     def _usual(self) -> Settings:
         """Those of a request that says nothing of its own, as most do: made anew when what is in force has changed."""
         in_force = (
-            *(self.card, self.preamble, self.cheap, dict(self.options), self.client),
+            *(self.card, self.preamble, self.cheap, self.options, self.client),
             *(self.memory, self.strategy, self.budget, self.keep, self.recalls, self.instructions),
             *(self.max_tokens, self.max_result, self.marks),
         )
-        if in_force != self._in_force:
+        if len(self._in_force) != len(in_force) or not all(map(is_, in_force, self._in_force)):
             self._in_force, self._made = in_force, self.settings()
         return self._made
 

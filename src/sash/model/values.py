@@ -77,6 +77,19 @@ def leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal and of the same kinds all through: 1, 1.0 and True are equal, and no more."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)
+
+
 def copied(value: Any) -> Any:
     """A JSON value with containers of its own."""
     if isinstance(value, dict):

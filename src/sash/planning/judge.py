@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from sash.model.cards import ModelCard
+from sash.model.values import alike
 from sash.planning.rules import BESIDE_MESSAGES, RULES, VERSION, Problem, check_request, judged
 from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, read, unfold
 from sash.planning.rules.media import json_bytes, pdf_pages_of, widest_side
@@ -31,7 +32,7 @@ class Judge:
         self._terms: tuple[Any, ...] = ()
         self._front: Sequence[Any] = []
         self._before = NOTHING_BEFORE
-        self._around: tuple[Any, ...] = ()
+        self._rest: Mapping[str, Any] = {}
         self._beside: Beside | None = None
 
     def problems(
@@ -42,14 +43,15 @@ class Judge:
         rest = {name: value for name, value in body.items() if name != "messages"}
         if terms != self._terms or messages[: len(self._front)] != self._front:
             self._terms, self._front, self._before = terms, [], NOTHING_BEFORE
-        beside = self._beside if (terms, rest) == self._around else None
+            self._beside = None
+        beside = self._beside if alike(rest, self._rest) else None
         new = {**rest, "messages": messages[len(self._front) :]}
         there = read(new, card=card, betas=betas, version=version, before=self._before, beside=beside)
         if there.continues_thread or any(judged(there, RULES if beside is None else OF_MESSAGES)):
             return check_request(body, betas=betas, card=card, version=version)
         if beside is None:
             size = json_bytes({**rest, "messages": []})
-            self._around, self._beside = (terms, rest), Beside(there.tools, there.system, size)
+            self._rest, self._beside = rest, Beside(there.tools, there.system, size)
         self._keep(messages, there)
         return []
 

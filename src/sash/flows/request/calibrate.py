@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from sash.counting.correction import Correction
 from sash.counting.ledger import Anchor, Difference, difference, shared_out
@@ -78,8 +79,10 @@ def _from_difference(prepared: Prepared, now: Anchor) -> Lessons:
 
 def _turns(prepared: Prepared, *told: Difference | None) -> dict[int, Turn]:
     """The turns that differences are about, by seq."""
-    wanted = {seq for one in told if one for seq in one.turns}
-    return {turn.seq: turn for turn in prepared.plan.turns if turn.seq in wanted}
+    wanted = {int(seq) for one in told if one for seq in one.turns}
+    first = min(wanted, default=0)
+    newest = takewhile(lambda turn: turn.seq >= first, reversed(prepared.plan.turns))
+    return {turn.seq: turn for turn in newest if turn.seq in wanted}
 
 
 def _sent_size(prepared: Prepared, turn: Turn) -> Count:
@@ -110,7 +113,8 @@ def _correction(prepared: Prepared, newest: Difference | None) -> Correction | N
 def _behind_the_reply(prepared: Prepared, now: Anchor) -> tuple[Difference | None, int]:
     """What came after the last reply, whose own size its usage told; and how far that may be off, in tokens."""
     memory = prepared.memory
-    newer = tuple(int(seq) for seq in now.turns if int(seq) > memory.anchor_seq)
+    newest = takewhile(lambda seq: seq > memory.anchor_seq, map(int, reversed(now.turns)))
+    newer = tuple(newest)[::-1]
     tokens = now.total - (memory.anchor.tokens if memory.anchor else 0)
     if memory.anchor is None or tokens <= 0 or not newer:
         return None, 0
@@ -120,7 +124,7 @@ def _behind_the_reply(prepared: Prepared, now: Anchor) -> tuple[Difference | Non
 def _anchor(prepared: Prepared, begun: Begun, answer: Answer) -> Anchor:
     return Anchor.from_wire(
         answer.usage,
-        turns=tuple(turn.seq for turn in prepared.plan.turns),
+        turns=[turn.seq for turn in prepared.plan.turns],
         epoch=begun.epoch.id,
         model=prepared.plan.sent.model,
         context_edited=bool(answer.extra.get("context_management")),

@@ -329,7 +329,8 @@ def _paid(answer: Answer, settings: Settings) -> Paid | None:
 
 def _suspects(prepared: Prepared, begun: Begun) -> tuple[Turn, ...]:
     """All that the request said for the first time, where tool results are among it: they may be why it was refused."""
-    waiting = [turn for turn in prepared.plan.turns if turn.id in prepared.pending]
+    pending = prepared.pending
+    waiting = [turn for turn in prepared.plan.turns if turn.id in pending] if pending else []
     said = (*waiting, *begun.turns)
     return said if any(turn.role == "user" and not turn.plain for turn in said) else ()
 
