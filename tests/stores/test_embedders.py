@@ -28,6 +28,8 @@ def test_words_are_as_close_as_their_vectors(monkeypatch: pytest.MonkeyPatch) ->
     rows, vectors = (unit_rows(embedder.embed(texts), len(texts), "words") for texts in (asked, words))
     assert np.allclose(known.closeness(rows), rows @ vectors.T, atol=1e-5) and len(known) == len(words)
     assert known.closeness(rows)[0][0] > 0.5 and not known.closeness(rows)[0][2]
+    own = known.closeness(vectors)
+    assert all(own[at][at] == 1.0 for at in range(len(words)) if at != 2)
 
 
 def test_a_text_means_what_its_words_mean_together() -> None:

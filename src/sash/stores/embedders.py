@@ -33,6 +33,8 @@ READ = 20_000
 """Characters of a text that are embedded."""
 AT_ONCE = 2_000
 """Words whose meaning is learned at once: bounds the memory."""
+DIGITS = 5
+"""Of the cosine of two words: those behind depend on how a processor adds up, and would choose between equals."""
 REMEMBERED = 20_000
 """Words whose tokens are remembered: a few megabytes, and most of what anybody says."""
 LONGEST = 40
@@ -131,7 +133,7 @@ class Meanings:
             self._lengths.extend(np.linalg.norm(sums, axis=1).tolist())
 
     def closeness(self, rows: Any) -> Any:
-        """The cosines of all words, in their order, with each of these rows of length 1."""
+        """The cosines of all words, in their order, with each of these rows of length 1; of the same word exactly 1."""
         np = load_numpy()
         if not len(self):
             return np.zeros((len(rows), 0), dtype=np.float32)
@@ -140,7 +142,7 @@ class Meanings:
         close[used == _NOTHING[0]] = 0
         sums = np.add.reduceat(close[at], np.frombuffer(self._starts, dtype=np.uint32), axis=0)
         lengths = np.frombuffer(self._lengths, dtype=np.float32)
-        return (sums / np.where(lengths > 0, lengths, 1)[:, None]).T
+        return np.round(sums / np.where(lengths > 0, lengths, 1)[:, None], DIGITS).T
 
 
 _NOTHING = array("H", [0])
