@@ -37,8 +37,8 @@ from sash.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from sash.flows.left import JobResult
 from sash.flows.summaries.jobs import later
+from sash.flows.taken import JobResult
 from sash.model.cards import card
 from sash.model.closing import Closing
 from sash.model.jobs import KINDS, FailingJob, Job, JobsState, WorkerInfo

@@ -15,8 +15,8 @@ from sash.conversation.tracing import Spans, performer
 from sash.counting.estimator import Estimator
 from sash.errors import MissingExtra
 from sash.flows.context import Counter
-from sash.flows.left import GoOn, JobResult, collect_left, distil_left, embed_left, summarise_left
 from sash.flows.steps import Flow
+from sash.flows.taken import GoOn, JobResult, collect_left, distil_left, embed_left, summarise_left
 from sash.limits.layers import flush
 from sash.model.cards import card
 from sash.model.jobs import Job, JobKind
