@@ -9,7 +9,8 @@ import pytest
 
 import sash.conversation.background
 from sash import Conversation, Recall
-from sash.conversation.background import AsyncBackground, Background
+from sash.conversation.async_background import AsyncBackground
+from sash.conversation.background import Background
 from sash.errors import StoreUnavailable
 
 

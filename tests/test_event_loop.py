@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from sash import AsyncConversation, Conversation, MemoryStore, SteppedWindow
-from sash.conversation.drivers import AsyncRun, Performer, attentive, drive_async
+from sash.conversation.async_driver import AsyncRun, attentive, drive_async
+from sash.conversation.drivers import Performer
 from sash.errors import InvalidOption
 from sash.flows.steps import Abandoned, Flow, NextEvent, Now, Pause
 from sash.planning.situation import Decision, Situation

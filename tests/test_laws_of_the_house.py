@@ -333,8 +333,8 @@ def test_a_server_listens_before_the_sdk_is_loaded(tmp_path: Path, client: tuple
 
 
 def test_importing_sash_leaves_simulator_pages_and_stores_alone() -> None:
-    """`import sash` loads no simulator, no notebook view and no database; each comes when it is named."""
-    late = ("sash.simulator", "sash.inspect", "sash.stores.store", "sqlite3", "zoneinfo")
+    """`import sash` loads no simulator, notebook view, database or event loop; each comes when it is named."""
+    late = ("sash.simulator", "sash.inspect", "sash.stores.store", "sqlite3", "zoneinfo", "asyncio")
     code = (
         f"import sys, sash; print([name for name in sys.modules if name.startswith({late!r})]); "
         "print(sash.simulator.Simulator.__name__, sash.SqliteStore.__name__, sash.stores.RedisBook.__name__)"

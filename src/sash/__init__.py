@@ -6,10 +6,10 @@ cost. Start at `Conversation`; the parts behind it are in `sash.planning`, `sash
 
 from typing import TYPE_CHECKING, Any
 
-from sash import errors, stores
+from sash import conversation, errors, stores
 from sash.claude.functions import tool
 from sash.claude.memory import async_memory_tool, memory_tool
-from sash.conversation import AsyncConversation, Conversation
+from sash.conversation import Conversation
 from sash.conversation.fit import Fitted, fit
 from sash.errors import SashError
 from sash.model.cards import ModelCard, card
@@ -34,6 +34,7 @@ from sash.stores import open_store
 
 if TYPE_CHECKING:
     from sash import lab, simulator
+    from sash.conversation import AsyncConversation
     from sash.stores import MemoryStore, SqliteStore
 
 __all__ = [
@@ -77,6 +78,8 @@ open = open_store
 
 def __getattr__(name: str) -> Any:
     """What is imported when it is first named: most programs never name it."""
+    if name == "AsyncConversation":
+        return conversation.AsyncConversation
     if name in ("MemoryStore", "SqliteStore"):
         return getattr(stores, name)
     if name == "simulator":

@@ -9,7 +9,8 @@ from typing import Any
 from sash.bulk.description import Description
 from sash.bulk.items import Item, JobProgress, Outcome
 from sash.claude.adapter import AsyncClaude
-from sash.conversation.drivers import Performer, asked, attentive, drive_async
+from sash.conversation.async_driver import attentive, drive_async
+from sash.conversation.drivers import Performer, asked
 from sash.errors import CallerError
 from sash.flows.bulk.batches import Ready
 from sash.flows.bulk.questions import collect, hand_in, make_ready, release, under_way

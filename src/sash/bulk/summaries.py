@@ -21,7 +21,8 @@ from typing import Any, Self
 
 from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client
-from sash.conversation.drivers import Performer, attentive, drive, drive_async
+from sash.conversation.async_driver import attentive, drive_async
+from sash.conversation.drivers import Performer, drive
 from sash.counting.estimator import Estimator
 from sash.flows.bulk import summaries as flows
 from sash.flows.bulk.summaries import Submitted

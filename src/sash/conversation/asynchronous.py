@@ -14,10 +14,11 @@ from sash.claude.clients import async_client, with_middleware
 from sash.claude.functions import as_tools
 from sash.claude.keys import first_client, keyed
 from sash.conversation.arguments import turn_id
-from sash.conversation.background import AsyncBackground
+from sash.conversation.async_background import AsyncBackground
+from sash.conversation.async_driver import AsyncRun, attentive, drive_async
 from sash.conversation.base import ConversationBase, usage_sum
 from sash.conversation.callers import this_task
-from sash.conversation.drivers import AsyncRun, Performer, Tell, asked, attentive, drive_async, later
+from sash.conversation.drivers import Performer, Tell, asked, later
 from sash.conversation.profile import AsyncProfile, async_profile_tool
 from sash.conversation.streaming import AsyncReplyStream
 from sash.conversation.tracing import performer

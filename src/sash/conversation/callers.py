@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 _waiting: ContextVar[tuple[str, ...]] = ContextVar("waiting", default=())
 
@@ -18,7 +18,7 @@ def this_thread() -> str:
 
 def this_task() -> str:
     """The caller of a call that is awaited."""
-    return f"task {id(asyncio.current_task())}"
+    return f"task {id(_load_asyncio().current_task())}"
 
 
 def waiting() -> tuple[str, ...]:
@@ -34,3 +34,9 @@ def waits(caller: str) -> Iterator[None]:
         yield
     finally:
         _waiting.reset(token)
+
+
+def _load_asyncio() -> Any:
+    import asyncio  # noqa: PLC0415 - who blocks does without
+
+    return asyncio

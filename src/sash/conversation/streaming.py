@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from sash.conversation.drivers import AsyncRun, RunningFlow
+from sash.conversation.drivers import RunningFlow
 from sash.errors import CallerError, InvalidOption
 from sash.model.answers import StreamEvent
 from sash.model.replies import Reply
+
+if TYPE_CHECKING:
+    from sash.conversation.async_driver import AsyncRun
 
 
 def _recorded(run: RunningFlow | AsyncRun | None) -> Reply:
