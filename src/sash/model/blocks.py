@@ -136,8 +136,13 @@ def _reject_malformed(block: Any, index: int) -> None:
         raise InvalidContent(f"text block {index} has no text: {block!r:.80}", problem="block")
 
 
+def is_said(block: Block) -> bool:
+    """Whether it is text, and more than white space."""
+    return block.get("type") == "text" and bool(str(block.get("text") or "").strip())
+
+
 def _says_something(block: Block) -> bool:
-    return block.get("type") != "text" or bool(str(block.get("text") or "").strip())
+    return block.get("type") != "text" or is_said(block)
 
 
 def without_white_space(blocks: Sequence[Block]) -> list[Block]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sash.model.blocks import Block, without_white_space
+from sash.model.blocks import Block, is_said, without_white_space
 from sash.model.epochs import Epoch, Marker, Sent
 from sash.model.summaries import Summary
 from sash.model.turns import Turn
@@ -28,6 +28,18 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
 
     `call`: the reply before it, whose calls a turn of results answers.
     """
+    blocks: Sequence[Block] = turn.blocks
+    if turn.state == "interrupted" or not all(map(is_said, blocks)):
+        blocks = _left(turn, epoch, call)
+    if blocks and turn.attachment is not None and epoch.shows(turn):
+        blocks = (*turn.attachment.blocks, *blocks)
+    if turn.role == "system" and epoch.tagged:
+        return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
+    return {"role": turn.role, "content": list(blocks)} if blocks else None
+
+
+def _left(turn: Turn, epoch: Epoch, call: Turn | None) -> Sequence[Block]:
+    """What of its blocks is sent: of text that says something all, so most turns need no such look."""
     blocks = sendable(turn.blocks, interrupted=turn.state == "interrupted")
     if bare(turn, epoch):
         blocks = strip_thinking(blocks)
@@ -37,11 +49,7 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
         blocks = _relieved(turn, blocks, epoch, call)
     if alone(epoch):
         blocks = tuple(block for block in blocks if block.get("type") != "compaction")
-    if blocks and turn.attachment is not None and epoch.shows(turn):
-        blocks = (*turn.attachment.blocks, *blocks)
-    if turn.role == "system" and epoch.tagged:
-        return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
-    return {"role": turn.role, "content": list(blocks)} if blocks else None
+    return blocks
 
 
 def _relieved(turn: Turn, blocks: Sequence[Block], epoch: Epoch, call: Turn | None) -> tuple[Block, ...]:
