@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sash import AsyncConversation, Conversation, MemoryStore, SteppedWindow
+from sash.conversation import async_driver, workers
 from sash.conversation.async_driver import AsyncRun, attentive, drive_async
 from sash.conversation.drivers import Performer
 from sash.errors import InvalidOption
@@ -278,9 +279,11 @@ class Outside:
         return await self.pending
 
 
-def test_steps_of_store_and_clock_take_one_hop_with_what_lies_between() -> None:
+def test_steps_of_store_and_clock_take_one_hop_with_what_lies_between(monkeypatch: pytest.MonkeyPatch) -> None:
     """From one step of the loop to the next a flow stays in one worker."""
     threads: list[int] = []
+    hops: list[int] = []
+    monkeypatch.setattr(async_driver, "worker", lambda call: (hops.append(1), workers.worker(call))[1])  # type: ignore[func-returns-value]
     store = MemoryStore()
 
     def flow() -> Flow[None]:
@@ -290,16 +293,59 @@ def test_steps_of_store_and_clock_take_one_hop_with_what_lies_between() -> None:
             threads.append(threading.get_ident())
             store.submissions.answered(namespace="", prefix="x")
 
-    async def main() -> tuple[int, set[int]]:
-        hops: list[int] = []
-        loop = asyncio.get_running_loop()
-        hop = loop.run_in_executor
-        loop.run_in_executor = lambda *a: (hops.append(1), hop(*a))[1]  # type: ignore[method-assign, func-returns-value]
-        await drive_async(flow(), Performer(None))
-        return len(hops), set(threads)
+    asyncio.run(drive_async(flow(), Performer(None)))
+    assert (len(hops), len(set(threads))) == (1, 1)
 
-    hops, seen = asyncio.run(main())
-    assert (hops, len(seen)) == (1, 1)
+
+def test_what_a_worker_is_asked_comes_back_to_its_loop() -> None:
+    """A result, whatever is raised, and nothing for a caller who left: what was not begun by then is not done."""
+    done: list[str] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def busy() -> None:
+        begun.set()
+        assert go.wait(DEADLOCK)
+
+    async def main() -> None:
+        assert await workers.worker(lambda: "a result") == "a result"
+        with pytest.raises(KeyError, match="lost"):
+            await workers.worker(lambda: dict[str, int]()["lost"])
+        all_busy = [workers.worker(busy) for _ in range(workers.WORKERS)]
+        left = workers.worker(lambda: done.append("left"))
+        assert await workers_begin()
+        left.cancel()
+        all_busy[0].cancel()
+        go.set()
+        await asyncio.wait(all_busy)
+        assert await workers.worker(lambda: "still there") == "still there"
+        assert [one.cancelled() for one in (left, *all_busy)] == [True, True, *[False] * (workers.WORKERS - 1)]
+
+    async def workers_begin() -> bool:
+        return await asyncio.to_thread(begun.wait, DEADLOCK)
+
+    asyncio.run(main())
+    assert done == []
+
+
+def test_a_worker_outlives_the_loop_that_asked_it() -> None:
+    """A loop that is closed while a call of its own is computed is told nothing, and the next one is served."""
+    begun, go = threading.Event(), threading.Event()
+
+    def busy() -> None:
+        begun.set()
+        assert go.wait(DEADLOCK)
+
+    async def asks() -> None:
+        workers.worker(busy)
+
+    asyncio.run(asks())
+    assert begun.wait(DEADLOCK)
+    go.set()
+
+    async def asks_again() -> list[int]:
+        return await asyncio.gather(*(workers.worker(lambda: 1) for _ in range(2 * workers.WORKERS)))
+
+    assert sum(asyncio.run(asks_again())) == 2 * workers.WORKERS
 
 
 @pytest.mark.parametrize("came", [False, True])

@@ -100,7 +100,7 @@ class AsyncRun:
             work = worker(partial(context.run, self._compute))
             while not work.done():
                 try:
-                    await asyncio.wait([work])
+                    await asyncio.shield(work)
                 except asyncio.CancelledError as cancelled:
                     self._cancelled = cancelled
         finally:
