@@ -62,5 +62,5 @@ def _section(lines: Sequence[str], filled: Callable[[str], str]) -> Section:
 def stands_in(text: str, forms: Iterable[Section]) -> bool:
     """Whether any of the forms is found in a text."""
     small = text.lower()
-    likely = (one for one in forms if not one.stems or any(stem in small for stem in one.stems))
+    likely = (one for one in forms if not one.stems or any(map(small.__contains__, one.stems)))
     return any(form.search(text) for one in likely for form in one.forms)

@@ -50,14 +50,16 @@ class Windows:
         if ahead is not None and ahead.asked == wanted and (found := self._remembered(conversation, ahead, reach)):
             return found
         with self._database.reading() as db:
+            now = None
             if wanted is not None:
                 now = shared(db, conversation, wanted)
                 self._check_whole(db, conversation, now)
                 if found := self._remembered(conversation, now, reach):
                     return found
             head = head_for(db, self._lines, head_of(db, self._lines, conversation), model)
-            preamble = preamble or (head.epoch.preamble if head.epoch else Preamble())
-            return self._loaded(db, head, model, reach, shared(db, conversation, asked(preamble=preamble.hash)))
+            known = head.epoch.preamble if head.epoch else Preamble()
+            now = now or shared(db, conversation, asked(preamble=known.hash))
+            return self._loaded(db, head, model, reach, now)
 
     def look_ahead(self, db: Transaction, conversation: int) -> None:
         """Whoever's turn it is to write asks for the window next: read in this transaction what may have changed."""
