@@ -59,6 +59,7 @@ CHANGES: dict[str, Callable[[Session], None]] = {
     "max_tokens": lambda session: setattr(session, "max_tokens", 321),
     "strategy": lambda session: setattr(session, "strategy", SlidingWindow(turns=3)),
     "recalls": lambda session: setattr(session, "recalls", None),
+    "forms": lambda session: session.forget_forms(),
     "model": lambda session: lasting(session, model="claude-opus-5-5"),
     "system": lambda session: lasting(session, system="Be long."),
     "tools": lambda session: lasting(session, tools=[{"name": "look", "input_schema": {"type": "object"}}]),
@@ -79,4 +80,5 @@ def test_a_call_that_says_nothing_takes_what_is_in_force(changes: list[str]) -> 
     session.open(store := MemoryStore())
     for change in changes:
         CHANGES[change](session)
-        assert session.asking(store, {}).settings == session.settings()
+        asking = session.asking(store, {})
+        assert (asking.settings, asking.chat) == (session.settings(), session.chat(store))

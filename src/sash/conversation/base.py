@@ -204,7 +204,7 @@ class ConversationBase:
         asking = self._asking(options, stream=stream)
         chat, drafts = asking.chat, asking.question(content)
         if bypass_memo:
-            chat = replace(chat, bypass_memo=True)
+            chat = chat.but(bypass_memo=True)
         given = self._submission(arguments.get("token"), drafts, arrived)
 
         def ask(chat: Context, drafts: Sequence[Draft]) -> Flow[Reply]:
@@ -395,7 +395,7 @@ class ConversationBase:
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
         asking = self._asking(arguments)
         drafts = asking.question(content)
-        chat, settings = yield from chosen(replace(asking.chat, count_online=False), drafts, asking.settings)
+        chat, settings = yield from chosen(asking.chat.but(count_online=False), drafts, asking.settings)
         return (yield from prepare(chat, drafts, settings))
 
     def _check_flow(self, repair: bool) -> Flow[list[Problem]]:

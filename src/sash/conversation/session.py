@@ -213,7 +213,7 @@ class Session:
         self._key: int | None = None
         self._quiet_until = [0.0]
         self._in_force: tuple[Any, ...] = ()
-        self._made: Settings
+        self._made: tuple[Settings, Context]
         self._calibrations: dict[str, Correction] = {}
         self._counters: dict[str, Estimator] = {}
         self.forget_forms()
@@ -326,9 +326,13 @@ class Session:
         timeout, wanted = arguments.get("timeout", self.options.get("timeout")), arguments.get("output_format")
         if timeout is not None:
             check_values({"timeout": timeout})
-        settings = self.settings(output_format=wanted, **options) if arguments else self._usual()
+        if arguments:
+            settings = self.settings(output_format=wanted, **options)
+            chat = self.chat(record, settings.card)
+        else:
+            settings, chat = self._usual(record)
         return Asking(
-            chat=self.chat(record, settings.card),
+            chat=chat,
             settings=settings,
             call=Call(stream=stream, timeout=timeout),
             options=options,
@@ -389,15 +393,16 @@ class Session:
             beta=self.client is None or isinstance(self.client, str) or hasattr(self.client, "beta"),
         )
 
-    def _usual(self) -> Settings:
+    def _usual(self, record: Record) -> tuple[Settings, Context]:
         """Those of a request that says nothing of its own, as most do: made anew when what is in force has changed."""
         in_force = (
+            *(record, self._key, self.user, self._shortcuts),
             *(self.card, self.preamble, self.cheap, self.options, self.client),
             *(self.memory, self.strategy, self.budget, self.keep, self.recalls, self.instructions),
             *(self.max_tokens, self.max_result, self.marks),
         )
         if len(self._in_force) != len(in_force) or not all(map(is_, in_force, self._in_force)):
-            self._in_force, self._made = in_force, self.settings()
+            self._in_force, self._made = in_force, (self.settings(), self.chat(record))
         return self._made
 
     def _options_with(self, options: Mapping[str, Any], output_format: Any) -> dict[str, Any]:

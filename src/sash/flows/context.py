@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sash.counting.correction import Correction
@@ -109,4 +110,10 @@ class Context:
             self.calibrations.clear()
             learned: Mapping[str, Any] = json.loads(state)
             self.calibrations[state] = Correction.from_json(learned)
-        return replace(self, counter=self.counter.corrected(self.calibrations[state]))
+        return self.but(counter=self.counter.corrected(self.calibrations[state]))
+
+    def but(self, **changes: Any) -> Context:
+        """The same but for these fields: taken over as they stand, for they are many and every request asks for it."""
+        other = copy(self)
+        vars(other).update(changes)
+        return other

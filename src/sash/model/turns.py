@@ -235,20 +235,22 @@ def by_exchange(turns: Iterable[Turn]) -> list[list[Turn]]:
 
 def as_turns(drafts: Iterable[Draft], head: int, now: float, state: State = "pending") -> tuple[Turn, ...]:
     """New turns behind the turn `head`, as a plan takes them: not recorded yet."""
-    return tuple(
-        Turn(
-            id=0,
-            branch=0,
-            seq=seq,
-            role=draft.role,
-            plain=draft.plain,
-            state=state,
-            content=draft.content,
-            at=now,
-            mended=draft.form,
-        )
-        for seq, draft in enumerate(drafts, head + 1)
+    return tuple(_as_turn(draft, seq, now, state) for seq, draft in enumerate(drafts, head + 1))
+
+
+def _as_turn(draft: Draft, seq: int, now: float, state: State) -> Turn:
+    turn = Turn(
+        id=0,
+        branch=0,
+        seq=seq,
+        role=draft.role,
+        plain=draft.plain,
+        state=state,
+        content=draft.content,
+        at=now,
+        mended=draft.form,
     )
+    return turn.reading(draft.blocks) if draft.form is None else turn
 
 
 @dataclass(frozen=True, kw_only=True)
