@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sash.model.cards import TTL_SECONDS, Price, Ttl
 from sash.planning.situation import Gaps
@@ -49,8 +49,7 @@ def kind_of(gap: float) -> int:
     return 1 if gap < TTL_SECONDS["1h"] else 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
+class Chance(NamedTuple):
     """How likely the next request finds an entry of one lifetime alive."""
 
     next: float
@@ -224,8 +223,7 @@ def _reweighed(trust: Chances, counted: float, rowed: float, paced: float) -> Ch
     return a * keep + SHARE / 3, b * keep + SHARE / 3, c * keep + SHARE / 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """What cache policies are priced for. Sizes in tokens, prices in dollars per token."""
 
     preamble: float
@@ -249,8 +247,7 @@ def rates(price: Price) -> tuple[float, float, dict[Ttl, float]]:
     return price.fresh / 1e6, price.read / 1e6, {"5m": price.write_5m / 1e6, "1h": price.write_1h / 1e6}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachePolicy:
+class CachePolicy(NamedTuple):
     """Holding a view in the cache with one lifetime, and what that costs.
 
     An excess of x tokens beyond the usual view costs G(x) from the next request on, where
@@ -314,8 +311,7 @@ def cache_policies(frame: Frame, outlook: Mapping[Ttl, Chance]) -> tuple[CachePo
     return _cache_policy(short, frame, steady), _cache_policy(long, frame, steady)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cycle:
+class _Cycle(NamedTuple):
     """The life of a view under one lifetime: from a start to the cut that pays, or to the cache's end."""
 
     ttl: Ttl

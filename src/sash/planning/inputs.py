@@ -6,6 +6,7 @@ Values alone; sizes are tokens, times unix seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile
@@ -21,6 +22,7 @@ from sash.model.turns import Turn, by_exchange
 from sash.model.window import Loaded
 from sash.planning.cache.restless import Restless
 from sash.planning.situation import Gaps, Marks, Size, Strategy, Warmth
+from sash.planning.survey import Survey
 from sash.planning.traits import Traits, traits
 
 CLEARING_BETA = "context-management-2025-06-27"
@@ -170,6 +172,12 @@ class Memory:
                 else:
                     present |= quoted
         return frozenset(found)
+
+    def surveyed(self, survey: Survey) -> Memory:
+        """The same, with what a look through the turns that may be sent has found."""
+        other = copy(self)  # as it stands: there are many fields
+        vars(other).update(instructed=survey.instructions, compacted=survey.compacted, answering=survey.answering)
+        return other
 
     def but(self, **changes: Any) -> Memory:
         """The same, had the record held something else."""

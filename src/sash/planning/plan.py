@@ -59,10 +59,7 @@ def make_plan(
     """
     shortcuts = shortcuts or Shortcuts()
     survey = shortcuts.survey.of((*memory.loaded.turns, *new))
-    memory, groups = (
-        replace(memory, instructed=survey.instructions, compacted=survey.compacted, answering=survey.answering),
-        survey.groups,
-    )
+    memory, groups = memory.surveyed(survey), survey.groups
     sizes = {**memory.counts, **counts}
     known = sizes_as_sent(memory, (*memory.loaded.pinned_turns, *memory.loaded.turns, *new), sizes)
     if groups and not groups[0][0].opens:

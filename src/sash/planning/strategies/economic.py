@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from sash.errors import InvalidOption
 from sash.model.cards import ModelCard, Ttl, lasting
@@ -114,8 +114,7 @@ def _without_beta(card: ModelCard, missed: Clearing) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PricedOption:
+class PricedOption(NamedTuple):
     """One thing that could be done, priced in dollars."""
 
     start: int
@@ -291,8 +290,7 @@ class _Choice:
     def _cleared(self, clearing: Clearing) -> Iterator[PricedOption]:
         """The prices of staying, less what clearing saves."""
         for option in self._priced(self.start, self.view):
-            yield replace(
-                option,
+            yield option._replace(
                 view=self.view - clearing.tokens,
                 now=option.now + clearing.now,
                 ahead=option.ahead - clearing.saves - clearing.now,
