@@ -206,8 +206,8 @@ class _Assessing:
         """What stands between the preamble and the exchanges: summary, older pinned exchanges, instructions."""
         loaded = self.memory.loaded
         pinned = [group for group in by_exchange(loaded.pinned_turns) if group[0].seq in loaded.pinned_seqs]
-        pins = self._weight(turn for group in pinned for turn in spoken(group))
-        return _size(self.memory.summary_size) + pins + self._weight(self._instructions)
+        turns = chain(*map(spoken, pinned), self._instructions)
+        return _sum(chain([self.memory.summary_size], (self.known[turn.seq] for turn in turns)))
 
     @cached_property
     def _instructions(self) -> tuple[Turn, ...]:
@@ -254,10 +254,10 @@ class _Assessing:
         upto = self.memory.anchor_seq
         attached = {**self._attached, self._question: self._recalled}
         new = takewhile(lambda group: group[-1].seq > upto, reversed(self.groups))
-        added = self._weight(turn for group in new for turn in group if turn.seq > upto)
-        shown = _sum(count for seq, count in attached.items() if seq > upto)
-        allowed = Size() if anchor.source == "endpoint" else self._unseen
-        return _size(anchor) + added + shown + allowed
+        added = [self.known[turn.seq] for group in new for turn in group if turn.seq > upto]
+        shown = [count for seq, count in attached.items() if seq > upto]
+        size = _sum([anchor, *added, *shown])
+        return size if anchor.source == "endpoint" else size + self._unseen
 
     def _weight(self, turns: Iterable[Turn]) -> Size:
         return _sum(self.known[turn.seq] for turn in turns)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sash.model.cards import TTL_SECONDS, Price, Ttl
@@ -60,8 +59,7 @@ class Chance(NamedTuple):
     """at the pause after one that it did not outlive"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauseModel:
+class PauseModel(NamedTuple):
     """How a conversation has been going. Frozen; `after` gives the next one, `to_json` what to store."""
 
     at: float | None = None
@@ -93,18 +91,17 @@ class PauseModel:
         `over` is what the shortest run holds beyond `keep`, None while the conversation is shorter. A
         clock that jumped back counts as no pause.
         """
-        fields = self.to_json()
         weight = self.weight * SIZE_MEMORY + 1.0
-        fields.update(sent=sent, tokens=self.tokens + (added - self.tokens) / weight, weight=weight)
+        fields: dict[str, Any] = {"sent": sent, "weight": weight}
+        fields["tokens"] = self.tokens + (added - self.tokens) / weight
         if inside:
-            fields["requests"] = self.requests + 1.0 - REQUESTS_MEMORY
-            return PauseModel(**fields)
+            return self._replace(requests=self.requests + 1.0 - REQUESTS_MEMORY, **fields)
         fields.update(at=now, requests=max(1.0, self.requests * REQUESTS_MEMORY + 1.0 - REQUESTS_MEMORY))
         if over is not None:
             fields["over"] = over if self.over < 0 else self.over + OVER_STEP * (over - self.over)
         if self.at is not None:
             fields.update(self._paused(max(0.0, now - self.at)))
-        return PauseModel(**fields)
+        return self._replace(**fields)
 
     def _paused(self, gap: float) -> dict[str, Any]:
         """What one more pause before a plain user request changes, in seconds."""
@@ -166,34 +163,18 @@ class PauseModel:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {
-            "at": self.at,
-            "sent": self.sent,
-            "last": self.last,
-            "counts": self.counts,
-            "rows": self.rows,
-            "pace": self.pace,
-            "spread": self.spread,
-            "trust": self.trust,
-            "tokens": self.tokens,
-            "weight": self.weight,
-            "requests": self.requests,
-            "over": self.over,
-        }
+        return self._asdict()
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PauseModel:
         """What `to_json` gave, also after a trip through JSON text. Unknown keys are left out."""
-        fields = {name: stored[name] for name in _STORED if name in stored}
+        fields = {name: stored[name] for name in cls._fields if name in stored}
         for name in ("counts", "trust"):
             if name in fields:
                 fields[name] = tuple(fields[name])
         if "rows" in fields:
             fields["rows"] = tuple(map(tuple, fields["rows"]))
         return cls(**fields)
-
-
-_STORED = ("at", "sent", "last", "counts", "rows", "pace", "spread", "trust", "tokens", "weight", "requests", "over")
 
 
 def prior(gaps: Gaps) -> Chances:

@@ -7,8 +7,7 @@ Runs are as different as 1 and 100 requests, so what is learned is the chance to
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 DOUBLINGS = 10
 LONGEST = 7
@@ -20,8 +19,7 @@ MEMORY = 0.97
 _NONE = (0.0,) * DOUBLINGS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunModel:
+class RunModel(NamedTuple):
     """What was seen of the lengths of runs, by doubling."""
 
     reached: tuple[float, ...] = _NONE
@@ -31,8 +29,8 @@ class RunModel:
         """With one more run, of so many requests."""
         last = min(_doubling(length), DOUBLINGS - 1)
         return RunModel(
-            reached=tuple(n * MEMORY + (at <= last) for at, n in enumerate(self.reached)),
-            ended=tuple(n * MEMORY + (at == last) for at, n in enumerate(self.ended)),
+            reached=tuple([n * MEMORY + (at <= last) for at, n in enumerate(self.reached)]),
+            ended=tuple([n * MEMORY + (at == last) for at, n in enumerate(self.ended)]),
         )
 
     def left(self, so_far: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sash.model.counts import Count
 from sash.model.turns import Exchange, Turn, by_exchange, last_spoken
@@ -14,8 +14,7 @@ Group = tuple[Turn, ...]
 """The turns of one exchange, oldest first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Survey:
+class Survey(NamedTuple):
     """What was found."""
 
     groups: tuple[Group, ...] = ()

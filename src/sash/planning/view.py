@@ -8,8 +8,8 @@ give the same body byte for byte.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from sash.model.blocks import Block, is_said, without_white_space
 from sash.model.epochs import Epoch, Marker, Sent
@@ -85,8 +85,7 @@ def as_user_text(block: Block) -> Block:
     return {**block, "text": f"<system_instruction>\n{block['text']}\n</system_instruction>"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Placed:
+class Placed(NamedTuple):
     """Turns of a view as messages, up to some turn, and what is to be known of those behind."""
 
     numbered: tuple[tuple[int, Message], ...] = ()

@@ -9,8 +9,9 @@ their answer is withdrawn from under what was said since, calls go with it: nobo
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from sash.flows.record import Record
 from sash.model.blocks import Block, dumps
@@ -21,8 +22,7 @@ from sash.planning.history.results import read_kept
 from sash.planning.rules import open_calls, waiting_calls
 
 
-@dataclass(frozen=True, kw_only=True)
-class Closed:
+class Closed(NamedTuple):
     """The turns of a window, and what has to be said before anything else."""
 
     turns: tuple[Turn, ...]

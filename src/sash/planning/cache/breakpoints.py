@@ -10,8 +10,9 @@ blocks, nothing below the model's cacheable minimum ("Prompt caching" docs). Siz
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
+from typing import NamedTuple
 
 from sash.model.cards import ModelCard, Ttl
 from sash.model.epochs import Epoch, Marker, Place
@@ -26,8 +27,7 @@ UNCHANGED = "unchanged part"
 """The role of a marker on the messages that stay as they were, where results behind them give way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(NamedTuple):
     """What is free: slots not taken by hand, and the sizes that markers must not undercut."""
 
     slots: int
