@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar
@@ -160,12 +160,14 @@ _computing: ContextVar[AsyncRun | None] = ContextVar("computing", default=None)
 """The run that computes here."""
 
 
-@contextlib.contextmanager
-def _heeding(*_: Any) -> Iterator[None]:
+def _heeding(*_: Any) -> contextlib.AbstractContextManager[None]:
     run = _computing.get()
     if run is not None:
         run._heed()
-    yield
+    return _NOTHING_MORE
+
+
+_NOTHING_MORE = contextlib.nullcontext()
 
 
 def attentive(store: S) -> S:

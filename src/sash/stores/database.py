@@ -274,7 +274,7 @@ class SqliteDatabase:
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with self._locked(), self._translated():
+        with self._locked():
             yield from self._written()
 
     def _written(self) -> Iterator[Transaction]:
@@ -292,7 +292,7 @@ class SqliteDatabase:
     @contextmanager
     def passing(self) -> Iterator[Transaction]:
         """A transaction that need not outlast a power cut: nothing waits for the disk."""
-        with self._locked(), self._translated():
+        with self._locked():
             self._sqlite.execute("PRAGMA synchronous = NORMAL")
             try:
                 yield from self._written()
@@ -307,8 +307,7 @@ class SqliteDatabase:
                 _overwrite(db)
                 yield db
                 _rewrite_indexes(db)
-            with self._translated():
-                self._empty_log()
+            self._empty_log()
 
     def _empty_log(self) -> None:
         """Or the words would stand in the log until it is written over; whoever still reads there is waited for."""
@@ -319,7 +318,7 @@ class SqliteDatabase:
     @contextmanager
     def unchecked(self) -> Iterator[None]:
         """While this lasts, references are not checked: for each row deleted, that would read whole tables."""
-        with self._locked(), self._translated():
+        with self._locked():
             self._sqlite.execute("PRAGMA foreign_keys = OFF")
             try:
                 yield
@@ -328,12 +327,15 @@ class SqliteDatabase:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        """For one thread at a time. Raises ConversationClosed, and StoreUnavailable for whatever SQLite raises."""
         if not self._lock.acquire(blocking=False):
             self._crowded = self._file is not None
             self._lock.acquire()
         try:
             self._require_open()
             yield
+        except sqlite3.DatabaseError as error:
+            raise self._unavailable(error) from error
         finally:
             self._lock.release()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sash.errors import Conflict, NotFound
@@ -117,9 +117,12 @@ class Requests:
         if self._is_shared(db, branch, counts):
             touch_holders(db, [turn for turn, _ in found])  # other branches read them, too
 
-    def _is_shared(self, db: Transaction, branch: int, seqs: Iterable[int]) -> bool:
+    def _is_shared(self, db: Transaction, branch: int, seqs: Collection[int]) -> bool:
         """Whether any of these turns of a branch is one of the branches that it began from."""
-        return any(seq < self._lines.segments(db, branch)[-1][1] for seq in seqs)
+        if not seqs:
+            return False
+        own = self._lines.segments(db, branch)[-1][1]
+        return own > 1 and any(seq < own for seq in seqs)
 
     def _id_of(self, db: Transaction, branch: int, seq: int) -> int | None:
         row = next(iter(self._lines.rows(db, branch, seq, seq)), None)

@@ -33,6 +33,8 @@ LEFT JOIN requests r ON r.id = (SELECT s.id FROM requests s WHERE s.preamble_id 
     AND s.usage IS NOT NULL AND (s.key IN {keys} OR ?5 IS NULL) ORDER BY s.at DESC LIMIT 1)
 LEFT JOIN wordings w ON w.id = r.markers_id
 WHERE c.id = ?1"""
+PREAMBLE = "preamble"
+"""The role of the marker behind tools and system prompt."""
 _ALL = "FROM gaps g WHERE g.namespace = c.namespace AND g.conversation_id <= 0"
 """The sums of a namespace: whoever writes adds to one of several."""
 
@@ -108,6 +110,8 @@ def _found_by(sql: Dialect) -> str:
 
 
 def _marked(row: Row) -> tuple[float | None, Ttl]:
-    stored = json.loads(wordings.text(row["wording"], row["markers"])) if row["at"] is not None else []
-    marked: list[Ttl] = [marker["ttl"] for marker in stored if marker["role"] == "preamble"]
+    if row["at"] is None or PREAMBLE not in (row["wording"] or row["markers"]):
+        return None, "5m"
+    stored = json.loads(wordings.text(row["wording"], row["markers"]))
+    marked: list[Ttl] = [marker["ttl"] for marker in stored if marker["role"] == PREAMBLE]
     return (row["at"], marked[0]) if marked else (None, "5m")

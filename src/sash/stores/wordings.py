@@ -29,7 +29,7 @@ READ = (
 )
 """What a request is read from: rows for `whole`."""
 
-_FIGURE = re.compile(r"((?<!\w)[a-f]*+\d(?:[0-9A-Za-z]|[.,-](?=\d))*+)", re.ASCII)
+_FIGURE = re.compile(r"(\b[a-f]*+\d(?:[0-9A-Za-z]|[.,-](?=\d))*+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
