@@ -125,11 +125,11 @@ def async_client(answering: Answering) -> anthropic.AsyncAnthropic:
     return anthropic.AsyncAnthropic(api_key="none", base_url="http://nowhere.invalid", http_client=http)
 
 
-def record(path: Path, turns: int, id: str = "speed") -> None:
-    """Record turns as if they had been said elsewhere; the last one is a reply."""
+def record(path: Path, turns: int, id: str = "speed", *, first: int = 0) -> None:
+    """Record turns as if they had been said elsewhere, numbered from an even `first` on; the last one is a reply."""
     with Conversation(path, id=id) as chat:
-        for first in range(0, turns, 10_000):
-            numbers = range(first, min(turns, first + 10_000))
+        for begin in range(first, first + turns, 10_000):
+            numbers = range(begin, min(first + turns, begin + 10_000))
             chat.extend({"role": ("user", "assistant")[i % 2], "content": said(i)} for i in numbers)
 
 

@@ -24,6 +24,7 @@ from benchmarks.speed.measuring import (
     statements,
 )
 from sash import Conversation
+from sash.stores.port import Store
 
 
 def views(sizes: list[int], rounds: int) -> Iterator[Row]:
@@ -58,10 +59,10 @@ def at_view(tokens: int, rounds: int) -> Iterator[Row]:
             )  # fmt: skip
 
 
-def talk(path: Path, answering: Answering, budget: int) -> Conversation:
+def talk(where: Path | Store, answering: Answering, budget: int, id: str = "speed") -> Conversation:
     """The conversation under test: as a new user has it, but that nothing leaves the view, and no vectors are made."""
     return Conversation(
-        path, id="speed", model=MODEL, budget=budget, keep=budget, recall=WORDS_ALONE, client=client(answering)
+        where, id=id, model=MODEL, budget=budget, keep=budget, recall=WORDS_ALONE, client=client(answering)
     )
 
 
