@@ -11,7 +11,10 @@ from sash.planning.digest import Digest, body_hash
 
 texts = st.sampled_from(["Hello.", "Danke schön", '好的, "so"', ""])
 messages = st.builds(lambda role, said: {"role": role, "content": said}, st.sampled_from(["user", "assistant"]), texts)
-fields = st.dictionaries(st.sampled_from(["model", "system", "thinking", "z"]), texts | st.integers())
+equal = st.sampled_from(
+    [0, 1, True, False, 1.0, 0.0, -0.0, {"a": 1, "b": [1]}, {"b": [1], "a": 1}, {"a": 1, "b": [True]}]
+)
+fields = st.dictionaries(st.sampled_from(["model", "system", "thinking", "z"]), texts | st.integers() | equal)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.lists(messages, max_size=9), fields, fields), min_size=1, max_size=8))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -114,6 +113,6 @@ class Context:
 
     def but(self, **changes: Any) -> Context:
         """The same but for these fields: taken over as they stand, for they are many and every request asks for it."""
-        other = copy(self)
-        vars(other).update(changes)
+        other = object.__new__(type(self))
+        vars(other).update({**vars(self), **changes})
         return other

@@ -78,16 +78,16 @@ def leaves(value: Any) -> Iterator[str]:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal and of the same kinds all through: 1, 1.0 and True are equal, and no more."""
+    """Whether two JSON values are written alike, byte for byte: 1, 1.0 and True are equal, and are not."""
     if one is other:
         return True
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(alike(value, other[key]) for key, value in one.items())
+        return list(one) == list(other) and all(map(alike, one.values(), other.values()))
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(alike, one, other))
-    return bool(one == other)
+    return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
 
 
 def copied(value: Any) -> Any:

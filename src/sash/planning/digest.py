@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sash.model.blocks import dumps
+from sash.model.values import alike
 from sash.planning.growing import Grown
 
 Message = Mapping[str, Any]
@@ -20,19 +21,22 @@ def body_hash(body: Mapping[str, Any]) -> str:
 
 
 class Digest:
-    """`body_hash` of the requests of one conversation, in time that grows with what is new in each."""
+    """`body_hash` of the requests of one conversation, in time that grows with what is new in each.
+
+    Nobody may change a body later.
+    """
 
     def __init__(self) -> None:
-        self._head = ""
+        self._head: dict[str, Any] | None = None
         self._messages = _behind("")
 
     def of(self, body: Mapping[str, Any]) -> str:
         """The hash of a body that has messages."""
         names = list(body)
         at = names.index("messages")
-        head, tail = _fields(body, names[:at]), _fields(body, names[at + 1 :])
-        if head != self._head:
-            self._head, self._messages = head, _behind(head)
+        head, tail = {name: body[name] for name in names[:at]}, _fields(body, names[at + 1 :])
+        if self._head is None or not alike(head, self._head):
+            self._head, self._messages = head, _behind(_fields(body, names[:at]))
         found = self._messages.of(tuple(body["messages"]))[0].copy()
         found.update(f"]{',' * bool(tail)}{tail}}}".encode())
         return str(found.hexdigest()[:32])

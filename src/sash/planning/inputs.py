@@ -6,7 +6,6 @@ Values alone; sizes are tokens, times unix seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile
@@ -175,8 +174,10 @@ class Memory:
 
     def surveyed(self, survey: Survey) -> Memory:
         """The same, with what a look through the turns that may be sent has found."""
-        other = copy(self)  # as it stands: there are many fields
-        vars(other).update(instructed=survey.instructions, compacted=survey.compacted, answering=survey.answering)
+        other = object.__new__(type(self))  # all else as it stands: there are many fields
+        vars(other).update(
+            vars(self), instructed=survey.instructions, compacted=survey.compacted, answering=survey.answering
+        )
         return other
 
     def but(self, **changes: Any) -> Memory:

@@ -89,7 +89,7 @@ def prepare(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[
         new=made.new,
         memory=made.memory,
         branch=loaded.head.branch,
-        pending=tuple(turn.id for turn in (*loaded.pinned_turns, *loaded.turns) if turn.state == "pending"),
+        pending=tuple([turn.id for turn in (*loaded.pinned_turns, *loaded.turns) if turn.state == "pending"]),
         estimated={**sized.estimated, **counts},
         sized=sized,
         summary=summary_size(made.plan.epoch.summary, settings.model, chat.counter, chat.sizes),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import ClassVar, NamedTuple
 
 from sash.errors import InvalidOption
@@ -376,11 +377,11 @@ class _Choice:
     def _marks(self, best: PricedOption) -> Marks:
         situation = self.situation
         if best.tail == "1h":
-            return Marks(preamble="1h", tail="1h")
+            return _marks_of("1h", "1h")
         _, read, write = rates(situation.card.price(self.preamble + best.view))
         dear = {ttl: (1 - self.outlook[ttl].next) * (write[ttl] - read) for ttl in write}
         cheaper: Ttl = "5m" if dear["5m"] <= dear["1h"] else "1h"
-        return Marks(preamble=cheaper, tail=best.tail)
+        return _marks_of(cheaper, best.tail)
 
     def _rule(self, best: PricedOption) -> str:
         if self.situation.first_exchange is None:
@@ -441,6 +442,12 @@ class _Choice:
             f"{what}, {lasting(other.tail)}: ${other.now:.6f} for this prompt instead of ${best.now:.6f}, "
             f"${other.total - best.total:.6f} dearer with the requests to come"
         )
+
+
+@cache
+def _marks_of(preamble: Ttl, tail: Ttl | None) -> Marks:
+    """Values are checked when they are built: each of these few is built once."""
+    return Marks(preamble=preamble, tail=tail)
 
 
 def leaving(clearing: Clearing) -> str:
