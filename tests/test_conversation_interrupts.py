@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -42,6 +43,15 @@ class Strike:
         if now:
             self.fallen = True
             raise self.error()
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record in which something was said; each strike has a copy of it."""
+    path, sim = tmp_path_factory.mktemp("begun") / "begun.db", Simulator()
+    with sim.client() as client, Conversation(path, id="a", model=MODEL, client=client) as chat:
+        chat.send("Hello.")
+    return path
 
 
 def assert_whole(path: Path, sim: Simulator) -> None:
@@ -119,13 +129,12 @@ def fork(chat: Conversation) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("what", [send, stream, leave, edit, retry, run, extend, fork])
 def test_ctrl_c_at_any_step_leaves_a_legal_record(
-    what: Callable[[Conversation], None], when: str, tmp_path: Path
+    what: Callable[[Conversation], None], when: str, begun: Path, tmp_path: Path
 ) -> None:
     """KeyboardInterrupt reaches the caller, the object still works, and the next send is accepted."""
     for at in itertools.count(1):
-        path, sim = tmp_path / f"{at}.db", Simulator()
+        path, sim = Path(shutil.copy(begun, tmp_path / f"{at}.db")), Simulator()
         with Conversation(path, id="a", model=MODEL, client=sim.client(max_retries=0)) as chat:
-            chat.send("Hello.")
             if what is retry:
                 sim.fail_next(CutStream(events=5, how="lost"))
             if what is run:
@@ -143,12 +152,13 @@ def test_ctrl_c_at_any_step_leaves_a_legal_record(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("streamed", [False, True])
-def test_cancellation_at_any_step_leaves_a_legal_record(streamed: bool, when: str, tmp_path: Path) -> None:
+def test_cancellation_at_any_step_leaves_a_legal_record(
+    streamed: bool, when: str, begun: Path, tmp_path: Path
+) -> None:
     """CancelledError reaches the caller, the object still works, and the next send is accepted."""
 
     async def talk(path: Path, sim: Simulator, strike: Strike) -> None:
         async with AsyncConversation(path, id="a", model=MODEL, client=sim.async_client(max_retries=0)) as chat:
-            await chat.send("Hello.")
             with around_all(strike), contextlib.suppress(asyncio.CancelledError):
                 if streamed:
                     async with chat.stream("Tell me of the harbour.") as reply:
@@ -158,7 +168,8 @@ def test_cancellation_at_any_step_leaves_a_legal_record(streamed: bool, when: st
             await chat.send("Still there?")
 
     for at in itertools.count(1):
-        path, sim, strike = tmp_path / f"{at}.db", Simulator(), Strike(at, when, asyncio.CancelledError)
+        path, sim = Path(shutil.copy(begun, tmp_path / f"{at}.db")), Simulator()
+        strike = Strike(at, when, asyncio.CancelledError)
         asyncio.run(talk(path, sim, strike))
         assert_whole(path, sim)
         if not strike.fallen:

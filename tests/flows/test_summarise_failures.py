@@ -32,7 +32,7 @@ from sash.simulator import (
 from striking import around_all
 from summarising import BY, Talker
 
-QUESTION = "What of order 1002, please? " + "Tell me all of it. " * 40
+QUESTION = "What of order 1002, please? " + "Tell me all of it. " * 12
 GOOD = "## Facts and decisions\n- Order 1001 never came.\n## Where things stand\n- The user waits."
 ANSWERS: dict[str, Any] = {
     "a refusal": Refusal(),
@@ -93,7 +93,7 @@ class Case:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.runs = folder, 0
-        self.talker = Talker(folder / "original.db", Summarised(tokens=300, ahead=False), budget=2_000, keep=400)
+        self.talker = Talker(folder / "original.db", Summarised(tokens=300, ahead=False), budget=1_000, keep=200)
         while not self.talker.chat.plan(QUESTION).decision.waits:
             self.talker.say()
         self.turns: list[Turn] = self.talker.chat.history()
