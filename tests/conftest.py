@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import shutil
+import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +20,7 @@ import pytest
 import servers
 from sash import Conversation, MemoryStore, SqliteStore
 from sash.simulator import Simulator
+from sash.stores.database import SqliteDatabase
 from sash.stores.postgres.store import PostgresStore
 
 pytest_plugins = ("searching",)
@@ -33,6 +38,39 @@ def pytest_configure() -> None:
     if vocabularies.is_dir():
         os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(vocabularies))
     os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
+
+
+@pytest.fixture(scope="session")
+def empty_record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record in which nothing was said yet."""
+    path = tmp_path_factory.mktemp("empty") / "record.db"
+    SqliteStore(path).close()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def new_records_are_copies(empty_record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new record is a copy of an empty one: tables take longer than most tests. Tests of stores make theirs."""
+    create_private, create = SqliteDatabase._create_private, SqliteDatabase._create
+
+    def linked(self: SqliteDatabase) -> None:
+        copy = empty_record.with_name(f"{os.getpid()}-{threading.get_ident()}")
+        if not Path(self.path).exists():
+            shutil.copy(empty_record, copy)
+            with contextlib.suppress(OSError):  # somebody else was quicker, or what is told of as ever
+                os.link(copy, Path(self.path).resolve())
+            copy.unlink()
+        create_private(self)
+
+    def filled(self: SqliteDatabase) -> None:
+        if self.path != ":memory:":
+            create(self)
+            return
+        with contextlib.closing(sqlite3.connect(empty_record)) as empty:
+            empty.backup(self._sqlite)
+
+    monkeypatch.setattr(SqliteDatabase, "_create_private", linked)
+    monkeypatch.setattr(SqliteDatabase, "_create", filled)
 
 
 STORES: dict[str, Callable[[Any], Any]] = {
@@ -65,6 +103,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     waiting = [item for item in items if {"nightly", "real"} & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=waiting)
     items[:] = [item for item in items if item not in waiting]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported for all tests is not looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

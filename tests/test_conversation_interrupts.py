@@ -152,9 +152,7 @@ def test_ctrl_c_at_any_step_leaves_a_legal_record(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("streamed", [False, True])
-def test_cancellation_at_any_step_leaves_a_legal_record(
-    streamed: bool, when: str, begun: Path, tmp_path: Path
-) -> None:
+def test_cancellation_at_any_step_leaves_a_legal_record(streamed: bool, when: str, begun: Path, tmp_path: Path) -> None:
     """CancelledError reaches the caller, the object still works, and the next send is accepted."""
 
     async def talk(path: Path, sim: Simulator, strike: Strike) -> None:

@@ -168,7 +168,7 @@ def test_where_one_large_result_is_never_used_both_are_exact() -> None:
 
 def worked(seed: int) -> Trace:
     """Made-up tool runs."""
-    return synthetic("tools", seed, exchanges=24)
+    return synthetic("tools", seed, exchanges=14)
 
 
 @settings(max_examples=15, deadline=None)
