@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, Protocol
 
 from sash.errors import InvalidOption, NewerSchema
@@ -102,9 +103,12 @@ class Transaction:
 
     def execute(self, statement: str, values: Values = ()) -> Rows:
         """Run a statement. Raises InvalidOption for a number or a text that no database holds."""
+        rows: Rows = self._run(statement, values)
+        return rows
+
+    def _run(self, statement: str, values: Values) -> Any:
         try:
-            rows: Rows = self._connection.execute(statement, values)
-            return rows
+            return self._connection.execute(statement, values)
         except (OverflowError, UnicodeEncodeError) as error:
             raise not_to_be_kept(values) from error
 
@@ -133,11 +137,11 @@ class Transaction:
 
     def insert(self, table: str, columns: Mapping[str, Any]) -> int:
         """Insert one row; its id."""
-        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        if table in NEVER_AGAIN:
-            names, marks = f"id, {names}", f"{self.sql.next_id(table)}, {marks}"
-        row = self.one(f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", tuple(columns.values()))
-        return int(row["id"])
+        return self._add(_insertion(self.sql, table, tuple(columns)), tuple(columns.values()))
+
+    def _add(self, insertion: str, values: Values) -> int:
+        """Run an insertion of one row; its id."""
+        return int(self._run(insertion, values).lastrowid)
 
     def update(self, table: str, key: int, columns: Mapping[str, Any]) -> None:
         """Update one row by its id, as `later` does."""
@@ -161,6 +165,15 @@ class Transaction:
         """Remember the highest ids given so far, before rows are deleted."""
         for table in NEVER_AGAIN:
             self.keep_free(table, self.highest_id(table))
+
+
+@cache
+def _insertion(sql: Dialect, table: str, columns: tuple[str, ...]) -> str:
+    """The statement that inserts a row with these columns, and an id that was never given where that matters."""
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    if table in NEVER_AGAIN:
+        names, marks = f"id, {names}", f"{sql.next_id(table)}, {marks}"
+    return f"INSERT INTO {table} ({names}) VALUES ({marks})"
 
 
 def newer_schema(path: str, found: Sequence[str]) -> NewerSchema:

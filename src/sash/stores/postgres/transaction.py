@@ -53,6 +53,10 @@ class PostgresTransaction(Transaction):
         self.later(statement, values)
         return self._go()[-1]
 
+    def _add(self, insertion: str, values: Values) -> int:
+        """Run an insertion of one row; its id."""
+        return int(self.one(f"{insertion} RETURNING id", values)["id"])
+
     def each(self, asked: Iterable[Query]) -> list[list[Row]]:
         """What each of these queries finds, asked together."""
         queries = [_numbered(statement, values) for statement, values in asked]
