@@ -119,9 +119,10 @@ class Transaction:
         """
         self.execute(statement, values)
 
-    def many(self, statement: str, rows: Iterable[Values]) -> None:
-        """Run a statement for each of these, as `later` does."""
-        self._connection.executemany(statement, rows)
+    def many(self, statement: str, rows: Sequence[Values]) -> None:
+        """Run a statement for each of these, as `later` does; of none, the database hears nothing."""
+        if rows:
+            self._connection.executemany(statement, rows)
 
     def one(self, statement: str, values: Values = ()) -> Any:
         """The first row that a query finds, a `Row`; None where it finds none."""

@@ -69,7 +69,7 @@ class PostgresTransaction(Transaction):
             self._go()
         self._waiting.append(_numbered(statement, values))
 
-    def many(self, statement: str, rows: Iterable[Values]) -> None:
+    def many(self, statement: str, rows: Sequence[Values]) -> None:
         """Run a statement for each of these, as `later` does."""
         for values in rows:
             self.later(statement, values)
