@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash.recall.asking import asks
+from sash.recall.asking import _BEYOND_ASCII, _INSIDE, _INSIDE_SMALL, asks
 
 QUESTIONS = """
 What was my order number?
@@ -148,3 +148,35 @@ def test_a_question_mark_at_the_end_always_asks(text: str) -> None:
     said = text.replace("`", "")
     assert isinstance(asks(text), bool)
     assert asks(f"{said}\nWhere is it?")
+
+
+SAID = st.sampled_from(
+    [
+        "Do you remember",
+        "I WONDER",
+        "i'd like to know",
+        "let me know what",
+        "no idea who",
+        "puedes",
+        "Est-ce que",
+        "Sag mir",
+        "kun je",
+        "ich frage mich",
+        "who was at the door again",
+        "could you",
+        "believe",
+        "that",
+        "x-y",
+        "K",
+        "?",
+        ". ",
+    ]
+)
+ASCII = st.lists(SAID | st.text(st.characters(max_codepoint=127), max_size=4), max_size=6).map(" ".join)
+
+
+@given(ASCII)
+def test_ascii_is_looked_through_in_small_letters_for_what_may_stand_there(text: str) -> None:
+    """In a sentence of ASCII nothing of other scripts is found, and small letters find what any letters do."""
+    assert not _BEYOND_ASCII.search(text)
+    assert bool(_INSIDE_SMALL.search(text.lower())) == bool(_INSIDE.search(text))
