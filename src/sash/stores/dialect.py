@@ -76,6 +76,10 @@ class Dialect:
         """What a JSON object has under a key, as text; NULL where it has nothing."""
         return f"{json} ->> '$.{key}'"
 
+    def listed(self, column: str) -> str:
+        """All values of a column of numbers as one JSON array, in the order of the rows."""
+        return f"json_group_array({column})"
+
     def whole(self, number: str) -> str:
         """A number that is not negative, without its fraction."""
         return f"cast({number} AS INTEGER)"

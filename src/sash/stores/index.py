@@ -354,8 +354,8 @@ def _newest(db: Transaction, found: Sequence[_Counted], segments: Sequence[Segme
             return
         index, most = _INDEXES[one.term.index], left
         asked = (
-            f"SELECT rowid & {SEQ} FROM {index} WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ? "
-            "ORDER BY rowid DESC LIMIT ?"
+            f"SELECT {db.sql.listed('seq')} FROM (SELECT rowid & {SEQ} AS seq FROM {index} "
+            f"WHERE {db.sql.matches(index, '?')} AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?) AS found"
         )
         queries: list[Query] = []
         for (branch, low, high), count in reversed(list(zip(segments, one.counts, strict=False))):
@@ -367,4 +367,5 @@ def _newest(db: Transaction, found: Sequence[_Counted], segments: Sequence[Segme
 
 
 def _seqs(found: Iterable[Sequence[Row]]) -> Iterator[int]:
-    return (row[0] for places in found for row in places)
+    """As arrays they come: a row for each would take longer than to find them."""
+    return (seq for ((listed,),) in found for seq in json.loads(listed))

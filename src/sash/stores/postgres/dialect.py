@@ -57,6 +57,10 @@ class PostgresDialect(Dialect):
         """A number that is not negative, without its fraction."""
         return f"trunc({number})::bigint"
 
+    def listed(self, column: str) -> str:
+        """All values of a column of numbers as one JSON array."""
+        return f"coalesce(json_agg({column})::text, '[]')"
+
     def date(self, seconds: str) -> str:
         """The day of a unix time, as YYYY-MM-DD in UTC."""
         return f"to_char(to_timestamp({seconds}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
