@@ -40,8 +40,8 @@ class Span:
 
 def spans(text: str, now: float, zone: tzinfo) -> tuple[Span, ...]:
     """The times that `text` names, asked at `now` by somebody in `zone`; those that lie ahead are left out."""
-    today = datetime.fromtimestamp(now, zone).date()
-    named = [(match, form) for form in _forms() for match in form.pattern.finditer(text.lower())]
+    today, low = datetime.fromtimestamp(now, zone).date(), text.lower()
+    named = [(match, form) for form in _forms() for match in form.pattern.finditer(low)]
     named.sort(key=lambda one: one[0].start() - one[0].end())  # "Friday" of "last Friday" names no time of its own
     taken, found = list[re.Match[str]](), list[Span]()
     for match, form in named:
