@@ -10,7 +10,6 @@ from sash import conversation, errors, stores
 from sash.claude.functions import tool
 from sash.claude.memory import async_memory_tool, memory_tool
 from sash.conversation import Conversation
-from sash.conversation.fit import Fitted, fit
 from sash.errors import SashError
 from sash.model.cards import ModelCard, card
 from sash.model.counts import Count
@@ -35,6 +34,7 @@ from sash.stores import open_store
 if TYPE_CHECKING:
     from sash import lab, simulator
     from sash.conversation import AsyncConversation
+    from sash.conversation.fit import Fitted, fit
     from sash.stores import MemoryStore, SqliteStore
 
 __all__ = [
@@ -80,6 +80,8 @@ def __getattr__(name: str) -> Any:
     """What is imported when it is first named: most programs never name it."""
     if name == "AsyncConversation":
         return conversation.AsyncConversation
+    if name in ("fit", "Fitted"):
+        return getattr(_load_fit(), name)
     if name in ("MemoryStore", "SqliteStore"):
         return getattr(stores, name)
     if name == "simulator":
@@ -87,6 +89,12 @@ def __getattr__(name: str) -> Any:
     if name == "lab":
         return _load_lab()
     raise AttributeError(f"module 'sash' has no attribute {name!r}")
+
+
+def _load_fit() -> Any:
+    from sash.conversation import fit  # noqa: PLC0415 - who keeps a record plans with it
+
+    return fit
 
 
 def _load_simulator() -> Any:
