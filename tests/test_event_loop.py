@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -470,3 +472,26 @@ def test_conversations_do_not_wait_for_other_work_in_threads(sim: Simulator, tmp
             await asyncio.gather(*busy)
 
     assert talking(talk, sim, tmp_path / "a.db")
+
+
+LATE = """
+import asyncio, atexit, sys
+from sash import AsyncConversation
+
+async def told(say):
+    async with AsyncConversation(sys.argv[1], id="a", client="simulator") as chat:
+        if say:
+            await chat.send("hello")
+        return len(await chat.history())
+
+atexit.register(lambda: print(asyncio.run(told(False))))
+asyncio.run(told(True))
+"""
+
+
+def test_what_a_program_asks_at_its_exit_is_done_when_the_workers_have_ended(path: Path) -> None:
+    """What was registered before the workers is run when they have ended: it gets its answer, and does not wait."""
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, str(path)], capture_output=True, text=True, check=True, timeout=DEADLOCK
+    )
+    assert done.stdout == "2\n"

@@ -24,7 +24,7 @@ WORKERS = 4
 def worker(call: Callable[[], R]) -> asyncio.Future[R]:
     """What a call in one of the threads comes to. One that nobody waits for any more is not begun."""
     future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-    _workers().calls.put((call, future))
+    _workers().take(call, future)
     return future
 
 
@@ -32,20 +32,29 @@ class _Workers:
     """The threads and their queue. They end with the program, when all is done that was asked for."""
 
     def __init__(self) -> None:
-        self.calls: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = SimpleQueue()
+        self._ended = False
         self._threads = [Thread(target=self._run, name=f"sash_{at}", daemon=True) for at in range(WORKERS)]
         for thread in self._threads:
             thread.start()
         atexit.register(self._end)
 
+    def take(self, call: Callable[[], Any], future: asyncio.Future[Any]) -> None:
+        """Have it done; at once by whoever still asks when they have ended, as what a program does at its exit may."""
+        if self._ended:
+            _do(call, future)
+        else:
+            self._calls.put((call, future))
+
     def _run(self) -> None:
-        while (asked := self.calls.get()) is not None:
+        while (asked := self._calls.get()) is not None:
             _do(*asked)
             del asked  # nothing of it is held while there is nothing to do
 
     def _end(self) -> None:
+        self._ended = True
         for _ in self._threads:
-            self.calls.put(None)
+            self._calls.put(None)
         for thread in self._threads:
             thread.join()
 
