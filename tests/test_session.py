@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash import Conversation, MemoryStore, SlidingWindow
+from sash import Conversation, Economic, MemoryStore, SlidingWindow
 from sash.conversation.session import Session
 from sash.errors import InvalidOption
+from sash.limits import Ceiling
+from sash.planning.situation import Decision, Situation, Strategy
 
 
 def test_a_session_touches_nothing(path: Path) -> None:
@@ -53,11 +55,35 @@ def test_what_a_call_says_lasts_only_once_that_is_asked_for() -> None:
     assert after.options == {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}
 
 
+class Changing:
+    """A strategy that goes another way from some time on: by itself, or as its owner wants."""
+
+    ignores_budget = False
+
+    def __init__(self) -> None:
+        self.inner: Strategy = SlidingWindow(turns=3)
+
+    def decide(self, situation: Situation) -> Decision:
+        """As the one inside."""
+        return self.inner.decide(situation)
+
+
+def otherwise(session: Session, **attributes: Any) -> None:
+    """The strategy in force changes in place."""
+    if not isinstance(session.strategy, Changing):
+        session.strategy = Changing()
+    vars(session.strategy).update(attributes)
+
+
 CHANGES: dict[str, Callable[[Session], None]] = {
     "budget": lambda session: setattr(session, "budget", 9_000),
     "keep": lambda session: setattr(session, "keep", 700),
     "max_tokens": lambda session: setattr(session, "max_tokens", 321),
     "strategy": lambda session: setattr(session, "strategy", SlidingWindow(turns=3)),
+    "all is sent": lambda session: otherwise(session, ignores_budget=True),
+    "no longer all": lambda session: otherwise(session, ignores_budget=False),
+    "another inside": lambda session: otherwise(session, inner=Economic()),
+    "a ceiling": lambda session: session.layers.ceilings.append(Ceiling(tokens=10**9)),
     "recalls": lambda session: setattr(session, "recalls", None),
     "forms": lambda session: session.forget_forms(),
     "model": lambda session: lasting(session, model="claude-opus-5-5"),
@@ -76,9 +102,9 @@ def lasting(session: Session, **arguments: Any) -> None:
 @given(st.lists(st.sampled_from(sorted(CHANGES)), max_size=6))
 def test_a_call_that_says_nothing_takes_what_is_in_force(changes: list[str]) -> None:
     """Whatever was set or said before, the settings of a call without arguments are those made anew for it."""
-    session = Session(model="claude-sonnet-5-5")
+    session = Session(model="claude-sonnet-5-5", ceilings=[])
     session.open(store := MemoryStore())
     for change in changes:
         CHANGES[change](session)
-        asking = session.asking(store, {})
-        assert (asking.settings, asking.chat) == (session.settings(), session.chat(store))
+        asking, now = session.asking(store, {}), session.settings()
+        assert (asking.settings, asking.settings.traits, asking.chat) == (now, now.traits, session.chat(store))

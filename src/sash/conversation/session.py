@@ -65,7 +65,7 @@ from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Marks, Strategy
 from sash.planning.strategies.economic import check_tools
 from sash.planning.strategies.summarised import Summarised, summarising
-from sash.planning.traits import check_strategy
+from sash.planning.traits import check_strategy, parts, traits
 from sash.profile.standing import Standing
 from sash.recall import Recall
 from sash.stores import Store, check_store
@@ -212,8 +212,8 @@ class Session:
         check_markers(self.preamble, self.options)
         self._key: int | None = None
         self._quiet_until = [0.0]
-        self._in_force: tuple[Any, ...] = ()
-        self._made: tuple[Settings, Context]
+        self._made: tuple[tuple[Any, ...], tuple[Settings, Context]] | None = None
+        """what was in force, and what a request that said nothing got"""
         self._calibrations: dict[str, Correction] = {}
         self._counters: dict[str, Estimator] = {}
         self.forget_forms()
@@ -398,12 +398,14 @@ class Session:
         in_force = (
             *(record, self._key, self.user, self._shortcuts),
             *(self.card, self.preamble, self.cheap, self.options, self.client),
-            *(self.memory, self.strategy, self.budget, self.keep, self.recalls, self.instructions),
-            *(self.max_tokens, self.max_result, self.marks),
+            *(self.memory, self.budget, self.keep, self.recalls, self.instructions),
+            *(self.max_tokens, self.max_result, self.marks, *self.layers.ceilings_here),
+            *(traits(self.strategy), *parts(self.strategy)),  # it may be another one inside meanwhile
         )
-        if len(self._in_force) != len(in_force) or not all(map(is_, in_force, self._in_force)):
-            self._in_force, self._made = in_force, (self.settings(), self.chat(record))
-        return self._made
+        known = self._made
+        if known is None or len(known[0]) != len(in_force) or not all(map(is_, in_force, known[0])):
+            known = self._made = in_force, (self.settings(), self.chat(record))
+        return known[1]
 
     def _options_with(self, options: Mapping[str, Any], output_format: Any) -> dict[str, Any]:
         """The options in force with those of one call; an output format given alone leaves the effort as it is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TypeVar
 
 from sash.errors import InvalidOption
@@ -62,8 +63,13 @@ def decide(strategy: Strategy, situation: Situation) -> Decision:
 
 
 def traits(strategy: object) -> Traits:
-    """The traits of a strategy and of those inside it."""
-    return Traits(**{name: True for one in parts(strategy) for name in _NAMES if getattr(one, name, False)})
+    """The traits of a strategy and of those inside it; the same object as long as they are the same."""
+    return _traits_of(frozenset([name for one in parts(strategy) for name in _NAMES if getattr(one, name, False)]))
+
+
+@cache
+def _traits_of(names: frozenset[str]) -> Traits:
+    return Traits(**dict.fromkeys(names, True))
 
 
 def parts(strategy: object) -> Iterator[object]:
