@@ -59,8 +59,12 @@ def _section(lines: Sequence[str], filled: Callable[[str], str]) -> Section:
     )
 
 
+_LIKE_SMALL = str.maketrans("İıſ", "iis")
+"""What a pattern takes for a small letter of ASCII, and `lower` makes none of: Turkish capitals are written so."""
+
+
 def stands_in(text: str, forms: Iterable[Section]) -> bool:
     """Whether any of the forms is found in a text."""
-    small = text.lower()
+    small = (text if text.isascii() else text.translate(_LIKE_SMALL)).lower()
     likely = (one for one in forms if not one.stems or any(map(small.__contains__, one.stems)))
     return any(form.search(text) for one in likely for form in one.forms)
