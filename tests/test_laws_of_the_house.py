@@ -343,6 +343,18 @@ def test_importing_sash_leaves_simulator_pages_and_stores_alone() -> None:
     assert said == ["[]", "Simulator", "SqliteStore", "RedisBook"]
 
 
+def test_what_is_imported_late_is_listed_before() -> None:
+    """A package that imports some of its names late shows all it offers to `dir`, and so to editors and `help`."""
+    late = [path.parent for path in HOUSE.rglob("__init__.py") if "\ndef __getattr__(" in path.read_text("utf-8")]
+    names = [".".join(folder.relative_to(HOUSE.parent).parts) for folder in late]
+    code = (
+        f"import importlib; modules = [importlib.import_module(name) for name in {names!r}]; "
+        "print([name for module in modules for name in module.__all__ if name not in dir(module)])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert (said, "sash.stores" in names) == ("[]\n", True)
+
+
 def test_the_package_runs_as_the_command() -> None:
     """`python -m sash` is the command line."""
     said = subprocess.run([sys.executable, "-m", "sash", "--version"], capture_output=True, text=True, check=True)

@@ -91,6 +91,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'sash' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """What is imported late, too: editors, notebooks and `help` look here."""
+    return sorted({*globals(), *__all__})
+
+
 def _load_fit() -> Any:
     from sash.conversation import fit  # noqa: PLC0415 - who keeps a record plans with it
 

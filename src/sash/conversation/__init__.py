@@ -24,6 +24,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'sash.conversation' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """What is imported late, too: editors, notebooks and `help` look here."""
+    return sorted({*globals(), *__all__})
+
+
 def _load_asynchronous() -> Any:
     from sash.conversation import asynchronous  # noqa: PLC0415
 

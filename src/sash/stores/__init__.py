@@ -94,6 +94,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'sash.stores' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """What is imported late, too: editors, notebooks and `help` look here."""
+    return sorted({*globals(), *__all__})
+
+
 def _load(name: str) -> Any:
     return getattr(import_module(f"sash.stores.{_LATE[name]}"), name)
 
