@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sash.planning.digest import Digest, body_hash
@@ -14,14 +14,20 @@ messages = st.builds(lambda role, said: {"role": role, "content": said}, st.samp
 equal = st.sampled_from(
     [0, 1, True, False, 1.0, 0.0, -0.0, {"a": 1, "b": [1]}, {"b": [1], "a": 1}, {"a": 1, "b": [True]}]
 )
+called = st.builds(lambda given: {"role": "assistant", "content": [{"type": "tool_use", "input": given}]}, equal)
+added = st.lists(messages | called, max_size=9)
 fields = st.dictionaries(st.sampled_from(["model", "system", "thinking", "z"]), texts | st.integers() | equal)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.lists(messages, max_size=9), fields, fields), min_size=1, max_size=8))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.lists(messages | called, max_size=9), fields, fields), min_size=1, max_size=8
+    )
+)
 def test_bodies_one_after_the_other_have_the_hashes_of_their_texts(steps: list[Any]) -> None:
-    """Whatever is dropped at the end, added behind it, or changed around the messages."""
+    """Whatever is dropped at the end, added behind it, said anew in equal values, or changed around the messages."""
     digest = Digest()
-    said: list[dict[str, str]] = []
+    said: list[dict[str, Any]] = []
     for dropped, added, before, after in steps:
         said = [*said[: len(said) - dropped], *added]
         body = {

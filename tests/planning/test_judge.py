@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -161,6 +162,16 @@ def test_the_size_of_a_body_is_that_of_all_its_messages(monkeypatch: pytest.Monk
     judge = Judge()
     found = [bool(judge.problems(body, betas=(), card=CARD)) for body in bodies]
     assert found == [size > sizes[20] - less for size in sizes]
+
+
+def test_messages_that_are_equal_and_of_another_kind_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 and True are equal, and True takes three bytes more on the wire."""
+    *_, body = requests([called("toolu_1"), asked(), asked(), asked()])
+    call = next(block for block in body["messages"][1]["content"] if block["type"] == "tool_use")
+    others = [json.loads(dumps(body).replace(dumps(call["input"]), dumps({"n": value}))) for value in (1, True)]
+    monkeypatch.setattr("sash.planning.rules.media.MAX_BODY", len(dumps(others[0]).encode()))
+    judge = Judge()
+    assert [bool(judge.problems(one, betas=(), card=CARD)) for one in others] == [False, True]
 
 
 @given(st.lists(histories(), min_size=2, max_size=4), st.sampled_from(sorted(MUTATIONS)))

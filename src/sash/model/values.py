@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
+from operator import is_
 from pathlib import PurePath
 from reprlib import Repr
 from typing import Any, Literal
@@ -86,7 +87,7 @@ def alike(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return list(one) == list(other) and all(map(alike, one.values(), other.values()))
     if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(alike, one, other))
+        return len(one) == len(other) and (all(map(is_, one, other)) or all(map(alike, one, other)))
     return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
 
 

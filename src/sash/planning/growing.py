@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from sash.model.values import alike
+
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -29,7 +31,7 @@ class Grown(Generic[T, S]):
 
     def of(self, items: tuple[T, ...]) -> S:
         """What is made of these items."""
-        if items[: len(self._seen)] != self._seen:
+        if not alike(items[: len(self._seen)], self._seen):
             self._seen, self._made = (), self._nothing
         settled = len(items) - MOVING
         if settled > len(self._seen):

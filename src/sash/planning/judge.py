@@ -41,7 +41,7 @@ class Judge:
         """What the API would refuse in a request body of plain values. Nobody may change it later."""
         messages, terms = body["messages"], (frozenset(betas), card, version)
         rest = {name: value for name, value in body.items() if name != "messages"}
-        if terms != self._terms or messages[: len(self._front)] != self._front:
+        if terms != self._terms or not alike(messages[: len(self._front)], self._front):
             self._terms, self._front, self._before = terms, [], NOTHING_BEFORE
             self._beside = None
         beside = self._beside if alike(rest, self._rest) else None
