@@ -19,17 +19,14 @@ added = st.lists(messages | called, max_size=9)
 fields = st.dictionaries(st.sampled_from(["model", "system", "thinking", "z"]), texts | st.integers() | equal)
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 3), st.lists(messages | called, max_size=9), fields, fields), min_size=1, max_size=8
-    )
-)
+@given(st.lists(st.tuples(st.integers(0, 9), added, fields, fields), min_size=1, max_size=8))
+@example([(0, [{"role": "user", "content": [1]}] * 6, {}, {}), (6, [{"role": "user", "content": [True]}] * 6, {}, {})])
 def test_bodies_one_after_the_other_have_the_hashes_of_their_texts(steps: list[Any]) -> None:
     """Whatever is dropped at the end, added behind it, said anew in equal values, or changed around the messages."""
     digest = Digest()
     said: list[dict[str, Any]] = []
-    for dropped, added, before, after in steps:
-        said = [*said[: len(said) - dropped], *added]
+    for dropped, new, before, after in steps:
+        said = [*said[: max(0, len(said) - dropped)], *new]
         body = {
             **before,
             "messages": list(said),
