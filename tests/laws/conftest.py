@@ -13,9 +13,12 @@ from sash.stores.cache import Cache
 from sash.stores.windows import Windows
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _remembered_is_what_is_read() -> Iterator[None]:
-    """Whatever a window is made of, remembered or read, it is the one that a store reads that remembers nothing."""
+    """Whatever a window is made of, remembered or read, it is the one that a store reads that remembers nothing.
+
+    For these tests alone, which wait for their background: elsewhere a summary may come between the two reads.
+    """
     read = Windows.read
 
     def both(self: Windows, conversation: int, **asked: Any) -> Loaded:
