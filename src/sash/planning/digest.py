@@ -49,7 +49,7 @@ def _fields(body: Mapping[str, Any], names: Sequence[str]) -> str:
 def _behind(head: str) -> Grown[Message, Hashed]:
     """What hashes messages behind the first fields of a body."""
     begun = f'{{{head}{"," * bool(head)}"messages":['
-    return Grown((hashlib.sha256(begun.encode()), ""), _with)
+    return Grown((hashlib.sha256(begun.encode()), ""), _with, same=alike)
 
 
 def _with(before: Hashed, messages: Sequence[Message]) -> Hashed:

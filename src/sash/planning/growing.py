@@ -7,9 +7,8 @@ comes instead (a cut, another branch, a turn redacted), what is made of it is th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
-
-from sash.model.values import alike
+from operator import eq
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -22,16 +21,17 @@ class Grown(Generic[T, S]):
     """`add(nothing, items)`, in time that grows with the items that were not there the last time.
 
     `add(add(nothing, some), more)` has to be `add(nothing, (*some, *more))`, and neither may change what it is given.
+    `same` tells whether items are those of the last time: where 1 and True make a difference, equal is not enough.
     """
 
-    def __init__(self, nothing: S, add: Callable[[S, tuple[T, ...]], S]) -> None:
-        self._nothing, self._add = nothing, add
+    def __init__(self, nothing: S, add: Callable[[S, tuple[T, ...]], S], same: Callable[[Any, Any], bool] = eq) -> None:
+        self._nothing, self._add, self._same = nothing, add, same
         self._seen: tuple[T, ...] = ()
         self._made = nothing
 
     def of(self, items: tuple[T, ...]) -> S:
         """What is made of these items."""
-        if not alike(items[: len(self._seen)], self._seen):
+        if not self._same(items[: len(self._seen)], self._seen):
             self._seen, self._made = (), self._nothing
         settled = len(items) - MOVING
         if settled > len(self._seen):
