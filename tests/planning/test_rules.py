@@ -218,6 +218,16 @@ def test_warming_the_cache_asks_for_no_output() -> None:
     assert broken(request) == [("prewarm", "output_config.format")]
 
 
+def test_a_stop_sequence_says_something() -> None:
+    """Each stop sequence is a text that is more than white space."""
+    assert broken(ask(stop_sequences=["END", "\n\nHuman:"])) == []
+    assert broken(ask(stop_sequences=["END", "", " \n"])) == [
+        ("stop-sequence", "stop_sequences.1"),
+        ("stop-sequence", "stop_sequences.2"),
+    ]
+    assert broken(ask(stop_sequences=[7])) == [("stop-sequence", "stop_sequences.0")]
+
+
 def test_count_params_leaves_out_what_count_tokens_refuses() -> None:
     """Counting takes the prompt's parameters; those of the reply and of billing stay out."""
     request = ask(metadata={}, stop_sequences=["x"], diagnostics={}, service_tier="auto", container="c", stream=True)

@@ -62,7 +62,7 @@ BESIDE_MESSAGES = frozenset(
     {
         *("parameter-missing", "parameter-unknown", "parameter-type", "sampling-parameter", "max-tokens", "prewarm"),
         *("compaction-request", "context-edits", "fallbacks", "thinking-mode", "thinking-budget", "thinking-binding"),
-        *("effort", "tool-definition", "tool-choice-forced", "marker-on-deferred-tool"),
+        *("effort", "stop-sequence", "tool-definition", "tool-choice-forced", "marker-on-deferred-tool"),
     }
 )
 """Rules that look at nothing of the messages: what they say holds for whatever list of them stands in the request."""

@@ -169,6 +169,13 @@ def prewarm(body: Body) -> Iterator[Finding]:
             yield name, f"{name} does not go with max_tokens 0; leave it out when warming the cache"
 
 
+def stop_sequences(body: Body) -> Iterator[Finding]:
+    """A stop sequence is a text with more than white space in it (the API's refusal: "must contain non-whitespace")."""
+    for index, stop in enumerate(items(body.params.get("stop_sequences"))):
+        if not isinstance(stop, str) or not stop.strip():
+            yield f"stop_sequences.{index}", f"{stop!r:.60} is no text with more than white space; leave it out"
+
+
 def compaction_request(body: Body) -> Iterator[Finding]:
     """Compaction on demand summarises a complete conversation and samples nothing ("Compaction on demand")."""
     config = body.option("compaction")
@@ -233,6 +240,7 @@ RULES = {
     "beta-missing": beta_missing,
     "max-tokens": max_tokens,
     "prewarm": prewarm,
+    "stop-sequence": stop_sequences,
     "compaction-request": compaction_request,
     "compaction-block": compaction_block,
     "context-edits": context_edits,
