@@ -6,6 +6,7 @@ A name leaves this list with what it names: a test holds that each is still defi
 # What users call, and the documentation names.
 AsyncSummaries
 Router
+_.__dir__
 _.__getattr__
 _.__getitem__
 _._repr_html_
