@@ -249,10 +249,10 @@ def test_what_is_not_recalled_is_said_and_why(sim: Simulator) -> None:
         assert "the newest turn asks nothing" in chat.plan("Thanks, that was kind.").explain()
         assert "answers the newest turn within 400 tokens" in chat.plan("Quousque tandem?").explain()
         asked, more = "Which code has my locker? ", "I have been looking for it everywhere. "
-        asked += more * 100
+        asked += more * 40
         with suppress(BudgetExceeded):  # from some length on, whatever tokens are counted with
             while "leaves no room in the budget of 2,000 tokens" not in chat.plan(asked).explain():
-                asked += more * 4
+                asked += more
             return
     pytest.fail("a turn that leaves no room is too large first")
 
