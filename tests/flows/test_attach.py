@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -248,12 +247,18 @@ def test_what_is_not_recalled_is_said_and_why(sim: Simulator) -> None:
     with talk(sim) as chat:
         assert "the newest turn asks nothing" in chat.plan("Thanks, that was kind.").explain()
         assert "answers the newest turn within 400 tokens" in chat.plan("Quousque tandem?").explain()
-        asked, more = "Which code has my locker? ", "I have been looking for it everywhere. "
-        asked += more * 40
-        with suppress(BudgetExceeded):  # from some length on, whatever tokens are counted with
-            while "leaves no room in the budget of 2,000 tokens" not in chat.plan(asked).explain():
-                asked += more
-            return
+        fits, exceeds = 0, 400  # sentences: in between, whatever tokens are counted with
+        while exceeds - fits > 1:
+            middle = (fits + exceeds) // 2
+            asked = "Which code has my locker? " + "I have been looking for it everywhere. " * middle
+            try:
+                said = chat.plan(asked).explain()
+            except BudgetExceeded:
+                exceeds = middle
+                continue
+            if "leaves no room in the budget of 2,000 tokens" in said:
+                return
+            fits = middle
     pytest.fail("a turn that leaves no room is too large first")
 
 
