@@ -103,12 +103,9 @@ class Transaction:
 
     def execute(self, statement: str, values: Values = ()) -> Rows:
         """Run a statement. Raises InvalidOption for a number or a text that no database holds."""
-        rows: Rows = self._run(statement, values)
-        return rows
-
-    def _run(self, statement: str, values: Values) -> Any:
         try:
-            return self._connection.execute(statement, values)
+            rows: Rows = self._connection.execute(statement, values)
+            return rows
         except (OverflowError, UnicodeEncodeError) as error:
             raise not_to_be_kept(values) from error
 
@@ -142,7 +139,8 @@ class Transaction:
 
     def _add(self, insertion: str, values: Values) -> int:
         """Run an insertion of one row; its id."""
-        return int(self._run(insertion, values).lastrowid)
+        cursor: Any = self.execute(insertion, values)
+        return int(cursor.lastrowid)
 
     def update(self, table: str, key: int, columns: Mapping[str, Any]) -> None:
         """Update one row by its id, as `later` does."""
