@@ -4,7 +4,7 @@ Only the direction of a vector counts, so its greatest number is stored as 127 o
 of 1 again. Older rows hold two bytes for each number, a float16 (column `bytes`), until their turns are embedded anew:
 they are rounded as they are read.
 
-`Blocks` holds the vectors of one branch's own turns as a matrix (row = seq - 1); a line of several branches is
+`Blocks` holds the vectors of one branch's own turns as a matrix (row = seq - first); a line of several branches is
 searched block by block. A block that was read is only extended; it is read anew when a vector of it was removed
 (the table `vectors_removed` counts that, whoever did it). It knows no text and no embedder.
 """
