@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sash.model.patterns import Section, late, sections, stands_in
+from sash.model.patterns import Section, joined, late, sections, stands_in
 from sash.profile.forms import PREFERENCES
 from sash.summaries.forms import FORMS
 
@@ -55,6 +55,17 @@ def test_a_table_gives_each_form_its_section() -> None:
     assert (one.name, one.stems, len(one.forms), two.name) == ("one", ["cat", "dog", "cow"], 2, "two")
     assert stands_in("A Dog barks", [one]) and not stands_in("a dog", [one]) and stands_in("COW, BULL", [one])
     assert not stands_in("a bull", [one]) and stands_in("a Bull", [one, two])
+
+
+def test_a_joined_section_finds_what_any_of_its_forms_finds() -> None:
+    """A form that holds alternatives of its own, or goes on in the next line, is one alternative by itself."""
+    found = joined(
+        "\n# pet\nmy (?:CAT|dog)\nour\n    s|yours\n\n# bird\n^owl$", lambda form: form.replace("CAT", "cats?")
+    )
+    assert list(found) == ["pet", "bird"]
+    assert [bool(found["pet"].search(text)) for text in ("My cats", "OURS", "yours", "cats", "our", "owl")] == [
+        *(True, True, True), *(False, False, False),
+    ]  # fmt: skip
 
 
 def test_a_form_is_not_looked_for_where_none_of_its_stems_stands() -> None:

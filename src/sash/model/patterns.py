@@ -7,12 +7,13 @@ A table of forms holds one a line:
     a pattern        one form; what begins with four blanks goes on where the line before it ended
 
 In a text without the stems of a section its forms are not looked for: most texts have few, which is found out quickly.
+Stems are written by hand, as few and as telling as will do; a test draws texts from each form and looks for them there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -43,28 +44,37 @@ class Section:
     forms: Sequence[re.Pattern[str]]
 
 
-def sections(table: str, filled: Callable[[str], str]) -> tuple[Section, ...]:
-    """The sections of a table of forms; `filled` puts words where a form names a list of them."""
+Filled = Callable[[str], str]
+"""What puts words where a form names a list of them."""
+
+
+def sections(table: str, filled: Filled) -> tuple[Section, ...]:
+    """The sections of a table of forms."""
     return tuple(
-        _section(part.splitlines(), filled) for part in re.split(r"^# ", table.replace("\n    ", ""), flags=re.M)[1:]
+        Section(name=name, stems=stems, forms=[late(form, re.I) for form in forms])
+        for name, stems, forms in _read(table, filled)
     )
 
 
-def _section(lines: Sequence[str], filled: Callable[[str], str]) -> Section:
-    name, *rest = lines
-    return Section(
-        name=name.strip(),
-        stems=[stem.strip() for line in rest if line.startswith("|") for stem in line[1:].split(",")],
-        forms=[late(filled(line), re.I) for line in rest if line.strip() and not line.startswith("|")],
-    )
+def joined(table: str, filled: Filled) -> Mapping[str, re.Pattern[str]]:
+    """One pattern for each section of a table without stems, by its name: it finds what any form there finds."""
+    return {name: late("|".join(f"(?:{form})" for form in forms), re.I) for name, _, forms in _read(table, filled)}
+
+
+def _read(table: str, filled: Filled) -> Iterator[tuple[str, list[str], list[str]]]:
+    """The name, the stems and the forms of each section."""
+    for part in re.split(r"^# ", table.replace("\n    ", ""), flags=re.M)[1:]:
+        name, *lines = filter(str.strip, part.splitlines())
+        stems = [stem.strip() for line in lines if line.startswith("|") for stem in line[1:].split(",")]
+        yield name, stems, [filled(line) for line in lines if not line.startswith("|")]
 
 
 _LIKE_SMALL = str.maketrans("İıſ", "iis")
 """What a pattern takes for a small letter of ASCII, and `lower` makes none of: Turkish capitals are written so."""
 
 
-def stands_in(text: str, forms: Iterable[Section]) -> bool:
-    """Whether any of the forms is found in a text."""
+def stands_in(text: str, table: Iterable[Section]) -> bool:
+    """Whether any form of these sections is found in a text."""
     small = (text if text.isascii() else text.translate(_LIKE_SMALL)).lower()
-    likely = (one for one in forms if not one.stems or any(map(small.__contains__, one.stems)))
+    likely = (one for one in table if not one.stems or any(map(small.__contains__, one.stems)))
     return any(form.search(text) for one in likely for form in one.forms)

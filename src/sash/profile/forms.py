@@ -1,18 +1,12 @@
-"""The forms in which users say what holds of them, and what such statements are about, as tables of patterns.
-
-# name               a name for the forms that follow
-| stem, stem         of preferences: see `sash.model.patterns`
-a pattern            one form; a line that begins with more blanks goes on where the one before it ended
+"""The forms in which users say what holds of them, and what such statements are about, as tables (see
+`sash.model.patterns`).
 
 THING stands for whom and what people have, OWNED for what they can lose or sell, NAME for a name behind it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
-from sash.model.patterns import late, sections
+from sash.model.patterns import joined, sections
 
 OWNED = (
     r"(?:dogs?|cats?|horses?|pets?|rabbits?|birds?|cars?|van|boat|bike|bicycle|motorbike|motorcycle|house|flat|apartment|"
@@ -262,20 +256,6 @@ INSTRUCTED_TABLE = r"""
 """
 
 
-def _read(table: str) -> Mapping[str, re.Pattern[str]]:
-    """One pattern for each name."""
-    forms: dict[str, list[str]] = {}
-    name = ""
-    for line in filter(str.strip, table.splitlines()):
-        if line.startswith("# "):
-            name = line[2:]
-        elif line.startswith("    "):
-            forms[name][-1] += line[4:]
-        else:
-            forms.setdefault(name, []).append(line)
-    return {name: late(_filled("|".join(f"(?:{form})" for form in found)), re.I) for name, found in forms.items()}
-
-
 def _filled(form: str) -> str:
     for name, words in (("THING", THING), ("OWNED", OWNED), ("NAME", NAME), ("LANGUAGE", LANGUAGE)):
         form = form.replace(name, words)
@@ -284,11 +264,11 @@ def _filled(form: str) -> str:
 
 PREFERENCES = sections(PREFERENCES_TABLE, _filled)
 """What a preference looks like."""
-KIND_FORMS = _read(KINDS_TABLE)
+KIND_FORMS = joined(KINDS_TABLE, _filled)
 """What a fact looks like; what a question and a supposition."""
-TOPIC_FORMS = _read(TOPICS_TABLE)
+TOPIC_FORMS = joined(TOPICS_TABLE, _filled)
 """What tells a topic, in any statement."""
-ENDS_FORMS = _read(ENDS_TABLE)
+ENDS_FORMS = joined(ENDS_TABLE, _filled)
 """What says that something is no longer so: of a topic, in a group what it was; of `my`, the thing and its name."""
-INSTRUCTED_FORMS = _read(INSTRUCTED_TABLE)
+INSTRUCTED_FORMS = joined(INSTRUCTED_TABLE, _filled)
 """What tells what an instruction is about."""
