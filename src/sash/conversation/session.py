@@ -394,14 +394,13 @@ class Session:
         )
 
     def _usual(self, record: Record) -> tuple[Settings, Context]:
-        """Those of a request that says nothing of its own, as most do: made anew when what is in force has changed."""
-        in_force = (
-            *(record, self._key, self.user, self._shortcuts),
-            *(self.card, self.preamble, self.cheap, self.options, self.client),
-            *(self.memory, self.budget, self.keep, self.recalls, self.instructions),
-            *(self.max_tokens, self.max_result, self.marks, *self.layers.ceilings_here),
-            *(traits(self.strategy), *parts(self.strategy)),  # it may be another one inside meanwhile
-        )
+        """Those of a request that says nothing of its own, as most do: made anew when what is in force has changed.
+
+        Every attribute counts, and what may change in place: a list of ceilings, and the strategies inside one.
+        """
+        attributes = {**vars(self), "_made": None}.values()
+        inside = (*self.layers.ceilings_here, traits(self.strategy), *parts(self.strategy))
+        in_force = (record, self.card, *attributes, *inside)
         known = self._made
         if known is None or len(known[0]) != len(in_force) or not all(map(is_, in_force, known[0])):
             known = self._made = in_force, (self.settings(), self.chat(record))
