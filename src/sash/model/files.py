@@ -146,14 +146,9 @@ def _text(data: bytes) -> str | None:
 
 
 def other_kind(head: bytes) -> str:
-    """What begins with these bytes (sixteen do) that is neither text nor read by Claude, and what to do; "" for all
-    that is not known."""
-    kinds = (
-        f"{what}, which Claude does not read: {remedy}"
-        for magic, what, remedy in _OTHERS
-        if head[:16].startswith(magic)
-    )
-    return "" if media_type(head) else next(kinds, "")
+    """What data that has no `media_type` is by its first bytes (sixteen do), and what to do; "" for what is unknown."""
+    told = ((what, remedy) for magic, what, remedy in _OTHERS if head.startswith(magic))
+    return next((f"{what}, which Claude does not read: {remedy}" for what, remedy in told), "")
 
 
 def _unreadable(data: bytes) -> str:

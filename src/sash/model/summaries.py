@@ -6,12 +6,11 @@ can be made again from them. Frozen values; tokens, dollars, unix seconds. It kn
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sash.model.blocks import Block
+from sash.model.blocks import Block, parsed
 from sash.model.turns import Turn
 from sash.model.usage import Usage
 
@@ -36,8 +35,7 @@ class Summary:
     @property
     def blocks(self) -> list[Block]:
         """The content, parsed."""
-        blocks: list[Block] = json.loads(self.content)
-        return blocks
+        return parsed(self.content)
 
     @property
     def signed(self) -> bool:

@@ -7,7 +7,6 @@ between exchanges. Turns are frozen; their content is the exact JSON text that w
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -89,8 +88,7 @@ class Attachment:
     @cached_property
     def blocks(self) -> list[Block]:
         """The content, parsed. Treat it as read-only."""
-        blocks: list[Block] = json.loads(self.content)
-        return blocks
+        return parsed(self.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sash.model.turns import Turn
 from sash.recall.words import runs, words
@@ -85,14 +85,7 @@ def _clauses(statement: Statement) -> Iterator[Statement]:
         yield statement
         return
     for clause in clauses(statement.text):
-        yield Statement(
-            text=clause,
-            seq=statement.seq,
-            speaker=statement.speaker,
-            quoted=statement.quoted,
-            listed=statement.listed,
-            on=statement.on,
-        )
+        yield replace(statement, text=clause)
 
 
 _LISTED = "Rules:"
