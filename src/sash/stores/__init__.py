@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sash.stores.redis_book import RedisBook
     from sash.stores.spend import SqliteSpend
     from sash.stores.sqlite import SqliteStore
+    from sash.stores.store import DatabaseStore
 
 __all__ = [
     "MemoryStore",
@@ -58,13 +59,14 @@ def open_store(store: str | Path | Store | None, namespace: str | None = None) -
     opened: Store
     if store is None:
         opened = _load("MemoryStore")()
-    elif not isinstance(store, str | Path):
-        held = namespace is not None and isinstance(store, _load("DatabaseStore"))
-        opened = store.within(namespace) if held else store  # type: ignore[attr-defined]
-    elif is_url(store):
+    elif isinstance(store, str | Path) and is_url(store):
         opened = _load_postgres_store()(str(store), namespace=namespace)
-    else:
+    elif isinstance(store, str | Path):
         opened = _load("SqliteStore")(store)
+    elif namespace is not None and isinstance(store, _load_database_store()):
+        opened = store.within(namespace)
+    else:
+        opened = store
     return opened
 
 
@@ -74,7 +76,6 @@ def only_here(store: Any) -> bool:
 
 
 _LATE = {
-    "DatabaseStore": "store",
     "MemoryStore": "memory",
     "RedisBook": "redis_book",
     "SqliteAttempts": "attempts",
@@ -101,6 +102,12 @@ def __dir__() -> list[str]:
 
 def _load(name: str) -> Any:
     return getattr(import_module(f"sash.stores.{_LATE[name]}"), name)
+
+
+def _load_database_store() -> "type[DatabaseStore]":
+    from sash.stores.store import DatabaseStore  # noqa: PLC0415 - for stores that were opened before
+
+    return DatabaseStore
 
 
 def _load_postgres_store() -> Any:
