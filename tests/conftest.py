@@ -57,7 +57,7 @@ def new_records_are_copies(empty_record: Path, monkeypatch: pytest.MonkeyPatch) 
         copy = empty_record.with_name(f"{os.getpid()}-{threading.get_ident()}")
         if not Path(self.path).exists():
             shutil.copy(empty_record, copy)
-            with contextlib.suppress(OSError):  # somebody else was quicker, or what is told of as ever
+            with contextlib.suppress(OSError):  # made meanwhile, or not to be made: the database says so itself
                 os.link(copy, Path(self.path).resolve())
             copy.unlink()
         create_private(self)

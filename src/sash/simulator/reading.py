@@ -126,7 +126,10 @@ def _spoken(role: str, text: str) -> Iterator[Sentence]:
 
 @lru_cache(maxsize=4_096)
 def split(text: str) -> tuple[tuple[str, frozenset[str]], ...]:
-    """The sentences of a text with their telling words; tags and blank lines fall away."""
+    """The sentences of a text with their telling words; tags and blank lines fall away.
+
+    Remembered, for what is quoted in a text was mostly said before.
+    """
     found = []
     for line in _TAG.sub("\n", text).split("\n"):
         found += [part for piece in _SENTENCE_END.split(line) if (part := _QUOTING.sub("", piece.strip()))]
