@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from sash.model.values import alike, as_json, copied, counted, sound, whole
+from sash.model.values import as_json, copied, counted, same_json, sound, whole
 
 
 class Kind(enum.Enum):
@@ -118,7 +118,7 @@ NESTED: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(NESTED, NESTED)
-def test_alike_is_what_is_written_alike(one: Any, other: Any) -> None:
-    """Two JSON values are alike exactly where their texts are the same."""
-    assert alike(one, other) == (json.dumps(one) == json.dumps(other))
-    assert alike(one, copied(one))
+def test_the_same_json_is_what_is_written_alike(one: Any, other: Any) -> None:
+    """Two JSON values are the same exactly where their texts are the same."""
+    assert same_json(one, other) == (json.dumps(one) == json.dumps(other))
+    assert same_json(one, copied(one))

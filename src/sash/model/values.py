@@ -78,16 +78,16 @@ def leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def alike(one: Any, other: Any) -> bool:
-    """Whether two JSON values are written alike, byte for byte: 1, 1.0 and True are equal, and are not."""
+def same_json(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same JSON text, byte for byte: 1, 1.0 and True are equal, and are not."""
     if one is other:
         return True
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
-        return list(one) == list(other) and all(map(alike, one.values(), other.values()))
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and (all(map(is_, one, other)) or all(map(alike, one, other)))
+        return list(one) == list(other) and all(map(same_json, one.values(), other.values()))
+    if isinstance(one, list | tuple):  # most hold the very same items: that is seen without a call for each
+        return len(one) == len(other) and (all(map(is_, one, other)) or all(map(same_json, one, other)))
     return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
 
 

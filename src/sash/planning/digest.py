@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sash.model.blocks import dumps
-from sash.model.values import alike
+from sash.model.values import same_json
 from sash.planning.growing import Grown
 
 Message = Mapping[str, Any]
@@ -35,7 +35,7 @@ class Digest:
         names = list(body)
         at = names.index("messages")
         head, tail = {name: body[name] for name in names[:at]}, _fields(body, names[at + 1 :])
-        if self._head is None or not alike(head, self._head):
+        if self._head is None or not same_json(head, self._head):
             self._head, self._messages = head, _behind(_fields(body, names[:at]))
         found = self._messages.of(tuple(body["messages"]))[0].copy()
         found.update(f"]{',' * bool(tail)}{tail}}}".encode())
@@ -49,7 +49,7 @@ def _fields(body: Mapping[str, Any], names: Sequence[str]) -> str:
 def _behind(head: str) -> Grown[Message, Hashed]:
     """What hashes messages behind the first fields of a body."""
     begun = f'{{{head}{"," * bool(head)}"messages":['
-    return Grown((hashlib.sha256(begun.encode()), ""), _with, same=alike)
+    return Grown((hashlib.sha256(begun.encode()), ""), _with, same=same_json)
 
 
 def _with(before: Hashed, messages: Sequence[Message]) -> Hashed:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from sash.model.cards import ModelCard
-from sash.model.values import alike
+from sash.model.values import same_json
 from sash.planning.rules import BESIDE_MESSAGES, RULES, VERSION, Problem, check_request, judged
 from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, read, unfold
 from sash.planning.rules.media import json_bytes, pdf_pages_of, widest_side
@@ -41,10 +41,10 @@ class Judge:
         """What the API would refuse in a request body of plain values. Nobody may change it later."""
         messages, terms = body["messages"], (frozenset(betas), card, version)
         rest = {name: value for name, value in body.items() if name != "messages"}
-        if terms != self._terms or not alike(messages[: len(self._front)], self._front):
+        if terms != self._terms or not same_json(messages[: len(self._front)], self._front):
             self._terms, self._front, self._before = terms, [], NOTHING_BEFORE
             self._beside = None
-        beside = self._beside if alike(rest, self._rest) else None
+        beside = self._beside if same_json(rest, self._rest) else None
         new = {**rest, "messages": messages[len(self._front) :]}
         there = read(new, card=card, betas=betas, version=version, before=self._before, beside=beside)
         if there.continues_thread or any(judged(there, RULES if beside is None else OF_MESSAGES)):
