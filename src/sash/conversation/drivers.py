@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sash.conversation.callers import this_task, this_thread, waits
+from sash.conversation.callers import _load_asyncio, this_task, this_thread, waits
 from sash.flows.steps import Abandoned, CallTool, Emit, Flow, Now, Pause, Step, WaitForBackground
 
 R = TypeVar("R")
@@ -130,9 +130,3 @@ async def _called(step: CallTool) -> Any:
         if step.function.waits:
             return await step.function.call(step.input)
         return await _load_asyncio().to_thread(step.function.call, step.input)
-
-
-def _load_asyncio() -> Any:
-    import asyncio  # noqa: PLC0415 - who blocks does without
-
-    return asyncio
