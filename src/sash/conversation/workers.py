@@ -2,7 +2,7 @@
 
 Hundreds of conversations compute in turns there. More threads would only get in each other's way, for one computes at
 a time; a few let others go on while one waits for the disk. A call goes to them through one queue, and what came of it
-straight back to its event loop: an executor of the standard library takes thrice the time for that.
+straight back to its event loop: an executor of the standard library takes up to twice the time for that.
 """
 
 from __future__ import annotations

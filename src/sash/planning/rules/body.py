@@ -1,8 +1,8 @@
 """A request body, read once so that every rule can be a few lines: each block with its path and role.
 
 Reading never fails: what has no legal shape is noted in `Body.malformed` and left out of the rest, so that
-the rules only meet well-formed blocks. Consecutive messages of one role are one `Run`, as the API merges
-them. This module knows no rule.
+the rules only meet well-formed blocks. Consecutive messages of one role are one `MergedTurn`, as the API merges
+them. This module knows no rule, only what a rule is (`Rule`), and when it need not be asked (`about`).
 """
 
 from __future__ import annotations
