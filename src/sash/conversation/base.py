@@ -48,6 +48,7 @@ from sash.flows.tools.run import Tools, run, submit
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.fitting import check_whole
+from sash.model.frozen import with_fields
 from sash.model.jobs import LeftJob
 from sash.model.leases import Ticket
 from sash.model.replies import Reply, each
@@ -204,7 +205,7 @@ class ConversationBase:
         asking = self._asking(options, stream=stream)
         chat, drafts = asking.chat, asking.question(content)
         if bypass_memo:
-            chat = chat.but(bypass_memo=True)
+            chat = with_fields(chat, bypass_memo=True)
         given = self._submission(arguments.get("token"), drafts, arrived)
 
         def ask(chat: Context, drafts: Sequence[Draft]) -> Flow[Reply]:
@@ -395,7 +396,7 @@ class ConversationBase:
     def _plan_flow(self, content: Any, arguments: Mapping[str, Any]) -> Flow[Prepared]:
         asking = self._asking(arguments)
         drafts = asking.question(content)
-        chat, settings = yield from chosen(asking.chat.but(count_online=False), drafts, asking.settings)
+        chat, settings = yield from chosen(with_fields(asking.chat, count_online=False), drafts, asking.settings)
         return (yield from prepare(chat, drafts, settings))
 
     def _check_flow(self, repair: bool) -> Flow[list[Problem]]:

@@ -15,6 +15,7 @@ from sash.model.blocks import Block
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.forecast import Priority
+from sash.model.frozen import with_fields
 from sash.model.keys import KeyPoolView
 from sash.planning.routing import Routing
 from sash.planning.shortcuts import Shortcuts
@@ -109,10 +110,4 @@ class Context:
             self.calibrations.clear()
             learned: Mapping[str, Any] = json.loads(state)
             self.calibrations[state] = Correction.from_json(learned)
-        return self.but(counter=self.counter.corrected(self.calibrations[state]))
-
-    def but(self, **changes: Any) -> Context:
-        """The same but for these fields: taken over as they stand, for they are many and every request asks for it."""
-        other = object.__new__(type(self))
-        vars(other).update({**vars(self), **changes})
-        return other
+        return with_fields(self, counter=self.counter.corrected(self.calibrations[state]))

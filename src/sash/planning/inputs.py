@@ -21,7 +21,6 @@ from sash.model.turns import Turn, by_exchange
 from sash.model.window import Loaded
 from sash.planning.cache.restless import Restless
 from sash.planning.situation import Gaps, Marks, Size, Strategy, Warmth
-from sash.planning.survey import Survey
 from sash.planning.traits import Traits, traits
 
 CLEARING_BETA = "context-management-2025-06-27"
@@ -171,14 +170,6 @@ class Memory:
                 else:
                     present |= quoted
         return frozenset(found)
-
-    def surveyed(self, survey: Survey) -> Memory:
-        """The same, with what a look through the turns that may be sent has found."""
-        other = object.__new__(type(self))  # all else as it stands: there are many fields
-        vars(other).update(
-            vars(self), instructed=survey.instructions, compacted=survey.compacted, answering=survey.answering
-        )
-        return other
 
     def but(self, **changes: Any) -> Memory:
         """The same, had the record held something else."""

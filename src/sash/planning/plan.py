@@ -14,6 +14,7 @@ from typing import Any
 
 from sash.errors import BudgetExceeded, InvalidContent
 from sash.model.counts import ZERO, Count
+from sash.model.frozen import with_fields
 from sash.model.notebook import Drawable
 from sash.model.turns import Turn, spoken
 from sash.planning import explain
@@ -59,7 +60,8 @@ def make_plan(
     """
     shortcuts = shortcuts or Shortcuts()
     survey = shortcuts.survey.of((*memory.loaded.turns, *new))
-    memory, groups = memory.surveyed(survey), survey.groups
+    groups = survey.groups
+    memory = with_fields(memory, instructed=survey.instructions, compacted=survey.compacted, answering=survey.answering)
     sizes = {**memory.counts, **counts}
     known = sizes_as_sent(memory, (*memory.loaded.pinned_turns, *memory.loaded.turns, *new), sizes)
     if groups and not groups[0][0].opens:
