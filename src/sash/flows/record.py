@@ -307,8 +307,9 @@ class Index(Protocol):
     def embed(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
         """Make up to `most` more turns of the present branch (None: all) ready to be found by `near` and `like`.
 
-        Those without a vector of this embedder get one, and their words are learned. How many it were: fewer than
-        `most`, if that is all. Raises MissingExtra, and InvalidOption for an embedder that gives no vectors.
+        Those without a vector of this embedder get one; words go on being learned where a search began to. How many
+        it were: fewer than `most`, if that is all. Raises MissingExtra, and InvalidOption for an embedder that gives
+        no vectors.
         """
         ...
 

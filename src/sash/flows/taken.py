@@ -81,7 +81,7 @@ def distil_left(chat: Context, settings: Settings, job: Job, by: str, go_on: GoO
 
 
 def embed_left(chat: Context, embedder: bool | Embedder, go_on: GoOn) -> Flow[JobResult]:
-    """Give all turns their vectors, and learn their words."""
+    """Give all turns their vectors."""
     done, now = embed(chat, embedder, go_on), (yield from Now())
     return JobResult(again=None if go_on() else now, worked=bool(done))
 

@@ -184,7 +184,7 @@ class Index:
             ]
 
     def embed(self, conversation: int, *, embedder: bool | Embedder, most: int | None = None) -> int:
-        """Give turns without a vector theirs, the oldest first, and learn their words."""
+        """Give turns without a vector theirs, the oldest first; go on learning words where a search began to."""
         return max(self._embed(conversation, embedder_of(embedder), most), self._learn(conversation, embedder, most))
 
     # ---- vectors --------------------------------------------------------------------------------
