@@ -104,13 +104,13 @@ def shared(db: Transaction, conversation: int, asked: SharedFor) -> Shared:
     )
 
 
-@cache
+@cache  # of a few dialects: it is long, and asked with every send
 def _found_by(sql: Dialect) -> str:
     return _FIND.format(keys=sql.among_names("?5"), changes=sql.foreign_changes, all=_ALL)
 
 
 def _marked(row: Row) -> tuple[float | None, Ttl]:
-    if row["at"] is None or PREAMBLE not in (row["wording"] or row["markers"]):
+    if row["at"] is None or PREAMBLE not in (row["wording"] or row["markers"]):  # told without parsing them
         return None, "5m"
     stored = json.loads(wordings.text(row["wording"], row["markers"]))
     marked: list[Ttl] = [marker["ttl"] for marker in stored if marker["role"] == PREAMBLE]
