@@ -166,7 +166,7 @@ class Transaction:
             self.keep_free(table, self.highest_id(table))
 
 
-@cache  # few tables, each always with the same columns, several times in every send
+@cache  # few tables with few sets of columns, several times in every send
 def _insertion(sql: Dialect, table: str, columns: tuple[str, ...]) -> str:
     """The statement that inserts a row with these columns, and an id that was never given where that matters."""
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
