@@ -166,7 +166,7 @@ class Turn:
         """What is sent of it, parsed. Treat it as read-only."""
         return parsed(self.form)
 
-    def reading(self, blocks: list[Block]) -> Turn:
+    def parsed_as(self, blocks: list[Block]) -> Turn:
         """The same turn, given what its form was parsed to before: it is not parsed again."""
         vars(self)["blocks"] = blocks
         return self
@@ -248,7 +248,7 @@ def _as_turn(draft: Draft, seq: int, now: float, state: State) -> Turn:
         at=now,
         mended=draft.form,
     )
-    return turn.reading(draft.blocks) if draft.form is None else turn
+    return turn.parsed_as(draft.blocks) if draft.form is None else turn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -188,7 +188,7 @@ def write(
 def _recorded(draft: Draft, key: int, columns: Mapping[str, Any]) -> Turn:
     """The turn that a draft became, with what was parsed of it before."""
     turn = rows.turn({**columns, "id": key}, draft.content, attachments.as_read(draft.attachment), draft.form)
-    return turn.reading(draft.blocks) if draft.form is None else turn
+    return turn.parsed_as(draft.blocks) if draft.form is None else turn
 
 
 def set_state(db: Transaction, cache: Cache, conversation: int, turns: Iterable[int], state: str) -> None:

@@ -39,7 +39,8 @@ class UnderWay:
         """The window with its reply; None where that is to be read."""
         if reply is None or not self._plainly(finished):
             return None
-        before, asked = self.before, (replace(turn, state="answered").reading(turn.blocks) for turn in self.begun.turns)
+        before = self.before
+        asked = (replace(turn, state="answered").parsed_as(turn.blocks) for turn in self.begun.turns)
         counts = dict(before.counts)
         learn(counts, self.new.counts)
         learn(counts, finished.counts)
