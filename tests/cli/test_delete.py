@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from cli.conftest import Run
@@ -52,3 +53,13 @@ def test_what_is_to_go_is_named_once(run: Run, database: Path) -> None:
     for arguments in ([], ["mill", "--user", "ann"]):
         result = run("delete", database, *arguments, "--yes")
         assert result.exit_code == 2 and "--user NAME" in result.output
+
+
+def test_what_went_is_told_as_json(run: Run, database: Path) -> None:
+    """What a person reads stands in JSON by its names; the question is no part of it."""
+    run("chat", database, "--id", "anns", "--user", "ann", "--simulator", typed="Hello\n/quit\n")
+    one = run("delete", database, "mill", "--json", typed="y\n")
+    assert json.loads(one.stdout) == {"turns": 6, "heirs": []}
+    assert "Delete mill" in one.stderr
+    hers = run("delete", database, "--user", "ann", "--json", "--yes").stdout
+    assert json.loads(hers) == {"conversations": 1, "turns": 2, "files": 0, "entries": 0}

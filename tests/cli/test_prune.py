@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -41,3 +42,11 @@ def test_an_age_that_cannot_be_meant_is_refused(run: Run, old: Path, age: str) -
     result = run("prune", old, "--older-than", age, "--yes")
     assert result.exit_code == 2
     assert "mill" in run("show", old).output
+
+
+def test_what_went_is_told_as_json(run: Run, old: Path) -> None:
+    """Nothing, too, is told in numbers; the question is no part of it."""
+    done = run("prune", old, "--older-than", "90d", "--json", typed="y\n")
+    assert json.loads(done.stdout) == {"conversations": 1, "turns": 6}
+    again = run("prune", old, "--older-than", "90d", "--json")
+    assert json.loads(again.stdout) == {"conversations": 0, "turns": 0}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import asdict
 
 import click
 from click.core import ParameterSource
 
-from sash.cli.common import namespace, progress_bar
+from sash.cli.common import json_option, namespace, print_json, progress_bar
 from sash.cli.database import DATABASE, NEW_DATABASE, open_database, shown
 from sash.model.values import counted
 from sash.stores import copying
@@ -16,8 +17,9 @@ from sash.stores import copying
 @click.command(short_help="Copy a record into another database, and compare it")
 @click.argument("source", metavar="FROM", type=DATABASE)
 @click.argument("target", metavar="TO", type=NEW_DATABASE)
+@json_option
 @click.pass_context
-def copy(context: click.Context, source: str, target: str) -> None:
+def copy(context: click.Context, source: str, target: str, as_json: bool) -> None:
     """Copy all conversations of FROM into TO, with all that belongs to them: files or PostgreSQL URLs.
 
     TO holds no conversations yet, or is a copy that was broken off: then it goes on. `sash --namespace NAME copy`
@@ -38,6 +40,9 @@ def copy(context: click.Context, source: str, target: str) -> None:
 
         done = copying.copy(mine, theirs, namespace=tenant, progress=told)
         requests = copying.check(mine, theirs, namespace=tenant, progress=told)
+    if as_json:
+        print_json({**asdict(done), "rebuilt": requests})
+        return
     known = f", and {done.known:,} were there already" if done.known else ""
     click.echo(
         f"{counted(done.conversations, 'conversation')} copied to {shown(target)}: {counted(done.rows, 'row')}{known}. "

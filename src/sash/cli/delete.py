@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import asdict
 
 import click
 from rich.text import Text
 
-from sash.cli.common import console, find, namespace, printable, spent, user_of
+from sash.cli.common import console, find, json_option, namespace, print_json, printable, spent, user_of
 from sash.cli.database import DATABASE, open_database
 from sash.errors import InvalidOption
 from sash.model.values import counted
 from sash.stores import Store
+from sash.stores.port import Deleted, Forgotten
 
 
 @click.command(short_help="Delete a conversation, or all that is a user's")
@@ -20,31 +22,40 @@ from sash.stores import Store
 @click.option("--user", callback=user_of, help="Instead of ID: all conversations and memory files of this user.")
 @click.option("--reason", default="", help='Why, for the audit (table "forgotten").')
 @click.option("--yes", is_flag=True, help="Do not ask first.")
-def delete(database: str, id: str | None, user: str | None, reason: str, yes: bool) -> None:
+@json_option
+def delete(database: str, id: str | None, user: str | None, reason: str, yes: bool, as_json: bool) -> None:
     """Delete the conversation ID, or all that is a user's. Forks that stay keep the past they share."""
     if (id is None) == (user is None):
         raise InvalidOption("name what is to go: a conversation's ID, or --user NAME", option="id", value=id)
     with closing(open_database(database)) as store:
-        said = _delete_user(store, user, reason, yes) if user is not None else _delete_one(store, str(id), reason, yes)
-    console().print(Text(printable(said)), soft_wrap=True)
+        done = _delete_user(store, user, reason, yes) if user is not None else _delete_one(store, str(id), reason, yes)
+    if as_json:
+        print_json(asdict(done))
+    else:
+        console().print(Text(printable(f"deleted {user or id}: {_said(done)}")), soft_wrap=True)
 
 
-def _delete_one(store: Store, id: str, reason: str, yes: bool) -> str:
+def _delete_one(store: Store, id: str, reason: str, yes: bool) -> Deleted:
     find(store, id)
     if not yes:
-        click.confirm(_question(store, id), abort=True)
-    done = store.delete(id, namespace=namespace(), reason=reason)
-    heirs = f"; what it shared belongs to {', '.join(done.heirs)} now" if done.heirs else ""
-    return f"deleted {id}: {counted(done.turns, 'turn')}{heirs}"
+        click.confirm(_question(store, id), abort=True, err=True)
+    return store.delete(id, namespace=namespace(), reason=reason)
 
 
-def _delete_user(store: Store, user: str, reason: str, yes: bool) -> str:
+def _delete_user(store: Store, user: str, reason: str, yes: bool) -> Forgotten:
     if not yes:
-        click.confirm(printable(f"Delete all conversations and memory files of {user} for good?"), abort=True)
-    done = store.forget_user(user, namespace=namespace(), reason=reason)
+        question = f"Delete all conversations and memory files of {user} for good?"
+        click.confirm(printable(question), abort=True, err=True)
+    return store.forget_user(user, namespace=namespace(), reason=reason)
+
+
+def _said(done: Deleted | Forgotten) -> str:
+    if isinstance(done, Deleted):
+        heirs = f"; what it shared belongs to {', '.join(done.heirs)} now" if done.heirs else ""
+        return f"{counted(done.turns, 'turn')}{heirs}"
     gone = ((done.conversations, "conversation"), (done.turns, "turn"), (done.files, "memory file"))
     profile = f", {done.entries:,} of the profile" if done.entries else ""
-    return f"deleted {user}: {', '.join(counted(*one) for one in gone)}{profile}"
+    return f"{', '.join(counted(*one) for one in gone)}{profile}"
 
 
 def _question(store: Store, id: str) -> str:
