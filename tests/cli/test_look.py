@@ -53,13 +53,14 @@ def test_show_tells_states(run: Run, tmp_path: Path) -> None:
 
 
 def test_show_writes_html(run: Run, database: Path, tmp_path: Path) -> None:
-    """--html writes one self-contained page with the text escaped."""
+    """--html writes one self-contained page with the text escaped, under the title where there is one."""
     with Conversation(database, id="mill", client=Simulator().client()) as chat:
         chat.send("<script>alert(1)</script>")
     assert run("show", database, "mill", "--html", tmp_path / "mill.html").exit_code == 0
     page = (tmp_path / "mill.html").read_text()
     assert page.startswith("<!doctype html>")
     assert "<script" not in page
+    assert "<title>The mill house · sash</title>" in page
 
 
 def test_show_strips_control_characters(run: Run, tmp_path: Path) -> None:

@@ -184,9 +184,10 @@ def _show_plan(out: Console, request: Request) -> None:
 
 
 def page_of(store: Store, head: Head, id: str, *, carried: ImportedConversation | None = None) -> str:
-    """A conversation as one HTML page, `carried` in it to be read back."""
+    """A conversation as one HTML page under its title, `carried` in it to be read back."""
     model = head.epoch.model if head.epoch else DEFAULT_MODEL
-    return str(_load_page()(store, head.conversation, id, model, carried=carried))
+    title = store.describe(id, namespace=namespace()).title
+    return str(_load_page()(store, head.conversation, title or id, model, carried=carried))
 
 
 def _load_page() -> Any:
