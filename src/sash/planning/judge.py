@@ -9,14 +9,14 @@ anything is found, the whole is judged, so that this changes nothing but the tim
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from sash.model.cards import ModelCard
 from sash.model.values import same_json
 from sash.planning.rules import BESIDE_MESSAGES, RULES, VERSION, Problem, check_request, judged
-from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, read, unfold
-from sash.planning.rules.media import json_bytes, pdf_pages_of, widest_side
+from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, json_bytes, read, unfolded
+from sash.planning.rules.media import pdf_pages_of, widest_side
 from sash.planning.rules.tools import SERVER_CALLS, call_id
 from sash.planning.rules.turns import is_server_result
 
@@ -52,21 +52,22 @@ class Judge:
         if beside is None:
             size = json_bytes({**rest, "messages": []})
             self._rest, self._beside = rest, Beside(there.tools, there.system, size)
-        self._keep(messages, there)
+        self._keep(messages, rest, there)
         return []
 
-    def _keep(self, messages: Sequence[Any], there: Body) -> None:
+    def _keep(self, messages: Sequence[Any], rest: Mapping[str, Any], there: Body) -> None:
         """Remember the messages that will stand in front of the next request's new ones."""
         settled = there.messages[: _settled(there.messages)]
         if settled:
             self._front = messages[: len(self._front) + len(settled)]
-            self._before = _with(self._before, settled)
+            size = there.bytes - json_bytes({**rest, "messages": messages[len(self._front) :]})
+            self._before = _with(self._before, settled, size)
 
 
 def _settled(messages: Sequence[Message]) -> int:
     """How many of them stand before a reply that nothing in front of it waits for, nor a marker will leave."""
-    marked = [at for at, message in enumerate(messages) if any("cache_control" in s.block for s in message.spots)]
-    last = marked[-MOVING_MARKERS:][0] if marked else len(messages) - 1
+    newest = (at for at in reversed(range(len(messages))) if _is_marked(messages[at]))
+    last = min(islice(newest, MOVING_MARKERS), default=len(messages) - 1)
     waiting: set[str] = set()
     found = 0
     for at, (message, after) in enumerate(pairwise(messages[: last + 1]), 1):
@@ -80,14 +81,18 @@ def _settled(messages: Sequence[Message]) -> int:
     return found
 
 
-def _with(before: Before, settled: Sequence[Message]) -> Before:
-    """What stands in front once these messages do, too."""
-    spots = [spot for message in settled for spot in message.spots]
-    blocks = [inner for spot in spots for inner in unfold(spot)]
+def _is_marked(message: Message) -> bool:
+    return any("cache_control" in spot.block for spot in message.spots)
+
+
+def _with(before: Before, settled: Sequence[Message], size: int) -> Before:
+    """What stands in front once these messages do, too, which take `size` bytes."""
+    spots = [spot for message in settled for spot in message.spots if spot.kind != "text"]
+    blocks = [spot for spot in unfolded(settled) if spot.kind != "text" or "cache_control" in spot.block]
     servers = {call_id(spot) for spot in spots if spot.kind in SERVER_CALLS}
     return Before(
         messages=before.messages + len(settled),
-        bytes=before.bytes + sum(json_bytes(message.fields) + 1 for message in settled),
+        bytes=before.bytes + size,
         calls=before.calls | servers | {call_id(spot) for spot in spots if spot.kind == "tool_use"},
         server_calls=before.server_calls | servers,
         marked=(*before.marked, *(spot for spot in blocks if spot.block.get("cache_control") is not None)),

@@ -7,16 +7,21 @@ them. This module knows no rule, only what a rule is (`Rule`), and when it need 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from itertools import groupby
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sash.model.cards import ModelCard
 
 Finding = tuple[str, str]
 """A path into the body, and what is wrong there."""
+
+LISTS = (list, tuple)
+"""What JSON lists are given as."""
 
 NESTING = ("tool_result", "search_result", "document")
 """Kinds of block that hold blocks of their own (server tool results hold what only the server makes)."""
@@ -37,7 +42,7 @@ class Spot(NamedTuple):
 
 def spot_of(path: str, role: str, block: Mapping[str, Any]) -> Spot:
     """A block with its place."""
-    return Spot(path=path, role=role, kind=str(block.get("type") or "custom"), block=block)
+    return Spot(path, role, str(block.get("type") or "custom"), block)
 
 
 class Mark(NamedTuple):
@@ -132,11 +137,23 @@ class Body:
         return frozenset(spot.kind for spot in self.blocks)
 
     @cached_property
+    def cited(self) -> tuple[Spot, ...]:
+        """The blocks of the messages that carry citations."""
+        return tuple(spot for spot in self.blocks if spot.block.get("citations"))
+
+    @cached_property
+    def bytes(self) -> int:
+        """Of its JSON text, without the messages before it. Raises TypeError, ValueError or RecursionError for none."""
+        if self.beside is None:
+            return json_bytes(self.params)
+        return self.beside.bytes + json_bytes(self.params["messages"]) - len("[]")
+
+    @cached_property
     def marks(self) -> tuple[Mark, ...]:
         """The markers set on tools, system and blocks, in render order: tools, system, messages."""
-        places = (self.tools, self.system, self.before.marked, self.blocks)
-        marked = [(spot, spot.block.get("cache_control")) for spots in places for spot in spots]
-        return tuple(Mark(spot.path, spot, control) for spot, control in marked if control is not None)
+        spots = chain(self.tools, self.system, self.before.marked, self.blocks)
+        marked = (spot for spot in spots if spot.block.get("cache_control") is not None)
+        return tuple(Mark(spot.path, spot, spot.block["cache_control"]) for spot in marked)
 
     def since(self, version: str) -> bool:
         """Whether the rules of that API version are in force (versions are ISO dates)."""
@@ -202,11 +219,27 @@ def read(
         system=system,
         messages=messages,
         runs=tuple(_runs(messages)),
-        blocks=tuple(inner for message in messages for spot in message.spots for inner in unfold(spot)),
+        blocks=tuple(unfolded(messages)),
         malformed=tuple(malformed),
         before=before,
         beside=beside,
     )
+
+
+def json_bytes(value: Any) -> int:
+    """How long a value is as the JSON that is sent. Raises TypeError, ValueError or RecursionError where it is none."""
+    text = _ENCODER.encode(value)
+    return len(text.encode(errors="replace"))
+
+
+def _opaque(value: Any) -> Any:
+    """SDK objects as their fields; anything else (an open file) has a size that is unknown here."""
+    made = as_mapping(value)
+    return dict(made) if made is not None else str(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, default=_opaque)
+"""What holds itself is told by the depth it comes to, and not looked for in every value."""
 
 
 def as_mapping(value: Any) -> Mapping[str, Any] | None:
@@ -219,7 +252,7 @@ def as_mapping(value: Any) -> Mapping[str, Any] | None:
 
 def items(value: Any) -> Sequence[Any]:
     """The elements of a list or tuple; none for anything else (an iterator could be read but once)."""
-    return value if isinstance(value, list | tuple) else ()
+    return value if isinstance(value, LISTS) else ()
 
 
 def unfold(spot: Spot, depth: int = DEPTH) -> Iterator[Spot]:
@@ -228,6 +261,16 @@ def unfold(spot: Spot, depth: int = DEPTH) -> Iterator[Spot]:
         for path, block in _inner(spot):
             yield from unfold(spot_of(path, spot.role, block), depth - 1)
     yield spot
+
+
+def unfolded(messages: Iterable[Message]) -> Iterator[Spot]:
+    """Every block of messages, inner blocks before the block that holds them."""
+    for message in messages:
+        for spot in message.spots:
+            if spot.kind in NESTING:
+                yield from unfold(spot)
+            else:
+                yield spot
 
 
 def _inner(spot: Spot) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -249,7 +292,7 @@ def _messages(value: Any, malformed: list[Finding]) -> Iterator[Message]:
             continue
         role = str(fields.get("role"))
         spots = _content(fields.get("content"), role, f"{path}.content", malformed)
-        yield Message(path=path, role=role, spots=spots, fields=fields)
+        yield Message(path, role, spots, fields)
 
 
 def _content(value: Any, role: str, path: str, malformed: list[Finding]) -> tuple[Spot, ...]:
@@ -261,19 +304,23 @@ def _content(value: Any, role: str, path: str, malformed: list[Finding]) -> tupl
 
 
 def _spots(value: Any, role: str, path: str, malformed: list[Finding]) -> tuple[Spot, ...]:
+    if not isinstance(value, LISTS):
+        if value is not None:
+            wanted = "a list" if role == "tools" else "text or a list"
+            malformed.append((path, f"expected {wanted}, not {value!r:.60}"))
+        return ()
     found = []
-    for index, item in enumerate(items(value)):
+    for index, item in enumerate(value):
         block = as_mapping(item)
         if block is None or not (role == "tools" or isinstance(block.get("type"), str)):
             malformed.append((f"{path}.{index}", f"expected an object with a 'type', not {item!r:.60}"))
         else:
             found.append(spot_of(f"{path}.{index}", role, block))
-    if value is not None and not isinstance(value, list | tuple):
-        malformed.append((path, f"expected {'a list' if role == 'tools' else 'text or a list'}, not {value!r:.60}"))
     return tuple(found)
 
 
 def _runs(messages: Iterable[Message]) -> Iterator[MergedTurn]:
-    for role, group in groupby(messages, key=lambda message: message.role):
-        run = list(group)
-        yield MergedTurn(path=run[0].path, role=role, spots=tuple(spot for message in run for spot in message.spots))
+    for role, group in groupby(messages, key=attrgetter("role")):
+        run = list(group)  # mostly one message
+        spots = tuple(chain(*(message.spots for message in run))) if len(run) > 1 else run[0].spots
+        yield MergedTurn(run[0].path, role, spots)

@@ -90,7 +90,8 @@ def marker_ttl_order(body: Body) -> Iterator[Finding]:
 
 def marker_clash(body: Body) -> Iterator[Finding]:
     """An automatic marker that lands on a marked block must have the same lifetime."""
-    mark, target = automatic(body), landing(body)
+    mark = automatic(body)
+    target = landing(body) if mark else None
     if mark is None or target is None or target.block.get("cache_control") is None:
         return
     there = Mark(target.path, target, target.block["cache_control"])
@@ -121,7 +122,7 @@ def marker_on_deferred_tool(body: Body) -> Iterator[Finding]:
 
 def marker_on_sub_block(body: Body) -> Iterator[Finding]:
     """Parts of a block, such as citations, are marked through the block that holds them."""
-    for spot in body.blocks:
+    for spot in body.cited:
         for index, part in enumerate(items(spot.block.get("citations"))):
             if (as_mapping(part) or {}).get("cache_control") is not None:
                 yield f"{spot.path}.citations.{index}", "cache_control on a citation; mark the block that holds it"

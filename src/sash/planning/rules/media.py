@@ -6,7 +6,6 @@ behind a URL or a file id is unknown here, and so are the pages of a PDF that ca
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -113,24 +112,12 @@ def pdf_pages(body: Body) -> Iterator[Finding]:
 def body_size(body: Body) -> Iterator[Finding]:
     """32 MB of JSON."""
     try:
-        size = body.before.bytes + _own_bytes(body)
+        size = body.before.bytes + body.bytes
     except (TypeError, ValueError, RecursionError) as error:
         yield "", f"the request cannot be written as JSON: {error}"
         return
     if size > MAX_BODY:
         yield "", f"the request is {size} bytes; at most {MAX_BODY}: use the Files API or fewer images"
-
-
-def _own_bytes(body: Body) -> int:
-    if body.beside is None:
-        return json_bytes(body.params)
-    return body.beside.bytes + json_bytes(body.params["messages"]) - len("[]")
-
-
-def json_bytes(value: Any) -> int:
-    """How long a value is as the JSON that is sent. Raises TypeError, ValueError or RecursionError where it is none."""
-    text = _ENCODER.encode(value)
-    return len(text.encode(errors="replace"))
 
 
 def widest_side(blocks: Iterable[Spot]) -> int:
@@ -142,15 +129,6 @@ def widest_side(blocks: Iterable[Spot]) -> int:
 def pdf_pages_of(blocks: Iterable[Spot]) -> int:
     """Pages of the documents among blocks, as far as they tell."""
     return sum(pages(_source(spot)) or 0 for spot in blocks if spot.kind == "document")
-
-
-def _opaque(value: Any) -> Any:
-    """SDK objects as their fields; anything else (an open file) has a size that is unknown here."""
-    made = as_mapping(value)
-    return dict(made) if made is not None else str(value)
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_opaque)
 
 
 def _images(body: Body) -> list[Spot]:

@@ -113,6 +113,8 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
 
 def server_result_orphan(body: Body) -> Iterator[Finding]:
     """The result of a server's tool stands after its call."""
+    if not any(map(is_server_result, body.kinds)):
+        return
     called = set(body.before.server_calls)
     for spot in (spot for message in body.messages for spot in message.spots):
         if spot.kind in SERVER_CALLS:

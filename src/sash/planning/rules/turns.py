@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sash.planning.rules.body import Body, Finding, MergedTurn, Message, Spot, about, items, unfold
+from sash.planning.rules.body import Body, Finding, MergedTurn, Message, Spot, about, items
 from sash.planning.rules.caching import blank
 from sash.planning.rules.thinking import thinks
 
@@ -46,10 +46,10 @@ def unknown_role(body: Body) -> Iterator[Finding]:
 
 def message_fields(body: Body) -> Iterator[Finding]:
     """A message has a role and content; a whole reply (id, usage, ...) is not one, and betas may add fields."""
-    for message in body.messages:
-        extra = set(message.fields) - MESSAGE_FIELDS
-        if extra and not body.betas:
-            yield message.path, f"a message has role and content only; leave out {', '.join(sorted(map(str, extra)))}"
+    for message in body.messages if not body.betas else ():
+        if not message.fields.keys() <= MESSAGE_FIELDS:
+            extra = sorted(map(str, message.fields.keys() - MESSAGE_FIELDS))
+            yield message.path, f"a message has role and content only; leave out {', '.join(extra)}"
 
 
 def first_message(body: Body) -> Iterator[Finding]:
@@ -72,13 +72,15 @@ def empty_message(body: Body) -> Iterator[Finding]:
         # In beta a system message may carry `output_config` alone.
         if message.role == "system" and message.fields.get("output_config"):
             continue
-        if not any(_says_something(spot) for spot in message.spots):
+        if not any(map(_says_something, message.spots)):
             yield f"{message.path}.content", "the message says nothing; give it text or leave it out"
 
 
 def _says_something(spot: Spot) -> bool:
+    if spot.kind != "text":
+        return True
     text = spot.block.get("text")
-    return spot.kind != "text" or bool(isinstance(text, str) and text.strip())
+    return isinstance(text, str) and bool(text.strip())
 
 
 def empty_text(body: Body) -> Iterator[Finding]:
@@ -90,6 +92,7 @@ def empty_text(body: Body) -> Iterator[Finding]:
             yield spot.path, f"text is a string, not {spot.block['text']!r:.40}"
 
 
+@about(*ASSISTANT_ONLY, *USER_ONLY)
 def block_role(body: Body) -> Iterator[Finding]:
     """Calls and thinking are the assistant's, tool results and images the user's."""
     for message in body.messages:
@@ -111,13 +114,9 @@ def document_in_assistant(body: Body) -> Iterator[Finding]:
 
 def citations_in_user_text(body: Body) -> Iterator[Finding]:
     """Since 2026-10-21 text from the user, inside search results too, may not carry citations."""
-    for message in body.messages if body.since(DATED) else ():
-        for spot in message.spots if message.role == "user" else ():
-            yield from (
-                (inner.path, "citations on a user's text block; drop the citations and keep the text")
-                for inner in unfold(spot)
-                if inner.kind == "text" and inner.block.get("citations")
-            )
+    for spot in body.cited if body.since(DATED) else ():
+        if spot.role == "user" and spot.kind == "text":
+            yield spot.path, "citations on a user's text block; drop the citations and keep the text"
 
 
 def system_turn_model(body: Body) -> Iterator[Finding]:
