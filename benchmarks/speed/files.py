@@ -112,14 +112,18 @@ def _tenants(path: Path, number: int) -> None:
             chat.send(said(1))
     connection = sqlite3.connect(path)
     with connection:
+        connection.execute(f"INSERT INTO turns_fts (turns_fts, rank) VALUES ('hashsize', {FEW_TURNS})")
         for table in ("conversations", "branches", "epochs", "turns", "requests", "counts"):
             _copy(connection, table, number - 1)
         for statement in _AGAIN:
             connection.execute(statement)
+        connection.execute("DELETE FROM turns_fts_config WHERE k = 'hashsize'")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
 
 
+FEW_TURNS = 4_096
+"""Bytes of the index written at once: as in use, where turn comes after turn, it grows by many small pieces."""
 _AGAIN = (
     "DELETE FROM usage_days",
     """INSERT INTO usage_days SELECT c.namespace, c.owner, date(s.at, 'unixepoch'), s.model, 0, count(*),

@@ -11,6 +11,7 @@ from recording import MODEL, Recorder, text
 from sash.errors import ConversationClosed, InvalidOption, NotFound
 from sash.model.counts import Count
 from sash.model.turns import Draft
+from sash.stores.reports import CANDIDATES
 
 
 def test_a_new_conversation_is_empty_and_found_again(record: Recorder) -> None:
@@ -284,6 +285,22 @@ def test_search_finds_words_and_takes_signs_as_text(record: Recorder, store: Any
     assert store.search("ledger AND nothing") == []
     assert len(store.search("ledger", namespace="other")) == 1
     assert store.search("ledger", conversation="none") == []
+
+
+@pytest.mark.namespaces
+def test_a_search_compares_the_newest_turns_that_hold_its_words(record: Recorder, store: Any) -> None:
+    """All of them where a tenant has few, as many of the newest where it has more; whatever others say."""
+    best, rest = text("a slate roof, slate on slate"), [text(f"a slate roof, {n:03}") for n in range(1, CANDIDATES)]
+    other = Recorder(store, "b", namespace="other")
+    for one in (other, record, other):
+        one.store.turns.append(one.key, head=one.head.seq, turns=[best, *rest], at=77.0)
+    found = store.search("slate", limit=CANDIDATES + 9)
+    assert [hit.seq for hit in found] == [1, *range(CANDIDATES, 1, -1)]
+    assert store.search("slate", limit=1) == found[:1]
+    assert store.search("slate roof", limit=1, conversation="a", user="")[0].seq == 1
+    store.turns.append(record.key, head=CANDIDATES, turns=[text("a slate roof, 200")], at=77.0)
+    assert [hit.seq for hit in store.search("slate", limit=CANDIDATES + 9)] == [*range(CANDIDATES + 1, 1, -1)]
+    assert {hit.conversation for hit in store.search("slate", namespace="other", limit=9)} == {"b"}
 
 
 def test_usage_sums_what_was_answered(record: Recorder, store: Any) -> None:

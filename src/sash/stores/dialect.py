@@ -97,8 +97,11 @@ class Dialect:
 
     def matches_of(self, index: str, query: str, namespace: str) -> str:
         """The same among one tenant's turns: the words of others are passed over by the index itself."""
-        tenant = TENANTS[index].format(f"hex({namespace})")
-        return f"{index} MATCH ('tenant : ' || {tenant} || ' AND text : (' || {query} || ')')"
+        return f"{index} MATCH ({_whose(index, namespace)} || ' AND text : (' || {query} || ')')"
+
+    def of_tenant(self, index: str, namespace: str) -> str:
+        """Whether an entry of a full-text index is a tenant's; "" where the index cannot tell."""
+        return f"{index} MATCH ({_whose(index, namespace)})"
 
     def worth(self, index: str, text: str, query: str) -> str:  # noqa: ARG002 - FTS5 knows what it was asked
         """How well an entry answers by itself, however common its words are elsewhere: the better, the smaller."""
@@ -117,6 +120,11 @@ class Dialect:
     def characters(self, run: str) -> str | None:
         """What asks the index of characters for a run of them; None for one too short for that index."""
         return f'"{run}"' if len(run) >= GRAM else None
+
+
+def _whose(index: str, namespace: str) -> str:
+    """What asks an index for a tenant's entries."""
+    return f"'tenant : ' || {TENANTS[index].format(f'hex({namespace})')}"
 
 
 def _is_plain_text(content: str) -> bool:

@@ -328,7 +328,8 @@ def _of_others(db: Transaction, term: Term, whose: tuple[str, str, int]) -> Iter
         f"SELECT c.id, c.name, t.place, count(*) OVER () AS found FROM conversations c CROSS JOIN branches b "
         f"CROSS JOIN {index} CROSS JOIN turns t WHERE {_OTHERS} AND b.conversation_id = c.id "
         f"AND {db.sql.matches(index, '?4')} AND {index}.rowid BETWEEN (b.id << 32) AND (b.id << 32) + 4294967295 "
-        f"AND t.place = {index}.rowid AND t.state <> 'withdrawn' ORDER BY t.place DESC LIMIT {CANDIDATES}",
+        f"AND t.branch_id = b.id AND t.place = {index}.rowid AND t.state <> 'withdrawn' "
+        f"ORDER BY t.place DESC LIMIT {CANDIDATES}",
         (*whose, match),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from sash.errors import InvalidOption, NotFound
@@ -21,6 +22,7 @@ _LISTING = """SELECT c.*, coalesce((SELECT max(seq) FROM turns t WHERE t.branch_
 
 CANDIDATES = 200
 """Turns that are compared, the newest of those that hold all words: what a search costs has an end."""
+_NEWEST = f"ORDER BY {{0}}.rowid DESC LIMIT {CANDIDATES}"
 AROUND = 40
 """Characters shown to each side of a run that was found."""
 
@@ -144,19 +146,13 @@ class Reports:
             strings = [characters_match(db, run) for run in characters]
             if not all(strings):
                 return []
-            snippet = db.sql.snippet(index, "t.text", "?1") if asked else "''"  # characters are found without text
-            held = [_holding(db, at) for at in range(6, 6 + 2 * len(strings), 2)]
+            asked_of = {"c.namespace = ?2": namespace, "c.name = ?3": conversation, "c.owner = ?4": user}
+            conditions = [condition for condition, value in asked_of.items() if value is not None]
+            conditions += [_holding(db, at) for at in range(6, 6 + 2 * len(strings), 2)]
+            held = chain.from_iterable(zip(strings, characters, strict=True))
             found = db.execute(
-                f"SELECT * FROM (SELECT c.name, t.id, t.seq, t.role, t.at, t.text, t.place, "
-                f"{db.sql.worth(index, 't.text', '?1')} AS score, {snippet} AS snippet FROM {index} "
-                f"JOIN turns t ON t.place = {index}.rowid JOIN conversations c ON c.id = t.conversation_id "
-                f"WHERE {db.sql.matches_of(index, '?1', '?2')} AND c.namespace = ?2 AND c.name = coalesce(?3, c.name) "
-                f"AND c.owner = coalesce(?4, c.owner) {' '.join(held)} ORDER BY {index}.rowid DESC LIMIT {CANDIDATES}"
-                ") found ORDER BY score, place DESC LIMIT ?5",
-                (
-                    *(asked or strings[0], namespace, conversation, user, limit),
-                    *(given for pair in zip(strings, characters, strict=True) for given in pair),
-                ),
+                _found(db, index, conditions, newest=not _all_compared(db, index, namespace)),
+                (asked or strings[0], namespace, conversation, user, limit, *held),
             )
             return [_hit(row, characters) for row in found]
 
@@ -212,10 +208,38 @@ class Reports:
         )
 
 
+def _found(db: Transaction, index: str, conditions: Sequence[str], *, newest: bool) -> str:
+    """What finds the ?5 best turns that hold ?1, of the newest or of all that do.
+
+    SQLite begins with the index, as it is written; a server with whatever narrows it down most: the words, or what
+    belongs to a tenant, by its branches.
+    """
+    snippet = db.sql.snippet(index, "t.text", "?1") if index == "turns_fts" else "''"  # that of characters has no text
+    held = " AND ".join((db.sql.matches_of(index, "?1", "?2"), *conditions))
+    return (
+        "SELECT * FROM (SELECT c.name, t.id, t.seq, t.role, t.at, t.text, t.place, "
+        f"{db.sql.worth(index, 't.text', '?1')} AS score, {snippet} AS snippet "
+        f"FROM {index} CROSS JOIN turns t CROSS JOIN branches b CROSS JOIN conversations c "
+        f"WHERE t.place = {index}.rowid AND b.id = t.branch_id AND c.id = b.conversation_id AND {held} "
+        f"{_NEWEST.format(index) if newest else ''}) found ORDER BY score, place DESC LIMIT ?5"
+    )
+
+
+def _all_compared(db: Transaction, index: str, namespace: str) -> bool:
+    """Whether a tenant has no more turns than are compared.
+
+    Then the order in which they are found does not matter. From its end, SQLite's index reads whole pages of what
+    others said, for every word; from its beginning, it passes them over at a fraction of that.
+    """
+    whose = db.sql.of_tenant(index, "?1")
+    some = f"SELECT 1 FROM {index} WHERE {whose} LIMIT {CANDIDATES + 1}"
+    return bool(whose) and int(db.one(f"SELECT count(*) FROM ({some}) some", (namespace,))[0]) <= CANDIDATES
+
+
 def _holding(db: Transaction, at: int) -> str:
     """That a turn holds a run of characters: asked of the index in value `at`, and said in the value behind it."""
     held = f"SELECT rowid FROM turns_characters WHERE {db.sql.matches_of('turns_characters', f'?{at}', '?2')}"
-    return f"AND t.place IN ({held}) AND {db.sql.contains('t.text', f'?{at + 1}')}"
+    return f"t.place IN ({held}) AND {db.sql.contains('t.text', f'?{at + 1}')}"
 
 
 def _kept_usage(db: Transaction, by: Sequence[str], namespace: str, user: str | None, since: str, order: str) -> Rows:

@@ -73,6 +73,10 @@ class PostgresDialect(Dialect):
         """The same among one tenant's turns, whom other conditions tell."""
         return self.matches(index, query)
 
+    def of_tenant(self, index: str, namespace: str) -> str:  # noqa: ARG002
+        """Its indexes know no tenants."""
+        return ""
+
     def worth(self, index: str, text: str, query: str) -> str:  # noqa: ARG002
         """How well an entry answers by itself: the better, the smaller."""
         return f"-ts_rank({index}.words, {_asked(index, query)})"
