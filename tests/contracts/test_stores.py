@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from recording import MODEL, Recorder, text
 from sash.errors import ConversationClosed, InvalidOption, NotFound
 from sash.model.counts import Count
-from sash.model.turns import Draft
+from sash.model.turns import Attachment, Draft, Turn
 from sash.stores.reports import CANDIDATES
 
 
@@ -270,6 +270,19 @@ def test_what_was_said_elsewhere_is_appended_as_answered(record: Recorder) -> No
         (2, "answered", 5.0, "Oda"),
     ]
     assert record.head.requests == 0
+
+
+def test_a_turn_that_is_read_is_the_turn_that_was_recorded(record: Recorder) -> None:
+    """All of it: no field is left to what its class has where nothing is said."""
+    quoted = Attachment(content=text("old").content, tokens=9, sources=())
+    drafts = (
+        Draft(role="user", content=text("hello").content, at=5.0, speaker="Oda", attachment=quoted),
+        Draft(role="assistant", content=text("hi").content, form=text("ho").content, origin=1),
+    )
+    turns = record.store.turns.append(record.key, head=0, turns=drafts, at=77.0)
+    assert list(record.turns()) == list(turns)
+    for turn in (*record.turns(), *turns):
+        assert {field.name for field in fields(Turn)} <= vars(turn).keys()
 
 
 @pytest.mark.namespaces

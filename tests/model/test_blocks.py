@@ -38,6 +38,23 @@ def test_content_is_written_as_json_writes_it(value: Any) -> None:
     assert blocks.dumps(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+BLOCKS = st.lists(st.fixed_dictionaries({"type": st.just("text"), "text": st.text()}) | VALUES, max_size=2)
+SIGNS = st.sampled_from(['"', "}]", "\\", "n", "u00e9", "\n", ",", '"text":', "é", " "])
+BEGINNINGS = st.sampled_from(["", '[{"type":"text","text":"', '[{"type":"text","text":"a"'])
+
+
+@given(BLOCKS.map(blocks.dumps) | st.tuples(BEGINNINGS, st.lists(SIGNS).map("".join)).map("".join))
+def test_content_is_read_as_json_reads_it(content: str) -> None:
+    """The same values, and an error for what is no JSON."""
+    try:
+        expected = json.loads(content)
+    except json.JSONDecodeError:
+        with pytest.raises(json.JSONDecodeError):
+            blocks.parsed(content)
+    else:
+        assert repr(blocks.parsed(content)) == repr(expected)
+
+
 @pytest.mark.usefixtures("encoded")
 @pytest.mark.parametrize(
     "value", [[float("nan")], [object()], {(1, 2): 3}, ENDLESS], ids=["nan", "object", "key", "endless"]

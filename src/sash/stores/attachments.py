@@ -7,15 +7,13 @@ from dataclasses import replace
 
 from sash.model.blocks import dumps
 from sash.model.turns import Attachment, Source
+from sash.stores.rows import TurnRow
 from sash.stores.transaction import Row, Transaction
 
-_OWN = (
-    "id", "conversation_id", "branch_id", "seq", "role", "plain", "state", "at", "speaker", "content", "origin_id",
-    "model", "mended",
-)  # fmt: skip
-COLUMNS = f"{', '.join(f't.{name}' for name in _OWN)}, a.content AS attached, a.tokens AS attached_tokens"
+_OWN = ", ".join(f"t.{name}" for name in TurnRow._fields)
+COLUMNS = f"{_OWN}, a.content AS attached, a.tokens AS attached_tokens"
 TURNS = "turns t LEFT JOIN attachments a ON a.turn_id = t.id"
-"""What a turn is read from: all that `blobs.turn` asks of a row, and not its text, which SQLite parses it for."""
+"""What a turn is read from, as `blobs.turn` takes it: other columns stand behind these."""
 ONE = f"SELECT {COLUMNS} FROM {TURNS} WHERE t.id = ?"
 """Reads one turn by its id."""
 

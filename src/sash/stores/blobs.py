@@ -16,6 +16,7 @@ from dataclasses import replace
 from sash.model.turns import Turn
 from sash.planning.rules import is_plain_user
 from sash.stores import attachments, mends, rows
+from sash.stores.rows import TurnRow
 from sash.stores.transaction import Row, Transaction
 
 INLINE = 4_096
@@ -48,10 +49,11 @@ def place(db: Transaction, turn: int, places: Places) -> None:
 
 def turn(db: Transaction, row: Row, request: int = mends.NOW) -> Turn:
     """A row of `attachments.TURNS`: its whole content, what is attached to it, its form in `request` if repaired."""
-    attached = attachments.of(db, row) if row["plain"] else None
-    mended = mends.of(db, row["id"], request) if row["mended"] else None
-    found = rows.turn(row, content(db, row) if _MARK in row["content"] else row["content"], attached, mended)
-    if row["mended"] and request != mends.NOW:
+    own = TurnRow(*row[: len(TurnRow._fields)])
+    attached = attachments.of(db, row) if own.plain else None
+    mended = mends.of(db, own.id, request) if own.mended else None
+    found = rows.turn(own, content(db, row) if _MARK in own.content else own.content, attached, mended)
+    if own.mended and request != mends.NOW:
         return replace(found, plain=is_plain_user(found.role, found.blocks))
     return found
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 
 from sash.model.blocks import dumps
-from sash.model.counts import Count
+from sash.model.counts import Count, Source
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
+from sash.model.frozen import made
 from sash.model.preamble import Preamble
 from sash.model.requests import NewRequest, Paid
 from sash.model.summaries import Summary
@@ -22,26 +24,45 @@ GAPS_READ = 64
 """Gaps between requests that a window holds at most."""
 
 
-def _once(text: Any) -> Any:
-    """The one object for a text that stands in many rows."""
-    return intern(text)
+class TurnRow(NamedTuple):
+    """The columns of `turns` that a turn is made of: not its text, which SQLite parses the content for."""
+
+    id: int
+    branch_id: int
+    seq: int
+    role: str
+    plain: int
+    state: str
+    at: float
+    speaker: str | None
+    content: str
+    origin_id: int | None
+    model: str
+    mended: int
 
 
-def turn(row: Row | Mapping[str, Any], content: str, attached: Attachment | None, mended: str | None) -> Turn:
-    """A row of `turns`, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
-    return Turn(
-        id=row["id"],
-        branch=row["branch_id"],
-        seq=row["seq"],
-        role=_once(row["role"]),
-        plain=bool(row["plain"]),
-        state=_once(row["state"]),
+COUNT = ("tokens", "upper", "source", "base")
+"""The columns of a count, the last ones of the rows that hold one."""
+COUNTS = 4_096
+"""Many counts are alike: so many are kept, each once."""
+
+
+def turn(row: TurnRow, content: str, attached: Attachment | None, mended: str | None) -> Turn:
+    """A row, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
+    return made(
+        Turn,
+        id=row.id,
+        branch=row.branch_id,
+        seq=row.seq,
+        role=intern(row.role),
+        plain=bool(row.plain),
+        state=intern(row.state),
         content=content,
-        at=row["at"],
-        origin=row["origin_id"],
-        speaker=row["speaker"],
+        at=row.at,
+        origin=row.origin_id,
+        speaker=row.speaker,
         attachment=attached,
-        model=_once(row["model"]),
+        model=intern(row.model),
         mended=mended,
     )
 
@@ -107,10 +128,14 @@ def relief_column(found: Relief) -> str:
 
 
 def count(row: Row) -> Count | None:
-    """The columns of a count, or None where the outer join found none."""
-    if row["tokens"] is None:
-        return None
-    return Count(row["tokens"], row["upper"], _once(row["source"]), _once(row["base"]))
+    """The last columns of a row, which are `COUNT`; None where the outer join found none."""
+    columns = row[-len(COUNT) :]
+    return None if columns[0] is None else _count(*columns)
+
+
+@lru_cache(COUNTS)
+def _count(tokens: int, upper: int, source: Source, base: str) -> Count:
+    return Count(tokens, upper, source, intern(base))
 
 
 def sent(row: Row | Mapping[str, Any]) -> Sent:

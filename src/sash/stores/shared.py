@@ -23,7 +23,7 @@ _FIND = """SELECT c.version, {changes} AS changes, (SELECT coalesce(max(id), 0) 
     coalesce((SELECT sum(g.within_5m) {all}), 0.0) - coalesce(o.within_5m, 0.0) AS within_5m,
     coalesce((SELECT sum(g.within_1h) {all}), 0.0) - coalesce(o.within_1h, 0.0) AS within_1h,
     coalesce((SELECT sum(g.total) {all}), 0.0) - coalesce(o.total, 0.0) AS gaps, k.state AS calibration,
-    n.tokens, n.upper, n.source, n.base, r.at, r.markers, w.text AS wording
+    r.at, r.markers, w.text AS wording, n.tokens, n.upper, n.source, n.base
 FROM conversations c
 LEFT JOIN gaps o ON o.namespace = c.namespace AND o.conversation_id = c.id
 LEFT JOIN calibration k ON k.model = ?2 AND k.base = ?3

@@ -20,9 +20,9 @@ NEVER_AGAIN = ("conversations", "branches", "turns", "epochs", "requests", "summ
 
 
 class Row(Protocol):
-    """A row that was found: its columns by name or by number."""
+    """A row that was found: its columns by name or by number, or several of them as a tuple."""
 
-    def __getitem__(self, column: str | int, /) -> Any: ...
+    def __getitem__(self, column: str | int | slice, /) -> Any: ...
     def __iter__(self) -> Iterator[Any]: ...
     def keys(self) -> Iterable[str]:
         """The names of its columns."""

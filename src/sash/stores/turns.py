@@ -187,7 +187,8 @@ def write(
 
 def _recorded(draft: Draft, key: int, columns: Mapping[str, Any]) -> Turn:
     """The turn that a draft became, with what was parsed of it before."""
-    turn = rows.turn({**columns, "id": key}, draft.content, attachments.as_read(draft.attachment), draft.form)
+    row = rows.TurnRow(*map({**columns, "id": key}.__getitem__, rows.TurnRow._fields))
+    turn = rows.turn(row, draft.content, attachments.as_read(draft.attachment), draft.form)
     return turn.parsed_as(draft.blocks) if draft.form is None else turn
 
 

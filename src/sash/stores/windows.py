@@ -143,12 +143,13 @@ class Windows:
 
     def _keep(self, kept: KeptWindow, db: Transaction, found: Iterable[Row]) -> None:
         for row in found:
-            if row["state"] == "withdrawn":
-                kept.withdrawn.append(row["seq"])
+            turn = blobs.turn(db, row)
+            if turn.state == "withdrawn":
+                kept.withdrawn.append(turn.seq)
                 continue
-            kept.turns.append(blobs.turn(db, row))
+            kept.turns.append(turn)
             if (count := rows.count(row)) is not None:
-                kept.counts[row["seq"]] = count
+                kept.counts[turn.seq] = count
 
     def _in_front(
         self, db: Transaction, head: Head, summary: Summary | None, end: int, model: str

@@ -123,14 +123,16 @@ def lock_key(*subject: object) -> int:
 
 
 class NamedRow:
-    """A row that was found: its columns by name or by number; of two columns of one name, the first."""
+    """A row that was found: its columns by name or by number, or several; of two of one name, the first."""
 
     __slots__ = ("_names", "_values")
 
     def __init__(self, names: dict[str, int], values: Sequence[Any]) -> None:
         self._names, self._values = names, values
 
-    def __getitem__(self, column: str | int) -> Any:
+    def __getitem__(self, column: str | int | slice) -> Any:
+        if isinstance(column, slice):
+            return tuple(map(unescaped, self._values[column]))
         return unescaped(self._values[self._names[column] if isinstance(column, str) else column])
 
     def __iter__(self) -> Iterator[Any]:
