@@ -21,6 +21,7 @@ import servers
 from sash import Conversation, MemoryStore, SqliteStore
 from sash.simulator import Simulator
 from sash.stores.database import SqliteDatabase
+from sash.stores.leases import Leases
 from sash.stores.postgres.store import PostgresStore
 
 pytest_plugins = ("searching",)
@@ -141,3 +142,11 @@ def talk(path: Path, sim: Simulator, closing: ExitStack) -> Callable[..., Conver
         return closing.enter_context(Conversation(where, client=client, **{**defaults, **settings}))
 
     return open_one
+
+
+@pytest.fixture
+def no_renewals() -> Iterator[None]:
+    """For tests of what a store is told: none of it is a thread's that renews places every few seconds."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Leases, "renew", lambda self: bool(self._held))
+        yield

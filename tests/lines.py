@@ -28,8 +28,11 @@ def another(store: Any, conversation: int = 1) -> Iterator[Ticket]:
         store.leases.leave(theirs)
 
 
-def lose_places(store: Any) -> None:
-    """All who stand in any line sleep until their time has run out."""
+def lose_places(store: Any, *, renewed: bool = False) -> None:
+    """All who stand in any line sleep until their time has run out; the thread that renews places sleeps on with those
+    of this store, unless they are to be `renewed`."""
+    if not renewed:
+        store.leases.renew = lambda: True
     with store.database.writing() as db:
         db.execute("UPDATE leases SET until = 0")
 

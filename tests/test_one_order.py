@@ -418,6 +418,7 @@ def test_ctrl_c_while_holding_leaves_no_place(when: str, tmp_path: Path) -> None
 # ---- what it costs --------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("no_renewals")
 def test_who_is_alone_asks_one_statement_to_come_and_one_to_go(path: Path, talk: Open) -> None:
     """Order costs a send no more than that where nobody else writes."""
     store, said = SqliteStore(path), list[str]()

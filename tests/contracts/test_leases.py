@@ -81,7 +81,7 @@ def test_what_is_held_is_renewed(record: Recorder) -> None:
     for each in (one, two, gone):
         leases.enter(each)
     leases.leave(gone)
-    lose_places(record.store)
+    lose_places(record.store, renewed=True)
     assert leases.renew()
     assert [leases.place(each).ahead for each in (one, two)] == [0, 1]
     for each in (one, two):

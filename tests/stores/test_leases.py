@@ -31,7 +31,7 @@ def test_a_thread_renews_what_is_held_and_ends_with_it(path: Path, monkeypatch: 
     record = Recorder(SqliteStore(path))
     mine = ticket(record.key)
     record.store.leases.enter(mine)
-    lose_places(record.store)
+    lose_places(record.store, renewed=True)
     while until(record.store) == 0:
         time.sleep(0.001)
     thread = renewals._thread
@@ -74,6 +74,7 @@ def test_a_place_that_could_not_be_given_back_is_void(path: Path, monkeypatch: p
     other.close()
 
 
+@pytest.mark.usefixtures("no_renewals")
 def test_places_are_not_waited_for_by_the_disk(path: Path) -> None:
     """A place is written without waiting for the disk, and what is written next is waited for again."""
     record, said = Recorder(SqliteStore(path)), list[str]()

@@ -536,6 +536,7 @@ def at_commit(monkeypatch: pytest.MonkeyPatch, committed: bool, happens: Callabl
     monkeypatch.setattr(transaction, "in_one_trip", execute)
 
 
+@pytest.mark.usefixtures("no_renewals")
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_commit_whose_answer_was_lost_is_looked_up(
     postgres_url: str, committed: bool, monkeypatch: pytest.MonkeyPatch
@@ -552,6 +553,7 @@ def test_a_commit_whose_answer_was_lost_is_looked_up(
         assert store.conversations()[0].title == ("kept" if committed else None)
 
 
+@pytest.mark.usefixtures("no_renewals")
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_commit_that_a_crash_cut_off_is_never_taken_for_another(
     postgres_url: str, committed: bool, monkeypatch: pytest.MonkeyPatch

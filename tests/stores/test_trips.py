@@ -68,7 +68,7 @@ class Told:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+def told(monkeypatch: pytest.MonkeyPatch, no_renewals: None) -> Told:
     """What SQLite is told from now on."""
     return Told(monkeypatch)
 
@@ -119,7 +119,7 @@ def test_a_plain_async_send_takes_three_transactions(sim: Simulator, tmp_path: P
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def asked(monkeypatch: pytest.MonkeyPatch, no_renewals: None) -> list[list[str]]:
     """What PostgreSQL is asked from now on, trip by trip."""
     found: list[list[str]] = []
 
