@@ -13,6 +13,8 @@ from sash import AsyncConversation, Conversation, Recall
 from sash.simulator import Simulator
 from sash.stores.postgres import database, transaction, trips
 
+pytestmark = pytest.mark.usefixtures("no_renewals")
+
 MOST_STATEMENTS, MOST_TRANSACTIONS = 20, 3
 """Of a plain send, its place in line included: what begins and ends transactions is counted as these."""
 MOST_TRIPS = 10
@@ -68,7 +70,7 @@ class Told:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, no_renewals: None) -> Told:
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     """What SQLite is told from now on."""
     return Told(monkeypatch)
 
@@ -119,7 +121,7 @@ def test_a_plain_async_send_takes_three_transactions(sim: Simulator, tmp_path: P
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, no_renewals: None) -> list[list[str]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """What PostgreSQL is asked from now on, trip by trip."""
     found: list[list[str]] = []
 
