@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -763,3 +765,20 @@ def test_a_client_of_the_wrong_kind_is_refused(path: Path, sim: Simulator) -> No
         with pytest.raises(InvalidOption):
             Conversation(path, client=client)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("options", [{}, {"fallback": ["claude-haiku-5-5"]}], ids=["alone", "with a fallback"])
+def test_a_conversation_that_nobody_holds_is_gone_at_once(sim: Simulator, options: Any) -> None:
+    """What it remembers is let go with it, and does not wait for Python to look for circles."""
+    chat = Conversation(MemoryStore(), client=sim.client(), **options)
+    chat.send("Hello.")
+    chat.send("And again.")
+    chat.wait_for_background()
+    kept = [weakref.ref(one) for one in (chat._session, chat._session._shortcuts, chat._store)]
+    gc.disable()
+    try:
+        chat.close()
+        del chat
+        assert [one() for one in kept] == [None] * 3
+    finally:
+        gc.enable()

@@ -23,10 +23,9 @@ from sash.claude.adapter import AsyncClaude, Claude
 from sash.claude.clients import async_client, sync_client
 from sash.conversation.async_driver import attentive, drive_async
 from sash.conversation.drivers import Performer, drive
-from sash.counting.estimator import Estimator
+from sash.counting.estimator import Estimators
 from sash.flows.bulk import summaries as flows
 from sash.flows.bulk.summaries import Submitted
-from sash.flows.context import Counter
 from sash.flows.summaries.resting import Backlog, Collected, at_once
 from sash.model.closing import Closing
 from sash.stores import Store, open_store
@@ -43,12 +42,7 @@ class _Shared:
         self._owns_store = isinstance(store, str | Path)
         self._store = open_store(store, self.backlog.namespace)
         self._clock = clock
-        self._counters: dict[str, Estimator] = {}
-
-    def _counter(self, model: str) -> Counter:
-        if model not in self._counters:
-            self._counters[model] = Estimator.for_model(model)
-        return self._counters[model]
+        self._counter = Estimators()
 
     def _close(self) -> None:
         if self._owns_store:

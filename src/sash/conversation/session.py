@@ -45,7 +45,7 @@ from sash.conversation.arguments import (
 from sash.conversation.memory import mode_of, searching, told
 from sash.conversation.pictures import with_smaller_pictures
 from sash.counting.correction import Correction
-from sash.counting.estimator import Estimator
+from sash.counting.estimator import Estimators
 from sash.errors import InvalidOption, NotFound
 from sash.flows.context import Context, Sizes
 from sash.flows.record import Record
@@ -215,7 +215,8 @@ class Session:
         self._made: tuple[tuple[Any, ...], tuple[Settings, Context]] | None = None
         """what was in force, and what a request that said nothing got"""
         self._calibrations: dict[str, Correction] = {}
-        self._counters: dict[str, Estimator] = {}
+        self.counter = Estimators(counter)
+        """what sizes are counted with for a model"""
         self.forget_forms()
 
     def forget_forms(self) -> None:
@@ -309,12 +310,6 @@ class Session:
             asking.chat, shortcuts=Shortcuts(), sizes={}, standing={}, calibrations={}, priority="background"
         )
         return replace(asking, chat=chat)
-
-    def counter(self, card: ModelCard) -> Estimator:
-        """What sizes are counted with for a model."""
-        if card.id not in self._counters:
-            self._counters[card.id] = Estimator.for_model(card, base=self.base)
-        return self._counters[card.id]
 
     # ---- the arguments of a call ----------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from functools import cache
 from math import ceil, floor
 from sys import intern
 from typing import Any
@@ -214,16 +215,39 @@ class Estimator:
     @property
     def _shares(self) -> Mapping[str, float]:
         if not self._text_quantiles:
-            stored = fitted()["residuals"][VOCABULARY[self.generation]][self._base.name]
-            cells = {name: Cell(cell["seen"], tuple(cell["largest"])) for name, cell in stored.items()}
-            found = quantiles(cells, self.coverage)
-            rest = max(found.values(), default=0.0) * MARGIN
-            self._text_quantiles = {name: found.get(name, rest) for name in CLASSES}
+            self._text_quantiles = _text_quantiles(self.generation, self._base.name, self.coverage)
         return self._text_quantiles
+
+
+class Estimators:
+    """The estimators of several models, each made when it is first asked for.
+
+    Raises what `Estimator.for_model` raises.
+    """
+
+    def __init__(self, base: str = "auto") -> None:
+        self._base = base
+        self._made: dict[str, Estimator] = {}
+
+    def __call__(self, model: str | ModelCard) -> Estimator:
+        """The one for a model."""
+        name = model if isinstance(model, str) else model.id
+        if name not in self._made:
+            self._made[name] = Estimator.for_model(model, base=self._base)
+        return self._made[name]
+
+
+@cache  # of what ships with the package, asked for by every conversation
+def _text_quantiles(generation: Generation, base: str, coverage: float) -> Mapping[str, float]:
+    stored = fitted()["residuals"][VOCABULARY[generation]][base]
+    cells = {name: Cell(cell["seen"], tuple(cell["largest"])) for name, cell in stored.items()}
+    found = quantiles(cells, coverage)
+    rest = max(found.values(), default=0.0) * MARGIN
+    return {name: found.get(name, rest) for name in CLASSES}
 
 
 def _system(system: Blocks) -> Sequence[Mapping[str, Any]]:
     return [{"type": "text", "text": system}] if isinstance(system, str) else system
 
 
-__all__ = ["COVERAGE", "NOTHING", "Estimator"]
+__all__ = ["COVERAGE", "NOTHING", "Estimator", "Estimators"]

@@ -12,9 +12,8 @@ from sash.claude.keys import first_client, keyed
 from sash.conversation.drivers import Performer, drive
 from sash.conversation.session import Asking, Session
 from sash.conversation.tracing import Spans, performer
-from sash.counting.estimator import Estimator
+from sash.counting.estimator import Estimators
 from sash.errors import MissingExtra
-from sash.flows.context import Counter
 from sash.flows.steps import Flow
 from sash.flows.taken import GoOn, JobResult, collect_left, distil_left, embed_left, summarise_left
 from sash.limits.layers import flush
@@ -47,7 +46,7 @@ class Doing:
         check_client(client, waits=False)
         self._store, self._given, self._settings, self._by, self._clock = store, client, settings, by, clock
         self._session = Session(client=client, clock=clock, **settings)  # raises for what no conversation takes
-        self._counters: dict[str, Estimator] = {}
+        self._counter = Estimators()
         self._embedders: dict[str, bool | Embedder] = {"": True} if installed() else {}
         if embedder is not None:
             self._embedders[embedder.name] = embedder
@@ -120,11 +119,6 @@ class Doing:
         self._asked = sync_client(first_client(keys, self._given, waits=False))
         client = with_middleware(self._asked, self._session.layers.middleware(self._store, self._clock))
         return Claude(client, keyed(keys, client))
-
-    def _counter(self, model: str) -> Counter:
-        if model not in self._counters:
-            self._counters[model] = Estimator.for_model(model)
-        return self._counters[model]
 
     def _embedder(self, name: str) -> bool | Embedder:
         if name not in self._embedders:
