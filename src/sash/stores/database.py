@@ -5,8 +5,9 @@ thread has one connection, which keeps what it has read in its cache, as long as
 
 WAL, `BEGIN IMMEDIATE`, foreign keys on, file mode 0600, every commit on disk (`synchronous=FULL`). A busy
 database is tried again with jitter for `PATIENCE` seconds in all: a short wait each time, so that
-several writers do not form a convoy. All statements of all parts of a store go through a `Transaction`;
-what SQLite says otherwise than other databases is named in `sash.stores.dialect`.
+several writers do not form a convoy. Threads that wait for one another to write share a commit (`sash.stores.groups`).
+All statements of all parts of a store go through a `Transaction`; what SQLite says otherwise than other databases is
+named in `sash.stores.dialect`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import Any
 
 from sash.errors import ConversationClosed, ForeignDatabase, StoreUnavailable
 from sash.stores.dialect import SQLITE
+from sash.stores.groups import Group, Waiting, interrupted
 from sash.stores.transaction import Transaction, newer_schema
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
@@ -38,6 +40,8 @@ SMALLER = ("m036_said_once", "m039_wordings")
 """The migrations after which a file holds much less than before."""
 BUSY_SECONDS = 0.25
 PATIENCE = 10.0
+LONGEST = 1.0
+"""Seconds for which a transaction waits for others to commit it, before it looks whether they still do."""
 MOST_IDLE = 4
 """Connections that are kept open for readers."""
 Reader = tuple[sqlite3.Connection, Transaction]
@@ -54,6 +58,12 @@ class SqliteDatabase:
         self._lock = threading.RLock()
         self._crowded = False
         """whether several threads are at work here, so that readers have connections of their own"""
+        self._waiting = Waiting()
+        """for the lock"""
+        self._group: Group | None = None
+        """what is not committed yet, for somebody waits who goes on with it"""
+        self._exclusive = 0
+        """how often whoever has the lock wants to be alone: what is written then is committed at once"""
         self._idle: list[Reader] = []
         """those that nobody reads with just now"""
         self._closed = False
@@ -185,6 +195,7 @@ class SqliteDatabase:
         """Close; a second time does nothing."""
         with self._lock:
             if not self._closed:
+                self._settle(self._group)
                 self._closed = True
                 self._closing()
 
@@ -274,30 +285,111 @@ class SqliteDatabase:
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with self._locked():
-            yield from self._written()
-
-    def _written(self) -> Iterator[Transaction]:
-        self._reject_lost()
-        self._patiently("BEGIN IMMEDIATE")
-        try:
-            yield self._transaction
-            self._patiently("COMMIT")
-        except BaseException:
-            self._sqlite.rollback()
-            for forget in self._undone:
-                forget()
-            raise
+        with self._held():
+            group = yield from self._written()
+        self._await(group)
 
     @contextmanager
     def passing(self) -> Iterator[Transaction]:
-        """A transaction that need not outlast a power cut: nothing waits for the disk."""
+        """A transaction that need not outlast a power cut: it waits for the disk only where it shares a commit."""
+        with self._held():
+            if self._group is not None:
+                group = yield from self._written()
+            else:
+                with self._unsynchronised():
+                    group = yield from self._written()
+        self._await(group)
+
+    @contextmanager
+    def _unsynchronised(self) -> Iterator[None]:
         with self._locked():
             self._sqlite.execute("PRAGMA synchronous = NORMAL")
             try:
-                yield from self._written()
+                yield
             finally:
                 self._sqlite.execute("PRAGMA synchronous = FULL")
+
+    def _written(self) -> Generator[Transaction, None, Group]:
+        """A transaction, the first of a group or a further one. Left to whoever waits to write, else committed."""
+        self._reject_lost()
+        group = self._joined()
+        try:
+            yield self._transaction
+            group.keep()
+        except BaseException as error:
+            self._undo(group, error)
+            raise
+        finally:
+            if self._group is group and not self._is_left(group):
+                self._commit(group)
+        return group
+
+    def _joined(self) -> Group:
+        """The group that a transaction begins in."""
+        if self._group is not None and not self._group.whole:
+            self._fail(self._group, interrupted())
+        if self._group is None:
+            self._patiently("BEGIN IMMEDIATE")
+            self._group = Group(self._sqlite)
+        self._group.begin()
+        return self._group
+
+    def _is_left(self, group: Group) -> bool:
+        """Whether somebody waits who may go on with a group."""
+        if self._exclusive or not self._crowded or not self._waiting.number:
+            return False
+        group.leave()
+        return True
+
+    def _undo(self, group: Group, error: BaseException) -> None:
+        """Take back one transaction; its whole group where SQLite did so already, as it may on a full disk."""
+        if group.undo():
+            self._forget()
+        else:
+            self._fail(group, error)
+
+    def _commit(self, group: Group) -> None:
+        """Make durable what a group wrote, or undo it; its transactions learn which."""
+        try:
+            if not group.whole:
+                raise interrupted()
+            self._patiently("COMMIT")
+        except BaseException as error:
+            if isinstance(error, sqlite3.Error) or self._sqlite.in_transaction:
+                self._fail(group, error)
+            raise
+        finally:
+            self._group = None
+            group.end()
+
+    def _fail(self, group: Group, error: BaseException) -> None:
+        self._group = None
+        try:
+            self._sqlite.rollback()
+        finally:
+            self._forget()
+            group.end(error)
+
+    def _forget(self) -> None:
+        for forget in self._undone:
+            forget()
+
+    def _await(self, group: Group) -> None:
+        """Wait until a group is committed: by whoever came last, or from here where that one was struck down."""
+        try:
+            while not group.ended(LONGEST):
+                self._settle(group)
+        except BaseException:
+            self._settle(group)
+            raise
+        if group.error is not None:
+            raise self._unavailable(group.error) from group.error
+
+    def _settle(self, group: Group | None) -> None:
+        """Commit a group that was left, unless somebody has done so."""
+        with self._lock, suppress(sqlite3.Error):  # those who wait for it are told
+            if group is not None and self._group is group:
+                self._commit(group)
 
     @contextmanager
     def erasing(self) -> Iterator[Transaction]:
@@ -327,10 +419,22 @@ class SqliteDatabase:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        """For one thread alone, with nothing left to be committed. Raises what `_held` does."""
+        with self._held():
+            self._settle(self._group)
+            self._exclusive += 1
+            try:
+                yield
+            finally:
+                self._exclusive -= 1
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
         """For one thread at a time. Raises ConversationClosed, and StoreUnavailable for whatever SQLite raises."""
         if not self._lock.acquire(blocking=False):
             self._crowded = self._file is not None
-            self._lock.acquire()
+            with self._waiting:
+                self._lock.acquire()
         try:
             self._require_open()
             yield
@@ -362,7 +466,7 @@ class SqliteDatabase:
         except sqlite3.DatabaseError as error:
             raise self._unavailable(error) from error
 
-    def _unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
+    def _unavailable(self, error: BaseException) -> StoreUnavailable:
         if self._lost():
             return self._gone()
         remedy = "another program holds it; try again" if _is_busy(error) else "check its permissions and the disk"
@@ -402,5 +506,5 @@ def _load_migrations() -> Any:
     return migrations
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def _is_busy(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
