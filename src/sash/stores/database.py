@@ -27,7 +27,7 @@ from typing import Any
 
 from sash.errors import ConversationClosed, ForeignDatabase, StoreUnavailable
 from sash.stores.dialect import SQLITE
-from sash.stores.groups import Group, Waiting, interrupted
+from sash.stores.groups import Group, Waiters, interrupted
 from sash.stores.transaction import Transaction, newer_schema
 
 APPLICATION_ID = 0x73617368  # "sash", in the file's header: tells our files from others'
@@ -58,7 +58,7 @@ class SqliteDatabase:
         self._lock = threading.RLock()
         self._crowded = False
         """whether several threads are at work here, so that readers have connections of their own"""
-        self._waiting = Waiting()
+        self._waiting = Waiters()
         """for the lock"""
         self._group: Group | None = None
         """what is not committed yet, for somebody waits who goes on with it"""

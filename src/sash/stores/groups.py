@@ -66,7 +66,7 @@ class Group:
         return self._left is None or self._left.wait(seconds)
 
 
-class Waiting:
+class Waiters:
     """How many threads wait: each does `with` it."""
 
     def __init__(self) -> None:
