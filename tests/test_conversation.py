@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -782,3 +783,13 @@ def test_a_conversation_that_nobody_holds_is_gone_at_once(sim: Simulator, option
         assert [one() for one in kept] == [None] * 3
     finally:
         gc.enable()
+
+
+def test_what_the_record_holds_takes_no_room_beside_it(sim: Simulator) -> None:
+    """Sizes that were estimated for a first request are kept until it is recorded, and no longer."""
+    with Conversation(MemoryStore(), client=sim.client()) as chat:
+        chat.extend({"role": ("user", "assistant")[i % 2], "content": f"Crate {i}."} for i in range(100))
+        chat.plan("Which crates?")
+        estimated = sys.getsizeof(chat._session._sizes)
+        chat.send("Which crates?")
+        assert sys.getsizeof(chat._session._sizes) == sys.getsizeof({}) < estimated

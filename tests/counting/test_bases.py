@@ -87,6 +87,7 @@ def test_a_text_is_tokenized_once(monkeypatch: pytest.MonkeyPatch) -> None:
     count = ctok.token_count
     monkeypatch.setattr(ctok, "token_count", lambda text, version: asked.append(text) or count(text, version))  # type: ignore[func-returns-value]
     monkeypatch.setattr(bases, "REMEMBERED", 2)
+    monkeypatch.setattr(bases, "TEXTS", 2)
     counter = bases.Ctok("v5")
     asked.clear()
     assert len({counter.count("harbours") for _ in range(3)}) == 1

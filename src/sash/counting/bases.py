@@ -36,7 +36,9 @@ COUNTED = 1_000_000
 """Characters counted of one text; a longer one is counted in evenly spaced chunks and scaled."""
 
 REMEMBERED = 50_000
-"""Counts that a base keeps in memory: a few megabytes."""
+"""Words whose counts a base keeps in memory: a few megabytes."""
+TEXTS = 4_096
+"""Whole texts whose counts it keeps: system prompts and tools come again, what is said hardly does."""
 LONGEST = 32
 """Characters of a word that is remembered; longer ones hardly come again."""
 
@@ -92,7 +94,7 @@ class Ctok:
         digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         known = self._known.get(digest)
         if known is None:
-            if len(self._known) >= REMEMBERED:
+            if len(self._known) >= TEXTS:
                 self._known.clear()
             known = self._known[digest] = self._counted(text) if text else 0
         return known

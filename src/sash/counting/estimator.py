@@ -24,7 +24,7 @@ from sash.counting.measure import NOTHING, Block, Blocks, Measure, Reader, some,
 from sash.counting.weights import VOCABULARY, fitted
 from sash.errors import InvalidOption
 from sash.model.cards import Generation, ModelCard, card
-from sash.model.counts import Count
+from sash.model.counts import Count, shared_count
 
 COVERAGE = 0.995
 NEWEST: Generation = "v5"
@@ -168,7 +168,7 @@ class Estimator:
         """The estimate for a measure, with what is known now, and its bound."""
         exact = self._tokens(measure)
         tokens = max(0, floor(exact + 0.5))
-        return Count(tokens, max(tokens, ceil(self._upper(measure, exact))), "estimate", self.base)
+        return shared_count(tokens, max(tokens, ceil(self._upper(measure, exact))), "estimate", self.base)
 
     def learned(self, measure: Measure, exact: int) -> Correction:
         """The correction after a clean difference: `measure` turned out to be `exact` tokens. Storing it is yours."""

@@ -7,6 +7,7 @@ its weakest part. It does not know how a number was found: see `sash.counting`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 from sash.errors import InvalidOption
@@ -58,6 +59,12 @@ class Count:
     def __add__(self, other: Count) -> Count:
         weakest = max(self.source, other.source, key=_STRENGTH.index)
         return Count(self.tokens + other.tokens, self.upper + other.upper, weakest, _joined(self.base, other.base))
+
+
+@lru_cache(4_096)
+def shared_count(tokens: int, upper: int, source: Source, base: str) -> Count:
+    """A count that may be the same object as an equal one: a window holds thousands, and many of them are alike."""
+    return Count(tokens, upper, source, base)
 
 
 ZERO = Count(0, 0, "usage")

@@ -35,7 +35,7 @@ def message(turn: Turn, epoch: Epoch, call: Turn | None = None) -> Message | Non
         blocks = (*turn.attachment.blocks, *blocks)
     if turn.role == "system" and epoch.tagged:
         return {"role": "user", "content": [as_user_text(block) for block in blocks]} if blocks else None
-    return {"role": turn.role, "content": list(blocks)} if blocks else None
+    return {"role": turn.role, "content": blocks if blocks is turn.blocks else list(blocks)} if blocks else None
 
 
 def _left(turn: Turn, epoch: Epoch, call: Turn | None) -> Sequence[Block]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from sys import intern
 from typing import Any, NamedTuple
 
 from sash.model.blocks import dumps
-from sash.model.counts import Count, Source
+from sash.model.counts import Count, shared_count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
 from sash.model.frozen import made
 from sash.model.preamble import Preamble
@@ -43,8 +42,7 @@ class TurnRow(NamedTuple):
 
 COUNT = ("tokens", "upper", "source", "base")
 """The columns of a count, the last ones of the rows that hold one."""
-COUNTS = 4_096
-"""Many counts are alike: so many are kept, each once."""
+
 
 
 def turn(row: TurnRow, content: str, attached: Attachment | None, mended: str | None) -> Turn:
@@ -130,12 +128,7 @@ def relief_column(found: Relief) -> str:
 def count(row: Row) -> Count | None:
     """The last columns of a row, which are `COUNT`; None where the outer join found none."""
     columns = row[-len(COUNT) :]
-    return None if columns[0] is None else _count(*columns)
-
-
-@lru_cache(COUNTS)
-def _count(tokens: int, upper: int, source: Source, base: str) -> Count:
-    return Count(tokens, upper, source, intern(base))
+    return None if columns[0] is None else shared_count(*columns)
 
 
 def sent(row: Row | Mapping[str, Any]) -> Sent:

@@ -64,7 +64,7 @@ def text(wording: str | None, figures: str) -> str:
 
 def whole(row: Row) -> Mapping[str, Any]:
     """A row of `READ` with its texts as they were written."""
-    found = {name: row[name] for name in row.keys()}  # noqa: SIM118 - rows are no mappings
+    found = dict(zip(row.keys(), row, strict=True))
     told = [name for name in TEXTS if found[name] is not None]
     return found | {name: text(found[f"{name}_wording"], found[name]) for name in told}
 

@@ -67,7 +67,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
     """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there."""
     turns = (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
     estimated = _estimated([turn for turn in turns if turn.seq not in loaded.counts], settings, counter, sizes)
-    counts = {**loaded.counts, **estimated}
+    counts = {**loaded.counts, **estimated} if estimated else loaded.counts
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
     anchor, anchor_seq = _anchor(last, loaded, counts, settings.card) if last else (None, 0)
@@ -117,6 +117,8 @@ def forget_stored(sized: Sized, model: str, sizes: Sizes) -> None:
     for turn in (*loaded.pinned_turns, *loaded.instructions, *loaded.turns) if sized.estimated else ():
         if turn.seq in sized.estimated:
             sizes.pop((model, turn.id, turn.state), None)
+    if not sizes:
+        sizes.clear()  # gives back the room that they took
 
 
 def _restless(loaded: Loaded, settings: Settings) -> Restless:

@@ -123,13 +123,17 @@ class Body:
     tools: tuple[Spot, ...]
     system: tuple[Spot, ...]
     messages: tuple[Message, ...]
-    runs: tuple[MergedTurn, ...]
     blocks: tuple[Spot, ...]
     """Every block of the messages, inner blocks before the block that holds them (the render order)."""
     malformed: tuple[Finding, ...]
     before: Before = NOTHING_BEFORE
     beside: Beside | None = None
     """what was known of the rest; None: it was read with the messages"""
+
+    @cached_property
+    def runs(self) -> tuple[MergedTurn, ...]:
+        """Its turns in the eyes of the API."""
+        return tuple(_runs(self.messages))
 
     @cached_property
     def kinds(self) -> frozenset[str]:
@@ -218,7 +222,7 @@ def read(
         tools=tools,
         system=system,
         messages=messages,
-        runs=tuple(_runs(messages)),
+
         blocks=tuple(unfolded(messages)),
         malformed=tuple(malformed),
         before=before,

@@ -128,6 +128,8 @@ def system_turn_model(body: Body) -> Iterator[Finding]:
 
 def system_turn_place(body: Body) -> Iterator[Finding]:
     """After a user turn or a server tool's result; last, or followed by the assistant; never first."""
+    if not any(message.role == "system" for message in body.messages):
+        return
     for index, run in enumerate(body.runs):
         if run.role != "system":
             continue
