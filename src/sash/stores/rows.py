@@ -44,7 +44,6 @@ COUNT = ("tokens", "upper", "source", "base")
 """The columns of a count, the last ones of the rows that hold one."""
 
 
-
 def turn(row: TurnRow, content: str, attached: Attachment | None, mended: str | None) -> Turn:
     """A row, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
     return made(

@@ -222,7 +222,6 @@ def read(
         tools=tools,
         system=system,
         messages=messages,
-
         blocks=tuple(unfolded(messages)),
         malformed=tuple(malformed),
         before=before,
