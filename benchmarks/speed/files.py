@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import sash
-from benchmarks.speed.measuring import WORDS, Answering, Row, alternately, client, exponent, record, said, settled
+from benchmarks.speed.measuring import (
+    MODEL,
+    WORDS,
+    WORDS_ALONE,
+    Answering,
+    Row,
+    alternately,
+    client,
+    exponent,
+    record,
+    said,
+    settled,
+)
 from benchmarks.speed.requests import talk
 from sash import Conversation, Recall
 from sash.recall import make_query
@@ -19,7 +31,7 @@ PAGE = 50
 
 
 def cold(turns: int, rounds: int) -> Iterator[Row]:
-    """Opening a file of so many turns and planning, beside a raw read of the same rows."""
+    """Opening a file of so many turns and planning, which asks no client, beside a raw read of the same rows."""
     with tempfile.TemporaryDirectory() as folder:
         path, answering = Path(folder) / "speed.db", Answering()
         record(path, turns)
@@ -28,7 +40,7 @@ def cold(turns: int, rounds: int) -> Iterator[Row]:
             messages = len(chat.plan(said(1)).turns)
 
         def start() -> None:
-            with talk(path, answering, BUDGET) as chat:
+            with Conversation(path, id="speed", model=MODEL, budget=BUDGET, keep=BUDGET, recall=WORDS_ALONE) as chat:
                 chat.plan(said(1))
 
         taken = alternately(rounds, cold=start, raw=lambda: _raw(path, messages))

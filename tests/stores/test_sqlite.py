@@ -52,6 +52,13 @@ def test_the_file_is_its_owners_alone(path: Path) -> None:
     assert modes == {0o600}
 
 
+def test_a_new_file_behind_a_link_is_the_owners_alone(tmp_path: Path) -> None:
+    """The file that the link leads to is made, as privately as any."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
+    SqliteStore(tmp_path / "link.db").close()
+    assert (tmp_path / "real.db").stat().st_mode & 0o777 == 0o600
+
+
 def test_an_existing_file_keeps_its_mode(path: Path) -> None:
     """Opening a shared file does not take it from those it is shared with."""
     SqliteStore(path).close()

@@ -7,16 +7,6 @@ from typing import Any, TypeVar
 V = TypeVar("V")
 
 
-def made(kind: type[V], **fields: Any) -> V:
-    """A frozen dataclass of all its fields: in a third of the time of its `__init__`, for rows by the hundred.
-
-    Nothing is checked, no default is filled in. Not for classes with slots.
-    """
-    value = object.__new__(kind)
-    vars(value).update(fields)
-    return value
-
-
 def with_fields(value: V, **fields: Any) -> V:
     """The same frozen dataclass with other `fields`, all else taken over as it stands: in a fifth of `replace`'s time.
 

@@ -93,7 +93,7 @@ class SqliteDatabase:
         One that is there is not opened: closing it again would take away the locks that all connections of this process
         hold there (POSIX), and other processes would delete the log that these write to.
         """
-        where = Path(self.path).resolve()
+        where = self._where.resolve() if self._where.is_symlink() else self._where  # `O_EXCL` follows no link
         try:
             with _creating:
                 os.close(os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from sash.model.blocks import dumps
 from sash.model.counts import Count, shared_count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
-from sash.model.frozen import made
 from sash.model.preamble import Preamble
 from sash.model.requests import NewRequest, Paid
 from sash.model.summaries import Summary
@@ -46,8 +45,8 @@ COUNT = ("tokens", "upper", "source", "base")
 
 def turn(row: TurnRow, content: str, attached: Attachment | None, mended: str | None) -> Turn:
     """A row, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
-    return made(
-        Turn,
+    turn = object.__new__(Turn)  # by the hundred: in a third of the time of `__init__`, which sets each field by itself
+    vars(turn).update(
         id=row.id,
         branch=row.branch_id,
         seq=row.seq,
@@ -62,6 +61,7 @@ def turn(row: TurnRow, content: str, attached: Attachment | None, mended: str | 
         model=intern(row.model),
         mended=mended,
     )
+    return turn
 
 
 def epoch(row: Row) -> Epoch:
