@@ -159,6 +159,15 @@ def usage(row: Row | Mapping[str, Any]) -> Usage | None:
     )
 
 
+_LAST = (
+    "at", "branch_id", "model", "max_tokens", "options", "betas", "headers", "key", "markers", "last_seq", "left_out",
+    "usage", "fresh", "read", "write_5m", "write_1h", "output", "thinking", "expected_upper", "why",
+)  # fmt: skip
+_FIRST = "SELECT f.last_seq FROM requests f WHERE f.epoch_id = r.epoch_id ORDER BY f.id LIMIT 1"
+LAST = f"{', '.join(f'r.{name}' for name in _LAST)}, ({_FIRST}) AS first_tail"
+"""The columns that `last_request` is made of: those of all others take a quarter more of the time."""
+
+
 def last_request(row: Row | Mapping[str, Any]) -> LastRequest:
     """A row of `requests` that has its usage."""
     return LastRequest(
@@ -166,6 +175,7 @@ def last_request(row: Row | Mapping[str, Any]) -> LastRequest:
         sent=sent(row),
         usage=usage(row) or Usage(),
         wire=json.loads(row["usage"]),
+        first=row["first_tail"],
         upper=row["expected_upper"],
         why=json.loads(row["why"]),
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from operator import attrgetter
@@ -193,11 +192,12 @@ class Windows:
             return None
         spans = {segment: high for segment, _, high in self._lines.segments(db, head.branch)}
         for row in db.execute(
-            f"{wordings.READ} WHERE r.epoch_id = ? AND r.usage IS NOT NULL AND r.state <> 'failed' ORDER BY r.id DESC",
+            f"SELECT {rows.LAST}, {wordings.WORDED} "
+            "WHERE r.epoch_id = ? AND r.usage IS NOT NULL AND r.state <> 'failed' ORDER BY r.id DESC",
             (head.epoch.id,),
         ):
             if row["last_seq"] <= spans.get(row["branch_id"], -1):
-                return replace(rows.last_request(wordings.whole(row)), first=_first_tail(db, head.epoch.id))
+                return rows.last_request(wordings.whole(row))
         return None
 
 
@@ -207,12 +207,6 @@ def _newest_epoch(db: Transaction, conversation: int) -> int:
         "SELECT epoch_id FROM requests WHERE conversation_id = ? ORDER BY number DESC LIMIT 1", (conversation,)
     )
     return int(row["epoch_id"]) if row else 0
-
-
-def _first_tail(db: Transaction, epoch: int) -> int:
-    """seq of the newest turn that an epoch's first request sent."""
-    row = db.one("SELECT last_seq FROM requests WHERE epoch_id = ? ORDER BY id LIMIT 1", (epoch,))
-    return int(row["last_seq"])
 
 
 def _gaps(db: Transaction, conversation: int) -> tuple[tuple[float, ...], float | None]:

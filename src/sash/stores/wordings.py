@@ -22,12 +22,14 @@ TEXTS = ("why", "markers", "usage")
 """Columns of `requests` that are kept so, each with the id of its wording in another one beside it."""
 FIND = "SELECT id FROM wordings WHERE hash = ?"
 """The id of a wording, given its hash."""
-READ = (
-    "SELECT r.*, w.text AS why_wording, m.text AS markers_wording, u.text AS usage_wording FROM requests r "
+WORDED = (
+    "w.text AS why_wording, m.text AS markers_wording, u.text AS usage_wording FROM requests r "
     "LEFT JOIN wordings w ON w.id = r.why_id LEFT JOIN wordings m ON m.id = r.markers_id "
     "LEFT JOIN wordings u ON u.id = r.usage_id"
 )
-"""What a request is read from: rows for `whole`."""
+"""Behind the columns that are wanted of requests, `TEXTS` among them: how rows for `whole` are read."""
+READ = f"SELECT r.*, {WORDED}"
+"""What a request is read from."""
 
 _FIGURE = re.compile(r"(\b[a-f]*+\d(?:[0-9A-Za-z]|[.,-](?=\d))*+)", re.ASCII)
 
