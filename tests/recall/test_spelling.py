@@ -37,6 +37,18 @@ def test_one_letter_left_out_behind_the_second_is_a_slip(word: str, at: int) -> 
         assert 0.0 < misspelt(short, word) < 1.0
 
 
+@given(said=st.text("abcdefghij", min_size=12, max_size=14), at=st.integers(2, 5), slips=st.sets(st.integers(0, 3)))
+def test_two_slips_in_a_long_word_are_forgiven(said: str, at: int, slips: set[int]) -> None:
+    """Whatever they are: letters that it has nowhere else instead of some or beside them, letters left out, swapped."""
+    word = said
+    for slip in sorted(slips)[:2]:
+        put = ("x", "y" + word[at], "", word[at + 1] + word[at])[slip]
+        word = word[:at] + put + word[at + 1 + (slip == 3) :]
+        at += 4
+    for one, other in ((word, said), (said, word)):
+        assert misspelt(one, other) >= 0.8 or one == other
+
+
 @given(one=letters, other=letters)
 def test_closeness_is_a_share(one: str, other: str) -> None:
     """From 0 to below 1, and compounds are close both ways."""

@@ -49,6 +49,9 @@ def misspelt(word: str, like: str) -> float:
     most = 0 if len(word) < LEAST else 1 if len(word) < LONG else 2
     if not most or abs(len(word) - len(like)) > most or not (set(word[:2]) & set(like[:2])):
         return 0.0
+    letters, others = set(word), set(like)
+    if len(letters - others) > most or len(others - letters) > most:  # a slip each, at least
+        return 0.0
     if any(sign.isdigit() for sign in word + like):  # order 11380 is not order 11390
         return 0.0
     slips = _slips(word, like, most)
