@@ -22,7 +22,9 @@ WALKED = tests/laws/test_walks.py::test_any_walk_keeps_the_laws
 PYTHONS ?= $(shell sh scripts/find-python all)
 EXTRAS  ?=
 LINTED = src tests benchmarks scripts $(wildcard examples)
-PARALLEL = -n 2 --dist worksteal
+# A worker more than there are cores, for some tests wait for another process, but never a crowd of them.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 9)))
+PARALLEL = -n $(WORKERS) --dist worksteal
 # What `make quick` runs, and each commit where pre-commit is installed.
 QUICK = tests/test_laws_of_the_house.py tests/test_model_news.py tests/planning/test_rules.py tests/docs/test_site.py
 # Runs of `make stress`, and how many of them go on at once, each in the others' way.

@@ -95,10 +95,14 @@ def postgres_url() -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked nightly or real run only when `-m` asks for them. A test is named the same in every process."""
+    """Tests marked nightly or real run only when `-m` asks for them, slow ones first.
+
+    A test is named the same in every process.
+    """
     named_anew = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if named_anew:
         raise pytest.UsageError(f"a name holds an address in memory, so workers disagree: give ids: {named_anew[0]}")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # at the end, nobody waits for the longest
     if config.getoption("-m"):
         return
     waiting = [item for item in items if {"nightly", "real"} & {mark.name for mark in item.iter_markers()}]

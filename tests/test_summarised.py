@@ -202,16 +202,17 @@ def test_after_failures_in_a_row_no_send_waits_in_vain(tmp_path: Path) -> None:
 
 
 def test_a_failed_background_summary_is_left_alone_for_a_while(tmp_path: Path) -> None:
-    """Nothing is raised; the next attempt comes when the backoff is over, doubled each time."""
+    """Nothing is raised; the next attempt comes when the backoff is over and no sooner, doubled each time."""
     talker = Talker(tmp_path / "a.db", Summarised(tokens=500, wait=False))
     talker.sim.fail_next(Overloaded(), times=2, when=lambda body: body["model"] == BY)
     while not talker.makings():
         talker.say(pause=1.0)
-    while len(talker.makings()) < 3:
-        talker.say(pause=1.0)
-    times = [attempt.time for attempt in talker.makings()[:3]]
-    assert times[1] - times[0] >= 30
-    assert times[2] - times[1] >= 60
+    for number, backoff in enumerate((30.0, 60.0), 1):
+        passed = talker.sim.clock.now() - talker.makings()[-1].time
+        talker.say(pause=backoff - passed - 1.0)
+        assert len(talker.makings()) == number
+        talker.say(pause=2.0)
+        assert len(talker.makings()) == number + 1
     talker.close()
 
 

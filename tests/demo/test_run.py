@@ -26,17 +26,43 @@ def _played(script: Script, **settings: object) -> Player:
 
 
 @pytest.fixture(scope="module")
-def played(script: Script) -> tuple[Player, float]:
-    """A run by default, played once for all who look at it, and the bill at its end."""
-    player = _played(script)
-    return player, player.simulator.cost
+def played(script: Script) -> Player:
+    """A run by default, played once for all who look at it."""
+    return _played(script)
 
 
-def test_the_replay_is_the_real_conversation(script: Script, played: tuple[Player, float]) -> None:
+@pytest.fixture(scope="module")
+def billed(played: Player) -> float:
+    """The bill at its end."""
+    return played.simulator.cost
+
+
+@pytest.fixture(scope="module")
+def before(played: Player) -> tuple[object, object]:
+    """What it said and used."""
+    return played.chat.history(), played.chat.usage()
+
+
+@pytest.fixture(scope="module")
+def asked(script: Script, played: Player, billed: float, before: tuple[object, object]) -> Player:
+    """The same, asked every question: once, for all who look at the answers."""
+    assert billed and before
+    assert len(list(played.ask())) == len(script.probes)
+    return played
+
+
+@pytest.fixture(scope="module")
+def everything(script: Script) -> Player:
+    """A run that sends everything, asked every question."""
+    player = _played(script, strategy=Everything())
+    assert len(list(player.ask())) == len(script.probes)
+    return player
+
+
+def test_the_replay_is_the_real_conversation(script: Script, played: Player) -> None:
     """What the record holds after a run is what the script says, turn by turn, both sides."""
-    player, _ = played
     said = [readable(blocks) for line in script.lines for blocks in (line.said, line.reply)]
-    assert [turn.text for turn in player.chat.history()] == said
+    assert [turn.text for turn in played.chat.history()] == said
 
 
 def test_time_passes_as_the_gaps_say(script: Script) -> None:
@@ -52,13 +78,10 @@ def test_time_passes_as_the_gaps_say(script: Script) -> None:
     assert recorded == pytest.approx(times)
 
 
-def test_dollars_are_the_simulators_bill(played: tuple[Player, float]) -> None:
+def test_dollars_are_the_simulators_bill(asked: Player, billed: float) -> None:
     """The totals are what the simulator billed for the lines, whatever is asked afterwards."""
-    player, billed = played
-    for _ in player.ask():
-        pass
-    assert player.totals.dollars == pytest.approx(billed)
-    assert player.simulator.cost > billed
+    assert asked.totals.dollars == pytest.approx(billed)
+    assert asked.simulator.cost > billed
 
 
 def test_no_prompt_passes_the_budget(script: Script) -> None:
@@ -69,32 +92,26 @@ def test_no_prompt_passes_the_budget(script: Script) -> None:
         assert player.totals.cuts > 0
 
 
-def test_asking_does_not_change_the_conversation(script: Script) -> None:
+def test_asking_does_not_change_the_conversation(asked: Player, before: tuple[object, object]) -> None:
     """Questions go to forks: the conversation has the same turns and requests afterwards."""
-    player = _played(script)
-    before = (player.chat.history(), player.chat.usage())
-    assert len(list(player.ask())) == len(script.probes)
-    assert (player.chat.history(), player.chat.usage()) == before
+    assert (asked.chat.history(), asked.chat.usage()) == before
 
 
-def test_what_left_the_window_cannot_be_answered(script: Script) -> None:
+def test_what_left_the_window_cannot_be_answered(script: Script, everything: Player) -> None:
     """Everything answers every planted fact; a window answers none that it does not hold, and all that it does."""
-    everything, window = _played(script, strategy=Everything()), _played(script, memory="none")
-    assert all(found.in_view and found.score == 1.0 for found in everything.ask())
-    found = list(window.ask())
+    assert all(found.in_view and found.score == 1.0 for found in everything.recalled)
+    found = list(_played(script, memory="none").ask())
     assert {recalled.in_view for recalled in found} == {True, False}
     for recalled in found:
         assert recalled.score == float(bool(recalled.in_view)), recalled.probe.id
 
 
-def test_the_table_compares_with_the_first_run(script: Script) -> None:
+def test_the_table_compares_with_the_first_run(script: Script, asked: Player, everything: Player) -> None:
     """The first row costs 1.00 times itself; the JSON holds the same numbers."""
-    players = [_played(script), _played(script, strategy=Everything())]
-    for player in players:
-        list(player.ask())
+    players = [asked, everything]
     ours, other = table(players)
     assert ours.times == 1.0
-    assert other.times == pytest.approx(players[1].totals.dollars / players[0].totals.dollars)
+    assert other.times == pytest.approx(everything.totals.dollars / asked.totals.dollars)
     found = json.loads(json.dumps(to_json(script, players)))
     assert [row["dollars"] for row in found["strategies"]] == [player.totals.dollars for player in players]
 
