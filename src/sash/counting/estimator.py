@@ -9,7 +9,6 @@ each count; bounds of a sum add up, which is cautious. It does not know what the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import cache
 from math import ceil, floor
 from sys import intern
@@ -96,8 +95,8 @@ class Estimator:
     def corrected(self, correction: Correction) -> Estimator:
         """The same estimator with another state of learning; they share the count of characters."""
         self._blocks, self._shares  # noqa: B018 - made before they are shared
-        twin = copy(self)
-        twin.correction = correction
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), correction=correction)
         return twin
 
     @property
@@ -197,15 +196,15 @@ class Estimator:
 
     def _tokens(self, measure: Measure) -> float:
         value, parts = self.correction.value, measure.parts
-        classes = sum(value(name, 1.0) * parts[name] for name in CLASSES if name in parts)
-        fixed = sum(value(name, cost.tokens) * parts[name] for name, cost in self._units.items() if name in parts)
+        classes = sum([value(name, 1.0) * parts[name] for name in CLASSES if name in parts])
+        fixed = sum([value(name, cost.tokens) * parts[name] for name, cost in self._units.items() if name in parts])
         return measure.fixed + classes + fixed
 
     def _doubtful(self, measure: Measure) -> float:
         """How far text and units may be off, from what was seen when the coefficients were fitted."""
         shares, parts = self._shares, measure.parts
-        text = sum(shares[name] * scale(parts[name]) for name in CLASSES if parts.get(name))
-        fixed = sum(cost.spread * parts[name] for name, cost in self._units.items() if name in parts)
+        text = sum([shares[name] * scale(parts[name]) for name in CLASSES if parts.get(name)])
+        fixed = sum([cost.spread * parts[name] for name, cost in self._units.items() if name in parts])
         return text + fixed
 
     def _upper(self, measure: Measure, tokens: float) -> float:

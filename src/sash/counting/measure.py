@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite, sqrt
+from math import inf, sqrt
 from typing import Any
 
 from sash.counting import media
@@ -44,8 +44,10 @@ class Measure:
 
     def __post_init__(self) -> None:
         amounts = (*self.parts.values(), self.fixed, self.slack)
-        if not all(isfinite(amount) and amount >= 0 for amount in amounts):
-            raise InvalidOption(f"a measure holds amounts of 0 or more, not {amounts}", option="measure", value=amounts)
+        for amount in amounts:
+            if not 0 <= amount < inf:
+                said = f"a measure holds amounts of 0 or more, not {amounts}"
+                raise InvalidOption(said, option="measure", value=amounts)
 
     def __add__(self, other: Measure) -> Measure:
         return total((self, other))

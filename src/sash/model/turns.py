@@ -129,7 +129,7 @@ class Draft:
         """The content, parsed. Treat it as read-only."""
         return parsed(self.content)
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """Whether it opens an exchange: a user turn that says something and carries no tool result."""
         said = without_white_space(self.blocks) if self.role == "user" else []
@@ -218,7 +218,10 @@ def spoken(turns: Iterable[Turn]) -> tuple[Turn, ...]:
 
 def last_spoken(turns: Sequence[Turn]) -> Turn | None:
     """The newest turn of user or assistant; None where there is none."""
-    return next((turn for turn in reversed(turns) if turn.role != "system"), None)
+    for turn in reversed(turns):
+        if turn.role != "system":
+            return turn
+    return None
 
 
 def by_exchange(turns: Iterable[Turn]) -> list[list[Turn]]:

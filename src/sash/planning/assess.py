@@ -47,11 +47,11 @@ def assess(
     return _Assessing(memory, groups, exchanges, known, settings, ledger).situation(now)
 
 
-def sizes_as_sent(memory: Memory, turns: Sequence[Turn], counts: Mapping[int, Count]) -> dict[int, Count]:
-    """Sizes of the turns in the form in which the present epoch sends them."""
+def sizes_as_sent(memory: Memory, turns: Sequence[Turn], counts: dict[int, Count]) -> dict[int, Count]:
+    """Sizes of the turns as the present epoch sends them: `counts` itself where that is as they were recorded."""
     relief = memory.relief
     if not relief and not memory.cleared_results:
-        return dict(counts)
+        return counts
     singles = replace(relief, results=relief.results | memory.cleared_results) if memory.cleared_results else relief
     partly = {seq for seq, _ in singles.results}
     sent = dict(counts)

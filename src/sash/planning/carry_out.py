@@ -5,11 +5,12 @@ Pure. `CarriedOut` is one decision carried out; each of its properties is a part
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, takewhile
+from itertools import takewhile
+from operator import attrgetter
 from typing import Any
 
 from sash.model.counts import Count
@@ -33,9 +34,13 @@ UNDECLARED = "Calls of tools are sent without tools: legal, but Claude can call 
 
 @dataclass(frozen=True)
 class CarriedOut:
-    """What is sent of `groups` (turns by exchange, the newest last), where `shape` is the view that was decided."""
+    """What is sent of `groups` (turns by exchange, the newest last), where `shape` is the view that was decided.
+
+    `candidates`: the same turns one after the other, and those before the first question, of which none is sent.
+    """
 
     memory: Memory
+    candidates: tuple[Turn, ...]
     groups: Groups
     situation: Situation
     shape: FittedView
@@ -128,7 +133,8 @@ class CarriedOut:
             in_front = [turn for group in self._older if group[0].seq in epoch.pinned_seqs for turn in group]
         if epoch.instructions:
             again = [turn for turn in self._given if turn.seq in epoch.instructions]
-        view = (*in_front, *again, *chain.from_iterable(self.groups[self.decision.first_exchange :]))
+        start = bisect_left(self.candidates, self.groups[self.decision.first_exchange][0].seq, key=attrgetter("seq"))
+        view = (*in_front, *again, *self.candidates[start:])
         gone = epoch.relief.dropped
         return tuple(turn for turn in view if turn.seq not in gone) if gone else view
 
@@ -188,7 +194,7 @@ class CarriedOut:
             marks = replace(marks, tail=None)  # the caller marks the tail; two lifetimes on one block are refused
         return marks
 
-    @property
+    @cached_property
     def restless(self) -> Restless:
         """What changes in front, where it is for the library to mark: lifetimes that the caller fixed stay."""
         return Restless() if self.settings.marks or self.settings.preamble.markers else self.memory.restless
@@ -230,7 +236,7 @@ class CarriedOut:
     def _base_size(self) -> int:
         """Tokens up to where thinking is left out."""
         situation, start = self.situation, self.decision.first_exchange
-        behind = bisect_right(situation.exchanges, self.epoch.thinking_stripped_to, start, key=lambda one: one.last)
+        behind = bisect_right(situation.exchanges, self.epoch.thinking_stripped_to, start, key=attrgetter("last"))
         return situation.fixed.tokens + situation.kept(start) - situation.kept(behind)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 S = TypeVar("S")
 
-MOVING = 4
+MOVING = 2
 """The newest items may be others the next time: a question that was withdrawn, a reply that settled another."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sash.model.cards import ModelCard
 from sash.model.values import same_json
-from sash.planning.rules import BESIDE_MESSAGES, RULES, VERSION, Problem, check_request, judged
+from sash.planning.rules import VERSION, Problem, check_request, judged
 from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, json_bytes, read, unfolded
 from sash.planning.rules.media import pdf_pages_of, widest_side
 from sash.planning.rules.tools import SERVER_CALLS, call_id
@@ -22,7 +22,6 @@ from sash.planning.rules.turns import is_server_result
 
 MOVING_MARKERS = 2
 """Markers that stand elsewhere in the next request: those on the newest tail and on the one before."""
-OF_MESSAGES = {name: rule for name, rule in RULES.items() if name not in BESIDE_MESSAGES}
 
 
 class Judge:
@@ -47,7 +46,7 @@ class Judge:
         beside = self._beside if same_json(rest, self._rest) else None
         new = {**rest, "messages": messages[len(self._front) :]}
         there = read(new, card=card, betas=betas, version=version, before=self._before, beside=beside)
-        if there.continues_thread or any(judged(there, RULES if beside is None else OF_MESSAGES)):
+        if there.continues_thread or any(judged(there, beside=beside is None)):
             return check_request(body, betas=betas, card=card, version=version)
         if beside is None:
             size = json_bytes({**rest, "messages": []})

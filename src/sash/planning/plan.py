@@ -59,11 +59,12 @@ def make_plan(
     InvalidContent when there is no user turn to begin with.
     """
     shortcuts = shortcuts or Shortcuts()
-    survey = shortcuts.survey.of((*memory.loaded.turns, *new))
+    turns = (*memory.loaded.turns, *new)
+    survey = shortcuts.survey.of(turns)
     groups = survey.groups
     memory = with_fields(memory, instructed=survey.instructions, compacted=survey.compacted, answering=survey.answering)
     sizes = {**memory.counts, **counts}
-    known = sizes_as_sent(memory, (*memory.loaded.pinned_turns, *memory.loaded.turns, *new), sizes)
+    known = sizes_as_sent(memory, (*memory.loaded.pinned_turns, *turns), sizes)
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
         first = tuple(turn for turn in groups[0] if turn.role == "system")
@@ -73,7 +74,8 @@ def make_plan(
     memory = as_summarised(memory, groups, settings, sizes)
     gone = ignored(memory, groups)
     known.update({seq: ZERO if seq in gone else sizes[seq] for seq in before_block(memory, groups)})
-    return _plan(_decided(memory, groups, known, settings, now, shortcuts), known)
+    memory, situation, shape = _decided(memory, groups, known, settings, now, shortcuts)
+    return _plan(CarriedOut(memory, turns, groups, situation, shape, settings, now, shortcuts), known)
 
 
 def _decided(
@@ -83,8 +85,8 @@ def _decided(
     settings: Settings,
     now: float,
     shortcuts: Shortcuts,
-) -> CarriedOut:
-    """What the strategy decides, made to fit: results of the newest turn give way until it does."""
+) -> tuple[Memory, Situation, FittedView]:
+    """What the strategy decides, made to fit: results of the newest turn give way, in memory too, until it does."""
     while True:
         exchanges = shortcuts.exchanges.of(groups, known)
         situation = assess(memory, groups, exchanges, known, settings, now, shortcuts.ledger.of)
@@ -95,7 +97,7 @@ def _decided(
             break
         memory = with_less(memory, spoken(groups[-1])[-1], more, known)
     _reject_too_large(situation, shape, settings, [known[turn.seq].tokens for turn in groups[-1]])
-    return CarriedOut(memory, groups, situation, shape, settings, now, shortcuts)
+    return memory, situation, shape
 
 
 def _plan(made: CarriedOut, sizes: Mapping[int, Count]) -> Plan:

@@ -62,4 +62,4 @@ class Exchanges:
             self._groups, self._seqs = (*self._groups, *settled), (*self._seqs, *seqs)
             self._counts += map(known.get, seqs)
         moving = groups[len(self._groups) :]
-        return (*self._made, *(exchange(group, known, newest=group is groups[-1]) for group in moving))
+        return (*self._made, *[exchange(group, known, newest=group is groups[-1]) for group in moving])

@@ -25,24 +25,46 @@ class Survey(NamedTuple):
     """seq of the last block that the API compacted by threshold, in an imported history; 0 for none"""
     answering: tuple[int, ...] = ()
     """seqs of the turns of tool results, oldest first"""
+    attached: Group = ()
+    """the turns with which something is attached"""
+    pending: tuple[int, ...] = ()
+    """ids of the turns that no reply has settled yet"""
+    seqs: tuple[int, ...] = ()
+    """of all turns"""
 
 
 def surveyed(before: Survey, turns: Sequence[Turn]) -> Survey:
     """What was found before, and what is found in the turns behind."""
     last = before.groups[-1] if before.groups else ()
-    found = by_exchange((*last, *turns))
+    groups = (*before.groups[:-1], *map(tuple, by_exchange((*last, *turns))))
+    instructions, answering, attached, pending = list[Turn](), list[int](), list[Turn](), list[int]()
+    compacted = before.compacted
+    for turn in turns:
+        if turn.role == "system":
+            instructions.append(turn)
+        elif turn.role == "user" and not turn.plain:
+            answering.append(turn.seq)
+        elif turn.role == "assistant" and _compacted(turn):
+            compacted = turn.seq
+        if turn.attachment is not None:
+            attached.append(turn)
+        if turn.state == "pending":
+            pending.append(turn.id)
     return Survey(
-        groups=(*before.groups[:-1], *map(tuple, found)),
-        instructions=(*before.instructions, *(turn for turn in turns if turn.role == "system")),
-        compacted=next((turn.seq for turn in reversed(turns) if _compacted(turn)), before.compacted),
-        answering=(*before.answering, *(turn.seq for turn in turns if turn.role == "user" and not turn.plain)),
+        groups=groups,
+        instructions=(*before.instructions, *instructions),
+        compacted=compacted,
+        answering=(*before.answering, *answering),
+        attached=(*before.attached, *attached),
+        pending=(*before.pending, *pending),
+        seqs=(*before.seqs, *[turn.seq for turn in turns]),
     )
 
 
-def _compacted(turn: Turn) -> bool:
-    if turn.role != "assistant" or BLOCK not in turn.content:
+def _compacted(reply: Turn) -> bool:
+    if BLOCK not in reply.content:
         return False
-    return any(block.get("type") == "compaction" and block.get("content") for block in turn.blocks[:1])
+    return any(block.get("type") == "compaction" and block.get("content") for block in reply.blocks[:1])
 
 
 def exchange(group: Sequence[Turn], known: Mapping[int, Count], *, newest: bool = False) -> Exchange:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sash.model.blocks import Block, is_said, without_white_space
@@ -224,7 +225,7 @@ def _mark_messages(numbered: Sequence[tuple[int, Message]], markers: Iterable[Ma
     for marker in markers:
         if marker.place == "turn":
             by_seq.setdefault(marker.seq, []).append(marker)
-    marked = [sent for _, sent in numbered]
+    marked: list[Message] = [*map(itemgetter(1), numbered)]
     for at in range(len(numbered) - 1, -1, -1):  # from the newest, for there most markers stand
         if not by_seq:
             break

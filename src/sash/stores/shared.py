@@ -7,12 +7,13 @@ at, nothing of the conversation itself needs to be read again.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from sash.model.blocks import dumps
 from sash.model.cards import Ttl
 from sash.model.counts import Count
+from sash.model.frozen import with_fields
 from sash.model.window import Loaded
 from sash.stores import rows, wordings
 from sash.stores.dialect import Dialect
@@ -73,9 +74,9 @@ class Shared:
 
     def with_window(self, loaded: Loaded) -> Loaded:
         """A window with it."""
-        return replace(
+        return with_fields(
             loaded,
-            head=replace(loaded.head, forgotten=self.forgotten),
+            head=with_fields(loaded.head, forgotten=self.forgotten),
             other_gaps=self.other_gaps,
             calibration=self.calibration,
             preamble_count=self.preamble_count,

@@ -6,11 +6,13 @@ last request's usage is the anchor: the next prompt is that, its reply, and what
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import takewhile
+from itertools import filterfalse
 from math import ceil
+from operator import attrgetter
 from typing import Any
 
 from sash.counting.ledger import Anchor, reply_count
@@ -33,6 +35,7 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.rules import open_calls
 from sash.planning.situation import Gaps, Warmth
 from sash.planning.summaries.compaction import most_of_block
+from sash.planning.survey import Survey, surveyed
 
 DECAY = 0.93
 """Weight of a gap against the one after it."""
@@ -63,10 +66,13 @@ class Sized:
         return Anchor.from_wire(last.wire, turns=tuple(shown), epoch=epoch.id, model=epoch.model)
 
 
-def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> Sized:
-    """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there."""
-    turns = (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
-    estimated = _estimated([turn for turn in turns if turn.seq not in loaded.counts], settings, counter, sizes)
+def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes, survey: Survey | None = None) -> Sized:
+    """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there.
+
+    `survey`: of the window's turns, where it is at hand.
+    """
+    survey = survey or surveyed(Survey(), loaded.turns)
+    estimated = _estimated(_uncounted(loaded, survey), settings, counter, sizes)
     counts = {**loaded.counts, **estimated} if estimated else loaded.counts
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
@@ -88,8 +94,8 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         summary=summary,
         summary_size=summary_size(summary, settings.model, counter, sizes),
         present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
-        cleared_sizes=MeasuredSizes(turns, counts, settings, counter, sizes),
-        attachment_counts=_attached(loaded.turns, settings, counter, sizes),
+        cleared_sizes=MeasuredSizes(_all(loaded), counts, settings, counter, sizes),
+        attachment_counts=_attached(survey.attached, settings, counter, sizes),
         unseen=_unseen(loaded.last, counter),
         restless=restless,
         asked=last is not None and last.why.get("source") == "endpoint",
@@ -100,6 +106,17 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes)
         preamble_estimated=None if loaded.preamble_count else preamble,
         last=last if now == before else None,
     )
+
+
+def _all(loaded: Loaded) -> tuple[Turn, ...]:
+    return (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
+
+
+def _uncounted(loaded: Loaded, survey: Survey) -> list[Turn]:
+    """The turns whose sizes the record does not know."""
+    in_front = [turn for turn in (*loaded.pinned_turns, *loaded.instructions) if turn.seq not in loaded.counts]
+    seqs = set(filterfalse(loaded.counts.__contains__, survey.seqs))  # of a long window mostly none: told fast
+    return [*in_front, *(turn for turn in loaded.turns if turn.seq in seqs)] if seqs else in_front
 
 
 def _estimated(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
@@ -113,8 +130,7 @@ def _estimated(turns: Sequence[Turn], settings: Settings, counter: Counter, size
 
 def forget_stored(sized: Sized, model: str, sizes: Sizes) -> None:
     """The record holds what was estimated for a request from now on: `sizes` need not."""
-    loaded = sized.memory.loaded
-    for turn in (*loaded.pinned_turns, *loaded.instructions, *loaded.turns) if sized.estimated else ():
+    for turn in _all(sized.memory.loaded) if sized.estimated else ():
         if turn.seq in sized.estimated:
             sizes.pop((model, turn.id, turn.state), None)
     if not sizes:
@@ -142,7 +158,7 @@ def _unseen(last: LastRequest | None, counter: Counter) -> float:
 
 
 def _attached(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
-    """Sizes of what is attached to the turns of a window, by seq."""
+    """Sizes of what is attached to turns, by seq."""
     found = {}
     for turn in turns:
         if turn.attachment is not None:
@@ -216,9 +232,9 @@ def _clean(loaded: Loaded, settings: Settings) -> LastRequest | None:
 def _anchor(last: LastRequest, loaded: Loaded, counts: Mapping[int, Count], card: ModelCard) -> tuple[Count, int]:
     """The exact size of the last prompt plus its reply, and the seq up to which that counts."""
     prompt = Count.exact(last.usage.prompt)
-    behind = takewhile(lambda turn: turn.seq > last.sent.last, reversed(loaded.turns))
-    reply = next((turn for turn in behind if turn.seq == last.sent.last + 1), None)
-    if reply is None or reply.role != "assistant":
+    at = bisect_right(loaded.turns, last.sent.last, key=attrgetter("seq"))
+    reply = loaded.turns[at] if at < len(loaded.turns) else None
+    if reply is None or reply.seq != last.sent.last + 1 or reply.role != "assistant":
         return prompt, last.sent.last
     if reply.state == "interrupted":
         return prompt + counts[reply.seq], reply.seq

@@ -69,7 +69,8 @@ def prepare(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[
     tied = close_open_calls(chat.store, loaded.turns, drafts)
     if tied.turns is not loaded.turns:
         loaded = replace(loaded, turns=tied.turns)
-    sized = remember(loaded, settings, chat.counter, chat.sizes)
+    survey = chat.shortcuts.survey.of(loaded.turns)
+    sized = remember(loaded, settings, chat.counter, chat.sizes, survey)
     drafts = (*tied.answers, *drafts)
     if not drafts and not _waiting(loaded.turns):
         raise NothingToRetry(f"conversation {chat.id!r} has no pending turn to send", conversation=chat.id)
@@ -89,7 +90,7 @@ def prepare(chat: Context, drafts: Sequence[Draft], settings: Settings) -> Flow[
         new=made.new,
         memory=made.memory,
         branch=loaded.head.branch,
-        pending=tuple([turn.id for turn in (*loaded.pinned_turns, *loaded.turns) if turn.state == "pending"]),
+        pending=(*(turn.id for turn in loaded.pinned_turns if turn.state == "pending"), *survey.pending),
         estimated={**sized.estimated, **counts},
         sized=sized,
         summary=summary_size(made.plan.epoch.summary, settings.model, chat.counter, chat.sizes),

@@ -40,10 +40,12 @@ def close_open_calls(store: Record, turns: Sequence[Turn], drafts: Sequence[Draf
     if last is None or last.role != "assistant" or answered or not any(draft.plain for draft in drafts):
         return Closed(turns=tuple(turns))
     waiting = paused(turns)
+    calls = [] if last in waiting else left_open(last)
+    if not (waiting or calls):
+        return Closed(turns=tuple(turns))
     given_up = {turn.id for turn in waiting}
     if given_up:
         turns = [replace(turn, state="interrupted") if turn.id in given_up else turn for turn in turns]
-    calls = [] if last.id in given_up else left_open(last)
     kept = kept_results(store, last, calls) if calls else {}
     return Closed(
         turns=tuple(turns),

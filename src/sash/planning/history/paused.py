@@ -33,6 +33,8 @@ def paused(turns: Sequence[Turn]) -> list[Turn]:
     """The newest replies, if they wait for the server to go on with a tool of its own."""
     replies = newest_replies(turns)
     waiting = waiting_calls([blocks for _, blocks in replies])
+    if not waiting:
+        return []
     return [turn for turn, _ in replies if any(block.get("id") in waiting for block in turn.blocks)]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sash.errors import InvalidOption
@@ -17,7 +18,7 @@ from sash.model.cards import TABLE, ModelCard, base_name
 from sash.model.cards import card as card_of
 from sash.planning.rules import caching, media, parameters, results, thinking, tools, turns
 from sash.planning.rules.blocks import has_thinking, is_plain_user, open_calls, sendable, strip_thinking, waiting_calls
-from sash.planning.rules.body import Body, Rule, as_mapping, items, read
+from sash.planning.rules.body import Body, Rule, as_mapping, has_to_look, items, read
 from sash.planning.rules.caching import MAX_MARKERS, markable, markable_tool
 from sash.planning.rules.parameters import count_params
 from sash.planning.rules.tools import ID, NAME, SERVER_CALLS
@@ -129,11 +130,18 @@ def check_request(
     return list(judged(_read(params, betas=named, card=card, version=version)))
 
 
-def judged(body: Body, rules: Mapping[str, Rule] = RULES) -> Iterator[Problem]:
-    """What the rules hold against a request, one rule after the other."""
-    for name, rule in rules.items():
+def judged(body: Body, *, beside: bool = True) -> Iterator[Problem]:
+    """What the rules hold against a request, one rule after the other; `beside`: those of `BESIDE_MESSAGES`, too."""
+    for name, rule in _to_ask(body.kinds, beside):
         for path, message in rule(body):
             yield Problem(rule=name, path=path, message=message)
+
+
+@lru_cache(maxsize=256)  # requests hold few combinations of types, and the same ones again and again
+def _to_ask(kinds: frozenset[str], beside: bool) -> tuple[tuple[str, Rule], ...]:
+    """The rules that have something to look at where the messages hold blocks of these types, in their order."""
+    asked = RULES.items() if beside else [one for one in RULES.items() if one[0] not in BESIDE_MESSAGES]
+    return tuple([(name, rule) for name, rule in asked if has_to_look(rule, kinds)])
 
 
 def _parts(params: Any, named: set[str]) -> tuple[Mapping[str, Any], set[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sash.model.blocks import Block
+from sash.model.blocks import Block, is_said
 from sash.model.incoming import proven
 from sash.planning.rules.caching import blank
 from sash.planning.rules.thinking import THINKING
@@ -63,6 +63,8 @@ def sendable(blocks: Blocks, interrupted: bool = False) -> tuple[Block, ...]:
     if interrupted:
         found = _results_from_before(blocks)
         return _saying([*found, *(_bare(b) for b in blocks if b.get("type") == "text" and b.get("text"))])
+    if all(map(is_said, blocks)):
+        return tuple(blocks)
     kept = [block for block in blocks if not blank(block)]
     if not all(proven(block) for block in kept):
         kept = [block for block in kept if block.get("type") not in THINKING]

@@ -2,7 +2,7 @@
 
 Reading never fails: what has no legal shape is noted in `Body.malformed` and left out of the rest, so that
 the rules only meet well-formed blocks. Consecutive messages of one role are one `MergedTurn`, as the API merges
-them. This module knows no rule, only what a rule is (`Rule`), and when it need not be asked (`about`).
+them. This module knows no rule, only what a rule is (`Rule`), and when it has nothing to look at (`about`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, wraps
+from functools import cached_property
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -138,7 +138,7 @@ class Body:
     @cached_property
     def kinds(self) -> frozenset[str]:
         """The types of all blocks of the messages."""
-        return frozenset(spot.kind for spot in self.blocks)
+        return frozenset([spot.kind for spot in self.blocks])
 
     @cached_property
     def cited(self) -> tuple[Spot, ...]:
@@ -181,17 +181,23 @@ class Body:
 Rule = Callable[[Body], Iterable[Finding]]
 
 
+_KINDS: dict[Rule, frozenset[str]] = {}
+"""The types of blocks that rules are about, of those that are about some."""
+
+
 def about(*kinds: str) -> Callable[[Rule], Rule]:
     """A rule about blocks of these types: it is not asked where the messages hold none."""
 
     def of_these(rule: Rule) -> Rule:
-        @wraps(rule)
-        def asked(body: Body) -> Iterable[Finding]:
-            return () if body.kinds.isdisjoint(kinds) else rule(body)
-
-        return asked
+        _KINDS[rule] = frozenset(kinds)
+        return rule
 
     return of_these
+
+
+def has_to_look(rule: Rule, kinds: frozenset[str]) -> bool:
+    """Whether there is something for a rule to look at where the messages hold blocks of these types."""
+    return rule not in _KINDS or not kinds.isdisjoint(_KINDS[rule])
 
 
 def read(

@@ -82,9 +82,10 @@ def marker_ttl_order(body: Body) -> Iterator[Finding]:
     """Longer lifetimes come first in the render order tools, system, messages."""
     short: Mark | None = None
     for mark in _all(body):
-        if mark.ttl == "1h" and short is not None:
+        ttl = mark.ttl
+        if ttl == "1h" and short is not None:
             yield mark.path, f"a 1h marker after the 5m marker at {short.path}; put 1h markers before all 5m ones"
-        if mark.ttl == "5m":
+        if ttl == "5m":
             short = short or mark
 
 

@@ -129,7 +129,7 @@ def beta_missing(body: Body) -> Iterator[Finding]:
         families = PARAMETERS[name].families if name in PARAMETERS else ()
         if families and value is not None and not body.beta(*families):
             yield name, f"{name} needs a beta header{_example(families)}; pass betas=[...]"
-    for message in body.messages:
+    for message in () if body.kinds.isdisjoint(BETA_BLOCKS) else body.messages:
         for spot in message.spots:
             families = BETA_BLOCKS.get(spot.kind, ())
             if families and not body.beta(*families):

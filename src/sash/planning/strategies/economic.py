@@ -147,8 +147,8 @@ class _Choice:
         self.view = size.tokens - self.preamble
         self.upper = size.upper
         self.must = size.upper > situation.limit
-        self.inner: list[int] = []
-        """sizes of the runs that would be the shortest next, the longest first"""
+        self.held = max(self.start, situation.holding(situation.keep))
+        """where the shortest run starts that holds `keep`"""
         self.short, self.run = self._shortest()
         self.least = self.run + situation.recalled.tokens
         self.habits = self._learn(size.tokens)
@@ -165,21 +165,11 @@ class _Choice:
         self.said = {SAID: True} if said or self.missed else {}
 
     def _shortest(self) -> tuple[int, int]:
-        """Where the shortest run that holds `keep` starts, the newest exchange at the latest, and its tokens.
-
-        `inner` keeps the next shorter ones.
-        """
+        """Where the shortest run that holds `keep`, and fits, starts, the newest exchange at the latest; its tokens."""
         situation = self.situation
-        index = max(self.start, situation.holding(situation.keep))
-        size = situation.kept(index)
-        inner = range(index + 1, min(situation.newest, index + BOUNDARIES) + 1)
-        self.inner = [situation.kept(start) for start in inner]
-        if self.must:
-            index = max(self.start, situation.shortest(situation.keep))
-            size = situation.kept(index)
-        return index, size + sum(
-            situation.exchanges[i].tokens for i in situation.pinned_exchanges if self.start <= i < index
-        )
+        index = max(self.start, situation.shortest(situation.keep)) if self.must else self.held
+        pinned = [situation.exchanges[i].tokens for i in situation.pinned_exchanges if self.start <= i < index]
+        return index, situation.kept(index) + sum(pinned)
 
     def _learn(self, prompt: int) -> PauseModel:
         situation = self.situation
@@ -274,9 +264,10 @@ class _Choice:
 
     def _saves(self, best: PricedOption, options: list[PricedOption]) -> float:
         """What a cut saves that nothing but the price asks for."""
+        if best.start == self.start or self._crosses():
+            return 0.0
         staying = [option.total for option in options if option.start == self.start and not option.clearing]
-        early = best.start != self.start and not self._crosses()
-        return min(staying) - best.total if early and staying else 0.0
+        return min(staying) - best.total if staying else 0.0
 
     def _options(self) -> Iterator[PricedOption]:
         """Stay unless the limit forbids, cut or clear where something can leave."""
@@ -367,8 +358,10 @@ class _Choice:
         As `keep` fills with new exchanges, the older ones of the shortest run drop out one by one; just
         after a long one does, a cut is cheap.
         """
-        keep, each, requests = self.situation.keep, self.growth * self.habits.requests, self.habits.requests
-        cuts = [(n := max(1, math.ceil((keep - run) / each)) * requests, run + n * self.growth) for run in self.inner]
+        situation, requests = self.situation, self.habits.requests
+        keep, each = situation.keep, self.growth * requests
+        inner = [situation.kept(start) for start in range(self.held + 1, situation.newest + 1)[:BOUNDARIES]]
+        cuts = [(n := max(1, math.ceil((keep - run) / each)) * requests, run + n * self.growth) for run in inner]
         far = [(max(n * each, keep) / self.growth, keep) for n in LATER if n * each >= keep]
         last = max(1.0, (self._room() - self.preamble - self.view) / self.growth)
         cuts = [cut for cut in (*cuts, *(far or [(keep / self.growth, keep)])) if cut[0] <= last]
@@ -428,16 +421,14 @@ class _Choice:
         return f"what is sent must be cached anew anyway ({situation.forced or 'the cache has expired'})"
 
     def _rejected(self, best: PricedOption, options: list[PricedOption]) -> str:
-        def sent(option: PricedOption) -> tuple[int, int]:
-            return option.start, option.view
-
-        others = [o for o in options if (*sent(o), o.tail) != (*sent(best), best.tail)]
+        others = [o for o in options if (o.start, o.view, o.tail) != (best.start, best.view, best.tail)]
         if not others:
             return ""
         # another view if there is one, else another mark
-        other = min(others, key=lambda o: (sent(o) == sent(best), o.total))
-        verb = "keeping" if sent(other) == (self.start, self.view) else "shortening to"
-        what = "the same" if sent(other) == sent(best) else f"{verb} {other.view:,} tokens of conversation"
+        other = min(others, key=lambda o: (o.start == best.start and o.view == best.view, o.total))
+        verb = "keeping" if (other.start, other.view) == (self.start, self.view) else "shortening to"
+        same = (other.start, other.view) == (best.start, best.view)
+        what = "the same" if same else f"{verb} {other.view:,} tokens of conversation"
         return (
             f"{what}, {lasting(other.tail)}: ${other.now:.6f} for this prompt instead of ${best.now:.6f}, "
             f"${other.total - best.total:.6f} dearer with the requests to come"
