@@ -7,7 +7,7 @@ total, the present view is that and what came since.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate, chain, takewhile
 from math import ceil
@@ -101,16 +101,27 @@ def _newest(groups: Sequence[Sequence[Turn]], known: Mapping[int, Count], room: 
     return frozenset(seq for (seq, _), reached in zip(newest, total, strict=True) if reached <= room)
 
 
-@dataclass(frozen=True)
 class _Assessing:
     """One situation in the making."""
 
-    memory: Memory
-    groups: Groups
-    exchanges: tuple[Exchange, ...]
-    known: Mapping[int, Count]
-    settings: Settings
-    ledger: Callable[[tuple[Turn, ...]], Ledger]
+    def __init__(
+        self,
+        memory: Memory,
+        groups: Groups,
+        exchanges: tuple[Exchange, ...],
+        known: Mapping[int, Count],
+        settings: Settings,
+        ledger: Callable[[tuple[Turn, ...]], Ledger],
+    ) -> None:
+        self.memory, self.groups, self.exchanges = memory, groups, exchanges
+        self.known, self.settings, self.ledger = known, settings, ledger
+        self._start, self._pinned = self._starting(), self._pins()
+        self._question = groups[-1][0].seq
+        """seq of the newest question"""
+        self._recalled, self._attached = memory.shown(self._question), self._attached_before()
+        self._instructions = (*memory.loaded.instructions, *memory.instructed)
+        """wherever the start, each is sent, and once"""
+        self._front, self._unseen = self._in_front(), Size(upper=ceil(memory.unseen))
 
     def situation(self, now: float) -> Situation:
         memory, settings = self.memory, self.settings
@@ -153,16 +164,14 @@ class _Assessing:
 
     # ---- exchanges --------------------------------------------------------------------------------
 
-    @cached_property
-    def _start(self) -> int | None:
+    def _starting(self) -> int | None:
         """Where the present view starts."""
         epoch, newest = self.memory.epoch, len(self.exchanges) - 1
         if epoch is None:
             return None
         return next((i for i, exchange in enumerate(self.exchanges) if exchange.first >= epoch.first_seq), newest)
 
-    @cached_property
-    def _pinned(self) -> frozenset[int]:
+    def _pins(self) -> frozenset[int]:
         pins = self.memory.loaded.pinned_seqs
         return frozenset(i for i, exchange in enumerate(self.exchanges) if exchange.first in pins) if pins else pins
 
@@ -201,34 +210,14 @@ class _Assessing:
 
     # ---- what is sent wherever the view starts ----------------------------------------------------
 
-    @cached_property
-    def _front(self) -> Size:
+    def _in_front(self) -> Size:
         """What stands between the preamble and the exchanges: summary, older pinned exchanges, instructions."""
         loaded = self.memory.loaded
         pinned = [group for group in by_exchange(loaded.pinned_turns) if group[0].seq in loaded.pinned_seqs]
         turns = chain(*map(spoken, pinned), self._instructions)
         return _sum(chain([self.memory.summary_size], (self.known[turn.seq] for turn in turns)))
 
-    @cached_property
-    def _instructions(self) -> tuple[Turn, ...]:
-        """Wherever the start, each is sent, and once."""
-        return (*self.memory.loaded.instructions, *self.memory.instructed)
-
-    @cached_property
-    def _unseen(self) -> Size:
-        return Size(upper=ceil(self.memory.unseen))
-
-    @cached_property
-    def _question(self) -> int:
-        """seq of the newest question."""
-        return self.groups[-1][0].seq
-
-    @cached_property
-    def _recalled(self) -> Count:
-        return self.memory.shown(self._question)
-
-    @cached_property
-    def _attached(self) -> dict[int, Count]:
+    def _attached_before(self) -> dict[int, Count]:
         """What older questions of the present view have attached, by seq."""
         if self.memory.epoch is None:
             return {}

@@ -132,7 +132,7 @@ class Memory:
     answering: tuple[int, ...] = ()
     """seqs of the turns of tool results among those that may be sent, oldest first"""
 
-    @property
+    @cached_property
     def epoch(self) -> Epoch | None:
         """The present epoch, where something of it is left to grow."""
         return self.loaded.epoch

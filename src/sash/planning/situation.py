@@ -9,11 +9,11 @@ seconds. It knows no text and no API: whether a request is legal is judged elsew
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from operator import neg
+from operator import attrgetter, neg
 from typing import Any, Literal, Protocol
 
 from sash.model.cards import ModelCard, Ttl
@@ -184,12 +184,12 @@ class Situation:
     @cached_property
     def _tokens(self) -> list[int]:
         """Tokens of exchanges[i:], for every i."""
-        return list(accumulate([one.tokens for one in reversed(self.exchanges)], initial=0))[::-1]
+        return _from_each_on(self.exchanges, "tokens")
 
     @cached_property
     def _uppers(self) -> list[int]:
         """Upper bounds of exchanges[i:], for every i."""
-        return list(accumulate([one.upper for one in reversed(self.exchanges)], initial=0))[::-1]
+        return _from_each_on(self.exchanges, "upper")
 
     def kept(self, start: int) -> int:
         """Verbatim tokens of the exchanges from `start` on."""
@@ -231,6 +231,13 @@ class Situation:
     def fitting(self, start: int) -> int:
         """The earliest start from `start` on that fits; the newest exchange if none does."""
         return next((i for i in range(start, self.newest) if self.fits(i)), self.newest)
+
+
+def _from_each_on(exchanges: Sequence[Exchange], size: str) -> list[int]:
+    """A size of exchanges[i:], for every i."""
+    sums = list(accumulate(map(attrgetter(size), reversed(exchanges)), initial=0))
+    sums.reverse()
+    return sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,15 +80,15 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes,
     now, before = format_size(settings.options, counter), format_size(last.sent.options if last else {}, counter)
     epoch = loaded.epoch
     restless, lost = _restless(loaded, settings), _lost(last, settings)
-    summary = _in_front(loaded, settings, counter, sizes)
+    summary, tail = _in_front(loaded, settings, counter, sizes), _tail(last) if last else None
     memory = Memory(
         loaded=loaded,
         counts=counts,
         fixed=preamble + now,
         anchor=anchor if anchor is None or now == before else _reformatted(anchor, before, now),
         anchor_seq=anchor_seq,
-        tail=_tail(last) if last else None,
-        warmth=_warmth(loaded, last, settings, lost, restless),
+        tail=tail,
+        warmth=_warmth(loaded, last, tail, settings, lost, restless),
         lost=lost,
         gaps=gaps(loaded),
         summary=summary,
@@ -275,13 +275,14 @@ def _decisive(options: Mapping[str, Any], card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _warmth(loaded: Loaded, last: LastRequest | None, settings: Settings, lost: str, restless: Restless) -> Warmth:
-    """What the cache holds; `lost`: the option that changed since the last request."""
+def _warmth(
+    loaded: Loaded, last: LastRequest | None, tail: Marker | None, settings: Settings, lost: str, restless: Restless
+) -> Warmth:
+    """What the cache holds; `lost`: the option that changed since the last request, which wrote up to `tail`."""
     until = 0.0
     if loaded.preamble_at is not None and lost != FORMAT:
         until = loaded.preamble_at + TTL_SECONDS[loaded.preamble_ttl]
-    tail = _tail(last) if last is not None and not lost and settings.key.reads(last.sent.key) else None
-    if last is None or tail is None:
+    if last is None or tail is None or lost or not settings.key.reads(last.sent.key):
         return Warmth(preamble_until=until, preamble_ttl=loaded.preamble_ttl, stable_until=restless.until)
     return Warmth(
         preamble_until=until,

@@ -129,8 +129,10 @@ def _in_order(markers: Sequence[Marker], numbered: Sequence[tuple[int, Message]]
 
 def _position(marker: Marker, numbered: Sequence[tuple[int, Message]]) -> int:
     """Which message it stands in; the newest are looked at first, for there most markers stand."""
-    turns = range(len(numbered) - 1, -1, -1) if marker.place == "turn" else ()
-    return next((at for at in turns if numbered[at][0] == marker.seq), -1)
+    for at in range(len(numbered) - 1, -1, -1) if marker.place == "turn" else ():
+        if numbered[at][0] == marker.seq:
+            return at
+    return -1
 
 
 def _longest_first(markers: Sequence[Marker]) -> tuple[Marker, ...]:

@@ -30,11 +30,16 @@ def expect(
 ) -> Expected:
     """Predict one request. `preamble`, `base` and `unchanged` are the prefix sizes at those markers."""
     sizes = {"base": base, UNCHANGED: unchanged, "previous tail": warmth.tail_tokens}
-    ends = [(marker, _end(marker, prompt.tokens, preamble, sizes, warmth)) for marker in markers]
-    ends = [(marker, end) for marker, end in ends if end >= card.cache_minimum]
-    read = max((end for marker, end in ends if _alive(marker, warmth, same_epoch, now)), default=0)
-    last = max((end for _, end in ends), default=0)
-    last_1h = max((end for marker, end in ends if marker.ttl == "1h"), default=0)
+    read = last = last_1h = 0
+    for marker in markers:
+        end = _end(marker, prompt.tokens, preamble, sizes, warmth)
+        if end < card.cache_minimum:
+            continue
+        last = max(last, end)
+        if marker.ttl == "1h":
+            last_1h = max(last_1h, end)
+        if _alive(marker, warmth, same_epoch, now):
+            read = max(read, end)
     write_1h = max(0, last_1h - read)
     usage = Usage(
         read=read,
