@@ -35,4 +35,3 @@ def test_a_survey_in_pieces_is_that_of_the_whole(kinds: list[str], at: int) -> N
     assert found.answering == tuple(seq for seq, kind in enumerate(kinds, 1) if kind == "results")
     assert [turn.seq for turn in found.attached] == [seq for seq, kind in enumerate(kinds, 1) if kind == "quoting"]
     assert found.pending == tuple(seq + 100 for seq, kind in enumerate(kinds, 1) if kind == "pending")
-    assert found.seqs == tuple(range(1, len(kinds) + 1))

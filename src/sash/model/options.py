@@ -66,7 +66,7 @@ def check_options(
 def asked_format(options: Mapping[str, Any]) -> Any:
     """The `format` of an `output_config`, if it has one."""
     config = options.get("output_config")
-    return config.get("format") if isinstance(config, Mapping) else None
+    return config.get("format") if config and isinstance(config, Mapping) else None
 
 
 def _reject_unknown(name: str, value: Any, beside: Collection[str], elsewhere: Mapping[str, str]) -> None:

@@ -48,13 +48,13 @@ def assess(
 
 
 def sizes_as_sent(memory: Memory, turns: Sequence[Turn], counts: dict[int, Count]) -> dict[int, Count]:
-    """Sizes of the turns as the present epoch sends them: `counts` itself where that is as they were recorded."""
+    """Sizes of the turns, and of pinned ones, as the present epoch sends them: `counts` itself where as recorded."""
     relief = memory.relief
     if not relief and not memory.cleared_results:
         return counts
     singles = replace(relief, results=relief.results | memory.cleared_results) if memory.cleared_results else relief
     partly = {seq for seq, _ in singles.results}
-    sent = dict(counts)
+    sent, turns = dict(counts), (*memory.loaded.pinned_turns, *turns)
     cleared = relief.cleared | served_turns(turns, memory.epoch)
     for turn in turns if cleared or partly else ():
         if turn.seq in cleared:

@@ -134,7 +134,9 @@ class CarriedOut:
         if epoch.instructions:
             again = [turn for turn in self._given if turn.seq in epoch.instructions]
         start = bisect_left(self.candidates, self.groups[self.decision.first_exchange][0].seq, key=attrgetter("seq"))
-        view = (*in_front, *again, *self.candidates[start:])
+        view = self.candidates[start:]
+        if in_front or again:
+            view = (*in_front, *again, *view)
         gone = epoch.relief.dropped
         return tuple(turn for turn in view if turn.seq not in gone) if gone else view
 

@@ -28,9 +28,16 @@ class Grown(Generic[T, S]):
         self._nothing, self._add, self._same = nothing, add, same
         self._seen: tuple[T, ...] = ()
         self._made = nothing
+        self._asked: tuple[T, ...] = ()
+        self._answer = add(nothing, ())
 
     def of(self, items: tuple[T, ...]) -> S:
         """What is made of these items."""
+        if items is not self._asked:
+            self._asked, self._answer = items, self._of(items)
+        return self._answer
+
+    def _of(self, items: tuple[T, ...]) -> S:
         if not self._same(items[: len(self._seen)], self._seen):
             self._seen, self._made = (), self._nothing
         settled = len(items) - MOVING

@@ -27,6 +27,7 @@ from sash.planning.planned import Planned
 from sash.planning.shortcuts import Shortcuts
 from sash.planning.situation import Situation
 from sash.planning.summaries.compaction import before_block, ignored
+from sash.planning.survey import surveyed
 from sash.planning.traits import decide
 
 
@@ -59,12 +60,12 @@ def make_plan(
     InvalidContent when there is no user turn to begin with.
     """
     shortcuts = shortcuts or Shortcuts()
-    turns = (*memory.loaded.turns, *new)
-    survey = shortcuts.survey.of(turns)
+    turns = memory.loaded.turns + tuple(new)
+    survey = surveyed(shortcuts.survey.of(memory.loaded.turns), new)
     groups = survey.groups
     memory = with_fields(memory, instructed=survey.instructions, compacted=survey.compacted, answering=survey.answering)
     sizes = {**memory.counts, **counts}
-    known = sizes_as_sent(memory, (*memory.loaded.pinned_turns, *turns), sizes)
+    known = sizes_as_sent(memory, turns, sizes)
     if groups and not groups[0][0].opens:
         # Turns before the first user turn: a request cannot begin with them, but instructions hold from there on.
         first = tuple(turn for turn in groups[0] if turn.role == "system")

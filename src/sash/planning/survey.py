@@ -29,8 +29,6 @@ class Survey(NamedTuple):
     """the turns with which something is attached"""
     pending: tuple[int, ...] = ()
     """ids of the turns that no reply has settled yet"""
-    seqs: tuple[int, ...] = ()
-    """of all turns"""
 
 
 def surveyed(before: Survey, turns: Sequence[Turn]) -> Survey:
@@ -57,7 +55,6 @@ def surveyed(before: Survey, turns: Sequence[Turn]) -> Survey:
         answering=(*before.answering, *answering),
         attached=(*before.attached, *attached),
         pending=(*before.pending, *pending),
-        seqs=(*before.seqs, *[turn.seq for turn in turns]),
     )
 
 

@@ -109,7 +109,7 @@ class Placed(NamedTuple):
         A summary stands in front, with seq 0; it says nothing itself, so an instruction does not follow it.
         """
         front = ((0, carrying(epoch.summary)),) if epoch.summary else ()
-        return (*front, *self.numbered, *(self.waiting if self.speaker == "user" else ()))
+        return front + self.numbered + (self.waiting if self.speaker == "user" else ())
 
 
 def messages(turns: Iterable[Turn], epoch: Epoch) -> tuple[tuple[int, Message], ...]:

@@ -72,7 +72,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes,
     `survey`: of the window's turns, where it is at hand.
     """
     survey = survey or surveyed(Survey(), loaded.turns)
-    estimated = _estimated(_uncounted(loaded, survey), settings, counter, sizes)
+    estimated = _estimated(_uncounted(loaded), settings, counter, sizes)
     counts = {**loaded.counts, **estimated} if estimated else loaded.counts
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
@@ -94,7 +94,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes,
         summary=summary,
         summary_size=summary_size(summary, settings.model, counter, sizes),
         present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
-        cleared_sizes=MeasuredSizes(_all(loaded), counts, settings, counter, sizes),
+        cleared_sizes=MeasuredSizes(loaded, counts, settings, counter, sizes),
         attachment_counts=_attached(survey.attached, settings, counter, sizes),
         unseen=_unseen(loaded.last, counter),
         restless=restless,
@@ -112,10 +112,10 @@ def _all(loaded: Loaded) -> tuple[Turn, ...]:
     return (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
 
 
-def _uncounted(loaded: Loaded, survey: Survey) -> list[Turn]:
+def _uncounted(loaded: Loaded) -> list[Turn]:
     """The turns whose sizes the record does not know."""
     in_front = [turn for turn in (*loaded.pinned_turns, *loaded.instructions) if turn.seq not in loaded.counts]
-    seqs = set(filterfalse(loaded.counts.__contains__, survey.seqs))  # of a long window mostly none: told fast
+    seqs = set(filterfalse(loaded.counts.__contains__, map(attrgetter("seq"), loaded.turns)))  # mostly none: told fast
     return [*in_front, *(turn for turn in loaded.turns if turn.seq in seqs)] if seqs else in_front
 
 

@@ -16,6 +16,7 @@ from sash.model.blocks import Block
 from sash.model.cards import ModelCard
 from sash.model.counts import Count
 from sash.model.turns import Turn
+from sash.model.window import Loaded
 from sash.planning.inputs import Settings
 from sash.planning.overflow.clearing import cleared, names_of, offers_recall, some_cleared
 from sash.planning.rules import sendable, strip_thinking
@@ -44,9 +45,9 @@ class MeasuredSizes:
     """The cleared forms of the turns of one window (`sash.planning.inputs.ClearedSizes`)."""
 
     def __init__(
-        self, turns: Sequence[Turn], counts: Mapping[int, Count], settings: Settings, counter: Counter, sizes: Sizes
+        self, loaded: Loaded, counts: Mapping[int, Count], settings: Settings, counter: Counter, sizes: Sizes
     ) -> None:
-        self._turns, self._counts, self._settings = turns, counts, settings
+        self._loaded, self._counts, self._settings = loaded, counts, settings
         self._counter, self._sizes = counter, sizes
         self._recall = offers_recall(settings.preamble)
 
@@ -92,6 +93,7 @@ class MeasuredSizes:
     def _names(self) -> dict[str, str]:
         """The tools called, by call id."""
         called: dict[str, str] = {}
-        for turn in self._turns:
+        loaded = self._loaded
+        for turn in (*loaded.pinned_turns, *loaded.instructions, *loaded.turns):
             called.update(names_of(turn) if turn.role == "assistant" else {})
         return called

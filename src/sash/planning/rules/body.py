@@ -253,7 +253,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_cir
 
 def as_mapping(value: Any) -> Mapping[str, Any] | None:
     """A dict, or an SDK object as one; None for anything else."""
-    if type(value) is dict or isinstance(value, Mapping):  # nearly all are: asking for the kind takes its time
+    if value is None or type(value) is dict or isinstance(value, Mapping):  # the last takes its time
         return value
     made = value.to_dict() if hasattr(value, "to_dict") else None
     return made if isinstance(made, Mapping) else None
