@@ -284,6 +284,7 @@ class _Window:
             pinned_seqs=frozenset(),
             instructions=self.instructions,
             counts={},
+            uncounted=frozenset(turn.seq for turn in (*self.instructions, *self.old)),
             preamble_count=None,
             last=state.answered,
             preamble_at=state.marked_at if sent and sent.sent.model == self.settings.model else None,

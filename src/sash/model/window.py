@@ -92,6 +92,8 @@ class Loaded:
     """turns of role system before `turns`, those among `pinned_turns` included"""
     counts: Mapping[int, Count]
     """by seq"""
+    uncounted: frozenset[int]
+    """seqs of the turns (`pinned_turns` and `instructions`, too) that have none"""
     preamble_count: Count | None
     last: LastRequest | None
     preamble_at: float | None

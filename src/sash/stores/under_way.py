@@ -60,6 +60,7 @@ class UnderWay:
             ),
             turns=(*before.turns, *asked, reply),
             counts=counts,
+            uncounted=before.uncounted.union([turn.seq for turn in self.begun.turns], [reply.seq]).difference(counts),
             last=self._last(finished),
             gaps=before.gaps if self.gap is None else (*before.gaps, self.gap)[-rows.GAPS_READ :],
             learned=before.learned if self.learned is None else json.loads(self.learned),

@@ -16,6 +16,7 @@ from operator import attrgetter
 
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
+from sash.model.turns import Turn
 from sash.model.window import Head, LastRequest, Loaded
 from sash.stores import blobs, rows, wordings
 from sash.stores.cache import UNSETTLED, Cache, KeptWindow
@@ -92,6 +93,7 @@ class Windows:
         summary = newest(db, self._lines, head.branch)
         pins, pinned = self._in_front(db, head, summary, first, model)
         instructions = self._instructions(db, head.branch, first, model)
+        counts = kept.counts | pinned.counts | instructions.counts
         gaps, kept.plain_at = _gaps(db, head.conversation)
         loaded = Loaded(
             head=head,
@@ -100,7 +102,8 @@ class Windows:
             pinned_turns=tuple(pinned.turns),
             pinned_seqs=frozenset(pins),
             instructions=tuple(instructions.turns),
-            counts=kept.counts | pinned.counts | instructions.counts,
+            counts=counts,
+            uncounted=_seqs(*turns, *pinned.turns, *instructions.turns).difference(counts),
             preamble_count=now.preamble_count,
             last=self._last_request(db, head),
             preamble_at=now.preamble_at,
@@ -199,6 +202,10 @@ class Windows:
             if row["last_seq"] <= spans.get(row["branch_id"], -1):
                 return rows.last_request(wordings.whole(row))
         return None
+
+
+def _seqs(*turns: Turn) -> frozenset[int]:
+    return frozenset([turn.seq for turn in turns])
 
 
 def _newest_epoch(db: Transaction, conversation: int) -> int:

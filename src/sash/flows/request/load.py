@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import filterfalse
 from math import ceil
 from operator import attrgetter
 from typing import Any
@@ -72,7 +71,8 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes,
     `survey`: of the window's turns, where it is at hand.
     """
     survey = survey or surveyed(Survey(), loaded.turns)
-    estimated = _estimated(_uncounted(loaded), settings, counter, sizes)
+    uncounted = [turn for turn in _all(loaded) if turn.seq in loaded.uncounted] if loaded.uncounted else []
+    estimated = _estimated(uncounted, settings, counter, sizes)
     counts = {**loaded.counts, **estimated} if estimated else loaded.counts
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
@@ -110,13 +110,6 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes,
 
 def _all(loaded: Loaded) -> tuple[Turn, ...]:
     return (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
-
-
-def _uncounted(loaded: Loaded) -> list[Turn]:
-    """The turns whose sizes the record does not know."""
-    in_front = [turn for turn in (*loaded.pinned_turns, *loaded.instructions) if turn.seq not in loaded.counts]
-    seqs = set(filterfalse(loaded.counts.__contains__, map(attrgetter("seq"), loaded.turns)))  # mostly none: told fast
-    return [*in_front, *(turn for turn in loaded.turns if turn.seq in seqs)] if seqs else in_front
 
 
 def _estimated(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
