@@ -7,7 +7,7 @@ last request's usage is the anchor: the next prompt is that, its reply, and what
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
@@ -66,13 +66,11 @@ class Sized:
 
 
 def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes, survey: Survey | None = None) -> Sized:
-    """Build the planner's memory of a conversation. Turns estimated before are found in `sizes`, new ones put there.
+    """Build the planner's memory of a conversation; `survey`: of the window's turns, where it is at hand.
 
-    `survey`: of the window's turns, where it is at hand.
+    Turns estimated before are found in `sizes`, new ones put there.
     """
-    survey = survey or surveyed(Survey(), loaded.turns)
-    uncounted = [turn for turn in _all(loaded) if turn.seq in loaded.uncounted] if loaded.uncounted else []
-    estimated = _estimated(uncounted, settings, counter, sizes)
+    estimated = _estimated(loaded, settings, counter, sizes)
     counts = {**loaded.counts, **estimated} if estimated else loaded.counts
     preamble = loaded.preamble_count or preamble_size(settings.preamble, settings, counter)
     last = _clean(loaded, settings)
@@ -95,7 +93,7 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes,
         summary_size=summary_size(summary, settings.model, counter, sizes),
         present_size=summary_size(epoch.summary if epoch else None, settings.model, counter, sizes),
         cleared_sizes=MeasuredSizes(loaded, counts, settings, counter, sizes),
-        attachment_counts=_attached(survey.attached, settings, counter, sizes),
+        attachment_counts=_attached(survey or surveyed(Survey(), loaded.turns), settings, counter, sizes),
         unseen=_unseen(loaded.last, counter),
         restless=restless,
         asked=last is not None and last.why.get("source") == "endpoint",
@@ -112,12 +110,13 @@ def _all(loaded: Loaded) -> tuple[Turn, ...]:
     return (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
 
 
-def _estimated(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
+def _estimated(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
     """Sizes of turns that the record does not know, by seq."""
     found = {}
-    for turn in turns:
-        key = (settings.model, turn.id, turn.state)
-        found[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter, settings.card)
+    for turn in _all(loaded) if loaded.uncounted else ():
+        if turn.seq in loaded.uncounted:
+            key = (settings.model, turn.id, turn.state)
+            found[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter, settings.card)
     return found
 
 
@@ -150,10 +149,10 @@ def _unseen(last: LastRequest | None, counter: Counter) -> float:
     return allowance(before, real=last.usage.prompt, bound=last.upper - ceil(before), seen=counter.unseen)
 
 
-def _attached(turns: Sequence[Turn], settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
-    """Sizes of what is attached to turns, by seq."""
+def _attached(survey: Survey, settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
+    """Sizes of what is attached to the turns of a window, by seq."""
     found = {}
-    for turn in turns:
+    for turn in survey.attached:
         if turn.attachment is not None:
             key = (settings.model, turn.id, "attached")
             found[turn.seq] = sizes[key] = sizes.get(key) or counter.count(measure_attached(turn.attachment, counter))
