@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from sash.model.values import as_json, copied, counted, same_json, sound, whole
+from sash.model.values import as_json, copied, counted, dumps_numbers, loads_numbers, same_json, sound, whole
 
 
 class Kind(enum.Enum):
@@ -122,3 +122,14 @@ def test_the_same_json_is_what_is_written_alike(one: Any, other: Any) -> None:
     """Two JSON values are the same exactly where their texts are the same."""
     assert same_json(one, other) == (json.dumps(one) == json.dumps(other))
     assert same_json(one, copied(one))
+
+
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.lists(NUMBERS)))
+def test_numbers_are_read_as_they_were_written(value: dict[str, list[float]]) -> None:
+    """What is written quickly is JSON, in which every number is read as the one it was: by this and by any reader."""
+    text = dumps_numbers(value)
+    for read in (loads_numbers(text), json.loads(text), loads_numbers(json.dumps(value))):
+        assert repr(read) == repr(value)

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from sash.claude.loading import _load_anthropic
 from sash.model.blocks import dumps, text_block
+from sash.model.values import _load_pydantic_core
 
 _HALF = re.compile("[\ud800-\udfff]")
 """Half of a pair of UTF-16, which UTF-8 cannot carry."""
@@ -65,13 +66,6 @@ def _as_block(block: Any) -> Any:
         return block
     plain = block.to_dict(warnings=False) if isinstance(block, model) else block
     return model.construct(**text_block(plain if isinstance(plain, str) else dumps(plain)))
-
-
-def _load_pydantic_core() -> Any:
-    """The one place that imports what the SDK stands on."""
-    import pydantic_core  # noqa: PLC0415 - a tenth of the time that `import sash` takes
-
-    return pydantic_core
 
 
 def _unchecked(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from sash.model.counts import Count
 from sash.model.forecast import Priority
 from sash.model.frozen import with_fields
 from sash.model.keys import KeyPoolView
+from sash.model.values import loads_numbers
 from sash.planning.routing import Routing
 from sash.planning.shortcuts import Shortcuts
 from sash.profile.standing import Standing
@@ -108,6 +108,6 @@ class Context:
             return self
         if state not in self.calibrations:
             self.calibrations.clear()
-            learned: Mapping[str, Any] = json.loads(state)
+            learned: Mapping[str, Any] = loads_numbers(state)
             self.calibrations[state] = Correction.from_json(learned)
         return with_fields(self, counter=self.counter.corrected(self.calibrations[state]))

@@ -141,6 +141,24 @@ def _described(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
+def dumps_numbers(value: Any) -> str:
+    """JSON text of a plain value that holds many numbers, in a tenth of the time: `json` asks Python for each."""
+    text: bytes = _load_pydantic_core().to_json(value)
+    return text.decode()
+
+
+def loads_numbers(text: str) -> Any:
+    """The plain value of a JSON text that holds many numbers."""
+    return _load_pydantic_core().from_json(text)
+
+
+def _load_pydantic_core() -> Any:
+    """The one place that imports what pydantic stands on."""
+    import pydantic_core  # noqa: PLC0415 - a tenth of the time that `import sash` takes
+
+    return pydantic_core
+
+
 @cache
 def _load_writer(form: Literal["utf8", "base64"]) -> Any:
     """What writes values; `form` of bytes: "utf8" or "base64"."""

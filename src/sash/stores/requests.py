@@ -12,6 +12,7 @@ from sash.model.epochs import Epoch, Request
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
 from sash.model.turns import Turn
 from sash.model.usage import Usage
+from sash.model.values import dumps_numbers
 from sash.model.window import Loaded
 from sash.stores import blobs, rows, submissions, wordings
 from sash.stores.batches import close_item
@@ -420,7 +421,7 @@ def _keep_calibration(db: Transaction, finished: FinishedRequest) -> None:
         db.later(
             f"INSERT INTO calibration SELECT ?1, ?2, ?3, ?4, ?5 WHERE {free} ON CONFLICT (model, base) DO UPDATE SET "
             "state = excluded.state, lessons = excluded.lessons, updated_at = excluded.updated_at",
-            (finished.model, finished.base, dumps(finished.calibration), lessons, finished.at),
+            (finished.model, finished.base, dumps_numbers(finished.calibration), lessons, finished.at),
         )
 
 
