@@ -88,12 +88,14 @@ class Answering:
     def __init__(self) -> None:
         self.per_token = 4.4
         """bytes"""
-        self._before = 0
+        self._before: dict[bytes, int] = {}
+        """tokens of the newest request, by what its first message begins with"""
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        """The reply to a request; all that the last one sent is read from the cache."""
+        """The reply to a request; all that the last one of its conversation sent is read from the cache."""
         tokens = int(len(request.content) / self.per_token)
-        read, self._before = min(self._before, tokens), tokens
+        begins = request.content.partition(b'"text":"')[2][:12]
+        read, self._before[begins] = min(self._before.get(begins, 0), tokens), tokens
         usage = {
             "input_tokens": 3,
             "cache_read_input_tokens": read,

@@ -63,14 +63,14 @@ async def _ours(path: Path, number: int, held: list[float]) -> Served:
         AsyncConversation(store, id=f"c{i}", model=MODEL, recall=WORDS_ALONE, client=claude) for i in range(number)
     ]
     first = chats[0]
-    for chat in chats:
-        await chat.extend(_exchanges())
-    for chat in chats:
-        await chat.send(said(0))
+    for at, chat in enumerate(chats):
+        await chat.extend(_exchanges(at))
+    for at, chat in enumerate(chats):
+        await chat.send(_asked(at, 0))
 
     async def talk(at: int) -> None:
         for turn in range(EACH):
-            await chats[at].send(said(turn))
+            await chats[at].send(_asked(at, turn))
 
     with _watching(held):
         done = await _timed(number, talk)
@@ -80,8 +80,13 @@ async def _ours(path: Path, number: int, held: list[float]) -> Served:
     return done
 
 
-def _exchanges() -> list[Any]:
-    return [{"role": ("user", "assistant")[i % 2], "content": said(i)} for i in range(2 * BEFORE)]
+def _exchanges(at: int) -> list[Any]:
+    """What was said in a conversation before; no other begins with it, so that none finds it in the cache."""
+    return [{"role": ("user", "assistant")[i % 2], "content": _asked(at, i)} for i in range(2 * BEFORE)]
+
+
+def _asked(at: int, turn: int) -> str:
+    return said(1_000 * at + turn)
 
 
 async def _timed(number: int, talk: Callable[[int], Awaitable[None]]) -> Served:
@@ -155,13 +160,13 @@ async def _by_hand(path: Path, number: int) -> Served:
     raw = Raw(path, async_client(Answering()))
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(8))
     for at in range(number):
-        for message in _exchanges():
+        for message in _exchanges(at):
             raw.write(at, message["role"], json.dumps([{"type": "text", "text": message["content"]}]))
-        await raw.send(at, said(0))
+        await raw.send(at, _asked(at, 0))
 
     async def talk(at: int) -> None:
         for turn in range(EACH):
-            await raw.send(at, said(turn))
+            await raw.send(at, _asked(at, turn))
 
     with _watching([]):  # its clock takes time, too: both pay for it
         return await _timed(number, talk)
