@@ -1,8 +1,9 @@
 """The threads that compute for async conversations: a few of sash's own, whatever the program does with asyncio's.
 
 Hundreds of conversations compute in turns there. More threads would only get in each other's way, for one computes at
-a time; a few let others go on while one waits for the disk. A call goes to them through one queue, and what came of it
-straight back to its event loop: an executor of the standard library takes up to twice the time for that.
+a time; a few let others go on while some wait for the disk, together where they share a commit. A call goes to them
+through one queue, and what came of it straight back to its event loop: an executor of the standard library takes up to
+twice the time for that.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 R = TypeVar("R")
-WORKERS = 4
+WORKERS = 6
 
 
 def worker(call: Callable[[], R]) -> asyncio.Future[R]:
