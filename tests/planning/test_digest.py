@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sash.model.blocks import dumps
 from sash.planning.digest import Digest, body_hash
 
 texts = st.sampled_from(["Hello.", "Danke schön", '好的, "so"', ""])
@@ -33,3 +35,23 @@ def test_bodies_one_after_the_other_have_the_hashes_of_their_texts(steps: list[A
             **{name: value for name, value in after.items() if name not in before},
         }
         assert digest.of(body) == body_hash(body)
+
+
+def test_of_a_request_that_grows_only_the_newest_messages_are_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Markers move along with the end of a conversation; what stands in front of them is hashed once."""
+    digest, written = Digest(), list[int]()
+
+    def counting(value: Any) -> str:
+        written[-1] += len(value) if isinstance(value, list | tuple) else 0
+        return dumps(value)
+
+    monkeypatch.setattr("sash.planning.digest.dumps", counting)
+    hello = {"type": "text", "text": "Hello."}
+    said = [{"role": role, "content": [hello]} for role in ("user", "assistant")]
+    marked = {"role": "user", "content": [{**hello, "cache_control": {"type": "ephemeral"}}]}
+    for exchanges in range(1, 40):
+        messages: list[Any] = [*said * exchanges, marked]
+        messages[-3] = marked
+        written.append(0)
+        digest.of({"model": "m", "messages": messages})
+    assert max(written) <= 8

@@ -13,6 +13,8 @@ from sash.planning.growing import Grown
 Message = Mapping[str, Any]
 Hashed = tuple[Any, str]
 """The hash up to some message, and what stands in front of the next one."""
+MARKED = 4
+"""The newest messages, from the one on that the last request marked: it goes without the marker in the next one."""
 
 
 def body_hash(body: Mapping[str, Any]) -> str:
@@ -49,7 +51,7 @@ def _fields(body: Mapping[str, Any], names: Sequence[str]) -> str:
 def _behind(head: str) -> Grown[Message, Hashed]:
     """What hashes messages behind the first fields of a body."""
     begun = f'{{{head}{"," * bool(head)}"messages":['
-    return Grown((hashlib.sha256(begun.encode()), ""), _with, same=same_json)
+    return Grown((hashlib.sha256(begun.encode()), ""), _with, same=same_json, moving=MARKED)
 
 
 def _with(before: Hashed, messages: Sequence[Message]) -> Hashed:

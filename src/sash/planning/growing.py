@@ -22,10 +22,17 @@ class Grown(Generic[T, S]):
 
     `add(add(nothing, some), more)` has to be `add(nothing, (*some, *more))`, and neither may change what it is given.
     `same` tells whether items are those of the last time: where 1 and True make a difference, equal is not enough.
+    `moving`: how many of the newest are mostly others the next time.
     """
 
-    def __init__(self, nothing: S, add: Callable[[S, tuple[T, ...]], S], same: Callable[[Any, Any], bool] = eq) -> None:
-        self._nothing, self._add, self._same = nothing, add, same
+    def __init__(
+        self,
+        nothing: S,
+        add: Callable[[S, tuple[T, ...]], S],
+        same: Callable[[Any, Any], bool] = eq,
+        moving: int = MOVING,
+    ) -> None:
+        self._nothing, self._add, self._same, self._moving = nothing, add, same, moving
         self._seen: tuple[T, ...] = ()
         self._made = nothing
         self._asked: tuple[T, ...] = ()
@@ -40,7 +47,7 @@ class Grown(Generic[T, S]):
     def _of(self, items: tuple[T, ...]) -> S:
         if not self._same(items[: len(self._seen)], self._seen):
             self._seen, self._made = (), self._nothing
-        settled = len(items) - MOVING
+        settled = len(items) - self._moving
         if settled > len(self._seen):
             self._made = self._add(self._made, items[len(self._seen) : settled])
             self._seen = items[:settled]
