@@ -6,7 +6,7 @@ last request's usage is the anchor: the next prompt is that, its reply, and what
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,6 +40,7 @@ DECAY = 0.93
 """Weight of a gap against the one after it."""
 PRIOR = 4.0
 """How many gaps of one's own the experience of all other conversations is worth."""
+_SEQ = attrgetter("seq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,9 @@ class Sized:
         memory, last, epoch = self.memory, self.last, self.memory.epoch
         if last is None or epoch is None:
             return None
-        sent = [turn.seq for turn in memory.loaded.turns if epoch.first_seq <= turn.seq <= last.sent.last]
-        shown = [*(turn.seq for turn in memory.in_front), *sent]
+        turns = memory.loaded.turns
+        begin, end = bisect_left(turns, epoch.first_seq, key=_SEQ), bisect_right(turns, last.sent.last, key=_SEQ)
+        shown = [*map(_SEQ, memory.in_front), *map(_SEQ, turns[begin:end])]
         if epoch.relief.dropped:
             shown = [seq for seq in shown if seq not in epoch.relief.dropped]
         return Anchor.from_wire(last.wire, turns=tuple(shown), epoch=epoch.id, model=epoch.model)
@@ -224,7 +226,7 @@ def _clean(loaded: Loaded, settings: Settings) -> LastRequest | None:
 def _anchor(last: LastRequest, loaded: Loaded, counts: Mapping[int, Count], card: ModelCard) -> tuple[Count, int]:
     """The exact size of the last prompt plus its reply, and the seq up to which that counts."""
     prompt = Count.exact(last.usage.prompt)
-    at = bisect_right(loaded.turns, last.sent.last, key=attrgetter("seq"))
+    at = bisect_right(loaded.turns, last.sent.last, key=_SEQ)
     reply = loaded.turns[at] if at < len(loaded.turns) else None
     if reply is None or reply.seq != last.sent.last + 1 or reply.role != "assistant":
         return prompt, last.sent.last
