@@ -78,6 +78,19 @@ def test_a_run_that_outgrows_the_budget_goes_on(talk: Talk, sim: Simulator, stra
     assert len(chat.history()) == 62
 
 
+@pytest.mark.parametrize("model", ["claude-opus-4-5", "claude-opus-4-8", "claude-sonnet-5-5"])
+def test_a_run_goes_on_however_wide_the_bounds_are(talk: Talk, sim: Simulator, model: str) -> None:
+    """Where nothing but features of the texts is counted, calls leave by their estimate: the endpoint has the last
+    word, and no newest result gives way that has room."""
+    sim.script(looking(30))
+    chat = talk(strategy=Economic(), model=model, budget=BUDGET, keep=1_000, counter="features")
+    reply = chat.run(ASKED, tools=[look], max_steps=40)
+    assert reply.text == "All done."
+    check(chat, sim)
+    newest = [sent_results(attempt.body)[-1] for attempt in sim.messages[1:]]
+    assert newest == [look(f"w{number}") for number in range(1, 31)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["claude-sonnet-5-5", "claude-opus-4-6"])
 def test_three_hundred_calls_six_at_once(talk: Talk, sim: Simulator, model: str) -> None:

@@ -49,6 +49,8 @@ class FittedView:
     """seq of the first turn that is sent otherwise than before, where all before it is the same; 0: none is"""
     unchanged: int = 0
     """tokens of the prompt before that turn"""
+    cleared_to: int = 0
+    """seq of the last turn whose results give way now, behind which the next ones will; 0: none do in place"""
 
 
 def tool_results(
@@ -209,6 +211,7 @@ class _Relieving:
             same_prefix=True,
             changed_from=(first.call or first.seq) if as_before else 0,
             unchanged=max(0, size.tokens - first.behind),
+            cleared_to=last.seq,
         )
 
     def _growing(self, base: int) -> FittedView:
@@ -412,7 +415,7 @@ class _Relieving:
         shape = self._without_attached(shape)
         shape = self._without_results(shape)
         shape = self._without_calls(shape)
-        if shape.prompt.upper >= decided.prompt.upper:
+        if not self._helps(shape, decided):
             return decided
         upper, limit = decided.prompt.upper, self.situation.limit
         gone = words(shape.relief.tidy()) or (
@@ -420,6 +423,12 @@ class _Relieving:
         )
         reason = f"the newest question and its tool calls could take {upper:,} tokens, more than {limit:,}: {gone}"
         return replace(shape, decision=replace(self.decision, rule="must", reason=reason), relief=shape.relief.tidy())
+
+    def _helps(self, shape: FittedView, decided: FittedView) -> bool:
+        """Whether it is smaller: where too much was decided even by the estimate, by that, for bounds may be wide."""
+        if decided.prompt.tokens > self.situation.limit:
+            return shape.prompt.tokens < decided.prompt.tokens
+        return shape.prompt.upper < decided.prompt.upper
 
     def _without_attached(self, shape: FittedView) -> FittedView:
         """What was recalled goes first: it can be recalled again."""
