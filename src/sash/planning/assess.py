@@ -200,13 +200,26 @@ class _Assessing:
 
     @cached_property
     def _behind(self) -> dict[int, int]:
-        """Tokens of the view from each turn on, by seq; thinking, which no turn's size holds, is spread over all."""
+        """Tokens of the view from each turn on, by seq.
+
+        What the view holds beyond the sizes of its turns is thinking, as much with each reply that thought.
+        """
         turns = [turn for group in self.groups[self._start or 0 :] for turn in group if turn.role != "system"]
-        sums = list(accumulate((self.known[turn.seq].tokens for turn in reversed(turns)), initial=0))[:0:-1]
+        sums = self._from_each_on([self.known[turn.seq].tokens for turn in turns])
+        thoughts = self._from_each_on([has_thinking(turn.blocks) for turn in turns])
         present = self._stay()
-        view = present.tokens - self.memory.fixed.tokens - self._front.tokens if present and sums else 0
-        scale = max(1.0, view / sums[0]) if sums and sums[0] else 1.0
-        return {turn.seq: int(size * scale) for turn, size in zip(turns, sums, strict=True)}
+        if present is None or not sums or not sums[0]:
+            return {turn.seq: size for turn, size in zip(turns, sums, strict=True)}
+        view = max(0, present.tokens - self.memory.fixed.tokens - self._front.tokens)
+        if view < sums[0] or not thoughts[0]:
+            return {turn.seq: size * view // sums[0] for turn, size in zip(turns, sums, strict=True)}
+        more = (view - sums[0]) / thoughts[0]
+        return {turn.seq: size + int(more * n) for turn, size, n in zip(turns, sums, thoughts, strict=True)}
+
+    @staticmethod
+    def _from_each_on(sizes: Sequence[int]) -> list[int]:
+        """The sum from each place on."""
+        return list(accumulate(reversed(sizes)))[::-1]
 
     # ---- what is sent wherever the view starts ----------------------------------------------------
 

@@ -183,6 +183,7 @@ class CarriedOut:
             room=Room(slots=MOST - by_hand, preamble=self._in_front, prompt=self.shape.prompt.tokens),
             stable=self.restless.stable if self.restless.unmarked else None,
             changed_from=self.shape.changed_from if memory.warmth.tail_until > self.now else 0,
+            cleared_to=self.shape.cleared_to,
         )
         return (*chosen, *settings.hand_markers)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sash.model.cards import Ttl, lasting, supposition
 from sash.model.values import counted
-from sash.planning.cache.breakpoints import STABLE, UNCHANGED
+from sash.planning.cache.breakpoints import CLEARED, STABLE, UNCHANGED
 from sash.planning.planned import Planned
 from sash.planning.situation import CHEAP
 
@@ -153,6 +153,7 @@ PLACES = {
     "base": "the messages that stay longest",
     "previous tail": "all up to the last request",
     UNCHANGED: "all before the results that leave",
+    CLEARED: "all up to the last of them",
     "new tail": "all of this one",
     "hand": "what you marked yourself",
 }

@@ -3,8 +3,9 @@
 Slots by priority: new tail; the previous written tail that is still in the view (a marker on it reads
 it however many blocks were added since, where the server's lookback of 20 blocks would miss it);
 preamble; epoch base where its lifetime is longer than the tail's. Where only some turns change, the last turn of the
-user before them takes the place of the previous tail: an earlier request wrote up to there. Never on thinking or empty
-blocks, nothing below the model's cacheable minimum ("Prompt caching" docs). Sizes are tokens.
+user before them takes the place of the previous tail: an earlier request wrote up to there. So does the last of the
+turns that change, for those that change next begin behind it. Never on thinking or empty blocks, nothing below the
+model's cacheable minimum ("Prompt caching" docs). Sizes are tokens.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ STABLE = "stable part"
 """The role of a marker on the part of the preamble that stays, where what lies behind it changes."""
 UNCHANGED = "unchanged part"
 """The role of a marker on the messages that stay as they were, where results behind them give way."""
+CLEARED = "cleared part"
+"""The role of a marker on the last of the results that give way: what is written there is read when more do."""
 
 
 class Room(NamedTuple):
@@ -45,11 +48,13 @@ def place(
     room: Room,
     stable: tuple[Place, int] | None = None,
     changed_from: int = 0,
+    cleared_to: int = 0,
 ) -> tuple[Marker, ...]:
     """Choose the markers, in the order in which they stand in the request.
 
     `stable`: the last block of the preamble that stays, where the rest changes; `room.preamble` is the size up to it.
     `changed_from`: seq of the first turn that is sent otherwise than before, where what stands before it is cached.
+    `cleared_to`: seq of the last turn whose results give way with this request, while what stands behind them stays.
     """
     big_enough = room.prompt >= card.cache_minimum
     tail = _tail(numbered, marks.tail) if marks.tail and big_enough else None
@@ -59,6 +64,7 @@ def place(
         _unchanged(numbered, changed_from, marks.tail) if changed_from and big_enough else None,
         _preamble(epoch, marks.preamble, stable) if marks.preamble and room.preamble >= card.cache_minimum else None,
         _base(epoch, numbered, marks) if big_enough else None,
+        _cleared(numbered, cleared_to, marks.tail) if cleared_to and marks.tail and big_enough else None,
     ]
     chosen: list[Marker] = []
     for marker in wanted:
@@ -97,6 +103,11 @@ def _unchanged(numbered: Sequence[tuple[int, Message]], before: int, ttl: Ttl | 
         if 0 < seq < before and sent["role"] == "user":
             return _on(seq, sent, ttl or "5m", UNCHANGED)
     return None
+
+
+def _cleared(numbered: Sequence[tuple[int, Message]], last: int, ttl: Ttl) -> Marker | None:
+    """The last of the results that give way."""
+    return next((_on(seq, sent, ttl, CLEARED) for seq, sent in reversed(numbered) if seq == last), None)
 
 
 def _preamble(epoch: Epoch, ttl: Ttl, stable: tuple[Place, int] | None) -> Marker | None:
