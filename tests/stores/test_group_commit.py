@@ -245,6 +245,53 @@ def test_closing_commits_what_waits_for_it(tmp_path: Path) -> None:
     assert rows(store) == {"one"}
 
 
+@pytest.mark.parametrize("how", ["writing", "passing", "erasing", "unchecked"])
+def test_a_transaction_within_another_is_refused(store: SqliteStore, how: str) -> None:
+    """What a signal handler writes while its thread writes is refused, and leaves that transaction whole."""
+    with store.database.writing() as db:
+        db.execute(ADD, ("before",))
+        with pytest.raises(StoreUnavailable, match="within a transaction"), getattr(store.database, how)():
+            pass
+        assert rows(store) == set()
+        db.execute(ADD, ("behind",))
+    assert rows(store) == {"before", "behind"}
+
+
+class Late:
+    """A lock whose next one to try it does so only after something else has happened."""
+
+    def __init__(self, lock: Any, first: Callable[[], None]) -> None:
+        self._lock, self._first = lock, [first]
+        self.release = lock.release
+
+    def acquire(self, blocking: bool = True) -> bool:
+        """Take it."""
+        if self._first:
+            self._first.pop()()
+        return bool(self._lock.acquire(blocking))
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_who_thought_itself_alone_does_not_read_what_is_left_to_be_committed(store: SqliteStore) -> None:
+    """A reader that finds no other thread at work, while two begin to write, reads what is committed."""
+    threads = Threads(store)
+
+    def crowd() -> None:
+        store.database._crowded = True
+        threads.write("left")
+        until(lambda: store.database._group is not None and store.database._group._left is not None)
+
+    store.database._lock = Late(store.database._lock, crowd)  # type: ignore[assignment]
+    with store.database._waiting, store.database.reading() as db:
+        assert db.one("SELECT count(*) FROM alerts")[0] == 0
+    assert threads.join() == {"left": None}
+
+
 def write_for_ever(path: Path, told: Path) -> None:
     """Write in several threads, and note each row that was acknowledged."""
     store, notes = SqliteStore(path), os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -62,6 +62,8 @@ class SqliteDatabase:
         """for the lock"""
         self._group: Group | None = None
         """what is not committed yet, for somebody waits who goes on with it"""
+        self._running = False
+        """whether whoever has the lock is in the middle of a transaction"""
         self._exclusive = 0
         """how often whoever has the lock wants to be alone: what is written then is committed at once"""
         self._idle: list[Reader] = []
@@ -246,7 +248,7 @@ class SqliteDatabase:
     @contextmanager
     def _for_reading(self) -> Iterator[Reader]:
         """The connection that writes, while only one thread is at work; else another one, which waits for nobody."""
-        if not self._crowded and self._lock.acquire(blocking=False):
+        if self._is_alone():
             try:
                 self._require_open()
                 yield self._sqlite, self._transaction
@@ -258,6 +260,15 @@ class SqliteDatabase:
         else:
             self._crowded = True
             yield from self._apart()
+
+    def _is_alone(self) -> bool:
+        """Take the lock if only one thread is at work: with others, something may be left there to be committed."""
+        if self._crowded or not self._lock.acquire(blocking=False):
+            return False
+        if self._crowded:  # only just
+            self._lock.release()
+            return False
+        return True
 
     def _apart(self) -> Iterator[Reader]:
         """A connection of the reader's own, for one reading."""
@@ -314,12 +325,14 @@ class SqliteDatabase:
         self._reject_lost()
         group = self._joined()
         try:
+            self._running = True
             yield self._transaction
             group.keep()
         except BaseException as error:
             self._undo(group, error)
             raise
         finally:
+            self._running = False
             if self._group is group and not self._is_left(group):
                 self._commit(group)
         return group
@@ -437,11 +450,17 @@ class SqliteDatabase:
                 self._lock.acquire()
         try:
             self._require_open()
+            self._reject_nested()
             yield
         except sqlite3.DatabaseError as error:
             raise self._unavailable(error) from error
         finally:
             self._lock.release()
+
+    def _reject_nested(self) -> None:
+        """A signal handler that writes while its thread does would take that transaction apart."""
+        if self._running:
+            raise sqlite3.OperationalError("cannot start a transaction within a transaction")
 
     def _require_open(self) -> None:
         if self._closed:
