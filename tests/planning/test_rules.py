@@ -851,3 +851,14 @@ def test_a_tool_result_holds_what_may_stand_in_one(part: Any, rules: list[str]) 
     body = ask(user(), reply(call()), user(result(content=[part])))
     assert [rule for rule, _ in broken(body)] == rules
     assert bool(Simulator().check(body)) is bool(rules)
+
+
+def test_a_rule_of_ones_own_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that is added, replaced or taken away holds for the next request, also one of kinds that were seen before."""
+    body = {"model": "claude-sonnet-5-5", "max_tokens": 100, "messages": [{"role": "user", "content": "HELLO"}]}
+    assert check_request(body) == []
+    for said in ("once", "twice"):
+        monkeypatch.setitem(RULES, "mine", lambda _, said=said: [("", said)])
+        assert [problem.message for problem in check_request(body)] == [said]
+    monkeypatch.delitem(RULES, "mine")
+    assert check_request(body) == []

@@ -132,15 +132,15 @@ def check_request(
 
 def judged(body: Body, *, beside: bool = True) -> Iterator[Problem]:
     """What the rules hold against a request, one rule after the other; `beside`: those of `BESIDE_MESSAGES`, too."""
-    for name, rule in _to_ask(body.kinds, beside):
+    for name, rule in _to_ask(tuple(RULES.items()), body.kinds, beside):
         for path, message in rule(body):
             yield Problem(rule=name, path=path, message=message)
 
 
 @lru_cache(maxsize=256)  # requests hold few combinations of types, and the same ones again and again
-def _to_ask(kinds: frozenset[str], beside: bool) -> tuple[tuple[str, Rule], ...]:
-    """The rules that have something to look at where the messages hold blocks of these types, in their order."""
-    asked = RULES.items() if beside else [one for one in RULES.items() if one[0] not in BESIDE_MESSAGES]
+def _to_ask(rules: tuple[tuple[str, Rule], ...], kinds: frozenset[str], beside: bool) -> tuple[tuple[str, Rule], ...]:
+    """Of `rules`, those that have something to look at where the messages hold blocks of these types, in their order."""
+    asked = rules if beside else [one for one in rules if one[0] not in BESIDE_MESSAGES]
     return tuple([(name, rule) for name, rule in asked if has_to_look(rule, kinds)])
 
 
