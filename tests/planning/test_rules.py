@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -854,11 +855,15 @@ def test_a_tool_result_holds_what_may_stand_in_one(part: Any, rules: list[str]) 
 
 
 def test_a_rule_of_ones_own_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rule that is added, replaced or taken away holds for the next request, also one of kinds that were seen before."""
+    """A rule that is added, replaced or taken away holds for the next request."""
+
+    def finding(said: str, _: object) -> list[tuple[str, str]]:
+        return [("", said)]
+
     body = {"model": "claude-sonnet-5-5", "max_tokens": 100, "messages": [{"role": "user", "content": "HELLO"}]}
     assert check_request(body) == []
     for said in ("once", "twice"):
-        monkeypatch.setitem(RULES, "mine", lambda _, said=said: [("", said)])
+        monkeypatch.setitem(RULES, "mine", partial(finding, said))
         assert [problem.message for problem in check_request(body)] == [said]
     monkeypatch.delitem(RULES, "mine")
     assert check_request(body) == []

@@ -139,7 +139,7 @@ def judged(body: Body, *, beside: bool = True) -> Iterator[Problem]:
 
 @lru_cache(maxsize=256)  # requests hold few combinations of types, and the same ones again and again
 def _to_ask(rules: tuple[tuple[str, Rule], ...], kinds: frozenset[str], beside: bool) -> tuple[tuple[str, Rule], ...]:
-    """Of `rules`, those that have something to look at where the messages hold blocks of these types, in their order."""
+    """Of `rules`, those that have something to look at where the messages hold blocks of these types."""
     asked = rules if beside else [one for one in rules if one[0] not in BESIDE_MESSAGES]
     return tuple([(name, rule) for name, rule in asked if has_to_look(rule, kinds)])
 
