@@ -21,6 +21,7 @@ from sash.planning.overflow.relief import lacks_beta, may_clear, tool_results
 from sash.planning.rules import has_thinking
 from sash.planning.situation import CHEAP, ResultsTurn, Situation, Size
 from sash.planning.survey import Group, in_tool_run
+from sash.planning.view import bare
 from sash.planning.worth.chance import worth_of
 from sash.planning.worth.ledger import KnownResult, Ledger
 
@@ -202,11 +203,14 @@ class _Assessing:
     def _behind(self) -> dict[int, int]:
         """Tokens of the view from each turn on, by seq.
 
-        What the view holds beyond the sizes of its turns is thinking, as much with each reply that thought.
+        What the view holds beyond the sizes of its turns is thinking, as much with each reply that is sent with some.
         """
         turns = [turn for group in self.groups[self._start or 0 :] for turn in group if turn.role != "system"]
         sums = self._from_each_on([self.known[turn.seq].tokens for turn in turns])
-        thoughts = self._from_each_on([has_thinking(turn.blocks) for turn in turns])
+        epoch = self.memory.epoch
+        thoughts = self._from_each_on(
+            [has_thinking(turn.blocks) and not (epoch and bare(turn, epoch)) for turn in turns]
+        )
         present = self._stay()
         if present is None or not sums or not sums[0]:
             return {turn.seq: size for turn, size in zip(turns, sums, strict=True)}
