@@ -56,7 +56,9 @@ def said(number: int) -> str:
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
-    """The slope of time over size, both as logarithms: 0 is flat, 1 grows alike."""
+    """The slope of time over size, both as logarithms: 0 is flat, 1 grows alike; nan where noise hides a time."""
+    if min(times) <= 0:
+        return math.nan
     return float(statistics.linear_regression([math.log(n) for n in sizes], [math.log(t) for t in times]).slope)
 
 
@@ -72,14 +74,26 @@ class Cpu:
 
 
 def alternately(rounds: int, **calls: Callable[[], Any]) -> dict[str, float]:
-    """The median milliseconds of CPU of each call, taken in turns, after one round that does not count."""
+    """The median milliseconds of CPU of each call, taken in turns."""
+    return {name: statistics.median(times) for name, times in _taken(rounds, calls).items()}
+
+
+def apart(rounds: int, ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
+    """By how many milliseconds of CPU `ours` takes longer, and what `theirs` takes: the medians of so many pairs."""
+    taken = _taken(rounds, {"ours": ours, "theirs": theirs})
+    longer = (mine - beside for mine, beside in zip(taken["ours"], taken["theirs"], strict=True))
+    return statistics.median(longer), statistics.median(taken["theirs"])
+
+
+def _taken(rounds: int, calls: Mapping[str, Callable[[], Any]]) -> dict[str, list[float]]:
+    """Milliseconds of CPU of each call, taken in turns, after one round that does not count."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
         for name, call in calls.items():
             cpu = Cpu()
             call()
             taken[name].append(cpu.milliseconds())
-    return {name: statistics.median(times[1:]) for name, times in taken.items()}
+    return {name: times[1:] for name, times in taken.items()}
 
 
 class Answering:
