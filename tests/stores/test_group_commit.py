@@ -87,14 +87,6 @@ def commits(store: SqliteStore) -> Iterator[list[str]]:
     connection.set_trace_callback(None)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """A store in a file."""
-    made = SqliteStore(tmp_path / "a.db")
-    yield made
-    made.close()
-
-
 def fail(_: Transaction) -> None:
     """What goes wrong in the middle of a transaction."""
     raise ValueError("not this one")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain, combinations
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +16,6 @@ from sash.stores import SqliteStore
 
 GROUPS = ("day", "model", "user")
 DAY = 86_400.0
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """A file."""
-    store = SqliteStore(tmp_path / "a.db")
-    yield store
-    store.close()
 
 
 def held(store: SqliteStore) -> None:

@@ -20,7 +20,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -307,18 +307,19 @@ class SqliteDatabase:
             if self._group is not None:
                 group = yield from self._written()
             else:
-                with self._unsynchronised():
+                with self._with_pragma("synchronous = NORMAL", then="synchronous = FULL"):
                     group = yield from self._written()
         self._await(group)
 
     @contextmanager
-    def _unsynchronised(self) -> Iterator[None]:
+    def _with_pragma(self, pragma: str, *, then: str) -> Iterator[None]:
+        """For one thread alone, with a pragma in force for as long."""
         with self._locked():
-            self._sqlite.execute("PRAGMA synchronous = NORMAL")
+            self._sqlite.execute(f"PRAGMA {pragma}")
             try:
                 yield
             finally:
-                self._sqlite.execute("PRAGMA synchronous = FULL")
+                self._sqlite.execute(f"PRAGMA {then}")
 
     def _written(self) -> Generator[Transaction, None, Group]:
         """A transaction, the first of a group or a further one. Left to whoever waits to write, else committed."""
@@ -420,15 +421,9 @@ class SqliteDatabase:
         while self._sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < deadline:
             time.sleep(random.uniform(0.005, 0.05))
 
-    @contextmanager
-    def unchecked(self) -> Iterator[None]:
+    def unchecked(self) -> AbstractContextManager[None]:
         """While this lasts, references are not checked: for each row deleted, that would read whole tables."""
-        with self._locked():
-            self._sqlite.execute("PRAGMA foreign_keys = OFF")
-            try:
-                yield
-            finally:
-                self._sqlite.execute("PRAGMA foreign_keys = ON")
+        return self._with_pragma("foreign_keys = OFF", then="foreign_keys = ON")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
