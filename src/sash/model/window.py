@@ -115,6 +115,11 @@ class Loaded:
     resumed: bool = False
     """whether the epoch is another than the one of the conversation's newest request"""
 
+    @property
+    def all_turns(self) -> tuple[Turn, ...]:
+        """Pinned ones, instructions, and those of the window; an instruction that is pinned stands twice."""
+        return (*self.pinned_turns, *self.instructions, *self.turns)
+
     @cached_property
     def epoch(self) -> Epoch | None:
         """The present epoch, unless all that it held was withdrawn: then nothing of it is left to grow."""

@@ -19,7 +19,7 @@ from sash.planning.inputs import Memory, Settings
 from sash.planning.overflow.clearing import served_turns
 from sash.planning.overflow.relief import lacks_beta, may_clear, tool_results
 from sash.planning.rules import has_thinking
-from sash.planning.situation import CHEAP, ResultsTurn, Situation, Size
+from sash.planning.situation import CHEAP, ResultsTurn, Situation, Size, from_each_on
 from sash.planning.survey import Group, in_tool_run
 from sash.planning.view import bare
 from sash.planning.worth.chance import worth_of
@@ -206,24 +206,17 @@ class _Assessing:
         What the view holds beyond the sizes of its turns is thinking, as much with each reply that is sent with some.
         """
         turns = [turn for group in self.groups[self._start or 0 :] for turn in group if turn.role != "system"]
-        sums = self._from_each_on([self.known[turn.seq].tokens for turn in turns])
+        sums = from_each_on([self.known[turn.seq].tokens for turn in turns])
         epoch = self.memory.epoch
-        thoughts = self._from_each_on(
-            [has_thinking(turn.blocks) and not (epoch and bare(turn, epoch)) for turn in turns]
-        )
+        thoughts = from_each_on([has_thinking(turn.blocks) and not (epoch and bare(turn, epoch)) for turn in turns])
         present = self._stay()
-        if present is None or not sums or not sums[0]:
-            return {turn.seq: size for turn, size in zip(turns, sums, strict=True)}
+        if present is None or not sums[0]:
+            return {turn.seq: size for turn, size in zip(turns, sums, strict=False)}
         view = max(0, present.tokens - self.memory.fixed.tokens - self._front.tokens)
         if view < sums[0] or not thoughts[0]:
-            return {turn.seq: size * view // sums[0] for turn, size in zip(turns, sums, strict=True)}
+            return {turn.seq: size * view // sums[0] for turn, size in zip(turns, sums, strict=False)}
         more = (view - sums[0]) / thoughts[0]
-        return {turn.seq: size + int(more * n) for turn, size, n in zip(turns, sums, thoughts, strict=True)}
-
-    @staticmethod
-    def _from_each_on(sizes: Sequence[int]) -> list[int]:
-        """The sum from each place on."""
-        return list(accumulate(reversed(sizes)))[::-1]
+        return {turn.seq: size + int(more * n) for turn, size, n in zip(turns, sums, thoughts, strict=False)}
 
     # ---- what is sent wherever the view starts ----------------------------------------------------
 

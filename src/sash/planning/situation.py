@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from operator import attrgetter, neg
+from operator import neg
 from typing import Any, Literal, Protocol
 
 from sash.model.cards import ModelCard, Ttl
@@ -184,12 +184,12 @@ class Situation:
     @cached_property
     def _tokens(self) -> list[int]:
         """Tokens of exchanges[i:], for every i."""
-        return _from_each_on(self.exchanges, "tokens")
+        return from_each_on([one.tokens for one in self.exchanges])
 
     @cached_property
     def _uppers(self) -> list[int]:
         """Upper bounds of exchanges[i:], for every i."""
-        return _from_each_on(self.exchanges, "upper")
+        return from_each_on([one.upper for one in self.exchanges])
 
     def kept(self, start: int) -> int:
         """Verbatim tokens of the exchanges from `start` on."""
@@ -233,9 +233,9 @@ class Situation:
         return next((i for i in range(start, self.newest) if self.fits(i)), self.newest)
 
 
-def _from_each_on(exchanges: Sequence[Exchange], size: str) -> list[int]:
-    """A size of exchanges[i:], for every i."""
-    sums = list(accumulate(map(attrgetter(size), reversed(exchanges)), initial=0))
+def from_each_on(sizes: Sequence[int]) -> list[int]:
+    """The sum of sizes[i:], for every i; the last one is that of none."""
+    sums = list(accumulate(reversed(sizes), initial=0))
     sums.reverse()
     return sums
 

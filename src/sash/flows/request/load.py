@@ -26,7 +26,7 @@ from sash.model.epochs import Marker
 from sash.model.options import asked_format
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
-from sash.model.turns import Attachment, Turn
+from sash.model.turns import Attachment
 from sash.model.window import LastRequest, Loaded
 from sash.planning.cache.breakpoints import STABLE
 from sash.planning.cache.restless import Restless, watch
@@ -108,14 +108,10 @@ def remember(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes,
     )
 
 
-def _all(loaded: Loaded) -> tuple[Turn, ...]:
-    return (*loaded.pinned_turns, *loaded.instructions, *loaded.turns)
-
-
 def _estimated(loaded: Loaded, settings: Settings, counter: Counter, sizes: Sizes) -> dict[int, Count]:
     """Sizes of turns that the record does not know, by seq."""
     found = {}
-    for turn in _all(loaded) if loaded.uncounted else ():
+    for turn in loaded.all_turns if loaded.uncounted else ():
         if turn.seq in loaded.uncounted:
             key = (settings.model, turn.id, turn.state)
             found[turn.seq] = sizes[key] = sizes.get(key) or size(turn, counter, settings.card)
@@ -124,7 +120,7 @@ def _estimated(loaded: Loaded, settings: Settings, counter: Counter, sizes: Size
 
 def forget_stored(sized: Sized, model: str, sizes: Sizes) -> None:
     """The record holds what was estimated for a request from now on: `sizes` need not."""
-    for turn in _all(sized.memory.loaded) if sized.estimated else ():
+    for turn in sized.memory.loaded.all_turns if sized.estimated else ():
         if turn.seq in sized.estimated:
             sizes.pop((model, turn.id, turn.state), None)
     if not sizes:

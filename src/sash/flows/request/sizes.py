@@ -93,7 +93,6 @@ class MeasuredSizes:
     def _names(self) -> dict[str, str]:
         """The tools called, by call id."""
         called: dict[str, str] = {}
-        loaded = self._loaded
-        for turn in (*loaded.pinned_turns, *loaded.instructions, *loaded.turns):
+        for turn in self._loaded.all_turns:
             called.update(names_of(turn) if turn.role == "assistant" else {})
         return called
