@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
-from typing import Any
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any, get_type_hints
 
 import pytest
 
+from pages import api
 from sash import AsyncConversation, Conversation, types
 from sash.model.options import BETA, BODY, CALL
 
@@ -15,6 +19,20 @@ def methods(face: type[Any]) -> dict[str, inspect.Signature]:
     """The public methods of a class, with what they take."""
     found = inspect.getmembers(face, callable)
     return {name: inspect.signature(method) for name, method in found if not name.startswith("_")}
+
+
+def annotated(door: str) -> Iterator[Any]:
+    """The functions and classes of ours that a door leads to, and the public methods of these."""
+    module = importlib.import_module(door)
+    for value in (getattr(module, name) for name in api.names(door)):
+        methods = [_function(one) for name, one in inspect.getmembers(value) if name == "__init__" or name[0] != "_"]
+        found = [value, *methods] if inspect.isclass(value) else [value]
+        yield from (one for one in found if isinstance(one, type | FunctionType) and one.__module__.startswith("sash"))
+
+
+def _function(member: Any) -> Any:
+    """What a method or a property was written as."""
+    return inspect.unwrap(getattr(member, "fget", None) or getattr(member, "func", None) or member)
 
 
 def test_both_faces_take_the_same() -> None:
@@ -50,3 +68,16 @@ def test_the_options_of_a_request_are_those_that_are_checked() -> None:
 def test_types_can_be_imported(name: str) -> None:
     """Every name of `sash.types` is there for annotations."""
     assert hasattr(types, name)
+
+
+@pytest.mark.parametrize("door", api.DOORS)
+def test_annotations_name_what_is_there(door: str) -> None:
+    """Tools that read annotations (web frameworks, documentation, notebooks) can be told those of every public name."""
+    for one in annotated(door):
+        get_type_hints(one)
+
+
+def test_annotations_are_the_types_at_the_door() -> None:
+    """What is told of an argument is the type that `sash.types` has under this name, without loading the SDK."""
+    assert get_type_hints(Conversation.send)["content"] == types.Content
+    assert get_type_hints(types.CallOptions)["tools"] == types.ToolList | None

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 from sash.model.files import File
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 __all__ = [
     "AskOptions",
@@ -25,6 +22,7 @@ __all__ = [
     "RequestOptions",
     "Results",
     "RunOptions",
+    "SdkObject",
     "SendOptions",
     "System",
     "ToolList",
@@ -33,16 +31,24 @@ __all__ = [
 MemoryMode: TypeAlias = Literal["none", "lean", "balanced", "full", "all"]
 """How much is remembered, from the least money to the least forgotten (`memory=` of a conversation)."""
 
-Part: TypeAlias = "str | Path | File | Mapping[str, Any] | BaseModel"
+
+class SdkObject(Protocol):
+    """An object of the SDK, or another one that tells its fields likewise. Named here so that nothing is imported."""
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Its fields as JSON values, without those that are not set."""
+
+
+Part: TypeAlias = str | Path | File | Mapping[str, Any] | SdkObject
 """A piece of a message: a text, a file (its path, or its bytes in a `File`), a content block (dict or SDK object)."""
 
-Content: TypeAlias = "Part | Sequence[Part]"
+Content: TypeAlias = Part | Sequence[Part]
 """What a user says: a text, parts in their order, or a whole user message of the SDK."""
 
-Results: TypeAlias = "Mapping[str, Any] | Sequence[Mapping[str, Any] | BaseModel]"
+Results: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any] | SdkObject]
 """What tools answered: results by the ids of their calls, or `tool_result` blocks."""
 
-System: TypeAlias = "str | Sequence[Mapping[str, Any] | BaseModel]"
+System: TypeAlias = str | Sequence[Mapping[str, Any] | SdkObject]
 """A system prompt: a text, or text blocks."""
 
 ToolList: TypeAlias = Sequence[Any]

@@ -50,6 +50,7 @@ from sash.errors import InvalidOption, NotFound
 from sash.flows.context import Context, Sizes
 from sash.flows.record import Record
 from sash.flows.request.send import Call
+from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
 from sash.limits.layers import Layers
 from sash.model.blocks import plain
 from sash.model.cards import ModelCard, Ttl, supposition
@@ -73,7 +74,8 @@ from sash.types import MemoryMode, RequestOptions, System, ToolList
 
 if TYPE_CHECKING:
     from sash.claude.middleware import Breaker, Ceilings, Limiter, Memo, Meter, Retries
-    from sash.limits import Alerts, BreakerPolicy, Ceiling, Limits, MemoPolicy, RetryPolicy
+else:  # whoever resolves the annotations when it runs need not load the SDK, which these are made of
+    Breaker = Ceilings = Limiter = Memo = Meter = Retries = Any
 
 log = logging.getLogger("sash")
 

@@ -1,6 +1,6 @@
 """The decision for one request, as values. `sash.planning.explain` says it in words."""
 
-from __future__ import annotations
+# no `annotations` of the future: whoever inherits these fields elsewhere has other names at hand
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -5,7 +5,7 @@
 A further endpoint is a line in `_ROUTES` and a method that returns an `Answer`.
 """
 
-from __future__ import annotations
+# no `annotations` of the future: whoever inherits these fields elsewhere has other names at hand
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -4,7 +4,7 @@
 message body with its price. It knows calls by their `Context` alone: routes, keys, limits and streams are `core`'s.
 """
 
-from __future__ import annotations
+# no `annotations` of the future: whoever inherits these fields elsewhere has other names at hand
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
