@@ -1,8 +1,8 @@
 """The words of one branch's own turns, where each stands, and which words are like one that is asked for.
 
 Like by meaning (word vectors, where an embedder has them), by spelling (a word that nobody used here is perhaps
-misspelt), or as a part of a compound. Held in memory and only extended: what a turn that is gone said finds nothing,
-since no turn of that seq says it any more. It knows no query and no ranking.
+misspelt), or as a part of a compound. Held in memory and only extended; where a turn of the branch was redacted, by
+whomever, they are read anew, as the audit of what was forgotten tells each reader. It knows no query and no ranking.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sash.recall.words import tells
 from sash.recall.words import words as words_of
 from sash.stores.embedders import Meanings, WordVectors
 from sash.stores.lineage import Segment
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Query, Transaction
 from sash.stores.vectors import load_numpy, unit_rows
 
 HELD = 200_000
@@ -32,6 +32,9 @@ MOST = 24
 TURNS, WORDS = 10_000, 20_000
 """Turns that a search reads of those not read yet, and words whose meaning it learns."""
 
+_FORGOTTEN = """SELECT (SELECT coalesce(max(id), 0) FROM forgotten) AS newest, count(*) AS gone
+    FROM forgotten f, {turns} one JOIN turns t ON t.id = one.value WHERE f.id > ? AND t.branch_id = ?"""
+
 
 class _Words:
     """The words of one branch's own turns."""
@@ -39,6 +42,8 @@ class _Words:
     def __init__(self) -> None:
         self.read = 0
         """the last seq that was read"""
+        self.forgotten = 0
+        """id of the newest entry in the audit of what was forgotten, when they were read"""
         self.places: dict[str, array[int]] = {}
         self.meanings: Meanings | None = None
         self.spelt = Lexicon()
@@ -81,7 +86,8 @@ class Vocabularies:
 
     def forget(self) -> None:
         """Read everything anew next time."""
-        self._held.clear()
+        with self._lock:
+            self._held.clear()
 
     def like(
         self, db: Transaction, segments: Sequence[Segment], asked: Sequence[str], embedder: WordVectors | None
@@ -130,18 +136,29 @@ class Vocabularies:
 
     def _words(self, db: Transaction, segment: Segment, most: int) -> tuple[_Words, int]:
         """The words of a branch, with those of `most` turns more; and how many turns that were."""
-        branch, low, high = segment
+        branch, _, _ = segment
         words = self._held.pop(branch, None) or _Words()
-        new = db.all(
-            "SELECT seq, text FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND state != 'withdrawn' "
-            "ORDER BY seq LIMIT ?",
-            (branch, max(low, words.read + 1), high, most),
-        )
+        asked = (_FORGOTTEN.format(turns=db.sql.ids("f.turns")), (words.forgotten, branch))
+        ((newest, gone),), new = db.each([asked, _newer(words, segment, most)])
+        if words.read and (gone or newest < words.forgotten):  # who reads an earlier state may see what is gone by now
+            words = _Words()
+            (new,) = db.each([_newer(words, segment, most)])
+        words.forgotten = newest
         words.extend((row[0], row[1]) for row in new)
         self._held[branch] = words
         while len(self._held) > 1 and sum(len(held.places) for held in self._held.values()) > HELD:
             self._held.popitem(last=False)
         return words, len(new)
+
+
+def _newer(words: _Words, segment: Segment, most: int) -> Query:
+    """What asks for the turns of a branch that were not read yet."""
+    branch, low, high = segment
+    asked = (
+        "SELECT seq, text FROM turns WHERE branch_id = ? AND seq BETWEEN ? AND ? AND state != 'withdrawn' "
+        "ORDER BY seq LIMIT ?"
+    )
+    return asked, (branch, max(low, words.read + 1), high, most)
 
 
 def _likes(words: _Words, asked: Sequence[str], embedder: WordVectors | None) -> Iterator[tuple[str, str, float, bool]]:
