@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import tempfile
@@ -160,19 +161,37 @@ def dangle(db: Transaction) -> None:
     db.execute("INSERT INTO pins VALUES (1, 1, 0)")
 
 
+TOGETHER = r"together with others, and none of them was: (.*); try again; .*\. Nothing of this step was written$"
+"""What each is told whose commit was shared and failed, and why."""
+
+
+def reasons(told: dict[str, BaseException | None]) -> dict[str, str]:
+    """Why the commit that they shared failed, for each that was told so."""
+    found = {name: re.search(TOGETHER, str(error)) for name, error in told.items()}
+    return {name: one[1] for name, one in found.items() if one}
+
+
 def test_a_commit_that_fails_is_told_to_all(store: SqliteStore) -> None:
-    """Where the commit itself fails, each of those that share it gets the error, nothing is written, and what was
+    """Where the commit itself fails, each of those that share it is told so, nothing is written, and what was
     remembered meanwhile is forgotten."""
     forgotten: list[int] = []
     store.database.when_undone(lambda: forgotten.append(1))
     told = together(store, ("a", id, "writing"), ("bad", dangle, "writing"), ("b", id, "writing")).join()
     assert {type(one) for one in told.values()} == {StoreUnavailable}
     assert len(set(map(id, told.values()))) == 4, "an error is raised once"
+    assert reasons(told) == dict.fromkeys(told, "FOREIGN KEY constraint failed")
     assert rows(store) == set()
     assert forgotten
     with store.database.writing() as db:
         db.execute(ADD, ("later",))
     assert rows(store) == {"later"}
+
+
+def test_a_commit_of_its_own_that_fails_is_told_as_such(store: SqliteStore) -> None:
+    """Nobody else is spoken of where a transaction is committed alone."""
+    told = together(store, ("bad", dangle, "erasing")).join()
+    assert told["first"] is None
+    assert str(told["bad"]).startswith(f"{store.path!r}: FOREIGN KEY constraint failed; check ")
 
 
 @pytest.mark.parametrize("then", [id, fail])
@@ -186,11 +205,13 @@ def test_what_sqlite_took_back_is_told_to_all(store: SqliteStore, then: Callable
     told = together(store, ("bad", lose, "writing")).join()
     assert type(told["first"]) is StoreUnavailable
     assert type(told["bad"]) is (ValueError if then is fail else StoreUnavailable)
+    assert reasons(told)["first"] == "a transaction was interrupted before its commit", "not what another one raised"
     assert rows(store) == set()
 
 
 def test_what_was_struck_down_half_way_is_never_committed(store: SqliteStore) -> None:
-    """A transaction that is interrupted where it should be taken back is not committed with those that share it."""
+    """A transaction that is interrupted where it should be taken back is not committed with those that share it; who
+    was interrupted hears of that."""
 
     def strike() -> bool:
         raise KeyboardInterrupt
@@ -202,7 +223,7 @@ def test_what_was_struck_down_half_way_is_never_committed(store: SqliteStore) ->
         raise ValueError("half of it stays")
 
     told = together(store, ("half", fail_for_good, "writing")).join()
-    assert {type(one) for one in told.values()} == {StoreUnavailable}
+    assert {name: type(one) for name, one in told.items()} == {"first": StoreUnavailable, "half": KeyboardInterrupt}
     assert rows(store) == set()
 
 

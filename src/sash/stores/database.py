@@ -371,7 +371,8 @@ class SqliteDatabase:
         except BaseException as error:
             if isinstance(error, sqlite3.Error) or self._sqlite.in_transaction:
                 self._fail(group, error)
-            raise
+            if not isinstance(error, sqlite3.Error):
+                raise
         finally:
             self._group = None
             group.end()
@@ -397,7 +398,7 @@ class SqliteDatabase:
             self._settle(group)
             raise
         if group.error is not None:
-            raise self._unavailable(group.error) from group.error
+            raise self._unavailable(group.error, shared=group.shared) from group.error
 
     def _settle(self, group: Group | None) -> None:
         """Commit a group that was left, unless somebody has done so."""
@@ -480,11 +481,16 @@ class SqliteDatabase:
         except sqlite3.DatabaseError as error:
             raise self._unavailable(error) from error
 
-    def _unavailable(self, error: BaseException) -> StoreUnavailable:
+    def _unavailable(self, error: BaseException, *, shared: bool = False) -> StoreUnavailable:
+        """`shared`: whoever hears of it is not the only one, and perhaps not the one whose step went wrong."""
         if self._lost():
             return self._gone()
+        what = "this step was to be committed together with others, and none of them was: " if shared else ""
         remedy = "another program holds it; try again" if _is_busy(error) else "check its permissions and the disk"
-        return StoreUnavailable(f"{self.path!r}: {error}; {remedy}. Nothing of this step was written", path=self.path)
+        again = "try again; if that fails, too, " if shared and not _is_busy(error) else ""
+        return StoreUnavailable(
+            f"{self.path!r}: {what}{error}; {again}{remedy}. Nothing of this step was written", path=self.path
+        )
 
 
 def _close(sqlite: sqlite3.Connection, idle: list[Reader]) -> None:

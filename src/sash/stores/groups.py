@@ -24,8 +24,13 @@ class Group:
         self._left: threading.Event | None = None
         self.whole = True
         """whether no transaction stopped in the middle: what of it is there must not be committed"""
-        self.error: BaseException | None = None
+        self.error: sqlite3.Error | None = None
         """why nothing of it was committed"""
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is of several transactions."""
+        return self._size > 1
 
     def begin(self) -> None:
         """One more transaction."""
@@ -56,8 +61,9 @@ class Group:
         self._left = self._left or threading.Event()
 
     def end(self, error: BaseException | None = None) -> None:
-        """It is committed, or was undone for this reason."""
-        self.error = self.error or error
+        """It is committed, or was undone for this reason; what one transaction raised is no business of the others."""
+        if error is not None and self.error is None:
+            self.error = error if isinstance(error, sqlite3.Error) else interrupted()
         if self._left is not None:
             self._left.set()
 
