@@ -11,6 +11,7 @@ import pytest
 
 from sash import Conversation, SqliteStore
 from sash.errors import Unavailable
+from sash.limits import BreakerPolicy, Ceiling, Limits
 from sash.serve.gateway.addressed import encoded, session_of, told
 from sash.serve.gateway.remembered import SaidRecords
 from sash.serve.settings import AccessToken
@@ -205,6 +206,8 @@ def test_a_stream_that_breaks_says_so_and_goes_on(serve: Serve, store: SqliteSto
     sim.fail_next(CutStream(events=4))
     found = events(post(client, *mine, user("How?"), stream=True))
     assert found[-1]["type"] == "error"
+    said = found[-1]["error"]["message"]
+    assert "the same call may be sent again, or one that goes on" in said and "retry()" not in said
     sim.fail_next(CutStream(events=0))
     nothing = post(client, *mine, user("How?"), stream=True)
     assert "retry()" not in nothing.text and "the same call may be sent again" in nothing.text
@@ -213,6 +216,32 @@ def test_a_stream_that_breaks_says_so_and_goes_on(serve: Serve, store: SqliteSto
     sim.fail_next(CutStream(events=4))
     assert events(post(client, *held(store), user("Why?"), stream=True))[-1]["type"] == "error"
     assert post(client, *held(store)[:-2], user("Why?"), user("Go on.")).status_code == HTTPStatus.OK
+
+
+HELD_BACK = {
+    "ceiling": {"ceilings": Ceiling(dollars=1e-9)},
+    "limit, for good": {"limits": Limits(input_tokens=1)},
+    "limit": {"limits": Limits(requests=1), "max_wait": 0.001},
+    "breaker": {"breaker": BreakerPolicy(least=1)},
+}
+"""Options with which the second call at the latest is not sent."""
+
+
+@pytest.mark.parametrize("why", HELD_BACK)
+def test_a_client_is_told_what_it_can_do_where_nothing_was_sent(serve: Serve, why: str) -> None:
+    """What held a call back is said in words for somebody who has no conversation in hand, by either shape."""
+    sim = Simulator(thinking=False)
+    client = serve(simulator=sim, options=HELD_BACK[why])
+    sim.fail_next(Overloaded(), times=9)
+    post(client, user("How?"), to="before")
+    answer = post(client, user("How?"))
+    said = answer.json()["error"]["message"]
+    assert answer.status_code in (402, 429, 529) and "; nothing was sent" in said
+    again = "true" if "retry-after" in answer.headers else "false"
+    assert answer.headers["x-should-retry"] == again == str("the same call may be sent again then" in said).lower()
+    named = {"x-sash-conversation": "mill"}
+    other = client.post("/v1/chat/completions", json=body(user("How?")), headers=named)
+    assert "; nothing was sent" in other.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,12 @@ class Breaker(PerAttempt):
 
 
 def _open(name: str, wait: float) -> BreakerOpen:
+    state = f"{name.removeprefix(':')} failed too often; it is tried again in {wait:.0f} s"
     return BreakerOpen(
-        f"{name.removeprefix(':')} failed too often; it is tried again in {wait:.0f} s. Nothing was sent, the turn is "
-        "pending; retry() sends it then",
+        f"{state}. Nothing was sent, the turn is pending; retry() sends it then",
         status=None,
         kind="breaker_open",
         request_id=None,
         retry_after=wait,
-        detail="the circuit is open",
+        detail=state,
     )

@@ -240,28 +240,23 @@ def _used(need: Triple, usage: Usage | None, *, whole: bool) -> Triple | None:
 
 
 def _never(ticket: _Ticket, answer: Grant) -> LimitReached:
-    return LimitReached(
-        f"the limit of {answer.kind} of {ticket.pool} never lets {ticket.need[1]:,.0f} input tokens pass; "
-        "raise the limit, or send less",
-        **_facts(ticket, answer.kind, None),
-    )
+    state = f"the limit of {answer.kind} of {ticket.pool} never lets {ticket.need[1]:,.0f} input tokens pass"
+    return LimitReached(f"{state}; raise the limit, or send less", **_facts(ticket, answer.kind, None, state))
 
 
 def _too_late(ticket: _Ticket, kind: str, wait: float, max_wait: float) -> LimitReached:
-    return LimitReached(
-        f"the limit of {kind or 'server'} of {ticket.pool} lets this pass in {wait:.1f} s, and it may wait "
-        f"{max_wait:g} s; the turn is pending, retry() sends it later",
-        **_facts(ticket, kind, wait),
-    )
+    when = f"lets this pass in {wait:.1f} s, and it may wait {max_wait:g} s"
+    state = f"the limit of {kind or 'server'} of {ticket.pool} {when}"
+    return LimitReached(f"{state}; the turn is pending, retry() sends it later", **_facts(ticket, kind, wait, state))
 
 
-def _facts(ticket: _Ticket, kind: str, wait: float | None) -> dict[str, Any]:
+def _facts(ticket: _Ticket, kind: str, wait: float | None, state: str) -> dict[str, Any]:
     return {
         "status": None,
         "kind": "limit_reached",
         "request_id": None,
         "retry_after": wait,
-        "detail": f"limit of {kind}",
+        "detail": state,
         "limit": kind,
         "pool": ticket.pool,
     }

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from sash.errors import (
+    AccessDenied,
     BreakerOpen,
     CeilingReached,
     Conflict,
@@ -23,6 +24,7 @@ from sash.errors import (
     LimitReached,
     NotFound,
     RemoteError,
+    ReplyInterrupted,
     SashError,
     StoreError,
     Unavailable,
@@ -50,6 +52,9 @@ STATUS: tuple[tuple[type[SashError], int], ...] = (
     (SashError, 400),
 )
 """Of errors that carry none; the first that fits."""
+HELD_BACK = (BreakerOpen, LimitReached, CeilingReached, AccessDenied)
+"""Errors of what was not sent, unless Claude's status came with them."""
+AGAIN = "the same call may be sent again"
 CHAT = "/v1/chat/"
 """Where OpenAI's shape is spoken."""
 
@@ -107,19 +112,30 @@ def told_of(error: SashError) -> ClientError:
     return ClientError(
         status=status,
         kind=str(kind or KINDS.get(status, "api_error")),
-        message=str(facts.get("detail") or error) if sent else _message(error),
+        message=str((sent and facts.get("detail")) or _message(error)),
         code=facts.get("error_code"),
         retry_after=facts.get("retry_after"),
-        retry=isinstance(error, LimitReached | BreakerOpen | ConversationBusy),
+        retry=isinstance(error, ConversationBusy) or (isinstance(error, HELD_BACK) and _passes(error)),
         **({"id": facts["request_id"]} if facts.get("request_id") else {}),
     )
 
 
 def _message(error: SashError) -> str:
     """An error of ours in words for somebody who has no conversation in hand."""
-    if type(error) is not Unavailable:
-        return str(error)
-    return f"Claude's reply did not come, or broke off ({error.facts.get('kind')}); the same call may be sent again"
+    facts = error.facts
+    if isinstance(error, HELD_BACK):
+        return f"{facts['detail']}; nothing was sent" + (f"; {AGAIN} then" if _passes(error) else "")
+    if isinstance(error, ReplyInterrupted):
+        kept = ", or one that goes on: what had come is recorded" if facts.get("state") == "interrupted" else ""
+        return f"Claude's reply broke off ({facts['kind']}); {AGAIN}{kept}"
+    if type(error) is Unavailable:
+        return f"Claude's reply did not come, or broke off ({facts['kind']}); {AGAIN}"
+    return str(error)
+
+
+def _passes(error: SashError) -> bool:
+    """Whether what was held back is let through some time later."""
+    return not error.facts.get("status") and error.facts.get("retry_after") is not None
 
 
 def told_by_status(status: int, message: str) -> ClientError:
