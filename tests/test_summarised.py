@@ -444,10 +444,21 @@ def test_turns_that_a_summary_cannot_hold_stay_beside_it(tmp_path: Path) -> None
 
 
 def test_turns_beside_a_summary_leave_room_for_the_conversation(tmp_path: Path) -> None:
-    """However many instructions find no room in summaries, their turns take a quarter of the budget at most."""
+    """However many instructions find no room in summaries, their turns take a quarter of the budget at most; a cut
+    says how many leave for that."""
     talker = Talker(tmp_path / "a.db", budget=1_500, keep=300)
+    told = []
     for number in range(26):
-        talker.say(words=f"Please note: {number + 3} loaves of rye for table {number}. " + "That is all for now. " * 4)
+        say = f"Please note: {number + 3} loaves of rye for table {number}. " + "That is all for now. " * 4
+        plan = talker.say(words=say).plan
+        if plan.cut and plan.epoch.summary:
+            left = set(plan.epoch.summary.verbatim).difference(turn.seq for turn in plan.turns)
+            told.append(len(left))
+            note = f"Left out: {len(left)} older turns that the summary wants word for word; the newest get 375 tokens."
+            assert (note in plan.explain()) == bool(left)
+        else:
+            assert "the summary wants" not in plan.explain()
+    assert 0 in told and max(told) > 4
     summaries, plan = talker.chat.summaries(), talker.chat.plan("And now?")
     beside = [turn for turn in plan.turns if turn.seq < plan.epoch.first_seq]
     assert len(summaries[-1].report["verbatim"]) > 4

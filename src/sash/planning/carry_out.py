@@ -16,7 +16,7 @@ from typing import Any
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
 from sash.model.turns import Turn, by_exchange
-from sash.planning.assess import Groups
+from sash.planning.assess import BESIDE, Groups
 from sash.planning.cache.breakpoints import MOST, Room, place
 from sash.planning.cache.prediction import expect
 from sash.planning.cache.restless import Restless
@@ -260,6 +260,9 @@ class CarriedOut:
             yield f"Not sent as it was said: {words(epoch.relief)}."
         if self._undeclared():
             yield UNDECLARED
+        if left := self._left_beside():
+            room = self.settings.budget // BESIDE
+            yield f"Left out: {left} older turns that the summary wants word for word; the newest get {room:,} tokens."
         if self.shape.cut and decision.saves > 0:
             yield self._for_price()
         if decision.note:
@@ -272,6 +275,14 @@ class CarriedOut:
             yield f"Another {lost} than in the last request: the messages are not read from the cache."
         if said := self.restless.said:
             yield said
+
+    def _left_beside(self) -> int:
+        """Turns that the summary now put in front wants kept, and that have no room beside it."""
+        summary = self.epoch.summary
+        if summary is None or not self.shape.cut or self.shape.same_prefix:
+            return 0
+        gone = (group for group in self._older if group[0].seq not in self.epoch.pinned_seqs)
+        return sum(turn.seq in summary.verbatim for group in gone for turn in group)
 
     def _for_price(self) -> str:
         """What a cut leaves out that would have fitted the budget, and what for."""
