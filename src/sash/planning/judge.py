@@ -8,14 +8,14 @@ anything is found, the whole is judged, so that this changes nothing but the tim
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import islice, pairwise
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sash.model.cards import ModelCard
 from sash.model.values import same_json
 from sash.planning.rules import VERSION, Problem, check_request, judged
-from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, json_bytes, read, unfolded
+from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, read, unfolded
 from sash.planning.rules.media import pdf_pages_of, widest_side
 from sash.planning.rules.tools import SERVER_CALLS, call_id
 from sash.planning.rules.turns import is_server_result
@@ -45,53 +45,57 @@ class Judge:
             self._beside = None
         beside = self._beside if same_json(rest, self._rest) else None
         new = {**rest, "messages": messages[len(self._front) :]}
-        there = read(new, card=card, betas=betas, version=version, before=self._before, beside=beside)
+        there = read(new, card=card, betas=betas, version=version, before=self._before, beside=beside, bounds=True)
         if there.continues_thread or any(judged(there, beside=beside is None)):
             return check_request(body, betas=betas, card=card, version=version)
         if beside is None:
-            size = json_bytes({**rest, "messages": []})
-            self._rest, self._beside = rest, Beside(there.tools, there.system, size)
-        self._keep(messages, rest, there)
+            self._rest, self._beside = rest, Beside(there.tools, there.system, there.rest_bytes)
+        self._keep(messages, there)
         return []
 
-    def _keep(self, messages: Sequence[Any], rest: Mapping[str, Any], there: Body) -> None:
+    def _keep(self, messages: Sequence[Any], there: Body) -> None:
         """Remember the messages that will stand in front of the next request's new ones."""
-        settled = there.messages[: _settled(there.messages)]
+        settled = _settled(there)
         if settled:
-            self._front = messages[: len(self._front) + len(settled)]
-            size = there.bytes - json_bytes({**rest, "messages": messages[len(self._front) :]})
-            self._before = _with(self._before, settled, size)
+            self._front = messages[: len(self._front) + settled]
+            self._before = _with(self._before, there, settled)
 
 
-def _settled(messages: Sequence[Message]) -> int:
-    """How many of them stand before a reply that nothing in front of it waits for, nor a marker will leave."""
+def _settled(body: Body) -> int:
+    """How many messages stand before a reply that nothing in front of it waits for, nor a marker will leave."""
+    messages = body.messages
     newest = (at for at in reversed(range(len(messages))) if _is_marked(messages[at]))
     last = min(islice(newest, MOVING_MARKERS), default=len(messages) - 1)
+    replies = (at for at in range(last, 0, -1) if (messages[at - 1].role, messages[at].role) == ("user", "assistant"))
+    waits = [] if body.kinds.isdisjoint(SERVER_CALLS) else list(_waits(messages))
+    return next((at for at in replies if not (waits and waits[at])), 0)
+
+
+def _waits(messages: Iterable[Message]) -> Iterator[bool]:
+    """Whether a call of a server's tool in front of each message has no result yet."""
     waiting: set[str] = set()
-    found = 0
-    for at, (message, after) in enumerate(pairwise(messages[: last + 1]), 1):
+    for message in messages:
+        yield bool(waiting)
         for spot in message.spots:
             if spot.kind in SERVER_CALLS:
                 waiting.add(call_id(spot))
             elif is_server_result(spot.kind):
                 waiting.discard(call_id(spot))
-        if (message.role, after.role) == ("user", "assistant") and not waiting:
-            found = at
-    return found
 
 
 def _is_marked(message: Message) -> bool:
     return any("cache_control" in spot.block for spot in message.spots)
 
 
-def _with(before: Before, settled: Sequence[Message], size: int) -> Before:
-    """What stands in front once these messages do, too, which take `size` bytes."""
+def _with(before: Before, body: Body, number: int) -> Before:
+    """What stands in front once so many messages of a body do, too."""
+    settled = body.messages[:number]
     spots = [spot for message in settled for spot in message.spots if spot.kind != "text"]
     blocks = [spot for spot in unfolded(settled) if spot.kind != "text" or "cache_control" in spot.block]
     servers = {call_id(spot) for spot in spots if spot.kind in SERVER_CALLS}
     return Before(
         messages=before.messages + len(settled),
-        bytes=before.bytes + size,
+        bytes=before.bytes + sum(body.most_bytes[:number]),
         calls=before.calls | servers | {call_id(spot) for spot in spots if spot.kind == "tool_use"},
         server_calls=before.server_calls | servers,
         marked=(*before.marked, *(spot for spot in blocks if spot.block.get("cache_control") is not None)),

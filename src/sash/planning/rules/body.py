@@ -30,6 +30,12 @@ DEPTH = 4
 """How deep they are looked into; legal ones nest three deep (a result, a document in it, an image in that)."""
 
 
+_MESSAGE, _TEXT = {"role": "", "content": []}, {"type": "text", "text": ""}
+_MESSAGE_FRAME, _TEXT_FRAME = len('{"role":"","content":[]},'), len('{"type":"text","text":""},')
+_ESCAPED = r"\u0000"
+"""The longest form in which JSON has a character."""
+
+
 class Spot(NamedTuple):
     """One block (or tool definition) and where it stands."""
 
@@ -86,7 +92,7 @@ class Before:
 
     messages: int = 0
     bytes: int = 0
-    """of their JSON text, a comma behind each"""
+    """of their JSON text at most, a comma behind each"""
     calls: frozenset[str] = frozenset()
     """ids of all calls, the server's tools included"""
     server_calls: frozenset[str] = frozenset()
@@ -129,6 +135,8 @@ class Body:
     before: Before = NOTHING_BEFORE
     beside: Beside | None = None
     """what was known of the rest; None: it was read with the messages"""
+    bounds: bool = False
+    """whether a bound of its size will do, which takes a fraction of the time"""
 
     @cached_property
     def runs(self) -> tuple[MergedTurn, ...]:
@@ -147,10 +155,23 @@ class Body:
 
     @cached_property
     def bytes(self) -> int:
-        """Of its JSON text, without the messages before it. Raises TypeError, ValueError or RecursionError for none."""
-        if self.beside is None:
+        """Of its JSON text, without the messages before it; where bounds will do, at most so many.
+
+        Raises TypeError, ValueError or RecursionError where there is no such text.
+        """
+        if not self.bounds:
             return json_bytes(self.params)
-        return self.beside.bytes + json_bytes(self.params["messages"]) - len("[]")
+        return self.rest_bytes + sum(self.most_bytes)
+
+    @cached_property
+    def most_bytes(self) -> tuple[int, ...]:
+        """Of the JSON text of each message, at most so many, with a comma behind it. Raises as `bytes` does."""
+        return tuple(map(_most_bytes, self.messages))
+
+    @cached_property
+    def rest_bytes(self) -> int:
+        """Of its JSON text, with an empty list of messages. Raises as `bytes` does."""
+        return json_bytes({**self.params, "messages": []}) if self.beside is None else self.beside.bytes
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
@@ -208,10 +229,11 @@ def read(
     version: str,
     before: Before = NOTHING_BEFORE,
     beside: Beside | None = None,
+    bounds: bool = False,
 ) -> Body:
     """Read `params`, whose messages may stand behind others; never raises on odd content.
 
-    `beside`: what is known of the rest, where that is well formed.
+    `beside`: what is known of the rest, where that is well formed; `bounds`: whether a bound of its size will do.
     """
     malformed: list[Finding] = []
     if beside is not None:
@@ -232,6 +254,7 @@ def read(
         malformed=tuple(malformed),
         before=before,
         beside=beside,
+        bounds=bounds,
     )
 
 
@@ -239,6 +262,19 @@ def json_bytes(value: Any) -> int:
     """How long a value is as the JSON that is sent. Raises TypeError, ValueError or RecursionError where it is none."""
     text = _ENCODER.encode(value)
     return len(text.encode(errors="replace"))
+
+
+def _most_bytes(message: Message) -> int:
+    """Text as if each character of it had to be escaped; all else exactly."""
+    most = _MESSAGE_FRAME + len(message.role)
+    for spot in message.spots:
+        if spot.kind != "text" or len(spot.block) != len(_TEXT):
+            break
+        most += _TEXT_FRAME + len(_ESCAPED) * len(spot.block.get("text", ""))
+    else:
+        if len(message.fields) == len(_MESSAGE):
+            return most
+    return json_bytes(message.fields) + len(",")
 
 
 def _opaque(value: Any) -> Any:
@@ -295,7 +331,7 @@ def _inner(spot: Spot) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _messages(value: Any, malformed: list[Finding]) -> Iterator[Message]:
     for index, item in enumerate(items(value)):
         path = f"messages.{index}"
-        fields = as_mapping(item)
+        fields = item if type(item) is dict else as_mapping(item)
         if fields is None:
             malformed.append((path, f"a message is an object with role and content, not {item!r:.60}"))
             continue
@@ -320,11 +356,11 @@ def _spots(value: Any, role: str, path: str, malformed: list[Finding]) -> tuple[
         return ()
     found = []
     for index, item in enumerate(value):
-        block = as_mapping(item)
-        if block is None or not (role == "tools" or isinstance(block.get("type"), str)):
+        block = item if type(item) is dict else as_mapping(item)
+        if block is None or not (isinstance(kind := block.get("type"), str) or role == "tools"):
             malformed.append((f"{path}.{index}", f"expected an object with a 'type', not {item!r:.60}"))
         else:
-            found.append(spot_of(f"{path}.{index}", role, block))
+            found.append(Spot(f"{path}.{index}", role, str(kind or "custom"), block))
     return tuple(found)
 
 
