@@ -169,7 +169,7 @@ def test_a_bound_of_the_size_of_a_body_is_never_less_than_its_size(body: Body, s
     """Whatever stands in it, and however much of that has to be escaped."""
     MUTATIONS[name][0](body)
     if not _read(body).malformed:  # what is left out for its shape is not sent
-        body["messages"] = [*body["messages"], {"role": "user", "content": [text(100 * said)]}]
+        body["messages"] = [*body["messages"], {"role": "user", "content": [text(3_000 * said)]}]
         bound = read(body, card=CARD, betas=(), version="2026-10-21", bounds=True)
         assert bound.bytes >= _read(body).bytes
 
