@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -172,6 +173,39 @@ def test_a_bound_of_the_size_of_a_body_is_never_less_than_its_size(body: Body, s
         body["messages"] = [*body["messages"], {"role": "user", "content": [text(3_000 * said)]}]
         bound = read(body, card=CARD, betas=(), version="2026-10-21", bounds=True)
         assert bound.bytes >= _read(body).bytes
+
+
+ODD: list[Any] = [
+    {"role": "user", "content": [text("And?")]},
+    {"role": "assistant", "content": [text("And.")]},
+    {"role": "user", "content": [text(" ")]},
+    {"role": "system", "content": [text("Be brief.")]},
+    {"role": "user", "content": "And?"},
+    {"role": "assistant", "content": [text(" ")]},
+    {"role": "user", "content": [text("")]},
+    {"role": "user", "content": []},
+    {"role": "user", "content": [{"type": "text", "text": None}]},
+    {"role": "user", "content": [{"type": "text"}]},
+    {"role": "user", "content": [{"type": "poem", "text": "And?"}]},
+    {"role": "user", "content": [{"type": "text", "text": "And?", "cache_control": {"type": "lasting"}}]},
+    {"role": "user", "content": [text("And?"), result("toolu_0")]},
+    {"role": "assistant", "content": [call("toolu_0")]},
+    {"role": "user", "content": [text("And?")], "id": "msg_0"},
+    {"role": "user"},
+    {"content": [text("And?")]},
+    ["user", "And?"],
+]
+"""What stands among talk that is not just that, of which some is legal in some places."""
+
+
+def test_talk_that_is_judged_at_a_glance_is_judged_as_it_were_with_care() -> None:
+    """Wherever something else stands in a talk, and where nothing does: only what is legal is passed over."""
+    talk: list[Any] = [{"role": ("user", "assistant")[place % 2], "content": [text("So.")]} for place in range(5)]
+    for length, odd, instead in itertools.product(range(len(talk) + 1), [None, *ODD], (0, 1)):
+        for place in range(length + 1):
+            messages = [*talk[:place], *filter(None, [odd]), *talk[place + instead : length]]
+            body = {"model": CARD.id, "max_tokens": 500, "messages": messages}
+            assert Judge().problems(body, betas=(), card=CARD) == check_request(body, card=CARD)
 
 
 def test_messages_that_are_equal_and_of_another_kind_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,25 @@ anything is found, the whole is judged, so that this changes nothing but the tim
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import cycle, islice, takewhile
 from typing import Any
 
+from sash.model.blocks import text_block
 from sash.model.cards import ModelCard
 from sash.model.values import same_json
 from sash.planning.rules import VERSION, Problem, check_request, judged
-from sash.planning.rules.body import NOTHING_BEFORE, Before, Beside, Body, Message, read, unfolded
+from sash.planning.rules.body import (
+    ESCAPED,
+    MESSAGE_FRAME,
+    NOTHING_BEFORE,
+    TEXT_FRAME,
+    Before,
+    Beside,
+    Body,
+    Message,
+    read,
+    unfolded,
+)
 from sash.planning.rules.media import pdf_pages_of, widest_side
 from sash.planning.rules.tools import SERVER_CALLS, call_id
 from sash.planning.rules.turns import is_server_result
@@ -41,8 +53,8 @@ class Judge:
         messages, terms = body["messages"], (frozenset(betas), card, version)
         rest = {name: value for name, value in body.items() if name != "messages"}
         if terms != self._terms or not same_json(messages[: len(self._front)], self._front):
-            self._terms, self._front, self._before = terms, [], NOTHING_BEFORE
-            self._beside = None
+            self._before = plain_talk(messages)
+            self._terms, self._front, self._beside = terms, messages[: self._before.messages], None
         beside = self._beside if same_json(rest, self._rest) else None
         new = {**rest, "messages": messages[len(self._front) :]}
         there = read(new, card=card, betas=betas, version=version, before=self._before, beside=beside, bounds=True)
@@ -59,6 +71,27 @@ class Judge:
         if settled:
             self._front = messages[: len(self._front) + settled]
             self._before = _with(self._before, there, settled)
+
+
+def plain_talk(messages: Sequence[Any]) -> Before:
+    """What a conversation begins with, where that is talk: one text by the user, one by the assistant, and so on.
+
+    No rule has anything against it but for its length, so it is read at a glance; its last text goes with what follows.
+    """
+    texts = [*takewhile(bool, map(_text, messages, cycle(("user", "assistant"))))]
+    talk = texts[:-1]
+    frames = len("assistant") + MESSAGE_FRAME + TEXT_FRAME
+    return Before(messages=len(talk), bytes=frames * len(talk) + len(ESCAPED) * sum(map(len, talk)))
+
+
+def _text(message: Any, role: str) -> str:
+    """What a message says that is one text of `role` and nothing else; "" for any other."""
+    try:
+        text = message["content"][0]["text"]
+    except (LookupError, TypeError):
+        return ""
+    told = isinstance(text, str) and not text.isspace() and message == {"role": role, "content": [text_block(text)]}
+    return text if told else ""
 
 
 def _settled(body: Body) -> int:

@@ -16,7 +16,7 @@ from operator import attrgetter
 from sash.model.counts import Count
 from sash.model.requests import NewRequest
 from sash.model.turns import Turn
-from sash.model.window import Loaded
+from sash.model.window import Head, Loaded
 from sash.stores.lineage import BranchRanges
 from sash.stores.shared import Shared, SharedFor
 from sash.stores.under_way import UnderWay
@@ -102,12 +102,24 @@ class KeptWindow:
         return near.id if near is not None and near.seq == seq else None
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Where a conversation stood when it was opened: so it does at its first request, unless something changed."""
+
+    version: int
+    changes: tuple[int, int]
+    """see `Shared.changes`"""
+    head: Head
+
+
 class Cache:
     """What all parts of one store remember together."""
 
     def __init__(self) -> None:
         self.lines = BranchRanges()
         self.vocabularies = Vocabularies()
+        self.opened: dict[int, Opened] = {}
+        """by conversation, until its window is read"""
         self.windows: dict[int, KeptWindow] = {}
         """by conversation"""
         self.ahead: dict[int, Shared] = {}
@@ -118,6 +130,7 @@ class Cache:
         """Read everything anew next time."""
         self.lines.forget()
         self.vocabularies.forget()
+        self.opened.clear()
         self.windows.clear()
         self.ahead.clear()
 

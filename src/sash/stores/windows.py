@@ -14,6 +14,7 @@ from functools import partial
 from itertools import pairwise
 from operator import attrgetter
 
+from sash.model.frozen import with_fields
 from sash.model.preamble import Preamble
 from sash.model.summaries import Summary
 from sash.model.turns import Turn
@@ -56,10 +57,17 @@ class Windows:
                 self._check_whole(db, conversation, now)
                 if found := self._remembered(conversation, now, reach):
                     return found
-            head = head_for(db, self._lines, head_of(db, self._lines, conversation), model)
+            head = head_for(db, self._lines, self._head(db, conversation, now), model)
             known = head.epoch.preamble if head.epoch else Preamble()
             now = now or shared(db, conversation, asked(preamble=known.hash))
             return self._loaded(db, head, model, reach, now)
+
+    def _head(self, db: Transaction, conversation: int, now: Shared | None) -> Head:
+        """Where the conversation stands: as it was found when it was opened, if nothing changed since."""
+        opened = self._cache.opened.pop(conversation, None)
+        if now is None or opened is None or (opened.version, opened.changes) != (now.version, now.changes):
+            return head_of(db, self._lines, conversation)
+        return with_fields(opened.head, forgotten=now.forgotten)
 
     def look_ahead(self, db: Transaction, conversation: int) -> None:
         """Whoever's turn it is to write asks for the window next: read in this transaction what may have changed."""

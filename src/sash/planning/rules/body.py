@@ -31,8 +31,9 @@ DEPTH = 4
 
 
 _MESSAGE, _TEXT = {"role": "", "content": []}, {"type": "text", "text": ""}
-_MESSAGE_FRAME, _TEXT_FRAME = len('{"role":"","content":[]},'), len('{"type":"text","text":""},')
-_ESCAPED = r"\u0000"
+MESSAGE_FRAME, TEXT_FRAME = len('{"role":"","content":[]},'), len('{"type":"text","text":""},')
+"""Bytes of JSON that stand around the role and the blocks of a message, and around a text."""
+ESCAPED = r"\u0000"
 """The longest form in which JSON has a character."""
 
 
@@ -266,11 +267,11 @@ def json_bytes(value: Any) -> int:
 
 def _most_bytes(message: Message) -> int:
     """Text as if each character of it had to be escaped; all else exactly."""
-    most = _MESSAGE_FRAME + len(message.role)
+    most = MESSAGE_FRAME + len(message.role)
     for spot in message.spots:
         if spot.kind != "text" or len(spot.block) != len(_TEXT):
             break
-        most += _TEXT_FRAME + len(_ESCAPED) * len(spot.block.get("text", ""))
+        most += TEXT_FRAME + len(ESCAPED) * len(spot.block.get("text", ""))
     else:
         if len(message.fields) == len(_MESSAGE):
             return most
