@@ -101,6 +101,18 @@ def test_a_window_begins_at_the_epochs_start(record: Recorder) -> None:
     assert record.window(reach=None).turns[0].seq == 1
 
 
+def test_a_first_window_is_that_of_now_whatever_was_there_when_the_conversation_was_opened(record: Recorder) -> None:
+    """What was read to open a conversation is not taken for what stands there when somebody asks."""
+    record.say("one")
+    record.head_of("a")
+    record.say("two")
+    assert record.window().head == record.head
+    record.head_of("a")
+    record.store.turns.append(record.key, head=4, turns=[text("three")], at=1.0)
+    assert [turn.text for turn in record.window().turns][-1] == "three"
+    assert record.window().head == record.head
+
+
 def test_a_window_read_again_is_the_window_read_anew(record: Recorder) -> None:
     """Whatever a store remembers between two readings, it must not show."""
     for number in range(30):

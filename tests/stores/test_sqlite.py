@@ -277,6 +277,17 @@ def test_a_read_only_folder_says_so(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
+def test_what_another_program_takes_away_while_a_conversation_is_open_is_not_sent(path: Path) -> None:
+    """A turn that is deleted by hand between opening and the first question is missed in neither head nor window."""
+    Recorder(SqliteStore(path)).say("secret")
+    record = Recorder(SqliteStore(path))
+    with closing(raw(path)) as db:
+        db.execute("DELETE FROM turns WHERE seq = 2")
+    window = record.window()
+    assert [turn.seq for turn in window.turns] == [1]
+    assert window.head == record.head and window.head.seq == 1
+
+
 # ---- whole or not at all --------------------------------------------------------------------------
 
 

@@ -106,6 +106,20 @@ def test_the_send_after_the_first_reads_nothing_again(sim: Simulator, tmp_path: 
             assert [one for one in told.asked if "FROM turns" in one and one.startswith("SELECT")] == []
 
 
+def test_where_a_conversation_stands_is_read_once_to_open_it_and_to_plan(
+    sim: Simulator, tmp_path: Path, told: Told
+) -> None:
+    """The first plan of a conversation that was just opened asks for no newest turn and no epoch again."""
+    path, client = tmp_path / "a.db", sim.client()
+    with Conversation(path, id="a", client=client) as chat:
+        chat.send("I say this first.")
+    told.statements.clear()
+    with Conversation(path, id="a", client=client) as chat:
+        chat.plan("The order is the one of last week.")
+    for beginning in ("SELECT c.id, c.owner", "SELECT e.*"):
+        assert sum(one.startswith(beginning) for one in told.asked) == 1, told.asked
+
+
 def test_a_plain_async_send_takes_three_transactions(sim: Simulator, tmp_path: Path, told: Told) -> None:
     """So does one that is awaited."""
 
