@@ -12,6 +12,8 @@ from sash.stores.transaction import Row, Transaction
 
 _OWN = ", ".join(f"t.{name}" for name in TurnRow._fields)
 COLUMNS = f"{_OWN}, a.content AS attached, a.tokens AS attached_tokens"
+_ATTACHED = len(TurnRow._fields)
+"""Where the first of the columns behind a turn's own stands: by its number it is found in a fraction of the time."""
 TURNS = "turns t LEFT JOIN attachments a ON a.turn_id = t.id"
 """What a turn is read from, as `blobs.turn` takes it: other columns stand behind these."""
 ONE = f"SELECT {COLUMNS} FROM {TURNS} WHERE t.id = ?"
@@ -40,7 +42,7 @@ def _in_order(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 def of(db: Transaction, row: Row) -> Attachment | None:
     """What is attached to a turn that was read from `TURNS`."""
-    if row["attached"] is None:
+    if row[_ATTACHED] is None:
         return None
     found = db.execute(
         "SELECT s.source_id, t.seq, s.why FROM attachment_sources s JOIN turns t ON t.id = s.source_id "

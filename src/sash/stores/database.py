@@ -172,15 +172,14 @@ class SqliteDatabase:
 
     def _reject_foreign(self) -> None:
         try:
-            tables = self._tables()
-            application = self._pragma("application_id")
+            foreign = self._pragma("application_id") != APPLICATION_ID and self._tables() > 0
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             raise ForeignDatabase(
                 f"{self.path!r} is no SQLite database ({error}); name another file", path=self.path
             ) from error
-        if tables and application != APPLICATION_ID:
+        if foreign:
             raise ForeignDatabase(
                 f"{self.path!r} is a SQLite database that sash did not make; name another file, "
                 "nothing in it was touched",

@@ -31,7 +31,7 @@ LEFT JOIN calibration k ON k.model = ?2 AND k.base = ?3
 LEFT JOIN preambles p ON p.hash = ?4
 LEFT JOIN preamble_counts n ON n.preamble_id = p.id AND n.model = ?2
 LEFT JOIN requests r ON r.id = (SELECT s.id FROM requests s WHERE s.preamble_id = p.id AND s.model = ?2
-    AND s.usage IS NOT NULL AND (s.key IN {keys} OR ?5 IS NULL) ORDER BY s.at DESC LIMIT 1)
+    AND s.usage IS NOT NULL {near} ORDER BY s.at DESC LIMIT 1)
 LEFT JOIN wordings w ON w.id = r.markers_id
 WHERE c.id = ?1"""
 PREAMBLE = "preamble"
@@ -87,8 +87,9 @@ class Shared:
 
 def shared(db: Transaction, conversation: int, asked: SharedFor) -> Shared:
     """What it is now. Raises NotFound for one that was deleted meanwhile."""
-    keys = None if asked.near is None else dumps(sorted(asked.near))
-    row = db.one(_found_by(db.sql), (conversation, asked.model, asked.base, asked.preamble, keys))
+    given = (conversation, asked.model, asked.base, asked.preamble)
+    keys = () if asked.near is None else (dumps(sorted(asked.near)),)
+    row = db.one(_found_by(db.sql, near=bool(keys)), (*given, *keys))
     if row is None:
         raise deleted(conversation)
     at, ttl = _marked(row)
@@ -106,8 +107,9 @@ def shared(db: Transaction, conversation: int, asked: SharedFor) -> Shared:
 
 
 @cache  # of a few dialects: it is long, and asked with every send
-def _found_by(sql: Dialect) -> str:
-    return _FIND.format(keys=sql.among_names("?5"), changes=sql.foreign_changes, all=_ALL)
+def _found_by(sql: Dialect, *, near: bool) -> str:
+    among = f"AND s.key IN {sql.among_names('?5')}" if near else ""
+    return _FIND.format(near=among, changes=sql.foreign_changes, all=_ALL)
 
 
 def _marked(row: Row) -> tuple[float | None, Ttl]:

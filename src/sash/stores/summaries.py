@@ -42,6 +42,8 @@ WHERE newest < :before
 ORDER BY newest, c.id
 """
 
+_SUMMARY = "id, upto_seq, text, content, verbatim"
+"""The columns that a summary is made of."""
 REDACTED = "turns it was made from were redacted meanwhile"
 
 
@@ -213,7 +215,7 @@ def newest(
     """
     for segment, _, high in reversed(lines.segments(db, branch)):
         row = db.one(
-            "SELECT * FROM summaries WHERE branch_id = ? AND upto_seq <= ? AND state = 'ready' "
+            f"SELECT {_SUMMARY} FROM summaries WHERE branch_id = ? AND upto_seq <= ? AND state = 'ready' "
             f"AND way {'=' if server else '!='} 'server' ORDER BY upto_seq DESC, id DESC LIMIT 1",
             (segment, min(high, most)),
         )
