@@ -24,18 +24,23 @@ Content = str | Sequence[Any]
 Encode = Callable[[Any, int], Iterable[str]]
 
 
-def _encoder() -> Encode:
-    """Made once: `JSONEncoder.encode` makes one for each value, which takes longer than to write most of them."""
-    json_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+def encoder(**options: Any) -> Encode:
+    """What gives the pieces of a value's JSON text as it goes on the wire; `options` are those of `json.JSONEncoder`.
+
+    Made once: `JSONEncoder.encode` makes one for each value, which takes longer than to write most of them.
+    """
+    json_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), **options)
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # a Python without the part of `json` that is written in C
         return lambda value, _: json_encoder.iterencode(value)
     separators = (json_encoder.key_separator, json_encoder.item_separator)
-    made: Encode = make(None, json_encoder.default, encode_basestring, None, *separators, False, False, False)
+    made: Encode = make(
+        None, json_encoder.default, encode_basestring, None, *separators, False, False, json_encoder.allow_nan
+    )
     return made
 
 
-_encode = _encoder()
+_encode = encoder(allow_nan=False)
 
 
 def dumps(value: Any) -> str:

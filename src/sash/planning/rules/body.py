@@ -7,7 +7,6 @@ them. This module knows no rule, only what a rule is (`Rule`), and when it has n
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from sash.model.blocks import encoder
 from sash.model.cards import ModelCard
 
 Finding = tuple[str, str]
@@ -261,8 +261,7 @@ def read(
 
 def json_bytes(value: Any) -> int:
     """How long a value is as the JSON that is sent. Raises TypeError, ValueError or RecursionError where it is none."""
-    text = _ENCODER.encode(value)
-    return len(text.encode(errors="replace"))
+    return len("".join(_encode(value, 0)).encode(errors="replace"))
 
 
 def _most_bytes(message: Message) -> int:
@@ -284,7 +283,7 @@ def _opaque(value: Any) -> Any:
     return dict(made) if made is not None else str(value)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, default=_opaque)
+_encode = encoder(default=_opaque)
 """What holds itself is told by the depth it comes to, and not looked for in every value."""
 
 
