@@ -27,7 +27,7 @@ def encoded(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "Python":
             patch.setattr(json.encoder, "c_make_encoder", None)
-        patch.setattr(blocks, "_encode", blocks._encoder())
+        patch.setattr(blocks, "_encode", blocks.encoder(allow_nan=False))
         yield
 
 
