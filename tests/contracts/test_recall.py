@@ -168,6 +168,20 @@ def test_speakers_names_are_told_apart(record: Recorder) -> None:
     assert matches(record, "oda").names == {"oda", "m", "ben"}
 
 
+def test_turns_are_read_in_the_order_of_the_line(record: Recorder, store: Any) -> None:
+    """However their seqs are asked for, whichever branches they stand on, and however the database goes about it."""
+    if hasattr(store.database, "_sqlite"):  # what is asked for in no order comes backwards
+        store.database._sqlite.execute("PRAGMA reverse_unordered_selects = ON")
+    for number in range(20):
+        record.say(f"Lantern {number}.", "Noted.")
+    record.branch(30, "fork", as_id="b")
+    other = Recorder(store, "b")
+    other.say("The last lantern.", "Noted.")
+    for seqs in ([*range(32, 0, -3)], [2, 4], [31, 3, 30, 1]):
+        read = store.index.read(other.key, seqs=seqs, model=MODEL)
+        assert [turn.seq for turn, _ in read] == sorted(seqs)
+
+
 def test_withdrawn_turns_are_not_read(record: Recorder) -> None:
     """What was refused is in the record and never comes back from it."""
     begun = record.begin(text("The lantern is green."))

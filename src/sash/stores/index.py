@@ -103,7 +103,7 @@ class Index:
                 yield one
 
     def read(self, conversation: int, *, seqs: Sequence[int], model: str) -> Sequence[tuple[Turn, Count | None]]:
-        """Turns of the present branch by seq, with their size for the model."""
+        """Turns of the present branch by seq, in their order, with their size for the model."""
         with self._database.reading() as db:
             wanted = json.dumps(seqs)
             return [
@@ -113,7 +113,7 @@ class Index:
                     f"SELECT {attachments.COLUMNS}, n.tokens, n.upper, n.source, n.base FROM {attachments.TURNS} "
                     "LEFT JOIN counts n ON n.turn_id = t.id AND n.model = ? WHERE t.branch_id = ? "
                     f"AND t.seq IN (SELECT value FROM {db.sql.ids('?')} WHERE value BETWEEN ? AND ?) "
-                    "AND t.state != 'withdrawn'",
+                    "AND t.state != 'withdrawn' ORDER BY t.seq",
                     (model, branch, wanted, low, high),
                 )
             ]
