@@ -45,22 +45,12 @@ COUNT = ("tokens", "upper", "source", "base")
 
 def turn(row: TurnRow, content: str, attached: Attachment | None, mended: str | None) -> Turn:
     """A row, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
-    turn = object.__new__(Turn)  # by the hundred: in a third of the time of `__init__`, which sets each field by itself
-    vars(turn).update(
-        id=row.id,
-        branch=row.branch_id,
-        seq=row.seq,
-        role=intern(row.role),
-        plain=bool(row.plain),
-        state=intern(row.state),
-        content=content,
-        at=row.at,
-        origin=row.origin_id,
-        speaker=row.speaker,
-        attachment=attached,
-        model=intern(row.model),
-        mended=mended,
-    )
+    turn = object.__new__(Turn)  # by the hundred: in a fraction of the time of `__init__` of a frozen class
+    made = vars(turn)
+    made["id"], made["branch"], made["seq"], made["at"] = row.id, row.branch_id, row.seq, row.at
+    made["role"], made["state"], made["model"] = intern(row.role), intern(row.state), intern(row.model)
+    made["plain"], made["origin"], made["speaker"] = bool(row.plain), row.origin_id, row.speaker
+    made["content"], made["attachment"], made["mended"] = content, attached, mended
     return turn
 
 
