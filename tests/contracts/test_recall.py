@@ -13,6 +13,7 @@ import pytest
 
 from recording import MODEL, Recorder, text
 from sash.errors import InvalidOption, MissingExtra
+from sash.model.blocks import dumps, text_block
 from sash.model.turns import Draft
 from sash.recall import make_query
 from sash.recall.ranking import Matches
@@ -128,6 +129,18 @@ def test_a_script_the_index_does_not_break_is_found_by_whole_words(record: Recor
     """Amharic and Hindi words are words like any other."""
     record.say("ሰላም ለዓለም", "नमस्ते दुनिया")
     assert found(record, "ሰላም") == [1] and found(record, "दुनिया") == [2]
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x10", "\x1f"])
+@pytest.mark.parametrize("word", ["漢字", "語", "lantern", "1138", "слово"])
+def test_signs_that_nobody_sees_hide_no_words(record: Recorder, word: str, sign: str) -> None:
+    """What stands before, between or behind control characters is found, and can be taken out."""
+    for said in (f"{sign}{word}", f"So {sign} {word}{sign}", f"{word}{sign}"):
+        begun = record.begin(Draft(role="user", content=dumps([text_block(said)])))
+        record.finish(begun, "Noted.")
+    assert found(record, word) == [1, 3, 5]
+    record.store.forgetting.redact(record.key, turn=record.turns()[0].id, reason="", at=2.0)
+    assert found(record, word) == [3, 5]
 
 
 def test_until_ends_the_search(record: Recorder) -> None:

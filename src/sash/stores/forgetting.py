@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from sash.errors import NotFound
 from sash.limits.ceilings.policy import account_key
-from sash.model.blocks import dumps, readable
+from sash.model.blocks import dumps
 from sash.model.fitting import checked
 from sash.model.redaction import redacted
 from sash.model.turns import Draft
@@ -23,7 +23,7 @@ from sash.stores.cache import Cache
 from sash.stores.lineage import end_epochs
 from sash.stores.port import Deleted, Forgotten
 from sash.stores.transaction import Database, Transaction
-from sash.stores.turns import on_any_branch
+from sash.stores.turns import on_any_branch, searched
 
 REASON = "a turn was redacted"
 
@@ -120,7 +120,7 @@ def _redact(db: Transaction, turn: int) -> None:
         [(name,) for name in held],
     )
     mends.forget(db, turn)
-    db.update("turns", turn, db.sql.turn_columns({"content": draft.content, "text": readable(draft.blocks)}))
+    db.update("turns", turn, db.sql.turn_columns({"content": draft.content, "text": searched(draft.blocks)}))
     for table in ("counts", "tool_results"):
         db.execute(f"DELETE FROM {table} WHERE turn_id = ?", (turn,))
 

@@ -169,7 +169,7 @@ def write(
             "state": state,
             "at": at if draft.at is None else draft.at,
             "speaker": draft.speaker,
-            "text": readable(draft.blocks),
+            "text": searched(draft.blocks),
             "content": content,
             "origin_id": draft.origin,
             "model": model,
@@ -183,6 +183,15 @@ def write(
             attachments.put(db, key, draft.attachment, at)
         appended.append(_recorded(draft, key, columns))
     return appended
+
+
+_UNREAD = str.maketrans({"\x00": " ", "\x10": " "})
+"""SQLite's functions read a text up to a NUL; PostgreSQL keeps none, and stands the second sign for it."""
+
+
+def searched(blocks: Sequence[Mapping[str, Any]]) -> str:
+    """What blocks say, as it is searched: spaces in the place of signs that would hide what stands behind them."""
+    return readable(blocks).translate(_UNREAD)
 
 
 def _recorded(draft: Draft, key: int, columns: Mapping[str, Any]) -> Turn:
