@@ -137,6 +137,8 @@ def check_most(max_tokens: int, card: ModelCard) -> None:
 def routing_of(fallback: Sequence[str] | Fallback | None, router: Route | None, tier: str) -> Routing | None:
     """Who else may answer. Raises InvalidOption, and UnknownModel for a name without a card."""
     check_text("tier", tier)
+    if router is None and fallback is None:
+        return None
     if router is not None:
         check_function("router", router, "a Router, or a function from Asked to a model id", object())
     others = fallback if isinstance(fallback, Fallback) else Fallback(models=as_models(fallback))

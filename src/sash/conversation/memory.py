@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol, get_args
 
 from sash.conversation.arguments import check_choice
@@ -44,6 +45,7 @@ class Mode:
     instructions: int | None = 32
     """the part of it that the user's standing instructions may take; None: they are not quoted"""
 
+    @lru_cache(maxsize=64)  # noqa: B019 - modes are few, and last
     def recalls(self, budget: int) -> Recall | None:
         """What is recalled under a budget."""
         if self.recall is None:

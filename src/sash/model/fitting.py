@@ -110,6 +110,8 @@ def hints_of(annotated: Callable[..., Any]) -> Mapping[str, Any]:
 
 def misfit(hint: Any, value: Any, path: Path = ()) -> Misfit | None:
     """The first thing about `value` that the annotation does not allow; None where it fits."""
+    if hint is type(value) and hint in (int, float, bool):  # as most settings are: nothing else to look at
+        return None
     hint = _bare(hint)
     origin = get_origin(hint)
     if origin in (Union, UnionType):

@@ -164,7 +164,7 @@ class Turn:
     @cached_property
     def blocks(self) -> list[Block]:
         """What is sent of it, parsed. Treat it as read-only."""
-        return parsed(self.form)
+        return parsed(self.content if self.mended is None else self.mended)
 
     def parsed_as(self, blocks: list[Block]) -> Turn:
         """The same turn, given what its form was parsed to before: it is not parsed again."""

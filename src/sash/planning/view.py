@@ -144,7 +144,8 @@ class _Placing:
         """Place one turn."""
         epoch = self.epoch
         sent = message(turn, epoch, self.call) if turn.seq not in epoch.relief.dropped else None
-        self._note(turn)
+        if turn.role != "user":
+            self._note(turn)
         if sent is None:
             return
         if turn.role == "system":

@@ -12,8 +12,8 @@ from sash.stores.transaction import Row, Transaction
 
 _OWN = ", ".join(f"t.{name}" for name in TurnRow._fields)
 COLUMNS = f"{_OWN}, a.content AS attached, a.tokens AS attached_tokens"
-_ATTACHED = len(TurnRow._fields)
-"""Where the first of the columns behind a turn's own stands: by its number it is found in a fraction of the time."""
+ATTACHED = len(TurnRow._fields)
+"""Where what is attached stands among them: by its number it is found in a fraction of the time."""
 TURNS = "turns t LEFT JOIN attachments a ON a.turn_id = t.id"
 """What a turn is read from, as `blobs.turn` takes it: other columns stand behind these."""
 ONE = f"SELECT {COLUMNS} FROM {TURNS} WHERE t.id = ?"
@@ -40,10 +40,8 @@ def _in_order(sources: Iterable[Source]) -> tuple[Source, ...]:
     return tuple(sorted(sources, key=lambda source: (source.seq, source.turn)))
 
 
-def of(db: Transaction, row: Row) -> Attachment | None:
-    """What is attached to a turn that was read from `TURNS`."""
-    if row[_ATTACHED] is None:
-        return None
+def of(db: Transaction, row: Row) -> Attachment:
+    """What is attached to a turn that was read from `TURNS`, and has something there."""
     found = db.execute(
         "SELECT s.source_id, t.seq, s.why FROM attachment_sources s JOIN turns t ON t.id = s.source_id "
         "WHERE s.turn_id = ?",

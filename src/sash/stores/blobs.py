@@ -50,7 +50,7 @@ def place(db: Transaction, turn: int, places: Places) -> None:
 def turn(db: Transaction, row: Row, request: int = mends.NOW) -> Turn:
     """A row of `attachments.TURNS`: its whole content, what is attached to it, its form in `request` if repaired."""
     own = TurnRow._make(row[: len(TurnRow._fields)])
-    attached = attachments.of(db, row) if own.plain else None
+    attached = attachments.of(db, row) if row[attachments.ATTACHED] is not None else None
     mended = mends.of(db, own.id, request) if own.mended else None
     found = rows.turn(own, content(db, row) if _MARK in own.content else own.content, attached, mended)
     if own.mended and request != mends.NOW:

@@ -117,11 +117,16 @@ class SqliteDatabase:
             self._reject_foreign()
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._patiently(f"PRAGMA {pragma}")
-            if self._pragma("user_version") != SCHEMA and not self._tables():
-                self._create()
             if self._pragma("user_version") != SCHEMA:  # the file's header saves asking for each migration
-                self._bring_up_to_date()
+                self._set_up()
             self._sqlite.row_factory = sqlite3.Row
+
+    def _set_up(self) -> None:
+        """Make the tables of a new file, or bring those of an older one up to date."""
+        if not self._tables():
+            self._create()
+        if self._pragma("user_version") != SCHEMA:
+            self._bring_up_to_date()
 
     def _create(self) -> None:
         """The present schema, in one go. Another process that makes the same new file at once is not disturbed."""

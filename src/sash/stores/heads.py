@@ -22,9 +22,9 @@ _EPOCH = (
 def head_of(db: Transaction, lines: BranchRanges, conversation: int) -> Head:
     """Where a conversation stands. Raises NotFound for one that was deleted meanwhile."""
     row = db.one(
-        "SELECT c.id, c.owner, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh, p.system, p.tools "
-        "FROM conversations c JOIN branches b ON b.id = c.branch_id LEFT JOIN preambles p ON p.id = c.preamble_id "
-        "WHERE c.id = ?",
+        "SELECT c.id, c.owner, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh, p.system, p.tools, "
+        "(SELECT coalesce(max(id), 0) FROM forgotten) AS forgotten FROM conversations c "
+        "JOIN branches b ON b.id = c.branch_id LEFT JOIN preambles p ON p.id = c.preamble_id WHERE c.id = ?",
         (conversation,),
     )
     if row is None:
@@ -42,7 +42,7 @@ def head_of(db: Transaction, lines: BranchRanges, conversation: int) -> Head:
         key=row["key"],
         user=row["owner"],
         brought=Preamble(system=row["system"] or "", tools=row["tools"] or ""),
-        forgotten=db.one("SELECT coalesce(max(id), 0) FROM forgotten")[0],
+        forgotten=row["forgotten"],
     )
 
 

@@ -149,7 +149,7 @@ class Summaries:
     def trouble(self, conversation: int) -> Trouble:
         """How it has been going, and how long somebody is at it."""
         with self._database.reading() as db:
-            return trouble(db, conversation)
+            return trouble_of(_job(db, conversation))
 
     def read(self, conversation: int) -> Sequence[SummaryRecord]:
         """Those of the present branch's line."""
@@ -230,10 +230,9 @@ def _failures(db: Transaction, conversation: int) -> int:
     return int(job["failures"]) if job is not None else 0
 
 
-def trouble(db: Transaction, conversation: int) -> Trouble:
-    """How making summaries has been going wrong; also how long somebody holds the job."""
-    job = _job(db, conversation)
-    if job is None:
+def trouble_of(job: Row | None) -> Trouble:
+    """How making summaries has been going wrong; also how long somebody holds the job. NULL in it: there is none."""
+    if job is None or job["failures"] is None:
         return Trouble()
     held = held_until(job)
     return Trouble(

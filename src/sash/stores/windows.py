@@ -23,8 +23,14 @@ from sash.stores import blobs, rows, wordings
 from sash.stores.cache import UNSETTLED, Cache, KeptWindow
 from sash.stores.heads import head_for, head_of
 from sash.stores.shared import Shared, SharedFor, shared
-from sash.stores.summaries import newest, trouble
+from sash.stores.summaries import newest, trouble_of
 from sash.stores.transaction import Database, Row, Transaction
+
+_BESIDE = (
+    "SELECT c.learned, (SELECT epoch_id FROM requests WHERE conversation_id = c.id ORDER BY number DESC LIMIT 1) "
+    "AS newest_epoch, j.* FROM conversations c LEFT JOIN summary_jobs j ON j.conversation_id = c.id WHERE c.id = ?"
+)
+"""What a strategy learned of a conversation, the epoch of its newest request, and its job of making a summary."""
 
 
 class Windows:
@@ -103,6 +109,7 @@ class Windows:
         instructions = self._instructions(db, head.branch, first, model)
         counts = kept.counts | pinned.counts | instructions.counts
         gaps, kept.plain_at = _gaps(db, head.conversation)
+        beside = db.one(_BESIDE, (head.conversation,))
         loaded = Loaded(
             head=head,
             turns=tuple(turns),
@@ -118,12 +125,12 @@ class Windows:
             preamble_ttl=now.preamble_ttl,
             gaps=gaps,
             other_gaps=now.other_gaps,
-            learned=_learned(db, head.conversation),
+            learned=json.loads(beside["learned"]),
             calibration=now.calibration,
             summary=summary,
             block=newest(db, self._lines, head.branch, server=True),
-            trouble=trouble(db, head.conversation),
-            resumed=head.epoch is not None and head.epoch.id != _newest_epoch(db, head.conversation),
+            trouble=trouble_of(beside),
+            resumed=head.epoch is not None and head.epoch.id != beside["newest_epoch"],
         )
         kept.asked, kept.changes, kept.whole = now.asked, now.changes, (now.version, reach, loaded)
         self._cache.keep(head.conversation, kept)
@@ -216,14 +223,6 @@ def _seqs(*turns: Turn) -> frozenset[int]:
     return frozenset([turn.seq for turn in turns])
 
 
-def _newest_epoch(db: Transaction, conversation: int) -> int:
-    """id of the epoch of a conversation's newest request; 0 where there is none."""
-    row = db.one(
-        "SELECT epoch_id FROM requests WHERE conversation_id = ? ORDER BY number DESC LIMIT 1", (conversation,)
-    )
-    return int(row["epoch_id"]) if row else 0
-
-
 def _gaps(db: Transaction, conversation: int) -> tuple[tuple[float, ...], float | None]:
     """The newest gaps between plain requests, start to start, newest last; and when the newest of these began."""
     found = db.execute(
@@ -233,9 +232,3 @@ def _gaps(db: Transaction, conversation: int) -> tuple[tuple[float, ...], float 
     times = [row["at"] for row in found][::-1]
     gaps = tuple(max(0.0, later - earlier) for earlier, later in pairwise(times))
     return gaps, times[-1] if times else None
-
-
-def _learned(db: Transaction, conversation: int) -> dict[str, object]:
-    row = db.one("SELECT learned FROM conversations WHERE id = ?", (conversation,))
-    learned: dict[str, object] = json.loads(row["learned"])
-    return learned
