@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sash.counting import bases
+from sash.counting import bases, words
 from sash.counting.estimator import Estimator
 from sash.errors import InvalidOption
 from sash.model.cards import Generation
@@ -90,12 +90,27 @@ def test_a_text_is_tokenized_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bases, "TEXTS", 2)
     counter = bases.Ctok("v5")
     asked.clear()
+    assert_remembered(counter, asked)
+    assert len(counter._words) <= 2
+
+
+def test_a_text_is_cut_into_pieces_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for the features of a text."""
+    asked: list[str] = []
+    pieces = words.pieces
+    monkeypatch.setattr(words, "pieces", lambda text: asked.append(text) or pieces(text))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(bases, "TEXTS", 2)
+    assert_remembered(bases.Features("v5"), asked)
+
+
+def assert_remembered(counter: bases.Ctok | bases.Features, asked: list[str]) -> None:
+    """A text is looked at once, however often it is counted; of many texts, few are kept."""
     assert len({counter.count("harbours") for _ in range(3)}) == 1
     assert asked == ["harbours"]
     assert counter.count("") == 0
     for text in ("\ud800", "one", "two", "one", "three for two of one"):
         counter.count(text)
-    assert len(counter._known) <= 2 and len(counter._words) <= 2
+    assert len(counter._known) <= 2
 
 
 WORDS = st.sampled_from(

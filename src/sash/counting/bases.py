@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
@@ -72,7 +73,26 @@ _WORDS = re.compile(rf"(?<=[ \n\t])(?=[{_LETTERS}])")
 """Where a word begins behind white space, in scripts whose words ctok marks by their beginning."""
 
 
-class Ctok:
+class _Remembering(ABC):
+    """Counts a text once, and remembers it by its digest: many conversations ask for the same prompt and tools."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, float] = {}
+
+    def count(self, text: str) -> float:
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._known.get(digest)
+        if known is None:
+            if len(self._known) >= TEXTS:
+                self._known.clear()
+            known = self._known[digest] = self._counted(text)
+        return known
+
+    @abstractmethod
+    def _counted(self, text: str) -> float: ...
+
+
+class Ctok(_Remembering):
     """Claude's own counts, reconstructed offline. Exact on nearly all recorded requests.
 
     A text is counted word by word, for ctok takes its time over each, and texts repeat theirs. That makes no
@@ -82,24 +102,16 @@ class Ctok:
     name: BaseName = "ctok"
 
     def __init__(self, generation: Generation) -> None:
+        super().__init__()
         self._count: Callable[[str, str], int] = _load_ctok().token_count
         self._version = _CTOK_VERSION[generation]
         # ctok counts a text as a whole user message; "a" is one token in every generation.
         self._frame: int = self._count("a", self._version) - 1
-        self._known: dict[bytes, int] = {}
         self._words: dict[str, int] = {}
 
-    def count(self, text: str) -> float:
-        """Remembered by digest: every conversation with the same system prompt and tools asks for the same."""
-        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        known = self._known.get(digest)
-        if known is None:
-            if len(self._known) >= TEXTS:
-                self._known.clear()
-            known = self._known[digest] = self._counted(text) if text else 0
-        return known
-
-    def _counted(self, text: str) -> int:
+    def _counted(self, text: str) -> float:
+        if not text:
+            return 0
         *words, last = _WORDS.split(text)
         known = self._words.get
         before = [known(word) or self._word(word) for word in words]
@@ -115,20 +127,21 @@ class Ctok:
         return tokens
 
 
-class Features:
+class Features(_Remembering):
     """A linear model of the text's features: no vocabulary at all."""
 
     name: BaseName = "features"
 
     def __init__(self, generation: Generation) -> None:
+        super().__init__()
         self._weights = weights(generation, "features")
         self._costs: dict[str, tuple[int, float]] = {}
         self._junctions = _junctions(self._weights)
 
-    def count(self, text: str) -> float:
-        return max(0.0, self.linear(text))
+    def _counted(self, text: str) -> float:
+        return max(0.0, self._linear(text))
 
-    def linear(self, text: str) -> float:
+    def _linear(self, text: str) -> float:
         """The model's value, which may fall below zero on a few characters."""
         priced = [self._priced(piece) for piece in words.pieces(text)]
         meetings = sum(self._junctions[left][right] for (left, _), (right, _) in pairwise(priced))
@@ -157,9 +170,9 @@ class Tiktoken(Features):
         self._junctions = _junctions(self._weights)
         self._encode = _load_tiktoken()
 
-    def count(self, text: str) -> float:
+    def _counted(self, text: str) -> float:
         ours = vocabulary_features(text, len(self._encode(text)))
-        return max(0.0, self.linear(text) + sum(w * x for w, x in zip(self._weights.extra, ours, strict=True)))
+        return max(0.0, self._linear(text) + sum(w * x for w, x in zip(self._weights.extra, ours, strict=True)))
 
 
 def vocabulary_features(text: str, tokens: int) -> tuple[float, float, float]:
