@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +25,25 @@ PNG = base64.b64decode(
 Serve = Callable[..., TestClient]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
+@pytest.fixture(scope="session")
+def mill(empty_record: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A record with the conversation "mill" of ann: three exchanges about a mill."""
-    made = SqliteStore(tmp_path / "chats.db")
+    path = tmp_path_factory.mktemp("mill") / "chats.db"
+    shutil.copy(empty_record, path)
     client = Simulator(thinking=False).client()
-    with Conversation(made, id="mill", user="ann", system="You are a builder.", client=client) as chat:
+    with Conversation(path, id="mill", user="ann", system="You are a builder.", client=client) as chat:
         chat.send("The roof needs 2,400 slates.")
         chat.send("The mason [Lacasse] wants 18,450 euros.")
         chat.send("How many slates does the roof need?")
         chat.describe(title="The mill house")
-    yield made
-    made.close()
+    return path
+
+
+@pytest.fixture
+def store(mill: Path, tmp_path: Path) -> Iterator[SqliteStore]:
+    """A copy of it, opened."""
+    with closing(SqliteStore(shutil.copy(mill, tmp_path))) as copied:
+        yield copied
 
 
 @pytest.fixture
