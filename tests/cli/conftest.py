@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -57,13 +58,20 @@ def run_plain(monkeypatch: pytest.MonkeyPatch) -> RunPlain:
     return call
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def mill(empty_record: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the conversation "mill": three exchanges about a mill, said on the simulator."""
-    path = tmp_path / "chats.db"
+    path = tmp_path_factory.mktemp("mill") / "chats.db"
+    shutil.copy(empty_record, path)
     with Conversation(path, id="mill", system="You are a builder.", client=Simulator(thinking=False).client()) as chat:
         chat.send("The roof needs 2,400 slates.")
         chat.send("The mason [Lacasse] wants 18,450 euros.")
         chat.send("How many slates does the roof need?")
         chat.describe(title="The mill house")
     return path
+
+
+@pytest.fixture
+def database(mill: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copy(mill, tmp_path))

@@ -80,12 +80,12 @@ def test_live_in_a_terminal() -> None:
     """In a terminal the first run is drawn live: turn counter, window strip, cached share, dollars, cuts."""
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "sash", "demo", "--turns", "20", "--budget", "2500"],
+        ["-m", "sash", "demo", "--turns", "12", "--budget", "2500"],
         encoding="utf-8",
         timeout=600,
         dimensions=(50, 120),
     )
-    for part in ("turn +2 of 20", "█", "window [0-9,]+ of 2,500 tokens", "cached, .*cuts? so far", "What this shows"):
+    for part in ("turn +2 of 12", "█", "window [0-9,]+ of 2,500 tokens", "cached, .*cuts? so far", "What this shows"):
         child.expect(part)
     child.expect(pexpect.EOF)
     child.close()

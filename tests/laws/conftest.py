@@ -24,8 +24,9 @@ def _remembered_is_what_is_read() -> Iterator[None]:
     def both(self: Windows, conversation: int, **asked: Any) -> Loaded:
         found = read(self, conversation, **asked)
         anew = read(Windows(self._database, Cache()), conversation, **asked)
+        ours, theirs = _held(found), _held(anew)
         for one in fields(Loaded):
-            assert getattr(_held(found), one.name) == getattr(_held(anew), one.name), one.name
+            assert getattr(ours, one.name) == getattr(theirs, one.name), one.name
         assert [turn.blocks for turn in found.turns] == [turn.blocks for turn in anew.turns]
         return found
 
