@@ -111,7 +111,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What was imported for all tests is not looked through for garbage again and again, and the rest ten times less."""
+    """What was imported for all tests is looked through for garbage once; the rest, ten times less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*(10 * each for each in gc.get_threshold()))
