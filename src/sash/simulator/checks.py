@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sash.model.cards import TTL_SECONDS, ModelCard, base_name
@@ -48,7 +49,7 @@ class CheckRules:
     """A call may have the id of a call in an earlier turn (seen to pass once in 2026, reported as refused)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Request:
     """What the rules look at."""
 
@@ -62,6 +63,15 @@ class _Request:
     @property
     def messages(self) -> list[JsonObject]:
         return list(self.body["messages"])
+
+    @cached_property
+    def turns(self) -> list[_Turn]:
+        return _turns(self.messages)
+
+    @cached_property
+    def blocks(self) -> list[JsonObject]:
+        """All of the messages, those inside tool results too."""
+        return [block for message in self.messages for block in walk(blocks_of(message["content"]))]
 
     @property
     def thinking(self) -> JsonObject:
@@ -183,7 +193,7 @@ def _white_space(request: _Request) -> Iterator[Problem]:
 
 def _system_turns(request: _Request) -> Iterator[Problem]:
     """Where `role: "system"` may stand ("Mid-conversation system messages")."""
-    turns = _turns(request.messages)
+    turns = request.turns
     for index, turn in enumerate(turns):
         if turn.role != "system":
             continue
@@ -293,7 +303,7 @@ def _pattern(pattern: re.Pattern[str], value: str, at: str, times: str) -> Itera
 
 def _pairs(request: _Request) -> Iterator[Problem]:
     """Every tool_use is answered in the next user turn, results first ("Handle tool calls")."""
-    turns = _turns(request.messages)
+    turns = request.turns
     for index, turn in enumerate(turns):
         following = turns[index + 1] if index + 1 < len(turns) else None
         previous = turns[index - 1] if index else None
@@ -359,7 +369,7 @@ def _pending_server_tool(turn: _Turn, following: _Turn) -> bool:
 
 def _prefill(request: _Request) -> Iterator[Problem]:
     """A request may end in an assistant message on old models only, or to go on after `pause_turn`."""
-    last = _turns(request.messages)[-1]
+    last = request.turns[-1]
     if request.body.get("compaction"):
         return
     if last.role != "assistant" or any(block["type"] == "server_tool_use" for block in last.blocks):
@@ -574,7 +584,7 @@ def _format(request: _Request) -> Iterator[Problem]:
 
 def _open_exchange(request: _Request) -> Iterator[Problem]:
     """Thinking may not be stripped from an unfinished tool exchange on models that bind it ("Thinking")."""
-    turns = [turn for turn in _turns(request.messages) if turn.role != "system"]
+    turns = [turn for turn in request.turns if turn.role != "system"]
     if request.card.open_tools_without_thinking or not request.thinks() or len(turns) < 2:
         return
     results = turns[-1]
@@ -602,9 +612,7 @@ def _open_turns(turns: Sequence[_Turn]) -> Iterator[_Turn]:
 
 
 def _blocks(request: _Request, kind: str) -> list[JsonObject]:
-    """All blocks of a kind, those inside tool results too."""
-    every = (block for message in request.messages for block in walk(blocks_of(message["content"])))
-    return [block for block in every if block.get("type") == kind]
+    return [block for block in request.blocks if block.get("type") == kind]
 
 
 def _images(request: _Request) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, cast
 
 from sash.model.cards import ModelCard, Ttl, base_name
@@ -168,7 +169,7 @@ def render(body: Block, card: ModelCard, *, tokenizer: Tokenizer, rules: PromptR
     return _Rendering(body, card, tokenizer, rules or PromptRules()).prompt()
 
 
-@dataclass(slots=True)
+@dataclass
 class _Rendering:
     """One pass over a body."""
 
@@ -283,15 +284,18 @@ class _Rendering:
             "serial": bool(choice.get("disable_parallel_tool_use")),
         }
 
+    @cached_property
+    def _blocks(self) -> list[Block]:
+        """All of the messages, those inside tool results too."""
+        return [block for message in self.body["messages"] for block in walk(blocks_of(message["content"]))]
+
     def _documents(self) -> Iterator[Block]:
-        for message in self.body["messages"]:
-            for block in walk(blocks_of(message["content"])):
-                if block.get("type") in ("document", "search_result") and isinstance(block.get("citations"), Mapping):
-                    yield block
+        for block in self._blocks:
+            if block.get("type") in ("document", "search_result") and isinstance(block.get("citations"), Mapping):
+                yield block
 
     def _image_setting(self) -> bytes:
-        blocks = (block for message in self.body["messages"] for block in walk(blocks_of(message["content"])))
-        images = sum(block.get("type") == "image" for block in blocks)
+        images = sum(block.get("type") == "image" for block in self._blocks)
         return {"count": str(images), "presence": str(images > 0), "none": ""}[self.rules.images].encode()
 
 
