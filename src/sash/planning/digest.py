@@ -29,17 +29,17 @@ class Digest:
     """
 
     def __init__(self) -> None:
-        self._head: dict[str, Any] | None = None
-        self._messages = _behind("")
+        self._begun: tuple[dict[str, Any], Grown[Message, Hashed]] | None = None
+        """the fields in front of the messages, and what hashes messages behind them"""
 
     def of(self, body: Mapping[str, Any]) -> str:
         """The hash of a body that has messages."""
         names = list(body)
         at = names.index("messages")
         head, tail = {name: body[name] for name in names[:at]}, _fields(body, names[at + 1 :])
-        if self._head is None or not same_json(head, self._head):
-            self._head, self._messages = head, _behind(_fields(body, names[:at]))
-        found = self._messages.of(tuple(body["messages"]))[0].copy()
+        if self._begun is None or not same_json(head, self._begun[0]):
+            self._begun = head, _behind(_fields(body, names[:at]))
+        found = self._begun[1].of(tuple(body["messages"]))[0].copy()
         found.update(f"]{',' * bool(tail)}{tail}}}".encode())
         return str(found.hexdigest()[:32])
 

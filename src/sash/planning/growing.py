@@ -35,8 +35,8 @@ class Grown(Generic[T, S]):
         self._nothing, self._add, self._same, self._moving = nothing, add, same, moving
         self._seen: tuple[T, ...] = ()
         self._made = nothing
-        self._asked: tuple[T, ...] = ()
-        self._answer = add(nothing, ())
+        self._asked: tuple[T, ...] | None = None
+        self._answer = nothing
 
     def of(self, items: tuple[T, ...]) -> S:
         """What is made of these items."""

@@ -95,9 +95,11 @@ class SqliteDatabase:
         One that is there is not opened: closing it again would take away the locks that all connections of this process
         hold there (POSIX), and other processes would delete the log that these write to.
         """
-        where = self._where.resolve() if self._where.is_symlink() else self._where  # `O_EXCL` follows no link
         try:
             with _creating:
+                if _is_usable(self._where):
+                    return
+                where = self._where.resolve() if self._where.is_symlink() else self._where  # `O_EXCL` follows no link
                 os.close(os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
             if where.is_dir():
@@ -495,6 +497,11 @@ class SqliteDatabase:
         return StoreUnavailable(
             f"{self.path!r}: {what}{error}; {again}{remedy}. Nothing of this step was written", path=self.path
         )
+
+
+def _is_usable(where: Path) -> bool:
+    """Whether a file is there that may be read and written."""
+    return os.access(where, os.R_OK | os.W_OK) and not os.path.isdir(where)  # noqa: PTH112 - in half the time
 
 
 def _close(sqlite: sqlite3.Connection, idle: list[Reader]) -> None:

@@ -27,7 +27,7 @@ def is_url(where: object) -> bool:
     """
     found = _SCHEME.match(where) if isinstance(where, str) else None
     if found is None:
-        if isinstance(where, str | PurePath) and _MISWRITTEN.match(str(where)):
+        if isinstance(where, str | PurePath) and _is_miswritten(str(where)):
             raise InvalidOption(
                 "this names neither a file nor a database (it is not shown, for it may hold a password): write the "
                 "path of a file, or a text postgresql://user@host/database",
@@ -44,6 +44,10 @@ def is_url(where: object) -> bool:
             value=f"{scheme}://",
         )
     return True
+
+
+def _is_miswritten(where: str) -> bool:
+    return (":" in where or "=" in where) and _MISWRITTEN.match(where) is not None
 
 
 def without_password(url: str) -> str:

@@ -28,9 +28,13 @@ from sash.stores.transaction import Database, Row, Transaction
 
 _BESIDE = (
     "SELECT c.learned, (SELECT epoch_id FROM requests WHERE conversation_id = c.id ORDER BY number DESC LIMIT 1) "
-    "AS newest_epoch, j.* FROM conversations c LEFT JOIN summary_jobs j ON j.conversation_id = c.id WHERE c.id = ?"
+    "AS newest_epoch, EXISTS (SELECT 1 FROM pins WHERE conversation_id = c.id) AS pinned, "
+    "EXISTS (SELECT 1 FROM summaries WHERE branch_id = c.branch_id AND state = 'ready') AS summarised, "
+    "EXISTS (SELECT 1 FROM turns WHERE branch_id = c.branch_id AND role = 'system') AS instructed, j.* "
+    "FROM conversations c LEFT JOIN summary_jobs j ON j.conversation_id = c.id WHERE c.id = ?"
 )
-"""What a strategy learned of a conversation, the epoch of its newest request, and its job of making a summary."""
+"""What a strategy learned of a conversation, the epoch of its newest request, its job of making a summary; and which of
+what stands beside its turns there is, on its present branch alone, so that nothing else is asked for."""
 
 
 class Windows:
@@ -104,12 +108,15 @@ class Windows:
         first = self._first(db, head, reach)
         kept = self._turns(db, head, model, first, now.version)
         turns = kept.turns[bisect_left(kept.turns, first, key=attrgetter("seq")) :]
-        summary = newest(db, self._lines, head.branch)
-        pins, pinned = self._in_front(db, head, summary, first, model)
-        instructions = self._instructions(db, head.branch, first, model)
+        beside = db.one(_BESIDE, (head.conversation,))
+        shares = len(self._lines.segments(db, head.branch)) > 1  # turns of other branches
+        summarised, instructed = (beside[name] or shares for name in ("summarised", "instructed"))
+        summary = newest(db, self._lines, head.branch) if summarised else None
+        pins = self._pins(db, head) if beside["pinned"] else []
+        pinned = self._pinned(db, head.branch, self._firsts_in_front(db, head, pins, summary, first), first, model)
+        instructions = self._instructions(db, head.branch, first if instructed else 0, model)
         counts = kept.counts | pinned.counts | instructions.counts
         gaps, kept.plain_at = _gaps(db, head.conversation)
-        beside = db.one(_BESIDE, (head.conversation,))
         loaded = Loaded(
             head=head,
             turns=tuple(turns),
@@ -128,7 +135,7 @@ class Windows:
             learned=json.loads(beside["learned"]),
             calibration=now.calibration,
             summary=summary,
-            block=newest(db, self._lines, head.branch, server=True),
+            block=newest(db, self._lines, head.branch, server=True) if summarised else None,
             trouble=trouble_of(beside),
             resumed=head.epoch is not None and head.epoch.id != beside["newest_epoch"],
         )
@@ -168,13 +175,12 @@ class Windows:
             if (count := rows.count(row)) is not None:
                 kept.counts[turn.seq] = count
 
-    def _in_front(
-        self, db: Transaction, head: Head, summary: Summary | None, end: int, model: str
-    ) -> tuple[list[int], KeptWindow]:
-        """First seqs of the pinned exchanges, and the turns before `end` of all that may stand in front."""
-        pins = self._pins(db, head)
+    def _firsts_in_front(
+        self, db: Transaction, head: Head, pins: Iterable[int], summary: Summary | None, end: int
+    ) -> list[int]:
+        """First seqs of all exchanges that may stand in front, as far as they lie before `end`."""
         firsts = {*pins, *(head.epoch.pinned_seqs if head.epoch else ()), *self._verbatim_firsts(db, head, summary)}
-        return pins, self._pinned(db, head.branch, sorted(p for p in firsts if p < end), end, model)
+        return sorted(first for first in firsts if first < end)
 
     def _verbatim_firsts(self, db: Transaction, head: Head, summary: Summary | None) -> set[int]:
         """First seqs of the exchanges that a summary wants kept beside it."""
@@ -191,9 +197,10 @@ class Windows:
         return [row["seq"] for row in found if self._lines.holds(db, head.branch, row)]
 
     def _instructions(self, db: Transaction, branch: int, first: int, model: str) -> KeptWindow:
-        """Turns of role system before the turn `first`."""
+        """Turns of role system before the turn `first`; of 0, nothing is asked."""
         found = KeptWindow(version=0, branch=branch, model=model, first=0)
-        self._keep(found, db, self._lines.instructions(db, branch, first - 1, model))
+        if first:
+            self._keep(found, db, self._lines.instructions(db, branch, first - 1, model))
         return found
 
     def _pinned(self, db: Transaction, branch: int, firsts: Sequence[int], end: int, model: str) -> KeptWindow:
