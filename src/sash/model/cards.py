@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from sash.errors import UnknownModel
@@ -219,6 +220,7 @@ _ROUTED = "anthropic/"
 _CLOUD_SUFFIX = re.compile(r"(?:-v\d+(?::\d+)?|@\d{8}|@latest)$")
 
 
+@lru_cache(maxsize=256)  # few models, asked for at every step
 def base_name(model: str) -> str:
     """The id without a cloud platform's decoration or a date: `us.anthropic.claude-haiku-4-5-20251001-v1:0`."""
     bare = _CLOUD_SUFFIX.sub("", _CLOUD_PREFIX.sub("", model))

@@ -62,8 +62,8 @@ def epoch(row: Row) -> Epoch:
         preamble=Preamble(system=row["system"], tools=row["tools"]),
         first_seq=row["start_seq"],
         thinking_stripped_to=row["base_seq"],
-        pinned_seqs=tuple(json.loads(row["pins"])),
-        instructions=tuple(json.loads(row["instructions"])),
+        pinned_seqs=listed(row["pins"]),
+        instructions=listed(row["instructions"]),
         tagged=bool(row["tagged"]),
         attachments_from=row["attached_seq"],
         relief=relief(json.loads(row["relief"])),
@@ -81,8 +81,13 @@ def summary(row: Row) -> Summary:
         upto=row["upto_seq"],
         text=row["summary_text"],
         content=row["summary_content"],
-        verbatim=tuple(json.loads(row["verbatim"])),
+        verbatim=listed(row["verbatim"]),
     )
+
+
+def listed(text: str) -> tuple[Any, ...]:
+    """What a JSON array holds, which is mostly nothing."""
+    return tuple(json.loads(text)) if text != "[]" else ()
 
 
 def relief(stored: Mapping[str, Any]) -> Relief:
@@ -126,12 +131,12 @@ def sent(row: Row | Mapping[str, Any]) -> Sent:
         model=row["model"],
         max_tokens=row["max_tokens"],
         options=json.loads(row["options"]),
-        betas=tuple(json.loads(row["betas"])),
+        betas=listed(row["betas"]),
         headers=json.loads(row["headers"]),
         key=row["key"],
         markers=tuple(Marker(**marker) for marker in json.loads(row["markers"])),
         last=row["last_seq"],
-        left_out=tuple(json.loads(row["left_out"])),
+        left_out=listed(row["left_out"]),
     )
 
 
