@@ -123,15 +123,20 @@ def instructions_in(turn: Turn) -> tuple[Standing, ...]:
 
 def is_cued(text: str) -> bool:
     """Whether any of the cues stands there: quicker than all the forms, or than one pattern of all cues."""
-    words = _WORD.findall(text.lower())
+    said = text.lower()
+    words = _WORD.findall(said)
     return (
-        any(
-            words[at + 1 : at + 1 + len(rest)] == rest
-            for at, word in enumerate(words)
-            for rest in _FOLLOWING.get(word, ())
-        )
-        or any(word.startswith(_STEM) for word in words)
+        any(_is_there(first, words) for first in _FOLLOWING.keys() & words)
+        or (_STEM in said and any(word.startswith(_STEM) for word in words))
         or (not text.isascii() and any(pair in text for pair in CHARACTERS))
+    )
+
+
+def _is_there(first: str, words: list[str]) -> bool:
+    """Whether a cue that begins with this word stands among words."""
+    rests = _FOLLOWING[first]
+    return [] in rests or any(
+        words[at : at + len(rest)] == rest for at, word in enumerate(words, 1) if word == first for rest in rests
     )
 
 
