@@ -22,7 +22,8 @@ from sash import AsyncConversation, Conversation, MemoryStore, Recall, Summarise
 from sash.bulk import Bulk
 from sash.bulk.summaries import Summaries
 from sash.errors import InvalidOption, NotFound, UnknownModel
-from sash.model.jobs import TRIES, KindOfJobs, LeftJob
+from sash.model.jobs import TRIES, LeftJob
+from sash.model.workers import KindOfJobs
 from sash.simulator import BatchRules, Simulator
 from sash.simulator.faults import HttpError, Overloaded
 from sash.worker import Worked, Worker

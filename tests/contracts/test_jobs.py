@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from recording import Recorder
 from sash import MemoryStore
 from sash.model.batches import WaitingItem
-from sash.model.jobs import KINDS, TRIES, Job, JobKind, LeftJob, WorkerInfo
+from sash.model.jobs import KINDS, TRIES, Job, JobKind, LeftJob
+from sash.model.workers import WorkerInfo
 from sash.stores import jobs
 from sash.stores.processes import owner
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sash.limits.limiter.buckets import Limits
+from sash.limits.limiter.policy import Limits
 from sash.stores import RedisBook
 
 redis = pytest.importorskip("redis")

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from children import context, ended, started
 from sash.claude.middleware import Limiter
 from sash.limits.limiter import buckets
-from sash.limits.limiter.buckets import Limits, Told
+from sash.limits.limiter.buckets import Told
+from sash.limits.limiter.policy import Limits
 from sash.simulator import Simulator
 from sash.stores import RedisBook
 

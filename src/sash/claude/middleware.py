@@ -13,8 +13,8 @@ from sash.limits.breaker.policy import BreakerPolicy
 from sash.limits.ceilings.middleware import Ceilings
 from sash.limits.ceilings.policy import Ceiling
 from sash.limits.context import bypass_memo
-from sash.limits.limiter.buckets import Limits
 from sash.limits.limiter.middleware import Limiter
+from sash.limits.limiter.policy import Limits
 from sash.limits.memo.middleware import Memo
 from sash.limits.memo.policy import MemoPolicy
 from sash.limits.meter.alerts import Alerts

@@ -25,8 +25,8 @@ from sash.conversation.session import DEFAULT_MODEL
 from sash.errors import SashError, UnknownModel
 from sash.limits.headers import told
 from sash.model.cards import card
-from sash.model.jobs import FailingJob
 from sash.model.values import counted
+from sash.model.workers import FailingJob
 from sash.stores.urls import is_url
 
 SKEW = 60.0

@@ -10,8 +10,6 @@ base that was asked for by name and is not there.
 from __future__ import annotations
 
 import os
-import re
-import tempfile
 from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Callable
@@ -27,6 +25,7 @@ from sash.counting.weights import Weights, weights
 from sash.errors import InvalidOption
 from sash.model.cards import Generation
 from sash.model.once import once
+from sash.model.patterns import late
 
 BaseName = Literal["ctok", "tiktoken", "features"]
 """Best first."""
@@ -69,7 +68,7 @@ class Base(Protocol):
 
 
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ʯЀ-ҁҊ-ԯ"
-_WORDS = re.compile(rf"(?<=[ \n\t])(?=[{_LETTERS}])")
+_WORDS = late(rf"(?<=[ \n\t])(?=[{_LETTERS}])")
 """Where a word begins behind white space, in scripts whose words ctok marks by their beginning."""
 
 
@@ -259,7 +258,14 @@ def _places() -> list[Path]:
         if (spec := find_spec(package)) is not None
         for root in spec.submodule_search_locations or ()
     ]
-    return [*named, Path(tempfile.gettempdir()) / "data-gym-cache", *carried]
+    return [*named, Path(_load_tempfile().gettempdir()) / "data-gym-cache", *carried]
+
+
+def _load_tempfile() -> Any:
+    """What tells where temporary files are; it brings archives and compression along."""
+    import tempfile  # noqa: PLC0415
+
+    return tempfile
 
 
 @cache

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
+from sash.model.patterns import late
+
 ContentClass = Literal["prose", "code", "json", "scripts"]
 """Words of Latin script; program text; JSON; other scripts (CJK, Cyrillic, Arabic, emoji, ...)."""
 CLASSES: tuple[ContentClass, ...] = get_args(ContentClass)
 
 _SAMPLE = 2_000
-_FOREIGN = re.compile("[^\x00-\u036f\u1e00-\u206f]")
+_FOREIGN = late("[^\x00-\u036f\u1e00-\u206f]")
 _SYMBOL = re.compile(r"""[^\w\s.,;:!?'"()\-–—’“”…]|_""")
 """What is no letter, digit or white space, nor a sign of prose."""
 _PROSE = bytes(code for code in range(128) if not _SYMBOL.match(chr(code)))

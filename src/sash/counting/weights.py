@@ -12,7 +12,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from sash.model.cards import Generation
@@ -32,7 +32,7 @@ class Weights:
 @cache
 def fitted() -> Mapping[str, Any]:
     """The whole file."""
-    loaded: Mapping[str, Any] = json.loads(files("sash.counting").joinpath("weights.json").read_text("utf-8"))
+    loaded: Mapping[str, Any] = json.loads(Path(__file__).with_name("weights.json").read_text("utf-8"))
     return loaded
 
 

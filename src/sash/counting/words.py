@@ -14,6 +14,8 @@ from collections import Counter
 from itertools import pairwise
 from zlib import crc32
 
+from sash.model.patterns import late
+
 LONGEST = 64
 HASHED = 4096
 """Slots for hashed letter groups; the named features come before them."""
@@ -44,7 +46,7 @@ WIDTH = len(_NAMES) + HASHED
 
 # What Claude's tokenizers never see: controls and private use are dropped, NUL is a space, a lone
 # surrogate cannot be sent at all and stands as U+FFFD. (ctok's normalization, measured on the endpoint.)
-_DROPPED = re.compile("[\x01-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
+_DROPPED = late("[\x01-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

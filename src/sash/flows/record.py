@@ -8,13 +8,13 @@ unix seconds.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sash.limits.ceilings.policy import Account, Charge
 from sash.model.batches import UNDER_WAY, Batch, Kind, Phase, WaitingItem
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Request
-from sash.model.jobs import Job, JobsState, LeftJob, WorkerInfo
+from sash.model.jobs import Job, LeftJob
 from sash.model.leases import Place, Ticket
 from sash.model.preamble import Preamble
 from sash.model.requests import Begun, FinishedRequest, NewRequest, Paid
@@ -26,6 +26,9 @@ from sash.profile.entries import Distilling, Entry, Learned, NewDistilling
 from sash.recall.query import Term
 from sash.recall.ranking import DEEP, Like, Matches
 from sash.recall.settings import Embedder
+
+if TYPE_CHECKING:
+    from sash.model.workers import JobsState, WorkerInfo
 
 
 class Branches(Protocol):

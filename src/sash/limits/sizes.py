@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sash.limits.limiter.buckets import Triple
+from sash.limits.limiter.policy import Triple
 from sash.model.forecast import Forecast
 from sash.model.usage import Usage
 

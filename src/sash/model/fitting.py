@@ -6,7 +6,6 @@ an annotation names fits anything, since only its owner can say.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from typing import (
 )
 
 from sash.errors import InvalidOption
+from sash.model.names import alike
 from sash.model.values import whole
 
 P = ParamSpec("P")
@@ -67,8 +67,8 @@ class Misfit:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that is meant, as a question, or all of them."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    near = alike(name, known)
+    return f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
 
 
 def check_fit(option: str, value: Any, hint: Any) -> None:

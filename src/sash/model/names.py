@@ -7,9 +7,8 @@ are mistakes. It does not know which models the API serves.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 ALIKE = 0.7
 """Similarity (`difflib`, 0 to 1) from which on two words are one, misspelt: "sonet", "opsu", "hiaku"; not "nova"."""
@@ -24,7 +23,7 @@ def misspelt(model: str, known: Sequence[str]) -> str:
     parts = _PARTS.findall(model.lower())
     numbers = [part for part in parts if part.isdigit()]
     vocabulary = {word for name in known for word in _words(_PARTS.findall(name))}
-    words = [_nearest(word, vocabulary) for word in _words(parts)]
+    words = [(alike(word, vocabulary, ALIKE) or word) for word in _words(parts)]
     families = [word for word in words if word != "claude"]
     if len(families) != 1 or families[0] not in vocabulary or len(words) > 2:
         return ""
@@ -38,8 +37,11 @@ def _words(parts: Sequence[str]) -> list[str]:
     return [part for part in parts if not part.isdigit()]
 
 
-def _nearest(word: str, vocabulary: set[str]) -> str:
-    return next(iter(difflib.get_close_matches(word, sorted(vocabulary), n=1, cutoff=ALIKE)), word)
+def alike(name: str, known: Iterable[str], least: float = 0.6) -> str:
+    """The known name that is most like this one, at least so much (`difflib`, 0 to 1); "" where none is."""
+    import difflib  # noqa: PLC0415 - for the few who misspell
+
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=least)), "")
 
 
 def _known_as(family: str, numbers: Sequence[str], known: Sequence[str]) -> str:

@@ -6,13 +6,13 @@ is sent. What a value may be, `sash.claude.options` says; which are legal togeth
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from sash.errors import InvalidOption
 from sash.model.blocks import plain
+from sash.model.names import alike
 
 BODY = (
     "cache_control", "container", "diagnostics", "inference_geo", "metadata", "output_config", "service_tier",
@@ -76,7 +76,7 @@ def _reject_unknown(name: str, value: Any, beside: Collection[str], elsewhere: M
     if name in taken:
         return
     known = {*taken, *beside} - {name}
-    meant = difflib.get_close_matches(name, {*known, *elsewhere}, n=1)
-    remedy = f" That cannot be given here: {elsewhere[meant[0]]}" if meant and meant[0] in elsewhere else ""
-    hint = f"did you mean {meant[0]!r}?{remedy}" if meant else f"known are {', '.join(sorted(known))}"
+    meant = alike(name, {*known, *elsewhere})
+    remedy = f" That cannot be given here: {elsewhere[meant]}" if meant in elsewhere else ""
+    hint = f"did you mean {meant!r}?{remedy}" if meant else f"known are {', '.join(sorted(known))}"
     raise InvalidOption(f"unknown option {name!r}; {hint}", option=name, value=value)

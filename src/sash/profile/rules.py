@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from sash.model.patterns import stands_in
+from sash.model.patterns import late, stands_in
 from sash.model.turns import Turn
 from sash.profile.entries import LONGEST, Kind, Learned
 from sash.profile.forms import INSTRUCTED_FORMS, KIND_FORMS, PREFERENCES, TOPIC_FORMS
@@ -23,7 +23,7 @@ from sash.summaries.statements import Statement, statements
 _SHORTEST = 3
 """Characters of a statement; Chinese says a lot in a few."""
 
-_JOINT = re.compile(
+_JOINT = late(
     r"(?:[,;]\s+|\s+)(?:and|but|und|aber|et|mais|y|pero)\s+|"
     r"[,;，；、]\s*(?=(?:I|we|my|our|ich|mein\w*|je|mon|ma|mi)\b|j'|我|私)",
     re.I,
@@ -73,7 +73,7 @@ def prefers(statement: Statement) -> bool:
     return statement.speaker == "user" and not _ASKED.search(own) and stands_in(own, PREFERENCES)
 
 
-_ASKED = re.compile(r"[?？؟]\s*$")
+_ASKED = late(r"[?？؟]\s*$")
 _FACTS = ("home", "employer", "job", "marriage", "how many")
 """Topics of which every statement tells a fact."""
 

@@ -12,11 +12,11 @@ import re
 
 from sash.model.patterns import late
 
-_MARK = re.compile("[?？؟՞⸮፧‽⁇⁈⁉꘏꛷\u037e]|(?<=[\u0370-\u03ff\u1f00-\u1fff]);")
+_MARK = late("[?？؟՞⸮፧‽⁇⁈⁉꘏꛷\u037e]|(?<=[\u0370-\u03ff\u1f00-\u1fff]);")
 """Question marks of all scripts; Greek has a semicolon."""
-_SILENT = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\b(?:https?://|www\.)\S+", re.DOTALL)
+_SILENT = late(r"```.*?(?:```|\Z)|`[^`\n]*`|\b(?:https?://|www\.)\S+", re.DOTALL)
 """Code and links, whose signs ask nothing."""
-_END = re.compile(r"[.!…]+(?=\s|$)|[。！;\n¿¡]+")
+_END = late(r"[.!…]+(?=\s|$)|[。！;\n¿¡]+")
 
 GREETINGS = """how are you|how are you (?:all )?(?:doing|feeling|today)+|how's it going|how is it going
     |how's everything

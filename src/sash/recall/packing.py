@@ -6,10 +6,10 @@ Sizes are asked of `size`, a function from text to tokens; only what is likely t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sash.model.patterns import late
 from sash.model.turns import Turn
 from sash.recall.quoting import CLOSE, OPEN, line, marks
 from sash.recall.settings import Found
@@ -32,8 +32,8 @@ SAME = 0.9
 FEW = 4
 """Turns of fewer words are never taken for duplicates of others, exact ones apart."""
 
-_NUMBER = re.compile(r"\d")
-_SENTENCE = re.compile(r"(?<=\w\w)[.!?](?=\s)|[。！？\n]")
+_NUMBER = late(r"\d")
+_SENTENCE = late(r"(?<=\w\w)[.!?](?=\s)|[。！？\n]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

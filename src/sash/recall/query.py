@@ -8,12 +8,12 @@ the index's language, so operators and quotation marks have no meaning there. Wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Literal
 
+from sash.model.patterns import late
 from sash.recall.meant import End, Speaker, broad, ends_meant, points, speaker_meant
 from sash.recall.times import Span, spans
 from sash.recall.words import SPACELESS, runs, telling, words
@@ -32,9 +32,9 @@ POINTING, POINTED = 2, 0.6
 BEFORE_READ = 200
 """Characters of what was said before that tell the meaning of a question that points there."""
 
-_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|«([^»]+)»|„([^“]+)“|`([^`]+)`|「([^」]+)」')
-_JOINED = re.compile(r"[^\W_]+(?:[-_./:#@+]+[^\W_]+)+")
-_IDENTIFIER = re.compile(r"\d|_|@|\w\w\.\w\w")
+_QUOTED = late(r'"([^"]+)"|“([^”]+)”|«([^»]+)»|„([^“]+)“|`([^`]+)`|「([^」]+)」')
+_JOINED = late(r"[^\W_]+(?:[-_./:#@+]+[^\W_]+)+")
+_IDENTIFIER = late(r"\d|_|@|\w\w\.\w\w")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

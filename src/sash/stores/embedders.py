@@ -21,7 +21,7 @@ from sash.errors import MissingExtra
 from sash.model.once import once
 from sash.recall.settings import Embedder
 from sash.recall.words import STOP
-from sash.stores.vectors import load_numpy
+from sash.stores.loading import load_numpy
 
 WEIGHTS = "weights/l2_supercat_256.safetensors"
 TOKENIZERS = ("tokenizers/l2_supercat_tokenizer_config.json", "tokenizer/l2_supercat_tokenizer_config.json")

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sash.model.blocks import dumps
-from sash.model.jobs import KINDS, TRIES, FailingJob, Job, JobsState, KindOfJobs, LeftJob, WorkerInfo
+from sash.model.jobs import KINDS, TRIES, Job, LeftJob
+from sash.model.workers import FailingJob, JobsState, KindOfJobs, WorkerInfo
 from sash.stores.processes import held_until
 from sash.stores.transaction import Database, Row, Transaction
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from sash.limits.limiter import buckets
-from sash.limits.limiter.buckets import Limits, Pool, Told, Triple
+from sash.limits.limiter.buckets import Pool, Told
+from sash.limits.limiter.policy import Limits, Triple
 from sash.limits.limiter.port import Grant
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from sash.model.blocks import dumps
 from sash.stores.lineage import Segment
+from sash.stores.loading import load_numpy
 from sash.stores.transaction import Transaction
-from sash.stores.vectors import load_numpy, position, seq_of, stored
+from sash.stores.vectors import position, seq_of, stored
 
 EXACT = 5_000
 """Turns of a line that are compared without asking the database."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sash.errors import InvalidOption, MissingExtra
-from sash.limits.limiter.buckets import Limits, Told, Triple
+from sash.limits.limiter.buckets import Told
+from sash.limits.limiter.policy import Limits, Triple
 from sash.limits.limiter.port import Grant
 from sash.stores.local_book import LocalBook
 

@@ -6,6 +6,7 @@ import re
 from pathlib import PurePath
 
 from sash.errors import InvalidOption
+from sash.model.patterns import late
 
 MEMORY = ":memory:"
 """SQLite's name for a database in memory."""
@@ -13,7 +14,7 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _QUERY = re.compile(r"\?(?=[\w&]*=)")
 """Where parameters begin: a "?" before that is part of a password that nobody wrote as %3F."""
 POSTGRES = ("postgresql", "postgres")
-_MISWRITTEN = re.compile(
+_MISWRITTEN = late(
     r"(?i)\s*(?:jdbc:)?postgres(?:ql)?:|\s+\w+://|[a-z][a-z0-9+.-]+:/*[^/]*@|.*\b(?:password|dbname)\s*="
 )
 """What was meant as the address of a server, and is no URL: a slash is missing, or it is written in another way."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from sash.errors import InvalidOption
 from sash.stores.lineage import Segment
+from sash.stores.loading import load_numpy
 from sash.stores.transaction import Row, Transaction
 
 HELD = 400_000
@@ -230,17 +231,6 @@ def stored(vector: bytes, size: int) -> Any:
 def as_stored(rows: Any) -> Any:
     """Vectors as they are once they were stored and read again."""
     return _unit(_in_bytes(rows).astype(load_numpy().float32))
-
-
-def load_numpy() -> Any:
-    """numpy, when vectors are first needed."""
-    return _load_numpy()
-
-
-def _load_numpy() -> Any:
-    import numpy  # noqa: PLC0415, ICN001
-
-    return numpy
 
 
 def _no_vectors(embedder: str, texts: int, got: str) -> InvalidOption:

@@ -20,8 +20,9 @@ from sash.recall.words import tells
 from sash.recall.words import words as words_of
 from sash.stores.embedders import Meanings, WordVectors
 from sash.stores.lineage import Segment
+from sash.stores.loading import load_numpy
 from sash.stores.transaction import Query, Transaction
-from sash.stores.vectors import load_numpy, unit_rows
+from sash.stores.vectors import unit_rows
 
 HELD = 200_000
 """Words held in memory over all conversations; those of the branch longest unused go first."""

@@ -7,11 +7,11 @@ speaker and turn, so that cuts in a row do not wear it out. Which facts find roo
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from sash.model.patterns import late
 from sash.model.turns import Turn
 from sash.recall.words import runs, words
 from sash.summaries.instructions import instructs
@@ -135,7 +135,7 @@ def _instruction(statement: Statement) -> Fact:
     )
 
 
-_SMALL = re.compile(r"(?<![\w'’-])[^\W\d_A-Z][\w'’-]*")
+_SMALL = late(r"(?<![\w'’-])[^\W\d_A-Z][\w'’-]*")
 
 
 def _common_words(said: Iterable[Statement]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sash.model.blocks import Block
+from sash.model.patterns import late
 from sash.model.turns import Turn
 from sash.model.values import whole
 from sash.summaries.choosing import choose
@@ -143,7 +144,7 @@ def tokens_of(summary: SummaryParts, size: Size) -> int:
     return size(str(render(str(summary))["text"]))
 
 
-_REFUSED = re.compile(
+_REFUSED = late(
     r"^(?:I['’]?m (?:very |really )?sorry|I apologi[sz]e|sorry,|unfortunately,? I|as an AI|"
     r"I (?:can(?:no|['’])t|am unable|won['’]t|will not))",
     re.I,

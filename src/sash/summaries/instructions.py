@@ -24,22 +24,22 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from sash.model.patterns import stands_in
+from sash.model.patterns import late, stands_in
 from sash.summaries.forms import FORMS
 from sash.summaries.statements import Statement
 
-_HEAD = re.compile(
+_HEAD = late(
     r"\b(?:rules?|instructions?|guidelines?|preferences?|constraints?|requirements? for your|always|never|from now on|"
     r"going forward|remember|keep in mind|please (?:follow|stick)|do not|don['’]?t)\b",
     re.I,
 )
-_ASKED = re.compile(r"[?？]\s*$")
-_STANDING = re.compile(
+_ASKED = late(r"[?？]\s*$")
+_STANDING = late(
     r"\b(?:can|could|would|will) you(?: please)? (?:always|never|only|stop|keep|call me|remember|avoid)\b|"
     r"\bfrom now on\b|\bgoing forward\b|\bin future\b",
     re.I,
 )
-_NARRATED = re.compile(
+_NARRATED = late(
     r"^(?:I|we|he|she|they|it)\b(?!\s*(?:['’]?(?:d|m|ve)\b|would|want|need|prefer|like|expect|insist|really|am|have|do|"
     r"don|only|never|can|eat))",
     re.I,

@@ -170,7 +170,7 @@ def _is_code(value: str) -> bool:
     return len(value) > 3 and not re.fullmatch(r"(?:\w\.)+\w?|Mc[A-Z]\w+|Mac[A-Z]\w+", value)
 
 
-_WORD = re.compile(r"[^\W\d_][\w'’&-]*")
+_WORD = late(r"[^\W\d_][\w'’&-]*")
 _JOINED = late(r"\s(?:(?:of|de|van|von|der|den|la|le|du|da|di|del|bin|al|the|for|and|&)\s){0,2}|\.\s")
 _ACTS = late(
     r"['’]s\b|,? (?:who|whose)\b|"
@@ -179,7 +179,7 @@ _ACTS = late(
     r"starts?|moved|turns|hates|owes|agreed|offered|booked|chose|decided|recommended|thinks|just|also)\b"
 )
 """What follows a name that opens a statement."""
-_TITLE = re.compile(r"(?:Dr|Mr|Mrs|Ms|Prof|St|Mt)$")
+_TITLE = late(r"(?:Dr|Mr|Mrs|Ms|Prof|St|Mt)$")
 STARTERS = STOP | frozenset(
     """actually additionally almost alright although always another anyway anything apart april around ask avoid back
     based be become besides both build call certainly check choose click come congratulations consider cool create cut

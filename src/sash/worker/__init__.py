@@ -41,7 +41,8 @@ from sash.flows.summaries.jobs import later
 from sash.flows.taken import JobResult
 from sash.model.cards import card
 from sash.model.closing import Closing
-from sash.model.jobs import KINDS, FailingJob, Job, JobsState, WorkerInfo
+from sash.model.jobs import KINDS, Job
+from sash.model.workers import FailingJob, JobsState, WorkerInfo
 from sash.recall.settings import Embedder
 from sash.stores import Store, open_store
 from sash.stores.processes import owner

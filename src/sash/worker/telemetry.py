@@ -12,7 +12,8 @@ from typing import Any
 
 from sash.claude.loading import _load_metrics, _load_trace
 from sash.errors import SashError
-from sash.model.jobs import Job, JobsState
+from sash.model.jobs import Job
+from sash.model.workers import JobsState
 
 
 class Telemetry:

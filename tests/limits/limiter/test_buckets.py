@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sash.errors import InvalidOption
-from sash.limits.limiter.buckets import HOLD_SECONDS, Limits, Told, hear, new_pool, refilled, reserve, settle
+from sash.limits.limiter.buckets import HOLD_SECONDS, Told, hear, new_pool, refilled, reserve, settle
+from sash.limits.limiter.policy import Limits
 
 LIMITS = Limits(requests=60, input_tokens=6_000, output_tokens=600, burst=0.5)
 DEEDS = st.lists(

@@ -12,16 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from sash.errors import InvalidOption
-from sash.model.settings import settings
+from sash.limits.limiter.policy import KINDS, Kind, Limits, Triple
 
 T = TypeVar("T")
-Triple = tuple[float, float, float]
-"""requests, input tokens, output tokens"""
-Kind = Literal["requests", "input_tokens", "output_tokens", "concurrency", "queue", "server", ""]
-KINDS: tuple[Kind, Kind, Kind] = ("requests", "input_tokens", "output_tokens")
 HOLD_SECONDS = 660.0
 """How long a reservation lives whose client is never heard of again: the SDK's longest request, and a minute."""
 SERVER: Kind = "server"
@@ -35,51 +30,6 @@ POLL_SECONDS = 0.25
 """How soon to ask again where nobody can say when there will be room."""
 _ROUNDED: Triple = (1.0, 1_000.0, 1_000.0)
 """Headers give remaining tokens in thousands."""
-
-
-@settings
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The most per minute, and at once. None: whatever the server's headers say; no limit until they do.
-
-    `input_tokens` do not count cache reads. `burst`: the share of a minute's worth that may go at one moment after
-    a quiet time (the API enforces limits over shorter times than a minute, too).
-    """
-
-    requests: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    concurrency: int | None = None
-    burst: float = 0.25
-
-    def __post_init__(self) -> None:
-        for name in (*KINDS[:3], "concurrency"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-                raise InvalidOption(f"{name}={value!r}: give a whole number, 0 or more", option=name, value=value)
-        if not 0 < self.burst <= 1:
-            raise InvalidOption(
-                f"burst={self.burst!r}: give a share above 0, up to 1", option="burst", value=self.burst
-            )
-
-    @property
-    def triple(self) -> tuple[float | None, float | None, float | None]:
-        """The limits per minute, in the order of `KINDS`."""
-        return self.requests, self.input_tokens, self.output_tokens
-
-    def scaled(self, share: float) -> Limits:
-        """The same limits, for one of several who cannot ask each other."""
-
-        def part(limit: int | None) -> int | None:
-            return limit if not limit else max(1, int(limit * share))
-
-        return replace(
-            self,
-            requests=part(self.requests),
-            input_tokens=part(self.input_tokens),
-            output_tokens=part(self.output_tokens),
-            concurrency=part(self.concurrency),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

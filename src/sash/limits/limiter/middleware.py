@@ -20,7 +20,7 @@ from sash.limits.attempts import Attempt, Next, PerAttempt, Signal, Timing, Wait
 from sash.limits.context import forecast, note
 from sash.limits.endings import ReplyEnding, ending
 from sash.limits.limiter import buckets
-from sash.limits.limiter.buckets import Limits, Triple
+from sash.limits.limiter.policy import Limits, Triple
 from sash.limits.limiter.port import Grant, PoolBook
 from sash.limits.limiter.queue import WaitQueue
 from sash.limits.limiter.tiers import Tier, limits_of, pool_of

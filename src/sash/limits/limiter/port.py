@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from sash.limits.limiter.buckets import Kind, Limits, Told, Triple
+from sash.limits.limiter.buckets import Told
+from sash.limits.limiter.policy import Kind, Limits, Triple
 
 
 @dataclass(frozen=True, slots=True)

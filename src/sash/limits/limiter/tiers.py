@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sash.errors import InvalidOption
-from sash.limits.limiter.buckets import Limits
+from sash.limits.limiter.policy import Limits
 from sash.model.cards import base_name
 
 Tier = Literal["start", "build", "scale"]

@@ -7,10 +7,10 @@ above 21,333) are no rules of the API and not judged here.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from sash.model.names import alike
 from sash.planning.rules.body import Body, Finding, about, as_mapping, items
 from sash.planning.rules.tools import FORCED
 from sash.planning.rules.turns import DATED
@@ -100,8 +100,8 @@ def unknown_parameter(body: Body) -> Iterator[Finding]:
     """The API refuses names it does not know."""
     for name in body.params:
         if name not in PARAMETERS and name not in SAMPLING and not body.betas:
-            near = difflib.get_close_matches(str(name), PARAMETERS, n=1)
-            yield str(name), f"no parameter of this name{f'; did you mean {near[0]!r}?' if near else '; leave it out'}"
+            near = alike(str(name), PARAMETERS)
+            yield str(name), f"no parameter of this name{f'; did you mean {near!r}?' if near else '; leave it out'}"
 
 
 def sampling_parameter(body: Body) -> Iterator[Finding]:
