@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 ALIKE = 0.7
 """Similarity (`difflib`, 0 to 1) from which on two words are one, misspelt: "sonet", "opsu", "hiaku"; not "nova"."""
@@ -39,9 +40,15 @@ def _words(parts: Sequence[str]) -> list[str]:
 
 def alike(name: str, known: Iterable[str], least: float = 0.6) -> str:
     """The known name that is most like this one, at least so much (`difflib`, 0 to 1); "" where none is."""
-    import difflib  # noqa: PLC0415 - for the few who misspell
+    near: list[str] = _load_difflib().get_close_matches(name, sorted(known), n=1, cutoff=least)
+    return next(iter(near), "")
 
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=least)), "")
+
+def _load_difflib() -> Any:
+    """For the few who misspell."""
+    import difflib  # noqa: PLC0415
+
+    return difflib
 
 
 def _known_as(family: str, numbers: Sequence[str], known: Sequence[str]) -> str:
