@@ -146,6 +146,16 @@ def test_a_search_that_goes_on_is_waited_for_through_a_run_of_tools() -> None:
     assert [one.rule for one in judge.problems(said, betas=(), card=CARD)] == ["server-call-open"]
 
 
+@pytest.mark.parametrize("length", range(7))
+def test_how_a_request_ends_is_looked_at_where_all_of_it_began_another_one(length: int) -> None:
+    """What may stand in front of a question may not stand at the end."""
+    judge, messages = Judge(), [turn for _ in range(3) for turn in asked()]
+    body = {"model": CARD.id, "max_tokens": 500, "messages": [*messages, asked()[0]]}
+    shorter = {**body, "messages": messages[:length]}
+    assert judge.problems(body, betas=(), card=CARD) == []
+    assert judge.problems(shorter, betas=(), card=CARD) == check_request(shorter, card=CARD)
+
+
 def test_a_marker_that_stays_counts() -> None:
     """Four markers are all that a request may have, wherever they stand."""
     judge = Judge()

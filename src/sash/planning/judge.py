@@ -52,7 +52,7 @@ class Judge:
         """What the API would refuse in a request body of plain values. Nobody may change it later."""
         messages, terms = body["messages"], (frozenset(betas), card, version)
         rest = {name: value for name, value in body.items() if name != "messages"}
-        if terms != self._terms or not same_json(messages[: len(self._front)], self._front):
+        if terms != self._terms or not self._is_in_front_of(messages):
             self._before = plain_talk(messages)
             self._terms, self._front, self._beside = terms, messages[: self._before.messages], None
         beside = self._beside if same_json(rest, self._rest) else None
@@ -64,6 +64,11 @@ class Judge:
             self._rest, self._beside = rest, Beside(there.tools, there.system, there.rest_bytes)
         self._keep(messages, there)
         return []
+
+    def _is_in_front_of(self, messages: Sequence[Any]) -> bool:
+        """Whether a request begins with what was judged, and goes on: some rules look at how it ends."""
+        number = len(self._front)
+        return len(messages) > number and same_json(messages[:number], self._front)
 
     def _keep(self, messages: Sequence[Any], there: Body) -> None:
         """Remember the messages that will stand in front of the next request's new ones."""
