@@ -9,8 +9,10 @@ import stat
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlite_utils import Database
@@ -227,6 +229,26 @@ def test_batches_under_way_in_an_older_file_are_collected(path: Path) -> None:
 def test_two_processes_may_open_a_new_file_at_once(path: Path) -> None:
     """One makes the tables, the other finds them."""
     assert ended(*[started(open_file, path) for _ in range(3)]) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_another_process_may_make_the_new_file_at_any_moment(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Before whichever statement of ours the tables appear, they are found, and taken for ours."""
+    moments = iter([*[False] * number, True])
+
+    class Interrupted(sqlite3.Connection):
+        def execute(self, *asked: Any) -> sqlite3.Cursor:
+            if not self.in_transaction and next(moments, False):
+                SqliteStore(path).close()
+            return super().execute(*asked)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Interrupted))
+    with closing(SqliteStore(path)) as store:
+        Recorder(store).say("How?", "So.")
+    assert next(moments, None) is None
+    assert rows(path, "turns") == 2
 
 
 def _open_again(path: Path) -> None:

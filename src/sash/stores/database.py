@@ -160,6 +160,9 @@ class SqliteDatabase:
         self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._sqlite.execute(f"PRAGMA user_version = {SCHEMA}")
 
+    def _is_signed(self) -> bool:
+        return self._pragma("application_id") == APPLICATION_ID
+
     @contextmanager
     def _setting_up(self) -> Iterator[sqlite3.Connection]:
         """A transaction for the tables themselves."""
@@ -179,14 +182,14 @@ class SqliteDatabase:
 
     def _reject_foreign(self) -> None:
         try:
-            foreign = self._pragma("application_id") != APPLICATION_ID and self._tables() > 0
+            foreign = not self._is_signed() and self._tables() > 0
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             raise ForeignDatabase(
                 f"{self.path!r} is no SQLite database ({error}); name another file", path=self.path
             ) from error
-        if foreign:
+        if foreign and not self._is_signed():  # nor was it made just now
             raise ForeignDatabase(
                 f"{self.path!r} is a SQLite database that sash did not make; name another file, "
                 "nothing in it was touched",
