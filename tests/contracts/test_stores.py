@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import pytest
 
-from recording import MODEL, Recorder, text
-from sash.errors import ConversationClosed, InvalidOption, NotFound
+from recording import MODEL, PREAMBLE, Recorder, text
+from sash.errors import Conflict, ConversationClosed, InvalidOption, NotFound
 from sash.model.counts import Count
 from sash.model.turns import Attachment, Draft, Turn
 from sash.stores.reports import CANDIDATES
@@ -138,6 +139,32 @@ def test_counts_are_kept_by_turn_and_model_and_usage_wins(record: Recorder) -> N
     assert window.preamble_count == Count(3, 3, "usage")
     other = record.store.windows.read(record.key, model="claude-haiku-5-5", preamble=None)
     assert other.counts == {}
+
+
+def test_sizes_of_a_reply_that_lost_the_race_are_of_no_other_turn(record: Recorder) -> None:
+    """What an answer told of its own branch is not taken for turns of the same numbers on the one gone on with."""
+    record.say("one")
+    slow = record.begin(text("two"))
+    record.branch(2)
+    record.say("else")
+    before = record.window()
+    own = {turn.seq: record.window().counts.get(turn.seq) for turn in before.turns}
+    with pytest.raises(Conflict):
+        record.finish(slow, counts={3: Count(77, 77, "usage")}, reply_count=Count(88, 88, "usage"))
+    assert {turn.seq: record.window().counts.get(turn.seq) for turn in before.turns} == own
+    kept = record.store.index.read(record.key, seqs=[*own], model=MODEL)
+    assert {turn.seq: count for turn, count in kept} == own
+
+
+def test_a_window_of_one_model_knows_no_sizes_of_another_ones(record: Recorder) -> None:
+    """Also where a request to another model was planned before the window was read, and is answered after that."""
+    record.say("one")
+    record.window()
+    other = partial(record.store.windows.read, record.key, model="claude-haiku-5-5", preamble=PREAMBLE)
+    assert other().counts == {}
+    record.say("two")
+    assert other().counts == {}
+    assert other().uncounted == {1, 2, 3, 4}
 
 
 def test_a_view_asked_for_first_keeps_what_is_known_of_the_history(record: Recorder) -> None:

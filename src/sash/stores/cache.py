@@ -74,7 +74,7 @@ class KeptWindow:
             return None
         version, _, loaded = self.whole
         head = loaded.head
-        fits = (version, head.branch, head.seq) == (self.version - 1, new.branch, new.head)
+        fits = (version, head.branch, head.seq, self.model) == (self.version - 1, new.branch, new.head, new.sent.model)
         return loaded if fits and new.forgotten in (None, head.forgotten) else None
 
     def sent(self, new: NewRequest, way: UnderWay | None) -> None:

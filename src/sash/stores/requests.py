@@ -106,6 +106,8 @@ class Requests:
         known: Iterable[Turn],
     ) -> None:
         """Store counts by seq. An exact one is never replaced by a weaker one. `known`: turns just recorded."""
+        if kept is not None and kept.branch != branch:  # its turns are others
+            kept = None
         ids = {turn.seq: turn.id for turn in known}
         found: list[tuple[int, Count]] = []
         for seq, count in counts.items():
