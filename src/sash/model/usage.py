@@ -91,6 +91,8 @@ class Usage:
 
 def _tokens(value: Any) -> int:
     """A number of tokens as it came."""
+    if type(value) is int:  # as nearly all are
+        return max(0, value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return 0
     return max(0, ceil(value))
