@@ -15,6 +15,7 @@ import pytest
 from sash import AsyncConversation, Conversation, Economic, SlidingWindow, SteppedWindow, Summarised, check_request
 from sash.errors import InvalidOption, NotFound, UnknownModel
 from sash.model.replies import Reply
+from sash.model.values import counted
 from sash.simulator import Overloaded, Refusal, Simulator
 from sash.stores import Store
 from sash.stores.around import around
@@ -454,7 +455,8 @@ def test_turns_beside_a_summary_leave_room_for_the_conversation(tmp_path: Path) 
         if plan.cut and plan.epoch.summary:
             left = set(plan.epoch.summary.verbatim).difference(turn.seq for turn in plan.turns)
             told.append(len(left))
-            note = f"Left out: {len(left)} older turns that the summary wants word for word; the newest get 375 tokens."
+            many = counted(len(left), "older turn")
+            note = f"Left out: {many} that the summary wants word for word; the newest get 375 tokens."
             assert (note in plan.explain()) == bool(left)
         else:
             assert "the summary wants" not in plan.explain()

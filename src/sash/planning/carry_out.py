@@ -16,6 +16,7 @@ from typing import Any
 from sash.model.counts import Count
 from sash.model.epochs import Epoch, Expected, Marker, Relief, Sent
 from sash.model.turns import Turn, by_exchange
+from sash.model.values import counted
 from sash.planning.assess import BESIDE, Groups
 from sash.planning.cache.breakpoints import MOST, Room, place
 from sash.planning.cache.prediction import expect
@@ -261,8 +262,8 @@ class CarriedOut:
         if self._undeclared():
             yield UNDECLARED
         if left := self._left_beside():
-            room = self.settings.budget // BESIDE
-            yield f"Left out: {left} older turns that the summary wants word for word; the newest get {room:,} tokens."
+            told, room = counted(left, "older turn"), self.settings.budget // BESIDE
+            yield f"Left out: {told} that the summary wants word for word; the newest get {room:,} tokens."
         if self.shape.cut and decision.saves > 0:
             yield self._for_price()
         if decision.note:
