@@ -84,7 +84,7 @@ class CarriedOut:
             instructions=self._placed_again(pins),
             tagged=not settings.card.system_turns,
             family=self._family(),
-            strategy=repr(settings.strategy),
+            strategy=settings.strategy_name,
             reason=reason if situation.forced in reason else f"{situation.forced}; {reason}",
         )
 

@@ -69,6 +69,11 @@ class Settings:
         return self.card.id
 
     @cached_property
+    def strategy_name(self) -> str:
+        """How the strategy is shown, and named in the record."""
+        return repr(self.strategy)
+
+    @cached_property
     def traits(self) -> Traits:
         """What the strategy says of itself."""
         return traits(self.strategy)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from operator import neg
+from operator import attrgetter, neg
 from typing import Any, Literal, Protocol
 
 from sash.model.cards import ModelCard, Ttl
@@ -21,6 +21,7 @@ from sash.model.settings import settings
 from sash.model.summaries import Trouble
 from sash.model.turns import Exchange
 
+_TOKENS, _UPPER = attrgetter("tokens"), attrgetter("upper")
 CHEAP = "cheap"
 """Where a recorded decision names the tools that were said to be cheap to call again."""
 
@@ -184,12 +185,12 @@ class Situation:
     @cached_property
     def _tokens(self) -> list[int]:
         """Tokens of exchanges[i:], for every i."""
-        return from_each_on([one.tokens for one in self.exchanges])
+        return from_each_on([*map(_TOKENS, self.exchanges)])
 
     @cached_property
     def _uppers(self) -> list[int]:
         """Upper bounds of exchanges[i:], for every i."""
-        return from_each_on([one.upper for one in self.exchanges])
+        return from_each_on([*map(_UPPER, self.exchanges)])
 
     def kept(self, start: int) -> int:
         """Verbatim tokens of the exchanges from `start` on."""

@@ -13,6 +13,7 @@ import hashlib
 import re
 from dataclasses import replace
 
+from sash.model.frozen import with_fields
 from sash.model.turns import Turn
 from sash.planning.rules import is_plain_user
 from sash.stores import attachments, mends, rows
@@ -23,6 +24,7 @@ INLINE = 4_096
 """Characters of base64 up to which data stays in its turn."""
 _DATA = re.compile(rf'(?<="data":")[A-Za-z0-9+/=_-]{{{INLINE + 1},}}(?=")')
 _MARK = '"data":"sha256:'
+_MENDED = TurnRow._fields.index("mended")
 
 Places = list[tuple[int, str]]
 """Where in the stored content a reference stands, and the hash it names."""
@@ -49,12 +51,14 @@ def place(db: Transaction, turn: int, places: Places) -> None:
 
 def turn(db: Transaction, row: Row, request: int = mends.NOW) -> Turn:
     """A row of `attachments.TURNS`: its whole content, what is attached to it, its form in `request` if repaired."""
-    own = TurnRow._make(row[: len(TurnRow._fields)])
-    attached = attachments.of(db, row) if row[attachments.ATTACHED] is not None else None
-    mended = mends.of(db, own.id, request) if own.mended else None
-    found = rows.turn(own, content(db, row) if _MARK in own.content else own.content, attached, mended)
-    if own.mended and request != mends.NOW:
-        return replace(found, plain=is_plain_user(found.role, found.blocks))
+    found = rows.turn(row[: attachments.ATTACHED])
+    if row[attachments.ATTACHED] is not None:
+        found = with_fields(found, attachment=attachments.of(db, row))
+    if _MARK in found.content:
+        found = with_fields(found, content=content(db, row))
+    if row[_MENDED]:
+        found = with_fields(found, mended=mends.of(db, found.id, request))
+        return replace(found, plain=is_plain_user(found.role, found.blocks)) if request != mends.NOW else found
     return found
 
 

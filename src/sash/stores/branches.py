@@ -12,7 +12,7 @@ from sash.model.window import Branch, Head
 from sash.planning.rules import has_thinking
 from sash.stores import blobs
 from sash.stores.cache import Cache, Opened
-from sash.stores.heads import head_of, take
+from sash.stores.heads import head_from, head_of, named, take
 from sash.stores.profiles import read_again
 from sash.stores.transaction import Database, Row, Transaction
 from sash.stores.usage import book, clear
@@ -48,11 +48,7 @@ class Branches:
 
     def _found(self, db: Transaction, namespace: str, id: str, user: str) -> Head | None:
         """The conversation where there is one. Raises InvalidOption for one of another user."""
-        row = db.one(
-            f"SELECT id, owner, version, {db.sql.foreign_changes} AS changes FROM conversations "
-            "WHERE namespace = ? AND name = ?",
-            (namespace, id),
-        )
+        row = named(db, namespace, id)
         if row is not None and user and row["owner"] not in ("", user):
             raise InvalidOption(
                 f"user={user!r}: conversation {id!r} belongs to another user; choose another id",
@@ -63,8 +59,8 @@ class Branches:
 
     def _opened(self, db: Transaction, row: Row) -> Head:
         """Where a conversation stands, remembered for its first window."""
-        head = head_of(db, self._lines, row["id"])
-        self._cache.opened[row["id"]] = Opened(row["version"], (db.connection, row["changes"]), head)
+        head = head_from(db, self._lines, row)
+        self._cache.opened[head.conversation] = Opened(row["version"], db.changes, head)
         return head
 
     def _create(self, db: Transaction, namespace: str, name: str, user: str) -> int:

@@ -11,7 +11,7 @@ from sash.model.window import Head
 from sash.stores import rows
 from sash.stores.cache import Cache
 from sash.stores.lineage import BranchRanges, deleted
-from sash.stores.transaction import Transaction
+from sash.stores.transaction import Row, Transaction
 
 _EPOCH = (
     "SELECT e.*, p.system, p.tools, s.upto_seq, s.text AS summary_text, s.content AS summary_content, s.verbatim "
@@ -19,19 +19,32 @@ _EPOCH = (
 )
 
 
+_HEAD = (
+    "SELECT c.id, c.owner, c.requests, c.branch_id, c.model, c.key, c.version, b.epoch_id, b.fresh, p.system, p.tools, "
+    "(SELECT coalesce(max(id), 0) FROM forgotten) AS forgotten FROM conversations c "
+    "JOIN branches b ON b.id = c.branch_id LEFT JOIN preambles p ON p.id = c.preamble_id WHERE"
+)
+
+
 def head_of(db: Transaction, lines: BranchRanges, conversation: int) -> Head:
     """Where a conversation stands. Raises NotFound for one that was deleted meanwhile."""
-    row = db.one(
-        "SELECT c.id, c.owner, c.requests, c.branch_id, c.model, c.key, b.epoch_id, b.fresh, p.system, p.tools, "
-        "(SELECT coalesce(max(id), 0) FROM forgotten) AS forgotten FROM conversations c "
-        "JOIN branches b ON b.id = c.branch_id LEFT JOIN preambles p ON p.id = c.preamble_id WHERE c.id = ?",
-        (conversation,),
-    )
+    row = db.one(f"{_HEAD} c.id = ?", (conversation,))
     if row is None:
         raise deleted(conversation)
+    return head_from(db, lines, row)
+
+
+def named(db: Transaction, namespace: str, name: str) -> Row | None:
+    """The conversation of this name, with all that `head_from` needs; None where there is none."""
+    found: Row | None = db.one(f"{_HEAD} c.namespace = ? AND c.name = ?", (namespace, name))
+    return found
+
+
+def head_from(db: Transaction, lines: BranchRanges, row: Row) -> Head:
+    """Where the conversation of a row stands."""
     newest = lines.newest(db, row["branch_id"])
     return Head(
-        conversation=conversation,
+        conversation=row["id"],
         branch=row["branch_id"],
         seq=newest.seq if newest else 0,
         turn=newest,

@@ -41,6 +41,10 @@ class BranchRanges:
             self._segments[branch] = tuple(s for s in reversed(found) if s[1] <= s[2])
         return self._segments[branch]
 
+    def shares(self, db: Transaction, branch: int) -> bool:
+        """Whether turns of other branches stand on it."""
+        return len(self.segments(db, branch)) > 1
+
     def holds(self, db: Transaction, branch: int, row: Row) -> bool:
         """Whether a row of `turns` lies on a branch."""
         spans = {segment: (low, high) for segment, low, high in self.segments(db, branch)}

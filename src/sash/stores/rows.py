@@ -13,7 +13,7 @@ from sash.model.epochs import Epoch, Expected, Marker, Relief, Request, Sent
 from sash.model.preamble import Preamble
 from sash.model.requests import NewRequest, Paid
 from sash.model.summaries import Summary
-from sash.model.turns import Attachment, Turn
+from sash.model.turns import Turn
 from sash.model.usage import Usage
 from sash.model.window import LastRequest
 from sash.stores.transaction import Row
@@ -43,14 +43,15 @@ COUNT = ("tokens", "upper", "source", "base")
 """The columns of a count, the last ones of the rows that hold one."""
 
 
-def turn(row: TurnRow, content: str, attached: Attachment | None, mended: str | None) -> Turn:
-    """A row, its whole content, its attachment and its repaired form (see `sash.stores.blobs`)."""
+def turn(columns: tuple[Any, ...]) -> Turn:
+    """The columns of a `TurnRow`, as they stand: what else belongs to a turn is added by `sash.stores.blobs`."""
     turn = object.__new__(Turn)  # by the hundred: in a fraction of the time of `__init__` of a frozen class
-    made = vars(turn)
-    made["id"], made["branch"], made["seq"], made["at"] = row.id, row.branch_id, row.seq, row.at
-    made["role"], made["state"], made["model"] = intern(row.role), intern(row.state), intern(row.model)
-    made["plain"], made["origin"], made["speaker"] = bool(row.plain), row.origin_id, row.speaker
-    made["content"], made["attachment"], made["mended"] = content, attached, mended
+    own = vars(turn)
+    id, branch, seq, role, plain, state, at, speaker, content, origin, model, _ = columns
+    own["id"], own["branch"], own["seq"], own["at"], own["speaker"] = id, branch, seq, at, speaker
+    own["content"], own["origin"] = content, origin
+    own["role"], own["plain"], own["state"], own["model"] = intern(role), bool(plain), intern(state), intern(model)
+    own["attachment"] = own["mended"] = None
     return turn
 
 

@@ -98,6 +98,11 @@ class Transaction:
         """Names the connection."""
         return id(self._connection)
 
+    @property
+    def changes(self) -> tuple[int, int]:
+        """The connection, and a number that changes there when another one has written, with sash or without."""
+        return self.connection, int(self.one("PRAGMA data_version")[0])
+
     def alone(self, *subject: object) -> None:
         """From here on, no other transaction that says the same goes on before this one ends: here, none does."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from sash.errors import InvalidOption, NotFound
 from sash.flows.tools.open_calls import UNANSWERED, taken_along
 from sash.model.blocks import dumps, readable
+from sash.model.frozen import with_fields
 from sash.model.incoming import call_ids
 from sash.model.preamble import Preamble
 from sash.model.turns import Draft, Mended, Turn
@@ -197,7 +198,8 @@ def searched(blocks: Sequence[Mapping[str, Any]]) -> str:
 def _recorded(draft: Draft, key: int, columns: Mapping[str, Any]) -> Turn:
     """The turn that a draft became, with what was parsed of it before."""
     row = rows.TurnRow(*map({**columns, "id": key}.__getitem__, rows.TurnRow._fields))
-    turn = rows.turn(row, draft.content, attachments.as_read(draft.attachment), draft.form)
+    attached = attachments.as_read(draft.attachment)
+    turn = with_fields(rows.turn(row), content=draft.content, attachment=attached, mended=draft.form)
     return turn.parsed_as(draft.blocks) if draft.form is None else turn
 
 

@@ -109,7 +109,7 @@ class Windows:
         kept = self._turns(db, head, model, first, now.version)
         turns = kept.turns[bisect_left(kept.turns, first, key=attrgetter("seq")) :]
         beside = db.one(_BESIDE, (head.conversation,))
-        shares = len(self._lines.segments(db, head.branch)) > 1  # turns of other branches
+        shares = self._lines.shares(db, head.branch)
         summarised, instructed = (beside[name] or shares for name in ("summarised", "instructed"))
         summary = newest(db, self._lines, head.branch) if summarised else None
         pins = self._pins(db, head) if beside["pinned"] else []

@@ -152,7 +152,7 @@ def _planned(
 def _needs_more(loaded: Loaded, settings: Settings) -> bool:
     """Whether turns older than the present view may come (back) in: no view, or another strategy's."""
     epoch = loaded.epoch
-    return epoch is None or epoch.strategy != repr(settings.strategy)
+    return epoch is None or epoch.strategy != settings.strategy_name
 
 
 def _elsewhere(loaded: Loaded, settings: Settings) -> str:

@@ -48,6 +48,11 @@ class PostgresTransaction(Transaction):
         """The connection that it runs on, once it has begun."""
         return self._connection  # type: ignore[no-any-return]
 
+    @property
+    def changes(self) -> tuple[int, int]:
+        """The connection; what others wrote without sash, nobody tells."""
+        return self.connection, 0
+
     def execute(self, statement: str, values: Values = ()) -> Rows:
         """Run a statement. Raises InvalidOption for a number or a text that no database holds."""
         self.later(statement, values)
