@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from sash.model.blocks import dumps
 from sash.model.turns import Attachment, Source
-from sash.stores.rows import TurnRow
+from sash.stores.rows import TURN
 from sash.stores.transaction import Row, Transaction
 
-_OWN = ", ".join(f"t.{name}" for name in TurnRow._fields)
+_OWN = ", ".join(f"t.{name}" for name in TURN)
 COLUMNS = f"{_OWN}, a.content AS attached, a.tokens AS attached_tokens"
-ATTACHED = len(TurnRow._fields)
+ATTACHED = len(TURN)
 """Where what is attached stands among them: by its number it is found in a fraction of the time."""
 TURNS = "turns t LEFT JOIN attachments a ON a.turn_id = t.id"
 """What a turn is read from, as `blobs.turn` takes it: other columns stand behind these."""

@@ -17,14 +17,14 @@ from sash.model.frozen import with_fields
 from sash.model.turns import Turn
 from sash.planning.rules import is_plain_user
 from sash.stores import attachments, mends, rows
-from sash.stores.rows import TurnRow
+from sash.stores.rows import TURN
 from sash.stores.transaction import Row, Transaction
 
 INLINE = 4_096
 """Characters of base64 up to which data stays in its turn."""
 _DATA = re.compile(rf'(?<="data":")[A-Za-z0-9+/=_-]{{{INLINE + 1},}}(?=")')
 _MARK = '"data":"sha256:'
-_MENDED = TurnRow._fields.index("mended")
+_MENDED = TURN.index("mended")
 
 Places = list[tuple[int, str]]
 """Where in the stored content a reference stands, and the hash it names."""

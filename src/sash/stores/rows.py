@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any
 
 from sash.model.blocks import dumps
 from sash.model.counts import Count, shared_count
@@ -22,29 +22,16 @@ GAPS_READ = 64
 """Gaps between requests that a window holds at most."""
 
 
-class TurnRow(NamedTuple):
-    """The columns of `turns` that a turn is made of: not its text, which SQLite parses the content for."""
-
-    id: int
-    branch_id: int
-    seq: int
-    role: str
-    plain: int
-    state: str
-    at: float
-    speaker: str | None
-    content: str
-    origin_id: int | None
-    model: str
-    mended: int
-
-
+TURN = (
+    "id", "branch_id", "seq", "role", "plain", "state", "at", "speaker", "content", "origin_id", "model", "mended",
+)  # fmt: skip
+"""The columns of `turns` that a turn is made of: not its text, which SQLite parses the content for."""
 COUNT = ("tokens", "upper", "source", "base")
 """The columns of a count, the last ones of the rows that hold one."""
 
 
 def turn(columns: tuple[Any, ...]) -> Turn:
-    """The columns of a `TurnRow`, as they stand: what else belongs to a turn is added by `sash.stores.blobs`."""
+    """The columns `TURN`, as they stand: what else belongs to a turn is added by `sash.stores.blobs`."""
     turn = object.__new__(Turn)  # by the hundred: in a fraction of the time of `__init__` of a frozen class
     own = vars(turn)
     id, branch, seq, role, plain, state, at, speaker, content, origin, model, _ = columns

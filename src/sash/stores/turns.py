@@ -197,7 +197,7 @@ def searched(blocks: Sequence[Mapping[str, Any]]) -> str:
 
 def _recorded(draft: Draft, key: int, columns: Mapping[str, Any]) -> Turn:
     """The turn that a draft became, with what was parsed of it before."""
-    row = rows.TurnRow(*map({**columns, "id": key}.__getitem__, rows.TurnRow._fields))
+    row = tuple(map({**columns, "id": key}.__getitem__, rows.TURN))
     attached = attachments.as_read(draft.attachment)
     turn = with_fields(rows.turn(row), content=draft.content, attachment=attached, mended=draft.form)
     return turn.parsed_as(draft.blocks) if draft.form is None else turn
