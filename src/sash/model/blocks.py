@@ -66,7 +66,7 @@ def parsed(content: str) -> list[Block]:
     if content.startswith(_ONE_TEXT):  # as most do, and most of them say nothing else
         text, end = scanstring(content, len(_ONE_TEXT))
         if content[end:] == "}]":
-            return [{"type": "text", "text": text}]
+            return [text_block(text)]
     blocks: list[Block] = _DECODER.decode(content)
     return blocks
 

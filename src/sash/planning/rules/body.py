@@ -331,7 +331,7 @@ def _inner(spot: Spot) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _messages(value: Any, malformed: list[Finding]) -> Iterator[Message]:
     for index, item in enumerate(items(value)):
         path = f"messages.{index}"
-        fields = item if type(item) is dict else as_mapping(item)
+        fields = as_mapping(item)
         if fields is None:
             malformed.append((path, f"a message is an object with role and content, not {item!r:.60}"))
             continue
@@ -356,11 +356,11 @@ def _spots(value: Any, role: str, path: str, malformed: list[Finding]) -> tuple[
         return ()
     found = []
     for index, item in enumerate(value):
-        block = item if type(item) is dict else as_mapping(item)
-        if block is None or not (isinstance(kind := block.get("type"), str) or role == "tools"):
+        block = as_mapping(item)
+        if block is None or not (role == "tools" or isinstance(block.get("type"), str)):
             malformed.append((f"{path}.{index}", f"expected an object with a 'type', not {item!r:.60}"))
         else:
-            found.append(Spot(f"{path}.{index}", role, str(kind or "custom"), block))
+            found.append(spot_of(f"{path}.{index}", role, block))
     return tuple(found)
 
 

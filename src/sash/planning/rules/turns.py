@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sash.planning.rules.body import Body, Finding, MergedTurn, Message, about, items
+from sash.planning.rules.body import Body, Finding, MergedTurn, Message, Spot, about, items
 from sash.planning.rules.caching import blank
 from sash.planning.rules.thinking import thinks
 
@@ -72,15 +72,15 @@ def empty_message(body: Body) -> Iterator[Finding]:
         # In beta a system message may carry `output_config` alone.
         if message.role == "system" and message.fields.get("output_config"):
             continue
-        for spot in message.spots:
-            if spot.kind != "text" or _is_said(spot.block.get("text")):
-                break
-        else:
+        if not any(map(_says_something, message.spots)):
             yield f"{message.path}.content", "the message says nothing; give it text or leave it out"
 
 
-def _is_said(text: object) -> bool:
-    return isinstance(text, str) and not (not text or text.isspace())
+def _says_something(spot: Spot) -> bool:
+    if spot.kind != "text":
+        return True
+    text = spot.block.get("text")
+    return isinstance(text, str) and bool(text.strip())
 
 
 def empty_text(body: Body) -> Iterator[Finding]:
